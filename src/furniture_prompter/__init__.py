@@ -1,0 +1,1 @@
+"""Search furniture catalogs by photo, by prompt or by both."""

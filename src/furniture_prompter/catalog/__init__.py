@@ -1,0 +1,1 @@
+"""Storage of products, photos and vectors in atomic versions."""

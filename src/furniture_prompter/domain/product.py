@@ -1,0 +1,55 @@
+"""What a shop sells: products and the photos of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+AttributeValue: TypeAlias = str | float | bool
+"""A scalar that a shop's feed gives for a product beyond the known fields."""
+
+NO_ATTRIBUTES: Mapping[str, AttributeValue] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One picture of a product.
+
+    Attributes:
+        id: SHA-256 of the file's bytes, hexadecimal; equal pictures share it.
+        product_id: The product it shows.
+        path: Where the file was when it was indexed, absolute.
+    """
+
+    id: str
+    product_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One thing for sale, as the shop's feed describes it.
+
+    Attributes:
+        id: The shop's own identifier, unique in a catalog.
+        title: What the shop calls it.
+        category: Kind of furniture, such as ``side table``; empty when the feed has none.
+        color: Colour names in the feed's words; empty when the feed has none.
+        description: Free text; empty when the feed has none.
+        tags: Further words to find it by.
+        attributes: Everything else the feed gives, by column name: price, width_cm, creator…
+    """
+
+    id: str
+    title: str
+    category: str = ""
+    color: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, AttributeValue] = field(default=NO_ATTRIBUTES)
+
+    @property
+    def text(self) -> str:
+        """All words of the product, for a prompt encoder: title, category, colour, tags, text."""
+        parts = (self.title, self.category, self.color, " ".join(self.tags), self.description)
+        return ". ".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""Photo or prompt to vector: encoders, preprocessing, safe decoding, alignment."""

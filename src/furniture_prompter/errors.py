@@ -1,0 +1,81 @@
+"""Every error that Furniture Prompter raises, in one tree.
+
+FurniturePrompterError                 anything this project refuses; the message names the cure
+├── InvalidQueryError                  a query that cannot be answered as it stands
+│   └── InvalidFilterError             a `where` expression that does not parse or fit the columns
+├── InvalidPhotoError                  bytes that are no usable photo
+├── InvalidFeedError                   a feed that cannot be read at all
+├── CatalogError                       a catalog that cannot be used
+│   ├── CatalogNotFoundError           nothing is there
+│   ├── CatalogFormatError             written by another format version, or not a catalog
+│   ├── CatalogMismatchError           vectors of another encoder, preprocessing or metric
+│   ├── CatalogBusyError               another index run is writing it
+│   ├── CatalogDamagedError            a file that the manifest names is missing or altered
+│   └── CatalogWriteError              the disk is full, read-only or gone
+└── EncoderError                       an encoder that cannot be used
+    ├── EncoderNotFoundError           no encoder of that name or folder
+    └── EncoderDamagedError            a card or a weights file that is not what it says
+
+A single bad row or photo of a feed is never raised past the feed: it becomes a
+:class:`furniture_prompter.domain.SetAside` record with file, line and reason, and the rest goes on.
+"""
+
+
+class FurniturePrompterError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InvalidQueryError(FurniturePrompterError):
+    """The query cannot be answered as it stands: empty, too long, out of range."""
+
+
+class InvalidFilterError(InvalidQueryError):
+    """A `where` expression does not parse, or names a column the catalog does not have."""
+
+
+class InvalidPhotoError(FurniturePrompterError):
+    """The bytes are no usable photo: damaged, empty, too large, or of an unknown format."""
+
+
+class InvalidFeedError(FurniturePrompterError):
+    """The feed as a whole cannot be read; single bad rows are set aside instead."""
+
+
+class CatalogError(FurniturePrompterError):
+    """The catalog cannot be used."""
+
+
+class CatalogNotFoundError(CatalogError):
+    """There is no catalog at the path."""
+
+
+class CatalogFormatError(CatalogError):
+    """The path holds no catalog, or one of a format version this release does not read."""
+
+
+class CatalogMismatchError(CatalogError):
+    """The catalog's vectors come from another encoder, preprocessing or metric."""
+
+
+class CatalogBusyError(CatalogError):
+    """Another process is writing the catalog."""
+
+
+class CatalogDamagedError(CatalogError):
+    """A file that the catalog's manifest names is missing or altered."""
+
+
+class CatalogWriteError(CatalogError):
+    """The catalog cannot be written: disk full, read-only, or gone."""
+
+
+class EncoderError(FurniturePrompterError):
+    """The encoder cannot be used."""
+
+
+class EncoderNotFoundError(EncoderError):
+    """No encoder of that name, and no encoder folder at that path."""
+
+
+class EncoderDamagedError(EncoderError):
+    """An encoder's card or weights are missing, altered or malformed."""

@@ -1,0 +1,1 @@
+"""Measuring search quality through the calls that users make."""

@@ -1,0 +1,1 @@
+"""From feed rows to a new catalog version."""
