@@ -1,22 +1,29 @@
 """The words everybody shares: product, photo, query, hit. numpy and standard library only."""
 
+from furniture_prompter.domain.catalog import CatalogInfo, OptimizeSummary, VerifyReport
 from furniture_prompter.domain.feed import Feed, FeedItem, FeedRow, SetAside
 from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.indexing import IndexProgress, IndexSummary
 from furniture_prompter.domain.product import AttributeValue, Photo, Product
 from furniture_prompter.domain.query import Query
 from furniture_prompter.domain.result import CatalogReference, Hit, SearchResult
 
 __all__ = [
     "AttributeValue",
+    "CatalogInfo",
     "CatalogReference",
     "Feed",
     "FeedItem",
     "FeedRow",
     "Hit",
+    "IndexProgress",
+    "IndexSummary",
+    "OptimizeSummary",
     "Photo",
     "Product",
     "Query",
     "RgbImage",
     "SearchResult",
     "SetAside",
+    "VerifyReport",
 ]

@@ -1,0 +1,84 @@
+"""What a catalog says of itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogInfo:
+    """The current version of a catalog, as ``catalog info`` prints it.
+
+    Attributes:
+        path: Its folder.
+        version: Number of the current version.
+        created: When that version was written, ISO 8601, UTC.
+        format_version: Version of the on-disk format.
+        products: Number of products.
+        photos: Number of photos.
+        encoder: Name of the photo encoder.
+        encoder_sha256: Hash of its weights.
+        dimension: Length of a photo vector.
+        metric: How vectors are compared.
+        prompt_encoder: Name of the prompt encoder.
+        language: Language of the keyword index.
+        alignment: What lets prompts search pictures, or why nothing does, in one sentence.
+        vector_index: ``exact scan`` or the kind of the index.
+        columns: Column names that ``where`` may use, with their types.
+        bytes_on_disk: Size of the folder.
+        kept_versions: Numbers of the versions that are still on disk.
+    """
+
+    path: str
+    version: int
+    created: str
+    format_version: int
+    products: int
+    photos: int
+    encoder: str
+    encoder_sha256: str
+    dimension: int
+    metric: str
+    prompt_encoder: str
+    language: str
+    alignment: str
+    vector_index: str
+    columns: Mapping[str, str]
+    bytes_on_disk: int
+    kept_versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What ``catalog verify`` found.
+
+    Attributes:
+        version: The version that was checked.
+        checks: Every check by name, with what is wrong, or None where all is well.
+    """
+
+    version: int
+    checks: Mapping[str, str | None]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every check passed."""
+        return all(problem is None for problem in self.checks.values())
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeSummary:
+    """What ``catalog optimize`` did.
+
+    Attributes:
+        version: The current version afterwards.
+        bytes_before: Size of the folder before.
+        bytes_after: Size of the folder after.
+        vector_index: ``exact scan`` or the kind of the index.
+        seconds: Wall time.
+    """
+
+    version: int
+    bytes_before: int
+    bytes_after: int
+    vector_index: str
+    seconds: float
