@@ -1,0 +1,193 @@
+"""The card beside an encoder's weights: what it is, where it comes from, what it measured."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, get_args
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
+
+CARD_FILE = "card.json"
+
+Kind = Literal["image", "prompt"]
+Fit = Literal["pad", "squash", "crop"]
+Resampling = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REINSTALL = "Reinstall furniture-prompter, or build the encoder again with its build tool."
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How an image of any size becomes the square an encoder takes.
+
+    Attributes:
+        side_px: Width and height of the square.
+        fit: "pad" keeps the whole image and its shape on a background; "squash" keeps the whole
+            image and not its shape; "crop" keeps the shape and the centre.
+        background: The red, green and blue, 0 to 255, around a padded image.
+        resampling: The filter, by Pillow's name; all of them average when they shrink.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    side_px: int
+    fit: Fit = "pad"
+    background: tuple[int, int, int] = (255, 255, 255)
+    resampling: Resampling = "bicubic"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.side_px <= 4096:
+            raise ValueError(f"side_px must lie between 1 and 4096, not {self.side_px}.")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"fit must be one of {', '.join(get_args(Fit))}, not {self.fit!r}.")
+        if self.resampling not in get_args(Resampling):
+            names = ", ".join(get_args(Resampling))
+            raise ValueError(f"resampling must be one of {names}, not {self.resampling!r}.")
+        if not all(0 <= value <= 255 for value in self.background):
+            raise ValueError(
+                f"background must be three values from 0 to 255, not {self.background}."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderCard:
+    """What an encoder is. Vectors of two encoders are comparable only if the cards are equal.
+
+    Attributes:
+        name: Also the name of its folder.
+        kind: What it encodes.
+        dimension: Components of a vector.
+        metric: How vectors are compared; rows are unit length, so cosine is the dot product.
+        preprocessing: What happens to an image first; None for a prompt encoder.
+        licence: SPDX expression for the weights.
+        source: Where the weights come from, in words.
+        source_sha256: File name → sha256 of every weights file that went into the build.
+        weights_file: The weights, beside the card.
+        weights_sha256: Of the weights file.
+        weights_bytes: Size of the weights file.
+        other_files: File name → sha256 of whatever else the encoder needs beside its card.
+        parameters: Trained numbers in the weights.
+        description: One or two sentences for a person choosing an encoder.
+        figures: What was measured when it was built; names carry unit and data set.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: str
+    kind: Kind
+    dimension: int
+    metric: Literal["cosine"] = "cosine"
+    preprocessing: Preprocessing | None = None
+    licence: str
+    source: str
+    source_sha256: Mapping[str, str] = field(default_factory=dict)
+    weights_file: str
+    weights_sha256: str
+    weights_bytes: int
+    other_files: Mapping[str, str] = field(default_factory=dict)
+    parameters: int
+    description: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be image or prompt, not {self.kind!r}.")
+        if (self.kind == "image") != (self.preprocessing is not None):
+            raise ValueError("an image encoder has preprocessing and a prompt encoder has none.")
+        if self.metric != "cosine":
+            raise ValueError(f"metric must be cosine, not {self.metric!r}.")
+        for name in ("dimension", "weights_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name in (self.weights_file, *self.other_files):
+            if not name or name != Path(name).name or name in {".", ".."}:
+                raise ValueError(f"{name!r} must be the plain name of a file beside the card.")
+        hashes = (self.weights_sha256, *self.other_files.values(), *self.source_sha256.values())
+        for value in hashes:
+            if not _SHA256.fullmatch(value):
+                raise ValueError(f"{value!r} is no sha256 (64 hexadecimal digits).")
+        for name in ("source_sha256", "other_files", "figures"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def input_side_px(self) -> int | None:
+        """Side of the square image the weights take; None for a prompt encoder."""
+        return self.preprocessing.side_px if self.preprocessing else None
+
+    @classmethod
+    def load(cls, folder: Path) -> "EncoderCard":
+        """Read the card of the encoder in ``folder``.
+
+        Raises:
+            EncoderNotFoundError: there is no such folder, or no card in it.
+            EncoderDamagedError: the card is no JSON, lacks a field, or has a wrong or unknown one.
+        """
+        path = folder / CARD_FILE
+        try:
+            text = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise EncoderNotFoundError(
+                f"No encoder at {folder}: it holds no {CARD_FILE}. "
+                "Give the folder of an encoder; `furniture-prompter encoders` lists them."
+            ) from error
+        except OSError as error:
+            raise EncoderDamagedError(f"Cannot read {path}: {error}. {_REINSTALL}") from error
+        try:
+            return _adapter().validate_json(text, strict=True)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(str(part) for part in item['loc']) or 'card'}: {item['msg']}"
+                for item in error.errors(include_url=False)
+            )
+            raise EncoderDamagedError(f"{path} is no valid card ({wrong}). {_REINSTALL}") from error
+
+    def save(self, folder: Path) -> Path:
+        """Write the card into ``folder`` and return its path; equal cards give equal bytes."""
+        path = folder / CARD_FILE
+        text = json.dumps(self.as_json(), indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+        return path
+
+    def as_json(self) -> dict[str, Any]:
+        """The card as JSON-ready values, in the order of the fields."""
+        out: dict[str, Any] = {}
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Preprocessing):
+                value = dataclasses.asdict(value)
+                value["background"] = list(value["background"])
+            out[entry.name] = dict(value) if isinstance(value, Mapping) else value
+        return out
+
+    def verify_files(self, folder: Path) -> None:
+        """Compare every file beside the card with its sha256.
+
+        Raises:
+            EncoderDamagedError: a file is missing or is not the one the card describes.
+        """
+        for name, expected in {self.weights_file: self.weights_sha256, **self.other_files}.items():
+            path = folder / name
+            try:
+                with path.open("rb") as handle:
+                    actual = hashlib.file_digest(handle, "sha256").hexdigest()
+            except OSError as error:
+                raise EncoderDamagedError(f"Cannot read {path}: {error}. {_REINSTALL}") from error
+            if actual != expected:
+                raise EncoderDamagedError(
+                    f"{path} is not the file its card describes (sha256 {actual[:12]}…, "
+                    f"expected {expected[:12]}…). {_REINSTALL}"
+                )
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[EncoderCard]:
+    return TypeAdapter(EncoderCard)

@@ -1,0 +1,137 @@
+"""The image encoder that runs: an ONNX graph under ONNX Runtime on the CPU."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.errors import EncoderDamagedError, EncoderError
+
+_MAX_BATCH = 8
+"""Images in one run of the graph. A convolutional network on a CPU gains nothing from more (see
+docs/encoders.md), and its memory grows with each."""
+
+_MAX_THREADS = 8
+"""Threads when the caller names none; more than this share too little work on one image."""
+
+_ORT_ERRORS = (
+    ort_state.EPFail,
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NoSuchFile,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+)
+"""ONNX Runtime's exceptions have no common base of their own."""
+
+
+class OnnxEncoder:
+    """An :class:`~furniture_prompter.encoders.protocols.Encoder` over an exported graph.
+
+    The graph takes ``image``, uint8 (batch, side, side, 3), sRGB, and gives ``vector``, float32
+    (batch, dimension), rows of unit length. Everything between is in the file.
+    """
+
+    def __init__(self, card: EncoderCard, session: onnxruntime.InferenceSession) -> None:
+        if card.preprocessing is None:
+            raise EncoderDamagedError(
+                f"{card.name} is a {card.kind} encoder. Name an image encoder; "
+                "`furniture-prompter encoders` lists them."
+            )
+        self._card = card
+        self._spec = card.preprocessing
+        self._session = session
+
+    @classmethod
+    def load(
+        cls, folder: Path, *, threads: int | None = None, verify: bool = True
+    ) -> "OnnxEncoder":
+        """Open the encoder in ``folder`` (``card.json`` and the weights it names).
+
+        Args:
+            folder: Where the card lies.
+            threads: Threads for one image; None takes the processors this process may use.
+            verify: Compare the weights with the card's sha256 first (a few milliseconds).
+
+        Raises:
+            EncoderNotFoundError: no card there.
+            EncoderDamagedError: card, weights or graph are not what they say.
+        """
+        card = EncoderCard.load(folder)
+        if verify:
+            card.verify_files(folder)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or min(_available_cpus(), _MAX_THREADS)
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        # Waiting threads sleep: while indexing, the next photos are decoded on the same processors.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        path = folder / card.weights_file
+        try:
+            session = onnxruntime.InferenceSession(
+                str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except _ORT_ERRORS as error:
+            raise EncoderDamagedError(
+                f"{path} is no graph that ONNX Runtime {onnxruntime.__version__} can run: {error}. "
+                "Reinstall furniture-prompter, or build the encoder again with its build tool."
+            ) from error
+        encoder = cls(card, session)
+        encoder._check_signature(path)
+        return encoder
+
+    @property
+    def card(self) -> EncoderCard:
+        """What this encoder is."""
+        return self._card
+
+    def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """Encode images of shape (height, width, 3); see the protocol for what is promised."""
+        vectors = np.empty((len(images), self._card.dimension), np.float32)
+        for start in range(0, len(images), _MAX_BATCH):
+            batch = np.stack(
+                [preprocess(image, self._spec) for image in images[start : start + _MAX_BATCH]]
+            )
+            vectors[start : start + len(batch)] = self._run(batch)
+        return vectors
+
+    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            (vectors,) = self._session.run(["vector"], {"image": batch})
+        except _ORT_ERRORS as error:
+            raise EncoderError(
+                f"Encoder {self._card.name} failed on {len(batch)} images: {error}. "
+                "Check its files with `furniture-prompter encoders`."
+            ) from error
+        return np.asarray(vectors, np.float32)
+
+    def _check_signature(self, path: Path) -> None:
+        """Refuse a graph whose input or output is not what the card says."""
+        taken, given = self._session.get_inputs(), self._session.get_outputs()
+        inputs = {node.name: (node.type, list(node.shape)[1:]) for node in taken}
+        outputs = {node.name: (node.type, list(node.shape)[1:]) for node in given}
+        side = self._spec.side_px
+        expected_inputs = {"image": ("tensor(uint8)", [side, side, 3])}
+        expected_outputs = {"vector": ("tensor(float)", [self._card.dimension])}
+        if inputs != expected_inputs or outputs != expected_outputs:
+            raise EncoderDamagedError(
+                f"{path} takes {inputs} and gives {outputs}, but its card says {expected_inputs} "
+                f"and {expected_outputs}. Build the encoder again with its build tool."
+            )
+
+
+def _available_cpus() -> int:
+    """Processors this process may use, which a container may limit below the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
