@@ -1,0 +1,139 @@
+"""From the libraries to the list of products to render."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tools.catalog_builder.colours import srgb_to_lab
+from tools.catalog_builder.finishes import FINISHES, Finish, dressed_materials
+from tools.catalog_builder.libraries import SourceModel, read_all
+from tools.catalog_builder.meshes import Part, load_parts
+from tools.catalog_builder.product import Order
+from tools.catalog_builder.selection import Selected, Selection
+
+# A finish closer than this (CIE76) to what the product wears already is no variant of it.
+LEAST_DIFFERENCE = 18.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large a set is: views and variants of each product, size and quality of its pictures.
+
+    ``variant_share`` of the models that can change their finish get ``variants_each`` variants.
+    """
+
+    view_count: int
+    variant_view_count: int
+    variant_share: float
+    variants_each: int
+    longest_side_pixels: int
+    jpeg_quality: int
+
+
+BUNDLED = Plan(2, 2, 0.3, 1, 352, 80)
+FULL = Plan(11, 8, 1.0, 2, 512, 88)
+
+
+def orders(
+    plan: Plan,
+    source: Path,
+    selection: Selection,
+    progress: Callable[[list[Order]], Iterator[Order]] = iter,
+) -> list[Order]:
+    """The products of a plan in the order of their ids; the same every time.
+
+    Models that cannot be read get no variants here; rendering them as they come then says why.
+
+    Raises:
+        UnclassifiedModelError: a model that selection.toml does not know.
+        ValueError: two models make the same id.
+    """
+    bases = []
+    for model in read_all(source):
+        decision = selection.decide(model)
+        if isinstance(decision, Selected):
+            bases.append(_order(plan, model, decision, selection))
+    everything = list(bases)
+    for base in progress(bases):
+        everything += [_variant(plan, base, finish) for finish in _finishes(plan, base, source)]
+    everything.sort(key=lambda order: order.product_id)
+    for one, other in pairwise(everything):
+        if one.product_id == other.product_id:
+            raise ValueError(f"two products have the id {one.product_id}")
+    return everything
+
+
+def _order(plan: Plan, model: SourceModel, decision: Selected, selection: Selection) -> Order:
+    return Order(
+        model=model,
+        category=decision.category,
+        category_tr=decision.category_tr,
+        title=selection.title(model),
+        title_tr=selection.title_tr(model),
+        finish=None,
+        view_count=plan.view_count,
+        longest_side_pixels=plan.longest_side_pixels,
+        jpeg_quality=plan.jpeg_quality,
+    )
+
+
+def _variant(plan: Plan, base: Order, finish: Finish) -> Order:
+    return replace(
+        base,
+        finish=finish,
+        title=f"{base.title}, {finish.title}",
+        title_tr=f"{base.title_tr}, {finish.title_tr}",
+        view_count=plan.variant_view_count,
+    )
+
+
+def _finishes(plan: Plan, base: Order, source: Path) -> list[Finish]:
+    if _hash_share(base.family) >= plan.variant_share:
+        return []
+    try:
+        parts = load_parts(base.model, source)
+    except (ValueError, OSError):
+        return []
+    change = dressed_materials(base.category, parts)
+    if change is None:
+        return []
+    substance, names = change
+    worn = _mean_lab([part for part in parts if part.material.name in names])
+    candidates = [
+        finish
+        for finish in FINISHES
+        if finish.substance == substance
+        and float(np.linalg.norm(_picture_lab(finish.picture()) - worn)) >= LEAST_DIFFERENCE
+    ]
+    candidates.sort(key=lambda finish: _hash_share(f"{base.family} {finish.key}"))
+    return candidates[: plan.variants_each]
+
+
+def _hash_share(text: str) -> float:
+    """A number in 0…1 that depends on ``text`` alone."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 0x1_0000_0000
+
+
+def _picture_lab(picture: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    return np.asarray(srgb_to_lab(np.asarray(image.resize((1, 1), Image.Resampling.BOX)))[0, 0])
+
+
+def _mean_lab(parts: list[Part]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    areas = np.array([part.area for part in parts])
+    colours = []
+    for part in parts:
+        if part.texture is not None:
+            colours.append(_picture_lab(part.texture))
+        else:
+            rgb = np.rint(np.array(part.material.diffuse) * 255).astype(np.uint8)
+            colours.append(srgb_to_lab(rgb))
+    return np.asarray(np.average(np.array(colours), axis=0, weights=np.maximum(areas, 1e-9)))
