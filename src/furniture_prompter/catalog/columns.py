@@ -1,0 +1,161 @@
+"""Columns of the two tables, and rows from and to products.
+
+``products`` has a row for each product, ``photos`` one for each picture of it; ``__number`` joins
+them. A leading double underscore marks the catalog's own columns, which no feed can name: feed
+columns are identifiers that begin with a letter.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from furniture_prompter.domain import AttributeValue, Photo, Product
+
+PRODUCTS: Final = "products"
+PHOTOS: Final = "photos"
+STAGED: Final = "staged_photos"
+
+NUMBER: Final = "__number"
+WORDS: Final = "__words"
+ROW_HASH: Final = "__row_sha256"
+TEXT_VECTOR: Final = "__text_vector"
+VECTOR: Final = "vector"
+ALIGNED: Final = "aligned"
+
+KNOWN_COLUMNS: Final[Mapping[str, str]] = {
+    "id": "text",
+    "title": "text",
+    "category": "text",
+    "color": "text",
+    "description": "text",
+    "tags": "texts",
+}
+"""Columns that every catalog has, with their types in the filter language."""
+
+_ARROW_TYPES: Final = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
+_SQL_TYPES: Final = {"text": "STRING", "number": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProductRow:
+    """A product as it is stored.
+
+    Attributes:
+        number: The catalog's own number of the product; it never changes or returns.
+        product: The product.
+        photos: Its photos, main one first.
+        row_hash: SHA-256 over the product and its photos, to see what changed.
+        words: Folded text for the keyword index.
+        text_vector: Prompt vector of the product's text, shape (dimension,), float32.
+    """
+
+    number: int
+    product: Product
+    photos: tuple[Photo, ...]
+    row_hash: str
+    words: str
+    text_vector: NDArray[np.float32]
+
+
+def attribute_type(value: AttributeValue) -> str:
+    """The filter language's name for a value's type: ``text``, ``number`` or ``boolean``."""
+    if isinstance(value, bool):
+        return "boolean"
+    return "text" if isinstance(value, str) else "number"
+
+
+def empty_column_sql(column_type: str) -> str:
+    """The SQL expression of an all-empty column of a type."""
+    return f"CAST(NULL AS {_SQL_TYPES[column_type]})"
+
+
+def vector_array(vectors: NDArray[np.floating[Any]]) -> pa.FixedSizeListArray:
+    """Vectors of shape (n, d) as a float16 Arrow array of fixed-size lists.
+
+    float16 keeps cosines to about 0.0005, far below what separates two hits, at half the size.
+    """
+    flat = np.ascontiguousarray(vectors, dtype=np.float16).ravel()
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), vectors.shape[1])
+
+
+def vectors_from(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """A vector column as float32 of shape (n, d); the column must not hold nulls."""
+    dimension = column.type.list_size
+    parts = [
+        chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    if not parts:
+        return np.zeros((0, dimension), np.float32)
+    return np.concatenate(parts).astype(np.float32)
+
+
+def product_table(rows: Sequence[ProductRow], columns: Mapping[str, str]) -> pa.Table:
+    """Rows of ``products`` as an Arrow table.
+
+    Args:
+        rows: At least one row.
+        columns: Attribute columns and their types; attributes absent from a product are null.
+    """
+    data: dict[str, pa.Array] = {
+        NUMBER: pa.array([row.number for row in rows], pa.int64()),
+        "id": pa.array([row.product.id for row in rows], pa.string()),
+        "title": pa.array([row.product.title for row in rows], pa.string()),
+        "category": pa.array([row.product.category for row in rows], pa.string()),
+        "color": pa.array([row.product.color for row in rows], pa.string()),
+        "description": pa.array([row.product.description for row in rows], pa.string()),
+        "tags": pa.array([list(row.product.tags) for row in rows], pa.list_(pa.string())),
+        WORDS: pa.array([row.words for row in rows], pa.string()),
+        ROW_HASH: pa.array([row.row_hash for row in rows], pa.string()),
+        TEXT_VECTOR: vector_array(np.stack([row.text_vector for row in rows])),
+    }
+    for name, column_type in columns.items():
+        values = [row.product.attributes.get(name) for row in rows]
+        data[name] = pa.array(values, _ARROW_TYPES[column_type])
+    return pa.table(data)
+
+
+def photo_table(
+    numbers: Sequence[int],
+    photos: Sequence[Photo],
+    positions: Sequence[int],
+    vectors: NDArray[np.float32],
+    aligned: NDArray[np.float32],
+) -> pa.Table:
+    """Rows of ``photos`` as an Arrow table; the five arguments run in step.
+
+    Args:
+        numbers: Product number of each photo.
+        photos: The photos.
+        positions: 0 for a product's main photo, 1 for the next…
+        vectors: Shape (n, dimension).
+        aligned: Shape (n, aligned dimension); one zero column where there is no alignment.
+    """
+    return pa.table(
+        {
+            NUMBER: pa.array(numbers, pa.int64()),
+            "position": pa.array(positions, pa.int32()),
+            "id": pa.array([photo.id for photo in photos], pa.string()),
+            "path": pa.array([photo.path for photo in photos], pa.string()),
+            VECTOR: vector_array(vectors),
+            ALIGNED: vector_array(aligned),
+        }
+    )
+
+
+def product_from(row: Mapping[str, Any], columns: Mapping[str, str]) -> Product:
+    """The product of a stored row."""
+    return Product(
+        id=row["id"],
+        title=row["title"],
+        category=row["category"],
+        color=row["color"],
+        description=row["description"],
+        tags=tuple(row["tags"]),
+        attributes={name: row[name] for name in columns if row[name] is not None},
+    )

@@ -1,0 +1,239 @@
+"""Vector spaces of a catalog: how near every product is to a query vector.
+
+Two ways give the same answer. :class:`ExactSpace` holds a small catalog's vectors in memory and
+multiplies; :class:`IndexedSpace` asks a Lance vector index and rescores its candidates exactly.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from lancedb import AsyncTable
+from numpy.typing import NDArray
+
+from furniture_prompter.catalog.columns import NUMBER, vectors_from
+from furniture_prompter.catalog.storage_errors import reading
+
+Numbers = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+# How a query's scores spread over a catalog is estimated on this many rows; the standard error of
+# the estimated mean is then under 3.2 % of the spread.
+BACKGROUND_ROWS = 1_000
+# Candidates fetched for each product that is asked for: several photos share a product, and a
+# filter drops some.
+OVERSAMPLING = 4
+# RaBitQ codes are rescored with the stored float16 vectors: ten for each that is wanted, the
+# factor at which recall@10 reached 1.0 in benchmarks/results/vector_index.json.
+REFINE_FACTOR = 10
+# A filter that leaves at most this many products is answered by scoring just these.
+FEW_PRODUCTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Mean and standard deviation of a query's cosines over a fixed sample of the catalog."""
+
+    mean: float
+    deviation: float
+
+
+class Similarities(Protocol):
+    """Cosines between one query vector and the products of one catalog version.
+
+    A product with several photos has the cosine of its nearest photo.
+    """
+
+    @property
+    def background(self) -> Background:
+        """How this query's cosines spread over the catalog."""
+        ...
+
+    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
+        """Up to `count` product numbers, nearest first; only from `allowed` (sorted) if given."""
+        ...
+
+    async def of(self, numbers: Numbers) -> Scores:
+        """The cosine of each product in `numbers`, in that order; shape (n,)."""
+        ...
+
+
+class Space(Protocol):
+    """One kind of vector of a catalog version."""
+
+    def similarities(self, query: NDArray[np.float32]) -> Similarities:
+        """Similarities to a unit vector of shape (dimension,)."""
+        ...
+
+
+def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
+    """Sorted unique product numbers and the best score of each."""
+    order = np.argsort(numbers, kind="stable")
+    unique, starts = np.unique(numbers[order], return_index=True)
+    if not unique.size:
+        return unique, scores[:0]
+    return unique, np.maximum.reduceat(scores[order], starts)
+
+
+def nearest_first(numbers: Numbers, scores: Scores, count: int) -> Numbers:
+    """Up to `count` of `numbers` by falling score; equal scores by number, so that runs agree."""
+    if scores.size > count:
+        threshold = np.partition(scores, scores.size - count)[scores.size - count]
+        kept = scores >= threshold
+        numbers, scores = numbers[kept], scores[kept]
+    order = np.lexsort((numbers, -scores))
+    return np.asarray(numbers[order[:count]])
+
+
+def background_of(scores: Scores) -> Background:
+    """Mean and standard deviation of a sample of cosines; (0, 1) of an empty one."""
+    if not scores.size:
+        return Background(0.0, 1.0)
+    return Background(float(scores.mean()), max(float(scores.std()), 1e-6))
+
+
+class ExactSpace:
+    """All vectors in memory, float32."""
+
+    def __init__(self, vectors: NDArray[np.float32], numbers: Numbers) -> None:
+        """Take vectors of shape (n, d) and the product number of each row, in any order."""
+        order = np.argsort(numbers, kind="stable")
+        self._vectors = np.ascontiguousarray(vectors[order])
+        self._numbers, self._starts = np.unique(numbers[order], return_index=True)
+        step = max(1, len(vectors) // BACKGROUND_ROWS)
+        self._sample = slice(0, None, step)
+
+    @classmethod
+    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "ExactSpace":
+        """Read a vector column of a table."""
+        with reading(folder):
+            rows = await table.query().select([NUMBER, column]).to_arrow()
+        return cls(vectors_from(rows[column]), rows[NUMBER].to_numpy())
+
+    def similarities(self, query: NDArray[np.float32]) -> Similarities:
+        """See :class:`Space`."""
+        scores = self._vectors @ query
+        sample = background_of(scores[self._sample])
+        if len(self._starts) < len(scores):
+            scores = np.maximum.reduceat(scores, self._starts)
+        return _ExactSimilarities(self._numbers, scores, sample)
+
+
+class _ExactSimilarities:
+    def __init__(self, numbers: Numbers, scores: Scores, background: Background) -> None:
+        self._numbers = numbers
+        self._scores = scores
+        self._background = background
+
+    @property
+    def background(self) -> Background:
+        return self._background
+
+    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
+        if allowed is None:
+            return nearest_first(self._numbers, self._scores, count)
+        kept = np.isin(self._numbers, allowed, assume_unique=True)
+        return nearest_first(self._numbers[kept], self._scores[kept], count)
+
+    async def of(self, numbers: Numbers) -> Scores:
+        found: Scores = self._scores[np.searchsorted(self._numbers, numbers)]
+        return found
+
+
+class IndexedSpace:
+    """Vectors stay on disk; a Lance vector index proposes and exact cosines decide."""
+
+    def __init__(
+        self, table: AsyncTable, column: str, sample: NDArray[np.float32], folder: Path
+    ) -> None:
+        """Take a table with an index on `column` and a sample of its rows, shape (m, d)."""
+        self._table = table
+        self._column = column
+        self._sample = sample
+        self._folder = folder
+
+    @classmethod
+    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "IndexedSpace":
+        """Read the sample that backgrounds are estimated on."""
+        with reading(folder):
+            count = await table.count_rows()
+            step = max(1, count // BACKGROUND_ROWS)
+            rows = await table.take_offsets(list(range(0, count, step))).select([column]).to_arrow()
+        return cls(table, column, vectors_from(rows[column]), folder)
+
+    def similarities(self, query: NDArray[np.float32]) -> Similarities:
+        """See :class:`Space`."""
+        background = background_of(self._sample @ query)
+        return _IndexedSimilarities(self._table, self._column, query, background, self._folder)
+
+
+class _IndexedSimilarities:
+    def __init__(
+        self,
+        table: AsyncTable,
+        column: str,
+        query: NDArray[np.float32],
+        background: Background,
+        folder: Path,
+    ) -> None:
+        self._table = table
+        self._column = column
+        self._query = query
+        self._background = background
+        self._folder = folder
+
+    @property
+    def background(self) -> Background:
+        return self._background
+
+    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
+        if allowed is not None and allowed.size <= FEW_PRODUCTS:
+            return nearest_first(allowed, await self.of(allowed), count)
+        rows_wanted = count * OVERSAMPLING
+        total = await self._table.count_rows()
+        while True:
+            numbers, scores = await self._candidates(rows_wanted)
+            if allowed is not None:
+                kept = np.isin(numbers, allowed)
+                numbers, scores = numbers[kept], scores[kept]
+            numbers, scores = best_per_product(numbers, scores)
+            if numbers.size >= count or rows_wanted >= total:
+                return nearest_first(numbers, scores, count)
+            rows_wanted = min(total, rows_wanted * 4)
+
+    async def _candidates(self, count: int) -> tuple[Numbers, Scores]:
+        with reading(self._folder):
+            rows = await (
+                self._table.query()
+                .nearest_to(self._query)
+                .column(self._column)
+                .distance_type("cosine")
+                .refine_factor(REFINE_FACTOR)
+                .select([NUMBER, "_distance"])
+                .limit(count)
+                .to_arrow()
+            )
+        return rows[NUMBER].to_numpy(), 1.0 - rows["_distance"].to_numpy().astype(np.float32)
+
+    async def of(self, numbers: Numbers) -> Scores:
+        if not numbers.size:
+            return np.zeros(0, np.float32)
+        with reading(self._folder):
+            rows: pa.Table = await (
+                self._table.query()
+                .where(number_filter(numbers))
+                .select([NUMBER, self._column])
+                .to_arrow()
+            )
+        found, scores = best_per_product(
+            rows[NUMBER].to_numpy(), vectors_from(rows[self._column]) @ self._query
+        )
+        result: Scores = scores[np.searchsorted(found, numbers)]
+        return result
+
+
+def number_filter(numbers: Numbers) -> str:
+    """The SQL predicate that keeps rows of these products; `numbers` must not be empty."""
+    return f"`{NUMBER}` IN ({', '.join(str(int(number)) for number in numbers)})"
