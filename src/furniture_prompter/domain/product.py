@@ -46,7 +46,7 @@ class Product:
     color: str = ""
     description: str = ""
     tags: tuple[str, ...] = ()
-    attributes: Mapping[str, AttributeValue] = field(default=NO_ATTRIBUTES)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: NO_ATTRIBUTES)
 
     @property
     def text(self) -> str:

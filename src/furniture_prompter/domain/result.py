@@ -27,7 +27,7 @@ class Hit:
     product: Product
     photo: Photo | None
     matched: tuple[str, ...]
-    parts: Mapping[str, float] = field(default=MappingProxyType({}))
+    parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
