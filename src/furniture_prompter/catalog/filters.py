@@ -1,0 +1,279 @@
+"""The ``where`` filter language: a checked expression becomes a predicate for LanceDB.
+
+Nothing of the input is copied into the predicate. The expression is parsed into a typed tree
+(:mod:`~furniture_prompter.catalog.filter_syntax`), every column in it is looked up, every literal
+is checked against the column's type, and the predicate is written anew from that tree.
+The language is described for users in docs/filters.md.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NoReturn
+
+from furniture_prompter.catalog import filter_syntax as syntax
+from furniture_prompter.catalog.filter_syntax import Column, Node, Operand, Operator, Value
+
+
+class ColumnType(StrEnum):
+    """What a column holds, in the filter language's words."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TEXTS = "texts"
+
+
+_NEGATED: Final[dict[Operator, Operator]] = {
+    "=": "!=",
+    "!=": "=",
+    "<": ">=",
+    "<=": ">",
+    ">": "<=",
+    ">=": "<",
+}
+
+_HOLDS: Final = {
+    ColumnType.TEXT: ("text", "a text in quotes", "'oak'"),
+    ColumnType.NUMBER: ("numbers", "a number without quotes", "300"),
+    ColumnType.BOOLEAN: ("true or false", "true or false without quotes", "true"),
+    ColumnType.TEXTS: ("a list of texts", "a text in quotes", "'oak'"),
+}
+
+# The dotted and dotless i meet before case is ignored: Unicode keeps İ apart from i and ı from I,
+# so ILIKE alone would not find İSKEMLE by iskemle.
+_SAME_I: Final = str.maketrans("İIı", "iii")
+
+
+def compile_filter(expression: str, columns: Mapping[str, str]) -> str:
+    """Turn a ``where`` expression into a SQL predicate for LanceDB.
+
+    Args:
+        expression: Such as ``category = 'chair' and price < 300``.
+        columns: Columns that may be named, and the :class:`ColumnType` of each.
+
+    Raises:
+        InvalidFilterError: the expression does not parse, names an unknown column, compares a
+            column with a value of another type, or is beyond a limit. The message says what to
+            write instead and has a caret under the place.
+    """
+    types = {name: ColumnType(column_type) for name, column_type in columns.items()}
+    from furniture_prompter.catalog.filter_parser import parse  # loads lark
+
+    return _Compiler(expression, types).predicate(parse(expression), negated=False)
+
+
+class _Compiler:
+    def __init__(self, expression: str, types: Mapping[str, ColumnType]) -> None:
+        self._expression = expression
+        self._types = types
+
+    def predicate(self, node: Node, *, negated: bool) -> str:
+        """A predicate in brackets.
+
+        NOT is pushed down to the leaves, which keeps SQL's meaning of NULL (De Morgan's laws hold
+        in three-valued logic): LanceDB's parser refuses a few dozen nested NOTs.
+        """
+        match node:
+            case syntax.Negation():
+                return self.predicate(node.node, negated=not negated)
+            case syntax.Junction():
+                word = {"AND": "OR", "OR": "AND"}[node.word] if negated else node.word
+                parts = (self.predicate(part, negated=negated) for part in node.nodes)
+                return f"({f' {word} '.join(parts)})"
+            case syntax.Comparison():
+                return self._comparison(node, negated)
+            case syntax.Truth():
+                return self._truth(node.column, negated)
+            case syntax.Membership():
+                return self._membership(node, negated)
+            case syntax.Between():
+                return self._between(node, negated)
+            case syntax.Like():
+                return self._like(node, negated)
+            case syntax.Contains():
+                return self._contains(node, negated)
+            case syntax.Empty():
+                return self._empty(node.column, negated)
+
+    def _comparison(self, node: syntax.Comparison, negated: bool) -> str:
+        left, right = node.left, node.right
+        operator = _NEGATED[node.operator] if negated else node.operator
+        if isinstance(left, Column):
+            column, other = left, right
+        elif isinstance(right, Column):
+            column, other = right, left
+        else:
+            self._refuse(left, "Two values are compared. Name a column on one side.")
+        column_type = self._type(column)
+        if column_type is ColumnType.TEXTS:
+            self._refuse(
+                column,
+                f"`{column.name}` holds a list of texts, which {node.operator} does not compare. "
+                f"Write: {column.name} contains 'oak'",
+            )
+        if column_type is ColumnType.BOOLEAN and node.operator not in ("=", "!="):
+            self._refuse(
+                column,
+                f"`{column.name}` holds true or false, which has no order. "
+                f"Write: {column.name} = true",
+            )
+        sides = [self._operand(side, column, column_type, other) for side in (left, right)]
+        return f"({sides[0]} {operator} {sides[1]})"
+
+    def _operand(
+        self, side: Operand, column: Column, column_type: ColumnType, other: Operand
+    ) -> str:
+        if isinstance(side, Value):
+            return self._literal(side, column, column_type)
+        if side is other:
+            # A bare word where a value belongs is far more often a text without its quotes.
+            other_type = self._type(side, may_be_text=column_type is ColumnType.TEXT)
+            if other_type is not column_type:
+                self._refuse(
+                    side,
+                    f"`{column.name}` holds {_HOLDS[column_type][0]} and `{side.name}` holds "
+                    f"{_HOLDS[other_type][0]}. Compare columns of one kind.",
+                )
+        return _quoted(side.name)
+
+    def _truth(self, column: Column, negated: bool) -> str:
+        if self._type(column) is not ColumnType.BOOLEAN:
+            holds, _, example = _HOLDS[self._type(column)]
+            word = "contains" if self._type(column) is ColumnType.TEXTS else "="
+            self._refuse(
+                column,
+                f"`{column.name}` holds {holds} and cannot stand alone. Compare it: "
+                f"{column.name} {word} {example}",
+            )
+        return f"({_quoted(column.name)} = {'FALSE' if negated else 'TRUE'})"
+
+    def _membership(self, node: syntax.Membership, negated: bool) -> str:
+        column_type = self._type(node.column)
+        if len(node.values) > syntax.LIMIT_LIST:
+            self._refuse(
+                node.values[syntax.LIMIT_LIST],
+                f"IN has {len(node.values)} values, and {syntax.LIMIT_LIST} are allowed. "
+                "Ask in several queries.",
+            )
+        if column_type is ColumnType.TEXTS:
+            self._refuse(
+                node.column,
+                f"`{node.column.name}` holds a list of texts. Write: "
+                f"{node.column.name} contains 'oak' or {node.column.name} contains 'ash'",
+            )
+        values = ", ".join(self._literal(value, node.column, column_type) for value in node.values)
+        return f"({_quoted(node.column.name)} {'NOT IN' if negated else 'IN'} ({values}))"
+
+    def _between(self, node: syntax.Between, negated: bool) -> str:
+        low = syntax.Comparison(node.column, ">=", node.low)
+        high = syntax.Comparison(node.column, "<=", node.high)
+        word = "OR" if negated else "AND"
+        return f"({self._comparison(low, negated)} {word} {self._comparison(high, negated)})"
+
+    def _like(self, node: syntax.Like, negated: bool) -> str:
+        self._require_text(node.column, "LIKE")
+        pattern = self._text(node.pattern, node.column)
+        pieces = re.findall(r"\\[%_\\]|[%_]|[^%_]", pattern, re.DOTALL)
+        rendered = "".join(p if p in ("%", "_") else _plain(p[-1]) for p in pieces)
+        return _ilike(node.column, rendered, negated)
+
+    def _contains(self, node: syntax.Contains, negated: bool) -> str:
+        part = self._text(node.part, node.column)
+        if self._type(node.column) is ColumnType.TEXTS:
+            word = "NOT " if negated else ""
+            return f"({word}array_has({_quoted(node.column.name)}, {_string(part)}))"
+        self._require_text(node.column, "CONTAINS")
+        return _ilike(node.column, f"%{''.join(_plain(c) for c in part)}%", negated)
+
+    def _empty(self, column: Column, negated: bool) -> str:
+        name = _quoted(column.name)
+        column_type = self._type(column)
+        if column_type is ColumnType.TEXT:
+            return f"({name} != '')" if negated else f"({name} IS NULL OR {name} = '')"
+        if column_type is ColumnType.TEXTS:
+            compare = "> 0" if negated else "= 0"
+            return f"(cardinality({name}) {compare})"
+        return f"({name} IS NOT NULL)" if negated else f"({name} IS NULL)"
+
+    def _require_text(self, column: Column, word: str) -> None:
+        column_type = self._type(column)
+        if column_type is ColumnType.TEXTS:
+            self._refuse(
+                column,
+                f"`{column.name}` holds a list of texts, which {word} does not search. "
+                f"Write: {column.name} contains 'oak'",
+            )
+        if column_type is not ColumnType.TEXT:
+            self._refuse(
+                column,
+                f"`{column.name}` holds {_HOLDS[column_type][0]}, and {word} searches text. "
+                f"Write: {column.name} = {_HOLDS[column_type][2]}",
+            )
+
+    def _text(self, value: Value, column: Column) -> str:
+        self._literal(value, column, ColumnType.TEXT)
+        return str(value.value)
+
+    def _literal(self, value: Value, column: Column, column_type: ColumnType) -> str:
+        content = value.value
+        if isinstance(content, bool):
+            fits, rendered = column_type is ColumnType.BOOLEAN, str(content).upper()
+        elif isinstance(content, str):
+            fits = column_type in (ColumnType.TEXT, ColumnType.TEXTS)
+            rendered = _string(content)
+        else:
+            fits, rendered = column_type is ColumnType.NUMBER, repr(content)
+        if not fits:
+            holds, wanted, example = _HOLDS[column_type]
+            self._refuse(
+                value, f"`{column.name}` holds {holds}. Compare it with {wanted}, such as {example}"
+            )
+        if isinstance(content, float) and not math.isfinite(content):
+            self._refuse(value, "This number is beyond the range of numbers. Write a smaller one.")
+        if any("\ud800" <= character <= "\udfff" for character in rendered):
+            self._refuse(
+                value, "This text holds half of a surrogate pair, which is no character. Retype it."
+            )
+        return rendered
+
+    def _type(self, column: Column, *, may_be_text: bool = False) -> ColumnType:
+        found = self._types.get(column.name)
+        if found is None:
+            self._refuse(column, self._unknown(column.name, may_be_text))
+        return found
+
+    def _unknown(self, name: str, may_be_text: bool) -> str:
+        known = sorted(self._types)
+        by_lower = {each.lower(): each for each in known}
+        nearest = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+        cure = f" Did you mean `{by_lower[nearest[0]]}`?" if nearest else ""
+        if may_be_text:
+            cure = f" If it is meant as text, quote it: '{name}'.{cure}"
+        return f"There is no column `{name}`.{cure} This catalog has: {', '.join(known)}."
+
+    def _refuse(self, at: Operand, reason: str) -> NoReturn:
+        syntax.refuse(self._expression, at.position, reason)
+
+
+def _quoted(name: str) -> str:
+    # Only names that the catalog has come here, and none of them holds a backtick.
+    return f"`{name}`"
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _plain(character: str) -> str:
+    """A character of a LIKE pattern that stands for itself; LanceDB's escape is the backslash."""
+    return f"\\{character}" if character in "%_\\" else character
+
+
+def _ilike(column: Column, pattern: str, negated: bool) -> str:
+    subject = f"translate({_quoted(column.name)}, 'İIı', 'iii')"
+    word = "NOT ILIKE" if negated else "ILIKE"
+    return f"({subject} {word} {_string(pattern.translate(_SAME_I))})"

@@ -1,0 +1,358 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import lancedb
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from furniture_prompter.catalog.filter_syntax import LIMIT_CHARACTERS, LIMIT_DEPTH, LIMIT_LIST
+from furniture_prompter.catalog.filters import ColumnType, compile_filter
+from furniture_prompter.errors import InvalidFilterError
+
+COLUMNS = {
+    "id": ColumnType.TEXT,
+    "title": ColumnType.TEXT,
+    "color": ColumnType.TEXT,
+    "price": ColumnType.NUMBER,
+    "old_price": ColumnType.NUMBER,
+    "on_sale": ColumnType.BOOLEAN,
+    "tags": ColumnType.TEXTS,
+    "between": ColumnType.TEXT,
+}
+
+ROWS = pa.table(
+    {
+        "id": ["chair", "stool", "sofa", "rug"],
+        "title": ["O'Brien's chair", "50% off_cut stool", 'Sofa "Büyük" \\ IŞIK', "İSKEMLE rug"],
+        "color": ["red", "", None, "Dark Red"],
+        "price": pa.array([99.5, -5.0, None, 300.0], pa.float64()),
+        "old_price": pa.array([120.0, None, 10.0, 300.0], pa.float64()),
+        "on_sale": [True, False, None, True],
+        "tags": [["oak", "it's"], [], ["Oak"], ["oak", "wool"]],
+        "between": ["a", "b", "c", "d"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> lancedb.table.Table:
+    database = lancedb.connect(tmp_path_factory.mktemp("filters"))
+    return database.create_table("products", ROWS)
+
+
+def matching(table: lancedb.table.Table, expression: str) -> set[str]:
+    predicate = compile_filter(expression, COLUMNS)
+    return {row["id"] for row in table.search().where(predicate).limit(1000).to_list()}
+
+
+@pytest.mark.parametrize(
+    ("expression", "ids"),
+    [
+        ("title = 'O''Brien''s chair'", "chair"),
+        ("title = \"O'Brien's chair\"", "chair"),
+        ('title == "Sofa ""Büyük"" \\ IŞIK"', "sofa"),
+        ("title = 'o''brien''s chair'", ""),
+        ("id <> 'chair'", "stool sofa rug"),
+        ("id != 'chair'", "stool sofa rug"),
+        ("id >= 'sofa'", "sofa stool"),
+        ("price < 100", "chair stool"),
+        ("100 > price", "chair stool"),
+        ("price <= 99.5 AND price > -5", "chair"),
+        ("price = -5", "stool"),
+        ("price = 3e2 or price = .995e+2", "rug chair"),
+        ("price < old_price", "chair"),
+        ("price between -5 and 99.5", "chair stool"),
+        ("price not between -5 and 99.5", "rug"),
+        ("id in ('chair', 'rug', 'nothing')", "chair rug"),
+        ("id not in ('chair', 'rug')", "stool sofa"),
+        ("on_sale", "chair rug"),
+        ("not on_sale", "stool"),
+        ("on_sale = false", "stool"),
+        ("on_sale in (TRUE, False)", "chair stool rug"),
+        ("title like '%CHAIR'", "chair"),
+        ("title like '__% off%'", "stool"),
+        (r"title like '50\% off\_%'", "stool"),
+        (r"title like '50\_%'", ""),
+        (r"title like '%\\ %'", "sofa"),
+        ("title not like '%r%'", "stool sofa"),
+        ("title contains '%'", "stool"),
+        ("title contains '_'", "stool"),
+        ("title contains '\\'", "sofa"),
+        ('title contains "brien\'s"', "chair"),
+        ("title contains 'ışık' and title contains 'BÜYÜK'", "sofa"),
+        ("title contains 'iskemle' or title contains 'işik'", "rug sofa"),
+        ("title not contains 'a'", "stool rug"),
+        ("tags contains 'oak'", "chair rug"),
+        ("'oak' in tags", "chair rug"),
+        ("'oak' not in tags", "stool sofa"),
+        ("tags not contains 'oak'", "stool sofa"),
+        ("tags contains 'it''s'", "chair"),
+        ("tags is null", "stool"),
+        ("tags is not null", "chair sofa rug"),
+        ("color is null", "stool sofa"),
+        ("color is not null", "chair rug"),
+        ("price IS NULL", "sofa"),
+        ("price is not null", "chair stool rug"),
+        ("price != 300", "chair stool"),
+        ("not price = 300", "chair stool"),
+        ("`between` between 'b' and 'c'", "stool sofa"),
+        ("id='chair'or\n\tid='rug'", "chair rug"),
+        ("id = 'rug' or id = 'chair' and price > 100", "rug"),
+        ("(id = 'rug' or id = 'chair') and price < 100", "chair"),
+        ("not (id = 'rug' or price < 0) ", "chair"),
+        ("not (on_sale and price > 100)", "chair stool"),
+        ("NOT NOT id = 'rug'", "rug"),
+    ],
+)
+def test_an_expression_finds_its_products(
+    table: lancedb.table.Table, expression: str, ids: str
+) -> None:
+    assert matching(table, expression) == set(ids.split())
+
+
+@pytest.mark.parametrize(
+    ("expression", "words", "place"),
+    [
+        ("prise < 300", "no column `prise`. Did you mean `price`? This catalog has: between,", 0),
+        ("PRICE < 300", "Did you mean `price`?", 0),
+        ("color = red", "quote it: 'red'", 8),
+        ("__number = 3", "no column `__number`", 0),
+        ("price < '300'", "`price` holds numbers. Compare it with a number without quotes", 8),
+        ("title = 300", "`title` holds text. Compare it with a text in quotes", 8),
+        ("title in ('a', 3)", "`title` holds text", 15),
+        ("on_sale = 'yes'", "true or false without quotes", 10),
+        ("on_sale < true", "no order", 0),
+        ("price = title", "Compare columns of one kind", 8),
+        ("price", "cannot stand alone. Compare it: price = 300", 0),
+        ("tags = 'oak'", "Write: tags contains 'oak'", 0),
+        ("tags in ('oak')", "tags contains 'oak' or", 0),
+        ("tags like 'oak'", "Write: tags contains 'oak'", 0),
+        ("price like '3%'", "LIKE searches text", 0),
+        ("price contains '3'", "CONTAINS searches text", 0),
+        ("title like 3", "holds text", 11),
+        ("1 = 1", "Two values are compared", 0),
+        ("price < 1e999", "beyond the range", 8),
+        ("title = 'open", "no closing quote", 8),
+        ("title = ‘curly’", "straight quotes", 8),
+        ("price < 3x", "not a number", 8),
+        ("price <", "the filter ends where a column, a number", 7),
+        ("price < 3 and  ", "the filter ends where", 13),
+        ("price < 3)", "`)` stands where the end", 9),
+        ("(price < 3", "the filter ends where )", 10),
+        ("price in ()", "`)` stands where a number", 10),
+        ("price & 3", "'&' means nothing", 6),
+        ("title = '\ud800'", "surrogate", 8),
+    ],
+)
+def test_a_wrong_expression_is_refused_with_a_caret_under_the_place(
+    expression: str, words: str, place: int
+) -> None:
+    with pytest.raises(InvalidFilterError) as caught:
+        compile_filter(expression, COLUMNS)
+    reason, shown, caret = str(caught.value).splitlines()
+    assert words in reason
+    assert shown == f"  {expression}"
+    assert caret == "  " + " " * place + "^"
+
+
+def test_a_long_expression_is_shown_around_the_place() -> None:
+    expression = f"title = '{'x' * 300}' and prise < 3 and title = '{'y' * 300}'"
+    with pytest.raises(InvalidFilterError) as caught:
+        compile_filter(expression, COLUMNS)
+    _, shown, caret = str(caught.value).splitlines()
+    assert shown[caret.index("^") :].startswith("prise < 3")
+    assert shown.startswith("  …")
+    assert shown.endswith("…")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "id = 'rug'; drop table products",
+        "id = 'rug' -- ",
+        "id = 'rug' /* */",
+        "id = 'rug' union select 1",
+        "id = 'rug' or 1=1",
+        "id = '' or ''=''",
+        "id = 'a' 'b'",
+        "id = 'rug' or true",
+        "lower(id) = 'rug'",
+        "id = (select 1)",
+        "id = 'rug\\' or 1 = 1 or title = ' x'",
+        "`id` or `1`=`1` = 'x'",
+        "id = $1",
+        "`id`` = 'rug'",
+    ],
+)
+def test_an_injection_is_refused(expression: str) -> None:
+    with pytest.raises(InvalidFilterError):
+        compile_filter(expression, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["' or 1=1 --", "\\' or 1=1 --", "'' or ''='", "`id` = 'rug'", "x'); drop table products; --"],
+)
+def test_an_injection_inside_a_literal_is_only_text(table: lancedb.table.Table, text: str) -> None:
+    literal = "'" + text.replace("'", "''") + "'"
+    for expression in (
+        f"id = {literal}",
+        f"id in ({literal})",
+        f"title like {literal}",
+        f"title contains {literal}",
+        f"tags contains {literal}",
+        f"id between {literal} and {literal}",
+    ):
+        assert matching(table, expression) == set()
+    assert table.count_rows() == 4
+
+
+def any_text() -> st.SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+
+
+# The table is only read, so sharing it between examples is sound.
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(any_text(), min_size=1, max_size=5, unique=True), double=st.booleans())
+@example(
+    texts=["'", "''", "\\", "\\'", "%", "_", "\x00", "\n", '"', "`", "İ", "i", "ı"], double=True
+)
+def test_any_text_finds_exactly_its_own_row(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str], double: bool
+) -> None:
+    database = lancedb.connect(tmp_path_factory.mktemp("round-trip"))
+    rows = pa.table({"title": texts, "tags": [[text] for text in texts]})
+    table = database.create_table("products", rows)
+    quote = '"' if double else "'"
+    for text in texts:
+        literal = quote + text.replace(quote, quote * 2) + quote
+        for expression in (f"title = {literal}", f"tags contains {literal}"):
+            predicate = compile_filter(expression, COLUMNS)
+            found = [row["title"] for row in table.search().where(predicate).limit(99).to_list()]
+            assert found == [text]
+        predicate = compile_filter(f"title contains {literal}", COLUMNS)
+        found = [row["title"] for row in table.search().where(predicate).limit(99).to_list()]
+        assert text in found
+        folded = [with_one_i(each) for each in found]
+        assert all(with_one_i(text).lower() in each.lower() for each in folded if each.isascii())
+
+
+def with_one_i(text: str) -> str:
+    return text.translate(str.maketrans("İIı", "iii"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "title",
+                "price",
+                "on_sale",
+                "tags",
+                "and",
+                "or",
+                "not",
+                "(",
+                ")",
+                "in",
+                "=",
+                "<",
+                ",",
+                "'oak'",
+                '"x"',
+                "3",
+                "-2.5",
+                "true",
+                "between",
+                "like",
+                "is",
+                "null",
+                "contains",
+            ]
+        ),
+        max_size=14,
+    ).map(" ".join)
+    | st.text(max_size=40)
+)
+def test_any_input_is_either_refused_or_runs(table: lancedb.table.Table, expression: str) -> None:
+    try:
+        predicate = compile_filter(expression, COLUMNS)
+    except InvalidFilterError:
+        return
+    table.search().where(predicate).limit(1).to_list()
+
+
+@pytest.mark.parametrize("expression", ["", "  \n"])
+def test_an_empty_filter_is_refused(expression: str) -> None:
+    with pytest.raises(InvalidFilterError, match="empty"):
+        compile_filter(expression, COLUMNS)
+
+
+def test_the_longest_filter_runs_and_a_longer_one_is_refused(table: lancedb.table.Table) -> None:
+    parts = " or ".join(["price=1"] * 181)
+    expression = parts + " " * (LIMIT_CHARACTERS - len(parts))
+    assert matching(table, expression) == set()
+    with pytest.raises(InvalidFilterError, match="2,001 characters, and 2,000 are allowed"):
+        compile_filter(expression + " ", COLUMNS)
+
+
+def nested(levels: int, leaf: str = "price = 300") -> str:
+    expression = leaf
+    for level in range(levels):
+        word = "and" if level % 2 else "or"
+        expression = f"(price = 300 {word} {expression})"
+    return expression
+
+
+def test_the_deepest_filter_runs_and_a_deeper_one_is_refused(table: lancedb.table.Table) -> None:
+    assert matching(table, nested(LIMIT_DEPTH)) == {"rug"}
+    for leaf in ("color is null", "tags is null", "title contains 'x'", "not tags contains 'x'"):
+        assert "rug" in matching(table, nested(LIMIT_DEPTH - 1, leaf))
+    assert matching(table, "not " * LIMIT_DEPTH + "on_sale") == {"chair", "rug"}
+    for deeper in (nested(LIMIT_DEPTH + 1), "not " * (LIMIT_DEPTH + 1) + "on_sale"):
+        with pytest.raises(InvalidFilterError, match="more than 16 levels"):
+            compile_filter(deeper, COLUMNS)
+
+
+def test_brackets_alone_are_no_depth(table: lancedb.table.Table) -> None:
+    assert matching(table, "(" * 900 + "on_sale" + ")" * 900) == {"chair", "rug"}
+
+
+def test_the_longest_list_runs_and_a_longer_one_is_refused(table: lancedb.table.Table) -> None:
+    values = ",".join(str(number) for number in range(101, 101 + LIMIT_LIST))
+    assert matching(table, f"price in ({values})") == {"rug"}
+    with pytest.raises(InvalidFilterError, match="IN has 201 values, and 200 are allowed"):
+        compile_filter(f"price in ({values},1)", COLUMNS)
+
+
+def test_a_column_type_that_does_not_exist_is_a_programming_error() -> None:
+    with pytest.raises(ValueError, match="nonsense"):
+        compile_filter("price = 1", {"price": "nonsense"})
+
+
+def test_lark_is_loaded_by_the_first_filter_only() -> None:
+    program = (
+        "import sys; from furniture_prompter.catalog.filters import compile_filter; "
+        "before = 'lark' in sys.modules; compile_filter('a = 1', {'a': 'number'}); "
+        "print(before, 'lark' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == ["False", "True"]
+
+
+def test_the_examples_of_the_documentation_compile() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "filters.md").read_text("utf-8")
+    block = page.split("```filter\n")[1].split("```")[0]
+    lines = [line for line in block.splitlines() if line.strip()]
+    assert len(lines) >= 8
+    columns = COLUMNS | {"category": "text", "width_cm": "number", "depth_cm": "number"}
+    for line in lines:
+        assert compile_filter(line, columns)
