@@ -138,15 +138,20 @@ def _finished(planned: list[Order], set_aside: list[SetAside]) -> list[Order]:
 def _bundle(source: Path, work: Path, console: Console) -> int:
     code = _build(BUNDLED, source, work, console, with_split=False)
     if code != EXIT_COMPLETE:
-        console.print(f"the package data stays as it was: see {work / SET_ASIDE}")
-        shutil.copyfile(work / SET_ASIDE, REPOSITORY / SET_ASIDE)
+        console.print(
+            "the package data stays as it was: correct what was set aside above, or leave the "
+            "model out under [models_left_out] in selection.toml"
+        )
         return code
-    _publish(work, BUNDLED_FOLDER)
+    publish(work, BUNDLED_FOLDER)
     return code
 
 
-def _publish(work: Path, target: Path) -> None:
-    """Put a finished set in the place of the old one, folder by rename."""
+def publish(work: Path, target: Path) -> None:
+    """Put the finished set of ``work`` in the place of the one in ``target``.
+
+    The new pictures are copied beside the old ones first and change places with them by rename.
+    """
     fresh, old = target / ".images.new", target / ".images.old"
     for folder in (fresh, old):
         shutil.rmtree(folder, ignore_errors=True)

@@ -77,7 +77,7 @@ def name_pixels(pixels: NDArray[np.uint8], substances: NDArray[np.uint8]) -> NDA
     # First rule that holds names the pixel; angles are CIE hue angles in degrees.
     rules = [
         (clear & (chroma < 22), "clear"),
-        (neutral & metal & (lightness >= 45), "silver"),
+        (neutral & metal & (lightness >= 45) & (lightness < 88), "silver"),
         (wood & brownish & (chroma >= 6) & (lightness >= 66), "light wood"),
         (wood & brownish & (chroma >= 6) & (lightness >= 42), "medium wood"),
         (

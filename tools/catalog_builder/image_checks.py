@@ -58,7 +58,7 @@ def check_textured(flat: Pixels, coverage: Pixels, plain_parts: int) -> None:
     Raises:
         UnfitPictureError: the texture that the product has does not show.
     """
-    colours = flat[coverage == 255] >> 2
+    colours = flat[coverage > COVERED] >> 2
     distinct = len(np.unique(colours, axis=0))
     if distinct <= plain_parts + 1:
         raise UnfitPictureError(f"untextured: {distinct} colours for a product with a texture")

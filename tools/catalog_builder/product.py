@@ -24,8 +24,6 @@ from tools.catalog_builder.views import views_of
 
 # Colours are measured on the flat colours of this many first views.
 COLOUR_VIEWS = 2
-# Every picture is drawn this many times larger than it is kept, for smooth edges.
-SUPERSAMPLING = 1.75
 # A substance is named as a product's material from this share of its surface on.
 MATERIAL_SHARE = 0.2
 # Words that libraries put on every model.
@@ -35,7 +33,10 @@ TEST_SHARE = 0.3
 
 @dataclass(frozen=True)
 class Order:
-    """What to render: a model, in a finish or as it comes, from so many sides."""
+    """What to render: a model, in a finish or as it comes, from so many sides.
+
+    Pictures are drawn ``supersampling`` times larger than they are kept, for smooth edges.
+    """
 
     model: SourceModel
     category: str
@@ -46,6 +47,7 @@ class Order:
     view_count: int
     longest_side_pixels: int
     jpeg_quality: int
+    supersampling: float = 1.75
 
     @property
     def product_id(self) -> str:
@@ -85,7 +87,7 @@ def render_product(order: Order, source: Path) -> Rendered:
         parts = dressed(parts, order.category, order.finish)
     views = views_of(order.model, order.view_count)
     pictures = []
-    with Studio(parts, round(order.longest_side_pixels * SUPERSAMPLING)) as studio:
+    with Studio(parts, round(order.longest_side_pixels * order.supersampling)) as studio:
         for view in views:
             shot = studio.lit(view)
             check_shot(shot.pixels, shot.coverage)
@@ -126,7 +128,8 @@ def _colours(studio: Studio, parts: list[Part], views: tuple[View, ...]) -> list
         if any(part.texture for part in parts):
             plain = sum(part.texture is None for part in parts)
             check_textured(shot.pixels, shot.coverage, plain)
-        seen = (shot.coverage >= 250) | (made_of == CLEAR)
+        # Leaves and veils that are see-through count too, but for the faintest of their pixels.
+        seen = (shot.coverage >= shot.coverage.max() / 2) | (made_of == CLEAR)
         pixels.append(shot.pixels[seen])
         codes.append(made_of[seen])
     return dominant_colours(np.concatenate(pixels), np.concatenate(codes))[0]

@@ -11,7 +11,7 @@ from tools.catalog_builder.building import (
     rows_as_jsonl,
     write_whole,
 )
-from tools.catalog_builder.cli import BUNDLED_FOLDER, main
+from tools.catalog_builder.cli import BUNDLED_FOLDER, main, publish
 
 
 def _finished(work: Path, product_id: str, **fields: object) -> None:
@@ -66,3 +66,18 @@ def test_the_contact_sheet_command_writes_a_sheet(tmp_path: Path) -> None:
     arguments = ["contact-sheet", str(BUNDLED_FOLDER), "--out", str(sheet), "--rows", "90"]
     assert main(arguments) == 0
     assert sheet.stat().st_size > 100_000
+
+
+def test_publishing_replaces_the_old_pictures_and_leaves_the_rest(tmp_path: Path) -> None:
+    work, target = tmp_path / "work", tmp_path / "bundled"
+    for folder, name in ((work, "new-0.jpg"), (target, "old-0.jpg")):
+        (folder / "images").mkdir(parents=True)
+        (folder / "images" / name).write_bytes(b"x")
+    for name in ("products.jsonl", "ATTRIBUTION.md"):
+        (work / name).write_text("new", encoding="utf-8")
+    (target / "__init__.py").write_text("", encoding="utf-8")
+    publish(work, target)
+    assert [path.name for path in (target / "images").iterdir()] == ["new-0.jpg"]
+    assert (target / "products.jsonl").read_text(encoding="utf-8") == "new"
+    found = {path.name for path in target.iterdir()}
+    assert found == {"__init__.py", "images", "products.jsonl", "ATTRIBUTION.md"}

@@ -76,6 +76,7 @@ def test_painted_wood_keeps_the_name_of_its_paint() -> None:
 def test_bright_metal_is_silver_and_glass_is_clear() -> None:
     assert _named((190, 192, 195), METAL) == "silver"
     assert _named((180, 60, 40), METAL) == "red"
+    assert _named((240, 240, 240), METAL) == "white"
     assert _named((200, 220, 220), CLEAR) == "clear"
     assert _named((200, 20, 25), CLEAR) == "red"
 
