@@ -1,1 +1,28 @@
-"""Search furniture catalogs by photo, by prompt or by both."""
+"""Search furniture catalogs by photo, by prompt or by both.
+
+``Catalog``, ``index`` and ``Settings`` are loaded on first use, so that importing the package stays
+fast and pulls in neither the storage engine nor an inference runtime.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from furniture_prompter.assembly import Catalog, index, optimize
+    from furniture_prompter.settings import Settings
+
+__all__ = ["Catalog", "Settings", "index", "optimize"]
+
+_MODULES = {
+    "Catalog": "furniture_prompter.assembly",
+    "Settings": "furniture_prompter.settings",
+    "index": "furniture_prompter.assembly",
+    "optimize": "furniture_prompter.assembly",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

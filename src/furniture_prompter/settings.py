@@ -15,54 +15,65 @@ class Settings(BaseSettings):
         env_prefix="FURNITURE_PROMPTER_", extra="forbid", frozen=True, validate_default=True
     )
 
-    encoder: str = Field("default", description="Photo encoder: a name, or an encoder's folder.")
-    prompt_encoder: str = Field(
-        "default-prompt", description="Prompt encoder: a name, or an encoder's folder."
+    encoder: str = Field(
+        default="default", description="Photo encoder: a name, or an encoder's folder."
     )
-    language: str = Field("english", description="Language of the keyword index of new catalogs.")
+    prompt_encoder: str = Field(
+        default="default-prompt", description="Prompt encoder: a name, or an encoder's folder."
+    )
+    language: str = Field(
+        default="english", description="Language of the keyword index of new catalogs."
+    )
     threads: int | None = Field(
-        None, ge=1, le=256, description="Threads for encoding; all cores unless given."
+        default=None, ge=1, le=256, description="Threads for encoding; all cores unless given."
     )
     encode_batch_photos: int = Field(
-        16, ge=1, le=1024, description="Photos encoded at once while indexing."
+        default=16, ge=1, le=1024, description="Photos encoded at once while indexing."
     )
     stage_photos: int = Field(
-        512, ge=1, le=100_000, description="Photos encoded between two savings of progress."
+        default=512, ge=1, le=100_000, description="Photos encoded between two savings of progress."
     )
-    decode_workers: int = Field(2, ge=1, le=64, description="Threads that decode while indexing.")
+    decode_workers: int = Field(
+        default=2, ge=1, le=64, description="Threads that decode while indexing."
+    )
     limit_photo_bytes: int = Field(
-        30_000_000, ge=1024, description="Largest photo file, in bytes."
+        default=30_000_000, ge=1024, description="Largest photo file, in bytes."
     )
     limit_photo_pixels: int = Field(
-        80_000_000, ge=1024, description="Largest photo, in pixels, before decoding."
+        default=80_000_000, ge=1024, description="Largest photo, in pixels, before decoding."
     )
     limit_prompt_characters: int = Field(
-        2_000, ge=1, description="Longest prompt or `without`, in characters."
+        default=2_000, ge=1, description="Longest prompt or `without`, in characters."
     )
-    limit_hits: int = Field(1_000, ge=1, description="Most hits that one query may ask for.")
+    limit_hits: int = Field(
+        default=1_000, ge=1, description="Most hits that one query may ask for."
+    )
     photo_weight: float = Field(
-        0.5, ge=0, le=1, description="Share of the photo where a query has photo and prompt."
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of the photo where a query has photo and prompt.",
     )
     weight_keyword: float = Field(
-        1.0, ge=0, description="Weight of keyword matches within the prompt's share."
+        default=1.0, ge=0, description="Weight of keyword matches within the prompt's share."
     )
     weight_prompt_text: float = Field(
-        1.0, ge=0, description="Weight of prompt against product text, by vectors."
+        default=1.0, ge=0, description="Weight of prompt against product text, by vectors."
     )
     weight_prompt_photo: float = Field(
-        1.0, ge=0, description="Weight of prompt against photos, by the alignment."
+        default=1.0, ge=0, description="Weight of prompt against photos, by the alignment."
     )
     weight_without: float = Field(
-        1.0, ge=0, description="How strongly `without` pushes a product down."
+        default=1.0, ge=0, description="How strongly `without` pushes a product down."
     )
     candidates: int = Field(
-        200, ge=10, le=10_000, description="Products each part brings to the fusion."
+        default=200, ge=10, le=10_000, description="Products each part brings to the fusion."
     )
     vector_index_photos: int = Field(
-        100_000,
+        default=100_000,
         ge=256,
         description="Photos from which a vector index is built instead of an exact scan.",
     )
     version_grace_s: float = Field(
-        600.0, ge=0, description="Seconds that a replaced catalog version stays readable."
+        default=600.0, ge=0, description="Seconds that a replaced catalog version stays readable."
     )

@@ -8,11 +8,11 @@ a killed run leaves beside it is invisible.
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
     CatalogFormatError,
@@ -22,25 +22,6 @@ from furniture_prompter.errors import (
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderIdentity:
-    """What decides whether two vectors may be compared.
-
-    Attributes:
-        name: Name on the encoder's card.
-        weights_sha256: Hash of the weights file.
-        dimension: Length of its vectors.
-        metric: Always ``cosine`` in this format version.
-        preprocessing: The preprocessing as its card states it; empty for prompt encoders.
-    """
-
-    name: str
-    weights_sha256: str
-    dimension: int
-    metric: str
-    preprocessing: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

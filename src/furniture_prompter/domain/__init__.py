@@ -2,6 +2,7 @@
 
 from furniture_prompter.domain.catalog import CatalogInfo, OptimizeSummary, VerifyReport
 from furniture_prompter.domain.feed import Feed, FeedItem, FeedRow, SetAside
+from furniture_prompter.domain.identity import EncoderIdentity
 from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.domain.indexing import IndexProgress, IndexSummary
 from furniture_prompter.domain.product import AttributeValue, Photo, Product
@@ -12,6 +13,7 @@ __all__ = [
     "AttributeValue",
     "CatalogInfo",
     "CatalogReference",
+    "EncoderIdentity",
     "Feed",
     "FeedItem",
     "FeedRow",

@@ -25,7 +25,6 @@ class CatalogInfo:
         vector_index: ``exact scan`` or the kind of the index.
         columns: Column names that ``where`` may use, with their types.
         bytes_on_disk: Size of the folder.
-        kept_versions: Numbers of the versions that are still on disk.
     """
 
     path: str
@@ -44,7 +43,6 @@ class CatalogInfo:
     vector_index: str
     columns: Mapping[str, str]
     bytes_on_disk: int
-    kept_versions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

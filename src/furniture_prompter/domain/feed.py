@@ -34,12 +34,14 @@ class SetAside:
         line: 1-based line in a feed file; 0 where lines mean nothing.
         reason: What is wrong, in one sentence.
         cure: What to do about it, in one sentence.
+        product_id: Id of the product it belongs to; empty where it could not be told.
     """
 
     source: Path
     line: int
     reason: str
     cure: str
+    product_id: str = ""
 
     def __str__(self) -> str:
         """``file:line: reason. cure``, as compilers print it."""

@@ -1,0 +1,207 @@
+"""One version of a catalog, opened for searching."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from lancedb import AsyncTable
+from lancedb.query import FullTextOperator, MatchQuery
+
+from furniture_prompter.catalog.columns import (
+    ALIGNED,
+    KNOWN_COLUMNS,
+    NUMBER,
+    PHOTOS,
+    PRODUCTS,
+    TEXT_VECTOR,
+    VECTOR,
+    WORDS,
+    product_from,
+    vectors_from,
+)
+from furniture_prompter.catalog.filters import compile_filter
+from furniture_prompter.catalog.keywords import fold
+from furniture_prompter.catalog.manifest import Manifest, read_manifest
+from furniture_prompter.catalog.spaces import (
+    ExactSpace,
+    IndexedSpace,
+    Numbers,
+    Scores,
+    Space,
+    number_filter,
+)
+from furniture_prompter.catalog.storage_errors import reading
+from furniture_prompter.domain import Photo, Product
+
+ALIGNMENTS_FOLDER = "alignments"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A compiled `where`: its SQL and the sorted numbers of the products it lets through."""
+
+    sql: str
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRows:
+    """Photos of some products, by product and position; the three run in step.
+
+    Attributes:
+        numbers: Product number of each photo.
+        photos: The photos.
+        vectors: What was asked for, shape (n, d); None when nothing was.
+    """
+
+    numbers: Numbers
+    photos: tuple[Photo, ...]
+    vectors: Scores | None
+
+
+def _any_word(words: str) -> MatchQuery:
+    return MatchQuery(
+        words,
+        WORDS,
+        boost=1.0,
+        fuzziness=0,
+        max_expansions=50,
+        operator=FullTextOperator.OR,
+        prefix_length=0,
+        document_granularity=None,
+    )
+
+
+class CatalogReader:
+    """A catalog pinned to one version; later index runs do not show through.
+
+    Vector spaces are read on first use: a prompt alone never reads the photo vectors.
+    """
+
+    def __init__(
+        self, folder: Path, manifest: Manifest, products: AsyncTable, photos: AsyncTable
+    ) -> None:
+        """Use :meth:`open`."""
+        self.folder = folder
+        self.manifest = manifest
+        self._products = products
+        self._photos = photos
+        self._spaces: dict[str, Space] = {}
+        self._space_lock = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, folder: Path) -> "CatalogReader":
+        """Open the current version.
+
+        Raises:
+            CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: see those.
+        """
+        manifest = read_manifest(folder)
+        with reading(folder):
+            database = await lancedb.connect_async(folder)
+            tables = []
+            for name in (PRODUCTS, PHOTOS):
+                table = await database.open_table(name)
+                await table.checkout(manifest.tables[name])
+                tables.append(table)
+        return cls(folder, manifest, *tables)
+
+    def close(self) -> None:
+        """Let go of tables and vectors."""
+        self._spaces.clear()
+        self._products.close()
+        self._photos.close()
+
+    @property
+    def alignment_path(self) -> Path | None:
+        """The file of this version's alignment; None where it has none."""
+        name = self.manifest.alignment.file
+        return self.folder / ALIGNMENTS_FOLDER / name if name else None
+
+    @property
+    def filter_columns(self) -> Mapping[str, str]:
+        """Columns that `where` may name, with their types in the filter language."""
+        return {**KNOWN_COLUMNS, **self.manifest.columns}
+
+    async def filter_products(self, expression: str) -> Filter:
+        """Compile and run a `where`.
+
+        Raises:
+            InvalidFilterError: it does not parse, or does not fit the columns.
+        """
+        sql = compile_filter(expression, self.filter_columns)
+        with reading(self.folder):
+            rows = await self._products.query().where(sql).select([NUMBER]).to_arrow()
+        return Filter(sql, np.sort(rows[NUMBER].to_numpy()))
+
+    async def keyword_matches(
+        self, prompt: str, count: int, only: Filter | None
+    ) -> tuple[Numbers, Scores]:
+        """Numbers and BM25 scores of up to `count` products whose words match, best first."""
+        words = fold(prompt)
+        if not words:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        query = self._products.query().nearest_to_text(_any_word(words))
+        if only is not None:
+            query = query.where(only.sql)
+        with reading(self.folder):
+            rows = await query.select([NUMBER, "_score"]).limit(count).to_arrow()
+        return rows[NUMBER].to_numpy(), rows["_score"].to_numpy()
+
+    async def photo_space(self) -> Space:
+        """Space of the photo encoder's vectors."""
+        return await self._space(self._photos, VECTOR)
+
+    async def aligned_space(self) -> Space:
+        """Space in which prompts and photos meet; only with an alignment."""
+        return await self._space(self._photos, ALIGNED)
+
+    async def text_space(self) -> Space:
+        """Space of the prompt encoder's vectors of the products' texts."""
+        return await self._space(self._products, TEXT_VECTOR)
+
+    async def _space(self, table: AsyncTable, column: str) -> Space:
+        async with self._space_lock:
+            if column not in self._spaces:
+                kind = IndexedSpace if self.manifest.vector_index else ExactSpace
+                self._spaces[column] = await kind.load(table, column, self.folder)
+            return self._spaces[column]
+
+    async def products(self, numbers: Numbers) -> dict[int, Product]:
+        """Products by number."""
+        if not numbers.size:
+            return {}
+        with reading(self.folder):
+            rows = await (
+                self._products.query()
+                .where(number_filter(numbers))
+                .select([NUMBER, *KNOWN_COLUMNS, *self.manifest.columns])
+                .to_arrow()
+            )
+        columns = self.manifest.columns
+        return {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
+
+    async def photos(self, products: Mapping[int, Product], vector_column: str | None) -> PhotoRows:
+        """All photos of some products, main ones first, with one kind of their vectors.
+
+        Args:
+            products: At least one product by number.
+            vector_column: ``vector`` or ``aligned``; None for no vectors.
+        """
+        numbers = np.fromiter(products, np.int64)
+        columns = [NUMBER, "position", "id", "path"] + ([vector_column] if vector_column else [])
+        with reading(self.folder):
+            rows: pa.Table = await (
+                self._photos.query().where(number_filter(numbers)).select(columns).to_arrow()
+            )
+        rows = rows.sort_by([(NUMBER, "ascending"), ("position", "ascending")])
+        photos = tuple(
+            Photo(id=row["id"], product_id=products[row[NUMBER]].id, path=row["path"])
+            for row in rows.select([NUMBER, "id", "path"]).to_pylist()
+        )
+        vectors = vectors_from(rows[vector_column]) if vector_column else None
+        return PhotoRows(rows[NUMBER].to_numpy(), photos, vectors)

@@ -1,0 +1,428 @@
+"""Writing a catalog: staged vectors, one batch of changes, one commit."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from lancedb import AsyncConnection, AsyncTable
+from lancedb.index import FTS, BTree, IvfRq
+from numpy.typing import NDArray
+
+from furniture_prompter.catalog.columns import (
+    ALIGNED,
+    NUMBER,
+    PHOTOS,
+    PRODUCTS,
+    ROW_HASH,
+    STAGED,
+    TEXT_VECTOR,
+    VECTOR,
+    WORDS,
+    ProductRow,
+    attribute_type,
+    empty_column_sql,
+    photo_table,
+    product_table,
+    vector_array,
+    vectors_from,
+)
+from furniture_prompter.catalog.keywords import keyword_index_settings
+from furniture_prompter.catalog.lock import writer_lock
+from furniture_prompter.catalog.manifest import (
+    AlignmentRecord,
+    Manifest,
+    read_manifest,
+    utc_now,
+    write_manifest,
+)
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.spaces import Numbers, number_filter
+from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.domain import EncoderIdentity
+from furniture_prompter.errors import CatalogMismatchError, CatalogNotFoundError
+
+Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+# Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
+CHUNK_ROWS = 8_192
+# LanceDB warns below one second: a search that opens the catalog right now needs that long.
+LEAST_GRACE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """What a later run needs to know of a product that is already there."""
+
+    number: int
+    row_hash: str
+
+
+class CatalogWriter:
+    """The one writer of a catalog; nothing it does is visible before :meth:`commit`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        database: AsyncConnection,
+        manifest: Manifest | None,
+        encoder: EncoderIdentity,
+        prompt_encoder: EncoderIdentity,
+        language: str,
+    ) -> None:
+        """Use :func:`open_writer`."""
+        self.folder = folder
+        self.manifest = manifest
+        self.columns: dict[str, str] = dict(manifest.columns) if manifest else {}
+        self.next_number = manifest.next_number if manifest else 1
+        self._database = database
+        self._encoder = encoder
+        self._prompt_encoder = prompt_encoder
+        self._language = language
+        self._tables: dict[str, AsyncTable] = {}
+
+    async def restore(self) -> None:
+        """Bring the tables back to the committed version, whatever a killed run left."""
+        with writing(self.folder):
+            present = set((await self._database.list_tables()).tables)
+            for name in (PRODUCTS, PHOTOS):
+                if self.manifest is None:
+                    if name in present:
+                        await self._database.drop_table(name)
+                    continue
+                table = await self._database.open_table(name)
+                if await table.version() != self.manifest.tables[name]:
+                    await table.checkout(self.manifest.tables[name])
+                    await table.restore()
+                self._tables[name] = table
+            if STAGED in present:
+                staged = await self._database.open_table(STAGED)
+                if await self._staged_by_this_encoder(staged):
+                    self._tables[STAGED] = staged
+                else:
+                    await self._database.drop_table(STAGED)
+
+    async def _staged_by_this_encoder(self, staged: AsyncTable) -> bool:
+        metadata = (await staged.schema()).metadata or {}
+        return bool(metadata.get(b"weights_sha256", b"").decode() == self._encoder.weights_sha256)
+
+    async def stored_products(self) -> dict[str, StoredProduct]:
+        """Number and row hash of every product of the current version, by product id."""
+        if PRODUCTS not in self._tables:
+            return {}
+        with writing(self.folder):
+            rows = await self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH]).to_arrow()
+        return {row["id"]: StoredProduct(row[NUMBER], row[ROW_HASH]) for row in rows.to_pylist()}
+
+    async def encoded_photos(self) -> set[str]:
+        """Ids of photos that have a vector: of the current version, or saved by a killed run."""
+        ids: set[str] = set()
+        for name in (PHOTOS, STAGED):
+            if name in self._tables:
+                with writing(self.folder):
+                    rows = await self._tables[name].query().select(["id"]).to_arrow()
+                ids.update(rows["id"].to_pylist())
+        return ids
+
+    async def stage(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Save vectors of photos so that a killed run need not encode them again."""
+        data = pa.table({"id": pa.array(ids, pa.string()), VECTOR: vector_array(vectors)})
+        data = data.replace_schema_metadata({"weights_sha256": self._encoder.weights_sha256})
+        with writing(self.folder):
+            if STAGED in self._tables:
+                await self._tables[STAGED].add(data)
+            else:
+                self._tables[STAGED] = await self._database.create_table(STAGED, data)
+
+    async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float16]]:
+        """Vectors of photos by id, float16; every id must be encoded already."""
+        wanted = sorted(set(ids))
+        found: dict[str, NDArray[np.float16]] = {}
+        for name in (STAGED, PHOTOS):
+            missing = [photo_id for photo_id in wanted if photo_id not in found]
+            if name not in self._tables:
+                continue
+            for start in range(0, len(missing), 1_000):
+                quoted = ", ".join(f"'{photo_id}'" for photo_id in missing[start : start + 1_000])
+                with writing(self.folder):
+                    rows = await (
+                        self._tables[name]
+                        .query()
+                        .where(f"id IN ({quoted})")
+                        .select(["id", VECTOR])
+                        .to_arrow()
+                    )
+                vectors = vectors_from(rows[VECTOR]).astype(np.float16)
+                found.update(zip(rows["id"].to_pylist(), vectors, strict=True))
+        return found
+
+    async def apply(
+        self, rows: Sequence[ProductRow], removed: Sequence[int], align: Align | None
+    ) -> None:
+        """Insert or replace products with their photos, and delete others.
+
+        Args:
+            rows: New and changed products; their photos are encoded already.
+            removed: Numbers of products to delete.
+            align: Maps photo vectors to aligned ones; None without an alignment.
+        """
+        self._learn_columns(rows)
+        for start in range(0, len(removed), CHUNK_ROWS):
+            numbers = np.asarray(removed[start : start + CHUNK_ROWS], np.int64)
+            with writing(self.folder):
+                await self._tables[PRODUCTS].delete(number_filter(numbers))
+                await self._tables[PHOTOS].delete(number_filter(numbers))
+        for start in range(0, len(rows), CHUNK_ROWS):
+            await self._apply_chunk(rows[start : start + CHUNK_ROWS], align)
+
+    def _learn_columns(self, rows: Sequence[ProductRow]) -> None:
+        for row in rows:
+            for name, value in row.product.attributes.items():
+                self.columns.setdefault(name, attribute_type(value))
+        if rows:
+            self.next_number = max(self.next_number, 1 + max(row.number for row in rows))
+
+    async def _apply_chunk(self, rows: Sequence[ProductRow], align: Align | None) -> None:
+        known = await self.photo_vectors(photo.id for row in rows for photo in row.photos)
+        flat = [
+            (row.number, photo, position)
+            for row in rows
+            for position, photo in enumerate(row.photos)
+        ]
+        vectors = np.stack([known[photo.id] for _, photo, _ in flat]).astype(np.float32)
+        photos = photo_table(
+            [number for number, _, _ in flat],
+            [photo for _, photo, _ in flat],
+            [position for _, _, position in flat],
+            vectors,
+            _aligned(vectors, align),
+        )
+        products = product_table(rows, self.columns)
+        with writing(self.folder):
+            if PRODUCTS not in self._tables:
+                self._tables[PRODUCTS] = await self._database.create_table(PRODUCTS, products)
+                self._tables[PHOTOS] = await self._database.create_table(PHOTOS, photos)
+                return
+            table = self._tables[PRODUCTS]
+            present = set((await table.schema()).names)
+            missing = {
+                name: empty_column_sql(kind)
+                for name, kind in self.columns.items()
+                if name not in present
+            }
+            if missing:
+                await table.add_columns(missing)
+            names = (await table.schema()).names
+            upsert = table.merge_insert(NUMBER)
+            upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
+            await upsert.execute(products.select(names))
+            numbers = np.asarray([row.number for row in rows], np.int64)
+            await self._tables[PHOTOS].delete(number_filter(numbers))
+            await self._tables[PHOTOS].add(photos)
+
+    async def text_and_photo_vectors(
+        self, limit_photos: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Numbers]:
+        """Pairs to fit an alignment on: text vectors, photo vectors, product numbers.
+
+        Args:
+            limit_photos: Photos used at the most; an even sample of the table beyond that.
+
+        Returns:
+            Arrays of shapes (n, t), (n, d) and (n,), in step.
+        """
+        with writing(self.folder):
+            count = await self._tables[PHOTOS].count_rows()
+            step = -(-count // limit_photos) or 1
+            offsets = list(range(0, count, step))
+            photos = await (
+                self._tables[PHOTOS].take_offsets(offsets).select([NUMBER, VECTOR]).to_arrow()
+            )
+            products = await self._tables[PRODUCTS].query().select([NUMBER, TEXT_VECTOR]).to_arrow()
+        order = np.argsort(products[NUMBER].to_numpy())
+        numbers = products[NUMBER].to_numpy()[order]
+        photo_numbers = photos[NUMBER].to_numpy()
+        rows = order[np.searchsorted(numbers, photo_numbers)]
+        texts = vectors_from(products[TEXT_VECTOR])[rows]
+        return texts, vectors_from(photos[VECTOR]), photo_numbers
+
+    async def realign(self, align: Align | None) -> None:
+        """Compute every photo's aligned vector anew, after the alignment changed."""
+        with writing(self.folder):
+            source = await self._database.open_table(PHOTOS)
+            await source.checkout(await self._tables[PHOTOS].version())
+            mode: Literal["create", "overwrite"] = "overwrite"
+            async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
+                rows = pa.Table.from_batches([batch])
+                aligned = _aligned(vectors_from(rows[VECTOR]), align)
+                index = rows.schema.get_field_index(ALIGNED)
+                rows = rows.set_column(index, ALIGNED, vector_array(aligned))
+                if mode == "overwrite":
+                    table = await self._database.create_table(PHOTOS, rows, mode=mode)
+                    self._tables[PHOTOS], mode = table, "create"
+                else:
+                    await self._tables[PHOTOS].add(rows)
+
+    async def build_indexes(self, vector_index_photos: int) -> str | None:
+        """Bring keyword, number and vector indexes up to date.
+
+        Args:
+            vector_index_photos: Photos from which a vector index pays.
+
+        Returns:
+            The kind of the vector index, or None for an exact scan.
+        """
+        products, photos = self._tables[PRODUCTS], self._tables[PHOTOS]
+        with writing(self.folder):
+            count = await photos.count_rows()
+            indexed = count >= vector_index_photos
+            wanted: list[tuple[AsyncTable, str, FTS | BTree | IvfRq]] = [
+                (products, WORDS, FTS(**keyword_index_settings(self._language))),
+                (products, NUMBER, BTree()),
+                (photos, NUMBER, BTree()),
+            ]
+            if indexed:
+                wanted.append((photos, VECTOR, IvfRq(distance_type="cosine")))
+                wanted.append((photos, ALIGNED, IvfRq(distance_type="cosine")))
+                wanted.append((products, TEXT_VECTOR, IvfRq(distance_type="cosine")))
+            for table, column, config in wanted:
+                present = {index.columns[0] for index in await table.list_indices()}
+                if column not in present:
+                    await table.create_index(column, config=config)
+        return "IVF_RQ" if indexed else None
+
+    async def commit(
+        self, alignment: AlignmentRecord, vector_index: str | None, grace_s: float
+    ) -> Manifest:
+        """Fold new rows into the indexes, prune old versions and make all of it current.
+
+        Args:
+            alignment: What to record of the alignment.
+            vector_index: As :meth:`build_indexes` returned it.
+            grace_s: Seconds that replaced versions stay readable for searches under way.
+        """
+        versions: dict[str, int] = {}
+        counts: dict[str, int] = {}
+        with writing(self.folder):
+            for name in (PRODUCTS, PHOTOS):
+                table = self._tables[name]
+                await table.optimize(
+                    cleanup_older_than=max(timedelta(seconds=grace_s), LEAST_GRACE)
+                )
+                versions[name] = await table.version()
+                counts[name] = await table.count_rows()
+        manifest = Manifest(
+            version=self.manifest.version + 1 if self.manifest else 1,
+            created=utc_now(),
+            encoder=self._encoder,
+            prompt_encoder=self._prompt_encoder,
+            language=self._language,
+            tables=versions,
+            columns=self.columns,
+            products=counts[PRODUCTS],
+            photos=counts[PHOTOS],
+            next_number=self.next_number,
+            alignment=alignment,
+            vector_index=vector_index,
+        )
+        write_manifest(self.folder, manifest)
+        self.manifest = manifest
+        if STAGED in self._tables:
+            with writing(self.folder):
+                await self._database.drop_table(STAGED)
+            del self._tables[STAGED]
+        return manifest
+
+    async def prune(self, older_than: timedelta) -> None:
+        """Delete replaced table versions, and what killed runs left; needs the writer lock."""
+        with writing(self.folder):
+            for name in (PRODUCTS, PHOTOS):
+                await self._tables[name].optimize(
+                    cleanup_older_than=max(older_than, LEAST_GRACE), delete_unverified=True
+                )
+
+    @property
+    def alignments_folder(self) -> Path:
+        """Where alignments of this catalog lie; made on first use."""
+        folder = self.folder / ALIGNMENTS_FOLDER
+        with writing(self.folder):
+            folder.mkdir(exist_ok=True)
+        return folder
+
+
+def _aligned(vectors: NDArray[np.float32], align: Align | None) -> NDArray[np.float32]:
+    return align(vectors) if align else np.zeros((len(vectors), 1), np.float32)
+
+
+@asynccontextmanager
+async def open_writer(
+    folder: Path,
+    encoder: EncoderIdentity,
+    prompt_encoder: EncoderIdentity,
+    language: str | None,
+    default_language: str,
+) -> AsyncIterator[CatalogWriter]:
+    """Open the catalog at `folder` for writing, or begin one.
+
+    Args:
+        folder: The catalog.
+        encoder: Identity of the photo encoder in use.
+        prompt_encoder: Identity of the prompt encoder in use.
+        language: Language asked for; None for the catalog's own.
+        default_language: Language of a new catalog when none is asked for.
+
+    Raises:
+        CatalogBusyError: another process writes it.
+        CatalogMismatchError: it was made with another encoder, prompt encoder or language.
+        CatalogFormatError, CatalogDamagedError, CatalogWriteError: see those.
+    """
+    with writer_lock(folder):
+        try:
+            manifest: Manifest | None = read_manifest(folder)
+        except CatalogNotFoundError:
+            manifest = None
+        if manifest is not None:
+            refuse_mismatch(manifest, encoder, prompt_encoder)
+            _refuse_other_language(manifest, language)
+            default_language = manifest.language
+        with writing(folder):
+            database = await lancedb.connect_async(folder)
+        writer = CatalogWriter(
+            folder, database, manifest, encoder, prompt_encoder, language or default_language
+        )
+        await writer.restore()
+        yield writer
+
+
+def refuse_mismatch(
+    manifest: Manifest, encoder: EncoderIdentity, prompt_encoder: EncoderIdentity
+) -> None:
+    """Raise :class:`CatalogMismatchError` where vectors could not be compared."""
+    pairs: Mapping[str, tuple[EncoderIdentity, EncoderIdentity]] = {
+        "photo": (manifest.encoder, encoder),
+        "prompt": (manifest.prompt_encoder, prompt_encoder),
+    }
+    for kind, (stored, given) in pairs.items():
+        if stored != given:
+            raise CatalogMismatchError(
+                f"The catalog's {kind} vectors come from {describe(stored)}, and the {kind} "
+                f"encoder in use is {describe(given)}: they cannot be compared. Name the "
+                "catalog's encoder with --encoder, or index the feed into a new folder."
+            )
+
+
+def describe(identity: EncoderIdentity) -> str:
+    """An encoder in few words: name, dimension, start of its weights' hash."""
+    return f"{identity.name} ({identity.dimension}-d, {identity.weights_sha256[:12]})"
+
+
+def _refuse_other_language(manifest: Manifest, language: str | None) -> None:
+    if language is not None and language != manifest.language:
+        raise CatalogMismatchError(
+            f"The catalog's keyword index is in {manifest.language}, not {language}. Leave "
+            "--language out, or index the feed into a new folder."
+        )

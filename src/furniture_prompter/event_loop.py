@@ -1,0 +1,29 @@
+"""One event loop in a thread of its own, for callers that are not asynchronous.
+
+Works inside a running loop too (a notebook, a web handler), where ``asyncio.run`` refuses.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="furniture-prompter", daemon=True).start()
+    return loop
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end and return its result, from any thread but the loop's own."""
+    future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise

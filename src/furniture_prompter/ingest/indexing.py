@@ -1,0 +1,185 @@
+"""The recipe from a feed to a new catalog version."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from furniture_prompter.catalog.columns import ProductRow
+from furniture_prompter.catalog.keywords import fold
+from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.writer import CatalogWriter, open_writer
+from furniture_prompter.domain import (
+    Feed,
+    FeedRow,
+    IndexProgress,
+    IndexSummary,
+    SetAside,
+)
+from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.ingest.aligning import (
+    CurrentAlignment,
+    prune_alignments,
+    realign_if_due,
+)
+from furniture_prompter.ingest.changes import Change, Changes, find_changes
+from furniture_prompter.ingest.photos import PhotosOfRows, encode_photos
+from furniture_prompter.settings import Settings
+
+NOTHING_INDEXED = "No row was usable, so no catalog was made. Mend what was set aside, then retry."
+
+OnProgress = Callable[[IndexProgress], None]
+
+
+async def index_feed(
+    feed: Feed,
+    folder: Path,
+    encoder: Encoder,
+    prompt_encoder: PromptEncoder,
+    settings: Settings,
+    *,
+    language: str | None,
+    sync: bool,
+    on_progress: OnProgress,
+) -> IndexSummary:
+    """Bring the catalog at `folder` up to date with a feed, as one new version or not at all.
+
+    Args:
+        feed: Where the rows come from.
+        folder: The catalog; begun when nothing is there.
+        encoder: Encoder of the photos.
+        prompt_encoder: Encoder of the products' text.
+        settings: Limits and batch sizes.
+        language: Language of the keyword index; None for the catalog's own, or the default.
+        sync: Whether to remove products that the feed no longer has.
+        on_progress: Called often while it goes.
+
+    Raises:
+        InvalidFeedError: nothing of the feed can be read, or no row of it is usable.
+        CatalogError: the catalog cannot be written; see :mod:`furniture_prompter.errors`.
+    """
+    began = time.perf_counter()
+    rows, set_aside = read_feed(feed, on_progress)
+    async with open_writer(
+        folder,
+        identity_of(encoder.card),
+        identity_of(prompt_encoder.card),
+        language=language,
+        default_language=settings.language,
+    ) as writer:
+        photos, encoded = await encode_and_stage(writer, rows, encoder, settings, on_progress)
+        set_aside += photos.set_aside
+        changes = find_changes(
+            rows,
+            photos.by_product,
+            await writer.stored_products(),
+            writer.columns,
+            writer.next_number,
+            set_aside,
+            sync,
+        )
+        set_aside += changes.set_aside
+        manifest = writer.manifest
+        if changes.any:
+            manifest = await write_changes(writer, changes, prompt_encoder, settings, on_progress)
+    set_aside.sort(key=lambda item: (str(item.source), item.line))
+    return IndexSummary(
+        version=manifest.version if manifest else 0,
+        products_added=changes.added,
+        products_updated=changes.updated,
+        products_removed=len(changes.removed),
+        products_unchanged=changes.unchanged,
+        photos_encoded=encoded,
+        photos_reused=photos.reused,
+        products=manifest.products if manifest else 0,
+        photos=manifest.photos if manifest else 0,
+        set_aside=tuple(set_aside),
+        seconds=time.perf_counter() - began,
+        notes=(*changes.notes, manifest.alignment.statement if manifest else NOTHING_INDEXED),
+    )
+
+
+def read_feed(feed: Feed, on_progress: OnProgress) -> tuple[list[FeedRow], list[SetAside]]:
+    """Read a feed to its end: usable rows, and what had to be set aside."""
+    rows: list[FeedRow] = []
+    set_aside: list[SetAside] = []
+    for count, item in enumerate(feed.items(), start=1):
+        if isinstance(item, SetAside):
+            set_aside.append(item)
+        else:
+            rows.append(item)
+        on_progress(IndexProgress("reading", count, None, "rows"))
+    return rows, set_aside
+
+
+async def encode_and_stage(
+    writer: CatalogWriter,
+    rows: list[FeedRow],
+    encoder: Encoder,
+    settings: Settings,
+    on_progress: OnProgress,
+) -> tuple[PhotosOfRows, int]:
+    """Give every new photo a vector, saving them every few hundred so that a kill costs little."""
+    outcome = PhotosOfRows({}, [])
+    total = sum(len(row.images) for row in rows)
+    read = 0
+
+    def count_photo() -> None:
+        nonlocal read
+        read += 1
+        on_progress(IndexProgress("encoding", read, total, "photos"))
+
+    known = await writer.encoded_photos()
+    ids: list[str] = []
+    vectors: list[np.ndarray] = []
+    encoded = 0
+    for batch in encode_photos(rows, known, encoder, settings, outcome, count_photo):
+        ids += batch.ids
+        vectors.append(batch.vectors)
+        encoded += len(batch.ids)
+        if len(ids) >= settings.stage_photos:
+            await writer.stage(ids, np.concatenate(vectors))
+            ids, vectors = [], []
+    if ids:
+        await writer.stage(ids, np.concatenate(vectors))
+    return outcome, encoded
+
+
+async def write_changes(
+    writer: CatalogWriter,
+    changes: Changes,
+    prompt_encoder: PromptEncoder,
+    settings: Settings,
+    on_progress: OnProgress,
+) -> Manifest:
+    """Write changed rows, alignment and indexes, and make them current together."""
+    total = len(changes.written)
+    on_progress(IndexProgress("words", 0, total, "products"))
+    rows = product_rows(changes.written, prompt_encoder)
+    on_progress(IndexProgress("words", total, total, "products"))
+    on_progress(IndexProgress("writing", 0, total, "products"))
+    current = CurrentAlignment.of(writer.folder, writer.manifest)
+    await writer.apply(rows, changes.removed, current.align)
+    on_progress(IndexProgress("writing", total, total, "products"))
+    on_progress(IndexProgress("indexing", 0, 2, "steps"))
+    alignment = await realign_if_due(writer, current, changes)
+    on_progress(IndexProgress("indexing", 1, 2, "steps"))
+    vector_index = await writer.build_indexes(settings.vector_index_photos)
+    manifest = await writer.commit(alignment, vector_index, settings.version_grace_s)
+    prune_alignments(writer.alignments_folder, alignment, settings.version_grace_s, time.time())
+    on_progress(IndexProgress("indexing", 2, 2, "steps"))
+    return manifest
+
+
+def product_rows(changes: tuple[Change, ...], prompt_encoder: PromptEncoder) -> list[ProductRow]:
+    """Rows to store, with folded words and text vectors."""
+    texts = [change.product.text for change in changes]
+    vectors = prompt_encoder.encode(texts)
+    return [
+        ProductRow(
+            change.number, change.product, change.photos, change.row_hash, fold(text), vector
+        )
+        for change, text, vector in zip(changes, texts, vectors, strict=True)
+    ]
