@@ -1,0 +1,63 @@
+"""Command line: ``python -m tools.encoder_builder build --help``."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import get_args
+
+from tools.encoder_builder.build import Recipe, build
+from tools.encoder_builder.gates import GateError
+from tools.encoder_builder.graph import Head, Pooling
+from tools.encoder_builder.networks import NETWORK_NAMES
+
+_PACKAGE = Path(__file__).parents[2] / "src" / "furniture_prompter"
+_TARGET = _PACKAGE / "encoders" / "weights" / "efficientnet-lite2"
+_CATALOG = _PACKAGE / "bundled"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the tool; 0 when an encoder was written, 1 when a gate refused, 2 for a wrong call."""
+    shipped = Recipe()
+    parser = argparse.ArgumentParser(prog="python -m tools.encoder_builder")
+    make = parser.add_subparsers(required=True).add_parser(
+        "build", help="build an image encoder, check it, and put it in place"
+    )
+    make.add_argument("--network", choices=NETWORK_NAMES, default=shipped.network)
+    make.add_argument("--side-px", type=int, default=shipped.side_px)
+    make.add_argument("--pooling", choices=get_args(Pooling), default=shipped.head.pooling)
+    make.add_argument("--colour-weight", type=float, default=shipped.head.colour_weight)
+    make.add_argument("--tail", action="store_true", help="use the 1,280 channels at the end")
+    make.add_argument("--float", action="store_true", help="do not quantise")
+    make.add_argument(
+        "--float-blocks",
+        type=int,
+        default=shipped.float_blocks,
+        help="first blocks that stay float",
+    )
+    make.add_argument("--out", type=Path, default=_TARGET, help="folder, replaced as a whole")
+    make.add_argument(
+        "--catalog", type=Path, default=_CATALOG, help="images to calibrate on (products.jsonl)"
+    )
+    make.add_argument("--ikea-dev", type=Path, help="measuring set for same-type figures")
+    options = parser.parse_args(arguments)
+    recipe = Recipe(
+        network=options.network,
+        side_px=options.side_px,
+        tail=options.tail,
+        head=Head(pooling=options.pooling, colour_weight=options.colour_weight),
+        int8=not options.float,
+        float_blocks=options.float_blocks,
+    )
+    try:
+        card = build(
+            recipe, options.out, catalog=options.catalog, ikea_dev=options.ikea_dev, report=print
+        )
+    except (GateError, FileNotFoundError) as error:
+        print(f"Nothing was written. {error}", file=sys.stderr)
+        return 1
+    print(f"Wrote {card.name}: {card.dimension} components, {card.weights_bytes:,} bytes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

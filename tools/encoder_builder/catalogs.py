@@ -1,0 +1,62 @@
+"""Reads the images of a catalog folder, for calibration and for figures."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.encoders.protocols import Encoder
+
+_CHUNK = 32
+"""Images decoded at a time, so that a large catalog does not have to fit in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogImage:
+    """One image and what it shows."""
+
+    path: Path
+    product: str
+    category: str
+
+
+def read_catalog(folder: Path) -> list[CatalogImage]:
+    """Images that ``products.jsonl`` in ``folder`` names ("image" or "images"), in its order.
+
+    Raises:
+        FileNotFoundError: there is no such file, or it names no image.
+    """
+    images = []
+    for line in (folder / "products.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        names = row["images"] if "images" in row else [row["image"]]
+        images += [
+            CatalogImage(folder / name, str(row["id"]), str(row.get("category", "")))
+            for name in names
+        ]
+    if not images:
+        raise FileNotFoundError(f"{folder / 'products.jsonl'} names no image; give another folder.")
+    return images
+
+
+def pixels(images: Sequence[CatalogImage]) -> Iterator[RgbImage]:
+    """Decode one after the other, transparent parts on white."""
+    for image in images:
+        with Image.open(image.path) as opened:
+            rgba = opened.convert("RGBA")
+            white = Image.new("RGBA", rgba.size, "white")
+            yield np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
+
+
+def encode_catalog(encoder: Encoder, images: Sequence[CatalogImage]) -> NDArray[np.float32]:
+    """Vectors (images, dimension) by the calls that indexing makes."""
+    parts = [
+        encoder.encode(list(pixels(images[start : start + _CHUNK])))
+        for start in range(0, len(images), _CHUNK)
+    ]
+    return np.concatenate(parts)

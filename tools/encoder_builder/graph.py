@@ -1,0 +1,151 @@
+"""Writes a network as an ONNX graph: uint8 image in, unit vector out.
+
+Written node by node, not traced: padding stays inside the convolutions, every layer keeps its
+name through quantisation, and the same network gives the same bytes whatever exporter is installed.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from tools.encoder_builder.colour_graph import write_colour
+from tools.encoder_builder.graph_writer import GraphWriter
+from tools.encoder_builder.networks import Convolution, Network
+
+OPSET = 17
+IR_VERSION = 9
+"""Read by every ONNX Runtime since 1.16."""
+
+_SMALLEST_LENGTH = 1e-6
+
+
+Pooling = Literal["mean", "max", "gem3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """From the last feature map to the vector.
+
+    Attributes:
+        pooling: How the map becomes one value a channel; the result is brought to unit length.
+        colour_weight: Length of the colour part joined to it; 0 leaves it out.
+    """
+
+    pooling: Pooling = "mean"
+    colour_weight: float = 0.0
+
+
+def paddings(side: int, kernel: int, stride: int, padding: str) -> tuple[list[int], int]:
+    """ONNX pads [top, left, bottom, right] of a convolution, and the side it gives."""
+    if padding == "symmetric":
+        half = kernel // 2
+        return [half] * 4, (side + 2 * half - kernel) // stride + 1
+    out = -(-side // stride)
+    total = max(0, (out - 1) * stride + kernel - side)
+    before = total // 2
+    return [before, before, total - before, total - before], out
+
+
+def _convolution(
+    writer: GraphWriter, layer: Convolution, source: str, side: int, padding: str
+) -> tuple[str, int]:
+    kernel = layer.weight.shape[2]
+    pads, out_side = paddings(side, kernel, layer.stride, padding)
+    weight = writer.constant(f"{layer.name}.weight", layer.weight)
+    bias = writer.constant(f"{layer.name}.bias", layer.bias)
+    output = writer.node(
+        "Conv",
+        [source, weight, bias],
+        layer.name,
+        kernel_shape=[kernel, kernel],
+        strides=[layer.stride] * 2,
+        group=layer.groups,
+        pads=pads,
+    )
+    if layer.clipped:
+        output = writer.node("Clip", [output, "zero", "six"], f"{layer.name}.relu6")
+    return output, out_side
+
+
+def _pooled(writer: GraphWriter, source: str, pooling: Pooling) -> str:
+    if pooling == "gem3":
+        # Generalised mean (Radenovic et al., TPAMI 2019): cube, average, cube root.
+        floored = writer.node("Max", [source, "smallest_length"], "gem.floored")
+        cubed = writer.node("Pow", [floored, writer.floats("gem.power", 3.0)], "gem.cubed")
+        pooled = writer.node("GlobalAveragePool", [cubed], "gem.mean")
+        pooled = writer.node("Pow", [pooled, writer.floats("gem.root", 1 / 3)], "gem.pooled")
+    else:
+        operator = "GlobalAveragePool" if pooling == "mean" else "GlobalMaxPool"
+        pooled = writer.node(operator, [source], "pooled")
+    return writer.node("Flatten", [pooled], "pooled.flat", axis=1)
+
+
+def unit(writer: GraphWriter, source: str, output: str) -> str:
+    """Divide rows by their length; a row of zeros stays one."""
+    length = writer.node("ReduceL2", [source], f"{output}.length", axes=[1], keepdims=1)
+    positive = writer.node("Max", [length, "smallest_length"], f"{output}.positive_length")
+    return writer.node("Div", [source, positive], output)
+
+
+def build_graph(network: Network, side_px: int, head: Head) -> onnx.ModelProto:
+    """The encoder as one checked ONNX model.
+
+    Its input ``image`` is uint8 (batch, side_px, side_px, 3), sRGB; its output ``vector`` is
+    float32 (batch, dimension) with rows of length 1.
+    """
+    writer = GraphWriter()
+    writer.floats("zero", 0.0)
+    writer.floats("six", 6.0)
+    writer.floats("smallest_length", _SMALLEST_LENGTH)
+    pixels = writer.node("Cast", ["image"], "pixels", to=TensorProto.FLOAT)
+    planes = writer.node("Transpose", [pixels], "planes", perm=[0, 3, 1, 2])
+    mean = writer.constant("mean", np.array(network.mean, np.float32).reshape(1, 3, 1, 1))
+    factor = 1 / np.array(network.scale, np.float32).reshape(1, 3, 1, 1)
+    centred = writer.node("Sub", [planes, mean], "centred")
+    value = writer.node("Mul", [centred, writer.constant("factor", factor)], "normalised")
+    side = side_px
+    for index, block in enumerate(network.blocks):
+        entry = value
+        for layer in block.layers:
+            value, side = _convolution(writer, layer, value, side, network.padding)
+        if block.residual:
+            value = writer.node("Add", [entry, value], f"block_{index}.sum")
+    pooled = _pooled(writer, value, head.pooling)
+    dimension = network.width
+    if head.colour_weight > 0:
+        likeness = unit(writer, pooled, "likeness")
+        colour, colours = write_colour(writer, planes, side_px)
+        weight = writer.floats("colour_weight", head.colour_weight)
+        weighted = writer.node("Mul", [colour, weight], "colour.weighted_part")
+        pooled = writer.node("Concat", [likeness, weighted], "joined", axis=1)
+        dimension += colours
+    vector = unit(writer, pooled, "vector")
+    graph = helper.make_graph(
+        writer.nodes,
+        network.name,
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", side_px, side_px, 3])],
+        [helper.make_tensor_value_info(vector, TensorProto.FLOAT, ["batch", dimension])],
+        writer.constants,
+    )
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="furniture-prompter",
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def serialise(model: onnx.ModelProto) -> bytes:
+    """The file's bytes."""
+    return bytes(model.SerializeToString())
+
+
+def output_dimension(weights: bytes) -> int:
+    """Components of the vector that a serialised graph gives."""
+    (vector,) = onnx.load_model_from_string(weights).graph.output
+    return int(vector.type.tensor_type.shape.dim[1].dim_value)
