@@ -1,0 +1,125 @@
+"""Where a figure comes from: written beside every result, so that it can be made again."""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+_PACKAGES = ("lancedb", "numpy", "onnxruntime", "pillow", "pyarrow", "simplejpeg", "tokenizers")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What was measured on.
+
+    Attributes:
+        name: What the set is called in the project.
+        fingerprint: SHA-256 of its ``products.jsonl``, or of what else defines it.
+        note: Size and origin, in a sentence.
+    """
+
+    name: str
+    fingerprint: str
+    note: str
+
+
+def add_output_option(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add ``--out``; results land in benchmarks/results unless it says otherwise."""
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS / f"{name}.json", help="where the result is written"
+    )
+
+
+def write_result(
+    out: Path,
+    *,
+    title: str,
+    data: Sequence[DataSet],
+    method: str,
+    figures: Mapping[str, Any],
+    encoders: Mapping[str, str] | None = None,
+) -> None:
+    """Write one result with its provenance as JSON and say where.
+
+    Args:
+        out: The file.
+        title: What was measured, as a heading of docs/benchmarks.md.
+        data: The data sets.
+        method: Sentences that let somebody judge the figures: what was asked of what, what was
+            left out, what a figure leaves open. Line breaks in it mean nothing.
+        figures: Either name → number, or ``{"rows": [...]}`` for a table.
+        encoders: Encoder name → SHA-256 of its weights.
+    """
+    result = {
+        "title": title,
+        "figures": figures,
+        "method": " ".join(method.split()),
+        "provenance": {
+            "command": _command(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": _commit(),
+            "data": [asdict(each) for each in data],
+            "encoders": dict(encoders or {}),
+            "machine": {
+                "processor": _processor(),
+                "cores": len(os.sched_getaffinity(0)),
+                "system": platform.system(),
+                # What numpy's BLAS was told to take the processor for, if anything.
+                "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
+            },
+            "versions": {"python": platform.python_version()}
+            | {name: metadata.version(name) for name in _PACKAGES},
+        },
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    print(f"written: {out}", file=sys.stderr)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _command() -> str:
+    spec = sys.modules["__main__"].__spec__
+    name = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
+    return shlex.join(["python", "-m", name, *sys.argv[1:]])
+
+
+def _commit() -> str:
+    """The commit that was measured, marked where tracked files differ from it."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607  (git is found on PATH)
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "benchmarks/*.py")
+    return git("rev-parse", "HEAD") + (" with uncommitted changes" if changed else "")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()

@@ -1,0 +1,164 @@
+"""Words as the keyword index sees them: made alike in product texts and in prompts.
+
+Folding is done here and not by the index, whose own lower-casing makes two letters of ``İ`` and
+keeps ``ı`` apart from ``I``: IŞIKLI, ışıklı and isikli would be three words.
+"""
+
+import difflib
+import re
+import unicodedata
+from typing import Final, TypedDict
+
+from furniture_prompter.errors import InvalidFeedError
+
+SUPPORTED_LANGUAGES: Final = (
+    "arabic",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+)
+"""Languages that LanceDB 0.40 can stem; any other is refused by it."""
+
+# Letters that Unicode does not take apart into a base letter and a mark.
+_WHOLE_LETTERS: Final = str.maketrans(
+    {
+        "İ": "i",
+        "ı": "i",
+        "ø": "o",
+        "Ø": "o",
+        "ł": "l",
+        "Ł": "l",
+        "đ": "d",
+        "Đ": "d",
+        "ð": "d",
+        "Ð": "d",
+        "þ": "th",
+        "Þ": "th",
+        "æ": "ae",
+        "Æ": "ae",
+        "œ": "oe",
+        "Œ": "oe",
+    }
+)
+
+
+# "children's" is a form of "children"; left to the tokenizer, its s would be a word that meets the
+# s of every other such form.
+_POSSESSIVE: Final = re.compile(r"(?<=\w)['’ʼ]s\b")
+
+
+_NO_WORD: Final = re.compile(r"[\W_]+")
+_TURKISH_CAPITALS: Final = str.maketrans({"İ": "i", "I": "ı"})
+
+# Turkish strings suffixes together and softens a stem's last letter (dolap, dolabı), which the
+# Snowball stemmer undoes for half of the forms only; a word's first letters stay. Five were found
+# as good as a dictionary in retrieval (Can et al., Information retrieval on Turkish texts, JASIST
+# 59(3), 2008); benchmarks/results/keyword_stemming.json has the figures on furniture words.
+_TURKISH_PREFIX_LETTERS: Final = 5
+
+
+class KeywordIndexSettings(TypedDict):
+    """Arguments of ``lancedb.index.FTS``."""
+
+    base_tokenizer: str
+    language: str
+    stem: bool
+    lower_case: bool
+    ascii_folding: bool
+    remove_stop_words: bool
+    with_position: bool
+
+
+def fold(text: str) -> str:
+    """Fold `text` so that spellings of one word meet; folding twice changes nothing.
+
+    Compatibility forms become plain ones (NFKC), case goes, ``İ``, ``I`` and ``ı`` become ``i``,
+    marks on Latin and Greek letters go (ş, ç, ğ, ö, ü, é, ά), whatever is neither letter, digit
+    nor mark becomes a space, and runs of spaces become one. Marks of other scripts carry the
+    sound and stay.
+    """
+    plain = unicodedata.normalize("NFKC", text).translate(_WHOLE_LETTERS).casefold()
+    plain = _POSSESSIVE.sub("", plain)
+    kept: list[str] = []
+    strip_marks = False
+    for character in unicodedata.normalize("NFKD", plain):
+        if unicodedata.combining(character):
+            if not strip_marks:
+                kept.append(character)
+        elif character.isalnum() or unicodedata.category(character).startswith("M"):
+            strip_marks = unicodedata.name(character, "").startswith(("LATIN ", "GREEK "))
+            kept.append(character)
+        else:
+            strip_marks = False
+            kept.append(" ")
+    folded = unicodedata.normalize("NFC", "".join(kept).translate(_WHOLE_LETTERS))
+    return " ".join(folded.split())
+
+
+def keyword_text(text: str, language: str) -> str:
+    """What the keyword index of a `language` holds for a text, and what it is asked for a prompt.
+
+    That is the folded text. In Turkish it is the words in Turkish small letters, for the stemmer
+    needs ş, ç, ğ, ö, ü and ı to find suffixes, and beside each word of more than five letters
+    its first five, folded: so masası, masalar and MASA meet, and dolabı and dolaplar.
+
+    Raises:
+        InvalidFeedError: the language is not supported; the message names the nearest.
+    """
+    if _supported(language) != "turkish":
+        return fold(text)
+    plain = unicodedata.normalize("NFKC", text).translate(_TURKISH_CAPITALS).lower()
+    words = _NO_WORD.sub(" ", _POSSESSIVE.sub("", plain)).split()
+    prefixes = (
+        word[:_TURKISH_PREFIX_LETTERS]
+        for word in fold(text).split()
+        if len(word) > _TURKISH_PREFIX_LETTERS
+    )
+    return " ".join([*words, *prefixes])
+
+
+def keyword_index_settings(language: str) -> KeywordIndexSettings:
+    """How LanceDB shall index :func:`keyword_text` in `language`, a name of SUPPORTED_LANGUAGES.
+
+    Stop words stay: BM25 weighs them down by itself, and LanceDB's lists hold words that a
+    shopper means (``above``, ``under``).
+
+    Raises:
+        InvalidFeedError: the language is not supported; the message names the nearest.
+    """
+    return KeywordIndexSettings(
+        base_tokenizer="simple",
+        language=_supported(language).capitalize(),
+        stem=True,
+        lower_case=False,
+        # After stemming; folded text has nothing left to fold but the letters kept for Turkish.
+        ascii_folding=True,
+        remove_stop_words=False,
+        with_position=False,
+    )
+
+
+def _supported(language: str) -> str:
+    name = language.strip().lower()
+    if name in SUPPORTED_LANGUAGES:
+        return name
+    nearest = difflib.get_close_matches(name, SUPPORTED_LANGUAGES, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    raise InvalidFeedError(
+        f"There is no keyword index for the language {language!r}.{hint} "
+        f"Name one of: {', '.join(SUPPORTED_LANGUAGES)}."
+    )
