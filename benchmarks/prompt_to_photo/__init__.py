@@ -1,0 +1,1 @@
+"""Benchmark: do prompts find photos of products whose text was never seen?"""
