@@ -35,7 +35,7 @@ from furniture_prompter.catalog.spaces import (
     number_filter,
 )
 from furniture_prompter.catalog.storage_errors import reading
-from furniture_prompter.domain import Photo, Product
+from furniture_prompter.domain import Product
 
 ALIGNMENTS_FOLDER = "alignments"
 
@@ -50,16 +50,18 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class PhotoRows:
-    """Photos of some products, by product and position; the three run in step.
+    """Photos of some products, by product and position; all run in step.
 
     Attributes:
         numbers: Product number of each photo.
-        photos: The photos.
+        ids: Content hash of each photo.
+        paths: File of each photo.
         vectors: What was asked for, shape (n, d); None when nothing was.
     """
 
     numbers: Numbers
-    photos: tuple[Photo, ...]
+    ids: list[str]
+    paths: list[str]
     vectors: Scores | None
 
 
@@ -113,8 +115,8 @@ class CatalogReader:
     def close(self) -> None:
         """Let go of tables and vectors."""
         self._spaces.clear()
-        self._products.close()
-        self._photos.close()
+        self._products.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
+        self._photos.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
 
     @property
     def alignment_path(self) -> Path | None:
@@ -185,23 +187,22 @@ class CatalogReader:
         columns = self.manifest.columns
         return {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
 
-    async def photos(self, products: Mapping[int, Product], vector_column: str | None) -> PhotoRows:
+    async def photos(self, numbers: Numbers, vector_column: str | None) -> PhotoRows:
         """All photos of some products, main ones first, with one kind of their vectors.
 
         Args:
-            products: At least one product by number.
+            numbers: At least one product number.
             vector_column: ``vector`` or ``aligned``; None for no vectors.
         """
-        numbers = np.fromiter(products, np.int64)
         columns = [NUMBER, "position", "id", "path"] + ([vector_column] if vector_column else [])
         with reading(self.folder):
             rows: pa.Table = await (
                 self._photos.query().where(number_filter(numbers)).select(columns).to_arrow()
             )
         rows = rows.sort_by([(NUMBER, "ascending"), ("position", "ascending")])
-        photos = tuple(
-            Photo(id=row["id"], product_id=products[row[NUMBER]].id, path=row["path"])
-            for row in rows.select([NUMBER, "id", "path"]).to_pylist()
+        return PhotoRows(
+            rows[NUMBER].to_numpy(),
+            rows["id"].to_pylist(),
+            rows["path"].to_pylist(),
+            vectors_from(rows[vector_column]) if vector_column else None,
         )
-        vectors = vectors_from(rows[vector_column]) if vector_column else None
-        return PhotoRows(rows[NUMBER].to_numpy(), photos, vectors)

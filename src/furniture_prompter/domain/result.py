@@ -25,7 +25,7 @@ class Hit:
     rank: int
     score: float
     product: Product
-    photo: Photo | None
+    photo: Photo
     matched: tuple[str, ...]
     parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 

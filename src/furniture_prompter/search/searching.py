@@ -135,14 +135,17 @@ class Searcher:
     ) -> tuple[Hit, ...]:
         if not fused.numbers.size:
             return ()
-        products = await self._reader.products(fused.numbers)
         column, vector = self._best_photo_by(photo, prompt)
-        best = _best_photos(await self._reader.photos(products, column), vector)
-        wanted = [(row, part) for row, part in enumerate(parts) if part.weight > 0]
+        products, rows = await asyncio.gather(
+            self._reader.products(fused.numbers), self._reader.photos(fused.numbers, column)
+        )
+        best = _best_photos(rows, vector)
+        wanted = [(at, part) for at, part in enumerate(parts) if part.weight > 0]
         hits = []
         for place, number in enumerate(fused.numbers.tolist()):
-            strengths = {part.name: float(fused.contributions[row, place]) for row, part in wanted}
+            strengths = {part.name: float(fused.contributions[at, place]) for at, part in wanted}
             strongest = dict(sorted(strengths.items(), key=lambda item: -item[1]))
+            row = best[number]
             least = {part.name: part.weight * MATCH_DEVIATIONS for _, part in wanted}
             matched = [name for name, strength in strongest.items() if strength >= least[name]]
             hits.append(
@@ -150,7 +153,7 @@ class Searcher:
                     rank=place + 1,
                     score=float(fused.scores[place]),
                     product=products[number],
-                    photo=best.get(number),
+                    photo=Photo(rows.ids[row], products[number].id, rows.paths[row]),
                     matched=tuple(matched or list(strongest)[:1]),
                     parts=strongest,
                 )
@@ -173,15 +176,16 @@ class Searcher:
         return ()
 
 
-def _best_photos(rows: PhotoRows, query: Vector | None) -> dict[int, Photo]:
-    """The photo of each product that is nearest to the query; its main one without a query."""
-    best: dict[int, tuple[float, Photo]] = {}
-    cosines = rows.vectors @ query if rows.vectors is not None and query is not None else None
-    for row, (number, photo) in enumerate(zip(rows.numbers.tolist(), rows.photos, strict=True)):
-        cosine = float(cosines[row]) if cosines is not None else 0.0
-        if number not in best or cosine > best[number][0]:
-            best[number] = cosine, photo
-    return {number: photo for number, (_, photo) in best.items()}
+def _best_photos(rows: PhotoRows, query: Vector | None) -> dict[int, int]:
+    """The row of each product's photo nearest to the query; its main one without a query."""
+    best: dict[int, int] = {}
+    cosines = np.zeros(len(rows.numbers), np.float32)
+    if rows.vectors is not None and query is not None:
+        cosines = rows.vectors @ query
+    for row, number in enumerate(rows.numbers.tolist()):
+        if number not in best or cosines[row] > cosines[best[number]]:
+            best[number] = row
+    return best
 
 
 class _Clock:
