@@ -1,0 +1,105 @@
+"""The data sets that are measured on, and their photos as vectors."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.provenance import ROOT, DataSet, file_sha256
+from furniture_prompter.bundled import catalog_feed
+from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+
+IKEA_DEV = ROOT.parent / "shared" / "data" / "ikea-dev"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkProduct:
+    """A product with its images.
+
+    Attributes:
+        id: Unique in its set.
+        title: What the shop calls it.
+        category: Kind of furniture.
+        color: Colour names.
+        description: Free text, may be empty.
+        family: Products that are one model in several finishes share it; else the id.
+        images: Existing files, main one first.
+    """
+
+    id: str
+    title: str
+    category: str
+    color: str
+    description: str
+    family: str
+    images: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkSet:
+    """Products and what identifies their list."""
+
+    products: tuple[BenchmarkProduct, ...]
+    source: DataSet
+
+
+def load_products(feed: Path, name: str) -> BenchmarkSet:
+    """Read a ``products.jsonl``; image paths in it are relative to its folder."""
+    products = []
+    for line in feed.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        images = row.get("images") or [row["image"]]
+        products.append(
+            BenchmarkProduct(
+                id=row["id"],
+                title=row["title"],
+                category=row.get("category", ""),
+                color=row.get("color", ""),
+                description=row.get("description", ""),
+                family=row.get("family", row["id"]),
+                images=tuple(feed.parent / image for image in images),
+            )
+        )
+    photos = sum(len(product.images) for product in products)
+    note = f"{len(products):,} products, {photos:,} photos"
+    return BenchmarkSet(tuple(products), DataSet(name, file_sha256(feed), note))
+
+
+def ikea_dev(folder: Path = IKEA_DEV) -> BenchmarkSet:
+    """Real product photos for measuring only; see the README beside them."""
+    feed = folder / "products.jsonl"
+    if not feed.is_file():
+        raise SystemExit(f"There is no {feed}. Name the folder of the measuring set with --data.")
+    return load_products(feed, "ikea-dev")
+
+
+def bundled() -> BenchmarkSet:
+    """The rendered catalog that ships with the package."""
+    return load_products(catalog_feed(), "bundled catalog")
+
+
+def encode_files(encoder: OnnxEncoder, files: list[Path]) -> NDArray[np.float32]:
+    """Vectors of photo files, shape (len(files), dimension), decoded as indexing decodes them."""
+    preprocessing = encoder.card.preprocessing
+    side_px = preprocessing.side_px if preprocessing else None
+    rows = np.empty((len(files), encoder.card.dimension), np.float32)
+    for row, file in enumerate(files):
+        image = decode_photo(read_photo_bytes(file), name=str(file), target_side_px=side_px)
+        rows[row] = encoder.encode([image])[0]
+    return rows
+
+
+def ranked_others(
+    vectors: NDArray[np.float32], ids: list[str], query: int, count: int
+) -> list[str]:
+    """Ids of the `count` rows nearest to row `query`, best first, without that row itself.
+
+    Exact float32 scan; equal cosines in the order of the rows.
+    """
+    scores = vectors @ vectors[query]
+    scores[query] = -np.inf
+    order = np.argsort(-scores, kind="stable")[:count]
+    return [ids[row] for row in order]
