@@ -12,10 +12,13 @@ Vectors = NDArray[np.float32]
 
 
 def _nearest(vectors: Vectors, queries: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-    """Rows nearest to each query row, best first, without the query itself: (queries, count)."""
+    """Rows nearest to each query row, best first, without the query itself.
+
+    Shape (queries, count), or fewer columns where there are not that many other rows.
+    """
     scores = vectors[queries] @ vectors.T
     scores[np.arange(len(queries)), queries] = -np.inf
-    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    return np.argsort(-scores, axis=1, kind="stable")[:, : min(count, len(vectors) - 1)]
 
 
 def same_type(

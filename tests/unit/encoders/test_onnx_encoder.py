@@ -1,0 +1,99 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from furniture_prompter.encoders import onnx_encoder
+from furniture_prompter.encoders.card import CARD_FILE
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError, InvalidPhotoError
+
+WEIGHTS = Path(onnx_encoder.__file__).parent / "weights"
+SHIPPED = WEIGHTS / "efficientnet-lite2"
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED, tmp_path / "encoder"))
+
+
+def test_the_shipped_encoder_matches_its_card_and_stays_small() -> None:
+    encoder = OnnxEncoder.load(SHIPPED)
+    card = encoder.card
+    assert card.name == SHIPPED.name
+    assert card.weights_bytes == (SHIPPED / card.weights_file).stat().st_size <= 12_000_000
+    assert card.figures["ikea_dev_same_type_r_at_1"] >= 0.64
+    assert card.figures["ikea_dev_same_type_p_at_5"] >= 0.48
+    assert card.figures["export_least_cosine"] >= 0.9999
+    assert card.figures["int8_mean_cosine"] >= 0.98
+
+
+def test_altered_weights_are_refused(copied: Path) -> None:
+    weights = bytearray((copied / "encoder.onnx").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (copied / "encoder.onnx").write_bytes(weights)
+    with pytest.raises(EncoderDamagedError, match="sha256"):
+        OnnxEncoder.load(copied)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", b"\x08\x09" * 40])
+def test_a_file_that_is_no_graph_is_refused_with_a_cure(copied: Path, content: bytes) -> None:
+    (copied / "encoder.onnx").write_bytes(content)
+    with pytest.raises(EncoderDamagedError, match="Reinstall furniture-prompter"):
+        OnnxEncoder.load(copied, verify=False)
+
+
+def test_a_truncated_graph_is_refused(copied: Path) -> None:
+    weights = (copied / "encoder.onnx").read_bytes()
+    (copied / "encoder.onnx").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(EncoderDamagedError, match="Reinstall furniture-prompter"):
+        OnnxEncoder.load(copied, verify=False)
+
+
+def test_missing_weights_are_refused_even_without_verification(copied: Path) -> None:
+    (copied / "encoder.onnx").unlink()
+    with pytest.raises(EncoderDamagedError):
+        OnnxEncoder.load(copied, verify=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("dimension", 7), ("preprocessing", {"side_px": 224})],
+)
+def test_a_graph_that_is_not_what_its_card_says_is_refused(
+    copied: Path, key: str, value: object
+) -> None:
+    path = copied / CARD_FILE
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card[key] = value
+    path.write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(EncoderDamagedError, match="its card says"):
+        OnnxEncoder.load(copied)
+
+
+def test_a_prompt_card_is_no_image_encoder(copied: Path) -> None:
+    path = copied / CARD_FILE
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card |= {"kind": "prompt", "preprocessing": None}
+    path.write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(EncoderDamagedError, match="image encoder"):
+        OnnxEncoder.load(copied)
+
+
+def test_no_folder_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(EncoderNotFoundError):
+        OnnxEncoder.load(tmp_path / "nowhere")
+
+
+def test_an_image_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(InvalidPhotoError):
+        OnnxEncoder.load(SHIPPED).encode([np.zeros((8, 8), np.uint8)])
+
+
+def test_the_number_of_threads_changes_no_answer_noticeably() -> None:
+    images = [np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)]
+    one = OnnxEncoder.load(SHIPPED, threads=1).encode(images)
+    two = OnnxEncoder.load(SHIPPED, threads=2).encode(images)
+    np.testing.assert_allclose(one, two, atol=1e-3)

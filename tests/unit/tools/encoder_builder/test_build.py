@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
+from tools.encoder_builder import build as build_module
+from tools.encoder_builder.__main__ import main
+from tools.encoder_builder.build import Recipe, build
+from tools.encoder_builder.gates import GateError, Parity
+from tools.encoder_builder.graph import Head
+
+RECIPE = Recipe(network="lite2", side_px=64, head=Head(colour_weight=0.25), float_blocks=1)
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    folder = tmp_path / "catalog"
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for number, image in enumerate(some_images(40, 64)):
+        names = [f"images/{number}-{view}.png" for view in range(2)]
+        Image.fromarray(image).save(folder / names[0])
+        Image.fromarray(np.ascontiguousarray(image[:, ::-1])).save(folder / names[1])
+        rows.append(json.dumps({"id": str(number), "category": "block", "images": names}))
+    (folder / "products.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the networks, which need packages that tests do not have, and PyTorch with them."""
+
+    def same_as_exported(encoder: OnnxEncoder, *_: Any) -> Parity:
+        del encoder
+        return Parity(1.0, 1.0)
+
+    monkeypatch.setattr(build_module, "load_network", lambda *_, **__: tiny_network())
+    monkeypatch.setattr(build_module, "_export_parity", same_as_exported)
+    monkeypatch.setattr(build_module, "CALIBRATION_IMAGES", 16)
+
+
+def test_a_build_that_passes_writes_an_encoder_that_loads(tmp_path: Path, catalog: Path) -> None:
+    told: list[str] = []
+    target = tmp_path / "weights" / "tiny"
+    card = build(RECIPE, target, catalog=catalog, ikea_dev=None, report=told.append)
+    assert OnnxEncoder.load(target).card == card
+    assert card.name == "tiny"
+    assert card.figures["int8_mean_cosine"] >= 0.98
+    assert "float_catalog_other_view_r_at_1" in card.figures
+    assert any("other views of the catalog alone" in line for line in told)
+    assert [path.name for path in target.parent.iterdir()] == ["tiny"]
+
+
+def test_a_measuring_set_adds_its_figures(tmp_path: Path, catalog: Path) -> None:
+    target = tmp_path / "weights" / "tiny"
+    card = build(RECIPE, target, catalog=catalog, ikea_dev=catalog, report=lambda _: None)
+    assert card.figures["ikea_dev_same_type_p_at_5"] == 1.0
+
+
+def test_a_float_build_is_smaller_in_steps_and_larger_in_bytes(
+    tmp_path: Path, catalog: Path
+) -> None:
+    recipe = Recipe(network="lite2", side_px=64, head=Head(), int8=False)
+    card = build(recipe, tmp_path / "f", catalog=catalog, ikea_dev=None, report=lambda _: None)
+    assert "int8_mean_cosine" not in card.figures
+    assert "float" in card.description
+
+
+def test_a_refused_build_leaves_the_old_encoder_and_no_rubbish(
+    tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "weights" / "tiny"
+    build(RECIPE, target, catalog=catalog, ikea_dev=None, report=lambda _: None)
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    monkeypatch.setattr(build_module, "_export_parity", lambda *_: Parity(0.99, 0.98))
+    with pytest.raises(GateError):
+        build(RECIPE, target, catalog=catalog, ikea_dev=None, report=lambda _: None)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+    assert [path.name for path in target.parent.iterdir()] == ["tiny"]
+
+
+def test_a_second_build_replaces_the_first_and_gives_the_same_bytes(
+    tmp_path: Path, catalog: Path
+) -> None:
+    target = tmp_path / "weights" / "tiny"
+    contents: list[dict[str, bytes]] = []
+    for _ in range(2):
+        build(RECIPE, target, catalog=catalog, ikea_dev=None, report=lambda _: None)
+        contents.append({path.name: path.read_bytes() for path in target.iterdir()})
+    assert contents[0] == contents[1]
+
+
+def test_vectors_that_quantisation_ruined_are_refused(
+    tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ruined(model: Any, images: list[NDArray[np.uint8]], **_: Any) -> bytes:
+        del model, images
+        other = tiny_network()
+        for block in other.blocks:
+            for layer in block.layers:
+                layer.weight[:] = -layer.weight
+        from tools.encoder_builder.graph import build_graph, serialise
+
+        return serialise(build_graph(other, 64, RECIPE.head))
+
+    monkeypatch.setattr(build_module, "quantise", ruined)
+    with pytest.raises(GateError, match="int8"):
+        build(RECIPE, tmp_path / "t", catalog=catalog, ikea_dev=None, report=lambda _: None)
+    assert not (tmp_path / "t").exists()
+
+
+def test_the_command_ends_with_one_when_a_gate_refuses(
+    tmp_path: Path,
+    catalog: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(build_module, "_export_parity", lambda *_: Parity(0.99, 0.98))
+    code = main(
+        ["build", "--side-px", "64", "--catalog", str(catalog), "--out", str(tmp_path / "t")]
+    )
+    assert code == 1
+    assert "Nothing was written" in capsys.readouterr().err
+
+
+def test_a_catalog_without_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "products.jsonl").write_text("", encoding="utf-8")
+    with pytest.raises(FileNotFoundError, match="names no image"):
+        build(RECIPE, tmp_path / "t", catalog=tmp_path, ikea_dev=None, report=lambda _: None)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from tools.encoder_builder import figures
+
+
+def circle(*degrees: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_two_far_apart_types_are_told_apart_perfectly() -> None:
+    vectors = circle(0, 1, 2, 3, 4, 5, 90, 91, 92, 93, 94, 95)
+    found = figures.same_type(vectors, ["chair"] * 6 + ["lamp"] * 6)
+    assert found == {"r_at_1": 1.0, "p_at_5": 1.0}
+
+
+def test_a_product_never_finds_itself() -> None:
+    vectors = circle(0, 10, 20, 30, 40, 180)
+    found = figures.same_type(vectors, ["chair"] * 5 + ["lamp"])
+    assert found["r_at_1"] == 1.0
+    assert found["p_at_5"] == pytest.approx(4 / 5)  # the fifth is the lamp, never the query
+
+
+def test_small_types_are_candidates_but_no_queries() -> None:
+    vectors = circle(0, 10, 20, 30, 40, -1)
+    found = figures.same_type(vectors, ["chair"] * 5 + ["stool"])
+    assert found["r_at_1"] == pytest.approx(4 / 5)  # the stool is nearest to the first chair only
+
+
+def test_other_views_are_found_at_their_rank() -> None:
+    vectors = circle(0, 1, 50, 53, 51)
+    found = figures.other_view(vectors, ["a", "a", "b", "b", "c"])
+    assert found["r_at_1"] == pytest.approx(2 / 4)  # c stands between the views of b
+    assert found["r_at_5"] == 1.0
+
+
+def test_products_with_one_image_are_no_queries() -> None:
+    found = figures.other_view(circle(0, 1, 90), ["a", "a", "alone"])
+    assert found["r_at_1"] == 1.0
