@@ -43,7 +43,8 @@ class Background:
 class Similarities(Protocol):
     """Cosines between one query vector and the products of one catalog version.
 
-    A product with several photos has the cosine of its nearest photo.
+    A product with several photos has the cosine of its nearest photo; a row of zeros stands for
+    nothing known (no text), and has none.
     """
 
     @property
@@ -56,7 +57,7 @@ class Similarities(Protocol):
         ...
 
     async def of(self, numbers: Numbers) -> Scores:
-        """The cosine of each product in `numbers`, in that order; shape (n,)."""
+        """The cosine of each product in `numbers`, in that order; shape (n,); NaN without one."""
         ...
 
 
@@ -74,11 +75,17 @@ def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]
     unique, starts = np.unique(numbers[order], return_index=True)
     if not unique.size:
         return unique, scores[:0]
-    return unique, np.maximum.reduceat(scores[order], starts)
+    return unique, np.fmax.reduceat(scores[order], starts)
 
 
 def nearest_first(numbers: Numbers, scores: Scores, count: int) -> Numbers:
-    """Up to `count` of `numbers` by falling score; equal scores by number, so that runs agree."""
+    """Up to `count` of `numbers` by falling score; equal scores by number, so that runs agree.
+
+    Numbers without a score (NaN) are left out.
+    """
+    known = ~np.isnan(scores)
+    if not known.all():
+        numbers, scores = numbers[known], scores[known]
     if scores.size > count:
         threshold = np.partition(scores, scores.size - count)[scores.size - count]
         kept = scores >= threshold
@@ -102,8 +109,9 @@ class ExactSpace:
         order = np.argsort(numbers, kind="stable")
         self._vectors = np.ascontiguousarray(vectors[order])
         self._numbers, self._starts = np.unique(numbers[order], return_index=True)
-        step = max(1, len(vectors) // BACKGROUND_ROWS)
-        self._sample = slice(0, None, step)
+        self._empty = ~self._vectors.any(axis=1)
+        known = np.flatnonzero(~self._empty)
+        self._sample = known[:: max(1, len(known) // BACKGROUND_ROWS)]
 
     @classmethod
     async def load(cls, table: AsyncTable, column: str, folder: Path) -> "ExactSpace":
@@ -116,8 +124,9 @@ class ExactSpace:
         """See :class:`Space`."""
         scores = self._vectors @ query
         sample = background_of(scores[self._sample])
+        scores[self._empty] = np.nan
         if len(self._starts) < len(scores):
-            scores = np.maximum.reduceat(scores, self._starts)
+            scores = np.fmax.reduceat(scores, self._starts)
         return _ExactSimilarities(self._numbers, scores, sample)
 
 
@@ -161,7 +170,8 @@ class IndexedSpace:
             count = await table.count_rows()
             step = max(1, count // BACKGROUND_ROWS)
             rows = await table.take_offsets(list(range(0, count, step))).select([column]).to_arrow()
-        return cls(table, column, vectors_from(rows[column]), folder)
+        sample = vectors_from(rows[column])
+        return cls(table, column, sample[sample.any(axis=1)], folder)
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
         """See :class:`Space`."""
@@ -227,9 +237,10 @@ class _IndexedSimilarities:
                 .select([NUMBER, self._column])
                 .to_arrow()
             )
-        found, scores = best_per_product(
-            rows[NUMBER].to_numpy(), vectors_from(rows[self._column]) @ self._query
-        )
+        vectors = vectors_from(rows[self._column])
+        cosines = vectors @ self._query
+        cosines[~vectors.any(axis=1)] = np.nan
+        found, scores = best_per_product(rows[NUMBER].to_numpy(), cosines)
         result: Scores = scores[np.searchsorted(found, numbers)]
         return result
 

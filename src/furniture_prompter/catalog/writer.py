@@ -1,5 +1,6 @@
 """Writing a catalog: staged vectors, one batch of changes, one commit."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.spaces import Numbers, number_filter
-from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.catalog.storage_errors import STORAGE_ERRORS, writing
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import CatalogMismatchError, CatalogNotFoundError
 
@@ -91,20 +92,34 @@ class CatalogWriter:
             present = set((await self._database.list_tables()).tables)
             for name in (PRODUCTS, PHOTOS):
                 if self.manifest is None:
-                    if name in present:
-                        await self._database.drop_table(name)
+                    self._discard(name)
                     continue
                 table = await self._database.open_table(name)
                 if await table.version() != self.manifest.tables[name]:
                     await table.checkout(self.manifest.tables[name])
                     await table.restore()
                 self._tables[name] = table
-            if STAGED in present:
-                staged = await self._database.open_table(STAGED)
-                if await self._staged_by_this_encoder(staged):
-                    self._tables[STAGED] = staged
-                else:
-                    await self._database.drop_table(STAGED)
+        if STAGED in present:
+            await self._restore_staged()
+
+    async def _restore_staged(self) -> None:
+        """Take over what a killed run saved; drop what another encoder or a full disk left."""
+        try:
+            staged = await self._database.open_table(STAGED)
+            usable = await self._staged_by_this_encoder(staged)
+        except STORAGE_ERRORS:
+            usable = False
+        if usable:
+            self._tables[STAGED] = staged
+        else:
+            self._discard(STAGED)
+
+    def _discard(self, name: str) -> None:
+        # Not drop_table: it refuses a table that was never finished.
+        with writing(self.folder):
+            path = self.folder / f"{name}.lance"
+            if path.exists():
+                shutil.rmtree(path)
 
     async def _staged_by_this_encoder(self, staged: AsyncTable) -> bool:
         metadata = (await staged.schema()).metadata or {}
@@ -332,9 +347,8 @@ class CatalogWriter:
         write_manifest(self.folder, manifest)
         self.manifest = manifest
         if STAGED in self._tables:
-            with writing(self.folder):
-                await self._database.drop_table(STAGED)
             del self._tables[STAGED]
+            self._discard(STAGED)
         return manifest
 
     async def prune(self, older_than: timedelta) -> None:

@@ -33,7 +33,12 @@ class Part(Protocol):
 
     @property
     def weight(self) -> float:
-        """Share of the fused score; negative for what is not wanted."""
+        """Weight among the parts of its group, above 0."""
+        ...
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it says nothing of products without text."""
         ...
 
     async def top(self, count: int, only: Filter | None) -> Numbers:
@@ -41,7 +46,7 @@ class Part(Protocol):
         ...
 
     async def strengths(self, numbers: Numbers) -> Scores:
-        """Strength of each product in `numbers`, shape (n,)."""
+        """Strength of each product in `numbers`, shape (n,); NaN where it knows nothing."""
         ...
 
 
@@ -52,6 +57,11 @@ class VectorPart:
     name: str
     weight: float
     similarities: Similarities
+
+    @property
+    def reads_text(self) -> bool:
+        """See :class:`Part`."""
+        return self.name == PROMPT_TEXT
 
     async def top(self, count: int, only: Filter | None) -> Numbers:
         """See :class:`Part`."""
@@ -68,6 +78,7 @@ class KeywordPart:
     """BM25 of the keyword index, scaled so that its best match has strength `KEYWORD_PEAK`."""
 
     name = KEYWORD
+    reads_text = True
 
     def __init__(self, reader: CatalogReader, prompt: str, weight: float) -> None:
         """Search `reader`'s words for `prompt`."""
@@ -95,40 +106,82 @@ class KeywordPart:
 
 
 @dataclass(frozen=True, slots=True)
+class PartGroup:
+    """Parts that answer one thing that was asked: the photo, the prompt, or what is not wanted.
+
+    A product's strength in the group is the weighted mean over the parts that know it. A product
+    without text is so judged by its photos alone instead of losing to every product with text.
+
+    Attributes:
+        share: Weight of the group in the score; negative for what is not wanted.
+        parts: At least one.
+    """
+
+    share: float
+    parts: tuple[Part, ...]
+
+    def contributions(self, strengths: Sequence[Scores]) -> Scores:
+        """Weighted strengths of each part, shape (parts, n); a column adds up to the group's own.
+
+        What is not wanted only takes strength away: being unlike it earns nothing.
+
+        Args:
+            strengths: Of each part, shape (n,) each.
+        """
+        table = np.stack(strengths)
+        reads_text = np.array([part.reads_text for part in self.parts])
+        textless = np.isnan(table[reads_text]).any(axis=0)
+        known = ~np.isnan(table)
+        known &= ~(reads_text[:, np.newaxis] & textless)
+        if self.share < 0:
+            table = table.clip(min=0)
+        weights = np.array([[part.weight] for part in self.parts], np.float32) * known
+        total = np.maximum(weights.sum(axis=0), np.float32(1e-9))
+        weighted: Scores = self.share * np.where(known, table, 0) * weights / total
+        return weighted
+
+
+@dataclass(frozen=True, slots=True)
 class Fused:
     """Products of all parts, best first.
 
     Attributes:
         numbers: Product numbers, shape (n,).
         scores: Fused scores, shape (n,).
-        contributions: Weighted strength of each part, shape (parts, n).
+        contributions: What each wanted part adds to the score, shape (parts, n).
     """
 
     numbers: Numbers
     scores: Scores
-    contributions: Scores
+    contributions: dict[str, Scores]
 
 
-async def fuse(parts: Sequence[Part], count: int, candidates: int, only: Filter | None) -> Fused:
-    """Weighted sum of strengths over the union of every wanted part's best products.
-
-    A part that is not wanted (negative weight) brings no products and only takes strength away;
-    it never adds any, however unlike it a product is.
+async def fuse(
+    groups: Sequence[PartGroup], count: int, candidates: int, only: Filter | None
+) -> Fused:
+    """Sum of the groups' strengths over the union of every wanted part's best products.
 
     Args:
-        parts: At least one with a positive weight.
+        groups: At least one with a positive share.
         count: Products wanted.
         candidates: Products that each part brings, at least.
         only: The filter that products must pass.
     """
     reach = max(candidates, count)
-    tops = await asyncio.gather(*(part.top(reach, only) for part in parts))
-    wanted = [top for part, top in zip(parts, tops, strict=True) if part.weight > 0]
-    numbers = np.unique(np.concatenate(wanted))
-    strengths = await asyncio.gather(*(part.strengths(numbers) for part in parts))
-    contributions = np.zeros((len(parts), len(numbers)), np.float32)
-    for row, (part, strength) in enumerate(zip(parts, strengths, strict=True)):
-        contributions[row] = part.weight * (strength if part.weight > 0 else strength.clip(min=0))
-    scores = contributions.sum(axis=0)
+    parts = [(group, part) for group in groups for part in group.parts]
+    tops = await asyncio.gather(*(part.top(reach, only) for _, part in parts))
+    numbers = np.unique(
+        np.concatenate(
+            [top for (group, _), top in zip(parts, tops, strict=True) if group.share > 0]
+        )
+    )
+    strengths = iter(await asyncio.gather(*(part.strengths(numbers) for _, part in parts)))
+    scores = np.zeros(len(numbers), np.float32)
+    added: dict[str, Scores] = {}
+    for group in groups:
+        rows = group.contributions([next(strengths) for _ in group.parts])
+        scores += rows.sum(axis=0)
+        if group.share > 0:
+            added.update(zip((part.name for part in group.parts), rows, strict=True))
     order = np.lexsort((numbers, -scores))[:count]
-    return Fused(numbers[order], scores[order], contributions[:, order])
+    return Fused(numbers[order], scores[order], {name: row[order] for name, row in added.items()})

@@ -14,13 +14,13 @@ from furniture_prompter.domain import CatalogReference, Hit, Photo, Query, Searc
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.search.parts import (
-    KEYWORD,
     PHOTO,
     PROMPT_PHOTO,
     PROMPT_TEXT,
     Fused,
     KeywordPart,
     Part,
+    PartGroup,
     VectorPart,
     fuse,
 )
@@ -65,10 +65,10 @@ class Searcher:
             where = query.where
             only = await self._reader.filter_products(where) if where is not None else None
         with clock.step("retrieve"):
-            parts = await self._parts(query, photo, prompt, without)
-            fused = await fuse(parts, query.limit, self._settings.candidates, only)
+            groups = await self._groups(query, photo, prompt, without)
+            fused = await fuse(groups, query.limit, self._settings.candidates, only)
         with clock.step("present"):
-            hits = await self._present(parts, fused, photo, prompt)
+            hits = await self._present(groups, fused, photo, prompt)
         manifest = self._reader.manifest
         return SearchResult(
             query=query,
@@ -91,47 +91,43 @@ class Searcher:
         without = next(vectors) if query.without is not None else None
         return photo, prompt, without
 
-    async def _parts(
+    async def _groups(
         self, query: Query, photo: Vector | None, prompt: Vector | None, without: Vector | None
-    ) -> list[Part]:
-        parts: list[Part] = []
+    ) -> list[PartGroup]:
+        groups: list[PartGroup] = []
         photo_share = 0.0
         if photo is not None:
             photo_share = query.photo_weight if prompt is not None else 1.0
             space = await self._reader.photo_space()
-            parts.append(VectorPart(PHOTO, photo_share, space.similarities(photo)))
+            part = VectorPart(PHOTO, 1.0, space.similarities(photo))
+            groups.append(PartGroup(photo_share, (part,)))
         if query.prompt is not None and prompt is not None:
-            parts += await self._word_parts(query.prompt, prompt, 1.0 - photo_share)
+            parts = await self._word_parts(query.prompt, prompt)
+            groups.append(PartGroup(1.0 - photo_share, parts))
         if query.without is not None and without is not None:
-            share = -self._settings.weight_without
-            parts += await self._word_parts(query.without, without, share)
-        return [part for part in parts if part.weight != 0] or parts
+            parts = await self._word_parts(query.without, without)
+            groups.append(PartGroup(-self._settings.weight_without, parts))
+        return [group for group in groups if group.share != 0]
 
-    async def _word_parts(self, words: str, vector: Vector, share: float) -> list[Part]:
-        """Parts for words, their weights adding up to `share`."""
+    async def _word_parts(self, words: str, vector: Vector) -> tuple[Part, ...]:
         settings = self._settings
-        weights = {KEYWORD: settings.weight_keyword}
-        if vector.any():
-            weights[PROMPT_TEXT] = settings.weight_prompt_text
-            if self._alignment is not None:
-                weights[PROMPT_PHOTO] = settings.weight_prompt_photo
-        total = sum(weights.values()) or 1.0
         parts: list[Part] = []
-        for name, weight in weights.items():
-            scaled = share * weight / total
-            if name == KEYWORD:
-                parts.append(KeywordPart(self._reader, words, scaled))
-            elif name == PROMPT_TEXT:
-                space = await self._reader.text_space()
-                parts.append(VectorPart(name, scaled, space.similarities(vector)))
-            elif self._alignment is not None:
-                space = await self._reader.aligned_space()
-                aligned = self._alignment.align_prompts(vector[np.newaxis])[0]
-                parts.append(VectorPart(name, scaled, space.similarities(aligned)))
-        return parts
+        if settings.weight_keyword:
+            parts.append(KeywordPart(self._reader, words, settings.weight_keyword))
+        if settings.weight_prompt_text and vector.any():
+            text_space = await self._reader.text_space()
+            similarities = text_space.similarities(vector)
+            parts.append(VectorPart(PROMPT_TEXT, settings.weight_prompt_text, similarities))
+        if settings.weight_prompt_photo and vector.any() and self._alignment is not None:
+            aligned_space = await self._reader.aligned_space()
+            aligned = self._alignment.align_prompts(vector[np.newaxis])[0]
+            similarities = aligned_space.similarities(aligned)
+            parts.append(VectorPart(PROMPT_PHOTO, settings.weight_prompt_photo, similarities))
+        # A prompt of unknown words has nothing but keywords, whatever their weight.
+        return tuple(parts) or (KeywordPart(self._reader, words, 1.0),)
 
     async def _present(
-        self, parts: list[Part], fused: Fused, photo: Vector | None, prompt: Vector | None
+        self, groups: list[PartGroup], fused: Fused, photo: Vector | None, prompt: Vector | None
     ) -> tuple[Hit, ...]:
         if not fused.numbers.size:
             return ()
@@ -140,14 +136,18 @@ class Searcher:
             self._reader.products(fused.numbers), self._reader.photos(fused.numbers, column)
         )
         best = _best_photos(rows, vector)
-        wanted = [(at, part) for at, part in enumerate(parts) if part.weight > 0]
+        least = {
+            part.name: MATCH_DEVIATIONS * group.share * part.weight / _total_weight(group)
+            for group in groups
+            if group.share > 0
+            for part in group.parts
+        }
         hits = []
         for place, number in enumerate(fused.numbers.tolist()):
-            strengths = {part.name: float(fused.contributions[at, place]) for at, part in wanted}
-            strongest = dict(sorted(strengths.items(), key=lambda item: -item[1]))
-            row = best[number]
-            least = {part.name: part.weight * MATCH_DEVIATIONS for _, part in wanted}
+            added = {name: float(row[place]) for name, row in fused.contributions.items()}
+            strongest = dict(sorted(added.items(), key=lambda item: -item[1]))
             matched = [name for name, strength in strongest.items() if strength >= least[name]]
+            row = best[number]
             hits.append(
                 Hit(
                     rank=place + 1,
@@ -174,6 +174,10 @@ class Searcher:
         if query.prompt is not None and self._alignment is None:
             return (self._reader.manifest.alignment.statement,)
         return ()
+
+
+def _total_weight(group: PartGroup) -> float:
+    return sum(part.weight for part in group.parts)
 
 
 def _best_photos(rows: PhotoRows, query: Vector | None) -> dict[int, int]:

@@ -1,0 +1,83 @@
+"""A search result as the JSON that is promised: keys, types and order; see docs/json.md.
+
+Both doors answer in these words, so that a script can move from one to the other.
+"""
+
+import math
+import re
+from typing import Any
+
+from furniture_prompter.domain import AttributeValue, Hit, Product, SearchResult
+from furniture_prompter.errors import FurniturePrompterError
+
+# More digits than two runs on one machine share; fewer make equal scores of different products.
+SCORE_DIGITS = 6
+TIMING_DIGITS = 3
+
+
+def answer(result: SearchResult) -> dict[str, Any]:
+    """The promised object: ``query``, ``catalog``, ``hits``, ``timings_ms``, ``notes``."""
+    query = result.query
+    return {
+        "query": {
+            "prompt": query.prompt,
+            "photo": query.photo_name,
+            "photo_weight": query.photo_weight,
+            "without": query.without,
+            "where": query.where,
+            "limit": query.limit,
+        },
+        "catalog": {
+            "path": result.catalog.path,
+            "version": result.catalog.version,
+            "encoder": result.catalog.encoder,
+        },
+        "hits": [hit_answer(hit) for hit in result.hits],
+        "timings_ms": {
+            step: round(elapsed_ms, TIMING_DIGITS) for step, elapsed_ms in result.timings_ms.items()
+        },
+        "notes": list(result.notes),
+    }
+
+
+def hit_answer(hit: Hit) -> dict[str, Any]:
+    """One hit: ``rank``, ``score``, ``product``, ``photo`` (a path or None), ``matched``."""
+    return {
+        "rank": hit.rank,
+        "score": round(hit.score, SCORE_DIGITS),
+        "product": product_answer(hit.product),
+        "photo": hit.photo.path if hit.photo else None,
+        "matched": list(hit.matched),
+    }
+
+
+def product_answer(product: Product) -> dict[str, Any]:
+    """The known fields in their order, then the feed's own columns by name.
+
+    An attribute that bears the name of a known field is left out: the field says it already.
+    """
+    known: dict[str, Any] = {
+        "id": product.id,
+        "title": product.title,
+        "category": product.category,
+        "color": product.color,
+        "description": product.description,
+        "tags": list(product.tags),
+    }
+    further = {
+        name: _json_value(value)
+        for name, value in sorted(product.attributes.items())
+        if name not in known
+    }
+    return {**known, **further}
+
+
+def error_answer(error: FurniturePrompterError) -> dict[str, str]:
+    """An error as ``code`` (the class in snake case, without "error") and ``message``."""
+    name = type(error).__name__.removesuffix("Error")
+    return {"code": re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(), "message": str(error)}
+
+
+def _json_value(value: AttributeValue) -> AttributeValue | None:
+    """JSON has no NaN and no infinity: they become null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

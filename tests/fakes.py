@@ -1,0 +1,117 @@
+"""The official fakes: an encoder and a feed that need no weights and no files of a shop."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from furniture_prompter.domain import FeedItem, FeedRow, Product, RgbImage
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing
+
+
+@dataclass
+class ColourGridEncoder:
+    """Encodes an image as the mean colours of a 3 × 3 grid: 27 components, no weights.
+
+    Attributes:
+        weights_sha256: What it claims as its weights' hash; another one is another encoder.
+        encoded: Images encoded so far.
+    """
+
+    weights_sha256: str = "0" * 64
+    encoded: int = field(default=0, init=False)
+
+    @property
+    def card(self) -> EncoderCard:
+        """A valid card."""
+        return EncoderCard(
+            name="colour-grid",
+            kind="image",
+            dimension=27,
+            preprocessing=Preprocessing(side_px=48),
+            licence="Apache-2.0",
+            source="tests",
+            weights_file="none",
+            weights_sha256=self.weights_sha256,
+            weights_bytes=1,
+            parameters=0,
+            description="For tests.",
+        )
+
+    def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """See :class:`furniture_prompter.encoders.protocols.Encoder`."""
+        self.encoded += len(images)
+        rows = np.zeros((len(images), 27), np.float32)
+        for row, image in enumerate(images):
+            small = Image.fromarray(image).resize((3, 3), Image.Resampling.BOX)
+            rows[row] = np.asarray(small, np.float32).ravel() - 100.0
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = rows / np.maximum(norms, 1e-9)
+        return unit
+
+
+@dataclass(frozen=True)
+class ListFeed:
+    """A feed of rows that a test made."""
+
+    rows: tuple[FeedItem, ...]
+    name: str = "list"
+
+    def items(self) -> Iterator[FeedItem]:
+        """See :class:`furniture_prompter.domain.Feed`."""
+        yield from self.rows
+
+
+COLOURS = {
+    "red": (200, 30, 30),
+    "green": (30, 160, 60),
+    "blue": (40, 60, 200),
+    "yellow": (230, 210, 40),
+    "black": (20, 20, 20),
+    "brown": (120, 80, 40),
+}
+SHAPES = ("chair", "table", "lamp", "sofa")
+
+
+def draw_product(colour: str, shape: str, seed: int) -> Image.Image:
+    """A coloured shape on white; the seed moves it a little."""
+    shift = np.random.default_rng(seed).integers(-6, 7, size=2)
+    image = Image.new("RGB", (96, 96), "white")
+    boxes = {
+        "chair": [(30, 8, 40, 88), (40, 48, 70, 58)],
+        "table": [(8, 30, 88, 42), (40, 42, 52, 90)],
+        "lamp": [(30, 6, 66, 34), (45, 34, 51, 90)],
+        "sofa": [(6, 50, 90, 84), (6, 34, 20, 84)],
+    }
+    right, down = (int(value) for value in shift)
+    for x0, y0, x1, y1 in boxes[shape]:
+        image.paste(COLOURS[colour], (x0 + right, y0 + down, x1 + right, y1 + down))
+    return image
+
+
+def make_rows(folder: Path, count: int = 48) -> list[FeedRow]:
+    """Rows for `count` products with an image file each: every colour with every shape in turn."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number in range(count):
+        colour = list(COLOURS)[number % len(COLOURS)]
+        shape = SHAPES[number // len(COLOURS) % len(SHAPES)]
+        path = folder / f"{number}.png"
+        draw_product(colour, shape, number).save(path)
+        product = Product(
+            id=f"p{number}",
+            title=f"{shape} no {number}",
+            category=shape,
+            color=colour,
+            attributes={"price": 10.0 * number},
+        )
+        rows.append(FeedRow(product, (path,), folder / "feed.jsonl", number + 1))
+    return rows
+
+
+def with_product(row: FeedRow, **changes: object) -> FeedRow:
+    """A row whose product differs in `changes`."""
+    return replace(row, product=replace(row.product, **changes))  # type: ignore[arg-type]  # test

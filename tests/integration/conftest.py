@@ -1,0 +1,86 @@
+"""Indexing with fakes, in one line a test."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.domain import (
+    FeedItem,
+    IndexProgress,
+    IndexSummary,
+    Query,
+    SearchResult,
+)
+from furniture_prompter.encoders.alignment import Alignment
+from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
+from furniture_prompter.encoders.protocols import PromptEncoder
+from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.ingest.indexing import index_feed
+from furniture_prompter.search.searching import Searcher
+from furniture_prompter.settings import Settings
+from tests.fakes import ColourGridEncoder, ListFeed
+
+
+@pytest.fixture(scope="session")
+def prompt_encoder() -> PromptEncoder:
+    return StaticPromptEncoder.load(encoder_folder("default-prompt"))
+
+
+@dataclass
+class Shop:
+    """A catalog under test with the encoders that belong to it."""
+
+    folder: Path
+    prompt_encoder: PromptEncoder
+    encoder: ColourGridEncoder = field(default_factory=ColourGridEncoder)
+    settings: Settings = field(default_factory=lambda: Settings(stage_photos=8))
+
+    def index(
+        self,
+        rows: Sequence[FeedItem],
+        *,
+        sync: bool = False,
+        language: str | None = None,
+        on_progress: Callable[[IndexProgress], None] = lambda _: None,
+    ) -> IndexSummary:
+        return asyncio.run(
+            index_feed(
+                ListFeed(tuple(rows)),
+                self.folder,
+                self.encoder,
+                self.prompt_encoder,
+                self.settings,
+                language=language,
+                sync=sync,
+                on_progress=on_progress,
+            )
+        )
+
+    def search(self, query: Query) -> SearchResult:
+        return asyncio.run(self._search(query))
+
+    async def _search(self, query: Query) -> SearchResult:
+        return await (await self.open()).search(query)
+
+    async def open(self) -> Searcher:
+        reader = await CatalogReader.open(self.folder)
+        path = reader.alignment_path
+        return Searcher(
+            reader,
+            lambda: self.encoder,
+            lambda: self.prompt_encoder,
+            Alignment.load(path) if path else None,
+            self.settings,
+        )
+
+    def ids(self, query: Query) -> list[str]:
+        return [hit.product.id for hit in self.search(query).hits]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, prompt_encoder: PromptEncoder) -> Shop:
+    return Shop(tmp_path / "catalog", prompt_encoder)
