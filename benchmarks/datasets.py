@@ -1,6 +1,9 @@
 """The data sets that are measured on, and their photos as vectors."""
 
 import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +12,10 @@ from numpy.typing import NDArray
 
 from benchmarks.provenance import ROOT, DataSet, file_sha256
 from furniture_prompter.bundled import catalog_feed
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.registry import encoder_folder
 
 IKEA_DEV = ROOT.parent / "shared" / "data" / "ikea-dev"
 
@@ -81,6 +86,29 @@ def bundled() -> BenchmarkSet:
     return load_products(catalog_feed(), "bundled catalog")
 
 
+def write_feed(products: Iterable[BenchmarkProduct], folder: Path, fields: Sequence[str]) -> Path:
+    """A feed in `folder` of id, title, images and the named fields; the feed's path.
+
+    Images are hard links where the file system allows, for a feed may only name files below it.
+    """
+    folder.mkdir(parents=True)
+    lines = []
+    for number, product in enumerate(products):
+        images = []
+        for view, source in enumerate(product.images):
+            target = folder / f"{number:05}-{view}{source.suffix}"
+            try:
+                os.link(source, target)
+            except OSError:
+                shutil.copyfile(source, target)
+            images.append(target.name)
+        row = {"id": product.id, "title": product.title, "images": images}
+        lines.append(json.dumps(row | {name: getattr(product, name) for name in fields}))
+    feed = folder / "products.jsonl"
+    feed.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return feed
+
+
 def encode_files(encoder: OnnxEncoder, files: list[Path]) -> NDArray[np.float32]:
     """Vectors of photo files, shape (len(files), dimension), decoded as indexing decodes them."""
     preprocessing = encoder.card.preprocessing
@@ -103,3 +131,9 @@ def ranked_others(
     scores[query] = -np.inf
     order = np.argsort(-scores, kind="stable")[:count]
     return [ids[row] for row in order]
+
+
+def card_hashes(*encoders: str) -> dict[str, str]:
+    """Name → SHA-256 of the weights, of encoders by name or folder."""
+    cards = [EncoderCard.load(encoder_folder(name)) for name in encoders]
+    return {card.name: card.weights_sha256 for card in cards}

@@ -18,6 +18,7 @@ from furniture_prompter.evaluation.metrics import (
 
 LEAST_MEMBERS = 5
 MEASURES = {"R@1": "Success@1", "P@5": "P@5", "MAP": "AP"}
+TARGETS = {"R@1": "≥ 0.64", "P@5": "≥ 0.48", "MAP": None}
 
 METHOD = f"""
 Leave-one-out. Each product whose category has at least {LEAST_MEMBERS} products is a query by its
@@ -64,6 +65,7 @@ def measure(data: BenchmarkSet, encoder: OnnxEncoder) -> list[dict[str, object]]
                 "encoder": encoder.card.name,
                 "measure": name,
                 "value": round(float(np.mean(each)), 4),
+                "target": TARGETS[name],
                 "95 % low": round(low, 4),
                 "95 % high": round(high, 4),
                 "chance": None if chance is None else round(chance, 4),
