@@ -41,12 +41,12 @@ def answer(result: SearchResult) -> dict[str, Any]:
 
 
 def hit_answer(hit: Hit) -> dict[str, Any]:
-    """One hit: ``rank``, ``score``, ``product``, ``photo`` (a path or None), ``matched``."""
+    """One hit: ``rank``, ``score``, ``product``, ``photo`` (a path), ``matched``."""
     return {
         "rank": hit.rank,
         "score": round(hit.score, SCORE_DIGITS),
         "product": product_answer(hit.product),
-        "photo": hit.photo.path if hit.photo else None,
+        "photo": hit.photo.path,
         "matched": list(hit.matched),
     }
 

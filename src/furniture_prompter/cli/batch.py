@@ -1,0 +1,164 @@
+"""Many queries in, one answer a line out, in order and as soon as each is known."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from furniture_prompter.cli.terminal import write_json
+from furniture_prompter.domain import SearchResult
+from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
+from furniture_prompter.search.answer import answer, error_answer
+
+STANDARD_INPUT = Path("-")
+LIMIT_LINE_BYTES = 1_000_000
+BOM = b"\xef\xbb\xbf"
+
+
+class Searchable(Protocol):
+    """What answers a query: an open catalog."""
+
+    def search(
+        self,
+        prompt: str | None = None,
+        *,
+        photo: Path | None = None,
+        photo_weight: float | None = None,
+        without: str | None = None,
+        where: str | None = None,
+        limit: int = 10,
+    ) -> SearchResult:
+        """See :meth:`furniture_prompter.assembly.Catalog.search`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDefaults:
+    """What a line means that does not say it.
+
+    Attributes:
+        limit: Hits at the most.
+        photo_weight: Share of the photo; None for the settings' own.
+    """
+
+    limit: int
+    photo_weight: float | None
+
+
+class BatchLine(BaseModel):
+    """One query, as a line of a batch gives it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    id: str | int | None = None
+    prompt: str | None = None
+    photo: str | None = None
+    without: str | None = None
+    where: str | None = None
+    photo_weight: float | None = None
+    limit: int | None = None
+
+
+def answer_batch_file(catalog: Searchable, path: Path, defaults: BatchDefaults) -> int:
+    """Answer every line of a file, or of standard input for ``-``; returns how many failed.
+
+    Photo paths are taken from the file's folder, or from the current one for ``-``.
+
+    Raises:
+        InvalidQueryError: the file cannot be opened.
+    """
+    if path == STANDARD_INPUT:
+        return answer_batch(catalog, sys.stdin.buffer, Path.cwd(), defaults)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InvalidQueryError(
+            f"The batch {path} cannot be read ({error.strerror}). Check the path."
+        ) from error
+    with file:
+        return answer_batch(catalog, file, path.absolute().parent, defaults)
+
+
+def answer_batch(
+    catalog: Searchable, lines: BinaryIO, folder: Path, defaults: BatchDefaults
+) -> int:
+    """Write one JSON line for every line that is not blank; returns how many failed.
+
+    A line that cannot be answered is answered with its error, and the rest goes on. What no line
+    can help, such as a damaged catalog, is raised.
+    """
+    failed = 0
+    for number, line in enumerate(_lines(lines), start=1):
+        if not line.strip():
+            continue
+        answered: dict[str, Any] = {"id": number}
+        try:
+            fields = _parsed(line, number)
+            if isinstance(fields.get("id"), str | int):
+                answered["id"] = fields["id"]
+            answered |= answer(_search(catalog, _checked(fields, number), folder, defaults))
+        except (InvalidQueryError, InvalidPhotoError) as error:
+            failed += 1
+            answered["error"] = error_answer(error)
+        write_json(answered)
+    return failed
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines without a byte order mark; of one that is too long, as much as shows that it is."""
+    first = True
+    while line := file.readline(LIMIT_LINE_BYTES + 1):
+        rest = line
+        while len(rest) > LIMIT_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = file.readline(LIMIT_LINE_BYTES + 1)
+        yield line.removeprefix(BOM) if first else line
+        first = False
+
+
+def _parsed(line: bytes, number: int) -> dict[str, Any]:
+    if len(line) > LIMIT_LINE_BYTES:
+        raise InvalidQueryError(
+            f"Line {number} has more than {LIMIT_LINE_BYTES:,} bytes. Shorten it."
+        )
+    try:
+        fields = from_json(line)
+    except ValueError as error:
+        raise InvalidQueryError(
+            f"Line {number} is no JSON ({error}). Write one JSON object a line."
+        ) from error
+    if not isinstance(fields, dict):
+        raise InvalidQueryError(
+            f'Line {number} is no JSON object. Write one such as {{"prompt": "oak table"}}.'
+        )
+    return fields
+
+
+def _checked(fields: dict[str, Any], number: int) -> BatchLine:
+    try:
+        return BatchLine.model_validate(fields)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'][:1])}: {item['msg'].lower()}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        known = ", ".join(BatchLine.model_fields)
+        raise InvalidQueryError(
+            f"Line {number} is no query ({wrong}). It may have: {known}."
+        ) from error
+
+
+def _search(
+    catalog: Searchable, line: BatchLine, folder: Path, defaults: BatchDefaults
+) -> SearchResult:
+    return catalog.search(
+        line.prompt,
+        photo=None if line.photo is None else folder / line.photo,
+        photo_weight=defaults.photo_weight if line.photo_weight is None else line.photo_weight,
+        without=line.without,
+        where=line.where,
+        limit=defaults.limit if line.limit is None else line.limit,
+    )

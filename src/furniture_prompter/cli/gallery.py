@@ -1,0 +1,146 @@
+"""Hits as one HTML file that a person can look at: pictures embedded, nothing fetched.
+
+Every value goes through ``html.escape``; the page's own policy forbids scripts and requests.
+"""
+
+import base64
+import io
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from PIL import Image
+
+from furniture_prompter.cli.plain_text import plain
+from furniture_prompter.domain import AttributeValue, Hit, Product, RgbImage, SearchResult
+from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
+from furniture_prompter.errors import InvalidPhotoError
+
+THUMBNAIL_SIDE_PX = 320
+THUMBNAIL_QUALITY = 82
+DIMENSIONS = ("width_cm", "depth_cm", "height_cm")
+PRICES = ("price", "sale_price")
+
+
+def render_gallery(result: SearchResult) -> str:
+    """The page for one result; photos that are gone or damaged show a placeholder."""
+    template = Template(files(__package__).joinpath("gallery.html").read_text("utf-8"))
+    return template.substitute(
+        title=_words(_title(result)),
+        heading=_heading(result),
+        query_photo=_query_photo(result.query.photo),
+        conditions=_conditions(result),
+        count=_count(len(result.hits)),
+        cards="\n".join(_card(hit) for hit in result.hits) or _nothing(result),
+        notes="".join(f'<p class="note">{_words(note)}</p>' for note in result.notes),
+        timings=_timings(result),
+        catalog=_words(result.catalog.path),
+        version=result.catalog.version,
+        encoder=_words(result.catalog.encoder),
+    )
+
+
+def _words(text: str) -> str:
+    return escape(plain(text), quote=True)
+
+
+def _title(result: SearchResult) -> str:
+    asked = result.query.prompt or "Like this photo"
+    return f"{asked} · Furniture Prompter"
+
+
+def _heading(result: SearchResult) -> str:
+    prompt, photo = result.query.prompt, result.query.photo is not None
+    if prompt is None:
+        return "Products like this photo"
+    quoted = f"<q>{_words(prompt)}</q>"
+    return f"{quoted} <span>like this photo</span>" if photo else quoted
+
+
+def _query_photo(photo: RgbImage | None) -> str:
+    if photo is None:
+        return ""
+    return f'<img class="asked" src="{_data_uri(photo)}" alt="The photo that was searched with">'
+
+
+def _conditions(result: SearchResult) -> str:
+    query = result.query
+    rows: list[tuple[str, str]] = []
+    if query.photo is not None and query.photo_name:
+        rows.append(("photo", Path(query.photo_name).name))
+    if query.photo is not None and query.prompt is not None:
+        rows.append(("photo weight", f"{query.photo_weight:g}"))
+    if query.without:
+        rows.append(("without", query.without))
+    if query.where:
+        rows.append(("where", query.where))
+    items = "".join(
+        f"<div><dt>{_words(name)}</dt><dd>{_words(value)}</dd></div>" for name, value in rows
+    )
+    return f'<dl class="conditions">{items}</dl>' if items else ""
+
+
+def _count(hits: int) -> str:
+    return "1 product" if hits == 1 else f"{hits} products"
+
+
+def _nothing(result: SearchResult) -> str:
+    cure = " Loosen the filter." if result.query.where else ""
+    return f'<li class="nothing">No product answers this query.{cure}</li>'
+
+
+def _card(hit: Hit) -> str:
+    product = hit.product
+    name = product.title or product.id
+    facts = "".join(f"<li>{_words(fact)}</li>" for fact in _facts(product))
+    labels = "".join(f"<li>{_words(label)}</li>" for label in hit.matched)
+    return f"""<li><article class="card">
+<div class="frame">{_picture(hit, name)}<span class="rank" aria-hidden="true">{hit.rank}</span></div>
+<div class="body">
+<h2><span class="aside">{hit.rank}. </span>{_words(name)}</h2>
+<ul class="facts">{facts}</ul>
+<div class="foot"><ul class="matched" aria-label="Found by">{labels}</ul>
+<p class="score"><span class="aside">Score </span>{hit.score:.2f}</p></div>
+</div></article></li>"""
+
+
+def _facts(product: Product) -> list[str]:
+    """Category, colour, price and size, as far as the feed gives them."""
+    facts = [product.category, product.color]
+    attributes = product.attributes
+    facts += [f"{name} {_number(attributes[name])}" for name in PRICES if name in attributes]
+    sizes = [attributes[name] for name in DIMENSIONS if name in attributes]
+    if sizes:
+        facts.append(f"{' × '.join(_number(size) for size in sizes)} cm")
+    return [fact for fact in facts if fact]
+
+
+def _number(value: AttributeValue) -> str:
+    return f"{value:,.10g}" if isinstance(value, float | int) else str(value)
+
+
+def _picture(hit: Hit, name: str) -> str:
+    path = Path(hit.photo.path)
+    try:
+        image = decode_photo(
+            read_photo_bytes(path), name=str(path), target_side_px=THUMBNAIL_SIDE_PX
+        )
+    except InvalidPhotoError:
+        label = _words(f"{name}: its photo cannot be read")
+        return f'<div class="missing" role="img" aria-label="{label}">no photo</div>'
+    return f'<img src="{_data_uri(image)}" alt="{_words(name)}">'
+
+
+def _data_uri(image: RgbImage) -> str:
+    thumbnail = Image.fromarray(image)
+    thumbnail.thumbnail((THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    thumbnail.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _timings(result: SearchResult) -> str:
+    return " · ".join(
+        f"{_words(step)} {elapsed_ms:.1f} ms" for step, elapsed_ms in result.timings_ms.items()
+    )

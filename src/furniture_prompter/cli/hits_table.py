@@ -1,0 +1,148 @@
+"""A search result for a person's eyes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.cells import cell_len
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from furniture_prompter.cli.plain_text import plain
+from furniture_prompter.cli.swatches import photo_colours
+from furniture_prompter.cli.terminal import has_colours
+from furniture_prompter.domain import Hit, SearchResult
+
+# Columns between a hit's columns, and the least that title, category and colour are cut to.
+GAP = "  "
+LEAST_WIDTHS = (16, 8, 8)
+HEADINGS = ("title", "category", "colour")
+
+
+def print_result(result: SearchResult, console: Console) -> None:
+    """Print hits, where their photos are, timings and notes.
+
+    A hit takes two lines: what it is, then its photo (a link where the terminal has links) and what
+    matched. On a terminal, columns are cut to its width; elsewhere nothing is cut.
+    """
+    if result.hits:
+        folder = _common_folder(result)
+        for line in hit_lines(
+            result,
+            folder,
+            swatches=has_colours(console),
+            width=console.width if console.is_terminal else None,
+        ):
+            console.print(line, soft_wrap=True)
+        if folder is not None:
+            console.print(Text(f"photos in {plain(_short(folder))}", style="dim"), soft_wrap=True)
+    else:
+        cure = " Loosen --where." if result.query.where else ""
+        console.print(f"No product answers this query.{cure}", soft_wrap=True)
+    console.print(Text(timings_line(result), style="dim"), soft_wrap=True)
+    for note in result.notes:
+        console.print(Text(f"note: {plain(note)}", style="yellow"), soft_wrap=True)
+
+
+def hit_lines(
+    result: SearchResult, folder: Path | None, *, swatches: bool, width: int | None
+) -> Iterator[Text]:
+    """A heading, then two lines a hit.
+
+    Args:
+        result: What was found.
+        folder: Photo paths are shown from here on; None shows them whole.
+        swatches: Whether to show dominant colours, which needs a terminal with colours.
+        width: Columns to fit title, category and colour into; None cuts nothing.
+    """
+    products = [hit.product for hit in result.hits]
+    rows = [(plain(p.title or p.id), plain(p.category), plain(p.color)) for p in products]
+    indent = 3 + 2 + 5 + 2 + (8 if swatches else 0)
+    widths = _widths([HEADINGS, *rows], None if width is None else width - indent)
+    gap = " " * 8 if swatches else ""
+    heading = Text(f"  #{GAP}{gap}score{GAP}", style="bold")
+    yield heading.append(_columns(HEADINGS, widths))
+    for hit, row in zip(result.hits, rows, strict=True):
+        first = Text().append(f"{hit.rank:>3}{GAP}", style="bold")
+        if swatches:
+            first.append(_swatches(hit)).append(GAP)
+        first.append(f"{hit.score:5.2f}{GAP}")
+        yield first.append(_columns(row, widths, styles=("bold", "", "")))
+        second = Text(" " * indent, style="dim")
+        second.append(_photo(Path(hit.photo.path), folder)).append(" · ")
+        yield second.append(plain(", ".join(hit.matched)))
+
+
+def _widths(rows: Sequence[tuple[str, ...]], available: int | None) -> tuple[int, ...]:
+    """Widths in terminal cells: as wide as needed, and the widest cut first where room is short."""
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    if available is None:
+        return tuple(widths)
+    room = available - len(GAP) * (len(widths) - 1)
+    while sum(widths) > room:
+        spare = [width - least for width, least in zip(widths, LEAST_WIDTHS, strict=True)]
+        if max(spare) <= 0:
+            break
+        widths[spare.index(max(spare))] -= 1
+    return tuple(widths)
+
+
+def _columns(
+    row: tuple[str, ...], widths: tuple[int, ...], styles: tuple[str, ...] = ("", "", "")
+) -> Text:
+    line = Text()
+    for place, (cell, width, style) in enumerate(zip(row, widths, styles, strict=True)):
+        text = Text(cell, style=style)
+        text.truncate(width, overflow="ellipsis", pad=place < len(row) - 1)
+        line.append(text).append(GAP if place < len(row) - 1 else "")
+    return line
+
+
+def timings_line(result: SearchResult) -> str:
+    """Hits, wall time and its steps in milliseconds, and the version that answered."""
+    timings = dict(result.timings_ms)
+    total_ms = timings.pop("total", sum(timings.values()))
+    steps = ", ".join(f"{step} {elapsed_ms:.1f}" for step, elapsed_ms in timings.items())
+    count = len(result.hits)
+    hits = "1 hit" if count == 1 else f"{count} hits"
+    detail = f" ({steps})" if steps else ""
+    catalog = result.catalog
+    return (
+        f"{hits} in {total_ms:.1f} ms{detail} · {plain(catalog.path)}, version "
+        f"{catalog.version}, {plain(catalog.encoder)}"
+    )
+
+
+def _photo(path: Path, folder: Path | None) -> Text:
+    shown = path.relative_to(folder) if folder is not None else path
+    link = path.as_uri() if path.is_absolute() else None
+    return Text(plain(str(shown)), style=Style(link=link))
+
+
+def _swatches(hit: Hit) -> Text:
+    """Six cells: up to three dominant colours of the hit's photo, two cells each."""
+    colours = photo_colours(Path(hit.photo.path))
+    text = Text()
+    for colour in colours:
+        text.append("  ", style=Style(bgcolor=Color.from_rgb(*colour)))
+    return text.append(" " * (6 - 2 * len(colours)))
+
+
+def _common_folder(result: SearchResult) -> Path | None:
+    """The deepest folder that holds all photos; None where that is no folder worth naming."""
+    folders = {Path(hit.photo.path).parent for hit in result.hits}
+    if not folders or not all(folder.is_absolute() for folder in folders):
+        return None
+    try:
+        common = Path(os.path.commonpath(folders))
+    except ValueError:  # two drives of one machine have no folder in common
+        return None
+    return common if common != Path(common.anchor) else None
+
+
+def _short(folder: Path) -> str:
+    """From the current folder on where it lies below it, whole otherwise."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)

@@ -1,0 +1,181 @@
+"""``index``: bring a catalog up to date with a feed."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.options import (
+    CatalogOption,
+    EncoderOption,
+    JsonOption,
+    read_settings,
+    refuse_unwritable,
+)
+from furniture_prompter.cli.terminal import messages, output, say, write_json
+
+if TYPE_CHECKING:
+    from furniture_prompter.domain import IndexSummary, SetAside
+
+# More than this scrolls the summary away; the file holds all of them.
+SHOWN_SET_ASIDE = 20
+
+EXAMPLES = """\b
+Examples:
+  furniture-prompter index photos/ --catalog shop
+  furniture-prompter index products.jsonl --catalog shop --sync
+  furniture-prompter index urunler.csv --catalog shop --language turkish
+"""
+
+
+def index_command(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder of photos, or a JSON-lines (.jsonl) or CSV (.csv) file of products.",
+            show_default=False,
+        ),
+    ],
+    catalog: CatalogOption,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
+    ] = False,
+    encoder: EncoderOption = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language",
+            metavar="LANGUAGE",
+            help="Language of the keyword index: english, turkish, … "
+            "The catalog's own when left out.",
+            show_default=False,
+        ),
+    ] = None,
+    set_aside_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--set-aside",
+            metavar="FILE",
+            help="Write everything that was set aside to this file, one JSON object a line.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Index a feed: bring a catalog up to date with a folder, a JSON-lines or a CSV file.
+
+    Only what changed is encoded again. The run becomes one new version of the catalog or none: a
+    run that is interrupted leaves the version before it searchable, and the next one resumes.
+    """
+    if set_aside_file is not None:
+        refuse_unwritable(set_aside_file, "--set-aside")
+    settings = read_settings()
+    # Loading storage and runtime takes most of a second, which --help must not.
+    from furniture_prompter import assembly
+    from furniture_prompter.cli.progress import show_progress
+
+    with show_progress(messages()) as progress:
+        summary = assembly.index(
+            source,
+            catalog,
+            settings=settings,
+            encoder=encoder,
+            language=language,
+            sync=sync,
+            progress=progress,
+        )
+    if set_aside_file is not None:
+        _write_set_aside(set_aside_file, summary.set_aside)
+    _tell_set_aside(summary.set_aside, set_aside_file)
+    if as_json:
+        write_json(summary_answer(summary, catalog))
+    else:
+        _print_summary(summary, catalog)
+    if not summary.version:
+        raise typer.Exit(ExitCode.REFUSED)
+    if summary.set_aside:
+        raise typer.Exit(ExitCode.SET_ASIDE)
+
+
+def summary_answer(summary: "IndexSummary", catalog: Path) -> dict[str, Any]:
+    """The promised JSON of an index run; see docs/json.md."""
+    return {
+        "catalog": {"path": str(catalog), "version": summary.version},
+        "products": {
+            "added": summary.products_added,
+            "updated": summary.products_updated,
+            "removed": summary.products_removed,
+            "unchanged": summary.products_unchanged,
+            "total": summary.products,
+        },
+        "photos": {
+            "encoded": summary.photos_encoded,
+            "reused": summary.photos_reused,
+            "total": summary.photos,
+        },
+        "seconds": round(summary.seconds, 3),
+        "set_aside": [set_aside_answer(item) for item in summary.set_aside],
+        "notes": list(summary.notes),
+    }
+
+
+def set_aside_answer(item: "SetAside") -> dict[str, Any]:
+    """One record of what was left out: ``file``, ``line``, ``product``, ``reason``, ``cure``."""
+    return {
+        "file": str(item.source),
+        "line": item.line or None,
+        "product": item.product_id or None,
+        "reason": item.reason,
+        "cure": item.cure,
+    }
+
+
+def _write_set_aside(path: Path, items: "tuple[SetAside, ...]") -> None:
+    from furniture_prompter.cli.files import write_atomically
+    from furniture_prompter.cli.plain_text import escape_json
+
+    lines = (json.dumps(set_aside_answer(item), ensure_ascii=False) + "\n" for item in items)
+    write_atomically(path, escape_json("".join(lines)))
+
+
+def _tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
+    for item in items[:SHOWN_SET_ASIDE]:
+        say(str(item), style="yellow")
+    further = len(items) - SHOWN_SET_ASIDE
+    if further > 0 and file is not None:
+        say(f"… and {further:,} more, all of them in {file}.", style="yellow")
+    elif further > 0:
+        say(f"… and {further:,} more. Give --set-aside FILE to have them all.", style="yellow")
+
+
+def _print_summary(summary: "IndexSummary", catalog: Path) -> None:
+    from rich.table import Table
+
+    from furniture_prompter.cli.plain_text import plain
+
+    rate = summary.photos_encoded / summary.seconds if summary.seconds > 0 else 0.0
+    pace = f" ({rate:,.0f} photos/s)" if summary.photos_encoded else ""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("catalog", plain(f"{catalog}, version {summary.version}"))
+    table.add_row(
+        "products",
+        f"{summary.products:,}: {summary.products_added:,} added, "
+        f"{summary.products_updated:,} updated, {summary.products_removed:,} removed, "
+        f"{summary.products_unchanged:,} unchanged",
+    )
+    table.add_row(
+        "photos",
+        f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
+        f"{summary.photos_reused:,} reused",
+    )
+    if summary.set_aside:
+        table.add_row("set aside", f"{len(summary.set_aside):,}")
+    table.add_row("time", f"{summary.seconds:,.1f} s")
+    for note in summary.notes:
+        table.add_row("note", plain(note))
+    output().print(table)

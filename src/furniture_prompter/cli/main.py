@@ -1,0 +1,90 @@
+"""The terminal door: ``furniture-prompter``."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from furniture_prompter.cli import index_command, search_command
+from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+from furniture_prompter.cli.terminal import say, say_error
+from furniture_prompter.errors import FurniturePrompterError
+
+INTERRUPTED = (
+    "Interrupted. The catalog's previous version stands; an index run that is started again "
+    "resumes where this one stopped."
+)
+
+
+class Door(TyperGroup):
+    """Turns what a command raises into one sentence and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except FurniturePrompterError as error:
+            say_error(str(error))
+            raise typer.Exit(exit_code_of(error)) from error
+        except KeyboardInterrupt as error:
+            say(INTERRUPTED)
+            raise typer.Exit(ExitCode.INTERRUPTED) from error
+        except BrokenPipeError as error:
+            # The interpreter flushes once more at its end, which must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.BROKEN_PIPE) from error
+        except OSError as error:
+            say_error(f"{error}. Check the path, its permissions and the space left on the disk.")
+            raise typer.Exit(ExitCode.UNEXPECTED) from error
+        return result
+
+
+EPILOG = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANINGS.items()) + "."
+
+app = typer.Typer(
+    name="furniture-prompter",
+    cls=Door,
+    help="Search furniture catalogs by photo, by prompt or by both, on your own machine.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
+app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"furniture-prompter {version('furniture-prompter')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Search furniture catalogs by photo, by prompt or by both, on your own machine."""
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    # A terminal that cannot show a letter shows a question mark instead of failing.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    app(prog_name="furniture-prompter")
+
+
+if __name__ == "__main__":
+    run()

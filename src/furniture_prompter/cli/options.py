@@ -1,0 +1,58 @@
+"""Options that several commands share, and the settings that stand behind them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from furniture_prompter.settings import Settings
+
+CatalogOption = Annotated[
+    Path,
+    typer.Option(
+        "--catalog",
+        metavar="DIR",
+        envvar="FURNITURE_PROMPTER_CATALOG",
+        help="Folder of the catalog.",
+        show_default=False,
+    ),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME|FOLDER",
+        help="Photo encoder, by name or folder.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Answer in JSON, as docs/json.md promises.")
+]
+
+
+def read_settings() -> "Settings":
+    """Settings from the environment; a value that does not fit is a usage error."""
+    # Loading pydantic takes longer than all of --help.
+    from pydantic import ValidationError
+
+    from furniture_prompter.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"FURNITURE_PROMPTER_{'_'.join(str(part) for part in item['loc']).upper()}: "
+            f"{item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error
+
+
+def refuse_unwritable(path: Path, option: str) -> None:
+    """Refuse an output file whose folder is missing, before any work is done for it."""
+    if path.is_dir():
+        raise typer.BadParameter(f"{option} names a folder: {path}. Name a file.")
+    if not path.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{option}: there is no folder {path.absolute().parent}. Make it.")

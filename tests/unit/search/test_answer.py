@@ -1,0 +1,141 @@
+"""The JSON promise, against the document that makes it."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from furniture_prompter.domain import (
+    CatalogReference,
+    Hit,
+    Photo,
+    Product,
+    Query,
+    SearchResult,
+)
+from furniture_prompter.errors import (
+    CatalogNotFoundError,
+    FurniturePrompterError,
+    InvalidFilterError,
+    InvalidPhotoError,
+)
+from furniture_prompter.search.answer import answer, error_answer, product_answer
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "json.md"
+
+RESULT = SearchResult(
+    query=Query(
+        prompt="beyaz tabure", photo_name="chair.jpg", without="metal", where="price < 300", limit=2
+    ),
+    catalog=CatalogReference("my-catalog", 4, "efficientnet-lite2"),
+    hits=(
+        Hit(
+            rank=1,
+            score=2.12345678,
+            product=Product(
+                id="s-1",
+                title="Tabure, ışıklı",
+                category="stool",
+                color="white",
+                description="",
+                tags=("seat",),
+                attributes={"width_cm": 40.5, "price": 89.0, "on_sale": True},
+            ),
+            photo=Photo("ab", "s-1", "/shop/s-1.jpg"),
+            matched=("keyword", "prompt-photo"),
+        ),
+    ),
+    timings_ms={"encode": 1.23456, "total": 3.0},
+    notes=("A note.",),
+)
+
+
+def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
+    answered = answer(RESULT)
+    assert list(answered) == ["query", "catalog", "hits", "timings_ms", "notes"]
+    assert answered["query"] == {
+        "prompt": "beyaz tabure",
+        "photo": "chair.jpg",
+        "photo_weight": 0.5,
+        "without": "metal",
+        "where": "price < 300",
+        "limit": 2,
+    }
+    assert answered["catalog"] == {
+        "path": "my-catalog",
+        "version": 4,
+        "encoder": "efficientnet-lite2",
+    }
+    (first,) = answered["hits"]
+    assert list(first) == ["rank", "score", "product", "photo", "matched"]
+    assert first["score"] == 2.123457
+    assert first["photo"] == "/shop/s-1.jpg"
+    assert first["matched"] == ["keyword", "prompt-photo"]
+    assert answered["timings_ms"] == {"encode": 1.235, "total": 3.0}
+    assert answered["notes"] == ["A note."]
+
+
+def test_a_product_has_its_known_fields_first_and_its_own_columns_by_name_after() -> None:
+    assert list(answer(RESULT)["hits"][0]["product"]) == [
+        *("id", "title", "category", "color", "description", "tags"),
+        *("on_sale", "price", "width_cm"),
+    ]
+
+
+def test_a_feed_column_cannot_take_the_place_of_a_known_field() -> None:
+    product = Product("real", "Chair", attributes={"id": "forged", "price": 1.0})
+    answered = product_answer(product)
+    assert answered["id"] == "real"
+    assert answered["price"] == 1.0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_does_not_have_becomes_null(value: float) -> None:
+    answered = product_answer(Product("a", "A", attributes={"price": value}))
+    assert json.loads(json.dumps(answered, allow_nan=False))["price"] is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidFilterError("x"), "invalid_filter"),
+        (InvalidPhotoError("x"), "invalid_photo"),
+        (CatalogNotFoundError("x"), "catalog_not_found"),
+        (FurniturePrompterError("x"), "furniture_prompter"),
+    ],
+)
+def test_an_error_is_named_by_its_class(error: FurniturePrompterError, code: str) -> None:
+    assert error_answer(error) == {"code": code, "message": "x"}
+
+
+def _shape(value: Any) -> Any:
+    """Keys and JSON types; objects of free keys and lists by what they hold."""
+    if isinstance(value, dict):
+        return {key: _shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shape(item) for item in value[:1]]
+    return type(value).__name__
+
+
+def test_the_example_in_the_document_has_the_shape_of_a_real_answer() -> None:
+    page = DOCUMENT.read_text("utf-8")
+    example = re.search(r"<!-- answer -->\n```json\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    documented = json.loads(example[1])
+    shape = _shape(documented)
+    assert list(documented) == list(answer(RESULT))
+    assert {**shape, "timings_ms": None} == {**_shape(answer(RESULT)), "timings_ms": None}
+
+
+def test_every_error_code_is_documented() -> None:
+    page = DOCUMENT.read_text("utf-8")
+
+    def tree(kind: type[FurniturePrompterError]) -> list[type[FurniturePrompterError]]:
+        return [kind, *(deeper for child in kind.__subclasses__() for deeper in tree(child))]
+
+    for kind in tree(FurniturePrompterError):
+        if kind.__module__ == "furniture_prompter.errors":
+            assert f"`{error_answer(kind(''))['code']}`" in page
