@@ -88,7 +88,7 @@ def build(
             spec = Preprocessing(side_px=recipe.side_px)
             weights = quantise(
                 graph,
-                [preprocess(image, spec) for image in pixels(chosen)],
+                [preprocess(image, spec) for image in pixels(chosen, recipe.side_px)],
                 float_blocks=network.blocks[: recipe.float_blocks],
             )
             built = Path(work, "int8")
@@ -143,7 +143,7 @@ def _export_parity(
     encoder: OnnxEncoder, network: Network, recipe: Recipe, images: Sequence[CatalogImage]
 ) -> gates.Parity:
     spec = Preprocessing(side_px=recipe.side_px)
-    squares = [preprocess(image, spec) for image in pixels(images)]
+    squares = [preprocess(image, spec) for image in pixels(images, recipe.side_px)]
     reference = reference_vectors(network, recipe.head, squares, tail=recipe.tail)
     return gates.parity(reference, encoder.encode(squares))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
 
 _CHUNK = 32
@@ -44,19 +44,24 @@ def read_catalog(folder: Path) -> list[CatalogImage]:
     return images
 
 
-def pixels(images: Sequence[CatalogImage]) -> Iterator[RgbImage]:
-    """Decode one after the other, transparent parts on white."""
+def pixels(images: Sequence[CatalogImage], side_px: int) -> Iterator[RgbImage]:
+    """Decode one after the other, as indexing does for a square of ``side_px``."""
     for image in images:
-        with Image.open(image.path) as opened:
-            rgba = opened.convert("RGBA")
-            white = Image.new("RGBA", rgba.size, "white")
-            yield np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
+        data = read_photo_bytes(image.path)
+        yield decode_photo(data, name=str(image.path), target_side_px=side_px)
 
 
 def encode_catalog(encoder: Encoder, images: Sequence[CatalogImage]) -> NDArray[np.float32]:
-    """Vectors (images, dimension) by the calls that indexing makes."""
+    """Vectors (images, dimension) by the calls that indexing makes.
+
+    Raises:
+        ValueError: ``encoder`` is none for images.
+    """
+    side_px = encoder.card.input_side_px
+    if side_px is None:
+        raise ValueError(f"{encoder.card.name} is a {encoder.card.kind} encoder.")
     parts = [
-        encoder.encode(list(pixels(images[start : start + _CHUNK])))
+        encoder.encode(list(pixels(images[start : start + _CHUNK], side_px)))
         for start in range(0, len(images), _CHUNK)
     ]
     return np.concatenate(parts)
