@@ -140,7 +140,7 @@ def _bundle(source: Path, work: Path, console: Console) -> int:
     if code != EXIT_COMPLETE:
         console.print(
             "the package data stays as it was: correct what was set aside above, or leave the "
-            "model out under [models_left_out] in selection.toml"
+            "model out under models_left_out in selection.toml"
         )
         return code
     publish(work, BUNDLED_FOLDER)

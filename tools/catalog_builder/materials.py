@@ -24,6 +24,14 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "stone": ("stone", "marble", "granite", "concrete", "marmol", "granit"),
 }  # fmt: skip
 
+# What a product's own name says it is made of; whole words only, since a rack for towels is none.
+_NAME_WORDS = {
+    "alder": "wood", "oak": "wood", "teak": "wood", "wood": "wood", "wooden": "wood",
+    "burlap": "fabric", "leather": "leather", "rattan": "rattan", "glass": "glass",
+    "iron": "metal", "concrete": "stone", "stone": "stone", "plastic": "plastic",
+    "cardboard": "cardboard",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Material:
@@ -49,6 +57,12 @@ def substance_of(words: str) -> str | None:
         if any(sign in lowered for sign in signs):
             return substance
     return None
+
+
+def substance_in_title(title: str) -> str | None:
+    """The substance that a word of an English product title names; None without any."""
+    words = re.findall(r"[a-z]+", title.lower())
+    return next((_NAME_WORDS[word] for word in words if word in _NAME_WORDS), None)
 
 
 def parse_mtl(text: str) -> dict[str, Material]:

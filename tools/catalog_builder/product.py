@@ -16,7 +16,7 @@ from tools.catalog_builder.finishes import Finish, dressed_materials, finish_mat
 from tools.catalog_builder.framing import View
 from tools.catalog_builder.image_checks import check_cropped, check_shot, check_textured
 from tools.catalog_builder.libraries import LICENCE_URLS, SourceModel
-from tools.catalog_builder.materials import substance_of
+from tools.catalog_builder.materials import substance_in_title
 from tools.catalog_builder.meshes import Part, load_parts
 from tools.catalog_builder.naming import slug
 from tools.catalog_builder.rendering import Studio, cropped
@@ -175,7 +175,7 @@ def _substances(order: Order, parts: list[Part]) -> list[str]:
             areas[substance] = areas.get(substance, 0.0) + part.area
     found = [s for s, area in sorted(areas.items(), key=lambda item: -item[1])
              if area >= MATERIAL_SHARE * total]  # fmt: skip
-    said = None if order.finish else substance_of(order.model.name)
+    said = None if order.finish else substance_in_title(order.title)
     return list(dict.fromkeys([*([said] if said else []), *found]))
 
 

@@ -93,8 +93,6 @@ class Studio:
                 pv.Light(position=position, focal_point=(0, 0, 0), intensity=intensity,
                          light_type="camera light")
             )  # fmt: skip
-        if any(actor.HasTranslucentPolygonalGeometry() for actor in self._actors):
-            self._plotter.enable_depth_peeling(number_of_peels=6)
         self._lit: bool | None = None
         extent = np.ptp(self._points, axis=0)
         self._occlusion_radius = OCCLUSION_RADIUS * float(np.linalg.norm(extent))

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.catalog_builder.materials import Material, parse_mtl, substance_of
+from tools.catalog_builder.materials import Material, parse_mtl, substance_in_title, substance_of
 
 MTL = """\
 # Blender MTL
@@ -57,3 +57,10 @@ def test_material_names_in_several_languages_say_the_substance(
 
 def test_a_texture_name_tells_the_substance_too() -> None:
     assert Material("material_3", texture="WoodFine0003_M.jpg").substance == "wood"
+
+
+def test_a_title_says_the_substance_only_in_words_of_its_own() -> None:
+    assert substance_in_title("Teak chair") == "wood"
+    assert substance_in_title("Glass table") == "glass"
+    assert substance_in_title("Clothes washing machine") is None
+    assert substance_in_title("Towel rack") is None

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.tools.catalog_builder.source_models import source_model
+from tools.catalog_builder.colours import CLEAR
 from tools.catalog_builder.framing import View
 from tools.catalog_builder.image_checks import UnfitPictureError, check_shot
 from tools.catalog_builder.libraries import SourceModel
@@ -106,6 +107,17 @@ def test_front_and_side_show_their_own_colours(cupboard: SourceModel, tmp_path: 
     assert red[0] > red[1] + 100
     check_shot(lit.pixels, lit.coverage)
     assert (lit.pixels[0] == 255).all()
+
+
+def test_see_through_parts_show_in_flat_colour_and_count_as_clear(
+    cupboard: SourceModel, tmp_path: Path
+) -> None:
+    glass = [part for part in load_parts(cupboard, tmp_path) if part.material.name == "glass"]
+    with Studio(glass, 96) as studio:
+        flat, made_of = studio.flat(View(0, 60)), studio.substance_codes(View(0, 60))
+    assert flat.coverage[48, 48] > 0
+    assert flat.pixels[48, 48].min() < 250
+    assert made_of[48, 48] == CLEAR
 
 
 def test_crop_keeps_the_proportions_and_leaves_a_small_margin(
