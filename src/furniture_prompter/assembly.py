@@ -17,9 +17,9 @@ from typing import Self
 import numpy as np
 
 from furniture_prompter import event_loop
+from furniture_prompter.catalog.compatibility import refuse_mismatch
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog, verify_catalog
-from furniture_prompter.catalog.writer import refuse_mismatch
 from furniture_prompter.domain import (
     CatalogInfo,
     IndexProgress,

@@ -1,7 +1,6 @@
 """Writing a catalog: staged vectors, one batch of changes, one commit."""
 
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +20,6 @@ from furniture_prompter.catalog.columns import (
     PHOTOS,
     PRODUCTS,
     ROW_HASH,
-    STAGED,
     TEXT_VECTOR,
     VECTOR,
     WORDS,
@@ -33,6 +31,7 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
+from furniture_prompter.catalog.compatibility import refuse_mismatch, refuse_other_language
 from furniture_prompter.catalog.keywords import keyword_index_settings
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
@@ -44,9 +43,10 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.spaces import Numbers, number_filter
-from furniture_prompter.catalog.storage_errors import STORAGE_ERRORS, writing
+from furniture_prompter.catalog.staged import StagedPhotos, discard_table
+from furniture_prompter.catalog.storage_errors import writing
 from furniture_prompter.domain import EncoderIdentity
-from furniture_prompter.errors import CatalogMismatchError, CatalogNotFoundError
+from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 # Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
@@ -85,45 +85,21 @@ class CatalogWriter:
         self._prompt_encoder = prompt_encoder
         self._language = language
         self._tables: dict[str, AsyncTable] = {}
+        self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
 
     async def restore(self) -> None:
         """Bring the tables back to the committed version, whatever a killed run left."""
         with writing(self.folder):
-            present = set((await self._database.list_tables()).tables)
             for name in (PRODUCTS, PHOTOS):
                 if self.manifest is None:
-                    self._discard(name)
+                    discard_table(self.folder, name)
                     continue
                 table = await self._database.open_table(name)
                 if await table.version() != self.manifest.tables[name]:
                     await table.checkout(self.manifest.tables[name])
                     await table.restore()
                 self._tables[name] = table
-        if STAGED in present:
-            await self._restore_staged()
-
-    async def _restore_staged(self) -> None:
-        """Take over what a killed run saved; drop what another encoder or a full disk left."""
-        try:
-            staged = await self._database.open_table(STAGED)
-            usable = await self._staged_by_this_encoder(staged)
-        except STORAGE_ERRORS:
-            usable = False
-        if usable:
-            self._tables[STAGED] = staged
-        else:
-            self._discard(STAGED)
-
-    def _discard(self, name: str) -> None:
-        # Not drop_table: it refuses a table that was never finished.
-        with writing(self.folder):
-            path = self.folder / f"{name}.lance"
-            if path.exists():
-                shutil.rmtree(path)
-
-    async def _staged_by_this_encoder(self, staged: AsyncTable) -> bool:
-        metadata = (await staged.schema()).metadata or {}
-        return bool(metadata.get(b"weights_sha256", b"").decode() == self._encoder.weights_sha256)
+        await self._staged.restore()
 
     async def stored_products(self) -> dict[str, StoredProduct]:
         """Number and row hash of every product of the current version, by product id."""
@@ -136,40 +112,30 @@ class CatalogWriter:
     async def encoded_photos(self) -> set[str]:
         """Ids of photos that have a vector: of the current version, or saved by a killed run."""
         ids: set[str] = set()
-        for name in (PHOTOS, STAGED):
-            if name in self._tables:
+        for table in (self._staged.table, self._tables.get(PHOTOS)):
+            if table is not None:
                 with writing(self.folder):
-                    rows = await self._tables[name].query().select(["id"]).to_arrow()
+                    rows = await table.query().select(["id"]).to_arrow()
                 ids.update(rows["id"].to_pylist())
         return ids
 
     async def stage(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Save vectors of photos so that a killed run need not encode them again."""
-        data = pa.table({"id": pa.array(ids, pa.string()), VECTOR: vector_array(vectors)})
-        data = data.replace_schema_metadata({"weights_sha256": self._encoder.weights_sha256})
-        with writing(self.folder):
-            if STAGED in self._tables:
-                await self._tables[STAGED].add(data)
-            else:
-                self._tables[STAGED] = await self._database.create_table(STAGED, data)
+        await self._staged.add(ids, vectors)
 
     async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float16]]:
         """Vectors of photos by id, float16; every id must be encoded already."""
         wanted = sorted(set(ids))
         found: dict[str, NDArray[np.float16]] = {}
-        for name in (STAGED, PHOTOS):
-            missing = [photo_id for photo_id in wanted if photo_id not in found]
-            if name not in self._tables:
+        for table in (self._staged.table, self._tables.get(PHOTOS)):
+            if table is None:
                 continue
+            missing = [photo_id for photo_id in wanted if photo_id not in found]
             for start in range(0, len(missing), 1_000):
                 quoted = ", ".join(f"'{photo_id}'" for photo_id in missing[start : start + 1_000])
                 with writing(self.folder):
                     rows = await (
-                        self._tables[name]
-                        .query()
-                        .where(f"id IN ({quoted})")
-                        .select(["id", VECTOR])
-                        .to_arrow()
+                        table.query().where(f"id IN ({quoted})").select(["id", VECTOR]).to_arrow()
                     )
                 vectors = vectors_from(rows[VECTOR]).astype(np.float16)
                 found.update(zip(rows["id"].to_pylist(), vectors, strict=True))
@@ -346,9 +312,7 @@ class CatalogWriter:
         )
         write_manifest(self.folder, manifest)
         self.manifest = manifest
-        if STAGED in self._tables:
-            del self._tables[STAGED]
-            self._discard(STAGED)
+        self._staged.discard()
         return manifest
 
     async def prune(self, older_than: timedelta) -> None:
@@ -401,7 +365,7 @@ async def open_writer(
             manifest = None
         if manifest is not None:
             refuse_mismatch(manifest, encoder, prompt_encoder)
-            _refuse_other_language(manifest, language)
+            refuse_other_language(manifest, language)
             default_language = manifest.language
         with writing(folder):
             database = await lancedb.connect_async(folder)
@@ -410,33 +374,3 @@ async def open_writer(
         )
         await writer.restore()
         yield writer
-
-
-def refuse_mismatch(
-    manifest: Manifest, encoder: EncoderIdentity, prompt_encoder: EncoderIdentity
-) -> None:
-    """Raise :class:`CatalogMismatchError` where vectors could not be compared."""
-    pairs: Mapping[str, tuple[EncoderIdentity, EncoderIdentity]] = {
-        "photo": (manifest.encoder, encoder),
-        "prompt": (manifest.prompt_encoder, prompt_encoder),
-    }
-    for kind, (stored, given) in pairs.items():
-        if stored != given:
-            raise CatalogMismatchError(
-                f"The catalog's {kind} vectors come from {describe(stored)}, and the {kind} "
-                f"encoder in use is {describe(given)}: they cannot be compared. Name the "
-                "catalog's encoder with --encoder, or index the feed into a new folder."
-            )
-
-
-def describe(identity: EncoderIdentity) -> str:
-    """An encoder in few words: name, dimension, start of its weights' hash."""
-    return f"{identity.name} ({identity.dimension}-d, {identity.weights_sha256[:12]})"
-
-
-def _refuse_other_language(manifest: Manifest, language: str | None) -> None:
-    if language is not None and language != manifest.language:
-        raise CatalogMismatchError(
-            f"The catalog's keyword index is in {manifest.language}, not {language}. Leave "
-            "--language out, or index the feed into a new folder."
-        )
