@@ -98,7 +98,15 @@ def file_sha256(path: Path) -> str:
 def _command() -> str:
     spec = sys.modules["__main__"].__spec__
     name = spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).name
-    return shlex.join(["python", "-m", name, *sys.argv[1:]])
+    return shlex.join(["python", "-m", name, *map(_portable, sys.argv[1:])])
+
+
+def _portable(argument: str) -> str:
+    """An absolute path by its name alone: where it lay on one machine tells a reader nothing."""
+    path = Path(argument)
+    if not path.is_absolute():
+        return argument
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else f"…/{path.name}"
 
 
 def _commit() -> str:

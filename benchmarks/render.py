@@ -1,0 +1,133 @@
+"""Writes docs/benchmarks.md from the results: ``python -m benchmarks.render``."""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.provenance import RESULTS, ROOT
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+PROMPT_TO_PHOTO = ROOT / "benchmarks" / "prompt_to_photo" / "results.json"
+
+# The order of the page; results that are not named here follow by name.
+ORDER = (
+    "photo_to_type",
+    "other_view",
+    "hybrid",
+    "hybrid_weights",
+    "keyword_stemming",
+    "speed",
+    "vector_index",
+    "demo",
+)
+
+HEAD = """# Benchmarks
+
+Written by `python -m benchmarks.render` from the files under `benchmarks/results`; a test holds the
+two together. Each section says what was asked of what, and below it which command produced it. The
+scripts need `pip install -e '.[benchmark]'`; the measuring set of real photos is not part of the
+project and is named with `--data`.
+"""
+
+
+def rendered(results: Path = RESULTS) -> str:
+    """The whole page."""
+    files = sorted(results.glob("*.json"), key=_place)
+    sections = [_section(json.loads(file.read_text("utf-8"))) for file in files]
+    if PROMPT_TO_PHOTO.is_file():
+        sections.insert(1, _prompt_to_photo(json.loads(PROMPT_TO_PHOTO.read_text("utf-8"))))
+    return "\n".join([HEAD, *sections])
+
+
+def _place(file: Path) -> tuple[int, str]:
+    return (ORDER.index(file.stem) if file.stem in ORDER else len(ORDER), file.stem)
+
+
+def _section(result: Mapping[str, Any]) -> str:
+    parts = [f"## {result['title']}", result["method"]]
+    for name, rows in result["figures"].items():
+        if name != "rows":
+            parts.append(f"### {name.capitalize()}")
+        parts.append(_table(rows))
+    parts.append(_origin(result["provenance"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table; columns in the order they first appear, empty ones left out."""
+    columns = {name: None for row in rows for name, value in row.items() if value not in (None, "")}
+    numbers = {
+        name
+        for name in columns
+        if all(isinstance(row.get(name), int | float | None) for row in rows)
+    }
+    lines = [
+        list(columns),
+        ["---:" if name in numbers else "---" for name in columns],
+        *([_cell(row.get(name)) for name in columns] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value == int(value) and abs(value) >= 100 else f"{value:,g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|")
+
+
+def _origin(provenance: Mapping[str, Any]) -> str:
+    machine = provenance["machine"]
+    commit = f"`{provenance['commit'][:12]}`{provenance['commit'][40:]}"
+    lines = [
+        f"`{provenance['command']}`, {provenance['date'][:10]}, commit {commit}",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}",
+        "; ".join(_data(provenance["data"])),
+        ", ".join(f"{name} `{sha[:12]}`" for name, sha in provenance["encoders"].items()),
+        ", ".join(f"{name} {version}" for name, version in provenance["versions"].items()),
+    ]
+    return "\n".join(f"- {line}" for line in lines if line)
+
+
+def _data(sets: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    for each in sets:
+        fingerprint = f", `{each['fingerprint'][:12]}`" if each["fingerprint"] else ""
+        yield f"{each['name']} ({each['note'].rstrip('.')}{fingerprint})"
+
+
+def _prompt_to_photo(result: Mapping[str, Any]) -> str:
+    """The section of ``python -m benchmarks.prompt_to_photo``, whose file has its own layout."""
+    rows = []
+    for name in ("held_out_half", "all_products"):
+        values = dict(result[name])
+        among = {"among": name.replace("_", " "), "photos": values.pop("candidates")}
+        rows.append(among | {key.replace("_", " "): value for key, value in values.items()})
+    provenance, data = result["provenance"], result["provenance"]["data"]
+    method = f"""The prompt is "{result["prompt"]}" and no text is indexed: it meets photo vectors
+only. The alignment is fitted on one half of the products and tested on the other, both ways, over
+{result["random_halves"]} random halves."""
+    date, commit = provenance["measured_at"][:10], provenance["commit"][:12]
+    origin = [
+        f"`{provenance['command']}`, {date}, commit `{commit}`",
+        f"{data['name']} ({data['products']:,} products, `{data['sha256'][:12]}`)",
+        ", ".join(f"{name} `{sha[:12]}`" for name, sha in provenance["encoders"].items()),
+    ]
+    lines = "\n".join(f"- {line}" for line in origin)
+    return "\n\n".join(["## Prompt to photo", " ".join(method.split()), _table(rows), lines]) + "\n"
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    PAGE.write_text(rendered(), "utf-8")
+    print(f"written: {PAGE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

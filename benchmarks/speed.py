@@ -1,0 +1,204 @@
+"""How fast indexing and searching are, and how much memory indexing takes."""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.datasets import (
+    IKEA_DEV,
+    BenchmarkProduct,
+    BenchmarkSet,
+    card_hashes,
+    ikea_dev,
+    load_products,
+    write_feed,
+)
+from benchmarks.provenance import ROOT, add_output_option, write_result
+from furniture_prompter.assembly import Catalog
+
+FIELDS = ("category", "color", "description")
+ASKED = 300
+WARM_UP = 20
+COLD_RUNS = 7
+TARGETS = {
+    "indexing, end to end": "≥ 100 photos/s",
+    "indexing, peak memory": "≤ 600 MB",
+    "prompt, in process": "p50 ≤ 5 ms",
+    "photo, in process": "p50 ≤ 15 ms",
+    "prompt, cold shell": "≤ 1,500 ms",
+    "photo, cold shell": "≤ 1,500 ms",
+}
+
+METHOD = f"""
+Indexing: a fresh process indexes a feed into an empty folder, decoding, encoding, aligning, writing
+and building indexes included; photos a second over the whole call, and the process's peak resident
+memory (VmHWM, read by itself at the end); the median of the runs, page cache warm. In process:
+Catalog.search with the defaults, one query at a time, {ASKED} queries after {WARM_UP} to warm up.
+Prompts are "category, color" of the measuring set. Photos are its product photos as files, so
+reading and decoding are included; none of them is in the catalog. Cold shell: the wall time of
+`furniture-prompter search … --json` as a new process, median of {COLD_RUNS}; files in the page
+cache.
+"""
+
+INDEX_PROGRAM = """
+import json, sys, time
+began = time.perf_counter()
+from furniture_prompter.assembly import index
+summary = index(sys.argv[1], sys.argv[2])
+seconds = time.perf_counter() - began
+status = open("/proc/self/status").read()
+peak_kib = int(status.split("VmHWM:")[1].split()[0])
+print(json.dumps({"seconds": seconds, "photos": summary.photos_encoded + summary.photos_reused,
+                  "peak_mb": peak_kib * 1024 / 1e6, "set_aside": len(summary.set_aside)}))
+"""
+
+
+def index_once(feed: Path, catalog: Path) -> dict[str, float]:
+    """Index in a process of its own; what it says of itself."""
+    # VmHWM belongs to the new process's own memory; ru_maxrss would count this one's as well.
+    done = subprocess.run(
+        [sys.executable, "-c", INDEX_PROGRAM, str(feed), str(catalog)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    answer: dict[str, float] = json.loads(done.stdout)
+    if answer["set_aside"]:
+        raise SystemExit(f"{answer['set_aside']:.0f} rows of {feed} were set aside; mend the feed.")
+    return answer
+
+
+def first_photos(products: tuple[BenchmarkProduct, ...], count: int) -> Iterator[BenchmarkProduct]:
+    """Products in order until they have `count` photos, the last one cut short."""
+    left = count
+    for product in products:
+        if left <= 0:
+            return
+        kept = product.images[:left]
+        left -= len(kept)
+        yield BenchmarkProduct(
+            product.id,
+            product.title,
+            product.category,
+            product.color,
+            product.description,
+            product.family,
+            kept,
+        )
+
+
+def percentiles(ask: Callable[[int], object]) -> dict[str, float]:
+    """p50 and p95 of one question, in milliseconds."""
+    times = []
+    for number in range(WARM_UP + ASKED):
+        began = time.perf_counter()
+        ask(number)
+        times.append(1_000 * (time.perf_counter() - began))
+    p50, p95 = np.percentile(times[WARM_UP:], [50, 95])
+    return {"p50": round(float(p50), 2), "p95": round(float(p95), 2)}
+
+
+def in_process(catalog: Path, asked: BenchmarkSet) -> dict[str, dict[str, float]]:
+    """Latencies by kind of query."""
+    prompts = [f"{product.category}, {product.color}" for product in asked.products]
+    photos = [product.images[0] for product in asked.products]
+    with Catalog.open(catalog) as opened:
+        return {
+            "prompt": percentiles(lambda n: opened.search(prompts[n % len(prompts)])),
+            "photo": percentiles(lambda n: opened.search(photo=photos[n % len(photos)])),
+            "both": percentiles(
+                lambda n: opened.search(prompts[n % len(prompts)], photo=photos[n % len(photos)])
+            ),
+        }
+
+
+def cold_shell(catalog: Path, query: list[str]) -> float:
+    """Median wall time of the command, in milliseconds."""
+    program = Path(sys.executable).with_name("furniture-prompter")
+    command = [str(program), "search", *query, "--catalog", str(catalog), "--json"]
+    times = []
+    for _ in range(COLD_RUNS):
+        began = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=True)
+        times.append(1_000 * (time.perf_counter() - began))
+    return round(statistics.median(times), 0)
+
+
+def measure(feed: Path, asked: BenchmarkSet, work: Path, repeats: int) -> list[dict[str, Any]]:
+    """Rows for one feed."""
+    catalog = work / "catalog"
+    runs = []
+    for _ in range(repeats):
+        shutil.rmtree(catalog, ignore_errors=True)
+        runs.append(index_once(feed, catalog))
+        print(runs[-1], file=sys.stderr)
+    photos = int(runs[0]["photos"])
+    rows: list[dict[str, Any]] = []
+
+    def add(what: str, unit: str, **values: float) -> None:
+        row = {"photos": photos, "what": what, **values, "unit": unit, "target": TARGETS.get(what)}
+        rows.append(row)
+        print(row)
+
+    rate = statistics.median(run["photos"] / run["seconds"] for run in runs)
+    add("indexing, end to end", "photos/s", p50=round(rate, 1))
+    peak = statistics.median(run["peak_mb"] for run in runs)
+    add("indexing, peak memory", "MB", p50=round(peak, 0))
+    for kind, values in in_process(catalog, asked).items():
+        add(f"{kind}, in process", "ms", **values)
+    photo = str(asked.products[0].images[0])
+    add("prompt, cold shell", "ms", p50=cold_shell(catalog, ["white wooden stool"]))
+    add("photo, cold shell", "ms", p50=cold_shell(catalog, ["--photo", photo]))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("feed", type=Path, help="products.jsonl of the builder's full set")
+    parser.add_argument("--data", type=Path, default=IKEA_DEV, help="folder of the measuring set")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 5_766], help="in photos")
+    parser.add_argument("--repeats", type=int, default=3, help="index runs")
+    add_output_option(parser, "speed")
+    arguments = parser.parse_args()
+    full = load_products(arguments.feed, "full rendered set")
+    asked = ikea_dev(arguments.data)
+    held = sum(len(product.images) for product in full.products)
+    if held < max(arguments.sizes):
+        raise SystemExit(f"{arguments.feed} has {held} photos. Ask for fewer with --sizes.")
+    sides = []
+    for product in asked.products[:ASKED]:
+        with Image.open(product.images[0]) as image:
+            sides.append(max(image.size))
+    rows = []
+    for size in arguments.sizes:
+        work = Path(tempfile.mkdtemp())
+        try:
+            feed = write_feed(first_photos(full.products, size), work / "feed", FIELDS)
+            rows += measure(feed, asked, work, arguments.repeats)
+        finally:
+            shutil.rmtree(work)
+    longer = f"The asked photos' longer side is {statistics.median(sides):.0f} px in the median."
+    write_result(
+        arguments.out,
+        title="Speed and memory",
+        data=[full.source, asked.source],
+        method=f"{METHOD} {longer}",
+        figures={"rows": rows},
+        encoders=card_hashes("default", "default-prompt"),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.provenance import RESULTS, DataSet, write_result
+from benchmarks.render import PAGE, rendered
+
+
+def test_the_page_is_what_the_results_say() -> None:
+    assert PAGE.read_text("utf-8") == rendered(), "Run: python -m benchmarks.render"
+
+
+def test_every_result_has_its_section_and_its_command() -> None:
+    page = PAGE.read_text("utf-8")
+    for file in RESULTS.glob("*.json"):
+        result = json.loads(file.read_text("utf-8"))
+        assert f"## {result['title']}\n" in page
+        assert f"`{result['provenance']['command']}`" in page
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+def test_a_result_names_no_path_of_the_machine_it_was_measured_on(file: Path) -> None:
+    command = json.loads(file.read_text("utf-8"))["provenance"]["command"]
+    assert not any(word.strip("'\"").startswith("/") for word in command.split())
+
+
+def test_a_result_becomes_tables_with_its_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["x", "--data", "/somewhere/photos", "--size", "3"])
+    write_result(
+        tmp_path / "made_up.json",
+        title="Made up",
+        data=[DataSet("set", "ab" * 32, "two rows.")],
+        method="Asked\n  politely.",
+        figures={
+            "rows": [
+                {"way": "a|b", "value": 0.25, "none": None, "count": 12_345, "ok": True},
+                {"way": "c", "value": 1500.0, "none": None, "count": None, "ok": False},
+            ],
+            "differences": [{"a minus": "c", "value": -0.5}],
+        },
+        encoders={"tiny": "cd" * 32},
+    )
+    page = rendered(tmp_path)
+    assert "## Made up\n\nAsked politely.\n\n" in page
+    assert (
+        "| way | value | count | ok |\n| --- | ---: | ---: | ---: |\n"
+        "| a\\|b | 0.25 | 12,345 | yes |\n| c | 1,500 |  | no |\n" in page
+    )
+    assert "### Differences\n\n| a minus | value |\n| --- | ---: |\n| c | -0.5 |\n" in page
+    assert "--data …/photos --size 3" in page.replace("'", "")
+    assert "- set (two rows, `abababababab`)" in page
+    assert "- tiny `cdcdcdcdcdcd`" in page
