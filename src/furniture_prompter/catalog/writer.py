@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     ALIGNED,
+    KNOWN_COLUMNS,
     NUMBER,
     PHOTOS,
     PRODUCTS,
@@ -27,6 +28,7 @@ from furniture_prompter.catalog.columns import (
     attribute_type,
     empty_column_sql,
     photo_table,
+    product_from,
     product_table,
     vector_array,
     vectors_from,
@@ -45,7 +47,7 @@ from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
 from furniture_prompter.catalog.storage_errors import writing
-from furniture_prompter.domain import EncoderIdentity
+from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -205,31 +207,30 @@ class CatalogWriter:
             await self._tables[PHOTOS].delete(number_filter(numbers))
             await self._tables[PHOTOS].add(photos)
 
-    async def text_and_photo_vectors(
-        self, limit_photos: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Numbers]:
-        """Pairs to fit an alignment on: text vectors, photo vectors, product numbers.
+    async def pairs(self, limit_photos: int) -> tuple[list[Product], NDArray[np.float32], Numbers]:
+        """What an alignment is fitted on.
 
         Args:
             limit_photos: Photos used at the most; an even sample of the table beyond that.
 
         Returns:
-            Arrays of shapes (n, t), (n, d) and (n,), in step.
+            The products that the photos show, without their attributes; the photos' vectors, shape
+            (n, d); and for each photo the place of its product in the list, shape (n,).
         """
         with writing(self.folder):
             count = await self._tables[PHOTOS].count_rows()
-            step = -(-count // limit_photos) or 1
-            offsets = list(range(0, count, step))
+            offsets = list(range(0, count, -(-count // limit_photos) or 1))
             photos = await (
                 self._tables[PHOTOS].take_offsets(offsets).select([NUMBER, VECTOR]).to_arrow()
             )
-            products = await self._tables[PRODUCTS].query().select([NUMBER, TEXT_VECTOR]).to_arrow()
-        order = np.argsort(products[NUMBER].to_numpy())
-        numbers = products[NUMBER].to_numpy()[order]
-        photo_numbers = photos[NUMBER].to_numpy()
-        rows = order[np.searchsorted(numbers, photo_numbers)]
-        texts = vectors_from(products[TEXT_VECTOR])[rows]
-        return texts, vectors_from(photos[VECTOR]), photo_numbers
+            rows = await self._tables[PRODUCTS].query().select([NUMBER, *KNOWN_COLUMNS]).to_arrow()
+        numbers, places = np.unique(photos[NUMBER].to_numpy(), return_inverse=True)
+        shown = set(numbers.tolist())
+        products = {
+            row[NUMBER]: product_from(row, {}) for row in rows.to_pylist() if row[NUMBER] in shown
+        }
+        ordered = [products[number] for number in numbers.tolist()]
+        return ordered, vectors_from(photos[VECTOR]), places
 
     async def realign(self, align: Align | None) -> None:
         """Compute every photo's aligned vector anew, after the alignment changed."""

@@ -8,6 +8,7 @@ from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.writer import Align, CatalogWriter
 from furniture_prompter.encoders.alignment import Alignment, AlignmentRefusal, needs_refit
 from furniture_prompter.encoders.alignment_fit import fit_alignment
+from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.ingest.changes import Changes
 
 # Photos that a fit looks at; an even sample beyond. 50,000 pairs of 352 and 256 components fit in
@@ -35,7 +36,10 @@ class CurrentAlignment:
 
 
 async def realign_if_due(
-    writer: CatalogWriter, current: CurrentAlignment, changes: Changes
+    writer: CatalogWriter,
+    current: CurrentAlignment,
+    changes: Changes,
+    prompt_encoder: PromptEncoder,
 ) -> AlignmentRecord:
     """Refit the alignment when enough has changed, and say what holds now."""
     record = current.record
@@ -46,12 +50,13 @@ async def realign_if_due(
             return AlignmentRecord(
                 record.file, record.fingerprint, record.fitted_on, changed, record.statement
             )
-    texts, photos, numbers = await writer.text_and_photo_vectors(FIT_PHOTOS)
-    fitted = fit_alignment(texts, photos, [str(number) for number in numbers])
+    products, photos, places = await writer.pairs(FIT_PHOTOS)
+    looks = prompt_encoder.encode([product.look for product in products])
+    fitted = fit_alignment(looks[places], photos, [str(place) for place in places])
     if isinstance(fitted, AlignmentRefusal):
         if record is None or record.file is not None:
             await writer.realign(None)
-        return AlignmentRecord(None, None, len(set(numbers.tolist())), 0, fitted.reason)
+        return AlignmentRecord(None, None, len(products), 0, fitted.reason)
     file = f"{fitted.fingerprint[:32]}.npz"
     fitted.save(writer.alignments_folder / file)
     await writer.realign(fitted.align_photos)

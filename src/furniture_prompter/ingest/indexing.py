@@ -164,7 +164,7 @@ async def write_changes(
     await writer.apply(rows, changes.removed, current.align)
     on_progress(IndexProgress("writing", total, total, "products"))
     on_progress(IndexProgress("indexing", 0, 2, "steps"))
-    alignment = await realign_if_due(writer, current, changes)
+    alignment = await realign_if_due(writer, current, changes, prompt_encoder)
     on_progress(IndexProgress("indexing", 1, 2, "steps"))
     vector_index = await writer.build_indexes(settings.vector_index_photos)
     manifest = await writer.commit(alignment, vector_index, settings.version_grace_s)
