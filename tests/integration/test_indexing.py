@@ -259,3 +259,22 @@ def test_products_without_text_are_not_buried_under_those_with_text(
     shop.index([*rows[:96], *silent])
     hits = shop.ids(Query(prompt="sofa red", limit=12))
     assert {f"p{number}" for number in range(96, 144)} & set(hits)
+
+
+def test_turkish_words_meet_in_any_spelling(shop: Shop, rows: list[FeedRow]) -> None:
+    named = [
+        with_product(rows[0], title="Işıklı Ayna"),
+        with_product(rows[1], title="İskemle"),
+        with_product(rows[2], title="Dolap kapağı", attributes={"title_en": "wardrobe door"}),
+        *rows[3:8],
+    ]
+    shop.index(named, language="turkish")
+    for prompt, found in (
+        ("IŞIKLI AYNA", "p0"),
+        ("isikli ayna", "p0"),
+        ("iskemle", "p1"),
+        ("İSKEMLE", "p1"),
+        ("dolabın kapakları", "p2"),
+        ("wardrobe", "p2"),
+    ):
+        assert shop.ids(Query(prompt=prompt))[0] == found, prompt

@@ -24,7 +24,7 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.filters import compile_filter
-from furniture_prompter.catalog.keywords import fold
+from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.spaces import (
     ExactSpace,
@@ -144,7 +144,7 @@ class CatalogReader:
         self, prompt: str, count: int, only: Filter | None
     ) -> tuple[Numbers, Scores]:
         """Numbers and BM25 scores of up to `count` products whose words match, best first."""
-        words = fold(prompt)
+        words = keyword_text(prompt, self.manifest.language)
         if not words:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         query = self._products.query().nearest_to_text(_any_word(words))

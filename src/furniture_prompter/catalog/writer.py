@@ -85,7 +85,7 @@ class CatalogWriter:
         self._database = database
         self._encoder = encoder
         self._prompt_encoder = prompt_encoder
-        self._language = language
+        self.language = language
         self._tables: dict[str, AsyncTable] = {}
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
 
@@ -263,7 +263,7 @@ class CatalogWriter:
             count = await photos.count_rows()
             indexed = count >= vector_index_photos
             wanted: list[tuple[AsyncTable, str, FTS | BTree | IvfRq]] = [
-                (products, WORDS, FTS(**keyword_index_settings(self._language))),
+                (products, WORDS, FTS(**keyword_index_settings(self.language))),
                 (products, NUMBER, BTree()),
                 (photos, NUMBER, BTree()),
             ]
@@ -302,7 +302,7 @@ class CatalogWriter:
             created=utc_now(),
             encoder=self._encoder,
             prompt_encoder=self._prompt_encoder,
-            language=self._language,
+            language=self.language,
             tables=versions,
             columns=self.columns,
             products=counts[PRODUCTS],
@@ -358,7 +358,9 @@ async def open_writer(
         CatalogBusyError: another process writes it.
         CatalogMismatchError: it was made with another encoder, prompt encoder or language.
         CatalogFormatError, CatalogDamagedError, CatalogWriteError: see those.
+        InvalidFeedError: the language is not supported.
     """
+    keyword_index_settings(language or default_language)  # an unknown language, before any work
     with writer_lock(folder):
         try:
             manifest: Manifest | None = read_manifest(folder)

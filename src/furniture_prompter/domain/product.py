@@ -1,5 +1,6 @@
 """What a shop sells: products and the photos of them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -7,6 +8,8 @@ from typing import TypeAlias
 
 AttributeValue: TypeAlias = str | float | bool
 """A scalar that a shop's feed gives for a product beyond the known fields."""
+
+_TRANSLATED_FIELD = re.compile(r"(title|category|color|tags|description)_[a-z]{2}")
 
 NO_ATTRIBUTES: Mapping[str, AttributeValue] = MappingProxyType({})
 
@@ -53,6 +56,20 @@ class Product:
         """All words of the product, for a prompt encoder: title, category, colour, tags, text."""
         parts = (self.title, self.category, self.color, " ".join(self.tags), self.description)
         return ". ".join(part for part in parts if part)
+
+    @property
+    def words(self) -> str:
+        """All words to find it by: its text, and the same fields in other languages.
+
+        Those are text attributes named after a field and a two-letter language code, such as
+        ``title_tr`` or ``category_de``.
+        """
+        translated = (
+            str(value)
+            for name, value in self.attributes.items()
+            if _TRANSLATED_FIELD.fullmatch(name) and isinstance(value, str)
+        )
+        return ". ".join((self.text, *translated))
 
     @property
     def look(self) -> str:

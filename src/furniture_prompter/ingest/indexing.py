@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from furniture_prompter.catalog.columns import ProductRow
-from furniture_prompter.catalog.keywords import fold
+from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.writer import CatalogWriter, open_writer
 from furniture_prompter.domain import (
@@ -157,7 +157,7 @@ async def write_changes(
     """Write changed rows, alignment and indexes, and make them current together."""
     total = len(changes.written)
     on_progress(IndexProgress("words", 0, total, "products"))
-    rows = product_rows(changes.written, prompt_encoder)
+    rows = product_rows(changes.written, prompt_encoder, writer.language)
     on_progress(IndexProgress("words", total, total, "products"))
     on_progress(IndexProgress("writing", 0, total, "products"))
     current = CurrentAlignment.of(writer.folder, writer.manifest)
@@ -173,13 +173,19 @@ async def write_changes(
     return manifest
 
 
-def product_rows(changes: tuple[Change, ...], prompt_encoder: PromptEncoder) -> list[ProductRow]:
-    """Rows to store, with folded words and text vectors."""
-    texts = [change.product.text for change in changes]
-    vectors = prompt_encoder.encode(texts)
+def product_rows(
+    changes: tuple[Change, ...], prompt_encoder: PromptEncoder, language: str
+) -> list[ProductRow]:
+    """Rows to store, with the keyword index's words and text vectors."""
+    vectors = prompt_encoder.encode([change.product.text for change in changes])
     return [
         ProductRow(
-            change.number, change.product, change.photos, change.row_hash, fold(text), vector
+            number=change.number,
+            product=change.product,
+            photos=change.photos,
+            row_hash=change.row_hash,
+            words=keyword_text(change.product.words, language),
+            text_vector=vector,
         )
-        for change, text, vector in zip(changes, texts, vectors, strict=True)
+        for change, vector in zip(changes, vectors, strict=True)
     ]
