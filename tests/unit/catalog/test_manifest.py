@@ -1,0 +1,81 @@
+"""The manifest reads back equal, and refuses what it does not know."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter.catalog.manifest import (
+    AlignmentRecord,
+    Manifest,
+    read_manifest,
+    replace_file,
+    write_manifest,
+)
+from furniture_prompter.domain import EncoderIdentity
+from furniture_prompter.errors import (
+    CatalogDamagedError,
+    CatalogFormatError,
+    CatalogNotFoundError,
+    CatalogWriteError,
+)
+
+MANIFEST = Manifest(
+    version=3,
+    created="2026-11-23T00:00:00+00:00",
+    encoder=EncoderIdentity("e", "a" * 64, 27, "cosine", {"side_px": 48}),
+    prompt_encoder=EncoderIdentity("p", "b" * 64, 256, "cosine"),
+    language="turkish",
+    tables={"products": 4, "photos": 9},
+    columns={"price": "number"},
+    products=2,
+    photos=5,
+    next_number=3,
+    alignment=AlignmentRecord(None, None, 2, 0, "too little text"),
+    vector_index=None,
+)
+
+
+def test_a_manifest_reads_back_equal(tmp_path: Path) -> None:
+    write_manifest(tmp_path, MANIFEST)
+    write_manifest(tmp_path, replace(MANIFEST, version=4))
+    assert read_manifest(tmp_path) == replace(MANIFEST, version=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '"x"', '{"format_version": 1}', '{"format_version": 1, "extra": 2}']
+)
+def test_a_damaged_manifest_is_refused_with_the_cure(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(CatalogDamagedError, match="back-up"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_format_version_is_refused(tmp_path: Path, version: object) -> None:
+    raw = {**json.loads(MANIFEST.to_json()), "format_version": version}
+    (tmp_path / "manifest.json").write_text(json.dumps(raw))
+    with pytest.raises(CatalogFormatError, match="format version"):
+        read_manifest(tmp_path)
+
+
+def test_a_missing_catalog_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(CatalogNotFoundError, match="index"):
+            read_manifest(folder)
+
+
+def test_a_failed_write_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    replace_file(tmp_path / "file", b"old")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CatalogWriteError, match="No space left"):
+        replace_file(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1

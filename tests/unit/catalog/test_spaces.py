@@ -1,0 +1,56 @@
+"""Similarities on hand-made vectors."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from furniture_prompter.catalog.spaces import (
+    ExactSpace,
+    background_of,
+    best_per_product,
+    nearest_first,
+)
+
+VECTORS = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, 0]], np.float32)
+NUMBERS = np.array([7, 7, 3, 5], np.int64)
+EAST = np.array([1, 0], np.float32)
+
+
+def test_a_product_has_the_cosine_of_its_nearest_photo() -> None:
+    similarities = ExactSpace(VECTORS, NUMBERS).similarities(EAST)
+    assert asyncio.run(similarities.top(5, None)).tolist() == [7, 3]
+    scores = asyncio.run(similarities.of(np.array([7, 3, 5])))
+    assert scores[:2].tolist() == pytest.approx([1.0, 0.6])
+    assert np.isnan(scores[2])
+
+
+def test_a_filter_keeps_only_what_it_allows() -> None:
+    similarities = ExactSpace(VECTORS, NUMBERS).similarities(EAST)
+    assert asyncio.run(similarities.top(5, np.array([3, 5], np.int64))).tolist() == [3]
+    assert asyncio.run(similarities.top(1, None)).tolist() == [7]
+
+
+def test_the_background_leaves_rows_without_a_vector_out() -> None:
+    background = ExactSpace(VECTORS, NUMBERS).similarities(EAST).background
+    assert background.mean == pytest.approx(1.6 / 3)
+    assert background.deviation == pytest.approx(np.std([1.0, 0.0, 0.6]))
+
+
+def test_an_empty_sample_has_a_neutral_background() -> None:
+    background = background_of(np.zeros(0, np.float32))
+    assert (background.mean, background.deviation) == (0.0, 1.0)
+
+
+def test_equal_scores_come_by_number() -> None:
+    numbers = np.array([9, 2, 4], np.int64)
+    scores = np.array([1, 1, 1], np.float32)
+    assert nearest_first(numbers, scores, 2).tolist() == [2, 4]
+
+
+def test_the_best_of_each_product_ignores_unknown_scores() -> None:
+    numbers, scores = best_per_product(
+        np.array([2, 1, 2], np.int64), np.array([0.5, 0.1, np.nan], np.float32)
+    )
+    assert numbers.tolist() == [1, 2]
+    assert scores.tolist() == pytest.approx([0.1, 0.5])

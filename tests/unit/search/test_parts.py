@@ -1,0 +1,97 @@
+"""Fusion on hand-computed numbers."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from furniture_prompter.catalog.reader import Filter
+from furniture_prompter.catalog.spaces import Numbers, Scores
+from furniture_prompter.search.parts import Fused, PartGroup, fuse
+
+NAN = float("nan")
+
+
+@dataclass
+class FixedPart:
+    """A part whose strengths a test gives, by product number."""
+
+    name: str
+    weight: float
+    values: dict[int, float]
+    reads_text: bool = False
+    asked: list[int] = field(default_factory=list)
+
+    async def top(self, count: int, only: Filter | None) -> Numbers:
+        self.asked.append(count)
+        known = {number: value for number, value in self.values.items() if not np.isnan(value)}
+        allowed = known if only is None else known.keys() & set(only.numbers.tolist())
+        return np.array(sorted(allowed, key=lambda number: -known[number])[:count], np.int64)
+
+    async def strengths(self, numbers: Numbers) -> Scores:
+        return np.array([self.values.get(int(number), 0.0) for number in numbers], np.float32)
+
+
+def run(*groups: PartGroup, count: int = 10, only: Filter | None = None) -> Fused:
+    return asyncio.run(fuse(groups, count, 10, only))
+
+
+def test_a_group_is_the_weighted_mean_of_its_parts() -> None:
+    group = PartGroup(
+        1.0, (FixedPart("a", 3.0, {1: 4.0, 2: 0.0}), FixedPart("b", 1.0, {1: 0.0, 2: 8.0}))
+    )
+    fused = run(group)
+    assert fused.numbers.tolist() == [1, 2]
+    assert fused.scores.tolist() == [3.0, 2.0]
+    assert fused.contributions["a"].tolist() == [3.0, 0.0]
+
+
+def test_shares_weigh_photo_against_prompt() -> None:
+    photo = FixedPart("photo", 1.0, {1: 4.0, 2: 2.0})
+    prompt = FixedPart("prompt-text", 1.0, {1: 0.0, 2: 3.0}, reads_text=True)
+    mostly_photo = run(PartGroup(0.9, (photo,)), PartGroup(0.1, (prompt,)))
+    mostly_prompt = run(PartGroup(0.1, (photo,)), PartGroup(0.9, (prompt,)))
+    assert mostly_photo.numbers.tolist() == [1, 2]
+    assert mostly_prompt.numbers.tolist() == [2, 1]
+
+
+def test_a_product_without_text_is_judged_by_its_photos_alone() -> None:
+    group = PartGroup(
+        1.0,
+        (
+            FixedPart("keyword", 1.0, {1: 3.0}, reads_text=True),
+            FixedPart("prompt-text", 1.0, {1: 3.0, 2: NAN}, reads_text=True),
+            FixedPart("prompt-photo", 1.0, {1: 0.0, 2: 2.5}),
+        ),
+    )
+    fused = run(group)
+    assert fused.numbers.tolist() == [2, 1]
+    assert fused.scores.tolist() == pytest.approx([2.5, 2.0])
+    assert fused.contributions["keyword"].tolist() == [0.0, 1.0]
+
+
+def test_what_is_not_wanted_takes_strength_away_and_never_gives_any() -> None:
+    wanted = PartGroup(1.0, (FixedPart("photo", 1.0, {1: 3.0, 2: 2.0, 3: 1.0}),))
+    unwanted = PartGroup(-1.0, (FixedPart("prompt-photo", 1.0, {1: 2.5, 2: -4.0, 9: 9.0}),))
+    fused = run(wanted, unwanted)
+    assert fused.numbers.tolist() == [2, 3, 1]
+    assert fused.scores.tolist() == pytest.approx([2.0, 1.0, 0.5])
+    assert set(fused.contributions) == {"photo"}
+
+
+def test_only_what_the_filter_lets_through_is_fused() -> None:
+    group = PartGroup(1.0, (FixedPart("photo", 1.0, {1: 3.0, 2: 2.0}),))
+    assert run(group, only=Filter("", np.array([2], np.int64))).numbers.tolist() == [2]
+    assert run(group, only=Filter("", np.array([], np.int64))).numbers.tolist() == []
+
+
+def test_equal_scores_are_ordered_by_number_so_that_runs_agree() -> None:
+    group = PartGroup(1.0, (FixedPart("photo", 1.0, {3: 1.0, 1: 1.0, 2: 1.0}),))
+    assert run(group).numbers.tolist() == [1, 2, 3]
+
+
+def test_every_part_is_asked_for_enough_when_more_hits_than_candidates_are_wanted() -> None:
+    part = FixedPart("photo", 1.0, {1: 1.0})
+    run(PartGroup(1.0, (part,)), count=50)
+    assert part.asked == [50]

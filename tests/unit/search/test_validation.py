@@ -1,0 +1,45 @@
+"""Queries that are refused, each with its cure."""
+
+import numpy as np
+import pytest
+
+from furniture_prompter.domain import Query
+from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.validation import refuse_unanswerable
+from furniture_prompter.settings import Settings
+
+PHOTO = np.zeros((32, 32, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (Query(), "Give a prompt, a photo, or both"),
+        (Query(prompt=""), "has no words"),
+        (Query(prompt=" \t\n"), "has no words"),
+        (Query(prompt="🛋️ 🪑"), "has no words"),
+        (Query(prompt="x" * 10_000), "10000 characters"),
+        (Query(prompt="chair", without="…"), "without has no words"),
+        (Query(prompt="chair", limit=0), "Ask for 1 to"),
+        (Query(prompt="chair", limit=100_000), "Ask for 1 to"),
+        (Query(prompt="chair", photo=PHOTO, photo_weight=1.5), "number from 0"),
+        (Query(prompt="chair", photo=PHOTO, photo_weight=float("nan")), "number from 0"),
+    ],
+)
+def test_an_unanswerable_query_is_refused_with_the_cure(query: Query, words: str) -> None:
+    with pytest.raises(InvalidQueryError, match=words):
+        refuse_unanswerable(query, Settings())
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(prompt="oak side table 🪵"),
+        Query(prompt="masa"),
+        Query(prompt="椅子"),
+        Query(photo=PHOTO),
+        Query(prompt="x" * 2_000, photo=PHOTO, photo_weight=0.0),
+    ],
+)
+def test_an_answerable_query_passes(query: Query) -> None:
+    refuse_unanswerable(query, Settings())
