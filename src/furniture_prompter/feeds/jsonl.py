@@ -1,0 +1,152 @@
+"""JSON lines: one product a line. A .json file that holds an array of products is read too."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from furniture_prompter.domain import FeedItem
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.json_values import JsonObject, object_at
+from furniture_prompter.feeds.rows import RowReader
+from furniture_prompter.feeds.wording import UnusableValueError
+
+LIMIT_LINE_BYTES: Final = 1 << 20
+LIMIT_ARRAY_BYTES: Final = 64 << 20
+"""An array is read whole, JSON lines are not."""
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+NumberedObject = tuple[int, JsonObject | UnusableValueError]
+
+
+class JsonLinesFeed:
+    """A feed of JSON objects."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """See :class:`furniture_prompter.domain.Feed`."""
+        return str(self._path)
+
+    def items(self) -> Iterator[FeedItem]:
+        """See :class:`furniture_prompter.domain.Feed`.
+
+        Raises:
+            InvalidFeedError: the file cannot be read, is UTF-16, or holds no row.
+        """
+        reader = RowReader(self._path)
+        empty = True
+        try:
+            with self._path.open("rb") as file:
+                for line, found in self._objects(file):
+                    empty = False
+                    if isinstance(found, UnusableValueError):
+                        yield reader.set_aside(found, line)
+                    else:
+                        yield from reader.read(found, line)
+        except OSError as error:
+            raise InvalidFeedError(
+                f"The feed {self._path} cannot be read ({error.strerror}). Check its permissions."
+            ) from error
+        if empty:
+            raise InvalidFeedError(
+                f"The feed {self._path} is empty. Write one JSON object a line, such as "
+                '{"id": "1", "title": "Oak stool", "image": "stool.jpg"}.'
+            )
+
+    def _objects(self, file: BinaryIO) -> Iterator[NumberedObject]:
+        start = file.read(4096)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise InvalidFeedError(
+                f"The feed {self._path} is UTF-16, which JSON is not. Save it as UTF-8."
+            )
+        text = start.removeprefix(codecs.BOM_UTF8)
+        file.seek(len(start) - len(text))
+        if self._path.suffix.lower() == ".json" and text.lstrip().startswith(b"["):
+            return self._array(file)
+        return _lines(file)
+
+    def _array(self, file: BinaryIO) -> Iterator[NumberedObject]:
+        data = file.read(LIMIT_ARRAY_BYTES + 1)
+        if len(data) > LIMIT_ARRAY_BYTES:
+            raise InvalidFeedError(
+                f"The feed {self._path} is an array of more than {LIMIT_ARRAY_BYTES:,} bytes. "
+                "Write it as JSON lines (.jsonl), one object a line."
+            )
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise InvalidFeedError(
+                f"The feed {self._path} is not UTF-8 in line {line}. Save it as UTF-8."
+            ) from error
+        yield from _elements(text)
+
+
+def _lines(file: BinaryIO) -> Iterator[NumberedObject]:
+    line = 0
+    while data := file.readline(LIMIT_LINE_BYTES + 1):
+        line += 1
+        if len(data) > LIMIT_LINE_BYTES:
+            while data and not data.endswith(b"\n"):
+                data = file.readline(LIMIT_LINE_BYTES)
+            problem = f"The line has more than {LIMIT_LINE_BYTES:,} bytes."
+            yield line, UnusableValueError(problem, "Keep images and long texts in files.")
+        elif data.strip():
+            yield line, _only_object(data)
+
+
+def _only_object(data: bytes) -> JsonObject | UnusableValueError:
+    """The object that a line consists of, or what is wrong with it."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return UnusableValueError(
+            f"The line is not UTF-8 at byte {error.start + 1}.", "Save the feed as UTF-8."
+        )
+    try:
+        value, end = object_at(text, _skip_space(text, 0))
+    except UnusableValueError as problem:
+        return problem
+    behind = _skip_space(text, end)
+    if behind < len(text):
+        return UnusableValueError(
+            f"Broken JSON at column {behind + 1}: something follows the object.",
+            "Write one object a line.",
+        )
+    return value
+
+
+def _elements(text: str) -> Iterator[NumberedObject]:
+    """The objects of an array; the first broken one is the last, for nobody knows its end."""
+    position = _skip_space(text, text.index("[") + 1)
+    line, counted = 1, 0
+    if text.startswith("]", position):
+        return
+    while True:
+        line += text.count("\n", counted, position)
+        counted = position
+        try:
+            value, position = object_at(text, position)
+        except UnusableValueError as problem:
+            reason = f"{problem.reason} Nothing after it was read."
+            yield line, UnusableValueError(reason, problem.cure)
+            return
+        yield line, value
+        position = _skip_space(text, position)
+        if text.startswith("]", position):
+            return
+        if not text.startswith(",", position):
+            reason = "Broken JSON: the array goes on without a comma. Nothing after it was read."
+            yield line, UnusableValueError(reason, "Mend the array, or write JSON lines.")
+            return
+        position = _skip_space(text, position + 1)
+
+
+def _skip_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position

@@ -1,0 +1,305 @@
+"""One row of a feed, whatever its file format: checked, then a product with its images."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NoReturn
+
+from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside
+from furniture_prompter.feeds.column_names import KNOWN, column_name
+from furniture_prompter.feeds.image_paths import ImageFolder
+from furniture_prompter.feeds.wording import (
+    UnusableValueError,
+    has_control_characters,
+    one_line,
+    prose,
+    shown,
+)
+
+LIMIT_ID: Final = 200
+LIMIT_TITLE: Final = 1_000
+LIMIT_WORDS: Final = 500
+"""Characters of a category, a colour or one tag."""
+LIMIT_DESCRIPTION: Final = 20_000
+LIMIT_ATTRIBUTE: Final = 4_000
+LIMIT_TAGS: Final = 100
+LIMIT_IMAGES: Final = 64
+LIMIT_ATTRIBUTES: Final = 200
+
+_EXACT: Final = 2**53
+"""Whole numbers beyond are not all floats."""
+
+
+class RowReader:
+    """Turns the rows of one file into feed items, and remembers what it has seen of them.
+
+    An id belongs to the first row that gives it, and a column has the type that its first value
+    has.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._images = ImageFolder(source.parent)
+        self._line_of_id: dict[str, int] = {}
+        self._type_of_column: dict[str, tuple[str, int]] = {}
+
+    def read(self, fields: Mapping[str, object], line: int) -> Iterator[FeedItem]:
+        """The items of one row: a row, or what is wrong with it, or with some of its images.
+
+        Args:
+            fields: Values by the names that the feed gives; strings, numbers, truth values,
+                None, or lists of those.
+            line: 1-based line where the row begins.
+        """
+        product_id = ""
+        try:
+            columns = _by_column(fields)
+            product_id = _identifier(columns)
+            self._claim(product_id, line)
+            product = _product(product_id, columns)
+            self._refuse_other_types(product)
+            references = _references(columns)
+        except UnusableValueError as problem:
+            yield self.set_aside(problem, line, product_id or _identifier_at_least(fields))
+            return
+        images: dict[Path, None] = {}
+        for reference in references:
+            try:
+                images[self._images.locate(reference)] = None
+            except UnusableValueError as problem:
+                yield self.set_aside(problem, line, product_id)
+        if images:
+            for name, value in product.attributes.items():
+                self._type_of_column.setdefault(name, (_type_name(value), line))
+            yield FeedRow(product, tuple(images), self._source, line)
+
+    def set_aside(self, problem: UnusableValueError, line: int, product_id: str = "") -> SetAside:
+        """What is wrong with a row, as the feed yields it."""
+        return SetAside(self._source, line, problem.reason, problem.cure, product_id)
+
+    def _claim(self, product_id: str, line: int) -> None:
+        first = self._line_of_id.setdefault(product_id, line)
+        if first != line:
+            raise UnusableValueError(
+                f"The id {shown(product_id)} is already in line {first}.",
+                "Give each product an id of its own; several images of one go into one row.",
+            )
+
+    def _refuse_other_types(self, product: Product) -> None:
+        for name, value in product.attributes.items():
+            found = _type_name(value)
+            known, first = self._type_of_column.get(name, (found, 0))
+            if found != known:
+                raise UnusableValueError(
+                    f"{name} is a {found} here ({shown(value)}) and a {known} in line {first}.",
+                    "Write it the same way in every row, or leave it out.",
+                )
+
+
+def _by_column(fields: Mapping[str, object]) -> dict[str, object]:
+    columns: dict[str, object] = {}
+    written: dict[str, str] = {}
+    for name, value in fields.items():
+        column = column_name(name)
+        if column in columns:
+            raise UnusableValueError(
+                f"The columns {shown(written[column])} and {shown(name)} are the same here: "
+                f"{column}.",
+                "Rename one of them.",
+            )
+        columns[column] = value
+        written[column] = name
+    return columns
+
+
+def _identifier(columns: Mapping[str, object]) -> str:
+    value = columns.get("id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or value == "":
+        raise UnusableValueError("The row has no id.", "Give every product an id of its own.")
+    if not isinstance(value, str):
+        _refuse_type("id", value, "text or a whole number")
+    if has_control_characters(value.strip()):
+        raise UnusableValueError(
+            f"The id {shown(value)} holds control characters or line breaks.",
+            "Give the product an id of letters and digits.",
+        )
+    identifier = one_line(value)
+    if not identifier:
+        raise UnusableValueError("The row's id is blank.", "Give every product an id of its own.")
+    _refuse_longer("id", identifier, LIMIT_ID)
+    return identifier
+
+
+def _identifier_at_least(fields: Mapping[str, object]) -> str:
+    """The id of a row whose columns are in disorder; empty where it cannot be told."""
+    try:
+        return _identifier(fields)
+    except UnusableValueError:
+        return ""
+
+
+def _product(product_id: str, columns: Mapping[str, object]) -> Product:
+    attributes = {
+        name: attribute
+        for name, value in columns.items()
+        if name not in KNOWN and (attribute := _attribute(name, value)) is not None
+    }
+    if len(attributes) > LIMIT_ATTRIBUTES:
+        raise UnusableValueError(
+            f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
+            "Leave out those that nobody will search or filter by.",
+        )
+    return Product(
+        id=product_id,
+        title=_words(columns, "title", LIMIT_TITLE) or product_id,
+        category=_words(columns, "category", LIMIT_WORDS),
+        color=_color(columns),
+        description=_description(columns),
+        tags=_tags(columns.get("tags")),
+        attributes=attributes,
+    )
+
+
+def _words(columns: Mapping[str, object], name: str, limit: int) -> str:
+    value = columns.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        _refuse_type(name, value, "text")
+    words = one_line(value)
+    _refuse_longer(name, words, limit)
+    return words
+
+
+def _color(columns: Mapping[str, object]) -> str:
+    """The colour names; a list in `colors` says the same as `color` and counts without it."""
+    found = ""
+    for name in ("colors", "color"):
+        value = columns.get(name)
+        if isinstance(value, list):
+            value = ", ".join(text.strip() for text in _texts(name, value) if text.strip())
+        found = _words({name: value}, name, LIMIT_WORDS) or found
+    return found
+
+
+def _description(columns: Mapping[str, object]) -> str:
+    value = columns.get("description")
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        _refuse_type("description", value, "text")
+    description = prose(value)
+    _refuse_longer("description", description, LIMIT_DESCRIPTION)
+    return description
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split("|" if "|" in value else ",")
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        _refuse_type("tags", value, "text or a list of texts")
+    tags = dict.fromkeys(tag for text in _texts("tags", value) if (tag := one_line(text)))
+    if len(tags) > LIMIT_TAGS:
+        raise UnusableValueError(
+            f"The row has {len(tags)} tags, more than {LIMIT_TAGS}.", "Keep those that matter."
+        )
+    for tag in tags:
+        _refuse_longer("tags", tag, LIMIT_WORDS)
+    return tuple(tags)
+
+
+def _references(columns: Mapping[str, object]) -> list[str]:
+    references: list[str] = []
+    for name in ("image", "images"):
+        value = columns.get(name)
+        if isinstance(value, str):
+            value = [value]
+        if value is None:
+            continue
+        if not isinstance(value, list):
+            _refuse_type(name, value, "a path or a list of paths")
+        references += [path for text in _texts(name, value) if (path := text.strip())]
+    if not references:
+        raise UnusableValueError(
+            "The row names no image.", "Name at least one image file in image or images."
+        )
+    if len(references) > LIMIT_IMAGES:
+        raise UnusableValueError(
+            f"The row names {len(references)} images, more than {LIMIT_IMAGES}.",
+            "Keep the best ones.",
+        )
+    return references
+
+
+def _texts(name: str, values: list[object]) -> list[str]:
+    texts = []
+    for value in values:
+        if not isinstance(value, str):
+            _refuse_type(name, value, "a list of texts")
+        texts.append(value)
+    return texts
+
+
+def _attribute(name: str, value: object) -> AttributeValue | None:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return _number(name, value)
+    if isinstance(value, list):
+        value = ", ".join(_scalar_text(name, part) for part in value if part is not None)
+    if not isinstance(value, str):
+        _refuse_type(name, value, "text, a number, true or false, or a list of those")
+    text = prose(value)
+    _refuse_longer(name, text, LIMIT_ATTRIBUTE)
+    return text or None
+
+
+def _number(name: str, value: float) -> float:
+    if isinstance(value, int) and abs(value) > _EXACT:
+        raise UnusableValueError(
+            f"{name} is a number too long to be kept exactly ({_digits(value)}).",
+            "Write it in quotes, as text.",
+        )
+    if not math.isfinite(value):
+        raise UnusableValueError(
+            f"{name} is {value}, which is no number to compare with.", "Leave it out."
+        )
+    return float(value)
+
+
+def _digits(value: int) -> str:
+    # Python refuses to write out more than 4,300 digits.
+    return shown(value) if abs(value) < 10**50 else "more than 50 digits"
+
+
+def _scalar_text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{_number(name, value):.15g}"
+    if not isinstance(value, str):
+        _refuse_type(name, value, "a list of texts or numbers")
+    return value
+
+
+def _refuse_longer(name: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise UnusableValueError(
+            f"{name} has {len(text):,} characters, more than {limit:,}.", "Shorten it."
+        )
+
+
+def _refuse_type(name: str, value: object, wanted: str) -> NoReturn:
+    kinds = {int: "a number", float: "a number", list: "a list", bool: "true or false", str: "text"}
+    kind = "null" if value is None else kinds.get(type(value), "an object")
+    raise UnusableValueError(f"{name} is {kind}, of the wrong type.", f"Write it as {wanted}.")
+
+
+def _type_name(value: AttributeValue) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "text" if isinstance(value, str) else "number"
