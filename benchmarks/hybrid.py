@@ -33,7 +33,8 @@ WAYS: Mapping[str, Mapping[str, float]] = {
     "hybrid": {},
 }
 SINGLES = ("keyword only", "vectors only")
-SWEEP = [(k, t, p) for k in (0.5, 1.0, 2.0) for t in (0.5, 1.0, 2.0) for p in (0.0, 0.5, 1.0)]
+# Only ratios matter, so the keyword weight stays.
+SWEEP = [(1.0, text, photo) for text in (0.0, 0.25, 0.5, 1.0) for photo in (0.0, 0.5, 1.0, 2.0)]
 
 METHOD = f"""
 Every prompt goes through Catalog.search, best {LIMIT} hits. The ways differ only in the weights
