@@ -96,12 +96,13 @@ def _card(hit: Hit) -> str:
     facts = "".join(f"<li>{_words(fact)}</li>" for fact in _facts(product))
     labels = "".join(f"<li>{_words(label)}</li>" for label in hit.matched)
     return f"""<li><article class="card">
-<div class="frame">{_picture(hit, name)}<span class="rank" aria-hidden="true">{hit.rank}</span></div>
+<div class="frame">{_picture(hit, name)}
+<span class="rank" aria-hidden="true">{hit.rank}</span></div>
 <div class="body">
 <h2><span class="aside">{hit.rank}. </span>{_words(name)}</h2>
 <ul class="facts">{facts}</ul>
-<div class="foot"><ul class="matched" aria-label="Found by">{labels}</ul>
-<p class="score"><span class="aside">Score </span>{hit.score:.2f}</p></div>
+<div class="foot"><p class="score">score {hit.score:.2f}</p>
+<ul class="matched" aria-label="Found by">{labels}</ul></div>
 </div></article></li>"""
 
 

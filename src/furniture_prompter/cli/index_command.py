@@ -14,7 +14,8 @@ from furniture_prompter.cli.options import (
     read_settings,
     refuse_unwritable,
 )
-from furniture_prompter.cli.terminal import messages, output, say, write_json
+from furniture_prompter.cli.plain_text import escape_json, plain
+from furniture_prompter.cli.terminal import messages, print_facts, say, write_json
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import IndexSummary, SetAside
@@ -135,7 +136,6 @@ def set_aside_answer(item: "SetAside") -> dict[str, Any]:
 
 def _write_set_aside(path: Path, items: "tuple[SetAside, ...]") -> None:
     from furniture_prompter.cli.files import write_atomically
-    from furniture_prompter.cli.plain_text import escape_json
 
     lines = (json.dumps(set_aside_answer(item), ensure_ascii=False) + "\n" for item in items)
     write_atomically(path, escape_json("".join(lines)))
@@ -152,30 +152,17 @@ def _tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
 
 
 def _print_summary(summary: "IndexSummary", catalog: Path) -> None:
-    from rich.table import Table
-
-    from furniture_prompter.cli.plain_text import plain
-
     rate = summary.photos_encoded / summary.seconds if summary.seconds > 0 else 0.0
     pace = f" ({rate:,.0f} photos/s)" if summary.photos_encoded else ""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column()
-    table.add_row("catalog", plain(f"{catalog}, version {summary.version}"))
-    table.add_row(
-        "products",
-        f"{summary.products:,}: {summary.products_added:,} added, "
+    rows = {
+        "catalog": f"{catalog}, version {summary.version}",
+        "products": f"{summary.products:,}: {summary.products_added:,} added, "
         f"{summary.products_updated:,} updated, {summary.products_removed:,} removed, "
         f"{summary.products_unchanged:,} unchanged",
-    )
-    table.add_row(
-        "photos",
-        f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
+        "photos": f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
         f"{summary.photos_reused:,} reused",
-    )
-    if summary.set_aside:
-        table.add_row("set aside", f"{len(summary.set_aside):,}")
-    table.add_row("time", f"{summary.seconds:,.1f} s")
-    for note in summary.notes:
-        table.add_row("note", plain(note))
-    output().print(table)
+        "set aside": f"{len(summary.set_aside):,}",
+        "time": f"{summary.seconds:,.1f} s",
+        "notes": "\n".join(plain(note) for note in summary.notes),
+    }
+    print_facts(rows)

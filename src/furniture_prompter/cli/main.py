@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from furniture_prompter.cli import index_command, search_command
+from furniture_prompter.cli import encoders_command, index_command, search_command
+from furniture_prompter.cli.catalog_command import catalog_app
 from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
 from furniture_prompter.errors import FurniturePrompterError
@@ -57,6 +58,8 @@ app = typer.Typer(
 )
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
+app.add_typer(catalog_app, name="catalog")
+app.command("encoders")(encoders_command.encoders_command)
 
 
 def _print_version(wanted: bool) -> None:

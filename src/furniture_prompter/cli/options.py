@@ -34,7 +34,7 @@ JsonOption = Annotated[
 
 def read_settings() -> "Settings":
     """Settings from the environment; a value that does not fit is a usage error."""
-    # Loading pydantic takes longer than all of --help.
+    # --help must not wait for what only a run needs.
     from pydantic import ValidationError
 
     from furniture_prompter.settings import Settings

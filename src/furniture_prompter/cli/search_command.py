@@ -31,7 +31,7 @@ def search_command(
     catalog: CatalogOption,
     prompt: Annotated[
         str | None,
-        typer.Argument(metavar="[PROMPT]", help="What is wanted, in words.", show_default=False),
+        typer.Argument(metavar="PROMPT", help="What is wanted, in words.", show_default=False),
     ] = None,
     photo: Annotated[
         Path | None,

@@ -2,11 +2,16 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from furniture_prompter.cli.plain_text import escape_json, plain_lines
+from furniture_prompter.cli.plain_text import escape_json, plain, plain_lines
 
 
 def output() -> Console:
@@ -43,3 +48,31 @@ def write_json(value: Any, *, indent: int | None = None) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(escape_json(text).encode("utf-8") + b"\n")
     sys.stdout.buffer.flush()
+
+
+def print_facts(rows: Mapping[str, str], indent: int = 0) -> None:
+    """Print names and what there is to say of each; wraps on a terminal, nowhere else."""
+    console = output()
+    if console.is_terminal:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, style="bold")
+        table.add_column(overflow="fold")
+        for name, value in rows.items():
+            table.add_row(Text(plain(name)), Text(plain_lines(value)))
+        console.print(Padding(table, (0, 0, 0, indent), expand=False))
+        return
+    width = max((cell_len(name) for name in rows), default=0)
+    for name, value in rows.items():
+        first, *further = plain_lines(value).split("\n")
+        margin = " " * (indent + width)
+        start = f"{' ' * indent}{set_cell_size(plain(name), width)}"
+        for line in (f"{start}  {first}", *(f"{margin}  {line}" for line in further)):
+            console.print(line.rstrip(), soft_wrap=True)
+
+
+def size_text(size_bytes: int) -> str:
+    """Bytes as a person reads them, in powers of ten."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= scale:
+            return f"{size_bytes / scale:,.1f} {unit}"
+    return f"{size_bytes} bytes"

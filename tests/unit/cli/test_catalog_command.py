@@ -1,0 +1,85 @@
+"""``catalog info``, ``verify`` and ``optimize``, and ``encoders``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from furniture_prompter import assembly
+from furniture_prompter.domain import OptimizeSummary, VerifyReport
+
+Run = Callable[..., Any]
+
+
+def test_info_tells_what_the_catalog_holds(catalog: Any, shop: Run) -> None:
+    out = shop("catalog", "info", "--catalog", "shop").out
+    for told in (
+        *("shop, version 3", "2 products, 4 photos, 1.2 MB", "exact scan", "turkish"),
+        *("id (text), price (number)", "256 dimensions, cosine", "Prompts search photos."),
+    ):
+        assert told in out
+
+
+def test_info_in_json_has_every_field(catalog: Any, shop: Run) -> None:
+    told = json.loads(shop("catalog", "info", "--catalog", "shop", "--json").out)
+    assert told["version"] == 3
+    assert told["columns"] == {"id": "text", "price": "number"}
+    assert told["bytes_on_disk"] == 1_234_567
+
+
+def test_a_sound_catalog_verifies_with_exit_code_0(catalog: Any, shop: Run) -> None:
+    done = shop("catalog", "verify", "--catalog", "shop")
+    assert done.status == 0
+    assert "Version 3 is sound." in done.out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_unsound_catalog_verifies_with_exit_code_5(
+    catalog: Any, shop: Run, form: tuple[str, ...]
+) -> None:
+    catalog.report = VerifyReport(3, {"tables": None, "counts": "1 product is missing."})
+    done = shop("catalog", "verify", "--catalog", "shop", *form)
+    assert done.status == 5
+    assert "1 product is missing." in done.out
+    if form:
+        assert json.loads(done.out) == {
+            "version": 3,
+            "sound": False,
+            "checks": {"tables": None, "counts": "1 product is missing."},
+        }
+    else:
+        assert "NOT sound" in done.out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_optimize_tells_sizes_before_and_after(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    asked: list[Path] = []
+
+    def optimize(catalog: Path, **_: Any) -> OptimizeSummary:
+        asked.append(catalog)
+        return OptimizeSummary(4, 2_000_000, 1_500, "exact scan", 0.5)
+
+    monkeypatch.setattr(assembly, "optimize", optimize)
+    out = shop("catalog", "optimize", "--catalog", "shop", *form).out
+    assert asked == [Path("shop")]
+    if form:
+        assert json.loads(out)["bytes_after"] == 1_500
+    else:
+        assert "2.0 MB before, 1.5 kB after" in out
+
+
+def test_encoders_tells_of_every_encoder_what_a_person_chooses_by(shop: Run) -> None:
+    cards = assembly.available_encoders()
+    out = shop("encoders").out
+    for card in cards:
+        for told in (card.name, card.licence, card.source, str(card.dimension)):
+            assert told in out
+
+
+def test_encoders_in_json_are_the_cards(shop: Run) -> None:
+    told = json.loads(shop("encoders", "--json").out)
+    assert told == [card.as_json() for card in assembly.available_encoders()]

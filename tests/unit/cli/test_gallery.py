@@ -1,0 +1,128 @@
+"""The page with pictures: whole, safe, and silent towards the network."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from furniture_prompter.cli.gallery import THUMBNAIL_SIDE_PX, render_gallery
+
+EVIL = "<script>alert(1)</script>\"'&${timings}<img src=x onerror=y>"
+
+
+class _Tags(HTMLParser):
+    """All tags with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def named(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def test_a_card_shows_what_the_hit_is(catalog: Any, make_hit: Callable[..., Any]) -> None:
+    attributes = {"price": 1299.5, "width_cm": 40.0, "depth_cm": 41.5, "height_cm": 90.0}
+    catalog.hits = (make_hit("Tabure", category="stool", color="white", attributes=attributes),)
+    page = render_gallery(catalog.search("beyaz tabure", limit=5))
+    for told in (
+        *("<q>beyaz tabure</q>", "Tabure</h2>", "<li>stool</li>", "<li>white</li>"),
+        *("price 1,299.5", "40 × 41.5 × 90 cm", "score 2.70", "<li>prompt-photo</li>"),
+        *("total 2.5 ms", "shop, version 3, encoder efficientnet-lite2", "1 product"),
+    ):
+        assert told in page
+
+
+def test_everything_a_feed_or_a_query_says_is_escaped(
+    catalog: Any, make_hit: Callable[..., Any]
+) -> None:
+    catalog.hits = (make_hit(EVIL, category=EVIL, color=EVIL, attributes={"price": EVIL}),)
+    catalog.notes = (EVIL,)
+    page = render_gallery(catalog.search(EVIL, photo=Path(EVIL), without=EVIL, where=EVIL, limit=1))
+    tags = _Tags(page)
+    assert tags.named("script") == []
+    assert not any("onerror" in attributes for _, attributes in tags.tags)
+    assert all((image["src"] or "").startswith("data:image/jpeg;") for image in tags.named("img"))
+    assert "&lt;script&gt;" in page
+
+
+def test_a_page_asks_nothing_of_the_network(catalog: Any) -> None:
+    page = render_gallery(catalog.search("stool", photo=Path("a.jpg"), limit=5))
+    tags = _Tags(page)
+    policy = next(
+        meta["content"] for meta in tags.named("meta") if meta.get("http-equiv") is not None
+    )
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert {name for name, _ in tags.tags}.isdisjoint({"script", "link", "iframe", "object"})
+    assert "url(" not in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+
+
+def test_a_thumbnail_is_a_small_jpeg_with_a_text_for_who_cannot_see_it(
+    catalog: Any, make_hit: Callable[..., Any], tmp_path: Path
+) -> None:
+    big = tmp_path / "big.jpg"
+    Image.new("RGB", (1600, 800), (120, 80, 40)).save(big)
+    catalog.hits = (make_hit("Bench", photo=big),)
+    (picture,) = _Tags(render_gallery(catalog.search("x", limit=1))).named("img")
+    assert picture["alt"] == "Bench"
+    data = base64.b64decode((picture["src"] or "").partition(",")[2])
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "JPEG"
+        assert image.size == (THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX // 2)
+
+
+def test_a_photo_that_cannot_be_read_leaves_a_placeholder(
+    catalog: Any, make_hit: Callable[..., Any]
+) -> None:
+    catalog.hits = (make_hit("Bench", photo=Path("/gone/a.jpg")),)
+    page = render_gallery(catalog.search("x", limit=1))
+    assert _Tags(page).named("img") == []
+    assert 'aria-label="Bench: its photo cannot be read"' in page
+
+
+def test_a_page_has_landmarks_one_heading_and_a_language(catalog: Any) -> None:
+    tags = _Tags(render_gallery(catalog.search("stool", limit=5)))
+    assert [len(tags.named(name)) for name in ("header", "main", "footer", "h1")] == [1, 1, 1, 1]
+    assert len(tags.named("h2")) == 2
+    assert tags.named("html") == [{"lang": "en"}]
+
+
+def test_no_hits_say_so(catalog: Any) -> None:
+    catalog.hits = ()
+    page = render_gallery(catalog.search("stool", where="price < 0", limit=5))
+    assert "No product answers this query. Loosen the filter." in page
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_words_stand_out_in_light_and_in_dark(catalog: Any) -> None:
+    page = render_gallery(catalog.search("stool", limit=5))
+    palettes = re.findall(r":root \{(.*?)\}", page, re.DOTALL)[:2]
+    for palette in palettes:
+        found = re.findall(r"--([\w-]+): (#[0-9a-f]{3,6});", palette)
+        colours = {
+            name: value if len(value) == 7 else "#" + "".join(2 * digit for digit in value[1:])
+            for name, value in found
+        }
+        for words, ground in (
+            *(("text", "ground"), ("text", "card"), ("soft", "ground"), ("soft", "card")),
+            *(("accent", "ground"), ("label-text", "label")),
+        ):
+            light, dark = sorted((_luminance(colours[words]), _luminance(colours[ground])))[::-1]
+            # WCAG 2.2, 1.4.3: 4.5 to 1 for text of ordinary size.
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (words, ground)

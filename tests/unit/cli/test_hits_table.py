@@ -1,0 +1,77 @@
+"""The table of hits, on terminals of all kinds."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from furniture_prompter.cli.hits_table import print_result
+from furniture_prompter.domain import SearchResult
+
+Draw = Callable[..., str]
+
+
+@pytest.fixture
+def draw(catalog: Any) -> Draw:
+    def drawn(*hits: Any, **terminal: Any) -> str:
+        catalog.hits = hits
+        result: SearchResult = catalog.search("stool", limit=10)
+        options = {"force_terminal": True, "color_system": "truecolor", "width": 80, **terminal}
+        console = Console(file=io.StringIO(), highlight=False, markup=False, **options)
+        print_result(result, console)
+        text = console.file
+        assert isinstance(text, io.StringIO)
+        return text.getvalue()
+
+    return drawn
+
+
+def test_a_terminal_with_colours_shows_the_photos_colour(draw: Draw, make_hit: Any) -> None:
+    assert "\x1b[48;2;180;30;30m" in draw(make_hit(colour=(180, 30, 30)))
+
+
+def test_no_color_shows_none(draw: Draw, make_hit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[48" not in draw(make_hit())
+
+
+def test_a_photo_that_is_gone_costs_its_colours_only(draw: Draw, make_hit: Any) -> None:
+    out = draw(make_hit(photo=Path("/gone/a.jpg")))
+    assert "Stool, white" in out
+    assert "\x1b[48" not in out
+
+
+def test_a_hit_links_to_its_photo(draw: Draw, make_hit: Any) -> None:
+    hit = make_hit()
+    assert Path(hit.photo.path).as_uri() in draw(hit)
+
+
+def test_a_title_line_fits_eighty_columns(draw: Draw, make_hit: Any) -> None:
+    hit = make_hit("Çok uzun bir başlık " * 8, category="side table " * 4, color="dark wood " * 6)
+    out = draw(hit, color_system=None, force_terminal=True)
+    title = next(line for line in out.splitlines() if "Çok uzun" in line)
+    assert len(title) <= 80
+    assert title.count("…") == 3
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "\x1b[2J\x1b]8;;http://evil\x1b\\Chair",
+        "Chair\r\nforged line",
+        "Chair\x9b31m",
+        "\u202eriahC",
+    ],
+)
+def test_a_title_cannot_act_upon_the_terminal(draw: Draw, make_hit: Any, title: str) -> None:
+    out = draw(make_hit(title), color_system=None, force_terminal=False)
+    assert not set(out) & set("\x1b\r\x9b\u202e")
+    assert not any(line.startswith("forged") for line in out.splitlines())
+
+
+def test_markup_in_a_title_is_words(draw: Draw, make_hit: Any) -> None:
+    out = draw(make_hit("[bold red]Sale[/] :smile: [link=http://evil]x[/link]"), width=200)
+    assert "[bold red]Sale[/] :smile: [link=http://evil]x[/link]" in out

@@ -1,0 +1,105 @@
+"""The door itself: version, exit codes, and the document that tells of every option."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from furniture_prompter import errors
+from furniture_prompter.cli.demo import demo_commands
+from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+from furniture_prompter.cli.main import app
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text("utf-8")
+
+
+def _commands(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command below this one, by the words that call it."""
+    yield name.strip(), command
+    for child, deeper in getattr(command, "commands", {}).items():
+        yield from _commands(deeper, f"{name} {child}")
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+def test_the_version_is_the_packages(shop: Callable[..., Any]) -> None:
+    assert shop("--version").out == f"furniture-prompter {version('furniture-prompter')}\n"
+
+
+def test_the_commands_are_these() -> None:
+    leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
+    assert leaves == {
+        *("index", "search", "encoders"),
+        *("catalog info", "catalog verify", "catalog optimize"),
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_document_under_its_command(name: str) -> None:
+    heading = f"## {name}\n" if name else "# The terminal\n"
+    level = heading.split()[0]
+    section = DOCUMENT[DOCUMENT.index(heading) + len(heading) :]
+    section = re.split(rf"^#{{1,{len(level)}}} |^## ", section, flags=re.MULTILINE)[0]
+    for option in COMMANDS[name].params:
+        for spelling in (*option.opts, *option.secondary_opts):
+            shown = spelling if spelling.startswith("-") else (option.metavar or spelling)
+            assert f"`{shown}" in section, shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(shop: Callable[..., Any], name: str) -> None:
+    done = shop(*name.split(), "--help")
+    assert done.status == 0
+    assert "Usage:" in done.out
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_in_the_document_and_in_the_help(
+    shop: Callable[..., Any], code: ExitCode
+) -> None:
+    assert f"| {code.value} | {MEANINGS[code]}" in DOCUMENT
+    assert f"{code.value} {MEANINGS[code]}" in " ".join(shop("--help").out.split())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.InvalidQueryError, ExitCode.REFUSED),
+        (errors.InvalidFilterError, ExitCode.REFUSED),
+        (errors.InvalidPhotoError, ExitCode.REFUSED),
+        (errors.InvalidFeedError, ExitCode.REFUSED),
+        (errors.CatalogNotFoundError, ExitCode.CATALOG),
+        (errors.CatalogWriteError, ExitCode.CATALOG),
+        (errors.EncoderNotFoundError, ExitCode.ENCODER),
+    ],
+)
+def test_an_error_has_the_exit_code_of_its_branch(
+    error: type[errors.FurniturePrompterError], code: ExitCode
+) -> None:
+    assert exit_code_of(error("x")) is code
+
+
+def test_help_loads_neither_storage_nor_runtime_nor_pixels() -> None:
+    code = (
+        "import sys\nfrom furniture_prompter.cli.main import app\n"
+        "try:\n    app(['search', '--help'])\nexcept SystemExit:\n    pass\n"
+        "print('loaded:', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("loaded:")[2].split())
+    assert loaded.isdisjoint({"lancedb", "pyarrow", "onnxruntime", "numpy", "PIL"})
+
+
+def test_the_demos_photo_ships_and_its_commands_are_commands(tmp_path: Path) -> None:
+    commands = demo_commands(tmp_path)
+    assert [words[0] for _, words in commands] == ["index", "search", "search", "search"]
+    photos = [words[words.index("--photo") + 1] for _, words in commands if "--photo" in words]
+    assert len(photos) == 2
+    assert all(Path(photo).is_file() for photo in photos)
