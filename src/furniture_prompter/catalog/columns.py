@@ -73,25 +73,46 @@ def empty_column_sql(column_type: str) -> str:
     return f"CAST(NULL AS {_SQL_TYPES[column_type]})"
 
 
-def vector_array(vectors: NDArray[np.floating[Any]]) -> pa.FixedSizeListArray:
-    """Vectors of shape (n, d) as a float16 Arrow array of fixed-size lists.
+def stored_dimension(dimension: int) -> int:
+    """Components of a vector as stored: LanceDB's IVF_RQ takes multiples of eight only."""
+    return -(-dimension // 8) * 8
+
+
+def pad(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Zeros behind the last component up to the stored dimension; cosines stay as they are."""
+    missing = stored_dimension(vectors.shape[-1]) - vectors.shape[-1]
+    return np.pad(vectors, [(0, 0)] * (vectors.ndim - 1) + [(0, missing)])
+
+
+def vector_array(vectors: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    """Vectors of shape (n, d) as a float16 Arrow array of fixed-size lists, padded.
 
     float16 keeps cosines to about 0.0005, far below what separates two hits, at half the size.
     """
-    flat = np.ascontiguousarray(vectors, dtype=np.float16).ravel()
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float16()), vectors.shape[1])
+    padded = np.ascontiguousarray(pad(vectors), dtype=np.float16)
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(padded.ravel(), pa.float16()), padded.shape[1]
+    )
 
 
-def vectors_from(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """A vector column as float32 of shape (n, d); the column must not hold nulls."""
-    dimension = column.type.list_size
+def vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> NDArray[np.float32]:
+    """A vector column without nulls as float32.
+
+    Args:
+        column: The column.
+        dimension: The encoder's, to leave the padding out; None keeps it.
+
+    Returns:
+        Shape (n, dimension), or (n, stored dimension).
+    """
+    stored = column.type.list_size
     parts = [
-        chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)
+        chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, stored)[:, :dimension]
         for chunk in column.chunks
         if len(chunk)
     ]
     if not parts:
-        return np.zeros((0, dimension), np.float32)
+        return np.zeros((0, dimension or stored), np.float32)
     return np.concatenate(parts).astype(np.float32)
 
 

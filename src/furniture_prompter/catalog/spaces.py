@@ -13,7 +13,7 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.columns import NUMBER, vectors_from
+from furniture_prompter.catalog.columns import NUMBER, pad, vectors_from
 from furniture_prompter.catalog.storage_errors import reading
 
 Numbers = NDArray[np.int64]
@@ -122,7 +122,7 @@ class ExactSpace:
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
         """See :class:`Space`."""
-        scores = self._vectors @ query
+        scores = self._vectors @ pad(query)
         sample = background_of(scores[self._sample])
         scores[self._empty] = np.nan
         if len(self._starts) < len(scores):
@@ -175,6 +175,7 @@ class IndexedSpace:
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
         """See :class:`Space`."""
+        query = pad(query)
         background = background_of(self._sample @ query)
         return _IndexedSimilarities(self._table, self._column, query, background, self._folder)
 

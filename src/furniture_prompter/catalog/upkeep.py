@@ -6,7 +6,14 @@ from pathlib import Path
 
 import lancedb
 
-from furniture_prompter.catalog.columns import ALIGNED, NUMBER, PHOTOS, PRODUCTS, VECTOR
+from furniture_prompter.catalog.columns import (
+    ALIGNED,
+    NUMBER,
+    PHOTOS,
+    PRODUCTS,
+    VECTOR,
+    stored_dimension,
+)
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
@@ -87,7 +94,7 @@ async def _check_rows(reader: CatalogReader, manifest: Manifest) -> dict[str, st
         "photos have products": f"{len(orphans)} photos have no product." if orphans else None,
         "products have photos": f"{len(bare)} products have no photo." if bare else None,
         "dimension": None
-        if dimension == manifest.encoder.dimension
+        if dimension == stored_dimension(manifest.encoder.dimension)
         else f"Vectors have {dimension} components, {manifest.encoder.dimension} are recorded.",
     }
 
@@ -119,7 +126,9 @@ async def optimize_catalog(
             manifest.language,
         )
         await writer.restore()
-        vector_index = await writer.build_indexes(vector_index_photos)
+        vector_index = await writer.build_indexes(
+            vector_index_photos, manifest.alignment.file is not None
+        )
         current = await writer.commit(manifest.alignment, vector_index, grace_s)
         await writer.prune(timedelta(seconds=grace_s))
     return OptimizeSummary(

@@ -125,10 +125,10 @@ class CatalogWriter:
         """Save vectors of photos so that a killed run need not encode them again."""
         await self._staged.add(ids, vectors)
 
-    async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float16]]:
-        """Vectors of photos by id, float16; every id must be encoded already."""
+    async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Vectors of photos by id; every id must be encoded already."""
         wanted = sorted(set(ids))
-        found: dict[str, NDArray[np.float16]] = {}
+        found: dict[str, NDArray[np.float32]] = {}
         for table in (self._staged.table, self._tables.get(PHOTOS)):
             if table is None:
                 continue
@@ -139,7 +139,7 @@ class CatalogWriter:
                     rows = await (
                         table.query().where(f"id IN ({quoted})").select(["id", VECTOR]).to_arrow()
                     )
-                vectors = vectors_from(rows[VECTOR]).astype(np.float16)
+                vectors = vectors_from(rows[VECTOR], self._encoder.dimension)
                 found.update(zip(rows["id"].to_pylist(), vectors, strict=True))
         return found
 
@@ -176,7 +176,7 @@ class CatalogWriter:
             for row in rows
             for position, photo in enumerate(row.photos)
         ]
-        vectors = np.stack([known[photo.id] for _, photo, _ in flat]).astype(np.float32)
+        vectors = np.stack([known[photo.id] for _, photo, _ in flat])
         photos = photo_table(
             [number for number, _, _ in flat],
             [photo for _, photo, _ in flat],
@@ -230,7 +230,7 @@ class CatalogWriter:
             row[NUMBER]: product_from(row, {}) for row in rows.to_pylist() if row[NUMBER] in shown
         }
         ordered = [products[number] for number in numbers.tolist()]
-        return ordered, vectors_from(photos[VECTOR]), places
+        return ordered, vectors_from(photos[VECTOR], self._encoder.dimension), places
 
     async def realign(self, align: Align | None) -> None:
         """Compute every photo's aligned vector anew, after the alignment changed."""
@@ -240,7 +240,8 @@ class CatalogWriter:
             mode: Literal["create", "overwrite"] = "overwrite"
             async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
                 rows = pa.Table.from_batches([batch])
-                aligned = _aligned(vectors_from(rows[VECTOR]), align)
+                vectors = vectors_from(rows[VECTOR], self._encoder.dimension)
+                aligned = _aligned(vectors, align)
                 index = rows.schema.get_field_index(ALIGNED)
                 rows = rows.set_column(index, ALIGNED, vector_array(aligned))
                 if mode == "overwrite":
@@ -249,28 +250,28 @@ class CatalogWriter:
                 else:
                     await self._tables[PHOTOS].add(rows)
 
-    async def build_indexes(self, vector_index_photos: int) -> str | None:
+    async def build_indexes(self, vector_index_photos: int, has_alignment: bool) -> str | None:
         """Bring keyword, number and vector indexes up to date.
 
         Args:
             vector_index_photos: Photos from which a vector index pays.
+            has_alignment: Whether there are aligned vectors to index.
 
         Returns:
             The kind of the vector index, or None for an exact scan.
         """
         products, photos = self._tables[PRODUCTS], self._tables[PHOTOS]
+        wanted: list[tuple[AsyncTable, str, FTS | BTree | IvfRq]] = [
+            (products, WORDS, FTS(**keyword_index_settings(self.language))),
+            (products, NUMBER, BTree()),
+            (photos, NUMBER, BTree()),
+        ]
         with writing(self.folder):
-            count = await photos.count_rows()
-            indexed = count >= vector_index_photos
-            wanted: list[tuple[AsyncTable, str, FTS | BTree | IvfRq]] = [
-                (products, WORDS, FTS(**keyword_index_settings(self.language))),
-                (products, NUMBER, BTree()),
-                (photos, NUMBER, BTree()),
-            ]
+            indexed = await photos.count_rows() >= vector_index_photos
             if indexed:
-                wanted.append((photos, VECTOR, IvfRq(distance_type="cosine")))
-                wanted.append((photos, ALIGNED, IvfRq(distance_type="cosine")))
-                wanted.append((products, TEXT_VECTOR, IvfRq(distance_type="cosine")))
+                vectors = [(photos, VECTOR), (products, TEXT_VECTOR)]
+                vectors += [(photos, ALIGNED)] if has_alignment else []
+                wanted += [(table, name, IvfRq(distance_type="cosine")) for table, name in vectors]
             for table, column, config in wanted:
                 present = {index.columns[0] for index in await table.list_indices()}
                 if column not in present:

@@ -9,13 +9,17 @@ end is refused, never filled up with grey.
 import hashlib
 import io
 import struct
+import threading
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.errors import InvalidPhotoError
@@ -24,7 +28,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Formats that are accepted; Pillow's other decoders are never reached."""
 
 _EXIF_ORIENTATION = 0x0112
-_HEIF_BRANDS = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc")
+# ISO/IEC 23008-12, annex B. The last two say only that there are pictures; AVIF has them as well.
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"heif")
+_PICTURE_BRANDS = (b"mif1", b"msf1")
 # What Pillow and its plugins raise on damaged files.
 _PILLOW_ERRORS = (
     OSError,
@@ -39,9 +45,10 @@ _PILLOW_ERRORS = (
     struct.error,
     zlib.error,
 )
-_PILLOW_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-_ALPHA_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
-_SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I;16N", "I"}
+_ALPHA_MODES = {"RGBA", "LA", "PA", "RGBa"}
+_SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I;16N"}
+# Of 32-bit grey nobody knows which value is white.
+_UNSCALED_MODES = {"I", "F"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,31 +118,81 @@ def decode_photo(
             reason and the cure.
     """
     _refuse_size(data, name, limits)
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+    if _is_heic(data):
         raise InvalidPhotoError(
             f"The photo {name} is HEIC, which is not read here. Convert it to JPEG or PNG."
         )
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _silent_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _refuse_dimensions(image.size, name, limits)
+            _refuse_mode(image.mode, name)
             if image.format == "JPEG" and image.mode in {"RGB", "L"}:
-                orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-                return _turn(_decode_jpeg(data, image.size, target_side_px), orientation)
-            return _decode_with_pillow(image)
+                pixels = _decode_jpeg(data, image.size, target_side_px)
+            else:
+                pixels = _decode_with_pillow(image)
+            return _turn(pixels, _orientation(image))
     except UnidentifiedImageError as error:
         raise InvalidPhotoError(
             f"The photo {name} is no image of a known format, whatever its name says. Give one of "
             f"{', '.join(FORMATS)}."
         ) from error
-    except _PILLOW_BOMBS as error:
+    except Image.DecompressionBombError as error:
         raise InvalidPhotoError(
-            f"The photo {name} has far more than {limits.limit_pixels:,} pixels. Save it smaller."
+            f"The photo {name} has far too many pixels ({_reason(error)}). Save it smaller."
         ) from error
     except _PILLOW_ERRORS as error:
         raise InvalidPhotoError(
             f"The photo {name} is damaged or cut short ({_reason(error)}). Export or download it "
             "again."
         ) from error
+
+
+class _Silence:
+    """Pillow's warnings are off while any thread is inside.
+
+    Pillow warns of odd metadata, which is no news to whoever indexes ten thousand photos. The
+    filters of :mod:`warnings` belong to the process, so the first thread in changes them and the
+    last one out restores them; warnings of other packages pass as before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.__exit__(None, None, None)
+
+
+_SILENCE = _Silence()
+
+
+@contextmanager
+def _silent_pillow() -> Iterator[None]:
+    _SILENCE.enter()
+    try:
+        yield
+    finally:
+        _SILENCE.leave()
+
+
+def _is_heic(data: bytes) -> bool:
+    if data[4:8] != b"ftyp":
+        return False
+    brand = data[8:12]
+    compatible = data[16 : int.from_bytes(data[:4], "big")]
+    return brand in _HEIC_BRANDS or (brand in _PICTURE_BRANDS and b"avif" not in compatible)
 
 
 def _refuse_size(data: bytes, name: str, limits: PhotoLimits) -> None:
@@ -162,6 +219,14 @@ def _refuse_dimensions(size: tuple[int, int], name: str, limits: PhotoLimits) ->
         )
 
 
+def _refuse_mode(mode: str, name: str) -> None:
+    if mode in _UNSCALED_MODES:
+        raise InvalidPhotoError(
+            f"The photo {name} has 32 bits a pixel of one colour, which is measurement data. Save "
+            "it with 8 or 16 bits a channel."
+        )
+
+
 def _decode_jpeg(data: bytes, size: tuple[int, int], target_side_px: int | None) -> RgbImage:
     width, height = size
     # libjpeg scales both sides alike, so asking for the longer side alone is enough. A factor of
@@ -177,7 +242,15 @@ def _decode_jpeg(data: bytes, size: tuple[int, int], target_side_px: int | None)
     return np.asarray(decoded)
 
 
-def _turn(image: RgbImage, orientation: int) -> RgbImage:
+def _orientation(image: Image.Image) -> object:
+    """The EXIF orientation; 1, upright, where the metadata is damaged or says nothing."""
+    try:
+        return image.getexif().get(_EXIF_ORIENTATION, 1)
+    except _PILLOW_ERRORS:
+        return 1
+
+
+def _turn(image: RgbImage, orientation: object) -> RgbImage:
     """Undo an EXIF orientation, 1 to 8; see CIPA DC-008-2023, tag 0x0112."""
     if orientation in {5, 6, 7, 8}:
         image = image.transpose(1, 0, 2)
@@ -191,13 +264,14 @@ def _turn(image: RgbImage, orientation: int) -> RgbImage:
 def _decode_with_pillow(image: Image.Image) -> RgbImage:
     image.seek(0)
     image.load()
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in _SIXTEEN_BIT_MODES:
-        upright = _to_eight_bits(upright)
-    if upright.mode in _ALPHA_MODES or "transparency" in upright.info:
-        white = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(white, upright.convert("RGBA"))
-    return np.array(upright.convert("RGB"))
+    if image.mode in _SIXTEEN_BIT_MODES:
+        return np.array(_to_eight_bits(image).convert("RGB"))
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        layers = image.convert("RGBA")
+        white = Image.new("RGB", layers.size, "white")
+        white.paste(layers, mask=layers.getchannel("A"))
+        return np.array(white)
+    return np.array(image.convert("RGB"))
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

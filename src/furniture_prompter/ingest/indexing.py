@@ -166,7 +166,9 @@ async def write_changes(
     on_progress(IndexProgress("indexing", 0, 2, "steps"))
     alignment = await realign_if_due(writer, current, changes, prompt_encoder)
     on_progress(IndexProgress("indexing", 1, 2, "steps"))
-    vector_index = await writer.build_indexes(settings.vector_index_photos)
+    vector_index = await writer.build_indexes(
+        settings.vector_index_photos, alignment.file is not None
+    )
     manifest = await writer.commit(alignment, vector_index, settings.version_grace_s)
     prune_alignments(writer.alignments_folder, alignment, settings.version_grace_s, time.time())
     on_progress(IndexProgress("indexing", 2, 2, "steps"))

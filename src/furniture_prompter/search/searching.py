@@ -185,7 +185,7 @@ def _best_photos(rows: PhotoRows, query: Vector | None) -> dict[int, int]:
     best: dict[int, int] = {}
     cosines = np.zeros(len(rows.numbers), np.float32)
     if rows.vectors is not None and query is not None:
-        cosines = rows.vectors @ query
+        cosines = rows.vectors[:, : query.size] @ query
     for row, number in enumerate(rows.numbers.tolist()):
         if number not in best or cosines[row] > cosines[best[number]]:
             best[number] = row
