@@ -131,8 +131,10 @@ def cold_shell(catalog: Path, query: list[str]) -> float:
     times = []
     for _ in range(COLD_RUNS):
         began = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         times.append(1_000 * (time.perf_counter() - began))
+        if done.returncode or not json.loads(done.stdout)["hits"]:
+            raise SystemExit(f"The command found nothing and said: {done.stderr}")
     return round(statistics.median(times), 0)
 
 
