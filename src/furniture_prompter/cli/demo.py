@@ -12,7 +12,7 @@ from furniture_prompter.cli.main import app
 from furniture_prompter.cli.terminal import output, say_error
 
 DEFAULT_FOLDER = Path("demo-output")
-PROMPT = "white wooden children's stool"
+PROMPT = "small wooden bedside table"
 # Seen from its other side; the product itself is in the catalog too and may find itself.
 PHOTO = "images/blendswap-cc0-oak-chair-1.jpg"
 PROMPT_BESIDE_PHOTO = "in white"
@@ -44,7 +44,7 @@ def demo(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     console = output()
     for sentence, arguments in demo_commands(folder):
-        console.print(f"\n{sentence}", style="bold")
+        console.print(f"\n{sentence}", style="bold", soft_wrap=True)
         console.print(f"$ furniture-prompter {shlex.join(arguments)}\n", soft_wrap=True)
         status = _run(arguments)
         if status:

@@ -70,9 +70,12 @@ def hit_lines(
             first.append(_swatches(hit)).append(GAP)
         first.append(f"{hit.score:5.2f}{GAP}")
         yield first.append(_columns(row, widths, styles=("bold", "", "")))
-        second = Text(" " * indent, style="dim")
+        second = Text(" " * 5, style="dim")
         second.append(_photo(Path(hit.photo.path), folder)).append(" · ")
-        yield second.append(plain(", ".join(hit.matched)))
+        second.append(plain(", ".join(hit.matched)))
+        if width is not None:
+            second.truncate(width, overflow="ellipsis")
+        yield second
 
 
 def _widths(rows: Sequence[tuple[str, ...]], available: int | None) -> tuple[int, ...]:

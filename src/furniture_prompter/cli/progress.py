@@ -1,6 +1,7 @@
 """Progress of an index run: bars on a terminal, a line now and then elsewhere."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -28,7 +29,8 @@ class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Rate of late, or nothing while unknown."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "", style="cyan")
+        shown = speed is not None and speed >= 1 and task.fields["unit"] != "steps"
+        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if shown else "", style="cyan")
 
 
 class _CountColumn(ProgressColumn):
@@ -91,9 +93,10 @@ class ProgressBars:
 class ProgressLines:
     """Plain lines for a log or a pipe: one when a step begins, then one every ten seconds."""
 
-    def __init__(self, console: Console) -> None:
-        """Write to `console`."""
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        """Write to `console`; `clock` tells seconds."""
         self._console = console
+        self._clock = clock
         self._step = ""
         self._began_s = 0.0
         self._said_s = 0.0
@@ -112,7 +115,7 @@ class ProgressLines:
 
     def __call__(self, now: IndexProgress) -> None:
         """Say where the run stands, if it is time to."""
-        clock_s = time.monotonic()
+        clock_s = self._clock()
         if now.step != self._step:
             self._step, self._began_s, self._said_s = now.step, clock_s, clock_s
             total = f" {now.total:,} {now.unit}" if now.total is not None else ""
@@ -123,13 +126,11 @@ class ProgressLines:
 
     def _line(self, now: IndexProgress, elapsed_s: float) -> str:
         rate = now.done / elapsed_s
+        pace = f", {rate:,.0f}/s" if rate >= 1 else ""
         if now.total is None:
-            return f"{now.step} {now.done:,} {now.unit}, {rate:,.0f}/s"
+            return f"{now.step} {now.done:,} {now.unit}{pace}"
         left_s = (now.total - now.done) / rate
-        return (
-            f"{now.step} {now.done:,} of {now.total:,} {now.unit}, {rate:,.0f}/s, "
-            f"{left_s:,.0f} s left"
-        )
+        return f"{now.step} {now.done:,} of {now.total:,} {now.unit}{pace}, {left_s:,.0f} s left"
 
 
 def show_progress(console: Console) -> ProgressBars | ProgressLines:
