@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _TRUTHS: Final = {"true": True, "false": False}
-_POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d{1,2})?")
-_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
+_POINT = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d{1,2})?")
+_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
 _CODE = re.compile(r"[+-]?0\d")
 _DIGITS_KEPT: Final = 15
 """Decimal digits that every float64 keeps."""

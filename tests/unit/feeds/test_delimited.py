@@ -1,0 +1,191 @@
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.opening import open_feed
+from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
+
+TURKISH = (
+    "id;başlık;title;image;fiyat\n"
+    "1;Şık;Ağaç işi İskemle;a.jpg;1.299,00\n"
+    "2;Iğdır;Koltuk;b.jpg;899,50\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1254", "utf-16"])
+def test_turkish_is_read_from_every_encoding_that_excel_writes(
+    read_feed: ReadFeed, encoding: str
+) -> None:
+    rows = rows_of(read_feed("p.csv", TURKISH.encode(encoding)))
+    assert [row.product.title for row in rows] == ["Ağaç işi İskemle", "Koltuk"]
+    assert [row.product.attributes["fiyat"] for row in rows] == [1299.0, 899.5]
+    assert rows[1].product.attributes["baslik"] == "Iğdır"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_told_from_the_header(read_feed: ReadFeed, delimiter: str) -> None:
+    text = "id,title,image\n1,Stool,a.jpg\n".replace(",", delimiter)
+    (row,) = rows_of(read_feed("p.csv", text))
+    assert row.product.title == "Stool"
+
+
+def test_excels_own_line_about_the_delimiter_is_understood(read_feed: ReadFeed) -> None:
+    (row,) = rows_of(read_feed("p.csv", "sep=;\r\nid;title;image\r\n1;Stool, oak;a.jpg\r\n"))
+    assert (row.product.title, row.line) == ("Stool, oak", 3)
+
+
+def test_a_row_with_line_breaks_in_quotes_has_the_line_where_it_begins(
+    read_feed: ReadFeed,
+) -> None:
+    text = 'id,title,image\n\n1,"Stool\nof oak",a.jpg\n2,Lamp,b.jpg\n3,Bed,none.jpg\n'
+    items = read_feed("p.csv", text)
+    assert [row.line for row in rows_of(items)] == [3, 5]
+    assert rows_of(items)[0].product.title == "Stool of oak"
+    assert [problem.line for problem in set_aside_of(items)] == [6]
+
+
+def test_several_images_and_tags_are_parted_by_bars(read_feed: ReadFeed) -> None:
+    (row,) = rows_of(read_feed("p.csv", "id,images,tags\n1,b.jpg | a.jpg,oak|bar\n"))
+    assert [path.name for path in row.images] == ["b.jpg", "a.jpg"]
+    assert row.product.tags == ("oak", "bar")
+
+
+def test_ids_stay_text(read_feed: ReadFeed) -> None:
+    (row,) = rows_of(read_feed("p.csv", "id,image\n007,a.jpg\n"))
+    assert row.product.id == "007"
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1", "2.5", "-3"], [1.0, 2.5, -3.0]),
+        (["1", "", "3"], [1.0, None, 3.0]),
+        (["1e3", "2", "3"], [1000.0, 2.0, 3.0]),
+        (["1", "cheap", "3"], ["1", "cheap", "3"]),
+        (["true", "FALSE", ""], [True, False, None]),
+        (["0", "1", "0"], [0.0, 1.0, 0.0]),
+        (["00123", "5", "6"], ["00123", "5", "6"]),
+        (["1234567890123456", "5", "6"], ["1234567890123456", "5", "6"]),
+        (["nan", "1", "2"], ["nan", "1", "2"]),
+        (["inf", "1", "2"], ["inf", "1", "2"]),
+        (["1.299", "2.5", "3"], [1.299, 2.5, 3.0]),
+    ],
+)
+def test_all_values_of_a_column_decide_its_type(
+    read_feed: ReadFeed, cells: list[str], values: list[object]
+) -> None:
+    lines = [f"{number},{number}.jpg,{cell}" for number, cell in enumerate(cells)]
+    text = "\n".join(["id,image,x", *lines]).replace("0.jpg", "a.jpg").replace("1.jpg", "b.jpg")
+    rows = rows_of(read_feed("p.csv", text.replace("2.jpg", "c.jpg")))
+    assert [row.product.attributes.get("x") for row in rows] == values
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["12,5", "3", "4"], [12.5, 3.0, 4.0]),
+        (["1.299,00", "2.500", "3"], [1299.0, 2500.0, 3.0]),
+        (["1.299", "2.500", "3.000"], ["1.299", "2.500", "3.000"]),
+        (["12.5", "3", "4"], [12.5, 3.0, 4.0]),
+        (["0,125", "0,250", "0"], [0.125, 0.25, 0.0]),
+        (["12,5", "12.5", "4"], ["12,5", "12.5", "4"]),
+    ],
+)
+def test_decimal_commas_are_read_and_doubtful_numbers_stay_text(
+    read_feed: ReadFeed, cells: list[str], values: list[object]
+) -> None:
+    names = ("a.jpg", "b.jpg", "c.jpg")
+    lines = [f"{name};{name};{cell}" for name, cell in zip(names, cells, strict=True)]
+    rows = rows_of(read_feed("p.csv", "\n".join(["id;image;x", *lines])))
+    assert [row.product.attributes["x"] for row in rows] == values
+
+
+def test_a_row_with_too_few_or_too_many_cells_is_set_aside(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", "id,title,image\n1,Stool\n2,Stool, oak,b.jpg\n3,Lamp,c.jpg,,\n")
+    short, long = set_aside_of(items)
+    assert (short.line, long.line) == (2, 3)
+    assert "3" in short.reason
+    assert "2 cells" in short.reason
+    assert "4 cells" in long.reason
+    assert [row.product.id for row in rows_of(items)] == ["3"]
+
+
+def test_a_quote_that_is_never_closed_is_set_aside_with_the_lines_it_swallowed(
+    read_feed: ReadFeed,
+) -> None:
+    items = read_feed("p.csv", 'id,title,image\n1,Stool,a.jpg\n2,"Lamp,b.jpg\n3,Bed,c.jpg\n')
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    (problem,) = set_aside_of(items)
+    assert problem.line == 3
+    assert "3 to 4" in problem.reason
+
+
+def test_a_cell_that_goes_on_after_its_quotes_is_set_aside_alone(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id,title,image\n1,"St"ool,a.jpg\n2,Lamp,b.jpg\n')
+    assert [row.product.id for row in rows_of(items)] == ["2"]
+    assert [problem.line for problem in set_aside_of(items)] == [2]
+
+
+def test_a_cell_or_line_too_long_is_set_aside_and_the_next_row_is_read(
+    read_feed: ReadFeed,
+) -> None:
+    for length in (200_000, 1_100_000):
+        items = read_feed("p.csv", f"id,title,image\n1,{'x' * length},a.jpg\n2,Lamp,b.jpg\n")
+        assert [(row.product.id, row.line) for row in rows_of(items)] == [("2", 3)]
+        assert [problem.line for problem in set_aside_of(items)] == [2]
+
+
+def test_one_line_that_is_not_utf_8_in_a_utf_8_file_is_set_aside(read_feed: ReadFeed) -> None:
+    data = "id,title,image\n1,Ağaç,a.jpg\n2,Şık,b.jpg\n".encode() + "3,Işık,c.jpg\n".encode(
+        "cp1254"
+    )
+    items = read_feed("p.csv", data)
+    assert [row.product.title for row in rows_of(items)] == ["Ağaç", "Şık"]
+    (problem,) = set_aside_of(items)
+    assert problem.line == 4
+    assert "UTF-8" in problem.cure
+    str(problem).encode("utf-8")
+
+
+def test_a_missing_column_is_refused_with_the_columns_found_and_the_nearest(
+    read_feed: ReadFeed,
+) -> None:
+    with pytest.raises(InvalidFeedError) as caught:
+        read_feed("p.csv", "id,title,imag\n1,Stool,a.jpg\n")
+    message = str(caught.value)
+    assert "'title'" in message
+    assert "Rename 'imag' to image" in message
+
+
+def test_columns_of_the_same_name_are_refused(read_feed: ReadFeed) -> None:
+    with pytest.raises(InvalidFeedError, match="same"):
+        read_feed("p.csv", "id,image,Price,price\n1,a.jpg,1,2\n")
+
+
+def test_a_column_without_a_name_is_ignored(read_feed: ReadFeed) -> None:
+    (row,) = rows_of(read_feed("p.csv", ",id,image\n0,1,a.jpg\n"))
+    assert dict(row.product.attributes) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"id,title,image\n", "no row"),
+        (b"PK\x03\x04rest", "CSV"),
+        (b"id,image\n1,\0a.jpg\n", "UTF-8"),
+        ("id,image\n1,a.jpg\n".encode("utf-16")[:-1], "UTF-8"),
+        (b'id,"image\n1,a.jpg\n', "header"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(read_feed: ReadFeed, data: bytes, words: str) -> None:
+    with pytest.raises(InvalidFeedError, match=words):
+        read_feed("p.csv", data)
+
+
+def test_an_encoding_can_be_given(shop: Path) -> None:
+    (shop / "p.csv").write_bytes("id,title,image\n1,стул,a.jpg\n".encode("cp1251"))
+    (row,) = rows_of(open_feed(shop / "p.csv", encoding="cp1251").items())
+    assert row.product.title == "стул"

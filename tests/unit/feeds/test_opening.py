@@ -1,0 +1,62 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.delimited import DelimitedFeed
+from furniture_prompter.feeds.folder import FolderFeed
+from furniture_prompter.feeds.jsonl import JsonLinesFeed
+from furniture_prompter.feeds.opening import open_feed
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("p.jsonl", JsonLinesFeed),
+        ("P.NDJSON", JsonLinesFeed),
+        ("p.json", JsonLinesFeed),
+        ("p.CSV", DelimitedFeed),
+        ("p.tsv", DelimitedFeed),
+    ],
+)
+def test_the_extension_tells_the_format(tmp_path: Path, name: str, kind: type) -> None:
+    (tmp_path / name).write_text("x")
+    feed = open_feed(tmp_path / name)
+    assert isinstance(feed, kind)
+    assert feed.name == str(tmp_path / name)
+
+
+def test_a_folder_is_a_feed_of_photos(tmp_path: Path) -> None:
+    assert isinstance(open_feed(tmp_path), FolderFeed)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [("p.xlsx", "CSV"), ("chair.jpg", "folder"), ("p.xml", r"\.jsonl"), ("p", r"\.jsonl")],
+)
+def test_an_unknown_format_is_refused_with_what_to_give(
+    tmp_path: Path, name: str, cure: str
+) -> None:
+    (tmp_path / name).write_text("x")
+    with pytest.raises(InvalidFeedError, match=cure):
+        open_feed(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["absent", "absent.csv", "x" * 300, "a\0b"])
+def test_nothing_at_the_path_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidFeedError):
+        open_feed(tmp_path / name)
+
+
+def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("x")
+    with pytest.raises(InvalidFeedError, match="utf-8"):
+        open_feed(tmp_path / "p.csv", encoding="klingon")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.csv")
+    with pytest.raises(InvalidFeedError, match="plain file"):
+        open_feed(tmp_path / "p.csv")

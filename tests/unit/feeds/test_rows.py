@@ -1,0 +1,182 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
+
+
+def feed_text(*rows: dict[str, Any]) -> str:
+    return "\n".join(json.dumps(row) for row in rows)
+
+
+def row(**fields: Any) -> dict[str, Any]:
+    return {"id": "1", "title": "Stool", "image": "a.jpg", **fields}
+
+
+@pytest.mark.parametrize("identifier", [None, "", "  ", "\ufeff"])
+def test_a_row_with_no_id_is_set_aside(read_feed: ReadFeed, identifier: str | None) -> None:
+    items = read_feed("p.jsonl", feed_text(row(id=identifier), row(id="2")))
+    (problem,) = set_aside_of(items)
+    assert "id" in problem.reason
+    assert (problem.line, problem.product_id) == (1, "")
+    assert [found.product.id for found in rows_of(items)] == ["2"]
+
+
+def test_a_double_id_is_set_aside_and_names_the_first_line(read_feed: ReadFeed) -> None:
+    items = read_feed("p.jsonl", feed_text(row(), row(id="2"), row(title="Other")))
+    (problem,) = set_aside_of(items)
+    assert problem.line == 3
+    assert "line 1" in problem.reason
+    assert problem.product_id == "1"
+    assert [found.product.title for found in rows_of(items)] == ["Stool", "Stool"]
+
+
+def test_ids_that_differ_only_in_unicodes_forms_are_the_same(read_feed: ReadFeed) -> None:
+    items = read_feed("p.jsonl", feed_text(row(id="\u015fe"), row(id="s\u0327e")))
+    assert len(set_aside_of(items)) == 1
+
+
+def test_a_whole_number_is_an_id(read_feed: ReadFeed) -> None:
+    (found,) = rows_of(read_feed("p.jsonl", feed_text(row(id=4711))))
+    assert found.product.id == "4711"
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"id": True}, "id"),
+        ({"id": 1.5}, "id"),
+        ({"id": ["1"]}, "id"),
+        ({"id": "a\nb"}, "id"),
+        ({"title": 5}, "title"),
+        ({"title": {"en": "Stool"}}, "title"),
+        ({"category": ["a"]}, "category"),
+        ({"color": 3}, "color"),
+        ({"color": [3]}, "color"),
+        ({"description": False}, "description"),
+        ({"tags": 3}, "tags"),
+        ({"tags": ["a", 3]}, "tags"),
+        ({"image": 3}, "image"),
+        ({"images": [None]}, "images"),
+        ({"size": {"width": 3}}, "size"),
+        ({"size": [[1]]}, "size"),
+        ({"price": float("nan")}, "price"),
+        ({"price": float("inf")}, "price"),
+        ({"ean": 2**53 + 1}, "ean"),
+    ],
+)
+def test_a_wrong_type_is_set_aside_and_names_the_field(
+    read_feed: ReadFeed, fields: dict[str, Any], named: str
+) -> None:
+    items = read_feed("p.jsonl", feed_text(row(**fields)))
+    assert rows_of(items) == []
+    (problem,) = set_aside_of(items)
+    assert named in problem.reason
+    assert problem.cure
+
+
+def test_a_column_that_changes_its_type_names_both_types_and_the_first_line(
+    read_feed: ReadFeed,
+) -> None:
+    rows = (row(), row(id="2", price=12), row(id="3", price="cheap"), row(id="4", price=True))
+    items = read_feed("p.jsonl", feed_text(*rows))
+    text, truth = set_aside_of(items)
+    for word in ("price", "text", "number", "line 2"):
+        assert word in text.reason
+    assert "boolean" in truth.reason
+    assert [found.product.id for found in rows_of(items)] == ["1", "2"]
+
+
+def test_a_row_that_is_set_aside_does_not_decide_a_columns_type(read_feed: ReadFeed) -> None:
+    items = read_feed(
+        "p.jsonl", feed_text(row(price="cheap", image="no.jpg"), row(id="2", price=12))
+    )
+    assert [found.product.id for found in rows_of(items)] == ["2"]
+
+
+def test_a_list_of_scalars_becomes_text(read_feed: ReadFeed) -> None:
+    (found,) = rows_of(read_feed("p.jsonl", feed_text(row(rooms=["hall", 3, True, None, 0.5]))))
+    assert found.product.attributes["rooms"] == "hall, 3, true, 0.5"
+
+
+def test_null_and_blank_values_are_left_out(read_feed: ReadFeed) -> None:
+    (found,) = rows_of(
+        read_feed("p.jsonl", feed_text(row(price=None, size="", note="  ", parts=[])))
+    )
+    assert dict(found.product.attributes) == {}
+
+
+def test_a_row_without_a_title_is_called_by_its_id(read_feed: ReadFeed) -> None:
+    (found,) = rows_of(read_feed("p.jsonl", feed_text({"id": "x-1", "image": "a.jpg"})))
+    assert found.product.title == "x-1"
+
+
+def test_text_is_composed_and_loses_control_characters(read_feed: ReadFeed) -> None:
+    (found,) = rows_of(
+        read_feed(
+            "p.jsonl",
+            feed_text(
+                row(title=" S\u0327ezlong\u0000\u001b[31m\t\u202exx ", description="a\r\n\n b")
+            ),
+        )
+    )
+    assert found.product.title == "\u015eezlong[31m xx"
+    assert found.product.description == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("field", "length"),
+    [("title", 1_001), ("description", 20_001), ("category", 501), ("note", 4_001), ("id", 300)],
+)
+def test_text_too_long_is_set_aside_with_its_length(
+    read_feed: ReadFeed, field: str, length: int
+) -> None:
+    (problem,) = set_aside_of(read_feed("p.jsonl", feed_text(row(**{field: "x" * length}))))
+    assert f"{length:,}" in problem.reason
+    assert len(problem.reason) < 200
+
+
+def test_too_many_images_are_set_aside(read_feed: ReadFeed) -> None:
+    (problem,) = set_aside_of(read_feed("p.jsonl", feed_text(row(images=["a.jpg"] * 65))))
+    assert "64" in problem.reason
+
+
+def test_a_missing_file_is_set_aside(read_feed: ReadFeed, shop: Path) -> None:
+    items = read_feed("p.jsonl", feed_text(row(image="none.jpg"), row(id="2")))
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.product_id, problem.source) == (1, "1", shop / "p.jsonl")
+    assert "none.jpg" in problem.reason
+    assert "missing" in problem.reason
+    assert [found.product.id for found in rows_of(items)] == ["2"]
+
+
+def test_a_row_of_which_one_image_is_missing_keeps_the_others_in_order(
+    read_feed: ReadFeed, shop: Path
+) -> None:
+    items = read_feed("p.jsonl", feed_text(row(image="b.jpg", images=["no.jpg", "a.jpg", "b.jpg"])))
+    (problem,) = set_aside_of(items)
+    assert "no.jpg" in problem.reason
+    (found,) = rows_of(items)
+    assert [path.name for path in found.images] == ["b.jpg", "a.jpg"]
+
+
+def test_a_row_without_an_image_is_set_aside(read_feed: ReadFeed) -> None:
+    (problem,) = set_aside_of(read_feed("p.jsonl", feed_text({"id": "1", "title": "x"})))
+    assert "no image" in problem.reason
+    assert problem.product_id == "1"
+
+
+def test_columns_that_become_the_same_name_are_set_aside(read_feed: ReadFeed) -> None:
+    (problem,) = set_aside_of(read_feed("p.jsonl", feed_text(row(Price=1, price=2))))
+    assert "Price" in problem.reason
+    assert problem.product_id == "1"
+
+
+def test_known_columns_are_known_in_any_letter_case(read_feed: ReadFeed) -> None:
+    (found,) = rows_of(
+        read_feed("p.jsonl", json.dumps({"ID": "1", "Title": "Stool", "Image": "a.jpg"}))
+    )
+    assert found.product.title == "Stool"
+    assert dict(found.product.attributes) == {}
