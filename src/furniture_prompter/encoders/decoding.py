@@ -42,6 +42,7 @@ _PILLOW_ERRORS = (
     TypeError,
     OverflowError,
     AttributeError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )
@@ -105,9 +106,9 @@ def decode_photo(
     Args:
         data: The file's bytes.
         name: What to call the photo in errors.
-        target_side_px: Side of the square that the image will be fitted into. A JPEG whose longer
-            side is at least twice that is decoded at an eighth, quarter or half of its size, so
-            long as the longer side stays at least that long. None decodes at full size.
+        target_side_px: Side of the square that the image will be fitted into. A JPEG is decoded at
+            the fewest eighths of its size at which its longer side is still at least that long,
+            half of its size at most where it is at least twice as long. None decodes at full size.
         limits: What to refuse.
 
     Returns:
