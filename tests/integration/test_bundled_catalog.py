@@ -1,0 +1,146 @@
+"""Searches over the catalog that ships, with the encoders that ship."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter import Catalog, Settings, index, optimize
+from furniture_prompter.bundled import catalog_feed
+from furniture_prompter.domain import IndexSummary, SearchResult
+from furniture_prompter.errors import CatalogMismatchError, InvalidFilterError, InvalidPhotoError
+
+IMAGES = catalog_feed().parent / "images"
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IndexSummary]:
+    folder = tmp_path_factory.mktemp("bundled") / "catalog"
+    return folder, index(catalog_feed(), folder)
+
+
+@pytest.fixture
+def catalog(indexed: tuple[Path, IndexSummary]) -> Iterator[Catalog]:
+    with Catalog.open(indexed[0]) as opened:
+        yield opened
+
+
+def ids(result: SearchResult) -> list[str]:
+    return [hit.product.id for hit in result.hits]
+
+
+def test_the_whole_bundled_catalog_is_indexed(indexed: tuple[Path, IndexSummary]) -> None:
+    _, summary = indexed
+    assert summary.set_aside == ()
+    assert summary.products >= 300
+    assert summary.photos == 2 * summary.products
+    assert "Prompts search photos" in summary.notes[0]
+
+
+def test_a_photo_finds_its_own_product_and_then_its_kind(catalog: Catalog) -> None:
+    photo = next(IMAGES.glob("*oak-chair-1.jpg"))
+    result = catalog.search(photo=photo, limit=10)
+    assert result.hits[0].photo.path == str(photo)
+    chairs = sum("chair" in hit.product.category for hit in result.hits)
+    assert chairs >= 7
+
+
+def test_another_view_finds_the_product_by_its_bytes_as_well(catalog: Catalog) -> None:
+    photo = next(IMAGES.glob("*oak-chair-0.jpg"))
+    assert ids(catalog.search(photo=photo.read_bytes())) == ids(catalog.search(photo=photo))
+
+
+@pytest.mark.parametrize("kind", ["sofa", "bed", "floor lamp", "chair"])
+def test_a_prompt_finds_its_kind(catalog: Catalog, kind: str) -> None:
+    result = catalog.search(kind, limit=5)
+    assert sum(kind.split()[-1] in hit.product.category for hit in result.hits) >= 4
+
+
+def test_a_turkish_prompt_finds_by_the_turkish_title(catalog: Catalog) -> None:
+    titles = [str(hit.product.attributes.get("title_tr")) for hit in catalog.search("koltuk").hits]
+    assert any("oltuk" in title for title in titles)
+
+
+def test_without_pushes_products_down(catalog: Catalog) -> None:
+    plain = catalog.search("lamp", limit=20)
+    table_lamps = [place for place, hit in enumerate(plain.hits) if "table" in hit.product.category]
+    less = catalog.search("lamp", without="table lamp", limit=20)
+    left = [place for place, hit in enumerate(less.hits) if "table" in hit.product.category]
+    assert len(left) < len(table_lamps)
+
+
+def test_where_lets_through_only_what_it_says(catalog: Catalog) -> None:
+    result = catalog.search("table", where="width_cm < 60 and height_cm >= 40", limit=10)
+    assert result.hits
+    for hit in result.hits:
+        assert float(hit.product.attributes["width_cm"]) < 60
+        assert float(hit.product.attributes["height_cm"]) >= 40
+
+
+def test_an_unknown_column_is_refused_with_the_nearest(catalog: Catalog) -> None:
+    with pytest.raises(InvalidFilterError, match="width_cm"):
+        catalog.search("table", where="widht_cm < 60")
+
+
+def test_a_photo_that_is_none_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(InvalidPhotoError, match=r"nowhere\.jpg"):
+        catalog.search(photo=tmp_path / "nowhere.jpg")
+    with pytest.raises(InvalidPhotoError, match="known format"):
+        catalog.search(photo=b"These are words, whatever the name of the file says.")
+
+
+def test_weights_of_photo_and_prompt_go_all_the_way(catalog: Catalog) -> None:
+    photo = next(IMAGES.glob("*oak-chair-1.jpg"))
+    assert ids(catalog.search("sofa", photo=photo, photo_weight=1)) == ids(
+        catalog.search(photo=photo)
+    )
+    assert ids(catalog.search("sofa", photo=photo, photo_weight=0)) == ids(catalog.search("sofa"))
+
+
+def test_another_encoder_refuses_to_search(indexed: tuple[Path, IndexSummary]) -> None:
+    with pytest.raises(CatalogMismatchError, match="cannot be compared"):
+        Catalog.open(indexed[0], encoder="default-prompt")
+
+
+QUERIES = [
+    {"prompt": "white wooden stool"},
+    {"prompt": "black leather sofa", "where": "width_cm > 100"},
+    {"prompt": "masa lambası"},
+    {"photo": "oak-chair-1"},
+    {"photo": "oak-chair-1", "prompt": "in white", "without": "arms"},
+    {"photo": "sofa-1", "where": "category = 'sofa'"},
+]
+
+
+def test_a_vector_index_answers_as_the_exact_scan_does(
+    indexed: tuple[Path, IndexSummary], tmp_path: Path
+) -> None:
+    settings = Settings(vector_index_photos=256)
+    folder = tmp_path / "catalog"
+    index(catalog_feed(), folder, settings=settings)
+    with Catalog.open(indexed[0]) as exact, Catalog.open(folder, settings=settings) as approximate:
+        assert exact.info().vector_index == "exact scan"
+        assert approximate.info().vector_index == "IVF_RQ"
+        for query in QUERIES:
+            given = dict(query)
+            name = given.pop("photo", None)
+            photo = next(IMAGES.glob(f"*{name}.jpg")) if name else None
+            first, second = (
+                opened.search(**given, photo=photo, limit=10)  # type: ignore[arg-type]  # str values
+                for opened in (exact, approximate)
+            )
+            assert ids(first) == ids(second), query
+            scores = [[hit.score for hit in result.hits] for result in (first, second)]
+            assert scores[0] == pytest.approx(scores[1], abs=0.02)
+
+
+def test_optimize_builds_an_index_when_the_setting_says_it_pays(
+    indexed: tuple[Path, IndexSummary], tmp_path: Path
+) -> None:
+    folder = tmp_path / "catalog"
+    index(catalog_feed(), folder)
+    settings = Settings(vector_index_photos=256)
+    assert optimize(folder, settings=settings).vector_index == "IVF_RQ"
+    with Catalog.open(folder) as opened, Catalog.open(indexed[0]) as exact:
+        assert ids(opened.search("round table")) == ids(exact.search("round table"))
+        assert opened.verify().sound
