@@ -1,0 +1,1 @@
+"""Choosing the default image encoder: networks, sizes, poolings, colour and precision compared."""
