@@ -9,7 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.provenance import ROOT, DataSet, add_output_option, write_result
+from benchmarks.datasets import bundled
+from benchmarks.provenance import ROOT, add_output_option, write_result
 
 # What a stranger's shell has as well; how packages are reached differs from machine to machine.
 KEPT_PREFIXES = ("PIP_", "SSL_", "REQUESTS_", "HTTP_", "HTTPS_", "NO_PROXY", "LANG", "LC_", "TERM")
@@ -98,7 +99,7 @@ def main() -> None:
     write_result(
         arguments.out,
         title="The demo in a fresh clone",
-        data=[DataSet("bundled catalog", "", "as committed")],
+        data=[bundled().source],
         method=METHOD,
         figures={"rows": rows},
     )
