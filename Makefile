@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := demo-output
 
-.PHONY: demo test check format constraints full-catalog clean system-packages
+.PHONY: demo test check check-install format constraints full-catalog clean system-packages
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,11 @@ check: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev system-packages check
 	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory check-install
+
+# A wheel in a fresh environment, as a user installs it.
+check-install: $(VENV)/.installed-dev
+	PYTHON=$(PYTHON) sh scripts/check-install
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
