@@ -2,13 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
+
+from furniture_prompter.bundled import catalog_feed
 
 COMMAND = Path(sys.executable).with_name("furniture-prompter")
 Shop = Callable[..., subprocess.CompletedProcess[str]]
@@ -164,6 +168,30 @@ def test_a_reader_that_stops_reading_is_no_disaster(shop: Shop, folder: Path) ->
     assert process.wait(timeout=120) == 141
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+def test_an_interrupted_index_run_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    words = ["index", str(catalog_feed()), "--catalog", str(tmp_path / "catalog")]
+    process = subprocess.Popen(
+        [COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**_environment(tmp_path), "FURNITURE_PROMPTER_STAGE_PHOTOS": "32"},
+    )
+    assert process.stderr is not None
+    assert any(line.startswith("encoding") for line in process.stderr)
+    staged = tmp_path / "catalog"
+    patience_s = 60.0
+    while not list(staged.rglob("*.lance")) and patience_s > 0:
+        time.sleep(0.1)
+        patience_s -= 0.1
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "previous version stands" in err
+    assert "terminate" not in err
 
 
 @pytest.mark.slow

@@ -86,7 +86,17 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    app(prog_name="furniture-prompter")
+    try:
+        app(prog_name="furniture-prompter")
+    except SystemExit as leaving:
+        if leaving.code == ExitCode.INTERRUPTED:
+            # Indexing may still run in native code on its own thread, and an interpreter that is
+            # torn down below it aborts. Nothing is lost: a version is committed whole or not at
+            # all, and the operating system releases the catalog's lock.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ExitCode.INTERRUPTED)
+        raise
 
 
 if __name__ == "__main__":
