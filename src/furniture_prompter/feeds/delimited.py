@@ -15,10 +15,16 @@ from furniture_prompter.feeds.rows import RowReader
 from furniture_prompter.feeds.text_encoding import (
     BoundedLines,
     LineTooLongError,
+    RereadableLines,
     detect_encoding,
     open_text,
 )
-from furniture_prompter.feeds.wording import UnusableValueError, shown
+from furniture_prompter.feeds.wording import (
+    UnusableValueError,
+    has_half_pair,
+    one_line,
+    shown,
+)
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -177,27 +183,32 @@ class DelimitedFeed:
 def _read_rows(
     text: TextIO, shape: _Shape
 ) -> Iterator[tuple[int, dict[str, str] | UnusableValueError]]:
-    lines = BoundedLines(text)
+    lines = RereadableLines(BoundedLines(text))
     for _ in range(shape.header_line):
         next(lines)
     reader = csv.reader(lines, delimiter=shape.delimiter, strict=True)
     while True:
         line = lines.count + 1
+        lines.mark()
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except (csv.Error, LineTooLongError) as error:
-            yield line, _broken(error, line, lines.count)
+        except csv.Error as error:
+            # A quote that is never closed swallows the rows after it: only its own line is lost.
+            lines.reread_after_first()
+            yield line, _broken(error)
+            continue
+        except LineTooLongError as error:
+            yield line, _broken(error)
             continue
         if cells and any(cell.strip() for cell in cells):
             yield line, _by_column(cells, shape)
 
 
-def _broken(error: Exception, first: int, last: int) -> UnusableValueError:
-    reached = f" Lines {first} to {last} were not read." if last > first else ""
+def _broken(error: Exception) -> UnusableValueError:
     return UnusableValueError(
-        f"The row cannot be read ({error}).{reached}",
+        f"The row cannot be read ({error}).",
         "Close its quotes, double the quotes inside them, and keep cells below "
         f"{csv.field_size_limit():,} characters.",
     )
@@ -207,9 +218,12 @@ def _by_column(cells: Sequence[str], shape: _Shape) -> dict[str, str] | Unusable
     width = len(shape.columns)
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
         name = _DELIMITER_NAMES.get(shape.delimiter, shape.delimiter)
+        # Cells before the one that is missing or too many are right; the first always is.
+        first = cells[0] if shape.columns[0] == "id" and not has_half_pair(cells[0]) else ""
         return UnusableValueError(
             f"The row has {len(cells)} cells under a header of {width}.",
             f"Put cells that hold a {name} into double quotes.",
+            one_line(first),
         )
     return {name: cell for name, cell in zip(shape.columns, cells, strict=False) if name}
 

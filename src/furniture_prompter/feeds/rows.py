@@ -75,15 +75,18 @@ class RowReader:
 
     def set_aside(self, problem: UnusableValueError, line: int, product_id: str = "") -> SetAside:
         """What is wrong with a row, as the feed yields it."""
-        return SetAside(self._source, line, problem.reason, problem.cure, product_id)
+        return SetAside(
+            self._source, line, problem.reason, problem.cure, product_id or problem.product_id
+        )
 
     def _claim(self, product_id: str, line: int) -> None:
-        first = self._line_of_id.setdefault(product_id, line)
-        if first != line:
+        first = self._line_of_id.get(product_id)
+        if first is not None:
             raise UnusableValueError(
                 f"The id {shown(product_id)} is already in line {first}.",
                 "Give each product an id of its own; several images of one go into one row.",
             )
+        self._line_of_id[product_id] = line
 
     def _refuse_other_types(self, product: Product) -> None:
         for name, value in product.attributes.items():

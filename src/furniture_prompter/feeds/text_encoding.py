@@ -1,6 +1,7 @@
 """Which encoding a table's text is in, and its lines."""
 
 import codecs
+from collections import deque
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
@@ -107,3 +108,40 @@ class BoundedLines:
                 line = self._file.readline(LIMIT_LINE_CHARACTERS)
             raise LineTooLongError(f"The line has more than {LIMIT_LINE_CHARACTERS:,} characters.")
         return line
+
+
+class RereadableLines:
+    """Lines of which those since a mark can be read once more."""
+
+    def __init__(self, lines: BoundedLines) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._since_mark: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """Lines read so far, less those that will be read again."""
+        return self._lines.count - len(self._again)
+
+    def __iter__(self) -> "RereadableLines":
+        """Itself."""
+        return self
+
+    def __next__(self) -> str:
+        """The next line with its line break.
+
+        Raises:
+            LineTooLongError: as :class:`BoundedLines` does.
+        """
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._since_mark.append(line)
+        return line
+
+    def mark(self) -> None:
+        """Begin to remember lines from here."""
+        self._since_mark.clear()
+
+    def reread_after_first(self) -> None:
+        """Read the lines since the mark again, all but the first."""
+        self._again.extendleft(reversed(self._since_mark[1:]))
+        self._since_mark.clear()

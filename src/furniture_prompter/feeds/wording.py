@@ -15,12 +15,14 @@ class UnusableValueError(ValueError):
     Attributes:
         reason: What is wrong, in one sentence.
         cure: What to do about it, in one sentence.
+        product_id: The product it belongs to, where that could be told; otherwise empty.
     """
 
-    def __init__(self, reason: str, cure: str) -> None:
+    def __init__(self, reason: str, cure: str, product_id: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.cure = cure
+        self.product_id = product_id
 
 
 def one_line(text: str) -> str:

@@ -111,14 +111,21 @@ def test_a_row_with_too_few_or_too_many_cells_is_set_aside(read_feed: ReadFeed) 
     assert [row.product.id for row in rows_of(items)] == ["3"]
 
 
-def test_a_quote_that_is_never_closed_is_set_aside_with_the_lines_it_swallowed(
-    read_feed: ReadFeed,
-) -> None:
-    items = read_feed("p.csv", 'id,title,image\n1,Stool,a.jpg\n2,"Lamp,b.jpg\n3,Bed,c.jpg\n')
-    assert [row.product.id for row in rows_of(items)] == ["1"]
-    (problem,) = set_aside_of(items)
-    assert problem.line == 3
-    assert "3 to 4" in problem.reason
+def test_a_quote_that_is_never_closed_costs_its_own_line_alone(read_feed: ReadFeed) -> None:
+    items = read_feed(
+        "p.csv",
+        'id,title,image\n1,Stool,a.jpg\n2,"Lamp,b.jpg\n3,"Double\nbed",c.jpg\n4,"Sofa,a.jpg\n'
+        "5,Desk,b.jpg\n",
+    )
+    assert [(row.product.id, row.line) for row in rows_of(items)] == [("1", 2), ("3", 4), ("5", 7)]
+    assert [problem.line for problem in set_aside_of(items)] == [3, 6]
+
+
+def test_a_row_with_too_many_cells_is_known_by_its_id(read_feed: ReadFeed) -> None:
+    (problem,) = set_aside_of(read_feed("p.csv", "id,title,image\n 7 ,Stool, oak,a.jpg\n"))
+    assert problem.product_id == "7"
+    (problem,) = set_aside_of(read_feed("q.csv", "title,id,image\nStool, oak,7,a.jpg\n"))
+    assert problem.product_id == ""
 
 
 def test_a_cell_that_goes_on_after_its_quotes_is_set_aside_alone(read_feed: ReadFeed) -> None:

@@ -114,3 +114,18 @@ def test_a_folder_that_may_not_be_read_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0)
     items = read(tmp_path, "a.jpg")
     assert len(set_aside_of(items)) == 1
+
+
+def test_a_path_longer_than_an_id_may_be_is_set_aside(tmp_path: Path) -> None:
+    name = f"{'x' * 220}.jpg"
+    (tmp_path / name).write_bytes(b"pixels")
+    (problem,) = set_aside_of(open_feed(tmp_path).items())
+    assert "longer than 200" in problem.reason
+
+
+def test_a_link_that_leaves_the_folder_is_known_by_its_id(tmp_path: Path) -> None:
+    (tmp_path / "outside.jpg").write_bytes(b"pixels")
+    (tmp_path / "photos" / "chairs").mkdir(parents=True)
+    (tmp_path / "photos" / "chairs" / "oak.jpg").symlink_to(tmp_path / "outside.jpg")
+    (problem,) = set_aside_of(open_feed(tmp_path / "photos").items())
+    assert problem.product_id == "chairs/oak.jpg"

@@ -140,3 +140,9 @@ def test_a_feed_can_be_read_twice(shop: Path) -> None:
     (shop / "p.jsonl").write_text(line())
     feed = open_feed(shop / "p.jsonl")
     assert list(feed.items()) == list(feed.items())
+
+
+def test_a_double_id_on_one_line_of_an_array_is_set_aside(read_feed: ReadFeed) -> None:
+    items = read_feed("p.json", '[{"id": "1", "image": "a.jpg"}, {"id": "1", "image": "b.jpg"}]')
+    assert [row.images[0].name for row in rows_of(items)] == ["a.jpg"]
+    assert "already in line 1" in set_aside_of(items)[0].reason

@@ -180,3 +180,20 @@ def test_known_columns_are_known_in_any_letter_case(read_feed: ReadFeed) -> None
     )
     assert found.product.title == "Stool"
     assert dict(found.product.attributes) == {}
+
+
+def test_a_list_of_colors_counts_where_color_is_not_given(read_feed: ReadFeed) -> None:
+    items = read_feed(
+        "p.jsonl",
+        '{"id": "1", "image": "a.jpg", "colors": ["oak", "white"]}\n'
+        '{"id": "2", "image": "a.jpg", "colours": ["oak", "white"], "colour": "white oak"}\n'
+        '{"id": "3", "image": "a.jpg", "color": null, "colors": "red"}\n',
+    )
+    products = [row.product for row in rows_of(items)]
+    assert [product.color for product in products] == ["oak, white", "white oak", "red"]
+    assert all(not product.attributes for product in products)
+
+
+def test_a_row_whose_columns_collide_is_still_known_by_its_id(read_feed: ReadFeed) -> None:
+    items = read_feed("p.jsonl", '{"id": "1", "image": "a.jpg", "Price": 1, "price": 2}')
+    assert [problem.product_id for problem in set_aside_of(items)] == ["1"]
