@@ -64,15 +64,17 @@ def hit_lines(
     gap = " " * 8 if swatches else ""
     heading = Text(f"  #{GAP}{gap}score{GAP}", style="bold")
     yield heading.append(_columns(HEADINGS, widths))
-    for hit, row in zip(result.hits, rows, strict=True):
+    seconds = [_photo_and_matched(hit, folder) for hit in result.hits]
+    # Under the title where there is room for it, else further left.
+    fits = width is None or all(indent + second.cell_len <= width for second in seconds)
+    margin = indent if fits else 5
+    for hit, row, found in zip(result.hits, rows, seconds, strict=True):
         first = Text().append(f"{hit.rank:>3}{GAP}", style="bold")
         if swatches:
             first.append(_swatches(hit)).append(GAP)
         first.append(f"{hit.score:5.2f}{GAP}")
         yield first.append(_columns(row, widths, styles=("bold", "", "")))
-        second = Text(" " * 5, style="dim")
-        second.append(_photo(Path(hit.photo.path), folder)).append(" · ")
-        second.append(plain(", ".join(hit.matched)))
+        second = Text(" " * margin, style="dim").append(found)
         if width is not None:
             second.truncate(width, overflow="ellipsis")
         yield second
@@ -118,10 +120,12 @@ def timings_line(result: SearchResult) -> str:
     )
 
 
-def _photo(path: Path, folder: Path | None) -> Text:
+def _photo_and_matched(hit: Hit, folder: Path | None) -> Text:
+    path = Path(hit.photo.path)
     shown = path.relative_to(folder) if folder is not None else path
     link = path.as_uri() if path.is_absolute() else None
-    return Text(plain(str(shown)), style=Style(link=link))
+    text = Text().append(plain(str(shown)), style=Style(link=link))
+    return text.append(f" · {plain(', '.join(hit.matched))}")
 
 
 def _swatches(hit: Hit) -> Text:
