@@ -34,7 +34,11 @@ WAYS: Mapping[str, Mapping[str, float]] = {
 }
 SINGLES = ("keyword only", "vectors only")
 # Only ratios matter, so the keyword weight stays.
-SWEEP = [(1.0, text, photo) for text in (0.0, 0.25, 0.5, 1.0) for photo in (0.0, 0.5, 1.0, 2.0)]
+SWEEP = [
+    (1.0, text, photo)
+    for text in (0.0, 0.125, 0.25, 0.5, 1.0)
+    for photo in (0.0, 0.25, 0.5, 1.0, 2.0)
+]
 
 METHOD = f"""
 Every prompt goes through Catalog.search, best {LIMIT} hits. The ways differ only in the weights
