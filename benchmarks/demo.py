@@ -39,7 +39,6 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep-log", type=Path, help="where the demo's output is written")
     add_output_option(parser, "demo")
     arguments = parser.parse_args()
     work = Path(tempfile.mkdtemp())
@@ -63,8 +62,6 @@ def main() -> None:
             check=False,
         )
         seconds = time.perf_counter() - began
-        if arguments.keep_log:
-            arguments.keep_log.write_text(done.stdout, "utf-8")
         print(done.stdout)
         if done.returncode:
             raise SystemExit(f"make demo ended with {done.returncode} after {seconds:.0f} s.")
@@ -96,6 +93,7 @@ def main() -> None:
         shutil.rmtree(work)
     for row in rows:
         print(row)
+    arguments.out.with_suffix(".txt").write_text(done.stdout.replace(f"{clone}/", ""), "utf-8")
     write_result(
         arguments.out,
         title="The demo in a fresh clone",

@@ -107,7 +107,7 @@ class ExactSpace:
     def __init__(self, vectors: NDArray[np.float32], numbers: Numbers) -> None:
         """Take vectors of shape (n, d) and the product number of each row, in any order."""
         order = np.argsort(numbers, kind="stable")
-        self._vectors = np.ascontiguousarray(vectors[order])
+        self._vectors = np.ascontiguousarray(pad(vectors[order]))
         self._numbers, self._starts = np.unique(numbers[order], return_index=True)
         self._empty = ~self._vectors.any(axis=1)
         known = np.flatnonzero(~self._empty)

@@ -1,0 +1,125 @@
+"""Writes the README's figures and demo output from results: ``python -m benchmarks.readme``."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.provenance import RESULTS, ROOT
+from benchmarks.render import PROMPT_TO_PHOTO
+
+PAGE = ROOT / "README.md"
+DEMO_LOG = RESULTS / "demo.txt"
+# Of the demo's output, what follows the installation.
+DEMO_STARTS = "Index the catalog"
+
+
+def rendered(page: str, results: Path = RESULTS) -> str:
+    """The README with its two generated blocks as the results have them."""
+    page = _fill(page, "figures", figures(results))
+    return _fill(page, "demo", demo_output((results / DEMO_LOG.name).read_text("utf-8")))
+
+
+def figures(results: Path) -> str:
+    """A Markdown table of the main figures."""
+    kinds = _rows(results, "photo_to_type")
+    hybrid = _rows(results, "hybrid")
+    views = _rows(results, "other_view")
+    speed = _rows(results, "speed")
+    demo = _rows(results, "demo")
+    photos = json.loads(PROMPT_TO_PHOTO.read_text("utf-8"))["held_out_half"]
+    most = max(row["photos"] for row in speed)
+
+    def hybrid_mrr(way: str) -> str:
+        return f"{_one(hybrid, family='all', way=way)['MRR']:.3f}"
+
+    def fast(what: str, digits: int) -> str:
+        row = _one(speed, photos=most, what=what)
+        return f"{row['p50']:,.{digits}f} {row['unit']}"
+
+    def demo_value(what: str) -> str:
+        return f"{_one(demo, what=what)['value']:,.0f}"
+
+    same_kind = _one(kinds, encoder="efficientnet-lite2", measure="R@1")
+    nearest_five = _one(kinds, encoder="efficientnet-lite2", measure="P@5")
+    view = _one(views, candidates="all photos", right="product", measure="R@1")
+    view_five = _one(views, candidates="all photos", right="product", measure="R@5")
+    table = [
+        ("question", "data", "figure"),
+        ("---", "---", "---:"),
+        (
+            "photo → a product of the same kind first (R@1), among five (P@5)",
+            f"{same_kind['queries']} real photos, chance {same_kind['chance']:.3f}",
+            f"{same_kind['value']:.3f}, {nearest_five['value']:.3f}",
+        ),
+        (
+            "prompt → the photo of a product whose text was never seen, in ten (R@10)",
+            f"{photos['candidates']:.0f} real photos, chance {photos['recall_at_10_chance']:.3f}",
+            f"{photos['recall_at_10']:.3f}",
+        ),
+        (
+            "prompt → product with text: keyword only, vectors only, both (MRR)",
+            "five families of prompts, real catalog",
+            f"{hybrid_mrr('keyword only')}, {hybrid_mrr('vectors only')}, {hybrid_mrr('hybrid')}",
+        ),
+        (
+            "the same product from another side, first (R@1), among five (R@5)",
+            f"{view['queries']} renderings, chance {view['chance']:.3f}",
+            f"{view['value']:.3f}, {view_five['value']:.3f}",
+        ),
+        (
+            "indexing, end to end; its peak memory",
+            f"{most:,} photos, two cores",
+            f"{fast('indexing, end to end', 0)}; {fast('indexing, peak memory', 0)}",
+        ),
+        (
+            "search in process: prompt, photo (median)",
+            f"{most:,} photos, two cores",
+            f"{fast('prompt, in process', 1)}, {fast('photo, in process', 1)}",
+        ),
+        (
+            "`furniture-prompter search` from a cold shell: prompt, photo",
+            f"{most:,} photos, two cores",
+            f"{fast('prompt, cold shell', 0)}, {fast('photo, cold shell', 0)}",
+        ),
+        (
+            "`make demo` in a fresh clone: time, size of `.venv`",
+            "two cores, empty home",
+            f"{demo_value('time')} s, {demo_value('installed, .venv')} MB",
+        ),
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
+
+
+def demo_output(log: str) -> str:
+    """What the demo printed after installing, as an indented block."""
+    lines = log[log.index(DEMO_STARTS) :].rstrip().splitlines()
+    progress = re.compile(r"(reading|encoding|words|writing|indexing)( |$)")
+    kept = [line for line in lines if not progress.match(line)]
+    return "\n".join(f"    {line}".rstrip() for line in kept)
+
+
+def _rows(results: Path, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((results / f"{name}.json").read_text("utf-8"))[
+        "figures"
+    ]["rows"]
+    return rows
+
+
+def _one(rows: list[dict[str, Any]], **wanted: object) -> Mapping[str, Any]:
+    found = [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
+    if len(found) != 1:
+        raise SystemExit(f"{len(found)} rows are {wanted}. Run the benchmark again.")
+    return found[0]
+
+
+def _fill(page: str, name: str, content: str) -> str:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{content}\n{end}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rendered(PAGE.read_text("utf-8")), "utf-8")
