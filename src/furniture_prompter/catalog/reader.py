@@ -7,7 +7,6 @@ from pathlib import Path
 
 import lancedb
 import numpy as np
-import pyarrow as pa
 from lancedb import AsyncTable
 from lancedb.query import FullTextOperator, MatchQuery
 
@@ -26,13 +25,13 @@ from furniture_prompter.catalog.columns import (
 from furniture_prompter.catalog.filters import compile_filter
 from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
+from furniture_prompter.catalog.rows import MemoryRows, Rows, StoredRows
 from furniture_prompter.catalog.spaces import (
     ExactSpace,
     IndexedSpace,
     Numbers,
     Scores,
     Space,
-    number_filter,
 )
 from furniture_prompter.catalog.storage_errors import reading
 from furniture_prompter.domain import Product
@@ -92,6 +91,9 @@ class CatalogReader:
         self.manifest = manifest
         self._products = products
         self._photos = photos
+        kind = StoredRows if manifest.vector_index else MemoryRows
+        self._product_rows: Rows = kind(products, [NUMBER], folder)
+        self._photo_rows: Rows = kind(photos, [NUMBER, "position"], folder)
         self._spaces: dict[str, Space] = {}
         self._space_lock = asyncio.Lock()
 
@@ -177,14 +179,8 @@ class CatalogReader:
         """Products by number."""
         if not numbers.size:
             return {}
-        with reading(self.folder):
-            rows = await (
-                self._products.query()
-                .where(number_filter(numbers))
-                .select([NUMBER, *KNOWN_COLUMNS, *self.manifest.columns])
-                .to_arrow()
-            )
         columns = self.manifest.columns
+        rows = await self._product_rows.fetch(numbers, [*KNOWN_COLUMNS, *columns])
         return {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
 
     async def photos(self, numbers: Numbers, vector_column: str | None) -> PhotoRows:
@@ -194,12 +190,8 @@ class CatalogReader:
             numbers: At least one product number.
             vector_column: ``vector`` or ``aligned``; None for no vectors.
         """
-        columns = [NUMBER, "position", "id", "path"] + ([vector_column] if vector_column else [])
-        with reading(self.folder):
-            rows: pa.Table = await (
-                self._photos.query().where(number_filter(numbers)).select(columns).to_arrow()
-            )
-        rows = rows.sort_by([(NUMBER, "ascending"), ("position", "ascending")])
+        columns = ["id", "path"] + ([vector_column] if vector_column else [])
+        rows = await self._photo_rows.fetch(numbers, columns)
         return PhotoRows(
             rows[NUMBER].to_numpy(),
             rows["id"].to_pylist(),
