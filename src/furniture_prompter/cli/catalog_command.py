@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import CatalogOption, JsonOption, read_settings
 from furniture_prompter.cli.terminal import output, print_facts, size_text, write_json
 
@@ -19,7 +20,8 @@ def info(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """What the catalog holds: counts, encoders, and the columns that --where may use."""
     settings = read_settings()
     # Loading storage and runtime takes most of a second, which --help must not.
-    from furniture_prompter import assembly
+    with collector_paused():
+        from furniture_prompter import assembly
 
     with assembly.Catalog.open(catalog, settings=settings) as opened:
         told = opened.info()
@@ -47,7 +49,8 @@ def verify(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """Read every row and check that all parts belong together; exit code 5 when they do not."""
     settings = read_settings()
     # As above.
-    from furniture_prompter import assembly
+    with collector_paused():
+        from furniture_prompter import assembly
 
     with assembly.Catalog.open(catalog, settings=settings) as opened:
         report = opened.verify()
@@ -69,7 +72,8 @@ def optimize(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """Compact the catalog, bring its indexes up to date and delete versions nobody reads."""
     settings = read_settings()
     # As above.
-    from furniture_prompter import assembly
+    with collector_paused():
+        from furniture_prompter import assembly
 
     summary = assembly.optimize(catalog, settings=settings)
     if as_json:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import JsonOption
 from furniture_prompter.cli.plain_text import plain
 from furniture_prompter.cli.terminal import output, print_facts, size_text, write_json
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 def encoders_command(as_json: JsonOption = False) -> None:
     """List the encoders that ship: what each is, its size, licence, and where it comes from."""
     # Loading storage and runtime takes most of a second, which --help must not.
-    from furniture_prompter import assembly
+    with collector_paused():
+        from furniture_prompter import assembly
 
     cards = assembly.available_encoders()
     if as_json:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
@@ -75,7 +76,8 @@ def index_command(
         refuse_unwritable(set_aside_file, "--set-aside")
     settings = read_settings()
     # Loading storage and runtime takes most of a second, which --help must not.
-    from furniture_prompter import assembly
+    with collector_paused():
+        from furniture_prompter import assembly
     from furniture_prompter.cli.progress import show_progress
 
     with show_progress(messages()) as progress:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
@@ -99,7 +100,8 @@ def search_command(
         refuse_unwritable(html, "--html")
     settings = read_settings()
     # Loading storage and runtime takes most of a second, which --help must not.
-    from furniture_prompter import assembly
+    with collector_paused():
+        from furniture_prompter import assembly
 
     with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
         if batch is not None:

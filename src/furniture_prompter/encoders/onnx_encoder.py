@@ -14,9 +14,9 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 
-_MAX_BATCH = 8
-"""Images in one run of the graph. A convolutional network on a CPU gains nothing from more (see
-docs/encoders.md), and its memory grows with each."""
+_MAX_BATCH = 4
+"""Images in one run of the graph. A convolutional network on a CPU gains next to nothing from more
+(docs/experiments.md), and its memory grows with each."""
 
 _MAX_THREADS = 8
 """Threads when the caller names none; more than this share too little work on one image."""
