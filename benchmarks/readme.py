@@ -13,6 +13,10 @@ PAGE = ROOT / "README.md"
 DEMO_LOG = RESULTS / "demo.txt"
 # Of the demo's output, what follows the installation.
 DEMO_STARTS = "Index the catalog"
+PROGRESS = re.compile(r"(reading|encoding|words|writing|indexing)( |$)")
+HIT = re.compile(r" *(\d+)  +\d+\.\d\d  ")
+HITS_SHOWN = 3
+MORE = "  …"
 
 
 def rendered(page: str, results: Path = RESULTS) -> str:
@@ -93,10 +97,17 @@ def figures(results: Path) -> str:
 
 
 def demo_output(log: str) -> str:
-    """What the demo printed after installing, as an indented block."""
+    """What the demo printed after installing, as an indented block: of each search three hits."""
     lines = log[log.index(DEMO_STARTS) :].rstrip().splitlines()
-    progress = re.compile(r"(reading|encoding|words|writing|indexing)( |$)")
-    kept = [line for line in lines if not progress.match(line)]
+    kept: list[str] = []
+    rank = 0
+    for line in lines:
+        found = HIT.match(line)
+        rank = int(found[1]) if found else rank if line.startswith("   ") else 0
+        if rank > HITS_SHOWN:
+            kept += [] if kept[-1] == MORE else [MORE]
+        elif not PROGRESS.match(line):
+            kept.append(line)
     return "\n".join(f"    {line}".rstrip() for line in kept)
 
 

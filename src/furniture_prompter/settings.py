@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         default=200, ge=10, le=10_000, description="Products each part brings to the fusion."
     )
     vector_index_photos: int = Field(
-        default=100_000,
+        default=50_000,
         ge=256,
         description="Photos from which a vector index is built instead of an exact scan.",
     )

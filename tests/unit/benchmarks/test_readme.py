@@ -15,3 +15,11 @@ def test_the_readme_is_current() -> None:
 def test_progress_and_installation_are_left_out_of_the_demo() -> None:
     log = "pip says things\nIndex the catalog\n$ command\nreading\nencoding 3 photos\nproducts 3\n"
     assert demo_output(log) == "    Index the catalog\n    $ command\n    products 3"
+
+
+def test_three_hits_of_each_search_are_shown() -> None:
+    hits = "".join(
+        f"{rank:3}   3.0{rank}  Chair\n          photo {rank}.jpg\n" for rank in range(1, 7)
+    )
+    shown = demo_output(f"Index the catalog\n{hits}photos in images\n").splitlines()
+    assert [line.split()[0] for line in shown[1:]] == "1 photo 2 photo 3 photo … photos".split()
