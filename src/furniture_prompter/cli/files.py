@@ -8,9 +8,12 @@ from pathlib import Path
 def write_atomically(path: Path, text: str) -> None:
     """Write UTF-8 text beside `path`, then put it in its place.
 
+    A link stays a link: what it points to is replaced.
+
     Raises:
         OSError: the folder is missing or read-only, or the disk is full; `path` is as it was.
     """
+    path = path.resolve()
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     temporary = Path(name)
     try:

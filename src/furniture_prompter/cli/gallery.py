@@ -13,14 +13,14 @@ from string import Template
 from PIL import Image
 
 from furniture_prompter.cli.plain_text import plain
-from furniture_prompter.domain import AttributeValue, Hit, Product, RgbImage, SearchResult
+from furniture_prompter.cli.prices import PRICES, number_text
+from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 
 THUMBNAIL_SIDE_PX = 320
 THUMBNAIL_QUALITY = 82
 DIMENSIONS = ("width_cm", "depth_cm", "height_cm")
-PRICES = ("price", "sale_price")
 
 
 def render_gallery(result: SearchResult) -> str:
@@ -110,15 +110,11 @@ def _facts(product: Product) -> list[str]:
     """Category, colour, price and size, as far as the feed gives them."""
     facts = [product.category, product.color]
     attributes = product.attributes
-    facts += [f"{name} {_number(attributes[name])}" for name in PRICES if name in attributes]
+    facts += [f"{name} {number_text(attributes[name])}" for name in PRICES if name in attributes]
     sizes = [attributes[name] for name in DIMENSIONS if name in attributes]
     if sizes:
-        facts.append(f"{' × '.join(_number(size) for size in sizes)} cm")
+        facts.append(f"{' × '.join(number_text(size) for size in sizes)} cm")
     return [fact for fact in facts if fact]
-
-
-def _number(value: AttributeValue) -> str:
-    return f"{value:,.10g}" if isinstance(value, float | int) else str(value)
 
 
 def _picture(hit: Hit, name: str) -> str:

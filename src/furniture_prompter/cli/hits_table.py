@@ -11,14 +11,16 @@ from rich.style import Style
 from rich.text import Text
 
 from furniture_prompter.cli.plain_text import plain
+from furniture_prompter.cli.prices import price_text
 from furniture_prompter.cli.swatches import photo_colours
 from furniture_prompter.cli.terminal import has_colours
 from furniture_prompter.domain import Hit, SearchResult
 
-# Columns between a hit's columns, and the least that title, category and colour are cut to.
+# Columns between a hit's columns, and the least that title, category, colour and price are cut to:
+# a price that is cut says something else, so there only what is no price at all is.
 GAP = "  "
-LEAST_WIDTHS = (16, 8, 8)
-HEADINGS = ("title", "category", "colour")
+LEAST_WIDTHS = (16, 8, 8, 12)
+HEADINGS = ("title", "category", "colour", "price")
 
 
 def print_result(result: SearchResult, console: Console) -> None:
@@ -55,15 +57,21 @@ def hit_lines(
         result: What was found.
         folder: Photo paths are shown from here on; None shows them whole.
         swatches: Whether to show dominant colours, which needs a terminal with colours.
-        width: Columns to fit title, category and colour into; None cuts nothing.
+        width: Columns to fit title, category, colour and price into; None cuts nothing.
     """
     products = [hit.product for hit in result.hits]
-    rows = [(plain(p.title or p.id), plain(p.category), plain(p.color)) for p in products]
+    rows: list[tuple[str, ...]] = [
+        (plain(p.title or p.id), plain(p.category), plain(p.color), plain(price_text(p)))
+        for p in products
+    ]
+    headings = HEADINGS
+    if not any(price for *_, price in rows):
+        headings, rows = HEADINGS[:-1], [row[:-1] for row in rows]
     indent = 3 + 2 + 5 + 2 + (8 if swatches else 0)
-    widths = _widths([HEADINGS, *rows], None if width is None else width - indent)
+    widths = _widths([headings, *rows], None if width is None else width - indent)
     gap = " " * 8 if swatches else ""
     heading = Text(f"  #{GAP}{gap}score{GAP}", style="bold")
-    yield heading.append(_columns(HEADINGS, widths))
+    yield heading.append(_columns(headings, widths))
     seconds = [_photo_and_matched(hit, folder) for hit in result.hits]
     # Under the title where there is room for it, else further left.
     fits = width is None or all(indent + second.cell_len <= width for second in seconds)
@@ -73,7 +81,7 @@ def hit_lines(
         if swatches:
             first.append(_swatches(hit)).append(GAP)
         first.append(f"{hit.score:5.2f}{GAP}")
-        yield first.append(_columns(row, widths, styles=("bold", "", "")))
+        yield first.append(_columns(row, widths, title_style="bold"))
         second = Text(" " * margin, style="dim").append(found)
         if width is not None:
             second.truncate(width, overflow="ellipsis")
@@ -82,24 +90,22 @@ def hit_lines(
 
 def _widths(rows: Sequence[tuple[str, ...]], available: int | None) -> tuple[int, ...]:
     """Widths in terminal cells: as wide as needed, and the widest cut first where room is short."""
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
     if available is None:
         return tuple(widths)
     room = available - len(GAP) * (len(widths) - 1)
     while sum(widths) > room:
-        spare = [width - least for width, least in zip(widths, LEAST_WIDTHS, strict=True)]
+        spare = [width - LEAST_WIDTHS[column] for column, width in enumerate(widths)]
         if max(spare) <= 0:
             break
         widths[spare.index(max(spare))] -= 1
     return tuple(widths)
 
 
-def _columns(
-    row: tuple[str, ...], widths: tuple[int, ...], styles: tuple[str, ...] = ("", "", "")
-) -> Text:
+def _columns(row: tuple[str, ...], widths: tuple[int, ...], *, title_style: str = "") -> Text:
     line = Text()
-    for place, (cell, width, style) in enumerate(zip(row, widths, styles, strict=True)):
-        text = Text(cell, style=style)
+    for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        text = Text(cell, style="" if place else title_style)
         text.truncate(width, overflow="ellipsis", pad=place < len(row) - 1)
         line.append(text).append(GAP if place < len(row) - 1 else "")
     return line

@@ -51,8 +51,14 @@ def read_settings() -> "Settings":
 
 
 def refuse_unwritable(path: Path, option: str) -> None:
-    """Refuse an output file whose folder is missing, before any work is done for it."""
+    """Refuse what is no place for a file, before any work is done for it.
+
+    A device or a pipe must be refused too: a file that appears whole takes the place of what has
+    its name, and would end ``/dev/null`` for everybody where the user may do that.
+    """
     if path.is_dir():
         raise typer.BadParameter(f"{option} names a folder: {path}. Name a file.")
+    if path.exists() and not path.is_file():
+        raise typer.BadParameter(f"{option} names no ordinary file: {path}. Name another.")
     if not path.absolute().parent.is_dir():
         raise typer.BadParameter(f"{option}: there is no folder {path.absolute().parent}. Make it.")

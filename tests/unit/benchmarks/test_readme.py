@@ -22,4 +22,13 @@ def test_three_hits_of_each_search_are_shown() -> None:
         f"{rank:3}   3.0{rank}  Chair\n          photo {rank}.jpg\n" for rank in range(1, 7)
     )
     shown = demo_output(f"Index the catalog\n{hits}photos in images\n").splitlines()
-    assert [line.split()[0] for line in shown[1:]] == "1 photo 2 photo 3 photo … photos".split()
+    assert [line.split()[0] for line in shown[1:]] == [
+        "1",
+        "photo",
+        "2",
+        "photo",
+        "3",
+        "photo",
+        "…",
+        "photos",
+    ]

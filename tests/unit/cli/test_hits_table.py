@@ -76,3 +76,22 @@ def test_a_title_cannot_act_upon_the_terminal(draw: Draw, make_hit: Any, title: 
 def test_markup_in_a_title_is_words(draw: Draw, make_hit: Any) -> None:
     out = draw(make_hit("[bold red]Sale[/] :smile: [link=http://evil]x[/link]"), width=200)
     assert "[bold red]Sale[/] :smile: [link=http://evil]x[/link]" in out
+
+
+def test_prices_have_a_column_where_the_feed_gives_any(draw: Draw, make_hit: Any) -> None:
+    hits = [make_hit(attributes={"price": 1299.5}), make_hit(attributes={"sale_price": 89})]
+    heading, first, _, second, *_ = draw(*hits, make_hit(), color_system=None).splitlines()
+    assert heading.endswith("price")
+    assert first.rstrip().endswith("1,299.5")
+    assert second.rstrip().endswith("89")
+
+
+def test_without_prices_there_is_no_column_for_them(draw: Draw, make_hit: Any) -> None:
+    assert "price" not in draw(make_hit(attributes={"width_cm": 40.0}), color_system=None)
+
+
+def test_a_price_is_not_cut_where_eighty_columns_are_short(draw: Draw, make_hit: Any) -> None:
+    hit = make_hit("Long title " * 9, color="dark wood " * 6, attributes={"price": 1234567.89})
+    lines = draw(hit, color_system=None).splitlines()[:2]
+    assert lines[1].rstrip().endswith("1,234,567.89")
+    assert max(cell_len(line) for line in lines) <= 80
