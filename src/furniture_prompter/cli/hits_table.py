@@ -64,7 +64,7 @@ def hit_lines(
         (plain(p.title or p.id), plain(p.category), plain(p.color), plain(price_text(p)))
         for p in products
     ]
-    headings = HEADINGS
+    headings: tuple[str, ...] = HEADINGS
     if not any(price for *_, price in rows):
         headings, rows = HEADINGS[:-1], [row[:-1] for row in rows]
     indent = 3 + 2 + 5 + 2 + (8 if swatches else 0)
