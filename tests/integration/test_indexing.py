@@ -279,3 +279,10 @@ def test_turkish_words_meet_in_any_spelling(shop: Shop, rows: list[FeedRow]) -> 
         ("wardrobe", "p2"),
     ):
         assert shop.ids(Query(prompt=prompt))[0] == found, prompt
+
+
+def test_a_word_that_the_only_product_has_counts_in_full(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(rows[:1])
+    hit = shop.search(Query(prompt="chair")).hits[0]
+    assert hit.matched[0] == "keyword"
+    assert hit.score > 0

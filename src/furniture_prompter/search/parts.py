@@ -101,7 +101,10 @@ class KeywordPart:
         if found.size:
             place = np.minimum(np.searchsorted(found, numbers), found.size - 1)
             hit = found[place] == numbers
-            strengths[hit] = KEYWORD_PEAK * scores[place[hit]] / scores.max()
+            # BM25 is 0 for a word that every product has; such products are all equally good.
+            best = scores.max()
+            shares = scores / best if best > 0 else np.ones_like(scores)
+            strengths[hit] = KEYWORD_PEAK * shares[place[hit]]
         return strengths
 
 
