@@ -178,6 +178,8 @@ def test_an_interrupted_index_run_says_that_nothing_is_lost(tmp_path: Path) -> N
         stderr=subprocess.PIPE,
         text=True,
         env={**_environment(tmp_path), "FURNITURE_PROMPTER_STAGE_PHOTOS": "32"},
+        # A shell that runs the tests in the background ignores SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     assert any(line.startswith("encoding") for line in process.stderr)
