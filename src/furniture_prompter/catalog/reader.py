@@ -9,6 +9,7 @@ import lancedb
 import numpy as np
 from lancedb import AsyncTable
 from lancedb.query import FullTextOperator, MatchQuery
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     ALIGNED,
@@ -37,6 +38,8 @@ from furniture_prompter.catalog.storage_errors import reading
 from furniture_prompter.domain import Product
 
 ALIGNMENTS_FOLDER = "alignments"
+# Lance's name for where a row of a pinned version lies.
+_ROW_ID = "_rowid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class CatalogReader:
         self._photo_rows: Rows = kind(photos, [NUMBER, "position"], folder)
         self._spaces: dict[str, Space] = {}
         self._space_lock = asyncio.Lock()
+        self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
+        self._row_id_lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, folder: Path) -> "CatalogReader":
@@ -152,9 +157,23 @@ class CatalogReader:
         query = self._products.query().nearest_to_text(_any_word(words))
         if only is not None:
             query = query.where(only.sql)
+        row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
-            rows = await query.select([NUMBER, "_score"]).limit(count).to_arrow()
-        return rows[NUMBER].to_numpy(), rows["_score"].to_numpy()
+            # Asking for a column would take the rows as well, which doubles the query's time.
+            rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
+        places = np.searchsorted(row_ids, rows[_ROW_ID].to_numpy())
+        return numbers[places], rows["_score"].to_numpy()
+
+    async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
+        """Row ids of the pinned product table, rising, and the product number of each."""
+        async with self._row_id_lock:
+            if self._row_ids is None:
+                with reading(self.folder):
+                    rows = await self._products.query().select([NUMBER]).with_row_id().to_arrow()
+                row_ids = rows[_ROW_ID].to_numpy()
+                order = np.argsort(row_ids)
+                self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
+            return self._row_ids
 
     async def photo_space(self) -> Space:
         """Space of the photo encoder's vectors."""
