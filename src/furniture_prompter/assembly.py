@@ -30,11 +30,11 @@ from furniture_prompter.domain import (
     SearchResult,
     VerifyReport,
 )
+from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.identity import identity_of
-from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
 from furniture_prompter.feeds.opening import open_feed
@@ -45,20 +45,23 @@ from furniture_prompter.settings import Settings
 PhotoInput = str | Path | bytes | RgbImage
 
 
-def load_encoder(name: str, threads: int | None) -> Encoder:
+def load_encoder(name: str, threads: int | None, cache_folder: Path | None = None) -> Encoder:
     """Load a photo encoder by name or folder.
 
+    Args:
+        name: One that ships or was pulled, or a folder.
+        threads: Threads for one image; None takes the processors this process may use.
+        cache_folder: Where pulled encoders lie; None for where the environment says.
+
     Raises:
-        EncoderError: it is not there, or not what its card says.
+        EncoderError: it is not there, or not what its card says, or what runs it is missing.
     """
-    from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-
-    return OnnxEncoder.load(encoder_folder(name), threads=threads)
+    return registry.load_encoder(encoder_folder(name, cache_folder), threads=threads)
 
 
-def load_prompt_encoder(name: str) -> PromptEncoder:
+def load_prompt_encoder(name: str, cache_folder: Path | None = None) -> PromptEncoder:
     """Load a prompt encoder by name or folder; errors as :func:`load_encoder`."""
-    return StaticPromptEncoder.load(encoder_folder(name))
+    return registry.load_prompt_encoder(encoder_folder(name, cache_folder))
 
 
 class Catalog:

@@ -1,7 +1,17 @@
 """Every setting once: name, unit, default, range. Read at the doors and passed down."""
 
+import os
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _user_cache() -> Path:
+    # The XDG base directory specification: unset, empty or relative means ~/.cache.
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    base = given if given.is_absolute() else Path("~/.cache").expanduser()
+    return base / "furniture-prompter" / "encoders"
 
 
 class Settings(BaseSettings):
@@ -20,6 +30,16 @@ class Settings(BaseSettings):
     )
     prompt_encoder: str = Field(
         default="default-prompt", description="Prompt encoder: a name, or an encoder's folder."
+    )
+    encoder_cache: Path = Field(
+        default_factory=_user_cache,
+        description="Folder of pulled and built encoders; below XDG_CACHE_HOME, or ~/.cache, "
+        "unless given.",
+    )
+    text_tower: str | None = Field(
+        default=None,
+        description="Encoder whose text tower takes prompts into the photos' space: a name, or an "
+        "encoder's folder. Where it is not given, a catalog's own tower or alignment does.",
     )
     language: str = Field(
         default="english", description="Language of the keyword index of new catalogs."

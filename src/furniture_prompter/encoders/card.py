@@ -20,6 +20,7 @@ CARD_FILE = "card.json"
 Kind = Literal["image", "prompt"]
 Fit = Literal["pad", "squash", "crop"]
 Resampling = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
+Runtime = Literal["onnx", "static", "hub"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REINSTALL = "Reinstall furniture-prompter, or build the encoder again with its build tool."
@@ -58,9 +59,30 @@ class Preprocessing:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The vector space of another encoder, which this one was taught or exported into.
+
+    Attributes:
+        name: That encoder's name, for people.
+        id: Its :attr:`furniture_prompter.domain.EncoderIdentity.space_id`, which decides.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: str
+    id: str
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a space must name the encoder that it belongs to.")
+        if not _SHA256.fullmatch(self.id):
+            raise ValueError(f"a space's id must be a sha256, not {self.id!r}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderCard:
-    """What an encoder is. Vectors of two encoders are comparable only if the cards are equal.
+    """What an encoder is. Vectors are comparable only between encoders of one space.
 
     Attributes:
         name: Also the name of its folder.
@@ -78,6 +100,11 @@ class EncoderCard:
         parameters: Trained numbers in the weights.
         description: One or two sentences for a person choosing an encoder.
         figures: What was measured when it was built; names carry unit and data set.
+        runtime: What runs the weights; see :mod:`furniture_prompter.encoders.registry`.
+        space: The space of another encoder that its vectors lie in; None for a space of its own.
+        architecture: The network, such as ``resnet18``; empty where nobody needs to know.
+        training: What it was trained with, as JSON values: data, settings, environment.
+        encodes_prompts: Whether it also turns prompts into vectors of the photos' space.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -97,10 +124,23 @@ class EncoderCard:
     parameters: int
     description: str
     figures: Mapping[str, float] = field(default_factory=dict)
+    runtime: Runtime = "onnx"
+    space: Space | None = None
+    architecture: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    encodes_prompts: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind must be image or prompt, not {self.kind!r}.")
+        if self.kind == "prompt" and self.runtime == "onnx":
+            # Cards from before runtimes were named: prompt encoders have always been static.
+            object.__setattr__(self, "runtime", "static")
+        if self.runtime not in get_args(Runtime):
+            names = ", ".join(get_args(Runtime))
+            raise ValueError(f"runtime must be one of {names}, not {self.runtime!r}.")
+        if self.kind == "prompt" and (self.encodes_prompts or self.space is not None):
+            raise ValueError("space and encodes_prompts are for image encoders.")
         if (self.kind == "image") != (self.preprocessing is not None):
             raise ValueError("an image encoder has preprocessing and a prompt encoder has none.")
         if self.metric != "cosine":
@@ -115,7 +155,7 @@ class EncoderCard:
         for value in hashes:
             if not _SHA256.fullmatch(value):
                 raise ValueError(f"{value!r} is no sha256 (64 hexadecimal digits).")
-        for name in ("source_sha256", "other_files", "figures"):
+        for name in ("source_sha256", "other_files", "figures", "training"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property
@@ -165,6 +205,8 @@ class EncoderCard:
             if isinstance(value, Preprocessing):
                 value = dataclasses.asdict(value)
                 value["background"] = list(value["background"])
+            elif isinstance(value, Space):
+                value = dataclasses.asdict(value)
             out[entry.name] = dict(value) if isinstance(value, Mapping) else value
         return out
 

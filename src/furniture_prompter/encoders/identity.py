@@ -7,7 +7,7 @@ from furniture_prompter.encoders.card import EncoderCard
 
 
 def identity_of(card: EncoderCard) -> EncoderIdentity:
-    """What must be equal for two vectors to be comparable."""
+    """What decides whether vectors of this encoder and another's are comparable."""
     preprocessing = asdict(card.preprocessing) if card.preprocessing else {}
     # JSON has no tuples: the manifest must read back equal.
     plain = {
@@ -20,4 +20,5 @@ def identity_of(card: EncoderCard) -> EncoderIdentity:
         dimension=card.dimension,
         metric=card.metric,
         preprocessing=plain,
+        space=card.space.id if card.space else "",
     )

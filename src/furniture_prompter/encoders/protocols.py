@@ -27,7 +27,7 @@ class Encoder(Protocol):
 
     @property
     def card(self) -> EncoderCard:
-        """What this encoder is; vectors are comparable only under equal cards."""
+        """What this encoder is; vectors are comparable only within its space."""
         ...
 
     def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
@@ -35,6 +35,34 @@ class Encoder(Protocol):
 
         Raises:
             InvalidPhotoError: something in ``images`` is no such array.
+            EncoderError: the weights cannot be run.
+        """
+        ...
+
+
+@runtime_checkable
+class CrossModalEncoder(Encoder, Protocol):
+    """An encoder with a text tower: prompts and images become vectors of one space.
+
+    Its card says ``encodes_prompts``. Beside the promises of :class:`Encoder` it keeps these, held
+    by ``tests/contracts/test_cross_modal_encoders.py``:
+
+    * the answer has shape ``(len(prompts), card.dimension)`` and type float32; no prompts give
+      ``(0, card.dimension)``;
+    * row *i* belongs to prompt *i*, and is the same alone or in a batch within 1e-3 a component;
+    * every row has length 1 within 1e-3, so its dot product with an image's row is a cosine: the
+      order over images means likeness, the value itself means nothing (photos and prompts of a
+      contrastive encoder lie in cones apart, so 0.1 can be a good match);
+    * an empty prompt, or one of blanks alone, gives a row of zeros, whose dot product with
+      anything is 0;
+    * a prompt of any length is accepted: what the tower cannot take is cut off at the end.
+    """
+
+    def encode_prompts(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode prompts into the photos' space.
+
+        Raises:
+            TypeError: ``prompts`` is one string, whose letters would each become a prompt.
             EncoderError: the weights cannot be run.
         """
         ...

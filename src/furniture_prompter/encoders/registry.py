@@ -1,41 +1,153 @@
-"""Encoders by name or folder.
+"""Encoders by name or folder, and what loads each.
 
-Encoders are folders with a card; those below ``weights`` ship with the package. ``default`` and
+Encoders are folders with a card; those below ``weights`` ship with the package, others lie in the
+cache that ``encoders pull`` fills or wherever a person keeps them. ``default`` and
 ``default-prompt`` stand for the two that docs/decisions chose.
 """
 
+import importlib
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
-from furniture_prompter.encoders.card import CARD_FILE, EncoderCard
-from furniture_prompter.errors import EncoderNotFoundError
+from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Runtime
+from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
+from furniture_prompter.errors import EncoderError, EncoderNotFoundError
+from furniture_prompter.settings import Settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 DEFAULTS = {"default": "efficientnet-lite2", "default-prompt": "minilm-static-256"}
 
+# Loaded on use: a back end that nobody asked for costs nothing and need not be installed.
+FACTORIES: Mapping[Runtime, str] = {
+    "onnx": "furniture_prompter.encoders.onnx_encoder:OnnxEncoder.load",
+    "static": "furniture_prompter.encoders.prompt_encoder:StaticPromptEncoder.load",
+    "hub": "furniture_prompter.encoders.hub.loading:load_hub_encoder",
+}
+EXTRAS: Mapping[Runtime, str] = {"hub": "hub"}
 
-def encoder_folder(name: str) -> Path:
-    """The folder of an encoder that ships, by name, or of any other, by path.
+
+def encoder_folder(name: str, cache: Path | None = None) -> Path:
+    """The folder of an encoder that ships or lies in the cache, by name, or of any, by path.
+
+    Args:
+        name: A name, or a folder.
+        cache: Where pulled encoders lie; None for where the settings in the environment say.
 
     Raises:
-        EncoderNotFoundError: neither is there.
+        EncoderNotFoundError: it is in none of the three.
     """
     shipped = WEIGHTS_FOLDER / DEFAULTS.get(name, name)
     plain = Path(name).name == name and name not in {"", ".", ".."}
     if plain and (shipped / CARD_FILE).is_file():
         return shipped
+    pulled = Settings().encoder_cache if cache is None else cache
+    if plain and (pulled / name / CARD_FILE).is_file():
+        return pulled / name
     if (Path(name) / CARD_FILE).is_file():
         return Path(name)
-    names = ", ".join([*DEFAULTS, *sorted(folder.name for folder in _shipped_folders())])
+    names = ", ".join(
+        [*DEFAULTS, *(folder.name for folder in (*_shipped_folders(), *encoder_folders(pulled)))]
+    )
     raise EncoderNotFoundError(
         f"There is no encoder {name!r}. Name one of {names}, or a folder that holds {CARD_FILE}."
     )
 
 
+def load_encoder(folder: Path, *, threads: int | None = None) -> Encoder:
+    """Load the photo encoder in `folder` with what its card says runs it.
+
+    Args:
+        folder: Where the card lies.
+        threads: Threads for one image; None takes the processors this process may use.
+
+    Raises:
+        EncoderNotFoundError: no card there, or that of a prompt encoder.
+        EncoderDamagedError: its files are not what the card says.
+        EncoderError: what runs it is not installed.
+    """
+    card = EncoderCard.load(folder)
+    if card.kind != "image":
+        raise EncoderNotFoundError(
+            f"{card.name} in {folder} is a {card.kind} encoder, not a photo encoder. "
+            "`furniture-prompter encoders` lists both."
+        )
+    encoder: Encoder = _load(card, folder, threads=threads)
+    return encoder
+
+
+def load_text_tower(folder: Path, *, threads: int | None = None) -> CrossModalEncoder:
+    """Load the encoder in `folder` for its text tower; errors as :func:`load_encoder`.
+
+    Raises:
+        EncoderNotFoundError: it has no text tower.
+    """
+    card = EncoderCard.load(folder)
+    if not card.encodes_prompts:
+        raise EncoderNotFoundError(
+            f"{card.name} in {folder} has no text tower. Name an encoder that encodes prompts and "
+            "photos into one space; `furniture-prompter encoders` says which do."
+        )
+    encoder: CrossModalEncoder = _load(card, folder, threads=threads)
+    return encoder
+
+
+def load_prompt_encoder(folder: Path) -> PromptEncoder:
+    """Load the prompt encoder in `folder`; errors as :func:`load_encoder`."""
+    card = EncoderCard.load(folder)
+    if card.kind != "prompt":
+        raise EncoderNotFoundError(
+            f"{card.name} in {folder} is an {card.kind} encoder, not a prompt encoder. "
+            "`furniture-prompter encoders` lists both."
+        )
+    encoder: PromptEncoder = _load(card, folder)
+    return encoder
+
+
+def _load(card: EncoderCard, folder: Path, **options: Any) -> Any:
+    extra = EXTRAS.get(card.runtime)
+    try:
+        return _factory(FACTORIES[card.runtime])(folder, **options)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if extra is None or missing == "furniture_prompter":
+            raise
+        raise EncoderError(
+            f"{card.name} needs {missing}, which is not installed. "
+            f"Run: pip install 'furniture-prompter[{extra}]'"
+        ) from error
+
+
+def _factory(path: str) -> Callable[..., Any]:
+    module, _, name = path.partition(":")
+    factory: Callable[..., Any] = attrgetter(name)(importlib.import_module(module))
+    return factory
+
+
 def shipped_cards() -> tuple[EncoderCard, ...]:
     """Cards of the encoders that ship with the package, photo encoders first."""
-    cards = [EncoderCard.load(folder) for folder in _shipped_folders()]
+    return _cards(_shipped_folders())
+
+
+def cached_cards(cache: Path) -> tuple[EncoderCard, ...]:
+    """Cards of the encoders in the cache, photo encoders first.
+
+    Raises:
+        EncoderDamagedError: one of them is no valid card.
+    """
+    return _cards(encoder_folders(cache))
+
+
+def _cards(folders: list[Path]) -> tuple[EncoderCard, ...]:
+    cards = [EncoderCard.load(folder) for folder in folders]
     return tuple(sorted(cards, key=lambda card: (card.kind, card.name)))
 
 
+def encoder_folders(parent: Path) -> list[Path]:
+    """Folders directly below `parent` that hold an encoder, by name; none when it is missing."""
+    return sorted(path.parent for path in parent.glob(f"*/{CARD_FILE}"))
+
+
 def _shipped_folders() -> list[Path]:
-    return sorted(path.parent for path in WEIGHTS_FOLDER.glob(f"*/{CARD_FILE}"))
+    return encoder_folders(WEIGHTS_FOLDER)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Preprocessing
+from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Preprocessing, Space
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
 
 
@@ -147,3 +147,66 @@ def test_a_card_cannot_be_changed_after_it_is_made() -> None:
         made.figures["r_at_1"] = 1.0  # type: ignore[index]  # the point
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.dimension = 5  # type: ignore[misc]  # the point
+
+
+NEW_SINCE_FIRST_FORMAT = ("runtime", "space", "architecture", "training", "encodes_prompts")
+
+
+@pytest.mark.parametrize(
+    ("made", "runtime"), [({}, "onnx"), ({"kind": "prompt", "preprocessing": None}, "static")]
+)
+def test_a_card_of_the_first_format_loads_as_the_card_it_was(
+    tmp_path: Path, made: dict[str, Any], runtime: str
+) -> None:
+    card(**made).save(tmp_path)
+    edit(tmp_path, **dict.fromkeys(NEW_SINCE_FIRST_FORMAT))
+    loaded = EncoderCard.load(tmp_path)
+    assert loaded == card(**made)
+    assert loaded.runtime == runtime
+    assert loaded.space is None
+    assert not loaded.encodes_prompts
+
+
+def test_a_students_card_loads_as_the_same_card(tmp_path: Path) -> None:
+    student = card(
+        space=Space("teacher", "2" * 64),
+        architecture="resnet18",
+        training={"photos": 990, "loss": {"regression": 1.0}, "data": ["renders"], "gpu": None},
+    )
+    student.save(tmp_path)
+    assert EncoderCard.load(tmp_path) == student
+
+
+def test_a_card_of_a_text_tower_loads_as_the_same_card(tmp_path: Path) -> None:
+    teacher = card(runtime="hub", encodes_prompts=True)
+    teacher.save(tmp_path)
+    assert EncoderCard.load(tmp_path) == teacher
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"runtime": "torchscript"}, "runtime"),
+        ({"space": {"name": "teacher", "id": "abc"}}, "sha256"),
+        ({"space": {"name": "", "id": "2" * 64}}, "name"),
+        ({"space": {"name": "teacher"}}, "space.id"),
+        ({"space": "teacher"}, "space"),
+        ({"encodes_prompts": "yes"}, "encodes_prompts"),
+        ({"training": []}, "training"),
+    ],
+)
+def test_a_card_with_a_wrong_newer_field_is_refused_by_its_name(
+    tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    card().save(tmp_path)
+    edit(tmp_path, **change)
+    with pytest.raises(EncoderDamagedError, match=named):
+        EncoderCard.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"encodes_prompts": True}, {"space": Space("teacher", "2" * 64)}]
+)
+def test_a_prompt_encoder_has_no_text_tower_and_no_photo_space(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="image encoders"):
+        card(kind="prompt", preprocessing=None, **change)
