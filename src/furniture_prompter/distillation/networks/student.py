@@ -1,0 +1,67 @@
+"""A student: pixels in, a unit vector of its teacher's space out."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from furniture_prompter.distillation.networks import registry
+from furniture_prompter.distillation.networks.backbone import normalise
+from furniture_prompter.errors import DistillationError
+
+
+class Student(nn.Module):
+    """Backbone, mean over places, linear map to the teacher's dimension, unit length.
+
+    The mean and what follows run in float32 whatever autocast makes of the backbone.
+
+    Args:
+        architecture: A name of :mod:`~furniture_prompter.distillation.networks.registry`.
+        dimension: Of the teacher's vectors.
+        side_px: Side of the square images; None takes the architecture's own.
+
+    Attributes:
+        architecture: The name.
+        dimension: Components of a vector.
+        side_px: Side of the images it takes.
+        float_convolutions: First convolutions that an int8 export leaves float.
+        backbone: The network; ``head``: the nn.Linear behind it.
+
+    Raises:
+        DistillationError: no such architecture, or a dimension or side that cannot be.
+    """
+
+    mean: torch.Tensor
+    factor: torch.Tensor
+
+    def __init__(self, architecture: str, dimension: int, side_px: int | None = None) -> None:
+        super().__init__()
+        entry = registry.architecture(architecture)
+        side = entry.side_px if side_px is None else side_px
+        if dimension < 1:
+            raise DistillationError(f"A vector needs at least 1 component, not {dimension}.")
+        self.backbone = registry.build_backbone(architecture)
+        if side < self.backbone.stride or side % self.backbone.stride:
+            raise DistillationError(
+                f"{entry.title} takes images whose side is a multiple of {self.backbone.stride} "
+                f"pixels, not {side}; its own is {entry.side_px}."
+            )
+        self.architecture = architecture
+        self.dimension = dimension
+        self.side_px = side
+        self.float_convolutions = entry.float_convolutions
+        self.head = nn.Linear(self.backbone.width, dimension)
+        mean = torch.tensor(entry.mean).reshape(1, 3, 1, 1)
+        factor = 1 / torch.tensor(entry.scale).reshape(1, 3, 1, 1)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("factor", factor, persistent=False)
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Images uint8 (n, side, side, 3), sRGB, to pooled features float32 (n, width)."""
+        maps: torch.Tensor = self.backbone(normalise(images, self.mean, self.factor))
+        return maps.float().mean(dim=(2, 3))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images uint8 (n, side, side, 3), sRGB, to unit rows float32 (n, dimension)."""
+        pooled = self.features(images)
+        with torch.autocast(pooled.device.type, enabled=False):
+            return functional.normalize(self.head(pooled), dim=1)

@@ -1,0 +1,154 @@
+"""Sizes, shapes and features of the networks."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from furniture_prompter.distillation.initial_weights import load_initial
+from furniture_prompter.distillation.networks.backbone import Backbone, parameter_count
+from furniture_prompter.distillation.networks.ensemble import ImagenetEnsemble
+from furniture_prompter.distillation.networks.registry import ARCHITECTURES, build_backbone
+from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.errors import DistillationError
+from tools.encoder_builder.graph import Head, build_graph, serialise
+from tools.encoder_builder.networks import load_network
+
+SIZES = {
+    "resnet18": (11_176_512, 512),
+    "resnet50": (23_508_032, 2048),
+    "mobilenetv2": (2_223_872, 1280),
+    "mobilenetv2-small": (542_528, 96),
+    "efficientnet-lite0": (3_371_008, 1280),
+    "efficientnet-lite2": (4_811_072, 1280),
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def images(count: int, side: int) -> torch.Tensor:
+    """Blotches: what a network sees when it is not noise."""
+    small = np.random.default_rng(7).integers(0, 256, (count, side // 16, side // 16, 3), np.uint8)
+    return torch.from_numpy(small.repeat(16, axis=1).repeat(16, axis=2))
+
+
+def test_every_architecture_has_a_known_size() -> None:
+    assert SIZES.keys() == ARCHITECTURES.keys()
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_backbone_has_its_published_size_and_gives_its_width(name: str) -> None:
+    backbone = build_backbone(name).eval()
+    assert (parameter_count(backbone), backbone.width) == SIZES[name]
+    with torch.inference_mode():
+        given = backbone(torch.zeros(1, 3, 64, 64))
+    assert tuple(given.shape) == (1, backbone.width, 64 // backbone.stride, 64 // backbone.stride)
+    assert backbone.mean == ARCHITECTURES[name].mean
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("mobilenetv2", "mobilenetv2"),
+        ("efficientnet-lite0", "lite0"),
+        ("efficientnet-lite2", "lite2"),
+    ],
+)
+def test_features_of_imagenet_weights_equal_the_graph_that_the_encoder_builder_writes(
+    name: str, twin: str
+) -> None:
+    student = Student(name, 4, 96).eval()
+    load_initial(student.backbone, name, "imagenet")
+    batch = images(2, 96)
+    with torch.inference_mode():
+        features = torch.nn.functional.normalize(student.features(batch), dim=1).numpy()
+    graph = build_graph(load_network(twin, tail=True), 96, Head())
+    session = onnxruntime.InferenceSession(serialise(graph))
+    (vectors,) = session.run(None, {"image": batch.numpy()})
+    assert (features * vectors).sum(axis=1).min() >= 0.9999
+    assert (features[0] * features[1]).sum() < 0.99
+
+
+def test_the_small_mobilenet_computes_the_first_layers_of_the_whole_one() -> None:
+    small, whole = build_backbone("mobilenetv2-small").eval(), build_backbone("mobilenetv2").eval()
+    load_initial(small, "mobilenetv2-small", "imagenet")
+    load_initial(whole, "mobilenetv2", "imagenet")
+    pixels = torch.randn(1, 3, 64, 64)
+    first = torch.nn.Sequential(*list(whole.get_submodule("features").children())[:14])
+    with torch.inference_mode():
+        assert torch.equal(small(pixels), first(pixels))
+
+
+def test_a_student_gives_unit_rows_of_the_teachers_dimension() -> None:
+    student = Student("resnet18", 24, 64).eval()
+    with torch.inference_mode():
+        rows = student(images(3, 64))
+        assert tuple(student.features(images(3, 64)).shape) == (3, 512)
+    assert tuple(rows.shape) == (3, 24)
+    assert torch.allclose(rows.norm(dim=1), torch.ones(3), atol=1e-5)
+    assert parameter_count(student) == 11_176_512 + 512 * 24 + 24
+
+
+def test_a_student_takes_its_architectures_side_when_none_is_named() -> None:
+    assert Student("mobilenetv2", 4).side_px == ARCHITECTURES["mobilenetv2"].side_px
+
+
+def test_a_student_trains_in_bfloat16_and_its_vectors_stay_float32() -> None:
+    student = Student("mobilenetv2-small", 8, 64)
+    # torch publishes no type for this argument of Module.to.
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = student(images(2, 64))
+    assert rows.dtype == torch.float32
+    (rows * torch.randn(8)).sum().backward()
+    assert all(
+        part.grad is not None and part.grad.isfinite().all() for part in student.parameters()
+    )
+
+
+def test_a_residual_block_of_a_fresh_resnet_begins_as_its_way_around() -> None:
+    block = build_backbone("resnet18").eval().get_submodule("layer1.0")
+    value = torch.rand(1, 64, 4, 4)
+    assert torch.equal(block(value), value)
+
+
+def test_one_seed_gives_one_student() -> None:
+    torch.manual_seed(3)
+    first = Student("mobilenetv2-small", 8, 64).state_dict()
+    torch.manual_seed(3)
+    second = Student("mobilenetv2-small", 8, 64).state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize(("dimension", "side"), [(0, 64), (8, 100), (8, 0), (8, -32)])
+def test_an_impossible_dimension_or_side_is_refused(dimension: int, side: int) -> None:
+    with pytest.raises(DistillationError, match=r"component|multiple of 32"):
+        Student("resnet18", dimension, side)
+
+
+def test_an_unknown_architecture_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(DistillationError, match=r"'vgg16'.*resnet18, resnet50, mobilenetv2"):
+        Student("vgg16", 8)
+
+
+def test_same_padding_halves_an_odd_side_upwards_as_tensorflow_does() -> None:
+    backbone = build_backbone("efficientnet-lite0").eval()
+    with torch.inference_mode():
+        given = backbone(torch.zeros(1, 3, 65, 97))
+    assert tuple(given.shape[2:]) == (3, 4)
+
+
+def test_the_ensemble_weighs_its_members_alike() -> None:
+    ensemble = ImagenetEnsemble().eval()
+    for name, member in zip(("mobilenetv2", "efficientnet-lite0"), ensemble.members, strict=False):
+        assert isinstance(member, Backbone)
+        load_initial(member, name, "imagenet")
+    with torch.inference_mode():
+        rows = ensemble(images(2, 64))
+    assert tuple(rows.shape) == (2, ensemble.dimension) == (2, 3840)
+    parts = rows.reshape(2, 3, 1280).norm(dim=2)
+    assert torch.allclose(parts, torch.full((2, 3), 3**-0.5), atol=1e-4)
