@@ -49,6 +49,18 @@ def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+_LEAST_LENGTH = 1e-12
+
+
+def unit_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Rows (n, dimension) divided by their length; a row of zeros stays one.
+
+    Written out, because torch's own ``normalize`` expands the length to the rows' shape.
+    """
+    lengths: torch.Tensor = rows.norm(dim=1, keepdim=True)
+    return rows / lengths.clamp_min(_LEAST_LENGTH)
+
+
 def normalise(images: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     """Images (n, side, side, 3), 0 to 255, as float (n, 3, side, side): less mean, times factor.
 

@@ -2,9 +2,8 @@
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from furniture_prompter.distillation.networks.backbone import normalise
+from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
 from furniture_prompter.distillation.networks.registry import architecture, build_backbone
 
 MEMBERS = ("mobilenetv2", "efficientnet-lite0", "efficientnet-lite2")
@@ -43,8 +42,8 @@ class ImagenetEnsemble(nn.Module):
         for name, member in zip(MEMBERS, self.members, strict=True):
             mean, factor = self.get_buffer(f"{name}_mean"), self.get_buffer(f"{name}_factor")
             maps = member(normalise(images, mean, factor)).float()
-            parts.append(functional.normalize(self._pooled(maps), dim=1))
-        return functional.normalize(torch.cat(parts, dim=1), dim=1)
+            parts.append(unit_rows(self._pooled(maps)))
+        return unit_rows(torch.cat(parts, dim=1))
 
     def _pooled(self, maps: torch.Tensor) -> torch.Tensor:
         if not self.gem:

@@ -2,10 +2,9 @@
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from furniture_prompter.distillation.networks import registry
-from furniture_prompter.distillation.networks.backbone import normalise
+from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
 from furniture_prompter.errors import DistillationError
 
 
@@ -64,4 +63,4 @@ class Student(nn.Module):
         """Images uint8 (n, side, side, 3), sRGB, to unit rows float32 (n, dimension)."""
         pooled = self.features(images)
         with torch.autocast(pooled.device.type, enabled=False):
-            return functional.normalize(self.head(pooled), dim=1)
+            return unit_rows(self.head(pooled))
