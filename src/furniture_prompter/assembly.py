@@ -9,7 +9,7 @@ This is the library's door::
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,10 @@ from typing import Self
 import numpy as np
 
 from furniture_prompter import event_loop
-from furniture_prompter.catalog.compatibility import refuse_mismatch
+from furniture_prompter.catalog.compatibility import (
+    refuse_other_prompt_encoder,
+    refuse_other_space,
+)
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog, verify_catalog
 from furniture_prompter.domain import (
@@ -35,10 +38,17 @@ from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.identity import identity_of
-from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
+from furniture_prompter.errors import EncoderNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
+from furniture_prompter.search.prompt_routes import (
+    AlignmentRoute,
+    NoRoute,
+    PromptRoute,
+    TextTowerRoute,
+)
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.settings import Settings
 
@@ -67,46 +77,62 @@ def load_prompt_encoder(name: str, cache_folder: Path | None = None) -> PromptEn
 class Catalog:
     """One version of a catalog, open for searching; safe to use from several threads."""
 
-    def __init__(self, reader: CatalogReader, searcher: Searcher, settings: Settings) -> None:
+    def __init__(
+        self, reader: CatalogReader, searcher: Searcher, encoder: EncoderCard, settings: Settings
+    ) -> None:
         """Use :meth:`open`."""
         self._reader = reader
         self._searcher = searcher
+        self._encoder = encoder
         self._settings = settings
 
     @classmethod
     def open(
-        cls, path: str | Path, *, settings: Settings | None = None, encoder: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        settings: Settings | None = None,
+        encoder: str | None = None,
+        text_tower: str | None = None,
     ) -> Self:
         """Open the current version of the catalog at `path`.
 
         Args:
             path: The catalog's folder.
             settings: Settings; from the environment when left out.
-            encoder: Photo encoder for queries, by name or folder; the catalog's own when left out.
+            encoder: Photo encoder for queries, by name or folder: the catalog's own when left out,
+                or another whose vectors lie in the same space, such as its student.
+            text_tower: Encoder whose text tower takes prompts into the photos' space; the
+                settings' when left out, and the catalog's own tower or alignment without either.
 
         Raises:
             CatalogNotFoundError: there is no catalog.
-            CatalogMismatchError: the encoder is not the one the catalog was made with.
+            CatalogMismatchError: vectors of the encoder, or of the text tower, cannot be compared
+                with the catalog's.
             CatalogFormatError, CatalogDamagedError, EncoderError: see those.
         """
         chosen = settings or Settings()
         reader = event_loop.run(CatalogReader.open(Path(path)))
         manifest = reader.manifest
-        encoder_name = encoder or _own(manifest.encoder.name, chosen.encoder)
+        folder = _query_encoder_folder(manifest.encoder.name, encoder, chosen)
+        card = EncoderCard.load(folder)
+        refuse_other_space(manifest, identity_of(card), _space_name(card))
         prompt_name = _own(manifest.prompt_encoder.name, chosen.prompt_encoder)
-        refuse_mismatch(
-            manifest,
-            identity_of(EncoderCard.load(encoder_folder(encoder_name))),
-            identity_of(EncoderCard.load(encoder_folder(prompt_name))),
-        )
+        prompt_folder = encoder_folder(prompt_name, chosen.encoder_cache)
+        refuse_other_prompt_encoder(manifest, identity_of(EncoderCard.load(prompt_folder)))
+
+        @cache
+        def load(encoder_in: Path) -> Encoder:
+            return registry.load_encoder(encoder_in, threads=chosen.threads)
+
         searcher = Searcher(
             reader,
-            cache(lambda: load_encoder(encoder_name, chosen.threads)),
-            cache(lambda: load_prompt_encoder(prompt_name)),
-            Alignment.load(reader.alignment_path) if reader.alignment_path else None,
+            lambda: load(folder),
+            cache(lambda: registry.load_prompt_encoder(prompt_folder)),
+            _prompt_route(reader, text_tower or chosen.text_tower, folder, load, chosen),
             chosen,
         )
-        return cls(reader, searcher, chosen)
+        return cls(reader, searcher, card, chosen)
 
     def search(
         self,
@@ -157,8 +183,8 @@ class Catalog:
             name, data = "photo", photo
         else:
             name, data = str(photo), read_photo_bytes(Path(photo), limits)
-        preprocessing = self._reader.manifest.encoder.preprocessing
-        side_px = preprocessing.get("side_px")
+        # The query's own encoder: a student may look at its photos larger than the teacher did.
+        side_px = self._encoder.input_side_px
         return decode_photo(data, name=name, target_side_px=side_px, limits=limits), name
 
     def info(self) -> CatalogInfo:
@@ -192,6 +218,59 @@ def _own(name_in_catalog: str, name_in_settings: str) -> str:
     return name_in_catalog if name_in_settings.startswith("default") else name_in_settings
 
 
+def _query_encoder_folder(name_in_catalog: str, given: str | None, settings: Settings) -> Path:
+    """Folder of what encodes the photos of queries."""
+    name = given or _own(name_in_catalog, settings.encoder)
+    try:
+        return encoder_folder(name, settings.encoder_cache)
+    except EncoderNotFoundError as error:
+        if given is not None or name != name_in_catalog:
+            raise
+        raise EncoderNotFoundError(
+            f"The catalog was embedded by {name}, which neither ships nor lies in the cache. Name "
+            "its folder, or that of an encoder taught into its space, with --encoder."
+        ) from error
+
+
+def _prompt_route(
+    reader: CatalogReader,
+    text_tower: str | None,
+    query_folder: Path,
+    load: Callable[[Path], Encoder],
+    settings: Settings,
+) -> PromptRoute | NoRoute:
+    """How prompts reach the photos: a tower that was named, the alignment, or the own tower."""
+    manifest = reader.manifest
+    if text_tower is not None:
+        folder = encoder_folder(text_tower, settings.encoder_cache)
+        card = EncoderCard.load(folder)
+        registry.refuse_without_text_tower(card)
+        refuse_other_space(manifest, identity_of(card), _space_name(card))
+        return TextTowerRoute(partial(_text_tower_in, folder, load))
+    if reader.alignment_path is not None:
+        return AlignmentRoute(Alignment.load(reader.alignment_path))
+    if not manifest.alignment.text_tower:
+        return NoRoute(manifest.alignment.statement)
+    name = manifest.encoder.name
+    own = registry.find_encoder_folder(name, settings.encoder_cache)
+    for tower in (query_folder, *([own] if own else [])):
+        card = EncoderCard.load(tower)
+        if card.encodes_prompts and identity_of(card).shares_space_with(manifest.encoder):
+            return TextTowerRoute(partial(_text_tower_in, tower, load))
+    return NoRoute(
+        f"Prompts cannot search photos: in this catalog they go through {name}'s own text tower, "
+        f"and {name} is not here. Pull it, or name its folder with --text-tower."
+    )
+
+
+def _text_tower_in(folder: Path, load: Callable[[Path], Encoder]) -> CrossModalEncoder:
+    return registry.text_tower_of(load(folder))
+
+
+def _space_name(card: EncoderCard) -> str:
+    return card.space.name if card.space else card.name
+
+
 def index(
     source: str | Path,
     catalog: str | Path,
@@ -222,8 +301,8 @@ def index(
         index_feed(
             open_feed(Path(source)),
             Path(catalog),
-            load_encoder(encoder or chosen.encoder, chosen.threads),
-            load_prompt_encoder(chosen.prompt_encoder),
+            load_encoder(encoder or chosen.encoder, chosen.threads, chosen.encoder_cache),
+            load_prompt_encoder(chosen.prompt_encoder, chosen.encoder_cache),
             chosen,
             language=language,
             sync=sync,

@@ -20,6 +20,7 @@ from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.ingest.indexing import index_feed
+from furniture_prompter.search.prompt_routes import AlignmentRoute, NoRoute
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.settings import Settings
 from tests.fakes import ColourGridEncoder, ListFeed
@@ -69,11 +70,12 @@ class Shop:
     async def open(self) -> Searcher:
         reader = await CatalogReader.open(self.folder)
         path = reader.alignment_path
+        statement = reader.manifest.alignment.statement
         return Searcher(
             reader,
             lambda: self.encoder,
             lambda: self.prompt_encoder,
-            Alignment.load(path) if path else None,
+            AlignmentRoute(Alignment.load(path)) if path else NoRoute(statement),
             self.settings,
         )
 

@@ -1,7 +1,5 @@
 """Whether a catalog and what wants to use it fit together."""
 
-from collections.abc import Mapping
-
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import CatalogMismatchError
@@ -10,18 +8,49 @@ from furniture_prompter.errors import CatalogMismatchError
 def refuse_mismatch(
     manifest: Manifest, encoder: EncoderIdentity, prompt_encoder: EncoderIdentity
 ) -> None:
-    """Raise :class:`CatalogMismatchError` where vectors could not be compared."""
-    pairs: Mapping[str, tuple[EncoderIdentity, EncoderIdentity]] = {
-        "photo": (manifest.encoder, encoder),
-        "prompt": (manifest.prompt_encoder, prompt_encoder),
-    }
-    for kind, (stored, given) in pairs.items():
-        if stored != given:
-            raise CatalogMismatchError(
-                f"The catalog's {kind} vectors come from {describe(stored)}, and the {kind} "
-                f"encoder in use is {describe(given)}: they cannot be compared. Name the "
-                "catalog's encoder with --encoder, or index the feed into a new folder."
-            )
+    """Raise :class:`CatalogMismatchError` where new vectors could not stand beside the stored.
+
+    A student in its teacher's space is refused too: one catalog, one encoder.
+    """
+    _refuse_unequal("photo", manifest.encoder, encoder)
+    refuse_other_prompt_encoder(manifest, prompt_encoder)
+
+
+def refuse_other_space(manifest: Manifest, encoder: EncoderIdentity, space_name: str) -> None:
+    """Raise :class:`CatalogMismatchError` where queries could not be compared with the stored.
+
+    The photo encoder may be another than the catalog's if its vectors lie in the same space, as a
+    student's lie in its teacher's.
+
+    Args:
+        manifest: The catalog's.
+        encoder: What encodes the query's photos, or its prompts by a text tower.
+        space_name: The encoder that gave `encoder` its space, by name; its own without one.
+    """
+    stored = manifest.encoder
+    if not stored.shares_space_with(encoder):
+        own = f"another encoder's space ({stored.space_id[:12]})"
+        space = f"the space of {stored.name}" if not stored.space else own
+        raise CatalogMismatchError(
+            f"The catalog's photo vectors come from {describe(stored)} and lie in {space}; "
+            f"{describe(encoder)} lies in the space of {space_name}: they cannot be compared. "
+            "Name the catalog's encoder, or one taught into its space, or index the feed into a "
+            "new folder."
+        )
+
+
+def refuse_other_prompt_encoder(manifest: Manifest, prompt_encoder: EncoderIdentity) -> None:
+    """Raise :class:`CatalogMismatchError` where prompts could not be compared with text vectors."""
+    _refuse_unequal("prompt", manifest.prompt_encoder, prompt_encoder)
+
+
+def _refuse_unequal(kind: str, stored: EncoderIdentity, given: EncoderIdentity) -> None:
+    if stored != given:
+        raise CatalogMismatchError(
+            f"The catalog's {kind} vectors come from {describe(stored)}, and the {kind} "
+            f"encoder in use is {describe(given)}: they cannot be compared. Name the "
+            "catalog's encoder with --encoder, or index the feed into a new folder."
+        )
 
 
 def describe(identity: EncoderIdentity) -> str:

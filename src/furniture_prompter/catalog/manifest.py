@@ -22,6 +22,8 @@ from furniture_prompter.errors import (
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
+# Part and name of what format version 1 did not have at first; each may be left out.
+_LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class AlignmentRecord:
         fitted_on: Products with text that it was fitted on.
         changed_since: Products added, removed or changed since.
         statement: What it achieves, or why there is none, in one sentence.
+        text_tower: Whether none is needed, because the photo encoder's own text tower takes
+            prompts into the photos' space.
     """
 
     file: str | None
@@ -41,6 +45,7 @@ class AlignmentRecord:
     fitted_on: int
     changed_since: int
     statement: str
+    text_tower: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,12 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as indented JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
+        raw = asdict(self)
+        # Releases before these keys refuse them; a catalog that does not use them stays theirs.
+        for part, name in _LATER_KEYS:
+            if not raw[part][name]:
+                del raw[part][name]
+        return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 
 
 def utc_now() -> str:

@@ -12,7 +12,6 @@ from lancedb.query import FullTextOperator, MatchQuery
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
-    ALIGNED,
     KNOWN_COLUMNS,
     NUMBER,
     PHOTOS,
@@ -175,13 +174,14 @@ class CatalogReader:
                 self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
             return self._row_ids
 
-    async def photo_space(self) -> Space:
-        """Space of the photo encoder's vectors."""
-        return await self._space(self._photos, VECTOR)
+    async def photo_space(self, column: str = VECTOR) -> Space:
+        """Space of the photos' vectors.
 
-    async def aligned_space(self) -> Space:
-        """Space in which prompts and photos meet; only with an alignment."""
-        return await self._space(self._photos, ALIGNED)
+        Args:
+            column: ``vector``, by the photo encoder; or ``aligned``, in which the prompt encoder's
+                prompts meet them, only with an alignment.
+        """
+        return await self._space(self._photos, column)
 
     async def text_space(self) -> Space:
         """Space of the prompt encoder's vectors of the products' texts."""

@@ -27,6 +27,16 @@ EncoderOption = Annotated[
         show_default=False,
     ),
 ]
+TextTowerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text-tower",
+        metavar="NAME|FOLDER",
+        envvar="FURNITURE_PROMPTER_TEXT_TOWER",
+        help="Encoder whose text tower takes prompts into the photos' space.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, as docs/json.md promises.")
 ]

@@ -11,6 +11,7 @@ from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
     JsonOption,
+    TextTowerOption,
     read_settings,
     refuse_unwritable,
 )
@@ -69,6 +70,7 @@ def search_command(
         ),
     ] = None,
     encoder: EncoderOption = None,
+    text_tower: TextTowerOption = None,
     as_json: JsonOption = False,
     html: Annotated[
         Path | None,
@@ -103,7 +105,9 @@ def search_command(
     with collector_paused():
         from furniture_prompter import assembly
 
-    with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
+    with assembly.Catalog.open(
+        catalog, settings=settings, encoder=encoder, text_tower=text_tower
+    ) as opened:
         if batch is not None:
             from furniture_prompter.cli.batch import BatchDefaults, answer_batch_file
 

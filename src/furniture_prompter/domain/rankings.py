@@ -183,7 +183,7 @@ def _hits(rankings: Places, relevant: Mask) -> Mask:
 
 
 def _relevant_counts(relevant: Mask) -> NDArray[np.intp]:
-    counts = relevant.sum(axis=1, dtype=np.intp)
+    counts: NDArray[np.intp] = relevant.sum(axis=1, dtype=np.intp)
     if not counts.all():
         raise ValueError("A query has no relevant candidate; leave it out.")
     return counts

@@ -13,7 +13,7 @@ from typing import Any
 
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Runtime
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
-from furniture_prompter.errors import EncoderError, EncoderNotFoundError
+from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
 from furniture_prompter.settings import Settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -38,21 +38,26 @@ def encoder_folder(name: str, cache: Path | None = None) -> Path:
     Raises:
         EncoderNotFoundError: it is in none of the three.
     """
-    shipped = WEIGHTS_FOLDER / DEFAULTS.get(name, name)
-    plain = Path(name).name == name and name not in {"", ".", ".."}
-    if plain and (shipped / CARD_FILE).is_file():
-        return shipped
     pulled = Settings().encoder_cache if cache is None else cache
-    if plain and (pulled / name / CARD_FILE).is_file():
-        return pulled / name
-    if (Path(name) / CARD_FILE).is_file():
-        return Path(name)
+    found = find_encoder_folder(name, pulled)
+    if found is None and (Path(name) / CARD_FILE).is_file():
+        found = Path(name)
+    if found is not None:
+        return found
     names = ", ".join(
         [*DEFAULTS, *(folder.name for folder in (*_shipped_folders(), *encoder_folders(pulled)))]
     )
     raise EncoderNotFoundError(
         f"There is no encoder {name!r}. Name one of {names}, or a folder that holds {CARD_FILE}."
     )
+
+
+def find_encoder_folder(name: str, cache: Path) -> Path | None:
+    """The folder of an encoder that ships or lies in the cache; None where neither has it."""
+    if Path(name).name != name or name in {"", ".", ".."}:
+        return None
+    folders = (WEIGHTS_FOLDER / DEFAULTS.get(name, name), cache / name)
+    return next((folder for folder in folders if (folder / CARD_FILE).is_file()), None)
 
 
 def load_encoder(folder: Path, *, threads: int | None = None) -> Encoder:
@@ -77,20 +82,28 @@ def load_encoder(folder: Path, *, threads: int | None = None) -> Encoder:
     return encoder
 
 
-def load_text_tower(folder: Path, *, threads: int | None = None) -> CrossModalEncoder:
-    """Load the encoder in `folder` for its text tower; errors as :func:`load_encoder`.
+def text_tower_of(encoder: Encoder) -> CrossModalEncoder:
+    """A photo encoder as one that takes prompts too.
 
     Raises:
         EncoderNotFoundError: it has no text tower.
     """
-    card = EncoderCard.load(folder)
+    refuse_without_text_tower(encoder.card)
+    if not isinstance(encoder, CrossModalEncoder):
+        raise EncoderDamagedError(
+            f"{encoder.card.name} says on its card that it encodes prompts, but what runs it "
+            f"({encoder.card.runtime}) does not. Pull or export the encoder again."
+        )
+    return encoder
+
+
+def refuse_without_text_tower(card: EncoderCard) -> None:
+    """Raise :class:`EncoderNotFoundError` for an encoder that takes photos alone."""
     if not card.encodes_prompts:
         raise EncoderNotFoundError(
-            f"{card.name} in {folder} has no text tower. Name an encoder that encodes prompts and "
-            "photos into one space; `furniture-prompter encoders` says which do."
+            f"{card.name} has no text tower. Name an encoder that encodes prompts and photos into "
+            "one space; `furniture-prompter encoders` says which do."
         )
-    encoder: CrossModalEncoder = _load(card, folder, threads=threads)
-    return encoder
 
 
 def load_prompt_encoder(folder: Path) -> PromptEncoder:

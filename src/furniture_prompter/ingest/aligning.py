@@ -8,6 +8,7 @@ from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.writer import Align, CatalogWriter
 from furniture_prompter.encoders.alignment import Alignment, AlignmentRefusal, needs_refit
 from furniture_prompter.encoders.alignment_fit import fit_alignment
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.ingest.changes import Changes
 
@@ -40,9 +41,19 @@ async def realign_if_due(
     current: CurrentAlignment,
     changes: Changes,
     prompt_encoder: PromptEncoder,
+    encoder: EncoderCard,
 ) -> AlignmentRecord:
-    """Refit the alignment when enough has changed, and say what holds now."""
+    """Refit the alignment when enough has changed, and say what holds now.
+
+    A photo encoder with a text tower needs none; one that was only taught into such an encoder's
+    space has no tower of its own, and does.
+    """
     record = current.record
+    if encoder.encodes_prompts:
+        if record is not None and record.file is not None:
+            await writer.realign(None)
+        statement = f"Prompts go through {encoder.name}'s own text tower."
+        return AlignmentRecord(None, None, 0, 0, statement, text_tower=True)
     changed = len(changes.written) + len(changes.removed)
     if record is not None:
         changed += record.changed_since

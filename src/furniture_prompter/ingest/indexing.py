@@ -17,6 +17,7 @@ from furniture_prompter.domain import (
     IndexSummary,
     SetAside,
 )
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.aligning import (
@@ -83,7 +84,9 @@ async def index_feed(
         set_aside += changes.set_aside
         manifest = writer.manifest
         if changes.any:
-            manifest = await write_changes(writer, changes, prompt_encoder, settings, on_progress)
+            manifest = await write_changes(
+                writer, changes, prompt_encoder, encoder.card, settings, on_progress
+            )
     set_aside.sort(key=lambda item: (str(item.source), item.line))
     return IndexSummary(
         version=manifest.version if manifest else 0,
@@ -151,6 +154,7 @@ async def write_changes(
     writer: CatalogWriter,
     changes: Changes,
     prompt_encoder: PromptEncoder,
+    encoder: EncoderCard,
     settings: Settings,
     on_progress: OnProgress,
 ) -> Manifest:
@@ -164,7 +168,7 @@ async def write_changes(
     await writer.apply(rows, changes.removed, current.align)
     on_progress(IndexProgress("writing", total, total, "products"))
     on_progress(IndexProgress("indexing", 0, 2, "steps"))
-    alignment = await realign_if_due(writer, current, changes, prompt_encoder)
+    alignment = await realign_if_due(writer, current, changes, prompt_encoder, encoder)
     on_progress(IndexProgress("indexing", 1, 2, "steps"))
     vector_index = await writer.build_indexes(
         settings.vector_index_photos, alignment.file is not None

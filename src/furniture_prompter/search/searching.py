@@ -4,15 +4,17 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.columns import ALIGNED, VECTOR
+from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
 from furniture_prompter.domain import CatalogReference, Hit, Photo, Query, SearchResult
-from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.search.asymmetry import asymmetry_note
 from furniture_prompter.search.parts import (
     PHOTO,
     PROMPT_PHOTO,
@@ -24,6 +26,7 @@ from furniture_prompter.search.parts import (
     VectorPart,
     fuse,
 )
+from furniture_prompter.search.prompt_routes import NoRoute, PromptRoute, Words
 from furniture_prompter.search.validation import refuse_unanswerable
 from furniture_prompter.settings import Settings
 
@@ -40,14 +43,14 @@ class Searcher:
         reader: CatalogReader,
         encoder: Callable[[], Encoder],
         prompt_encoder: Callable[[], PromptEncoder],
-        alignment: Alignment | None,
+        route: PromptRoute | NoRoute,
         settings: Settings,
     ) -> None:
         """Take the version and what encodes queries; encoders are loaded on first use."""
         self._reader = reader
         self._encoder = encoder
         self._prompt_encoder = prompt_encoder
-        self._alignment = alignment
+        self._route = route
         self._settings = settings
 
     async def search(self, query: Query) -> SearchResult:
@@ -60,7 +63,8 @@ class Searcher:
         refuse_unanswerable(query, self._settings)
         clock = _Clock()
         with clock.step("encode"):
-            photo, prompt, without = await self._encode(query)
+            photo = await self._encode_photo(query)
+            prompt, without = await self._encode_words(query)
         with clock.step("filter"):
             where = query.where
             only = await self._reader.filter_products(where) if where is not None else None
@@ -80,19 +84,28 @@ class Searcher:
             notes=self._notes(query),
         )
 
-    async def _encode(self, query: Query) -> tuple[Vector | None, Vector | None, Vector | None]:
-        photo = None
-        if query.photo is not None:
-            encode = self._encoder().encode
-            photo = (await asyncio.to_thread(encode, [query.photo]))[0]
-        words = [words for words in (query.prompt, query.without) if words is not None]
-        vectors = iter(self._prompt_encoder().encode(words) if words else ())
-        prompt = next(vectors) if query.prompt is not None else None
-        without = next(vectors) if query.without is not None else None
-        return photo, prompt, without
+    async def _encode_photo(self, query: Query) -> Vector | None:
+        if query.photo is None:
+            return None
+        rows = await asyncio.to_thread(self._encoder().encode, [query.photo])
+        vector: Vector = rows[0]
+        return vector
+
+    async def _encode_words(self, query: Query) -> tuple[Words | None, Words | None]:
+        """The prompt and what is not wanted, each None where it was not given."""
+        texts = [text for text in (query.prompt, query.without) if text is not None]
+        if not texts:
+            return None, None
+        meanings = self._prompt_encoder().encode(texts)
+        words = [Words(text, meaning) for text, meaning in zip(texts, meanings, strict=True)]
+        if not isinstance(self._route, NoRoute):
+            looks = await self._route.encode(words)
+            words = [replace(each, look=look) for each, look in zip(words, looks, strict=True)]
+        prompt = words.pop(0) if query.prompt is not None else None
+        return prompt, words[0] if words else None
 
     async def _groups(
-        self, query: Query, photo: Vector | None, prompt: Vector | None, without: Vector | None
+        self, query: Query, photo: Vector | None, prompt: Words | None, without: Words | None
     ) -> list[PartGroup]:
         groups: list[PartGroup] = []
         photo_share = 0.0
@@ -101,33 +114,32 @@ class Searcher:
             space = await self._reader.photo_space()
             part = VectorPart(PHOTO, 1.0, space.similarities(photo))
             groups.append(PartGroup(photo_share, (part,)))
-        if query.prompt is not None and prompt is not None:
-            parts = await self._word_parts(query.prompt, prompt)
+        if prompt is not None:
+            parts = await self._word_parts(prompt)
             groups.append(PartGroup(1.0 - photo_share, parts))
-        if query.without is not None and without is not None:
-            parts = await self._word_parts(query.without, without)
+        if without is not None:
+            parts = await self._word_parts(without)
             groups.append(PartGroup(-self._settings.weight_without, parts))
         return [group for group in groups if group.share != 0]
 
-    async def _word_parts(self, words: str, vector: Vector) -> tuple[Part, ...]:
-        settings = self._settings
+    async def _word_parts(self, words: Words) -> tuple[Part, ...]:
+        settings, route = self._settings, self._route
         parts: list[Part] = []
         if settings.weight_keyword:
-            parts.append(KeywordPart(self._reader, words, settings.weight_keyword))
-        if settings.weight_prompt_text and vector.any():
+            parts.append(KeywordPart(self._reader, words.text, settings.weight_keyword))
+        if settings.weight_prompt_text and words.meaning.any():
             text_space = await self._reader.text_space()
-            similarities = text_space.similarities(vector)
+            similarities = text_space.similarities(words.meaning)
             parts.append(VectorPart(PROMPT_TEXT, settings.weight_prompt_text, similarities))
-        if settings.weight_prompt_photo and vector.any() and self._alignment is not None:
-            aligned_space = await self._reader.aligned_space()
-            aligned = self._alignment.align_prompts(vector[np.newaxis])[0]
-            similarities = aligned_space.similarities(aligned)
+        if settings.weight_prompt_photo and not isinstance(route, NoRoute) and _known(words.look):
+            photo_space = await self._reader.photo_space(route.column)
+            similarities = photo_space.similarities(words.look)
             parts.append(VectorPart(PROMPT_PHOTO, settings.weight_prompt_photo, similarities))
         # A prompt of unknown words has nothing but keywords, whatever their weight.
-        return tuple(parts) or (KeywordPart(self._reader, words, 1.0),)
+        return tuple(parts) or (KeywordPart(self._reader, words.text, 1.0),)
 
     async def _present(
-        self, groups: list[PartGroup], fused: Fused, photo: Vector | None, prompt: Vector | None
+        self, groups: list[PartGroup], fused: Fused, photo: Vector | None, prompt: Words | None
     ) -> tuple[Hit, ...]:
         if not fused.numbers.size:
             return ()
@@ -161,19 +173,27 @@ class Searcher:
         return tuple(hits)
 
     def _best_photo_by(
-        self, photo: Vector | None, prompt: Vector | None
+        self, photo: Vector | None, prompt: Words | None
     ) -> tuple[str | None, Vector | None]:
         """The vector column, and the query in its space, that choose among a product's photos."""
         if photo is not None:
             return VECTOR, photo
-        if prompt is not None and prompt.any() and self._alignment is not None:
-            return ALIGNED, self._alignment.align_prompts(prompt[np.newaxis])[0]
+        if prompt is not None and not isinstance(self._route, NoRoute) and _known(prompt.look):
+            return self._route.column, prompt.look
         return None, None
 
     def _notes(self, query: Query) -> tuple[str, ...]:
-        if query.prompt is not None and self._alignment is None:
-            return (self._reader.manifest.alignment.statement,)
-        return ()
+        notes: list[str] = []
+        if query.photo is not None:
+            note = asymmetry_note(self._reader.manifest.encoder, self._encoder().card)
+            notes += [note] if note is not None else []
+        if query.prompt is not None and isinstance(self._route, NoRoute):
+            notes.append(self._route.reason)
+        return tuple(notes)
+
+
+def _known(vector: Vector | None) -> TypeGuard[Vector]:
+    return vector is not None and bool(vector.any())
 
 
 def _total_weight(group: PartGroup) -> float:

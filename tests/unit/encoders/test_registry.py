@@ -1,5 +1,6 @@
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from furniture_prompter.encoders.registry import (
     encoder_folder,
     load_encoder,
     load_prompt_encoder,
-    load_text_tower,
+    text_tower_of,
 )
-from furniture_prompter.errors import EncoderError, EncoderNotFoundError
+from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
 from tests.unit.encoders.test_card import card
 
 
@@ -88,7 +89,7 @@ def test_a_prompt_encoder_is_no_photo_encoder_and_the_other_way_round() -> None:
 
 def test_an_encoder_without_a_text_tower_is_refused_as_one() -> None:
     with pytest.raises(EncoderNotFoundError, match="no text tower"):
-        load_text_tower(encoder_folder("default"))
+        text_tower_of(load_encoder(encoder_folder("default"), threads=1))
 
 
 @pytest.mark.parametrize("missing", ["torch", "transformers"])
@@ -101,13 +102,22 @@ def test_a_missing_extra_is_one_sentence_with_the_pip_line(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.setattr(registry, "FACTORIES", {"hub": "needs_what_is_missing:load"})
-    for load in (load_encoder, load_text_tower):
-        with pytest.raises(EncoderError) as caught:
-            load(folder)
-        assert str(caught.value) == (
-            f"siglip needs {missing}, which is not installed. "
-            "Run: pip install 'furniture-prompter[hub]'"
-        )
+    with pytest.raises(EncoderError) as caught:
+        load_encoder(folder)
+    assert str(caught.value) == (
+        f"siglip needs {missing}, which is not installed. "
+        "Run: pip install 'furniture-prompter[hub]'"
+    )
+
+
+def test_a_card_that_promises_a_text_tower_to_a_runtime_without_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    shipped = load_encoder(encoder_folder("default"), threads=1)
+    claims = replace(shipped.card, encodes_prompts=True)
+    session = shipped._session  # type: ignore[attr-defined]  # the same graph under another card
+    with pytest.raises(EncoderDamagedError, match="encodes prompts"):
+        text_tower_of(OnnxEncoder(claims, session))
 
 
 def test_a_module_that_always_belongs_here_is_no_missing_extra(
