@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     prompt_encoder: str = Field(
         default="default-prompt", description="Prompt encoder: a name, or an encoder's folder."
     )
+    encoder_device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$",
+        description="Where teachers run: auto (CUDA, else Apple MPS, else the CPU), cpu, cuda, "
+        "cuda:1, mps.",
+    )
     encoder_cache: Path = Field(
         default_factory=_user_cache,
         description="Folder of pulled and built encoders; below XDG_CACHE_HOME, or ~/.cache, "
