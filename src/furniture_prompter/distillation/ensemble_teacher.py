@@ -1,0 +1,95 @@
+"""Builds the teacher that needs no hub, out of the packages that the extra ``train`` brings."""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
+from furniture_prompter.distillation.initial_weights import IMAGENET, load_initial
+from furniture_prompter.distillation.networks.ensemble import (
+    GEM_POWER,
+    MEMBERS,
+    SIDE_PX,
+    ImagenetEnsemble,
+)
+from furniture_prompter.distillation.networks.registry import architecture
+from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+
+NAME = "imagenet-ensemble"
+
+_EXPORTERS = ("torch", "onnxscript")
+
+
+def build_imagenet_ensemble(
+    folder: Path,
+    *,
+    precision: Precision = "fp32",
+    calibration: Sequence[RgbImage] = (),
+    held_out: Sequence[RgbImage] = (),
+) -> EncoderCard:
+    """Write the encoder ``imagenet-ensemble`` into ``folder``.
+
+    Its space is named after the packages' weights and the way they are joined, not after the
+    exported bytes: those are the same each time under the same versions of torch and onnxscript
+    (which the card tells), but another version may write the same network otherwise, and what was
+    embedded before stays comparable. The int8 build lies in the same space.
+
+    Args:
+        folder: Made or overwritten; 41 MB in fp32.
+        precision: "fp32", or "int8", which then needs the photos.
+        calibration: As in :func:`~furniture_prompter.distillation.export.export_encoder`.
+        held_out: The same.
+
+    Raises:
+        DistillationError: a package is missing, or a gate of the export failed.
+    """
+    network = ImagenetEnsemble().eval()
+    hashes: dict[str, str] = {}
+    sources, licences = [], set()
+    for name, member in zip(MEMBERS, network.backbones, strict=True):
+        came = load_initial(member, name, IMAGENET)
+        sources.append(came.source)
+        hashes.update(came.source_sha256)
+        licences.add(came.licence)
+    preprocessing = Preprocessing(side_px=SIDE_PX)
+    titles = [architecture(name).title for name in MEMBERS]
+    identity = CardFields(
+        name=NAME,
+        licence=" AND ".join(sorted(licences)),
+        source="; ".join(sources),
+        source_sha256=hashes,
+        description=(
+            f"{', '.join(titles[:-1])} and {titles[-1]} trained on ImageNet: their last features "
+            f"(GeM, p = {GEM_POWER:g}), joined; {precision}. A teacher that needs no model hub."
+        ),
+        architecture=NAME,
+        space=Space(NAME, _space_id(hashes)),
+        training={
+            "fine_tuning": "none",
+            "exported_with": {name: importlib.metadata.version(name) for name in _EXPORTERS},
+        },
+    )
+    return export_encoder(
+        network,
+        folder,
+        identity=identity,
+        preprocessing=preprocessing,
+        precision=precision,
+        calibration=calibration,
+        held_out=held_out,
+    )
+
+
+def _space_id(hashes: Mapping[str, str]) -> str:
+    """sha256 of everything that decides a vector but the arithmetic's last digits."""
+    recipe = {
+        "members": list(MEMBERS),
+        "weights": dict(hashes),
+        "pooling": f"gem{GEM_POWER:g}, unit length, joined, unit length",
+        "preprocessing": f"pad to {SIDE_PX} px on white, bicubic",
+    }
+    written = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).hexdigest()
