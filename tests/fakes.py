@@ -1,6 +1,6 @@
-"""The official fakes: an encoder and a feed that need no weights and no files of a shop."""
+"""The official fakes: encoders and a feed that need no weights and no files of a shop."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from furniture_prompter.domain import FeedItem, FeedRow, Product, RgbImage
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
 
 
 @dataclass
@@ -51,6 +51,99 @@ class ColourGridEncoder:
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         unit: NDArray[np.float32] = rows / np.maximum(norms, 1e-9)
         return unit
+
+
+def colour_card(
+    name: str = "colour-teacher",
+    weights: str = "1",
+    *,
+    side_px: int = 48,
+    space: Space | None = None,
+    encodes_prompts: bool = False,
+    figures: Mapping[str, float] | None = None,
+) -> EncoderCard:
+    """Card of a fake that :func:`load_colour_encoder` opens; `weights` tells encoders apart."""
+    return EncoderCard(
+        name=name,
+        kind="image",
+        dimension=len(COLOURS) + 27,
+        preprocessing=Preprocessing(side_px=side_px),
+        licence="Apache-2.0",
+        source="tests",
+        weights_file="none",
+        weights_sha256=weights * 64,
+        weights_bytes=1,
+        parameters=0,
+        description="For tests.",
+        figures=figures or {},
+        runtime="hub",
+        space=space,
+        encodes_prompts=encodes_prompts,
+    )
+
+
+@dataclass
+class ColourEncoder:
+    """Encodes which of the six colours an image shows, and a little of where: 33 components.
+
+    Encoders of different cards differ a little, as a student differs from its teacher.
+
+    Attributes:
+        card: By :func:`colour_card`.
+        seen: Shapes of the images encoded so far.
+    """
+
+    card: EncoderCard
+    seen: list[tuple[int, ...]] = field(default_factory=list, init=False)
+
+    def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """See :class:`furniture_prompter.encoders.protocols.Encoder`."""
+        self.seen += [image.shape for image in images]
+        sharpness = 40.0 + 0.1 * int(self.card.weights_sha256[0], 16)
+        rows = np.zeros((len(images), self.card.dimension), np.float32)
+        grid = ColourGridEncoder().encode(images)
+        for row, image in enumerate(images):
+            small = np.asarray(Image.fromarray(image).resize((12, 12), Image.Resampling.BOX))
+            pixels = small.reshape(-1, 3).astype(np.float32)
+            shown = pixels[pixels.min(axis=1) < 200]
+            mean = (shown if len(shown) else pixels).mean(axis=0)
+            distances = np.linalg.norm(np.array(list(COLOURS.values())) - mean, axis=1)
+            likeness = np.exp((distances.min() - distances) / sharpness)
+            rows[row, : len(COLOURS)] = likeness / np.linalg.norm(likeness)
+        rows[:, len(COLOURS) :] = 0.15 * grid
+        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
+
+
+@dataclass
+class ColourTeacher(ColourEncoder):
+    """A cross-modal fake: the name of a colour lies where its images lie.
+
+    Attributes:
+        asked: Prompts encoded so far.
+    """
+
+    asked: list[str] = field(default_factory=list, init=False)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """See :class:`furniture_prompter.encoders.protocols.CrossModalEncoder`."""
+        if isinstance(prompts, str):
+            raise TypeError("encode_prompts() takes a sequence of prompts.")
+        self.asked += prompts
+        rows = np.zeros((len(prompts), self.card.dimension), np.float32)
+        for row, prompt in enumerate(prompts):
+            if not prompt.strip():
+                continue
+            rows[row, : len(COLOURS)] = [0.1 + (name in prompt.lower()) for name in COLOURS]
+            rows[row] /= np.linalg.norm(rows[row])
+        return rows
+
+
+def load_colour_encoder(folder: Path, *, threads: int | None = None) -> ColourEncoder:
+    """The fake of the card in `folder`; what a test puts into the registry's table."""
+    assert threads is None or threads >= 1
+    card = EncoderCard.load(folder)
+    return ColourTeacher(card) if card.encodes_prompts else ColourEncoder(card)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from furniture_prompter.encoders import onnx_encoder
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.protocols import Encoder
+from tests.fakes import ColourEncoder, ColourTeacher, colour_card
 
 WEIGHTS = Path(onnx_encoder.__file__).parent / "weights"
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "efficientnet-lite2": lambda: OnnxEncoder.load(WEIGHTS / "efficientnet-lite2"),
+    "colour-teacher": lambda: ColourTeacher(colour_card(encodes_prompts=True)),
+    "colour-student": lambda: ColourEncoder(colour_card("colour-student", "2")),
 }
 
 

@@ -79,3 +79,62 @@ def test_a_failed_write_leaves_nothing_behind(
         replace_file(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+FIRST_FORMAT = """{
+  "version": 3,
+  "created": "2026-11-23T00:00:00+00:00",
+  "encoder": {
+    "name": "e",
+    "weights_sha256": "AAA",
+    "dimension": 27,
+    "metric": "cosine",
+    "preprocessing": {
+      "side_px": 48
+    }
+  },
+  "prompt_encoder": {
+    "name": "p",
+    "weights_sha256": "BBB",
+    "dimension": 256,
+    "metric": "cosine",
+    "preprocessing": {}
+  },
+  "language": "turkish",
+  "tables": {
+    "products": 4,
+    "photos": 9
+  },
+  "columns": {
+    "price": "number"
+  },
+  "products": 2,
+  "photos": 5,
+  "next_number": 3,
+  "alignment": {
+    "file": null,
+    "fingerprint": null,
+    "fitted_on": 2,
+    "changed_since": 0,
+    "statement": "too little text"
+  },
+  "vector_index": null,
+  "format_version": 1
+}
+""".replace("AAA", "a" * 64).replace("BBB", "b" * 64)
+
+
+def test_a_manifest_from_before_spaces_reads_equal_and_is_still_written_so(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(FIRST_FORMAT, "utf-8")
+    assert read_manifest(tmp_path) == MANIFEST
+    assert MANIFEST.to_json() == FIRST_FORMAT
+
+
+def test_a_students_space_and_a_text_tower_are_remembered(tmp_path: Path) -> None:
+    taught = replace(
+        MANIFEST,
+        encoder=replace(MANIFEST.encoder, space="c" * 64),
+        alignment=replace(MANIFEST.alignment, text_tower=True),
+    )
+    write_manifest(tmp_path, taught)
+    assert read_manifest(tmp_path) == taught
