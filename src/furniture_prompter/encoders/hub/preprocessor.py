@@ -64,7 +64,7 @@ def read_preprocessor(folder: Path) -> tuple[Preprocessing, Normalisation]:
         )
     try:
         return _from_timm(timm) if isinstance(timm, dict) else _from_hub(read_json(path))
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise EncoderDamagedError(
             f"{name} says nothing usable about images ({error!r}). Download the checkpoint again, "
             "or name another."
