@@ -110,7 +110,7 @@ class ColourEncoder:
             distances = np.linalg.norm(np.array(list(COLOURS.values())) - mean, axis=1)
             likeness = np.exp((distances.min() - distances) / sharpness)
             rows[row, : len(COLOURS)] = likeness / np.linalg.norm(likeness)
-        rows[:, len(COLOURS) :] = 0.15 * grid
+        rows[:, len(COLOURS) :] = 0.3 * grid
         unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return unit
 
