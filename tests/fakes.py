@@ -78,6 +78,7 @@ def colour_card(
         figures=figures or {},
         runtime="hub",
         space=space,
+        training={"by": "tests"} if space else {},
         encodes_prompts=encodes_prompts,
     )
 

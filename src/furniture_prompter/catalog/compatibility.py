@@ -29,8 +29,9 @@ def refuse_other_space(manifest: Manifest, encoder: EncoderIdentity, space_name:
     """
     stored = manifest.encoder
     if not stored.shares_space_with(encoder):
-        own = f"another encoder's space ({stored.space_id[:12]})"
-        space = f"the space of {stored.name}" if not stored.space else own
+        # A manifest keeps the id of a space that its encoder was given, not the giver's name.
+        given = f"space {stored.space_id[:12]}"
+        space = given if stored.space else f"the space of {stored.name}"
         raise CatalogMismatchError(
             f"The catalog's photo vectors come from {describe(stored)} and lie in {space}; "
             f"{describe(encoder)} lies in the space of {space_name}: they cannot be compared. "

@@ -30,6 +30,24 @@ def test_the_agreement_is_told_only_where_it_was_measured_and_means_this_pair() 
     )
 
 
+def test_a_teacher_whose_space_has_a_name_of_its_own_is_still_the_teacher() -> None:
+    # An ensemble names its space after its parts, so that a rebuilt one stays comparable.
+    teacher = replace(TEACHER, space=Space("teacher", "9" * 64))
+    student = replace(STUDENT, space=Space("teacher", "9" * 64))
+    note = asymmetry_note(identity_of(teacher), student)
+    assert note is not None
+    assert "its student: agreement with the teacher 0.50" in note
+
+
+def test_an_export_and_another_build_are_called_what_they_are() -> None:
+    export = replace(STUDENT, name="export", training={})
+    note = asymmetry_note(identity_of(TEACHER), export)
+    assert note == "Photos were embedded by teacher; this query by export, its export."
+    build = replace(STUDENT, name="teacher")
+    note = asymmetry_note(identity_of(TEACHER), build)
+    assert note == "Photos were embedded by teacher; this query by teacher, another build of it."
+
+
 def test_a_teacher_that_asks_its_students_catalog_is_called_one() -> None:
     assert asymmetry_note(identity_of(STUDENT), TEACHER) == (
         "Photos were embedded by student; this query by teacher, its teacher."
