@@ -21,6 +21,7 @@ def test_every_option_reaches_the_catalog(catalog: Any, shop: Callable[..., Any]
     done = shop(
         *("search", "in oak", "--catalog", "shop", "--photo", "c.jpg", "--photo-weight", "0.7"),
         *("--without", "metal", "--where", "price < 3", "-k", "7", "--encoder", "other"),
+        *("--text-tower", "siglip"),
     )
     assert done.status == 0
     assert catalog.asked == [
@@ -35,6 +36,15 @@ def test_every_option_reaches_the_catalog(catalog: Any, shop: Callable[..., Any]
     ]
     assert catalog.opened[0]["path"] == Path("shop")
     assert catalog.opened[0]["encoder"] == "other"
+    assert catalog.opened[0]["text_tower"] == "siglip"
+
+
+def test_the_text_tower_may_be_named_in_the_environment(
+    catalog: Any, shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FURNITURE_PROMPTER_TEXT_TOWER", "siglip")
+    assert shop("search", "stool", "--catalog", "shop").status == 0
+    assert catalog.opened[0]["text_tower"] == "siglip"
 
 
 def test_the_catalog_may_be_named_in_the_environment(
