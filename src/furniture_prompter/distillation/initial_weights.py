@@ -55,8 +55,7 @@ def load_initial(backbone: Backbone, name: str, source: str | Path) -> InitialWe
         return InitialWeights("random")
     if str(source) == IMAGENET:
         package = package_weights(name)
-        # The cut network uses the first layers of the whole one; every layer it has must be there.
-        _load(backbone, name, package.state, package.source, whole=False)
+        _load(backbone, name, package.state, package.source)
         return InitialWeights(package.source, package.licence, package.source_sha256)
     path = _file(Path(source))
     with path.open("rb") as handle:
@@ -67,7 +66,7 @@ def load_initial(backbone: Backbone, name: str, source: str | Path) -> InitialWe
         raise DistillationError(
             f"{path} is no readable safetensors file ({error}). Download or save it again."
         ) from error
-    _load(backbone, name, _renamed(state), str(path), whole=True)
+    _load(backbone, name, _renamed(state), str(path))
     return InitialWeights(path.name, source_sha256={path.name: sha256})
 
 
@@ -98,7 +97,7 @@ def _file(path: Path) -> Path:
     )
 
 
-def _load(backbone: Backbone, name: str, state: State, source: str, *, whole: bool) -> None:
+def _load(backbone: Backbone, name: str, state: State, source: str) -> None:
     own = {key: value for key, value in backbone.state_dict().items() if _counts(key)}
     missing = sorted(own.keys() - state.keys())
     if missing:
@@ -113,7 +112,7 @@ def _load(backbone: Backbone, name: str, state: State, source: str, *, whole: bo
             f"{source} holds another network than {name}: {_few(shapes)}. Give weights of {name}."
         )
     unknown = sorted(key for key in state.keys() - own.keys() if _counts(key))
-    if whole and unknown:
+    if unknown:
         raise DistillationError(
             f"{source} holds layers that {name} does not have ({_few(unknown)}). "
             f"Give weights of {name}."

@@ -18,7 +18,7 @@ from furniture_prompter.distillation.networks.registry import build_backbone
 from furniture_prompter.encoders.card import Preprocessing
 
 
-class _Recorded(Exception):
+class _RecordedError(Exception):
     """Instead of an export, which takes half a minute."""
 
 
@@ -29,14 +29,14 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def export(network: nn.Module, folder: Path, **fields: Any) -> None:
         seen.update(fields, network=network, folder=folder)
-        raise _Recorded
+        raise _RecordedError
 
     monkeypatch.setattr(ensemble_teacher, "export_encoder", export)
     return seen
 
 
 def fields(recorded: Mapping[str, Any], folder: Path) -> CardFields:
-    with pytest.raises(_Recorded):
+    with pytest.raises(_RecordedError):
         build_imagenet_ensemble(folder)
     identity = recorded["identity"]
     assert isinstance(identity, CardFields)

