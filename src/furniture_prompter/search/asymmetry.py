@@ -2,6 +2,7 @@
 
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.identity import identity_of
 
 OVERLAP_FIGURE = "asymmetric_overlap_at_10"
 """The figure on a student's card: the share of the first ten photos that its query has in common
@@ -11,8 +12,9 @@ _STUDENT = "its student"
 
 
 def asymmetry_note(catalog: EncoderIdentity, query: EncoderCard) -> str | None:
-    """One sentence about two encoders in one space; None where the same weights did both."""
-    if query.weights_sha256 == catalog.weights_sha256:
+    """One sentence about two encoders in one space; None where both give the same vectors."""
+    asks = identity_of(query)
+    if (asks.weights_sha256, asks.preprocessing) == (catalog.weights_sha256, catalog.preprocessing):
         return None
     relation = _relation(catalog, query)
     note = f"Photos were embedded by {catalog.name}; this query by {query.name}, {relation}"

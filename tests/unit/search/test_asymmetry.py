@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from furniture_prompter.encoders.card import Space
+from furniture_prompter.encoders.card import Preprocessing, Space
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.search.asymmetry import OVERLAP_FIGURE, asymmetry_note
 from tests.fakes import colour_card
@@ -14,6 +14,12 @@ def test_one_encoder_on_both_sides_needs_no_words() -> None:
     assert asymmetry_note(identity_of(TEACHER), TEACHER) is None
     assert asymmetry_note(identity_of(STUDENT), STUDENT) is None
     assert asymmetry_note(identity_of(TEACHER), replace(TEACHER, name="renamed")) is None
+
+
+def test_the_same_weights_that_look_at_photos_otherwise_are_another_encoder() -> None:
+    squashing = replace(TEACHER, name="squashing", space=SPACE, preprocessing=Preprocessing(32))
+    note = asymmetry_note(identity_of(TEACHER), squashing)
+    assert note == "Photos were embedded by teacher; this query by squashing, its export."
 
 
 def test_the_agreement_is_told_only_where_it_was_measured_and_means_this_pair() -> None:
