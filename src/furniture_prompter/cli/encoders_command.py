@@ -1,23 +1,56 @@
-"""``encoders``: what turns photos and prompts into vectors."""
+"""``encoders``: what turns photos and prompts into vectors, and where more of it comes from."""
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from furniture_prompter.cli.loading import collector_paused
-from furniture_prompter.cli.options import JsonOption
+from furniture_prompter.cli.options import JsonOption, read_settings
 from furniture_prompter.cli.plain_text import plain
-from furniture_prompter.cli.terminal import output, print_facts, size_text, write_json
+from furniture_prompter.cli.terminal import output, print_facts, say, size_text, write_json
 
 if TYPE_CHECKING:
     from furniture_prompter.encoders.card import EncoderCard
 
+PULL_EXAMPLES = (
+    "Examples: furniture-prompter encoders pull siglip2-base-patch16-224; "
+    "furniture-prompter encoders pull my-siglip --from downloads/siglip; "
+    "furniture-prompter encoders pull imagenet-ensemble"
+)
+EXPORT_EXAMPLE = (
+    "Example: furniture-prompter encoders export resnet50 --out resnet50-int8 "
+    "--precision int8 --calibrate photos/"
+)
 
-def encoders_command(as_json: JsonOption = False) -> None:
-    """List the encoders that ship: what each is, its size, licence, and where it comes from."""
+encoders_app = typer.Typer(
+    help="List the encoders that ship and those in the cache; pull, show and export more."
+)
+
+
+class Precision(StrEnum):
+    """What an exported graph computes in."""
+
+    FP32 = "fp32"
+    INT8 = "int8"
+
+
+@encoders_app.callback(invoke_without_command=True)
+def encoders_command(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the encoders that ship and those in the cache; pull, show and export more."""
+    if context.invoked_subcommand is not None:
+        if as_json:
+            raise typer.BadParameter("--json of a sub-command comes after its name.")
+        return
+    settings = read_settings()
     # Loading storage and runtime takes most of a second, which --help must not.
     with collector_paused():
         from furniture_prompter import assembly
 
-    cards = assembly.available_encoders()
+    cards = assembly.available_encoders(settings)
     if as_json:
         write_json([card.as_json() for card in cards])
         return
@@ -26,18 +59,151 @@ def encoders_command(as_json: JsonOption = False) -> None:
         print_facts(_rows(card), indent=2)
 
 
+@encoders_app.command(epilog=PULL_EXAMPLES)
+def pull(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A teacher by name, OWNER/NAME on the model hub, or any name with --from.",
+        ),
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FOLDER",
+            help="Take it from a local folder in the hub's layout; no network is used.",
+            show_default=False,
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            "--revision",
+            metavar="REVISION",
+            help="Branch, tag, pull request (refs/pr/N) or commit on the hub.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a teacher into the cache: its weights as safetensors, every file checked by hash."""
+    settings = read_settings()
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    card = assembly.pull_encoder(name, source=source, revision=revision, settings=settings)
+    if as_json:
+        write_json(card.as_json())
+        return
+    print_facts(_rows(card))
+    say(f"Pulled into {settings.encoder_cache / card.name}; use it with --encoder {card.name}.")
+
+
+@encoders_app.command(epilog="Example: furniture-prompter encoders show students/r18")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An encoder by name, or its folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the whole card: what an encoder learned from, on what, how it scores, how fast it is."""
+    settings = read_settings()
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    card = assembly.describe_encoder(name, settings=settings)
+    if as_json:
+        write_json(card.as_json())
+        return
+    rows = {"name": card.name} | _rows(card)
+    rows["files"] = "\n".join(
+        f"{file} {sha256}"
+        for file, sha256 in {card.weights_file: card.weights_sha256, **card.other_files}.items()
+    )
+    if card.source_sha256:
+        rows["made from"] = "\n".join(f"{file} {sha}" for file, sha in card.source_sha256.items())
+    if card.training:
+        rows["training"] = "\n".join(_lines(card.training))
+    print_facts(rows)
+
+
+@encoders_app.command(epilog=EXPORT_EXAMPLE)
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A teacher by name, or its folder.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FOLDER", help="Folder to write.", show_default=False),
+    ],
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="What the graph computes in.")
+    ] = Precision.FP32,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibrate",
+            metavar="PHOTOS",
+            help="Photos, or a feed, that int8 is calibrated on and compared on.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a teacher's image side as an encoder that needs no PyTorch, in the teacher's space."""
+    settings = read_settings()
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    teacher = assembly.describe_encoder(name, settings=settings)
+    card = assembly.export_encoder(
+        name, out, precision=precision.value, calibrate=calibrate, settings=settings
+    )
+    if as_json:
+        write_json(card.as_json())
+        return
+    print_facts(_rows(card))
+    say(f"Written to {out}; search with --encoder {out}.")
+    if teacher.encodes_prompts:
+        say(
+            f"The text tower stays behind: prompts go through a catalog's alignment, or through "
+            f"{name} with --text-tower {name}."
+        )
+
+
 def _rows(card: "EncoderCard") -> dict[str, str]:
     side_px = card.input_side_px
     takes = f"photos, {side_px} × {side_px} px" if side_px else "prompts"
     rows = {
-        "encodes": takes,
+        "encodes": f"{takes}, and prompts" if card.encodes_prompts else takes,
         "dimensions": f"{card.dimension}, compared by {card.metric}",
         "size": f"{size_text(card.weights_bytes)}, {card.parameters:,} parameters",
+        "runs on": {"hub": "PyTorch (extra hub)", "onnx": "ONNX Runtime", "static": "NumPy"}[
+            card.runtime
+        ],
         "licence": card.licence,
         "source": card.source,
         "sha256": card.weights_sha256,
         "about": card.description,
     }
+    if card.space:
+        rows["space"] = f"that of {card.space.name} ({card.space.id[:12]}…)"
+    if card.architecture:
+        rows["network"] = card.architecture
     if card.figures:
         rows["figures"] = "\n".join(f"{name} {value:g}" for name, value in card.figures.items())
     return rows
+
+
+def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    """JSON values as indented lines of name and value."""
+    for name, inner in value.items():
+        margin = "  " * depth
+        if isinstance(inner, Mapping):
+            yield f"{margin}{name}"
+            yield from _lines(inner, depth + 1)
+        elif isinstance(inner, str):
+            yield f"{margin}{name} {inner}"
+        else:
+            yield f"{margin}{name} {json.dumps(inner, ensure_ascii=False)}"

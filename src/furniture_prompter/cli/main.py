@@ -59,7 +59,7 @@ app = typer.Typer(
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
 app.add_typer(catalog_app, name="catalog")
-app.command("encoders")(encoders_command.encoders_command)
+app.add_typer(encoders_command.encoders_app, name="encoders")
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,7 +6,8 @@ cache that ``encoders pull`` fills or wherever a person keeps them. ``default`` 
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -120,14 +121,31 @@ def load_prompt_encoder(folder: Path) -> PromptEncoder:
 
 def _load(card: EncoderCard, folder: Path, **options: Any) -> Any:
     extra = EXTRAS.get(card.runtime)
-    try:
+    if extra is None:
         return _factory(FACTORIES[card.runtime])(folder, **options)
+    with needing(extra, card.name):
+        return _factory(FACTORIES[card.runtime])(folder, **options)
+
+
+@contextmanager
+def needing(extra: str, name: str) -> Iterator[None]:
+    """Turn a missing package inside ``with`` into a sentence with the line that installs it.
+
+    Args:
+        extra: The extra that brings it, or several, with commas.
+        name: The encoder that is wanted.
+
+    Raises:
+        EncoderError: a package is missing.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if extra is None or missing == "furniture_prompter":
+        if missing == "furniture_prompter":
             raise
         raise EncoderError(
-            f"{card.name} needs {missing}, which is not installed. "
+            f"{name} needs {missing}, which is not installed. "
             f"Run: pip install 'furniture-prompter[{extra}]'"
         ) from error
 

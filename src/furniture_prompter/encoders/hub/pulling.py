@@ -162,8 +162,8 @@ def _origin(
         return HubRepository(known.repo, revision or known.revision, endpoint=endpoint)
     if not _REPOSITORY.fullmatch(name):
         raise EncoderNotFoundError(
-            f"There is no teacher {name!r}. Name one of {', '.join(TEACHERS)}, a repository on the "
-            "hub as owner/name, or a local folder with --from."
+            f"There is no teacher {name!r}. Name one of {', '.join(TEACHERS)}, imagenet-ensemble, "
+            "a repository on the hub as owner/name, or a local folder with --from."
         )
     return HubRepository(name, revision or "main", endpoint=endpoint)
 

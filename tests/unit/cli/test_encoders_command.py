@@ -1,0 +1,160 @@
+"""``encoders``: pulling, showing and exporting, from the words to the call and back."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from furniture_prompter import assembly
+from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.errors import EncoderNotFoundError
+
+Run = Callable[..., Any]
+
+CARD = EncoderCard(
+    name="tiny",
+    kind="image",
+    runtime="hub",
+    architecture="siglip",
+    encodes_prompts=True,
+    dimension=32,
+    preprocessing=Preprocessing(side_px=32, fit="squash"),
+    licence="Apache-2.0",
+    source="Pulled from shop/tiny@c0ffee",
+    source_sha256={"config.json": "1" * 64},
+    weights_file="model.safetensors",
+    weights_sha256="2" * 64,
+    weights_bytes=1_500_000,
+    other_files={"config.json": "1" * 64},
+    parameters=375_000,
+    description="A small one.",
+    figures={"mean_average_precision": 0.5},
+    training={"data": {"photos": 992, "licence": "CC0"}, "seeds": [1, 2], "loss": "regression"},
+)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the commands asked of the assembly, which answers with the card above."""
+    calls: list[dict[str, Any]] = []
+
+    def answer(kind: str) -> Callable[..., EncoderCard]:
+        def called(*words: Any, settings: Any = None, **options: Any) -> EncoderCard:
+            calls.append({"call": kind, "words": words, **options})
+            return CARD
+
+        return called
+
+    for kind in ("pull", "describe", "export"):
+        monkeypatch.setattr(assembly, f"{kind}_encoder", answer(kind))
+    monkeypatch.setenv("FURNITURE_PROMPTER_ENCODER_CACHE", "some-cache")
+    return calls
+
+
+def test_pull_passes_on_name_folder_and_revision(shop: Run, asked: list[dict[str, Any]]) -> None:
+    done = shop("encoders", "pull", "tiny", "--from", "downloads", "--revision", "refs/pr/3")
+    assert done.status == 0
+    assert asked == [
+        {
+            "call": "pull",
+            "words": ("tiny",),
+            "source": Path("downloads"),
+            "revision": "refs/pr/3",
+        }
+    ]
+    assert "photos, 32 × 32 px, and prompts" in done.out
+    assert "PyTorch (extra hub)" in done.out
+    assert "--encoder tiny" in done.err
+    assert str(Path("some-cache") / "tiny") in done.err.replace("\n", "")
+
+
+def test_show_tells_every_field_of_the_card(shop: Run, asked: list[dict[str, Any]]) -> None:
+    out = shop("encoders", "show", "students/r18").out
+    assert asked == [{"call": "describe", "words": ("students/r18",)}]
+    for told in ("tiny", "Apache-2.0", "model.safetensors 222", "config.json 111", "siglip"):
+        assert told in out
+    for told in ("mean_average_precision 0.5", "photos 992", "seeds [1, 2]", "loss regression"):
+        assert told in out
+
+
+def test_show_tells_whose_space_a_student_lies_in(
+    shop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student = dataclasses.replace(CARD, space=Space("teacher", "ab" * 32))
+    monkeypatch.setattr(assembly, "describe_encoder", lambda *_a, **_k: student)
+    assert "that of teacher (abababababab…)" in shop("encoders", "show", "x").out
+
+
+def test_export_passes_on_what_is_wanted_and_says_where_prompts_go(
+    shop: Run, asked: list[dict[str, Any]]
+) -> None:
+    words = ("--out", "small", "--precision", "int8", "--calibrate", "photos")
+    done = shop("encoders", "export", "tiny", *words)
+    assert done.status == 0
+    assert asked[-1] == {
+        "call": "export",
+        "words": ("tiny", Path("small")),
+        "precision": "int8",
+        "calibrate": Path("photos"),
+    }
+    assert "--text-tower tiny" in done.err
+
+
+def test_export_knows_two_precisions(shop: Run, asked: list[dict[str, Any]]) -> None:
+    done = shop("encoders", "export", "tiny", "--out", "x", "--precision", "int4")
+    assert done.status == ExitCode.USAGE
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "words", [("pull", "tiny"), ("show", "tiny"), ("export", "tiny", "--out", "x")]
+)
+def test_in_json_the_answer_is_the_card(
+    words: tuple[str, ...], shop: Run, asked: list[dict[str, Any]]
+) -> None:
+    assert json.loads(shop("encoders", *words, "--json").out) == json.loads(
+        json.dumps(CARD.as_json())
+    )
+
+
+def test_json_before_a_sub_command_is_refused(shop: Run, asked: list[dict[str, Any]]) -> None:
+    done = shop("encoders", "--json", "show", "tiny")
+    assert done.status == ExitCode.USAGE
+    assert asked == []
+
+
+def test_an_encoder_that_is_not_there_ends_with_its_own_status(
+    shop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any, **_options: Any) -> EncoderCard:
+        raise EncoderNotFoundError("There is no teacher 'x'. Name another.")
+
+    monkeypatch.setattr(assembly, "pull_encoder", refuse)
+    done = shop("encoders", "pull", "x")
+    assert done.status == ExitCode.ENCODER
+    assert "error: There is no teacher 'x'." in done.err
+
+
+def test_without_the_extra_the_line_that_installs_it_is_told(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import sys
+
+    monkeypatch.setenv("FURNITURE_PROMPTER_ENCODER_CACHE", str(tmp_path))
+    for name in list(sys.modules):
+        if name.startswith(("furniture_prompter.encoders.hub", "furniture_prompter.distillation")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    for words, extra in (
+        (("pull", "resnet50"), "hub"),
+        (("pull", "imagenet-ensemble"), "train"),
+        (("export", "efficientnet-lite2", "--out", str(tmp_path / "x")), "hub,train"),
+    ):
+        done = shop("encoders", *words)
+        assert done.status == ExitCode.ENCODER
+        assert f"pip install 'furniture-prompter[{extra}]'" in done.err.replace("\n", " ")
