@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -37,7 +38,8 @@ class Settings(BaseSettings):
         description="Where teachers run: auto (CUDA, else Apple MPS, else the CPU), cpu, cuda, "
         "cuda:1, mps.",
     )
-    encoder_cache: Path = Field(
+    # Nobody expands a tilde that comes from a file of environment variables.
+    encoder_cache: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default_factory=_user_cache,
         description="Folder of pulled and built encoders; below XDG_CACHE_HOME, or ~/.cache, "
         "unless given.",

@@ -28,6 +28,14 @@ def test_a_relative_cache_of_the_desktop_counts_as_none(
     assert Settings().encoder_cache == tmp_path / ".cache/furniture-prompter/encoders"
 
 
+def test_a_tilde_in_the_environment_is_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FURNITURE_PROMPTER_ENCODER_CACHE", "~/encoders")
+    assert Settings().encoder_cache == tmp_path / "encoders"
+
+
 def test_the_environment_names_cache_and_text_tower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
