@@ -68,8 +68,8 @@ def export_encoder(
 
     Args:
         network: ``forward`` takes uint8 (n, side, side, 3) and gives unit rows (n, dimension). Its
-            attribute ``float_convolutions``, if any, says how many first convolutions stay float
-            in int8.
+            attribute ``float_layers``, if any, holds the starts of the names of layers that stay
+            float in int8.
         folder: Where it goes; its parents are made.
         identity: What the card says beyond what is measured here.
         preprocessing: How photos become the network's images.
@@ -98,9 +98,9 @@ def export_encoder(
         if precision == "int8":
             exact = encoder
             ranges = [preprocess(image, preprocessing) for image in calibration]
-            kept = int(getattr(network, "float_convolutions", 0))
+            kept = tuple(getattr(network, "float_layers", ()))
             built = Path(work, "int8")
-            small = quantise(graph, ranges, float_convolutions=kept)
+            small = quantise(graph, ranges, float_layers=kept)
             encoder = _open(built, small, network, identity, preprocessing)
             moved = parity(exact.encode(held_out), encoder.encode(held_out))
             require_int8(moved)

@@ -1,12 +1,18 @@
-"""Static int8 quantisation of an exported graph, for ONNX Runtime, calibrated on photos.
+"""An exported graph in int8, for ONNX Runtime.
 
-Convolutions, the sums between them and the head become int8: weights signed and per output
-channel, activations unsigned with a range per tensor, the extremes seen while calibrating. ReLU
-disappears into the range of what comes before it. Scaling of pixels, pooling and unit length stay
-float: they are a hundredth of the work, and means and quotients do not survive 256 levels.
+A convolutional network: convolutions, the sums between them and the head become int8, weights
+signed and per output channel, activations unsigned with a range per tensor, the extremes seen
+while calibrating. ReLU disappears into the range of what comes before it. Scaling of pixels,
+pooling and unit length stay float: they are a hundredth of the work, and means and quotients do
+not survive 256 levels.
+
+A transformer: its activations have outliers that one range per tensor cannot hold (Dettmers et
+al., "LLM.int8()", NeurIPS 2022). Its weight matrices become int8 in blocks of 32, each with a scale
+of its own, and ONNX Runtime brings the activations to int8 in such blocks while it multiplies.
 """
 
 import importlib
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +29,11 @@ QUANTISED_OPERATORS = ("Conv", "Add", "Clip", "Relu", "MaxPool", "Gemm")
 _ACTIVATIONS = frozenset({"Clip", "Relu"})
 _PREPARED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
+_TRANSFORMER = "LayerNormalization"
+_BLOCK = 32
+_INT8_ARITHMETIC = 4
+"""MatMulNBits' accuracy_level for int8 products; the others multiply in float."""
+
 
 class _Images:
     """Feeds images one by one to ONNX Runtime's calibration; it asks only for get_next."""
@@ -36,27 +47,36 @@ class _Images:
 
 
 def quantise(
-    model: onnx.ModelProto, calibration: Sequence[RgbImage], *, float_convolutions: int = 0
+    model: onnx.ModelProto, calibration: Sequence[RgbImage], *, float_layers: Sequence[str] = ()
 ) -> onnx.ModelProto:
     """The int8 graph of ``model``; ``model`` stays as it is.
 
     Args:
         model: A float graph of :func:`~furniture_prompter.distillation.graph.write_graph`.
-        calibration: Preprocessed square images (side, side, 3).
-        float_convolutions: So many convolutions from the first stay float, with their ReLU.
+        calibration: Preprocessed square images (side, side, 3); a transformer needs none.
+        float_layers: Convolutions whose weights' names begin so stay float, with their ReLU.
 
     Raises:
-        DistillationError: no images, or a graph without a convolution that could become int8.
+        DistillationError: no images, or a graph with nothing that could become int8.
     """
+    if any(node.op_type == _TRANSFORMER for node in model.graph.node):
+        return _in_blocks(model)
     if not len(calibration):
         raise DistillationError("int8 needs photos to calibrate on. Give some, or export fp32.")
-    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    if len(convolutions) <= float_convolutions:
+    return _calibrated(model, calibration, float_layers)
+
+
+def _calibrated(
+    model: onnx.ModelProto, calibration: Sequence[RgbImage], float_layers: Sequence[str]
+) -> onnx.ModelProto:
+    kept = _kept_float(model, float_layers)
+    convolutions = {node.name for node in model.graph.node if node.op_type == "Conv"}
+    if not convolutions - set(kept):
         raise DistillationError(
-            f"int8 has nothing to gain: the graph has {len(convolutions)} convolutions, of which "
-            f"{float_convolutions} stay float. Export fp32."
+            f"int8 has nothing to gain: of the graph's {len(convolutions)} convolutions all stay "
+            "float. Export fp32."
         )
-    runtime = _quantisers()
+    runtime = _of_runtime("quantization")
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         onnx.save(_prepared(model), source)
@@ -70,7 +90,7 @@ def quantise(
             weight_type=runtime.QuantType.QInt8,
             activation_type=runtime.QuantType.QUInt8,
             calibrate_method=runtime.CalibrationMethod.MinMax,
-            nodes_to_exclude=_kept_float(model, float_convolutions),
+            nodes_to_exclude=kept,
             # The head's sums become the vector: they keep every digit.
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
         )
@@ -79,9 +99,36 @@ def quantise(
     return quantised
 
 
-def _quantisers() -> ModuleType:
-    # By name: it belongs to what runs encoders, and exists only beside onnx, which an extra brings.
-    return importlib.import_module("onnxruntime.quantization")
+def _in_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
+    copied = onnx.ModelProto()
+    copied.CopyFrom(model)
+    module = _of_runtime("quantization.matmul_nbits_quantizer")
+    # It logs a line for every matrix.
+    logger = logging.getLogger(module.__name__)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        quantiser = module.MatMulNBitsQuantizer(
+            copied,
+            bits=8,
+            block_size=_BLOCK,
+            is_symmetric=True,
+            accuracy_level=_INT8_ARITHMETIC,
+        )
+        quantiser.process()
+    finally:
+        logger.setLevel(level)
+    quantised: onnx.ModelProto = quantiser.model.model
+    if not any(node.op_type == "MatMulNBits" for node in quantised.graph.node):
+        raise DistillationError(
+            "int8 has nothing to gain: the graph has no matrix of weights. Export fp32."
+        )
+    return quantised
+
+
+def _of_runtime(name: str) -> ModuleType:
+    # By name: it belongs to what runs encoders, and works only beside onnx, which an extra brings.
+    return importlib.import_module(f"onnxruntime.{name}")
 
 
 def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -92,21 +139,19 @@ def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:
     return prepared
 
 
-def _kept_float(model: onnx.ModelProto, convolutions: int) -> list[str]:
-    """Names of the first convolutions and of all that lies before the next one.
+def _kept_float(model: onnx.ModelProto, float_layers: Sequence[str]) -> list[str]:
+    """Names of nodes that stay float: the layers asked for, with the activation behind each.
 
-    The graph is in the order of computation, so a stem is named before the blocks behind it. The
-    clip at the end, of the vector's length, is no activation of a layer and is kept too.
+    So does a clip that is no layer's activation, such as that of the vector's length.
     """
-    kept, passed = [], 0
-    for node in model.graph.node:
-        passed += node.op_type == "Conv"
-        if passed <= convolutions:
-            kept.append(node.name)
+    kept = set()
     made_by = {output: node for node in model.graph.node for output in node.output}
     for node in model.graph.node:
-        source = made_by.get(node.input[0]) if node.input else None
-        layer = source is not None and source.op_type in {"Conv", "Add"}
-        if node.op_type in _ACTIVATIONS and not layer:
-            kept.append(node.name)
-    return kept
+        if node.op_type == "Conv" and node.input[1].startswith(tuple(float_layers)):
+            kept.add(node.name)
+        elif node.op_type in _ACTIVATIONS:
+            source = made_by.get(node.input[0])
+            layer = source is not None and source.op_type in {"Conv", "Add"}
+            if source is None or not layer or source.name in kept:
+                kept.add(node.name)
+    return sorted(kept)

@@ -120,8 +120,8 @@ def test_an_int8_graph_runs_in_int8_from_the_first_convolution_to_the_head(
     assert not {"Conv", "Relu", "Gemm", "Add", "BatchNormalization"} & found.keys()
 
 
-def test_first_convolutions_stay_float_when_the_network_asks_for_it(tmp_path: Path) -> None:
-    export(tmp_path / "tiny", "int8", TinyNetwork(float_convolutions=1))
+def test_layers_stay_float_when_the_network_asks_for_it(tmp_path: Path) -> None:
+    export(tmp_path / "tiny", "int8", TinyNetwork(float_layers=("stem.",)))
     found = operators(tmp_path / "tiny" / "encoder.onnx", tmp_path)
     assert found["QLinearConv"] == 2
     assert found["Conv"] + found["FusedConv"] == 1

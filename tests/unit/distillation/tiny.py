@@ -16,10 +16,10 @@ class TinyNetwork(nn.Module):
     mean: torch.Tensor
     factor: torch.Tensor
 
-    def __init__(self, *, float_convolutions: int = 0) -> None:
+    def __init__(self, *, float_layers: tuple[str, ...] = ()) -> None:
         super().__init__()
         torch.manual_seed(5)
-        self.float_convolutions = float_convolutions
+        self.float_layers = float_layers
         self.stem = nn.Sequential(
             nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
         )

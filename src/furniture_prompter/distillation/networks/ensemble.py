@@ -24,6 +24,7 @@ class ImagenetEnsemble(nn.Module):
         members: The backbones, by the order of ``MEMBERS``.
         dimension: Components of a vector: 3 x 1,280.
         side_px: Side of the images it takes.
+        float_layers: Starts of the names of layers that an int8 export leaves float.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,11 @@ class ImagenetEnsemble(nn.Module):
         self.members = nn.ModuleList([build_backbone(name) for name in MEMBERS])
         self.side_px = SIDE_PX
         self.dimension = sum(member.width for member in self.backbones)
+        self.float_layers = tuple(
+            f"members.{index}.{layer}"
+            for index, name in enumerate(MEMBERS)
+            for layer in architecture(name).float_layers
+        )
         for name in MEMBERS:
             entry = architecture(name)
             mean = torch.tensor(entry.mean).reshape(1, 3, 1, 1)

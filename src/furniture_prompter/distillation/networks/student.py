@@ -22,7 +22,7 @@ class Student(nn.Module):
         architecture: The name.
         dimension: Components of a vector.
         side_px: Side of the images it takes.
-        float_convolutions: First convolutions that an int8 export leaves float.
+        float_layers: Starts of the names of layers that an int8 export leaves float.
         backbone: The network; ``head``: the nn.Linear behind it.
 
     Raises:
@@ -47,7 +47,7 @@ class Student(nn.Module):
         self.architecture = architecture
         self.dimension = dimension
         self.side_px = side
-        self.float_convolutions = entry.float_convolutions
+        self.float_layers = tuple(f"backbone.{layer}" for layer in entry.float_layers)
         self.head = nn.Linear(self.backbone.width, dimension)
         mean = torch.tensor(entry.mean).reshape(1, 3, 1, 1)
         factor = 1 / torch.tensor(entry.scale).reshape(1, 3, 1, 1)

@@ -1,0 +1,80 @@
+"""What becomes int8 in a transformer, and what cannot."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from furniture_prompter.distillation.graph import write_graph
+from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
+from furniture_prompter.distillation.quantisation import quantise
+from furniture_prompter.errors import DistillationError
+from tests.unit.distillation.tiny import SIDE_PX, TinyNetwork, photos
+
+PATCH_PX = 8
+WIDTH = 32
+
+
+class _TinyTransformer(nn.Module):
+    """Patches, one layer of attention, mean: the shape of a hub's image towers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.patches = nn.Conv2d(3, WIDTH, PATCH_PX, PATCH_PX)
+        self.norm = nn.LayerNorm(WIDTH)
+        self.queries = nn.Linear(WIDTH, WIDTH)
+        self.wide = nn.Linear(WIDTH, 4 * WIDTH)
+        self.narrow = nn.Linear(4 * WIDTH, WIDTH)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        value = self.patches(normalise(images, torch.tensor(127.0), torch.tensor(1 / 64)))
+        value = self.norm(value.flatten(2).transpose(1, 2))
+        asked = self.queries(value)
+        value = value + torch.softmax(asked @ value.transpose(1, 2), dim=2) @ value
+        value = value + self.narrow(nn.functional.gelu(self.wide(value)))
+        return unit_rows(value.mean(dim=1))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def vectors(model: onnx.ModelProto, images: list[np.ndarray]) -> np.ndarray:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return np.asarray(session.run(None, {"image": np.stack(images)})[0])
+
+
+def test_a_transformers_matrices_become_int8_and_its_vectors_hardly_move() -> None:
+    graph = write_graph(_TinyTransformer(), SIDE_PX)
+    small = quantise(graph, [])
+    found = [node for node in small.graph.node if node.op_type == "MatMulNBits"]
+    bits = {
+        attribute.i for node in found for attribute in node.attribute if attribute.name == "bits"
+    }
+    assert (len(found), bits) == (3, {8})
+    images = [image[:SIDE_PX, :SIDE_PX] for image in photos(4)]
+    exact, moved = vectors(graph, images), vectors(small, images)
+    assert (exact * moved).sum(axis=1).min() > 0.999
+    assert not np.array_equal(exact, moved)
+    # Each image by itself gives what it gives among others.
+    assert np.allclose(vectors(small, images[1:2]), moved[1:2], atol=1e-5)
+    assert not any(node.op_type == "MatMulNBits" for node in graph.graph.node)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "float_layers", "message"),
+    [(0, (), "photos to calibrate on"), (1, ("",), "3 convolutions all stay float")],
+)
+def test_what_cannot_become_int8_is_refused(
+    calibration: int, float_layers: tuple[str, ...], message: str
+) -> None:
+    graph = write_graph(TinyNetwork(), SIDE_PX)
+    images = [image[:SIDE_PX, :SIDE_PX] for image in photos(calibration)]
+    with pytest.raises(DistillationError, match=message):
+        quantise(graph, images, float_layers=float_layers)
