@@ -17,6 +17,9 @@ OPSET = 18
 
 INPUT, OUTPUT = "image", "vector"
 
+LARGEST_BYTES = 2_000_000_000
+"""Of weights in one file: protobuf, which ONNX is written in, ends at 2 GiB."""
+
 _EXPORT_ERRORS = (torch.onnx.OnnxExporterError, RuntimeError, ValueError)
 
 
@@ -32,8 +35,15 @@ def write_graph(network: nn.Module, side_px: int) -> onnx.ModelProto:
         side_px: Side of the square image.
 
     Raises:
-        DistillationError: torch cannot export it; the message is the exporter's.
+        DistillationError: torch cannot export it (the message is the exporter's), or its weights
+            are too large for one file.
     """
+    weights_bytes = 4 * sum(part.numel() for part in network.parameters())
+    if weights_bytes > LARGEST_BYTES:
+        raise DistillationError(
+            f"{type(network).__name__} has {weights_bytes / 1e9:.1f} GB of weights; one ONNX file "
+            f"holds {LARGEST_BYTES / 1e9:.1f}. Serve it as it is, or export a smaller encoder."
+        )
     frozen = copy.deepcopy(network).to("cpu", torch.float32).eval()
     images = torch.zeros(2, side_px, side_px, 3, dtype=torch.uint8)
     with _quiet_exporter(), torch.no_grad():

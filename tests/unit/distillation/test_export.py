@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from furniture_prompter.distillation import graph
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
 from furniture_prompter.distillation.graph import write_graph
 from furniture_prompter.distillation.networks.backbone import unit_rows
@@ -137,6 +138,12 @@ def test_a_graph_says_nothing_of_the_machine_it_was_exported_on() -> None:
     written = write_graph(TinyNetwork(), SIDE_PX).SerializeToString()
     assert b".py" not in written
     assert str(Path(__file__).parents[3]).encode() not in written
+
+
+def test_a_network_too_large_for_one_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "LARGEST_BYTES", 100)
+    with pytest.raises(DistillationError, match="GB of weights"):
+        write_graph(TinyNetwork(), SIDE_PX)
 
 
 def test_a_resnet18_becomes_an_encoder_of_int8_convolutions(tmp_path: Path) -> None:
