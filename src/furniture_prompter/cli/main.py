@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from furniture_prompter.cli import encoders_command, index_command, search_command
+from furniture_prompter.cli import distill_command, encoders_command, index_command, search_command
 from furniture_prompter.cli.catalog_command import catalog_app
 from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
@@ -58,6 +58,7 @@ app = typer.Typer(
 )
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
+app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(encoders_command.encoders_app, name="encoders")
 

@@ -1,0 +1,84 @@
+"""The model card beside a student, for people: Markdown after Mitchell et al. (FAT* 2019)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from furniture_prompter.encoders.card import EncoderCard
+
+
+def model_card(card: EncoderCard, full: EncoderCard) -> str:
+    """The page of a student.
+
+    Args:
+        card: Its int8 encoder, as it is in the student's folder.
+        full: Its fp32 encoder, in ``fp32/``.
+    """
+    training = card.training
+    data, teacher = training["data"], training["teacher"]
+    parts = [
+        f"# {card.name}",
+        card.description,
+        "## What it is",
+        _table(
+            ("", ""),
+            [
+                ("architecture", card.architecture),
+                ("teacher", teacher["name"]),
+                ("vector", f"{card.dimension} components, compared by {card.metric}"),
+                ("space", f"`{teacher['space']}`"),
+                ("image", f"{card.input_side_px} x {card.input_side_px} px"),
+                ("parameters", f"{card.parameters:,}"),
+                ("size", f"{card.weights_bytes:,} bytes (int8), {full.weights_bytes:,} (fp32)"),
+                ("licence of the first weights", card.licence),
+                ("first weights", training["initial"]),
+            ],
+        ),
+        "Its vectors lie in its teacher's space: a catalog that the teacher embedded can be asked "
+        "by it, with `--encoder` and this folder. `encoder.onnx` is int8; `fp32/` holds the same "
+        "student in float32.",
+        "## Data",
+        f"{data['train']:,} photos to train on and {data['held_out']:,} held out, by product, out "
+        f"of {data['photos']:,} distinct ones; {data['set_aside']:,} files were set aside. Photos "
+        f"are known by content: sha256 over all of them `{data['sha256']}`.",
+        "Whether these weights may be given away depends on the licences of the photos, of the "
+        "first weights and of the teacher; this page knows only what is written above.",
+        "## Figures",
+        "On held-out photos of the same source, so they say how well the student follows its "
+        "teacher there, and nothing of other photos. Overlap: share of the teacher's ten nearest "
+        "photos that the student finds; asymmetric: student's query, teacher's catalog; symmetric: "
+        "both the student's.",
+        _table(
+            ("figure", "int8", "fp32"),
+            [
+                (name, f"{card.figures[name]:.4f}", f"{full.figures[name]:.4f}")
+                for name in card.figures
+                if name in full.figures
+            ]
+            + [
+                (name, f"{value:.4f}", "")
+                for name, value in card.figures.items()
+                if name not in full.figures
+            ],
+        ),
+        "## Training",
+        f"Command: `{training['command']}`",
+        _code(training["options"]),
+        _code(training["outcome"]),
+        "## Environment",
+        _table(("part", "version"), list(training["environment"].items())),
+        "## Limits",
+        "It can be no better than its teacher, and knows only furniture like that it saw. It was "
+        "judged on agreement with the teacher, not on what shoppers want. Measure it on photos of "
+        "your own before you trust it.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _code(values: Mapping[str, Any]) -> str:
+    return f"```json\n{json.dumps(values, indent=2)}\n```"

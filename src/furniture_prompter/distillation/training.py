@@ -1,0 +1,316 @@
+"""The loop: views in, a step, now and then a judgement and a checkpoint."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import nn
+
+from furniture_prompter.distillation.batches import Batch, Batches
+from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
+from furniture_prompter.distillation.ema import RunningMean
+from furniture_prompter.distillation.judging import Judge, Judgement
+from furniture_prompter.distillation.losses import LossWeights
+from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.options import DistillationOptions
+from furniture_prompter.distillation.schedule import rate_share
+from furniture_prompter.distillation.teacher_vectors import TeacherVectors
+from furniture_prompter.errors import DistillationError
+
+_BANK_ROWS = 1024
+_CHECKPOINT_S = 300.0
+_RECORDS = 400
+_MEASURED_STEPS = 3
+
+
+class Log(Protocol):
+    """Who is told of losses and judgements."""
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        """Take one record: ``step`` and numbers by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What is learned: views, what the teacher says of them, and who judges.
+
+    Attributes:
+        batches: Views of every step.
+        vectors: The teacher's of every view.
+        judge: Of held-out photos.
+        held: Places of the held-out photos.
+    """
+
+    batches: Batches
+    vectors: TeacherVectors
+    judge: Judge
+    held: NDArray[np.intp]
+
+
+@dataclass(slots=True)
+class Training:
+    """One training of one student; :meth:`run` it once.
+
+    Attributes:
+        student: Trained in place; ends with the best running mean.
+        lesson: What is learned.
+        options: How.
+        accelerator: Device, precision and processes.
+        checkpoints: Where it is kept.
+        log: Who is told.
+        on_step: Called with steps done and planned.
+        step_s: Mean seconds of a step, measured.
+    """
+
+    student: Student
+    lesson: Lesson
+    options: DistillationOptions
+    accelerator: Accelerator
+    checkpoints: Checkpoints
+    log: Log
+    on_step: Callable[[int, int], None]
+    step_s: float = field(default=0.0, init=False)
+
+    def run(self) -> Progress:
+        """Train, from the last checkpoint where the options say so.
+
+        Raises:
+            DistillationError: memory ran out, the loss is not finite, or the disk is full; the
+                last checkpoint stands.
+        """
+        options, accelerator = self.options, self.accelerator
+        torch.manual_seed(options.seed)
+        mean = RunningMean(self.student, options.ema_decay)
+        optimizer = torch.optim.AdamW(self._groups(), lr=options.learning_rate)
+        progress = Progress()
+        latest = self.checkpoints.latest() if options.resume else None
+        state: dict[str, Any] = {}
+        if latest is not None:
+            progress, state = self.checkpoints.load(latest, self.student, mean.network)
+        network, optimizer = accelerator.prepare(self.student, optimizer)
+        if state:
+            optimizer.load_state_dict(state["optimizer"])
+            if accelerator.scaler is not None and state.get("scaler"):
+                accelerator.scaler.load_state_dict(state["scaler"])
+        else:
+            progress.steps = self._planned(network)
+            self._judge(mean, progress)
+        if progress.step < progress.steps:
+            with _memory(options.batch_size):
+                self._loop(network, optimizer, mean, progress)
+        # Mixed precision is for training; what is exported computes in float32.
+        accelerator.unwrap_model(network, keep_fp32_wrapper=False)
+        self.checkpoints.load_best(self.student)
+        return progress
+
+    def _loop(
+        self, network: nn.Module, optimizer: Any, mean: RunningMean, progress: Progress
+    ) -> None:
+        options, lesson = self.options, self.lesson
+        every = max(1, math.ceil(progress.steps / options.evaluations))
+        record_every = max(1, progress.steps // _RECORDS)
+        sums: dict[str, list[float]] = {}
+        saved_s = began_s = time.monotonic()
+        weights = LossWeights(options.loss_relational, options.loss_contrastive, options.loss_rank)
+        for batch in lesson.batches.ahead(progress.step, options.workers):
+            share = rate_share(progress.step, progress.steps, options.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = options.learning_rate * group["share"] * share
+            terms = self._step(network, optimizer, batch, progress.step, weights)
+            progress.step += 1
+            mean.update(self.student, progress.step)
+            for name, value in terms.items():
+                sums.setdefault(name, []).append(value)
+            now_s = time.monotonic()
+            progress.trained_s += now_s - began_s
+            self.step_s = (
+                now_s - began_s
+                if not self.step_s
+                else (0.9 * self.step_s + 0.1 * (now_s - began_s))
+            )
+            began_s = now_s
+            if progress.step % record_every == 0 or progress.step == progress.steps:
+                means = {name: float(np.mean(values)) for name, values in sums.items()}
+                self._record(progress, {**means, "rate": options.learning_rate * share})
+                sums.clear()
+            self.on_step(progress.step, progress.steps)
+            last = progress.step >= progress.steps
+            if last or progress.step % every == 0:
+                self._judge(mean, progress)
+                progress.trained_s += time.monotonic() - began_s
+                began_s = time.monotonic()
+                self._fit_into_time(progress)
+                self._save(mean, optimizer, progress)
+                saved_s = time.monotonic()
+            elif now_s - saved_s > _CHECKPOINT_S:
+                self._save(mean, optimizer, progress)
+                saved_s = now_s
+            if progress.step >= progress.steps or 0 < options.patience <= progress.worse:
+                return
+
+    def _step(
+        self, network: nn.Module, optimizer: Any, batch: Batch, step: int, weights: LossWeights
+    ) -> dict[str, float]:
+        device = self.accelerator.device
+        self._to_training(network)
+        images = torch.from_numpy(batch.images).to(device, non_blocking=True)
+        wanted = self.lesson.vectors.of(batch.photos, batch.numbers)
+        given = network(images)
+        bank = self._bank(step) if weights.rank else given.detach()
+        terms = weights.total(given, torch.from_numpy(wanted).to(device), bank)
+        values = {name: value.item() for name, value in terms.items()}
+        if not math.isfinite(values["loss"]):
+            raise DistillationError(
+                f"The loss is not finite any more at step {step + 1}. The last checkpoint stands: "
+                "go on from it with --resume and a lower --lr, or with --precision fp32."
+            )
+        self.accelerator.backward(terms["loss"])
+        self.accelerator.clip_grad_norm_(network.parameters(), self.options.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return values
+
+    def _bank(self, step: int) -> torch.Tensor:
+        train = self.lesson.batches.train
+        draw = np.random.default_rng([self.options.seed, 2, step])
+        chosen = draw.choice(train, min(_BANK_ROWS, len(train)), replace=False)
+        rows = self.lesson.vectors.of(np.sort(chosen), np.zeros(len(chosen), np.intp))
+        return torch.from_numpy(rows).to(self.accelerator.device)
+
+    def _judge(self, mean: RunningMean, progress: Progress) -> None:
+        rows = encode_views(
+            mean.network, self.lesson.batches, self.lesson.held, 0, self.accelerator
+        )
+        judged: Judgement = self.lesson.judge.asymmetric(rows)
+        values = {"held_out_overlap": judged.overlap, "held_out_cosine": judged.cosine}
+        if judged.overlap > progress.best_overlap:
+            progress.best_overlap, progress.best_step = judged.overlap, progress.step
+            progress.worse = 0
+            if self.accelerator.is_main_process:
+                self.checkpoints.save_best(mean.network)
+        else:
+            progress.worse += 1
+        self._record(progress, values)
+        self.accelerator.wait_for_everyone()
+
+    def _record(self, progress: Progress, values: dict[str, float]) -> None:
+        record = {"step": progress.step, "seconds": round(progress.trained_s, 3), **values}
+        progress.records.append(record)
+        self.log(record)
+
+    def _save(self, mean: RunningMean, optimizer: Any, progress: Progress) -> None:
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            state = {
+                "optimizer": optimizer.state_dict(),
+                "scaler": scaler.state_dict() if scaler is not None else {},
+            }
+            self.checkpoints.save(progress, self.student, mean.network, state)
+        self.accelerator.wait_for_everyone()
+
+    def _planned(self, network: nn.Module) -> int:
+        """Steps of the whole training, by epochs or by the measured time of a step."""
+        options, lesson = self.options, self.lesson
+        if options.minutes is None:
+            passes = options.epochs * len(lesson.batches.train) / lesson.batches.batch_size
+            return max(1, math.ceil(passes))
+        self.step_s = self._measured_step_s(network)
+        return max(1, int(options.minutes * 60 / self.step_s))
+
+    def _measured_step_s(self, network: nn.Module) -> float:
+        """Seconds of a step without taking it: weights and statistics stay as they are."""
+        device = self.accelerator.device
+        before = {name: value.clone() for name, value in self.student.named_buffers()}
+        self._to_training(network)
+        times = []
+        for step in range(1 + _MEASURED_STEPS):
+            began_s = time.monotonic()
+            batch = self.lesson.batches.make(step)
+            with _memory(self.options.batch_size):
+                given = network(torch.from_numpy(batch.images).to(device))
+                self.accelerator.backward(given.sum() * 0.0)
+                network.zero_grad(set_to_none=True)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.monotonic() - began_s)
+        with torch.no_grad():
+            for name, value in self.student.named_buffers():
+                value.copy_(before[name])
+        return float(np.median(times[1:]))
+
+    def _fit_into_time(self, progress: Progress) -> None:
+        """Plan fewer steps where they take longer than measured; the checkpoint remembers it."""
+        if self.options.minutes is None or not progress.step:
+            return
+        left_s = self.options.minutes * 60 - progress.trained_s
+        possible = progress.step + max(0, int(left_s / (progress.trained_s / progress.step)))
+        if possible < 0.97 * progress.steps:
+            progress.steps = max(progress.step, possible)
+
+    def _to_training(self, network: nn.Module) -> None:
+        network.train()
+        if self.options.frozen_statistics:
+            for part in network.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Parameters by share of the learning rate and by weight decay."""
+        options = self.options
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in self.student.named_parameters():
+            share = 1.0 if name.startswith("head.") else options.backbone_share
+            # Norms' weights and all biases have one axis.
+            decay = options.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((share, decay), []).append(parameter)
+        return [
+            {"params": members, "share": share, "weight_decay": decay}
+            for (share, decay), members in groups.items()
+        ]
+
+
+def encode_views(
+    network: nn.Module,
+    batches: Batches,
+    photos: NDArray[np.intp],
+    number: int,
+    accelerator: Accelerator,
+    features: bool = False,
+) -> NDArray[np.float32]:
+    """What the network gives for one view of each photo; shape (n, dimension or width)."""
+    network.eval()
+    rows = []
+    size = max(1, batches.batch_size)
+    with torch.inference_mode(), accelerator.autocast():
+        for start in range(0, len(photos), size):
+            chosen = photos[start : start + size]
+            images = batches.images(chosen, np.full(len(chosen), number, np.intp))
+            given = torch.from_numpy(images).to(accelerator.device)
+            made = network.features(given) if features else network(given)
+            rows.append(made.float().cpu().numpy())
+    return np.concatenate(rows)
+
+
+@contextmanager
+def _memory(batch_size: int) -> Iterator[None]:
+    """Say what to do when memory runs out, on a GPU or beside the processor."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        words = str(error)
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and (
+            "can't allocate memory" not in words
+        ):
+            raise
+        raise DistillationError(
+            f"Memory ran out with {batch_size} photos a step. Halve it: --batch-size "
+            f"{max(2, batch_size // 2)}. The last checkpoint stands; --resume goes on from it."
+        ) from error
