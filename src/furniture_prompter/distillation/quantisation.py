@@ -12,6 +12,7 @@ of its own, and ONNX Runtime brings the activations to int8 in such blocks while
 """
 
 import importlib
+import inspect
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -103,6 +104,11 @@ def _in_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
     module = _of_runtime("quantization.matmul_nbits_quantizer")
+    if "bits" not in inspect.signature(module.MatMulNBitsQuantizer).parameters:
+        raise DistillationError(
+            "This ONNX Runtime writes no 8-bit matrices (it reads them). "
+            "Run: pip install --upgrade onnxruntime"
+        )
     # It logs a line for every matrix.
     logger = logging.getLogger(module.__name__)
     level = logger.level
@@ -128,7 +134,14 @@ def _in_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _of_runtime(name: str) -> ModuleType:
     # By name: it belongs to what runs encoders, and works only beside onnx, which an extra brings.
-    return importlib.import_module(f"onnxruntime.{name}")
+    # One of its modules sets the whole process's logging up while it is imported, unless that is
+    # set up already.
+    silent = logging.NullHandler()
+    logging.getLogger().addHandler(silent)
+    try:
+        return importlib.import_module(f"onnxruntime.{name}")
+    finally:
+        logging.getLogger().removeHandler(silent)
 
 
 def _prepared(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnxruntime.quantization import matmul_nbits_quantizer
 from torch import nn
 
 from furniture_prompter.distillation.graph import write_graph
@@ -78,3 +79,16 @@ def test_what_cannot_become_int8_is_refused(
     images = [image[:SIDE_PX, :SIDE_PX] for image in photos(calibration)]
     with pytest.raises(DistillationError, match=message):
         quantise(graph, images, float_layers=float_layers)
+
+
+def test_an_onnx_runtime_that_writes_no_8_bit_matrices_is_named_with_the_cure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def older(model: onnx.ModelProto, block_size: int = 128) -> None:
+        raise AssertionError("never called")
+
+    monkeypatch.setattr(matmul_nbits_quantizer, "MatMulNBitsQuantizer", older)
+    norm = onnx.helper.make_node("LayerNormalization", ["image", "scale"], ["vector"])
+    model = onnx.helper.make_model(onnx.helper.make_graph([norm], "attention", [], []))
+    with pytest.raises(DistillationError, match="pip install --upgrade onnxruntime"):
+        quantise(model, [])
