@@ -1,0 +1,34 @@
+"""From settings to concrete parts: the only place that chooses them.
+
+This is the library's door::
+
+    from furniture_prompter import Catalog
+
+    with Catalog.open("my-catalog") as catalog:
+        result = catalog.search("white wooden stool", photo="stool.jpg")
+"""
+
+from furniture_prompter.assembly.catalogs import Catalog, PhotoInput, index, optimize
+from furniture_prompter.assembly.encoders import (
+    available_encoders,
+    describe_encoder,
+    export_encoder,
+    load_encoder,
+    load_prompt_encoder,
+    pull_encoder,
+)
+from furniture_prompter.assembly.students import distill
+
+__all__ = [
+    "Catalog",
+    "PhotoInput",
+    "available_encoders",
+    "describe_encoder",
+    "distill",
+    "export_encoder",
+    "index",
+    "load_encoder",
+    "load_prompt_encoder",
+    "optimize",
+    "pull_encoder",
+]

@@ -1,0 +1,94 @@
+"""Encoders for whoever has settings and a name: load, list, pull, export."""
+
+from pathlib import Path
+from typing import Literal
+
+from furniture_prompter.encoders import registry
+from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.decoding import PhotoLimits
+from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
+from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.settings import Settings
+
+
+def load_encoder(name: str, threads: int | None, cache_folder: Path | None = None) -> Encoder:
+    """Load a photo encoder by name or folder.
+
+    Args:
+        name: One that ships or was pulled, or a folder.
+        threads: Threads for one image; None takes the processors this process may use.
+        cache_folder: Where pulled encoders lie; None for where the environment says.
+
+    Raises:
+        EncoderError: it is not there, or not what its card says, or what runs it is missing.
+    """
+    return registry.load_encoder(encoder_folder(name, cache_folder), threads=threads)
+
+
+def load_prompt_encoder(name: str, cache_folder: Path | None = None) -> PromptEncoder:
+    """Load a prompt encoder by name or folder; errors as :func:`load_encoder`."""
+    return registry.load_prompt_encoder(encoder_folder(name, cache_folder))
+
+
+def available_encoders(settings: Settings | None = None) -> tuple[EncoderCard, ...]:
+    """Cards of the encoders that ship with the package, then of those in the cache.
+
+    Raises:
+        EncoderDamagedError: a card in the cache is no valid one.
+    """
+    return (*shipped_cards(), *registry.cached_cards((settings or Settings()).encoder_cache))
+
+
+def describe_encoder(name: str, *, settings: Settings | None = None) -> EncoderCard:
+    """The card of an encoder, by name or folder; errors as :func:`load_encoder`."""
+    return EncoderCard.load(encoder_folder(name, (settings or Settings()).encoder_cache))
+
+
+def pull_encoder(
+    name: str,
+    *,
+    source: Path | None = None,
+    revision: str | None = None,
+    settings: Settings | None = None,
+) -> EncoderCard:
+    """Bring a teacher into the cache; ``imagenet-ensemble`` is built from packages instead.
+
+    For the arguments and errors see :func:`furniture_prompter.encoders.hub.pulling.pull`, and
+    :mod:`furniture_prompter.distillation.ensemble_teacher` for the one that is built.
+    """
+    cache_folder = (settings or Settings()).encoder_cache
+    if name == "imagenet-ensemble" and source is None and revision is None:
+        with registry.needing("train", name):
+            from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
+
+            return build_imagenet_ensemble(cache_folder / name)
+    with registry.needing("hub", name):
+        from furniture_prompter.encoders.hub.pulling import pull
+
+        return pull(name, cache=cache_folder, source=source, revision=revision)
+
+
+def export_encoder(
+    name: str,
+    out: Path,
+    *,
+    precision: Literal["fp32", "int8"] = "fp32",
+    calibrate: Path | None = None,
+    settings: Settings | None = None,
+) -> EncoderCard:
+    """Write a teacher's image side as an encoder without PyTorch; `calibrate` is a feed's path.
+
+    For the other arguments and errors see
+    :func:`furniture_prompter.distillation.teacher_export.export_teacher`.
+    """
+    chosen = settings or Settings()
+    limits = PhotoLimits(
+        limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
+    )
+    with registry.needing("hub,train", name):
+        from furniture_prompter.distillation.teacher_export import export_teacher
+
+        source = encoder_folder(name, chosen.encoder_cache)
+        photos = open_feed(calibrate) if calibrate else None
+        return export_teacher(source, out, precision=precision, photos=photos, limits=limits)
