@@ -24,6 +24,20 @@ def test_importing_the_terminal_door_loads_neither_storage_nor_runtime() -> None
     assert loaded.isdisjoint({"torch", "lancedb", "onnxruntime", "pyarrow"})
 
 
+def test_serving_with_the_encoders_that_ship_loads_nothing_that_trains() -> None:
+    code = """
+import sys
+import numpy
+from furniture_prompter import assembly
+assembly.load_encoder("default", 1).encode([numpy.zeros((8, 8, 3), numpy.uint8)])
+assembly.load_prompt_encoder("default-prompt").encode(["oak"])
+print("\\n".join(sys.modules))
+"""
+    loaded = set(_python(code).split())
+    assert "onnxruntime" in loaded
+    assert loaded.isdisjoint({"torch", "transformers", "accelerate", "safetensors", "onnx"})
+
+
 def test_importing_the_package_takes_under_400_ms() -> None:
     # The bound is part of the design, four times what a slow machine needs; the best of five
     # runs, each less the interpreter's own start, keeps other load out of it.
