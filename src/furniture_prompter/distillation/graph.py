@@ -73,13 +73,20 @@ def write_graph(network: nn.Module, side_px: int) -> onnx.ModelProto:
     return model
 
 
+_CHATTY = (
+    # That torchvision's operators, which no network here uses, are not registered.
+    "torch.onnx._internal.exporter._registration",
+    # Each operator of several outputs that it leaves in the graph.
+    "onnxscript.optimizer._constant_folding",
+)
+
+
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Without two remarks of the exporter that nobody can act on."""
-    # It logs that torchvision's operators, which no network here uses, are not registered.
-    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without three remarks of the exporter that nobody can act on."""
+    levels = {name: logging.getLogger(name).level for name in _CHATTY}
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # torch's own export copies a class that torch itself calls deprecated.
@@ -88,7 +95,8 @@ def _quiet_exporter() -> Iterator[None]:
             )
             yield
     finally:
-        logger.setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _forget_machine(model: onnx.ModelProto) -> None:
