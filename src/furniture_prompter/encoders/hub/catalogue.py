@@ -75,6 +75,9 @@ TEACHERS = {
         side_px=224,
         licence="Apache-2.0",
         about="SigLIP, base: photos and English prompts in one space.",
+        # The main branch held the tokenizer for sentencepiece only; this pull request adds
+        # tokenizer.json. The hub keeps a pull request's commit also after it is merged.
+        revision="refs/pr/4",
     ),
     "clip-vit-base-patch32": KnownTeacher(
         repo="openai/clip-vit-base-patch32",
@@ -89,6 +92,13 @@ TEACHERS = {
         revision="refs/pr/15",
     ),
 }
+
+
+def known_teacher(name: str) -> KnownTeacher | None:
+    """The teacher of that name, or of that repository."""
+    by_repo = {known.repo: known for known in TEACHERS.values()}
+    return TEACHERS.get(name) or by_repo.get(name)
+
 
 UNSTATED_LICENCE = "LicenseRef-unstated"
 """The licence on the card of a checkpoint whose publisher names none."""

@@ -13,7 +13,12 @@ import numpy as np
 
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard
 from furniture_prompter.encoders.hub.architecture import Architecture, read_architecture
-from furniture_prompter.encoders.hub.catalogue import TEACHERS, UNSTATED_LICENCE, KnownTeacher
+from furniture_prompter.encoders.hub.catalogue import (
+    TEACHERS,
+    UNSTATED_LICENCE,
+    KnownTeacher,
+    known_teacher,
+)
 from furniture_prompter.encoders.hub.checkpoint import (
     INDEX_FILE,
     WEIGHTS_FILE,
@@ -138,7 +143,7 @@ def pull(
             f"{called} is the name of an encoder that ships, which would hide the pulled one. "
             "Choose another name with --from."
         )
-    known = TEACHERS.get(name)
+    known = known_teacher(name)
     with _replacing(cache / called) as folder:
         origin = _origin(name, source, revision, endpoint)
         card = _take(called, origin, known, folder)
@@ -157,7 +162,7 @@ def _origin(
     # Half a second to import, and not needed for a local folder.
     from furniture_prompter.encoders.hub.downloading import HubRepository
 
-    known = TEACHERS.get(name)
+    known = known_teacher(name)
     if known is not None:
         return HubRepository(known.repo, revision or known.revision, endpoint=endpoint)
     if not _REPOSITORY.fullmatch(name):

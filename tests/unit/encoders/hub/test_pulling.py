@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from furniture_prompter.distillation.networks.backbone import Backbone, parameter_count
 from furniture_prompter.distillation.networks.registry import build_backbone
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing
-from furniture_prompter.encoders.hub.catalogue import TEACHERS
+from furniture_prompter.encoders.hub.catalogue import known_teacher
 from furniture_prompter.encoders.hub.loading import load_hub_encoder
 from furniture_prompter.encoders.hub.pulling import pull
 from furniture_prompter.encoders.registry import cached_cards, encoder_folder
@@ -287,11 +287,13 @@ def test_missing_image_settings_are_refused(checkpoint: Path, cache: Path) -> No
         pull("tiny", cache=cache, source=checkpoint)
 
 
-@pytest.mark.parametrize("name", ["resnet50", "siglip2-base-patch16-224"])
+@pytest.mark.parametrize("name", ["resnet50", "google/siglip2-base-patch16-224"])
 def test_a_known_name_takes_only_the_network_it_stands_for(
     name: str, checkpoints: Path, cache: Path
 ) -> None:
-    wanted = f"{TEACHERS[name].family} with {TEACHERS[name].dimension}"
+    known = known_teacher(name)
+    assert known is not None
+    wanted = f"{known.family} with {known.dimension}"
     with pytest.raises(EncoderError, match=f"by that name, {wanted}"):
         pull(name, cache=cache, source=checkpoints / "siglip")
 
