@@ -11,7 +11,7 @@ from furniture_prompter.cli.exit_codes import ExitCode
 from furniture_prompter.cli.index_command import set_aside_answer, tell_set_aside
 from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import JsonOption, read_settings
-from furniture_prompter.cli.terminal import messages, print_facts, size_text, write_json
+from furniture_prompter.cli.terminal import messages, print_facts, say, size_text, write_json
 
 if TYPE_CHECKING:
     from furniture_prompter.distillation.distilling import DistillationSummary
@@ -27,6 +27,10 @@ Examples:
 _TRAINING = "Training"
 _LOSSES = "Loss"
 _MACHINE = "Machine"
+
+INTERRUPTED = (
+    "Interrupted. What was decoded, embedded and trained is kept; --resume goes on from it."
+)
 
 
 def distill_command(
@@ -92,18 +96,20 @@ def distill_command(
         int, typer.Option("--batch-size", help="Photos a step.", rich_help_panel=_TRAINING)
     ] = 32,
     learning_rate: Annotated[
-        float,
-        typer.Option("--lr", help="Highest learning rate, the head's.", rich_help_panel=_TRAINING),
-    ] = 3e-4,
-    backbone_rate: Annotated[
         float | None,
         typer.Option(
-            "--backbone-rate",
-            help="The backbone's share of it; 0.3, or 1 from random weights, when left out.",
+            "--lr",
+            help="Highest learning rate; 1e-4, or 1e-3 from random weights, when left out.",
             show_default=False,
             rich_help_panel=_TRAINING,
         ),
     ] = None,
+    backbone_rate: Annotated[
+        float,
+        typer.Option(
+            "--backbone-rate", help="The backbone's share of it.", rich_help_panel=_TRAINING
+        ),
+    ] = 1.0,
     batch_norm: Annotated[
         str,
         typer.Option(
@@ -238,17 +244,21 @@ def distill_command(
         seed=seed,
         resume=resume,
     )
-    with show_progress(messages()) as progress:
-        summary = assembly.distill(
-            source,
-            out,
-            options,
-            teacher=teacher,
-            cache=cache,
-            command=shlex.join(["furniture-prompter", *sys.argv[1:]]),
-            settings=settings,
-            progress=progress,
-        )
+    try:
+        with show_progress(messages()) as progress:
+            summary = assembly.distill(
+                source,
+                out,
+                options,
+                teacher=teacher,
+                cache=cache,
+                command=shlex.join(["furniture-prompter", *sys.argv[1:]]),
+                settings=settings,
+                progress=progress,
+            )
+    except KeyboardInterrupt as error:
+        say(INTERRUPTED)
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
     tell_set_aside(summary.set_aside, None)
     if as_json:
         write_json(distillation_answer(summary))

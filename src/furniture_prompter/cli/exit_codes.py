@@ -4,6 +4,7 @@ from enum import IntEnum
 
 from furniture_prompter.errors import (
     CatalogError,
+    DistillationError,
     EncoderError,
     FurniturePrompterError,
 )
@@ -19,6 +20,7 @@ class ExitCode(IntEnum):
     REFUSED = 4
     CATALOG = 5
     ENCODER = 6
+    STUDENT = 7
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -31,6 +33,7 @@ MEANINGS = {
     ExitCode.REFUSED: "the query, filter, photo or feed was refused",
     ExitCode.CATALOG: "the catalog cannot be used, or verify found it unsound",
     ExitCode.ENCODER: "the encoder cannot be used",
+    ExitCode.STUDENT: "the student cannot be trained or exported",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.BROKEN_PIPE: "whoever read the output stopped reading",
 }
@@ -43,4 +46,6 @@ def exit_code_of(error: FurniturePrompterError) -> ExitCode:
         return ExitCode.CATALOG
     if isinstance(error, EncoderError):
         return ExitCode.ENCODER
+    if isinstance(error, DistillationError):
+        return ExitCode.STUDENT
     return ExitCode.REFUSED

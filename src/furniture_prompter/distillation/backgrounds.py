@@ -15,8 +15,8 @@ from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 
 Mask = NDArray[np.bool_]
 
-NEAR_WHITE: Final = 232
-"""Least value of each channel; soft shadows on a white floor lie above, light wood below."""
+NEAR_WHITE: Final = 243
+"""Least value of each channel; a render's white floor lies above, most white furniture below."""
 
 _SWEEPS = 3
 _TEXTURE_SIDE_PX = 512
@@ -86,7 +86,7 @@ def read_textures(folder: Path) -> tuple[RgbImage, ...]:
 
 def draw_background(
     draw: np.random.Generator, side_px: int, textures: Sequence[RgbImage]
-) -> RgbImage:
+) -> Image.Image:
     """A wall, or a wall above a floor, each of a plain colour or a piece of a texture.
 
     Args:
@@ -95,25 +95,24 @@ def draw_background(
         textures: To choose from; none: plain colours.
     """
     horizon = float(draw.uniform(0.45, 0.8)) if draw.random() < 0.5 else 1.0
-    wall = _surface(draw, side_px, textures)
-    floor = _surface(draw, side_px, textures)
+    wall, floor = _surface(draw, side_px, textures), _surface(draw, side_px, textures)
     rows = round(horizon * side_px)
-    background = wall
-    background[rows:] = floor[rows:]
-    return background
+    if rows < side_px:
+        wall.paste(floor.crop((0, rows, side_px, side_px)), (0, rows))
+    return wall
 
 
-def _surface(draw: np.random.Generator, side_px: int, textures: Sequence[RgbImage]) -> RgbImage:
+def _surface(draw: np.random.Generator, side_px: int, textures: Sequence[RgbImage]) -> Image.Image:
     textured, which = draw.random(), draw.random()
     share, x, y = draw.uniform(0.3, 1.0), draw.random(), draw.random()
     # Walls are seldom dark and seldom of a strong colour.
     value, tint = draw.uniform(70, 250), draw.uniform(-1, 1, 3) * draw.uniform(0, 40)
     if not textures or textured < 0.4:
-        colour = np.clip(value + tint, 0, 255).astype(np.uint8)
-        return np.broadcast_to(colour, (side_px, side_px, 3)).copy()
+        red, green, blue = np.clip(value + tint, 0, 255).astype(int).tolist()
+        return Image.new("RGB", (side_px, side_px), (red, green, blue))
     texture = textures[int(which * len(textures))]
     height, width = texture.shape[:2]
     piece = max(1, int(share * min(height, width)))
     top, left = int(y * (height - piece)), int(x * (width - piece))
     cut = Image.fromarray(texture[top : top + piece, left : left + piece])
-    return np.array(cut.resize((side_px, side_px), Image.Resampling.BILINEAR))
+    return cut.resize((side_px, side_px), Image.Resampling.BILINEAR)

@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from furniture_prompter.distillation.kept_rows import writing
 
-_NOT_DRAWN = frozenset({"step", "seconds"})
+_NOT_DRAWN = frozenset({"step", "seconds", "head_cosine", "head_regularisation"})
 
 
 class RunLog:
@@ -34,7 +34,7 @@ class RunLog:
         with writing(metrics.parent, "the metrics"):
             metrics.parent.mkdir(parents=True, exist_ok=True)
             self._file = metrics.open("w", encoding="utf-8")
-        self._board = SummaryWriter(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._board = SummaryWriter(
             str(board), purge_step=earlier[-1]["step"] + 1 if earlier else None
         )
         for record in earlier:
@@ -53,7 +53,7 @@ class RunLog:
         """Close the files."""
         if not self._silent:
             self._file.close()
-            self._board.close()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            self._board.close()
 
     def __call__(self, record: dict[str, Any]) -> None:
         """Write one record to both."""
@@ -62,7 +62,7 @@ class RunLog:
         self._write(record)
         for name, value in record.items():
             if name not in _NOT_DRAWN:
-                self._board.add_scalar(name, value, record["step"])  # type: ignore[no-untyped-call]  # torch
+                self._board.add_scalar(name, value, record["step"])
 
     def _write(self, record: dict[str, Any]) -> None:
         self._file.write(json.dumps(record) + "\n")

@@ -3,8 +3,8 @@
 import os
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
+from accelerate.state import AcceleratorState  # type: ignore[import-untyped]  # it has no types
 
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.errors import DistillationError

@@ -20,12 +20,12 @@ class HeadFit:
     """What fitting the head gave.
 
     Attributes:
-        regularisation: The one of REGULARISATIONS with the best held-out cosine.
-        held_out_cosine: Mean cosine to the teacher on held-out photos.
+        head_regularisation: The one of REGULARISATIONS with the best held-out cosine.
+        head_cosine: Mean cosine to the teacher on held-out photos.
     """
 
-    regularisation: float
-    held_out_cosine: float
+    head_regularisation: float
+    head_cosine: float
 
 
 def fit_head(

@@ -60,8 +60,8 @@ class KeptRows:
                 _begin(path, shape, dtype)
             if not done.exists():
                 _begin(done, shape[:1], np.uint8)
-            rows = np.lib.format.open_memmap(path, mode="r+")  # type: ignore[no-untyped-call]  # numpy
-            marks = np.lib.format.open_memmap(done, mode="r+")  # type: ignore[no-untyped-call]  # numpy
+            rows = np.lib.format.open_memmap(path, mode="r+")
+            marks = np.lib.format.open_memmap(done, mode="r+")
         return cls(path, rows, marks)
 
     def missing(self) -> NDArray[np.intp]:
@@ -112,7 +112,7 @@ def _begin(path: Path, shape: Sequence[int], dtype: DTypeLike) -> None:
     """
     temporary = path.with_suffix(f".{os.getpid()}.new")
     try:
-        rows = np.lib.format.open_memmap(temporary, "w+", dtype, tuple(shape))  # type: ignore[no-untyped-call]  # numpy
+        rows = np.lib.format.open_memmap(temporary, "w+", dtype, tuple(shape))
         del rows
         size = temporary.stat().st_size
         if size and hasattr(os, "posix_fallocate"):

@@ -1,10 +1,27 @@
 """The model card beside a student, for people: Markdown after Mitchell et al. (FAT* 2019)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from furniture_prompter.encoders.card import EncoderCard
+
+_USE = """\
+Its vectors lie in its teacher's space: a catalog that the teacher embedded can be asked by it, with
+`--encoder` and this folder. `encoder.onnx` is int8; `fp32/` holds the same student in float32."""
+
+_LICENCE = """\
+Whether these weights may be given away depends on the licences of the photos, of the first weights
+and of the teacher. This page knows only what is written above."""
+
+_FIGURES = """\
+On held-out photos of the same source: how well the student follows its teacher there, and nothing
+of other photos. Overlap is the share of the teacher's nearest photos that the student finds as
+well; asymmetric: the student's query, the teacher's catalog; symmetric: both the student's."""
+
+_LIMITS = """\
+It can be no better than its teacher, and knows only furniture like that it saw. It was judged on
+agreement with the teacher, not on what shoppers want. Measure it on photos of your own first."""
 
 
 def model_card(card: EncoderCard, full: EncoderCard) -> str:
@@ -15,7 +32,7 @@ def model_card(card: EncoderCard, full: EncoderCard) -> str:
         full: Its fp32 encoder, in ``fp32/``.
     """
     training = card.training
-    data, teacher = training["data"], training["teacher"]
+    teacher = training["teacher"]
     parts = [
         f"# {card.name}",
         card.description,
@@ -34,33 +51,13 @@ def model_card(card: EncoderCard, full: EncoderCard) -> str:
                 ("first weights", training["initial"]),
             ],
         ),
-        "Its vectors lie in its teacher's space: a catalog that the teacher embedded can be asked "
-        "by it, with `--encoder` and this folder. `encoder.onnx` is int8; `fp32/` holds the same "
-        "student in float32.",
+        _USE,
         "## Data",
-        f"{data['train']:,} photos to train on and {data['held_out']:,} held out, by product, out "
-        f"of {data['photos']:,} distinct ones; {data['set_aside']:,} files were set aside. Photos "
-        f"are known by content: sha256 over all of them `{data['sha256']}`.",
-        "Whether these weights may be given away depends on the licences of the photos, of the "
-        "first weights and of the teacher; this page knows only what is written above.",
+        _data(training["data"]),
+        _LICENCE,
         "## Figures",
-        "On held-out photos of the same source, so they say how well the student follows its "
-        "teacher there, and nothing of other photos. Overlap: share of the teacher's ten nearest "
-        "photos that the student finds; asymmetric: student's query, teacher's catalog; symmetric: "
-        "both the student's.",
-        _table(
-            ("figure", "int8", "fp32"),
-            [
-                (name, f"{card.figures[name]:.4f}", f"{full.figures[name]:.4f}")
-                for name in card.figures
-                if name in full.figures
-            ]
-            + [
-                (name, f"{value:.4f}", "")
-                for name, value in card.figures.items()
-                if name not in full.figures
-            ],
-        ),
+        _FIGURES,
+        _figures(card, full),
         "## Training",
         f"Command: `{training['command']}`",
         _code(training["options"]),
@@ -68,14 +65,28 @@ def model_card(card: EncoderCard, full: EncoderCard) -> str:
         "## Environment",
         _table(("part", "version"), list(training["environment"].items())),
         "## Limits",
-        "It can be no better than its teacher, and knows only furniture like that it saw. It was "
-        "judged on agreement with the teacher, not on what shoppers want. Measure it on photos of "
-        "your own before you trust it.",
+        _LIMITS,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _data(data: Mapping[str, Any]) -> str:
+    return (
+        f"{data['train']:,} photos to train on and {data['held_out']:,} held out, by product, of "
+        f"{data['photos']:,} distinct ones; {data['set_aside']:,} files were set aside. SHA-256 "
+        f"over the contents of all of them: `{data['sha256']}`."
+    )
+
+
+def _figures(card: EncoderCard, full: EncoderCard) -> str:
+    rows = []
+    for name, value in card.figures.items():
+        exact = f"{full.figures[name]:.4f}" if name in full.figures else ""
+        rows.append((name, f"{value:.4f}", exact))
+    return _table(("figure", "int8", "fp32"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 

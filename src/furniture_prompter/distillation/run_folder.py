@@ -1,6 +1,7 @@
 """The folder of one training: what it was begun with, its checkpoints, its logs."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -58,6 +59,7 @@ class RunFolder:
         if self.checkpoints.latest() is None:
             with writing(self.path, "the training's folder"):
                 self.path.mkdir(parents=True, exist_ok=True)
+                shutil.rmtree(self.board, ignore_errors=True)
                 path.write_text(json.dumps(now, indent=2) + "\n", "utf-8")
             return
         if not options.resume:
@@ -76,12 +78,7 @@ class RunFolder:
 
     def finish(self) -> None:
         """Drop the checkpoints of a training whose student is in place."""
-        for path in sorted(self.checkpoints.folder.rglob("*"), reverse=True):
-            if path.is_dir():
-                path.rmdir()
-            else:
-                path.unlink()
-        self.checkpoints.folder.rmdir()
+        shutil.rmtree(self.checkpoints.folder)
 
     def _begun(self, path: Path) -> dict[str, Any]:
         try:

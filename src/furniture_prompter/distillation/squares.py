@@ -23,7 +23,7 @@ from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import InvalidPhotoError
 
-SQUARES_VERSION: Final = 1
+SQUARES_VERSION: Final = 2
 """Raise it with every change to what a square holds."""
 
 _AHEAD = 16

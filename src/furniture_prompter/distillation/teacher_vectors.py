@@ -112,7 +112,7 @@ def ask_teacher(
     """
     space = space_of(teacher)
     a_photo = 1 + views
-    recipe = [found.fingerprint, space.id, teacher.card.weights_sha256]
+    recipe: list[str | int] = [found.fingerprint, space.id, teacher.card.weights_sha256]
     if views:
         recipe += [VIEWS_VERSION, maker.seed, texture_hash, squares.shape[1]]
     shape = (len(found.photos) * a_photo, teacher.card.dimension)

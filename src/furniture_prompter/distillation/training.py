@@ -2,14 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
 from numpy.typing import NDArray
 from torch import nn
 
@@ -66,6 +67,7 @@ class Training:
         accelerator: Device, precision and processes.
         checkpoints: Where it is kept.
         log: Who is told.
+        head: What fitting the head gave, by name; empty where it was not fitted.
         on_step: Called with steps done and planned.
         step_s: Mean seconds of a step, measured.
     """
@@ -76,6 +78,7 @@ class Training:
     accelerator: Accelerator
     checkpoints: Checkpoints
     log: Log
+    head: dict[str, float]
     on_step: Callable[[int, int], None]
     step_s: float = field(default=0.0, init=False)
 
@@ -89,7 +92,7 @@ class Training:
         options, accelerator = self.options, self.accelerator
         torch.manual_seed(options.seed)
         mean = RunningMean(self.student, options.ema_decay)
-        optimizer = torch.optim.AdamW(self._groups(), lr=options.learning_rate)
+        optimizer = torch.optim.AdamW(self._groups(), lr=options.highest_rate)
         progress = Progress()
         latest = self.checkpoints.latest() if options.resume else None
         state: dict[str, Any] = {}
@@ -102,8 +105,8 @@ class Training:
                 accelerator.scaler.load_state_dict(state["scaler"])
         else:
             progress.steps = self._planned(network)
-            self._judge(mean, progress)
-        if progress.step < progress.steps:
+            self._judge(mean, progress, self.head)
+        if progress.step < progress.steps and not self._stopped(progress):
             with _memory(options.batch_size):
                 self._loop(network, optimizer, mean, progress)
         # Mixed precision is for training; what is exported computes in float32.
@@ -112,7 +115,7 @@ class Training:
         return progress
 
     def _loop(
-        self, network: nn.Module, optimizer: Any, mean: RunningMean, progress: Progress
+        self, network: nn.Module, optimizer: Any, mean: RunningMean[Student], progress: Progress
     ) -> None:
         options, lesson = self.options, self.lesson
         every = max(1, math.ceil(progress.steps / options.evaluations))
@@ -123,7 +126,7 @@ class Training:
         for batch in lesson.batches.ahead(progress.step, options.workers):
             share = rate_share(progress.step, progress.steps, options.warmup)
             for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate * group["share"] * share
+                group["lr"] = options.highest_rate * group["share"] * share
             terms = self._step(network, optimizer, batch, progress.step, weights)
             progress.step += 1
             mean.update(self.student, progress.step)
@@ -139,7 +142,7 @@ class Training:
             began_s = now_s
             if progress.step % record_every == 0 or progress.step == progress.steps:
                 means = {name: float(np.mean(values)) for name, values in sums.items()}
-                self._record(progress, {**means, "rate": options.learning_rate * share})
+                self._record(progress, {**means, "rate": options.highest_rate * share})
                 sums.clear()
             self.on_step(progress.step, progress.steps)
             last = progress.step >= progress.steps
@@ -153,8 +156,12 @@ class Training:
             elif now_s - saved_s > _CHECKPOINT_S:
                 self._save(mean, optimizer, progress)
                 saved_s = now_s
-            if progress.step >= progress.steps or 0 < options.patience <= progress.worse:
+            if progress.step >= progress.steps or self._stopped(progress):
                 return
+
+    def _stopped(self, progress: Progress) -> bool:
+        """Whether it has not got better for too long."""
+        return 0 < self.options.patience <= progress.worse
 
     def _step(
         self, network: nn.Module, optimizer: Any, batch: Batch, step: int, weights: LossWeights
@@ -185,12 +192,17 @@ class Training:
         rows = self.lesson.vectors.of(np.sort(chosen), np.zeros(len(chosen), np.intp))
         return torch.from_numpy(rows).to(self.accelerator.device)
 
-    def _judge(self, mean: RunningMean, progress: Progress) -> None:
+    def _judge(
+        self,
+        mean: RunningMean[Student],
+        progress: Progress,
+        more: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         rows = encode_views(
             mean.network, self.lesson.batches, self.lesson.held, 0, self.accelerator
         )
         judged: Judgement = self.lesson.judge.asymmetric(rows)
-        values = {"held_out_overlap": judged.overlap, "held_out_cosine": judged.cosine}
+        values = {"held_out_overlap": judged.overlap, "held_out_cosine": judged.cosine, **more}
         if judged.overlap > progress.best_overlap:
             progress.best_overlap, progress.best_step = judged.overlap, progress.step
             progress.worse = 0
@@ -206,7 +218,7 @@ class Training:
         progress.records.append(record)
         self.log(record)
 
-    def _save(self, mean: RunningMean, optimizer: Any, progress: Progress) -> None:
+    def _save(self, mean: RunningMean[Student], optimizer: Any, progress: Progress) -> None:
         if self.accelerator.is_main_process:
             scaler = self.accelerator.scaler
             state = {
@@ -267,7 +279,7 @@ class Training:
         options = self.options
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in self.student.named_parameters():
-            share = 1.0 if name.startswith("head.") else options.backbone_share
+            share = 1.0 if name.startswith("head.") else options.backbone_rate
             # Norms' weights and all biases have one axis.
             decay = options.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((share, decay), []).append(parameter)
@@ -278,7 +290,7 @@ class Training:
 
 
 def encode_views(
-    network: nn.Module,
+    network: Student,
     batches: Batches,
     photos: NDArray[np.intp],
     number: int,

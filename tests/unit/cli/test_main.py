@@ -36,7 +36,7 @@ def test_the_version_is_the_packages(shop: Callable[..., Any]) -> None:
 def test_the_commands_are_these() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     assert leaves == {
-        *("index", "search"),
+        *("index", "search", "distill"),
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog optimize"),
     }
@@ -76,6 +76,7 @@ def test_every_exit_code_is_in_the_document_and_in_the_help(
         (errors.InvalidFilterError, ExitCode.REFUSED),
         (errors.InvalidPhotoError, ExitCode.REFUSED),
         (errors.InvalidFeedError, ExitCode.REFUSED),
+        (errors.DistillationError, ExitCode.STUDENT),
         (errors.CatalogNotFoundError, ExitCode.CATALOG),
         (errors.CatalogWriteError, ExitCode.CATALOG),
         (errors.EncoderNotFoundError, ExitCode.ENCODER),
