@@ -184,8 +184,11 @@ def _take(
     weights = [WEIGHTS_FILE]
     if taken[-1] == INDEX_FILE:
         weights = list(shards_of(folder / INDEX_FILE))
+        size_bytes = 0
         for file in weights:
             origin.take(file, folder)
+            size_bytes += (folder / file).stat().st_size
+            check_size(WEIGHTS_FILE, size_bytes, f"all shards of {origin.where}")
     came = {file: _sha256(folder / file) for file in (*taken, *weights)}
     parameters = architecture.check_tensors(tensor_shapes([folder / file for file in weights]))
     if weights != [WEIGHTS_FILE]:

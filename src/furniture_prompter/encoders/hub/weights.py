@@ -13,25 +13,38 @@ from furniture_prompter.encoders.hub.architecture import Architecture, Tower
 from furniture_prompter.encoders.hub.quiet import quiet_transformers
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 
+_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+_COUNTS = ("num_batches_tracked", "position_ids")
+"""Whole numbers that checkpoints carry beside their weights, and that nothing here reads."""
+
 
 def tensor_shapes(paths: Sequence[Path]) -> dict[str, tuple[int, ...]]:
     """Shape of every tensor in some files, from their headers alone.
 
     Raises:
         EncoderDamagedError: a file is truncated or no safetensors, or two have the same tensor.
+        EncoderError: a weight is no floating-point number.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for path in paths:
         try:
             with safe_open(path, "pt") as file:
-                found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
+                found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+                kinds = {name: tensor.get_dtype() for name, tensor in found.items()}
+                sizes = {name: tuple(tensor.get_shape()) for name, tensor in found.items()}
         except (OSError, SafetensorError, ValueError) as error:
             raise _damaged(path, error) from error
-        if twice := sorted(found.keys() & shapes.keys()):
+        for name, kind in kinds.items():
+            if kind not in _FLOATS and not name.endswith(_COUNTS):
+                raise EncoderError(
+                    f"{path.name} has {name} as {kind}: the weights are quantised. Take the float "
+                    "checkpoint; `encoders export --precision int8` quantises it with a check."
+                )
+        if twice := sorted(sizes.keys() & shapes.keys()):
             raise EncoderDamagedError(
                 f"{path.name} repeats the tensor {twice[0]}. Download the checkpoint again."
             )
-        shapes |= found
+        shapes |= sizes
     return shapes
 
 

@@ -212,6 +212,37 @@ def test_weights_that_are_not_numbers_are_refused(checkpoint: Path, cache: Path)
     assert not (cache / "tiny").exists()
 
 
+def test_quantised_weights_are_refused(checkpoint: Path, cache: Path) -> None:
+    path = checkpoint / "model.safetensors"
+    tensors = load_file(path)
+    name = "vision_model.embeddings.patch_embedding.weight"
+    save_file(tensors | {name: tensors[name].to(torch.int8)}, path)
+    with pytest.raises(EncoderError, match=f"{name} as I8: the weights are quantised"):
+        pull("tiny", cache=cache, source=checkpoint)
+
+
+def test_weights_in_half_precision_are_taken(checkpoint: Path, cache: Path, pulled: Path) -> None:
+    path = checkpoint / "model.safetensors"
+    save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path)
+    pull("half", cache=cache, source=checkpoint)
+    encoder = load_hub_encoder(cache / "half", device="cpu")
+    exact = load_hub_encoder(pulled / "siglip", device="cpu").encode([IMAGE])
+    assert (encoder.encode([IMAGE]) @ exact.T).item() > 0.9999
+    assert encoder.image_network.tower.dtype == torch.float32
+
+
+def test_shards_that_are_too_large_together_are_refused(
+    checkpoint: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split_weights(checkpoint)
+    sizes = [path.stat().st_size for path in checkpoint.glob("*-of-*")]
+    monkeypatch.setattr(
+        "furniture_prompter.encoders.hub.checkpoint.LIMIT_WEIGHTS_BYTES", max(sizes) + 1
+    )
+    with pytest.raises(EncoderError, match="all shards"):
+        pull("tiny", cache=cache, source=checkpoint)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
