@@ -1,7 +1,7 @@
 """Which views a step sees: decided by the seed and the step's number alone, so that it resumes."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -93,7 +93,7 @@ class Batches:
             images[row] = self.maker.view(square, identity, int(number), self.side_px)
         return images
 
-    def ahead(self, first: int, workers: int) -> Iterator[Batch]:
+    def ahead(self, first: int, workers: int) -> Generator[Batch]:
         """Batches from step `first` on without end, prepared ahead in `workers` threads."""
         waiting: deque[Future[Batch]] = deque()
         step = first

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError  # what torch says of a damaged file, though it unpickles none
 from typing import Any, Final
 
 import safetensors
@@ -17,6 +18,15 @@ _NAME: Final = "step-"
 _KEPT: Final = 2
 _STATE: Final = "state.pt"
 _BEST: Final = "best.safetensors"
+_UNREADABLE: Final = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    UnpicklingError,
+    safetensors.SafetensorError,
+)
 
 
 @dataclass(slots=True)
@@ -26,6 +36,7 @@ class Progress:
     Attributes:
         step: Steps done.
         steps: Steps planned.
+        judge_at: Step of the next judgement.
         best_step: After which the best judgement was made.
         best_overlap: That judgement.
         worse: Judgements since.
@@ -35,6 +46,7 @@ class Progress:
 
     step: int = 0
     steps: int = 0
+    judge_at: int = 0
     best_step: int = 0
     best_overlap: float = -1.0
     worse: int = 0
@@ -93,7 +105,7 @@ class Checkpoints:
             mean.load_state_dict(load_file(path / "mean.safetensors"))
             state = torch.load(path / _STATE, map_location="cpu", weights_only=True)
             progress = Progress(**state.pop("progress"))
-        except (OSError, RuntimeError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        except _UNREADABLE as error:
             reason = str(error).splitlines()[0][:200]
             raise DistillationError(
                 f"The checkpoint {path} cannot be read ({reason}). Remove that folder to go on "

@@ -14,8 +14,12 @@ from furniture_prompter.encoders.card import CARD_FILE, EncoderCard
 from furniture_prompter.errors import DistillationError
 
 _BEGUN: Final = "run.json"
-_FREE: Final = frozenset({"resume", "threads", "workers", "device", "patience", "name"})
-"""Options that may differ when a training goes on."""
+_FREE: Final = frozenset(
+    {"batch_size", "learning_rate", "precision"}
+    | {"resume", "threads", "workers", "device", "patience", "name"}
+)
+"""Options that may differ when a training goes on. The first three are what one that diverged or
+ran out of memory is told to change."""
 
 
 class RunFolder:

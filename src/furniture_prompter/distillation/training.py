@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
+from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]  # it has no types
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,18 +26,13 @@ from furniture_prompter.distillation.schedule import rate_share
 from furniture_prompter.distillation.teacher_vectors import TeacherVectors
 from furniture_prompter.errors import DistillationError
 
+Number = TypeVar("Number", int, float)
+
 _BANK_ROWS = 1024
 _CHECKPOINT_S = 300.0
 _RECORDS = 400
 _MEASURED_STEPS = 3
-
-
-class Log(Protocol):
-    """Who is told of losses and judgements."""
-
-    def __call__(self, record: dict[str, Any]) -> None:
-        """Take one record: ``step`` and numbers by name."""
-        ...
+_OFF_PLAN = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +62,10 @@ class Training:
         options: How.
         accelerator: Device, precision and processes.
         checkpoints: Where it is kept.
-        log: Who is told.
+        log: Takes every record: ``step``, ``seconds`` and numbers by name.
         head: What fitting the head gave, by name; empty where it was not fitted.
         on_step: Called with steps done and planned.
-        step_s: Mean seconds of a step, measured.
+        step_s: Seconds of a step as measured before the first; 0 where epochs decide.
     """
 
     student: Student
@@ -77,7 +73,7 @@ class Training:
     options: DistillationOptions
     accelerator: Accelerator
     checkpoints: Checkpoints
-    log: Log
+    log: Callable[[dict[str, Any]], None]
     head: dict[str, float]
     on_step: Callable[[int, int], None]
     step_s: float = field(default=0.0, init=False)
@@ -103,11 +99,11 @@ class Training:
             optimizer.load_state_dict(state["optimizer"])
             if accelerator.scaler is not None and state.get("scaler"):
                 accelerator.scaler.load_state_dict(state["scaler"])
-        else:
-            progress.steps = self._planned(network)
-            self._judge(mean, progress, self.head)
-        if progress.step < progress.steps and not self._stopped(progress):
-            with _memory(options.batch_size):
+        with _memory(options.batch_size):
+            if not state:
+                self._plan(progress, self._planned(network))
+                self._judge(mean, progress, self.head)
+            if progress.step < progress.steps and not self._stopped(progress):
                 self._loop(network, optimizer, mean, progress)
         # Mixed precision is for training; what is exported computes in float32.
         accelerator.unwrap_model(network, keep_fp32_wrapper=False)
@@ -118,7 +114,6 @@ class Training:
         self, network: nn.Module, optimizer: Any, mean: RunningMean[Student], progress: Progress
     ) -> None:
         options, lesson = self.options, self.lesson
-        every = max(1, math.ceil(progress.steps / options.evaluations))
         record_every = max(1, progress.steps // _RECORDS)
         sums: dict[str, list[float]] = {}
         saved_s = began_s = time.monotonic()
@@ -132,30 +127,22 @@ class Training:
             mean.update(self.student, progress.step)
             for name, value in terms.items():
                 sums.setdefault(name, []).append(value)
-            now_s = time.monotonic()
-            progress.trained_s += now_s - began_s
-            self.step_s = (
-                now_s - began_s
-                if not self.step_s
-                else (0.9 * self.step_s + 0.1 * (now_s - began_s))
-            )
-            began_s = now_s
-            if progress.step % record_every == 0 or progress.step == progress.steps:
+            judged = progress.step in {progress.steps, progress.judge_at}
+            if judged or progress.step % record_every == 0:
                 means = {name: float(np.mean(values)) for name, values in sums.items()}
                 self._record(progress, {**means, "rate": options.highest_rate * share})
                 sums.clear()
             self.on_step(progress.step, progress.steps)
-            last = progress.step >= progress.steps
-            if last or progress.step % every == 0:
+            if judged:
                 self._judge(mean, progress)
-                progress.trained_s += time.monotonic() - began_s
-                began_s = time.monotonic()
+            now_s = time.monotonic()
+            progress.trained_s += now_s - began_s
+            began_s = now_s
+            if judged:
                 self._fit_into_time(progress)
+            if judged or now_s - saved_s > _CHECKPOINT_S:
                 self._save(mean, optimizer, progress)
-                saved_s = time.monotonic()
-            elif now_s - saved_s > _CHECKPOINT_S:
-                self._save(mean, optimizer, progress)
-                saved_s = now_s
+                saved_s = began_s
             if progress.step >= progress.steps or self._stopped(progress):
                 return
 
@@ -202,9 +189,10 @@ class Training:
             mean.network, self.lesson.batches, self.lesson.held, 0, self.accelerator
         )
         judged: Judgement = self.lesson.judge.asymmetric(rows)
-        values = {"held_out_overlap": judged.overlap, "held_out_cosine": judged.cosine, **more}
-        if judged.overlap > progress.best_overlap:
-            progress.best_overlap, progress.best_step = judged.overlap, progress.step
+        overlap = self._agreed(judged.overlap)
+        values = {"held_out_overlap": overlap, "held_out_cosine": judged.cosine, **more}
+        if overlap > progress.best_overlap:
+            progress.best_overlap, progress.best_step = overlap, progress.step
             progress.worse = 0
             if self.accelerator.is_main_process:
                 self.checkpoints.save_best(mean.network)
@@ -228,6 +216,17 @@ class Training:
             self.checkpoints.save(progress, self.student, mean.network, state)
         self.accelerator.wait_for_everyone()
 
+    def _plan(self, progress: Progress, steps: int) -> None:
+        """Decide how many steps there are and when the next judgement is, for all processes."""
+        progress.steps = self._agreed(steps)
+        every = max(1, math.ceil(progress.steps / self.options.evaluations))
+        progress.judge_at = progress.step + every
+
+    def _agreed(self, value: Number) -> Number:
+        """What the main process has found; clocks and sums differ from one to another."""
+        agreed: Number = broadcast_object_list([value])[0]
+        return agreed
+
     def _planned(self, network: nn.Module) -> int:
         """Steps of the whole training, by epochs or by the measured time of a step."""
         options, lesson = self.options, self.lesson
@@ -246,10 +245,9 @@ class Training:
         for step in range(1 + _MEASURED_STEPS):
             began_s = time.monotonic()
             batch = self.lesson.batches.make(step)
-            with _memory(self.options.batch_size):
-                given = network(torch.from_numpy(batch.images).to(device))
-                self.accelerator.backward(given.sum() * 0.0)
-                network.zero_grad(set_to_none=True)
+            given = network(torch.from_numpy(batch.images).to(device))
+            self.accelerator.backward(given.sum() * 0.0)
+            network.zero_grad(set_to_none=True)
             if device.type == "cuda":
                 torch.cuda.synchronize()
             times.append(time.monotonic() - began_s)
@@ -259,13 +257,16 @@ class Training:
         return float(np.median(times[1:]))
 
     def _fit_into_time(self, progress: Progress) -> None:
-        """Plan fewer steps where they take longer than measured; the checkpoint remembers it."""
-        if self.options.minutes is None or not progress.step:
+        """Plan more or fewer steps where they take another time; the checkpoint remembers it."""
+        if self.options.minutes is None:
+            self._plan(progress, progress.steps)
             return
         left_s = self.options.minutes * 60 - progress.trained_s
         possible = progress.step + max(0, int(left_s / (progress.trained_s / progress.step)))
-        if possible < 0.97 * progress.steps:
-            progress.steps = max(progress.step, possible)
+        if abs(possible - progress.steps) > _OFF_PLAN * progress.steps:
+            self._plan(progress, possible)
+        else:
+            self._plan(progress, progress.steps)
 
     def _to_training(self, network: nn.Module) -> None:
         network.train()

@@ -1,0 +1,145 @@
+"""The whole recipe on a tiny student."""
+
+import errno
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from furniture_prompter.distillation import student_export
+from furniture_prompter.distillation.distilling import DistillationSummary
+from furniture_prompter.distillation.photos import PhotoSet, photos_of_feed
+from furniture_prompter.domain import RgbImage
+from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
+from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.registry import load_encoder
+from furniture_prompter.errors import DistillationError
+from furniture_prompter.feeds.folder import FolderFeed
+from tests.fakes import ColourGridEncoder
+from tests.unit.distillation.tiny_student import install, options, photos, run, run_with
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> DistillationSummary:
+    """One student with everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch.setattr)
+        folder = tmp_path_factory.mktemp("made")
+        found = photos(folder / "photos", 48)
+        return run(folder, found, epochs=3.0, views=1, loss_contrastive=0.1)
+
+
+def test_the_student_lies_in_its_teachers_space(made: DistillationSummary) -> None:
+    teacher = identity_of(ColourGridEncoder().card)
+    for folder in (made.folder, made.folder / "fp32"):
+        student = load_encoder(folder)
+        assert identity_of(student.card).shares_space_with(teacher)
+        image = np.full((40, 60, 3), 90, np.uint8)
+        assert np.linalg.norm(student.encode([image])) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_cards_tell_how_well_it_follows(made: DistillationSummary) -> None:
+    for card in (made.card, made.full_card):
+        assert 0 <= card.figures["asymmetric_overlap_at_10"] <= 1
+        assert 0 <= card.figures["symmetric_overlap_at_10"] <= 1
+        assert -1 <= card.figures["mean_cosine_to_teacher"] <= 1
+    assert made.card.figures["int8_mean_cosine"] > 0.98
+    assert made.card.architecture == "tiny"
+    training = made.card.training
+    assert training["data"]["photos"] == 48
+    assert training["data"]["train"] + training["data"]["held_out"] == 48
+    assert training["options"]["views"] == 1
+    assert training["environment"]["torch"]
+
+
+def test_the_page_tells_data_licence_figures_environment_and_limits(
+    made: DistillationSummary,
+) -> None:
+    page = (made.folder / "README.md").read_text("utf-8")
+    for heading in ("What it is", "Data", "Figures", "Training", "Environment", "Limits"):
+        assert f"\n## {heading}\n" in page
+    assert "licence" in page
+    assert f"{made.card.figures['asymmetric_overlap_at_10']:.4f}" in page
+    assert str(made.folder.parent) not in page
+
+
+def test_curves_metrics_and_tensorboard_are_there(made: DistillationSummary) -> None:
+    with Image.open(made.folder / "curves.png") as picture:
+        assert picture.size[0] > 500
+        assert len(np.unique(np.asarray(picture))) > 50
+    lines = (made.run_folder / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert sum("held_out_overlap" in record for record in records) == 4
+    assert {"regression", "contrastive", "loss", "rate"} <= records[1].keys()
+    assert any((made.run_folder / "tensorboard").iterdir())
+    assert not (made.run_folder / "checkpoints").exists()
+    assert not (made.run_folder / "student").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_student_takes_the_place_of_the_one_before(
+    made: DistillationSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = photos(made.folder.parent / "photos", 48)
+    before = (made.folder / "card.json").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(student_export, "export_encoder", full)
+        with pytest.raises(DistillationError, match=r"disk is full.*--resume"):
+            run(made.folder.parent, found, epochs=1.0, views=1)
+    assert (made.folder / "card.json").read_bytes() == before
+    # What was trained is not lost: only the export is done again.
+    again = run(made.folder.parent, found, epochs=1.0, views=1, resume=True)
+    assert again.steps == 6
+    assert (made.folder / "card.json").read_bytes() != before
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("count", [0, 1, 15])
+def test_too_few_photos_are_refused_with_their_number(tmp_path: Path, count: int) -> None:
+    found = photos(tmp_path, count) if count else PhotoSet((), ())
+    with pytest.raises(DistillationError, match=rf"^{count} distinct usable photos are too few"):
+        run(tmp_path, found)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_files_that_are_no_photos_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    found = photos_of_feed(FolderFeed(tmp_path), DEFAULT_LIMITS)
+    with pytest.raises(DistillationError, match=r"1 files were set aside"):
+        run(tmp_path, found)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_photos_all_alike_are_refused(tmp_path: Path) -> None:
+    class Blind(ColourGridEncoder):
+        def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+            return np.repeat(np.eye(1, 27, dtype=np.float32), len(images), axis=0)
+
+    with pytest.raises(DistillationError, match="look alike"):
+        run_with(tmp_path, photos(tmp_path, 20), Blind(), options())
+
+
+@pytest.mark.usefixtures("tiny")
+def test_one_product_cannot_be_divided(tmp_path: Path) -> None:
+    found = photos(tmp_path, 20)
+    one = tuple(type(photo)(photo.path, photo.id, "same") for photo in found.photos)
+    with pytest.raises(DistillationError, match="too few products"):
+        run(tmp_path, PhotoSet(one, ()))
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_place_that_is_taken_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / "mine.txt").write_text("mine")
+    with pytest.raises(DistillationError, match="no student's folder"):
+        run(tmp_path, photos(tmp_path / "photos", 20))
+    assert not (tmp_path / "student.run").exists()

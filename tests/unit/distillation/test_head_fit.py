@@ -1,0 +1,59 @@
+"""The head in closed form."""
+
+import numpy as np
+import pytest
+import torch
+
+from furniture_prompter.distillation.head_fit import REGULARISATIONS, fit_head
+from furniture_prompter.distillation.networks.backbone import unit_rows
+from furniture_prompter.distillation.networks.student import Student
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
+
+def _data(noise: float, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(0)
+    features = draw.normal(3, 1, (count, 12)).astype(np.float32)
+    wanted = features @ draw.normal(size=(12, 5)) + 2 + noise * draw.normal(size=(count, 5))
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    return features, wanted.astype(np.float32)
+
+
+def test_a_linear_teacher_is_found() -> None:
+    student = Student("tiny", 5)
+    draw = np.random.default_rng(0)
+    features = draw.normal(3, 1, (200, 12)).astype(np.float32)
+    wanted = (features @ draw.normal(size=(12, 5)) + 2).astype(np.float32)
+    fitted = fit_head(student, features[:150], wanted[:150], features[150:], wanted[150:])
+    assert fitted.head_cosine > 0.9999
+    with torch.no_grad():
+        given = unit_rows(student.head(torch.from_numpy(features[150:]))).numpy()
+    lengths = np.linalg.norm(wanted[150:], axis=1)
+    assert ((given * wanted[150:]).sum(1) / lengths).min() > 0.999
+
+
+def test_noise_is_answered_with_regularisation() -> None:
+    quiet, loud = _data(0.0), _data(30.0, 40)
+    fitted = [
+        fit_head(Student("tiny", 5), x[:30], y[:30], x[30:], y[30:]) for x, y in (quiet, loud)
+    ]
+    assert fitted[1].head_regularisation > fitted[0].head_regularisation
+    assert {item.head_regularisation for item in fitted} <= set(REGULARISATIONS)
+
+
+def test_the_heads_scale_is_that_of_first_weights() -> None:
+    student = Student("tiny", 5)
+    features, wanted = _data(0.1)
+    fit_head(student, features, wanted, features, wanted)
+    assert student.head.weight.square().mean().sqrt().item() == pytest.approx(
+        1 / np.sqrt(3 * 12), rel=1e-4
+    )
+
+
+def test_features_that_never_change_do_no_harm() -> None:
+    student = Student("tiny", 5)
+    features, wanted = _data(0.1)
+    features[:, 3:] = 1.0
+    fitted = fit_head(student, features, wanted, features, wanted)
+    assert np.isfinite(fitted.head_cosine)
+    assert torch.isfinite(student.head.weight).all()
