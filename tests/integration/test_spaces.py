@@ -77,7 +77,9 @@ def showroom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Showroom:
     """96 products of which the last 24 have no text; the teacher lies in the cache."""
     loaded: dict[str, ColourEncoder] = {}
 
-    def load(folder: Path, *, threads: int | None = None) -> ColourEncoder:
+    def load(
+        folder: Path, *, threads: int | None = None, device: str | None = None
+    ) -> ColourEncoder:
         encoder = fakes.load_colour_encoder(folder, threads=threads)
         assert encoder.card.name not in loaded, "an encoder is loaded once for a catalog"
         loaded[encoder.card.name] = encoder
@@ -325,7 +327,9 @@ def test_a_tower_whose_extra_is_missing_says_the_pip_line_when_a_prompt_comes(
 ) -> None:
     folder = index_by_student(showroom)
 
-    def without_torch(path: Path, *, threads: int | None = None) -> ColourEncoder:
+    def without_torch(
+        path: Path, *, threads: int | None = None, device: str | None = None
+    ) -> ColourEncoder:
         if path.name != "colour-teacher":
             return fakes.load_colour_encoder(path, threads=threads)
         raise ModuleNotFoundError("No module named 'torch'", name="torch")

@@ -11,7 +11,7 @@ from furniture_prompter import assembly
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.domain import Hit
 from furniture_prompter.encoders.identity import identity_of
-from furniture_prompter.errors import CatalogMismatchError
+from furniture_prompter.errors import CatalogMismatchError, EncoderError
 from furniture_prompter.settings import Settings
 from tests.tiny_checkpoints import save_resnet, save_siglip2
 
@@ -143,3 +143,17 @@ def test_pulled_teachers_are_listed_after_those_that_ship(house: House) -> None:
     names = [card.name for card in assembly.available_encoders(house.settings)]
     assert names[-2:] == ["stranger", "teacher"]
     assert "efficientnet-lite2" in names[:-2]
+
+
+def test_the_settings_given_choose_the_device(house: House) -> None:
+    catalog = house.index("by-teacher", "teacher")
+    elsewhere = house.settings.model_copy(update={"encoder_device": "cuda:99"})
+    with pytest.raises(EncoderError, match="cuda:99"):
+        assembly.index(house.folder / "photos", catalog, settings=elsewhere, encoder="teacher")
+    with (
+        assembly.Catalog.open(catalog, settings=elsewhere) as opened,
+        pytest.raises(EncoderError, match="cuda:99"),
+    ):
+        opened.search(PROMPT)
+    with pytest.raises(EncoderError, match="cuda:99"):
+        assembly.pull_encoder("other", source=house.folder / "stranger", settings=elsewhere)

@@ -95,7 +95,9 @@ class Catalog:
 
         @cache
         def load(encoder_in: Path) -> Encoder:
-            return registry.load_encoder(encoder_in, threads=chosen.threads)
+            return registry.load_encoder(
+                encoder_in, threads=chosen.threads, device=chosen.encoder_device
+            )
 
         searcher = Searcher(
             reader,
@@ -215,7 +217,12 @@ def index(
         index_feed(
             open_feed(Path(source)),
             Path(catalog),
-            load_encoder(encoder or chosen.encoder, chosen.threads, chosen.encoder_cache),
+            load_encoder(
+                encoder or chosen.encoder,
+                chosen.threads,
+                chosen.encoder_cache,
+                chosen.encoder_device,
+            ),
             load_prompt_encoder(chosen.prompt_encoder, chosen.encoder_cache),
             chosen,
             language=language,

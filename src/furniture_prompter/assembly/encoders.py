@@ -12,18 +12,25 @@ from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.settings import Settings
 
 
-def load_encoder(name: str, threads: int | None, cache_folder: Path | None = None) -> Encoder:
+def load_encoder(
+    name: str,
+    threads: int | None,
+    cache_folder: Path | None = None,
+    device: str | None = None,
+) -> Encoder:
     """Load a photo encoder by name or folder.
 
     Args:
         name: One that ships or was pulled, or a folder.
         threads: Threads for one image; None takes the processors this process may use.
         cache_folder: Where pulled encoders lie; None for where the environment says.
+        device: Where a teacher runs; None for where the environment says.
 
     Raises:
         EncoderError: it is not there, or not what its card says, or what runs it is missing.
     """
-    return registry.load_encoder(encoder_folder(name, cache_folder), threads=threads)
+    folder = encoder_folder(name, cache_folder)
+    return registry.load_encoder(folder, threads=threads, device=device)
 
 
 def load_prompt_encoder(name: str, cache_folder: Path | None = None) -> PromptEncoder:
@@ -57,7 +64,8 @@ def pull_encoder(
     For the arguments and errors see :func:`furniture_prompter.encoders.hub.pulling.pull`, and
     :mod:`furniture_prompter.distillation.ensemble_teacher` for the one that is built.
     """
-    cache_folder = (settings or Settings()).encoder_cache
+    chosen = settings or Settings()
+    cache_folder = chosen.encoder_cache
     if name == registry.BUILT_FROM_PACKAGES and source is None and revision is None:
         with registry.needing("train", name):
             from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
@@ -66,7 +74,13 @@ def pull_encoder(
     with registry.needing("hub", name):
         from furniture_prompter.encoders.hub.pulling import pull
 
-        return pull(name, cache=cache_folder, source=source, revision=revision)
+        return pull(
+            name,
+            cache=cache_folder,
+            source=source,
+            revision=revision,
+            device=chosen.encoder_device,
+        )
 
 
 def export_encoder(

@@ -109,4 +109,5 @@ def _teacher(name: str, options: "DistillationOptions", settings: Settings) -> E
         registry.find_encoder_folder(name, settings.encoder_cache) is None
     ):
         pull_encoder(name, settings=settings)
-    return load_encoder(name, options.threads or settings.threads, settings.encoder_cache)
+    threads = options.threads or settings.threads
+    return load_encoder(name, threads, settings.encoder_cache, settings.encoder_device)

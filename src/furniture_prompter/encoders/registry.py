@@ -69,12 +69,13 @@ def find_encoder_folder(name: str, cache: Path) -> Path | None:
     return next((folder for folder in folders if (folder / CARD_FILE).is_file()), None)
 
 
-def load_encoder(folder: Path, *, threads: int | None = None) -> Encoder:
+def load_encoder(folder: Path, *, threads: int | None = None, device: str | None = None) -> Encoder:
     """Load the photo encoder in `folder` with what its card says runs it.
 
     Args:
         folder: Where the card lies.
         threads: Threads for one image; None takes the processors this process may use.
+        device: Where a teacher runs; None for what the environment says. Others take the CPU.
 
     Raises:
         EncoderNotFoundError: no card there, or that of a prompt encoder.
@@ -87,7 +88,8 @@ def load_encoder(folder: Path, *, threads: int | None = None) -> Encoder:
             f"{card.name} in {folder} is a {card.kind} encoder, not a photo encoder. "
             "`furniture-prompter encoders` lists both."
         )
-    encoder: Encoder = _load(card, folder, threads=threads)
+    options = {"device": device} if card.runtime == "hub" else {}
+    encoder: Encoder = _load(card, folder, threads=threads, **options)
     return encoder
 
 

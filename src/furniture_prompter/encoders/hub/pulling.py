@@ -111,6 +111,7 @@ def pull(
     cache: Path,
     source: Path | None = None,
     revision: str | None = None,
+    device: str | None = None,
     endpoint: str | None = None,
 ) -> EncoderCard:
     """Bring a teacher into the cache.
@@ -122,6 +123,7 @@ def pull(
         source: A local folder in the hub's layout, instead of the hub.
         revision: Branch, tag, ``refs/pr/N`` or commit on the hub; the table's, or main, when left
             out. The commit that it stands for is written on the card.
+        device: Where it is tried out; None takes the setting.
         endpoint: The hub's address; None for what HF_ENDPOINT says.
 
     Returns:
@@ -148,7 +150,7 @@ def pull(
         origin = _origin(name, source, revision, endpoint)
         card = _take(called, origin, known, folder)
         card.save(folder)
-        _try_out(folder)
+        _try_out(folder, device)
     return card
 
 
@@ -242,9 +244,9 @@ def _check_fit(
         )
 
 
-def _try_out(folder: Path) -> None:
+def _try_out(folder: Path, device: str | None) -> None:
     """Run the encoder once, so that weights of not-a-number never reach a catalog."""
-    encoder = load_hub_encoder(folder, verify=False)
+    encoder = load_hub_encoder(folder, device=device, verify=False)
     encoder.encode([np.full((8, 8, 3), 128, np.uint8)])
     if encoder.card.encodes_prompts:
         encoder.encode_prompts(["a chair"])
