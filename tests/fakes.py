@@ -140,7 +140,9 @@ class ColourTeacher(ColourEncoder):
         return rows
 
 
-def load_colour_encoder(folder: Path, *, threads: int | None = None) -> ColourEncoder:
+def load_colour_encoder(
+    folder: Path, *, threads: int | None = None, device: str | None = None
+) -> ColourEncoder:
     """The fake of the card in `folder`; what a test puts into the registry's table."""
     assert threads is None or threads >= 1
     card = EncoderCard.load(folder)

@@ -228,5 +228,5 @@ class CatalogReader:
             rows[NUMBER].to_numpy(),
             rows["id"].to_pylist(),
             rows["path"].to_pylist(),
-            vectors_from(rows[VECTOR]),
+            vectors_from(rows[VECTOR], self.manifest.encoder.dimension),
         )
