@@ -1,7 +1,5 @@
 """Where and in which precision a training runs."""
 
-import os
-
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
 from accelerate.state import AcceleratorState  # type: ignore[import-untyped]  # it has no types
@@ -22,10 +20,9 @@ def open_accelerator(options: DistillationOptions) -> Accelerator:
         torch.set_num_threads(options.threads)
     # Accelerate remembers the precision of the first training in a process and refuses another.
     AcceleratorState._reset_state(reset_partial_state=True)
-    on_cpu = device == "cpu" and "ACCELERATE_USE_CPU" not in os.environ
     return Accelerator(
         mixed_precision="no" if precision == "fp32" else precision,
-        cpu=on_cpu,
+        cpu=device == "cpu",
         split_batches=True,
     )
 
@@ -55,6 +52,9 @@ def _precision(name: str, device: str) -> str:
 
 
 def _processor_has_bf16() -> bool:
-    """Whether the processor multiplies bfloat16 itself; emulating it is slower than float32."""
-    capabilities = torch.cpu.get_capabilities()
+    """Whether the processor multiplies bfloat16 itself; emulating it is slower than float32.
+
+    Early versions of torch that are allowed here cannot tell, and then float32 it is.
+    """
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
