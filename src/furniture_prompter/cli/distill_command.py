@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  furniture-prompter distill shop --student resnet18 --initial random --out students/r18
+  furniture-prompter distill shop --student resnet18 --out students/r18
   furniture-prompter distill photos/ --teacher imagenet-ensemble --student mobilenetv2 --out m2
   furniture-prompter distill shop --student mobilenetv2 --out m2 --minutes 30 --views 4
   furniture-prompter search --photo sofa.jpg --catalog shop --encoder students/r18
@@ -62,10 +62,11 @@ def distill_command(
         str,
         typer.Option(
             "--initial",
-            metavar="imagenet|random|PATH",
-            help="First weights: those of a package, random ones, or of a folder or file.",
+            metavar="auto|imagenet|random|PATH",
+            help="First weights: a package's (imagenet), random ones, a folder's or file's; auto "
+            "takes a package's where one carries this architecture, else random ones.",
         ),
-    ] = "imagenet",
+    ] = "auto",
     side: Annotated[
         int | None,
         typer.Option(
@@ -148,7 +149,9 @@ def distill_command(
     ] = 8,
     seed: Annotated[
         int,
-        typer.Option("--seed", help="Decides order, views, weights.", rich_help_panel=_TRAINING),
+        typer.Option(
+            "--seed", help="Decides order, random weights, new views.", rich_help_panel=_TRAINING
+        ),
     ] = 0,
     loss_relational: Annotated[
         float,
@@ -288,6 +291,7 @@ def _print_summary(summary: "DistillationSummary") -> None:
     space = card.space.name if card.space else card.name
     rows = {
         "student": f"{summary.folder}, {card.architecture}, in the space of {space}",
+        "first weights": str(card.training["initial"]),
         "size": f"{size_text(card.weights_bytes)} int8, "
         f"{size_text(summary.full_card.weights_bytes)} fp32",
         "photos": f"{summary.photos:,}",

@@ -39,6 +39,7 @@ class Batches:
         squares: Kept squares of all photos, memory-mapped.
         square_places: For each photo the place of its square.
         maker: Makes the views.
+        seed: Decides which photos a step sees.
         views: Views that the teacher has seen; 0: a new one in every pass.
         clean_share: Share of photos shown as they are, where `views` is 0.
         batch_size: Views of a step, over all processes.
@@ -52,6 +53,7 @@ class Batches:
     squares: NDArray[np.uint8]
     square_places: Places
     maker: ViewMaker
+    seed: int
     views: int
     clean_share: float
     batch_size: int
@@ -67,7 +69,7 @@ class Batches:
         photos = np.empty(len(own), np.intp)
         numbers = np.empty(len(own), np.intp)
         for number in np.unique(passes):
-            draw = np.random.default_rng([self.maker.seed, 1, int(number)])
+            draw = np.random.default_rng([self.seed, 1, int(number)])
             order = draw.permutation(self.train)
             chosen = passes == number
             photos[chosen] = order[within[chosen]]

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,18 @@ from furniture_prompter.distillation.checkpoints import Progress
 from furniture_prompter.distillation.curves import RunLog, draw_curves
 from furniture_prompter.distillation.device import open_accelerator
 from furniture_prompter.distillation.head_fit import HeadFit, fit_head
-from furniture_prompter.distillation.initial_weights import InitialWeights, load_initial
+from furniture_prompter.distillation.initial_weights import (
+    AUTO,
+    IMAGENET,
+    RANDOM,
+    InitialWeights,
+    load_initial,
+)
 from furniture_prompter.distillation.judging import Judge
 from furniture_prompter.distillation.material import Material, OnProgress, prepare, refuse_few
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
+from furniture_prompter.distillation.package_weights import has_package
 from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.provenance import training_facts
 from furniture_prompter.distillation.run_folder import RunFolder, refuse_other_folder
@@ -95,6 +102,9 @@ def distill(
         EncoderError: the teacher cannot be used.
     """
     began_s = time.monotonic()
+    if options.initial == AUTO:
+        known = IMAGENET if has_package(options.student) else RANDOM
+        options = replace(options, initial=known)
     refuse_other_folder(out)
     refuse_few(found)
     run = RunFolder(out, cache)
@@ -170,6 +180,7 @@ def _train(
         material.squares,
         material.places,
         material.maker,
+        options.seed,
         options.views,
         options.clean_share,
         min(options.batch_size, len(material.train)),
@@ -209,7 +220,7 @@ def fit_on_views(
     student: Student, batches: Batches, material: Material, accelerator: Accelerator
 ) -> HeadFit:
     """Ridge regression on the clean view and one augmented view of as many photos as is quick."""
-    draw = np.random.default_rng([batches.maker.seed, 3])
+    draw = np.random.default_rng([batches.seed, 3])
     count = min(len(material.train), _HEAD_VIEWS // 2)
     chosen = np.sort(draw.choice(material.train, count, replace=False))
     features, wanted = [], []

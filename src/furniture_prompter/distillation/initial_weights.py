@@ -14,6 +14,7 @@ from furniture_prompter.distillation.networks.backbone import Backbone
 from furniture_prompter.distillation.package_weights import CLASSIFIERS, State, package_weights
 from furniture_prompter.errors import DistillationError
 
+AUTO = "auto"
 IMAGENET = "imagenet"
 RANDOM = "random"
 

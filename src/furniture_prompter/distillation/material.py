@@ -93,7 +93,7 @@ def prepare(
     """
     spec = student_preprocessing(options)
     textures = read_textures(options.backgrounds) if options.backgrounds else ()
-    maker = ViewMaker(options.seed, textures)
+    maker = ViewMaker(options.view_seed, textures)
     teacher_px = (teacher.card.input_side_px or 0) if teacher and options.views else 0
     total = len(found.photos)
     found, squares, places = keep_squares(

@@ -17,7 +17,8 @@ and of the teacher. This page knows only what is written above."""
 _FIGURES = """\
 On held-out photos of the same source: how well the student follows its teacher there, and nothing
 of other photos. Overlap is the share of the teacher's nearest photos that the student finds as
-well; asymmetric: the student's query, the teacher's catalog; symmetric: both the student's."""
+well; asymmetric: the student's query, the teacher's catalog; symmetric: both the student's.
+`encode_ms`: median milliseconds to encode one decoded photo on the machine named below."""
 
 _LIMITS = """\
 It can be no better than its teacher, and knows only furniture like that it saw. It was judged on

@@ -21,7 +21,8 @@ class DistillationOptions:
         student: Architecture, by the names of ``distillation.networks.registry``.
         name: What the student is called on its card; "" takes its folder's name.
         side_px: Side of the student's images; None takes the architecture's own.
-        initial: First weights: ``imagenet``, ``random``, or a folder or .safetensors file.
+        initial: First weights: ``imagenet``, ``random``, a folder or .safetensors file, or
+            ``auto``: ImageNet's where a package carries this architecture's, else random ones.
         epochs: Passes over the photos; ``minutes``, if given, decides instead.
         minutes: Time for the steps themselves; preparing and exporting come on top. None: epochs.
         batch_size: Photos a step, over all processes.
@@ -45,14 +46,14 @@ class DistillationOptions:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         threads: Threads of arithmetic; None leaves it to PyTorch.
         workers: Threads that prepare images.
-        seed: Decides order, views and random weights.
+        seed: Decides order and random weights, and the views unless the teacher encodes them.
         resume: Whether to go on from the last checkpoint.
     """
 
     student: str = "resnet18"
     name: str = ""
     side_px: int | None = None
-    initial: str = "imagenet"
+    initial: str = "auto"
     epochs: float = 20.0
     minutes: float | None = None
     batch_size: int = 32
@@ -107,6 +108,14 @@ class DistillationOptions:
     def random_start(self) -> bool:
         """Whether the backbone starts from random weights."""
         return self.initial == "random"
+
+    @property
+    def view_seed(self) -> int:
+        """Seed of the views: the training's own, or one for all where the teacher encodes them.
+
+        So it encodes them once, whatever the seeds.
+        """
+        return 0 if self.views else self.seed
 
     @property
     def frozen_statistics(self) -> bool:

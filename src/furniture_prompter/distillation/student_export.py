@@ -1,6 +1,8 @@
 """A trained student's folder: both encoders, what they score, and the page about them."""
 
 import shutil
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from furniture_prompter.distillation.photos import decode
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
+from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.encoders.registry import load_encoder
 
 CALIBRATION_PHOTOS = 64
@@ -28,6 +31,7 @@ _JUDGED_QUERIES = 500
 _JUDGED_CATALOG = 2_000
 _DIGITS = 4
 _BATCH = 16
+_WARM_UPS, _TIMED = 3, 21
 
 
 def export_student(
@@ -131,8 +135,20 @@ def _measure(
         f"asymmetric_overlap_at_{judge.depth}": round(asymmetric.overlap, _DIGITS),
         f"symmetric_overlap_at_{judge.depth}": round(symmetric.overlap, _DIGITS),
         "mean_cosine_to_teacher": round(asymmetric.cosine, _DIGITS),
+        "encode_ms": round(_encode_ms(encoder, images[0]), 3),
     }
     replace(encoder.card, figures=figures).save(folder)
+
+
+def _encode_ms(encoder: Encoder, image: RgbImage) -> float:
+    """Median milliseconds to encode one decoded photo, alone, on this machine."""
+    times = []
+    for turn in range(_WARM_UPS + _TIMED):
+        began_s = time.perf_counter()
+        encoder.encode([image])
+        if turn >= _WARM_UPS:
+            times.append(1_000 * (time.perf_counter() - began_s))
+    return statistics.median(times)
 
 
 def put_in_place(built: Path, out: Path) -> None:

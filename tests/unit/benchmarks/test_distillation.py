@@ -4,15 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.datasets import BenchmarkProduct, BenchmarkSet
 from benchmarks.distillation import HELD_OUT_EVERY, MeasuringSet, judged, split, summary
 from benchmarks.provenance import DataSet
 
 
-def unit_rows(count: int, dimension: int, seed: int) -> np.ndarray:
+def unit_rows(count: int, dimension: int, seed: int) -> NDArray[np.float32]:
     rows = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    units: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return units
 
 
 def a_set(count: int) -> MeasuringSet:

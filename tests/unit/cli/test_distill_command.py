@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Distiller:
             raise self.error
         figures = {"asymmetric_overlap_at_10": 0.75}
         card = colour_card("s", space=Space("teacher", "ab" * 32), figures=figures)
+        card = replace(card, training={"initial": "random"})
         return DistillationSummary(out, card, card, out / "run", 9, 6, 40, self.set_aside, 1.5)
 
 

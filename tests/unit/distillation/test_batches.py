@@ -15,10 +15,12 @@ TRAIN = np.arange(2, 14)
 SQUARES = np.random.default_rng(0).integers(0, 256, (14, 36, 36, 4), np.uint8)
 
 
-def _batches(views: int = 0, rank: int = 0, processes: int = 1, size: int = 5) -> Batches:
+def _batches(
+    views: int = 0, rank: int = 0, processes: int = 1, size: int = 5, seed: int = 3
+) -> Batches:
     places = np.arange(14)
     return Batches(
-        PHOTOS, TRAIN, SQUARES, places, ViewMaker(3), views, 0.25, size, 32, rank, processes
+        PHOTOS, TRAIN, SQUARES, places, ViewMaker(3), seed, views, 0.25, size, 32, rank, processes
     )
 
 
@@ -65,3 +67,10 @@ def test_processes_divide_a_step(step: int) -> None:
     whole = _batches().plan(step)[0]
     parts = [_batches(rank=rank, processes=2).plan(step)[0] for rank in (0, 1)]
     assert sorted(np.concatenate(parts)) == sorted(whole)
+
+
+def test_another_seed_is_another_order_over_the_same_views() -> None:
+    one, other = _batches(views=2, seed=3), _batches(views=2, seed=4)
+    assert (one.plan(0)[0] != other.plan(0)[0]).any()
+    photos, numbers = np.array([5, 6]), np.array([1, 2])
+    assert (one.images(photos, numbers) == other.images(photos, numbers)).all()

@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> DistillationSummary:
         install(patch.setattr)
         folder = tmp_path_factory.mktemp("made")
         found = photos(folder / "photos", 48)
-        return run(folder, found, epochs=3.0, views=1, loss_contrastive=0.1)
+        return run(folder, found, epochs=3.0, views=1, loss_contrastive=0.1, initial="auto")
 
 
 def test_the_student_lies_in_its_teachers_space(made: DistillationSummary) -> None:
@@ -48,6 +48,7 @@ def test_the_cards_tell_how_well_it_follows(made: DistillationSummary) -> None:
         assert 0 <= card.figures["asymmetric_overlap_at_10"] <= 1
         assert 0 <= card.figures["symmetric_overlap_at_10"] <= 1
         assert -1 <= card.figures["mean_cosine_to_teacher"] <= 1
+        assert card.figures["encode_ms"] > 0
     assert made.card.figures["int8_mean_cosine"] > 0.98
     assert made.card.architecture == "tiny"
     training = made.card.training
@@ -55,6 +56,13 @@ def test_the_cards_tell_how_well_it_follows(made: DistillationSummary) -> None:
     assert training["data"]["train"] + training["data"]["held_out"] == 48
     assert training["options"]["views"] == 1
     assert training["environment"]["torch"]
+
+
+def test_an_architecture_that_no_package_carries_starts_from_random_weights(
+    made: DistillationSummary,
+) -> None:
+    assert made.card.training["initial"] == "random"
+    assert made.card.training["options"]["initial"] == "random"
 
 
 def test_the_page_tells_data_licence_figures_environment_and_limits(

@@ -40,3 +40,8 @@ def test_random_weights_learn_faster_and_with_statistics_of_their_own() -> None:
     assert not random.frozen_statistics
     assert DistillationOptions(initial="random", batch_norm="frozen").frozen_statistics
     assert DistillationOptions(learning_rate=0.5).highest_rate == 0.5
+
+
+def test_views_that_the_teacher_encodes_are_the_same_for_every_seed() -> None:
+    assert DistillationOptions(views=2, seed=1).view_seed == DistillationOptions(views=2).view_seed
+    assert DistillationOptions(seed=1).view_seed != DistillationOptions().view_seed

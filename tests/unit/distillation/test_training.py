@@ -49,7 +49,7 @@ class Run:
         chosen: DistillationOptions = options(**changes)
         spec = Preprocessing(side_px=SIDE_PX)
         some, squares, places = keep_squares(found, spec, 64, cache, DEFAULT_LIMITS, 1)
-        maker = ViewMaker(chosen.seed)
+        maker = ViewMaker(chosen.view_seed)
         vectors = ask_teacher(
             ColourEncoder(colour_card()),
             *(some, squares, places, maker, "", chosen.views, cache, DEFAULT_LIMITS, 1),
@@ -58,7 +58,8 @@ class Run:
         size = min(chosen.batch_size, len(train))
         batches = Batches(
             some.photos,
-            *(train, squares, places, maker, chosen.views, chosen.clean_share, size, SIDE_PX),
+            *(train, squares, places, maker, chosen.seed, chosen.views, chosen.clean_share, size),
+            side_px=SIDE_PX,
         )
         clean = vectors.clean()
         torch.manual_seed(chosen.seed)
