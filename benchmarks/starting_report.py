@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from furniture_prompter.distillation.export import CardFields, export_encoder
 from onnx import TensorProto, helper
 from PIL import Image
 from torch import nn
@@ -19,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.datasets import IKEA_DEV, ikea_dev
 from benchmarks.provenance import add_output_option, write_result
+from furniture_prompter.distillation.export import CardFields, export_encoder
 from furniture_prompter.distillation.networks.registry import (
     IMAGENET_MEAN,
     IMAGENET_SCALE,
