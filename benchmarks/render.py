@@ -20,6 +20,9 @@ ORDER = (
     "keyword_stemming",
     "speed",
     "vector_index",
+    "starting_report",
+    "encoder_memory",
+    "distillation",
     "demo",
 )
 

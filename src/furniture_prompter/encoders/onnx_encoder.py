@@ -73,8 +73,8 @@ class OnnxEncoder:
         options.intra_op_num_threads = threads or min(_available_cpus(), _MAX_THREADS)
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        # Threads wait awake between the layers of a run, which is shorter for it, and sleep after it:
-        # while indexing, the next photos are decoded on the same processors (docs/experiments.md).
+        # Threads wait awake between the layers of a run, which is shorter for it, and sleep after
+        # it: while indexing, photos are decoded on the same processors (docs/experiments.md).
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 3
         path = folder / card.weights_file
