@@ -81,7 +81,9 @@ def write_result(
                 "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
             },
             "versions": {"python": platform.python_version()}
-            | {name: metadata.version(name) for name in _PACKAGES},
+            | {name: metadata.version(name) for name in _PACKAGES}
+            # Only where something of the measurement ran in it.
+            | ({"torch": metadata.version("torch")} if "torch" in sys.modules else {}),
         },
     }
     out.parent.mkdir(parents=True, exist_ok=True)

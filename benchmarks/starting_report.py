@@ -50,7 +50,8 @@ the median of the rounds and a ratio is the median of the rounds' own ratios. Th
 starting report's: Pillow opens a photo and resizes it to {SIDE_PX} px, PyTorch runs it eagerly in
 float32, {RECIPE_BATCH} at a time; the teacher is ResNet50 with its pooled {DIMENSION:,} values, the
 student ResNet18 and a linear layer to as many. Ours are the same architectures, and the faster
-students, exported to int8 and run as indexing runs them: scaled JPEG decoding, then ONNX Runtime.
+students, exported to int8 and run as a search runs them, one photo at a time: scaled JPEG decoding,
+then ONNX Runtime.
 Both use the processor's {{cores}} cores. Speed does not depend on what weights say, so they are
 random: nothing here says how well anything finds. The floor is what the convolutions' and the
 linear layer's operations (two a multiply-add, counted by PyTorch) take at the rate at which ONNX
