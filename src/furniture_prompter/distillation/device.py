@@ -1,8 +1,8 @@
 """Where and in which precision a training runs."""
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
-from accelerate.state import AcceleratorState  # type: ignore[import-untyped]  # it has no types
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.errors import DistillationError

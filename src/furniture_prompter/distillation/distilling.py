@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
+from accelerate import Accelerator
 
 from furniture_prompter.distillation.augmentation import CLEAN
 from furniture_prompter.distillation.batches import Batches

@@ -4,10 +4,10 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -74,33 +74,23 @@ class KeptRows:
         self.done[places] = 1
 
 
-class writing:  # noqa: N801  # reads as a statement: with writing(...)
-    """Turns what the system says about a disk into a sentence with a cure."""
+@contextmanager
+def writing(folder: Path, what: str) -> Iterator[None]:
+    """Turn what the system says about a disk into a sentence with a cure.
 
-    def __init__(self, folder: Path, what: str) -> None:
-        self._folder = folder
-        self._what = what
-
-    def __enter__(self) -> Self:
-        """Nothing to prepare."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Translate an OSError."""
-        if not isinstance(error, OSError):
-            return
+    Raises:
+        DistillationError: `what` could not be written to `folder`.
+    """
+    try:
+        yield
+    except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DistillationError(
-                f"The disk is full: {self._what} cannot be written to {self._folder}. Free some "
+                f"The disk is full: {what} cannot be written to {folder}. Free some "
                 "space or name another place; --resume goes on from the last checkpoint."
             ) from error
         raise DistillationError(
-            f"Cannot write {self._what} to {self._folder} ({error.strerror or error}). Check its "
+            f"Cannot write {what} to {folder} ({error.strerror or error}). Check its "
             "permissions, or name another place."
         ) from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
+from accelerate import Accelerator
 
 from furniture_prompter.distillation.checkpoints import Progress
 from furniture_prompter.distillation.initial_weights import InitialWeights

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]  # it has no types
-from accelerate.utils import broadcast_object_list  # type: ignore[import-untyped]  # it has no types
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 from torch import nn
 

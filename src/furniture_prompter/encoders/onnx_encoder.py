@@ -1,6 +1,5 @@
 """The image encoder that runs: an ONNX graph under ONNX Runtime on the CPU."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 
 _MAX_BATCH = 4
@@ -70,7 +70,7 @@ class OnnxEncoder:
         if verify:
             card.verify_files(folder)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(_available_cpus(), _MAX_THREADS)
+        options.intra_op_num_threads = threads or min(available_cpus(), _MAX_THREADS)
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         # Threads wait awake between the layers of a run, which is shorter for it, and sleep after
@@ -129,10 +129,3 @@ class OnnxEncoder:
                 f"{path} takes {inputs} and gives {outputs}, but its card says {expected_inputs} "
                 f"and {expected_outputs}. Build the encoder again with its build tool."
             )
-
-
-def _available_cpus() -> int:
-    """Processors this process may use, which a container may limit below the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

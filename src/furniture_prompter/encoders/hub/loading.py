@@ -1,6 +1,5 @@
 """From a pulled folder to an encoder, without a network."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from furniture_prompter.encoders.hub.architecture import read_architecture
 from furniture_prompter.encoders.hub.devices import choose_device
 from furniture_prompter.encoders.hub.encoder import HubEncoder
 from furniture_prompter.encoders.hub.preprocessor import read_preprocessor
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import EncoderDamagedError
 from furniture_prompter.settings import Settings
 
@@ -45,7 +45,7 @@ def load_hub_encoder(
             f"The card in {folder} says {card.dimension} dimensions and {card.preprocessing}, but "
             f"the checkpoint gives {architecture.dimension} and {preprocessing}. Pull it again."
         )
-    torch.set_num_threads(threads or _available_cpus())
+    torch.set_num_threads(threads or available_cpus())
     return HubEncoder(
         card,
         folder,
@@ -53,10 +53,3 @@ def load_hub_encoder(
         (preprocessing, normalisation),
         choose_device(device or Settings().encoder_device),
     )
-
-
-def _available_cpus() -> int:
-    """Processors this process may use, which a container may limit below the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
