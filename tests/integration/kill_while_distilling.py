@@ -29,7 +29,7 @@ teacher = ColourGridEncoder()
 distill(
     photos(Path(folder, "photos"), 40),
     space_of(teacher),
-    lambda: teacher,
+    teacher,
     Path(folder, "student"),
     options(epochs=3.0, evaluations=5, views=1, resume="resume" in more),
     limits=DEFAULT_LIMITS,

@@ -70,7 +70,7 @@ def test_another_teacher_is_asked_about_a_catalogs_photos(
     shop.index(make_rows(tmp_path / "photos", 24))
     assembly.distill(shop.folder, tmp_path / "s", options(), teacher=str(teacher))
     assert asked.found.vectors is None
-    assert asked.load().card == colour_card()
+    assert asked.load.card == colour_card()
     assert asked.space.id == identity_of(colour_card()).space_id
 
 
@@ -87,7 +87,7 @@ def test_a_catalogs_own_encoder_by_its_folder_keeps_the_vectors(
     assembly.index(tmp_path / "photos", shop.folder, encoder=str(teacher))
     assembly.distill(shop.folder, tmp_path / "s", options(views=1), teacher=str(teacher))
     assert asked.found.vectors is not None
-    assert asked.load().card == colour_card()
+    assert asked.load.card == colour_card()
 
 
 def test_a_folder_is_embedded_by_the_teacher_that_is_named(
@@ -96,7 +96,7 @@ def test_a_folder_is_embedded_by_the_teacher_that_is_named(
     make_rows(tmp_path / "photos", 24)
     assembly.distill(tmp_path / "photos", tmp_path / "s", options(), teacher=str(teacher))
     assert len(asked.found.photos) == 24
-    assert asked.load().card == colour_card()
+    assert asked.load.card == colour_card()
 
 
 def test_a_folder_without_a_teacher_is_refused(asked: Asked, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def distill(
         from furniture_prompter.distillation.photos import photos_of_catalog, photos_of_feed
         from furniture_prompter.distillation.teacher_vectors import space_of
     path = Path(source)
-    load: Callable[[], Encoder] | None
+    encoder: Encoder | None = None
     if (path / MANIFEST_FILE).is_file():
         reader = event_loop.run(CatalogReader.open(path))
         try:
@@ -70,10 +70,8 @@ def distill(
         finally:
             reader.close()
         space = Space(identity.name, identity.space_id)
-        load = None
         if teacher is not None or options.views:
             encoder = _teacher(teacher or identity.name, options, chosen)
-            load = lambda: encoder  # noqa: E731  # loaded already, to be compared
             if identity_of(encoder.card) != identity:
                 # Another encoder's view of these photos; what the catalog holds is not its.
                 found, space = found.without_vectors(), space_of(encoder)
@@ -84,7 +82,7 @@ def distill(
                 "learn from with --teacher."
             )
         encoder = _teacher(teacher, options, chosen)
-        load, space = (lambda: encoder), space_of(encoder)
+        space = space_of(encoder)
         found = photos_of_feed(
             open_feed(path),
             limits,
@@ -93,7 +91,7 @@ def distill(
     return run(
         found,
         space,
-        load,
+        encoder,
         Path(out),
         options,
         limits=limits,

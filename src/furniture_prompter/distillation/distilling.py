@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ class DistillationSummary:
 def distill(
     found: PhotoSet,
     space: Space,
-    load_teacher: Callable[[], Encoder] | None,
+    teacher: Encoder | None,
     out: Path,
     options: DistillationOptions,
     *,
@@ -88,7 +87,7 @@ def distill(
     Args:
         found: Photos, with the teacher's vectors where a catalog holds them.
         space: The teacher's.
-        load_teacher: Gives the teacher; None where the catalog's vectors are enough.
+        teacher: Who teaches; None where the catalog's vectors are enough.
         out: The student's folder.
         options: How to train.
         limits: What photos are refused.
@@ -110,7 +109,6 @@ def distill(
     run = RunFolder(out, cache)
     torch.manual_seed(options.seed)
     accelerator = open_accelerator(options)
-    teacher = load_teacher() if load_teacher else None
     if accelerator.is_main_process:
         run.begin(
             {

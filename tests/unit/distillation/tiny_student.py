@@ -86,7 +86,7 @@ def run_with(
     """The same with another teacher."""
     out = folder / "student"
     space = space_of(teacher)
-    return distill(found, space, lambda: teacher, out, chosen, limits=DEFAULT_LIMITS)
+    return distill(found, space, teacher, out, chosen, limits=DEFAULT_LIMITS)
 
 
 def unit_rows(count: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
