@@ -8,8 +8,8 @@ from pathlib import Path
 
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
 from furniture_prompter.distillation.initial_weights import IMAGENET, load_initial
+from furniture_prompter.distillation.networks.backbone import GEM_POWER
 from furniture_prompter.distillation.networks.ensemble import (
-    GEM_POWER,
     MEMBERS,
     SIDE_PX,
     ImagenetEnsemble,

@@ -49,7 +49,24 @@ def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+GEM_POWER = 3.0
+"""Generalised mean (Radenovic et al., TPAMI 2019). Same type on ikea-dev, R@1 / P@5 / mAP: the
+ensemble at 256 px 0.693 / 0.532 / 0.469, with the plain mean 0.680 / 0.526 / 0.463; MobileNetV2 at
+224 px, float, 0.656 / 0.480 / 0.407 and 0.639 / 0.477 / 0.403."""
+
+_LEAST_VALUE = 1e-6
 _LEAST_LENGTH = 1e-12
+
+
+def pooled(maps: torch.Tensor) -> torch.Tensor:
+    """Feature maps (n, width, h, w), none below 0, to their generalised mean, float32 (n, width).
+
+    The mean runs in float32 whatever autocast made of the maps. Values are lifted to 1e-6, where
+    the root still has a slope.
+    """
+    cubed = maps.float().clamp(min=_LEAST_VALUE).pow(GEM_POWER)
+    mean: torch.Tensor = cubed.mean(dim=(2, 3)).pow(1 / GEM_POWER)
+    return mean
 
 
 def unit_rows(rows: torch.Tensor) -> torch.Tensor:

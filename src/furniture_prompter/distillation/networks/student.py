@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 from furniture_prompter.distillation.networks import registry
-from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
+from furniture_prompter.distillation.networks.backbone import normalise, pooled, unit_rows
 from furniture_prompter.errors import DistillationError
 
 
 class Student(nn.Module):
-    """Backbone, mean over places, linear map to the teacher's dimension, unit length.
+    """Backbone, generalised mean over places, linear map to the teacher's dimension, unit length.
 
     The mean and what follows run in float32 whatever autocast makes of the backbone.
 
@@ -57,10 +57,10 @@ class Student(nn.Module):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to pooled features float32 (n, width)."""
         maps: torch.Tensor = self.backbone(normalise(images, self.mean, self.factor))
-        return maps.float().mean(dim=(2, 3))
+        return pooled(maps)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to unit rows float32 (n, dimension)."""
-        pooled = self.features(images)
-        with torch.autocast(pooled.device.type, enabled=False):
-            return unit_rows(self.head(pooled))
+        features = self.features(images)
+        with torch.autocast(features.device.type, enabled=False):
+            return unit_rows(self.head(features))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from furniture_prompter.distillation.initial_weights import load_initial
-from furniture_prompter.distillation.networks.backbone import parameter_count
+from furniture_prompter.distillation.networks.backbone import normalise, parameter_count, pooled
 from furniture_prompter.distillation.networks.ensemble import MEMBERS, ImagenetEnsemble
 from furniture_prompter.distillation.networks.registry import ARCHITECTURES, build_backbone
 from furniture_prompter.distillation.networks.student import Student
@@ -65,12 +65,24 @@ def test_features_of_imagenet_weights_equal_the_graph_that_the_encoder_builder_w
     load_initial(student.backbone, name, "imagenet")
     batch = images(2, 96)
     with torch.inference_mode():
-        features = torch.nn.functional.normalize(student.features(batch), dim=1).numpy()
+        maps = student.backbone(normalise(batch, student.mean, student.factor))
+        features = torch.nn.functional.normalize(maps.mean(dim=(2, 3)), dim=1).numpy()
     graph = build_graph(load_network(twin, tail=True), 96, Head())
     session = onnxruntime.InferenceSession(serialise(graph))
     (vectors,) = session.run(None, {"image": batch.numpy()})
     assert (features * vectors).sum(axis=1).min() >= 0.9999
     assert (features[0] * features[1]).sum() < 0.99
+
+
+def test_pooling_is_the_cube_root_of_the_mean_cube_and_has_a_slope_at_zero() -> None:
+    maps = torch.tensor([[[[1.0, 2.0], [3.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]], requires_grad=True)
+    (first, nothing) = pooled(maps)[0]
+    assert first.item() == pytest.approx((36 / 4) ** (1 / 3))
+    assert nothing.item() == pytest.approx(1e-6)
+    (first + nothing).backward()
+    assert maps.grad is not None
+    assert torch.isfinite(maps.grad).all()
+    assert maps.grad[0, 0, 1, 0] > maps.grad[0, 0, 0, 0] > 0
 
 
 def test_a_student_gives_unit_rows_of_the_teachers_dimension() -> None:
