@@ -15,7 +15,8 @@ FurniturePrompterError                 anything this project refuses; the messag
 ├── EncoderError                       an encoder that cannot be used
 │   ├── EncoderNotFoundError           no encoder of that name or folder
 │   └── EncoderDamagedError            a card or a weights file that is not what it says
-└── DistillationError                  a student that cannot be trained or exported
+├── DistillationError                  a student that cannot be trained or exported
+└── BenchmarkError                     a measurement that cannot be made or read
 
 A single bad row or photo of a feed is never raised past the feed: it becomes a
 :class:`furniture_prompter.domain.SetAside` record with file, line and reason, and the rest goes on.
@@ -84,3 +85,7 @@ class EncoderDamagedError(EncoderError):
 
 class DistillationError(FurniturePrompterError):
     """A student cannot be trained or exported as asked, or failed a gate; nothing was lost."""
+
+
+class BenchmarkError(FurniturePrompterError):
+    """A measurement cannot be made as asked, or a filed one cannot be read."""

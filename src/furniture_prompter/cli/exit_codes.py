@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from furniture_prompter.errors import (
+    BenchmarkError,
     CatalogError,
     DistillationError,
     EncoderError,
@@ -21,6 +22,8 @@ class ExitCode(IntEnum):
     CATALOG = 5
     ENCODER = 6
     STUDENT = 7
+    BENCHMARK = 8
+    GATE = 9
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -34,6 +37,8 @@ MEANINGS = {
     ExitCode.CATALOG: "the catalog cannot be used, or verify found it unsound",
     ExitCode.ENCODER: "the encoder cannot be used",
     ExitCode.STUDENT: "the student cannot be trained or exported",
+    ExitCode.BENCHMARK: "the benchmark cannot be run as asked",
+    ExitCode.GATE: "the candidate lost more than the gate allows",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.BROKEN_PIPE: "whoever read the output stopped reading",
 }
@@ -48,4 +53,6 @@ def exit_code_of(error: FurniturePrompterError) -> ExitCode:
         return ExitCode.ENCODER
     if isinstance(error, DistillationError):
         return ExitCode.STUDENT
+    if isinstance(error, BenchmarkError):
+        return ExitCode.BENCHMARK
     return ExitCode.REFUSED
