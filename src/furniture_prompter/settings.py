@@ -105,3 +105,79 @@ class Settings(BaseSettings):
     version_grace_s: float = Field(
         default=600.0, ge=0, description="Seconds that a replaced catalog version stays readable."
     )
+
+
+class ServeSettings(Settings):
+    """Settings of the HTTP API, beside those of every process; environment names are the same kind.
+
+    A file of ``NAME=value`` lines can hold them too; flags come before the environment, and the
+    environment before the file.
+    """
+
+    catalog: Path | None = Field(default=None, description="Folder of the catalog.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that answer.")
+    query_encoder: str | None = Field(
+        default=None,
+        description="Photo encoder for queries, such as a student; the catalog's own unless given.",
+    )
+    api_keys: Path | None = Field(
+        default=None, description="File of hashed API keys, as `serve --new-key` writes them."
+    )
+    open_access: bool = Field(
+        default=False, description="Whether a public address may be served without API keys."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Web origins whose pages may call the API."
+    )
+    rate_limit_per_minute: int = Field(
+        default=0, ge=0, description="Requests of one key, or address, in a minute; 0: no limit."
+    )
+    fetch_photos: bool = Field(
+        default=False, description="Whether photos may be given as public web addresses."
+    )
+    fetch_timeout_s: float = Field(
+        default=5.0, gt=0, le=60, description="Time for fetching one photo."
+    )
+    limit_body_bytes: int = Field(
+        default=45_000_000, ge=1024, description="Largest request body; base64 takes a third more."
+    )
+    limit_json_depth: int = Field(default=32, ge=4, le=200, description="Deepest JSON nesting.")
+    limit_batch_lines: int = Field(
+        default=10_000, ge=1, description="Most products in one batch request."
+    )
+    limit_embeddings: int = Field(
+        default=64, ge=1, le=2_048, description="Most inputs of one embeddings request."
+    )
+    batch_photos: int = Field(
+        default=4, ge=1, le=64, description="Photos of concurrent requests encoded at once."
+    )
+    batch_wait_ms: float = Field(
+        default=2.0, ge=0, le=1_000, description="Longest wait for a batch to fill."
+    )
+    queue_photos: int = Field(
+        default=64, ge=1, description="Photos waiting to be encoded before requests are refused."
+    )
+    limit_requests: int = Field(
+        default=256, ge=1, description="Requests in work at once before others are refused."
+    )
+    cache_vectors: int = Field(
+        default=4_096, ge=0, description="Vectors of equal photos and prompts kept in memory."
+    )
+    cache_images: int = Field(default=512, ge=0, description="Resized pictures kept in memory.")
+    request_timeout_s: float = Field(
+        default=10.0, gt=0, le=600, description="Time for answering one request."
+    )
+    body_timeout_s: float = Field(
+        default=15.0, gt=0, le=600, description="Time for receiving one request body."
+    )
+    shutdown_timeout_s: float = Field(
+        default=20.0, ge=0, le=600, description="Time for finishing accepted requests at the end."
+    )
+    catalog_poll_s: float = Field(
+        default=1.0, gt=0, le=3_600, description="How often a new catalog version is looked for."
+    )
+    log_level: str = Field(
+        default="info", pattern=r"^(debug|info|warning|error)$", description="Least level logged."
+    )
