@@ -64,6 +64,20 @@ class Pair:
     student: str
     initial: str
 
+    def lesson(self, seed: int) -> "Lesson":
+        """Its training with one seed."""
+        name = f"{self.student}-{seed}"
+        return Lesson(name, self.student, ("--initial", self.initial, "--seed", str(seed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One training: the folder's name, the architecture and further options of ``distill``."""
+
+    name: str
+    student: str
+    options: tuple[str, ...] = ()
+
 
 PAIRS = (
     Pair("mobilenetv2", "imagenet"),
@@ -87,23 +101,22 @@ def split(data: BenchmarkSet) -> tuple[BenchmarkSet, BenchmarkSet]:
     return part(learned, "renders learned from"), part(held_out, "renders held out")
 
 
-def train(feed: Path, work: Path, options: Sequence[str]) -> None:
-    """Train whatever is not there yet."""
+def train(feed: Path, work: Path, lessons: Sequence[Lesson], options: Sequence[str]) -> None:
+    """Train whatever is not there yet, on the products learned from."""
     learned, _ = split(load_products(feed, "renders"))
     training_feed = work / "training" / "products.jsonl"
     if not training_feed.is_file():
         write_feed(learned.products, training_feed.parent, ("category", "color"))
     program = Path(sys.executable).with_name("furniture-prompter")
-    for pair in PAIRS:
-        for seed in SEEDS:
-            out = work / f"{pair.student}-{seed}"
-            if (out / "card.json").is_file():
-                continue
-            arguments = ["distill", training_feed, "--teacher", TEACHER, "--student", pair.student]
-            arguments += ["--initial", pair.initial, "--seed", seed, "--out", out, *options]
-            began = time.perf_counter()
-            subprocess.run([program, *map(str, arguments)], check=True)
-            print(f"{out.name}: {time.perf_counter() - began:,.0f} s", flush=True)
+    for lesson in lessons:
+        out = work / lesson.name
+        if (out / "card.json").is_file():
+            continue
+        arguments = ["distill", training_feed, "--teacher", TEACHER, "--student", lesson.student]
+        arguments += [*lesson.options, "--out", out, *options]
+        began = time.perf_counter()
+        subprocess.run([program, *map(str, arguments)], check=True)
+        print(f"{out.name}: {time.perf_counter() - began:,.0f} s", flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,19 @@ class MeasuringSet:
     files: list[Path]
     labels: list[str]
     least: int
+
+
+def types_of(photos: BenchmarkSet) -> MeasuringSet:
+    """Real photos, one a product, labelled by product type."""
+    products = photos.products
+    files, labels = [each.images[0] for each in products], [each.category for each in products]
+    return MeasuringSet(files, labels, LEAST_MEMBERS)
+
+
+def views_of(held_out: BenchmarkSet) -> MeasuringSet:
+    """Every render of products held out, labelled by product."""
+    shown = [(image, product.id) for product in held_out.products for image in product.images]
+    return MeasuringSet([image for image, _ in shown], [label for _, label in shown], 2)
 
 
 def judged(
@@ -232,21 +258,13 @@ def main() -> None:
     add_output_option(parser, "distillation")
     arguments = parser.parse_args()
     if arguments.step == "train":
-        train(arguments.feed, arguments.work, arguments.option)
+        lessons = [pair.lesson(seed) for pair in PAIRS for seed in SEEDS]
+        train(arguments.feed, arguments.work, lessons, arguments.option)
         return
     learned, held_out = split(load_products(arguments.feed, "renders"))
     photos = ikea_dev(arguments.data)
     counts = Counter(product.category for product in photos.products)
-    types = MeasuringSet(
-        [product.images[0] for product in photos.products],
-        [product.category for product in photos.products],
-        LEAST_MEMBERS,
-    )
-    views = MeasuringSet(
-        [image for product in held_out.products for image in product.images],
-        [product.id for product in held_out.products for _ in product.images],
-        2,
-    )
+    types, views = types_of(photos), views_of(held_out)
     figures, hashes = measure(types, views, arguments.work)
     write_result(
         arguments.out,
