@@ -47,6 +47,33 @@ class Collection:
         )
         return first
 
+    def only(self, places: NDArray[np.intp]) -> "Collection":
+        """These photos alone, as a set of its own; products without any left are gone.
+
+        Args:
+            places: Rising places of photos.
+
+        Raises:
+            BenchmarkError: fewer than LEAST_PHOTOS photos.
+        """
+        _refuse_few(len(places))
+        kept, product_of = np.unique(self.product_of[places], return_inverse=True)
+        products = tuple(self.products[place] for place in kept.tolist())
+        positions = self.positions[places]
+        ids = tuple(self.ids[place] for place in places.tolist())
+        data = self.data
+        return Collection(
+            data=_described(
+                data.name, data.source, data.licence, products, product_of, positions, ids
+            ),
+            products=products,
+            product_of=product_of.astype(np.intp),
+            positions=positions,
+            ids=ids,
+            paths=tuple(self.paths[place] for place in places.tolist()),
+            vectors=self.vectors[places],
+        )
+
 
 async def collect(
     reader: CatalogReader,
@@ -79,11 +106,7 @@ async def collect(
     kept = [row for row, number in enumerate(rows.numbers.tolist()) if number in place_of]
     # Rows come by product number and position; a stable sort keeps positions in order.
     kept.sort(key=lambda row: place_of[int(rows.numbers[row])])
-    if len(kept) < LEAST_PHOTOS:
-        raise BenchmarkError(
-            f"{len(kept)} photos are too few to measure a search on; {LEAST_PHOTOS} are the least, "
-            "thousands are better."
-        )
+    _refuse_few(len(kept))
     if rows.vectors is None:
         raise ValueError("the photos were read without vectors.")
     product_of = np.array([place_of[int(rows.numbers[row])] for row in kept], np.intp)
@@ -100,6 +123,14 @@ async def collect(
         paths=tuple(Path(rows.paths[row]) for row in kept),
         vectors=rows.vectors[kept],
     )
+
+
+def _refuse_few(photos: int) -> None:
+    if photos < LEAST_PHOTOS:
+        raise BenchmarkError(
+            f"{photos} photos are too few to measure a search on; {LEAST_PHOTOS} are the least, "
+            "thousands are better."
+        )
 
 
 def _drawn(numbers: Sequence[int], rows: PhotoRows, limit: int, seed: int) -> list[int]:
