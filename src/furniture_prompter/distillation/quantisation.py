@@ -2,9 +2,10 @@
 
 A convolutional network: convolutions, the sums between them and the head become int8, weights
 signed and per output channel, activations unsigned with a range per tensor, the extremes seen
-while calibrating. ReLU disappears into the range of what comes before it. Scaling of pixels,
-pooling and unit length stay float: they are a hundredth of the work, and means and quotients do
-not survive 256 levels.
+while calibrating. ReLU disappears into the range of what comes before it. A first convolution in
+int8 takes the pixels' own bytes (:mod:`~furniture_prompter.distillation.pixel_stem`). Pooling and
+unit length stay float: they are a hundredth of the work, and means and quotients do not survive
+256 levels.
 
 A transformer: its activations have outliers that one range per tensor cannot hold (Dettmers et
 al., "LLM.int8()", NeurIPS 2022). Its weight matrices become int8 in blocks of 32, each with a scale
@@ -19,9 +20,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import onnx
 
 from furniture_prompter.distillation.graph import INPUT
+from furniture_prompter.distillation.pixel_stem import (
+    PIXELS,
+    PixelStem,
+    feed_bytes,
+    with_pixel_stem,
+)
 from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.errors import DistillationError
 
@@ -70,6 +78,11 @@ def quantise(
 def _calibrated(
     model: onnx.ModelProto, calibration: Sequence[RgbImage], float_layers: Sequence[str]
 ) -> onnx.ModelProto:
+    stem = with_pixel_stem(model)
+    if stem is not None and stem.convolution not in _kept_float(model, float_layers):
+        model = stem.model
+    else:
+        stem = None
     kept = _kept_float(model, float_layers)
     convolutions = {node.name for node in model.graph.node if node.op_type == "Conv"}
     if not convolutions - set(kept):
@@ -92,12 +105,23 @@ def _calibrated(
             activation_type=runtime.QuantType.QUInt8,
             calibrate_method=runtime.CalibrationMethod.MinMax,
             nodes_to_exclude=kept,
-            # The head's sums become the vector: they keep every digit.
-            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
+            extra_options={
+                # The head's sums become the vector: they keep every digit.
+                "OpTypesToExcludeOutputQuantization": ["Gemm"],
+                "TensorQuantOverrides": _as_bytes(stem) if stem else {},
+            },
         )
         quantised = onnx.load(target)
+    if stem is not None:
+        feed_bytes(quantised)
     del quantised.metadata_props[:]
     return quantised
+
+
+def _as_bytes(stem: PixelStem) -> dict[str, list[dict[str, object]]]:
+    """The quantiser's order to leave pixels as they are."""
+    scale, zero_point = np.array(1.0, np.float32), np.array(stem.zero_point, np.uint8)
+    return {PIXELS: [{"scale": scale, "zero_point": zero_point}]}
 
 
 def _in_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
