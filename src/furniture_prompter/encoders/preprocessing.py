@@ -51,10 +51,10 @@ def preprocess(image: RgbImage, spec: Preprocessing) -> RgbImage:
     scale = side / max(height, width)
     fitted_height = max(1, round(height * scale))
     fitted_width = max(1, round(width * scale))
-    square = np.empty((side, side, 3), np.uint8)
-    square[:] = spec.background
-    top, left = (side - fitted_height) // 2, (side - fitted_width) // 2
-    square[top : top + fitted_height, left : left + fitted_width] = np.asarray(
-        pixels.resize((fitted_width, fitted_height), resampling)
-    )
-    return square
+    fitted = pixels.resize((fitted_width, fitted_height), resampling)
+    if fitted.size == (side, side):
+        return np.array(fitted)
+    # Pillow fills and pastes four bytes a pixel; numpy would go value by value.
+    square = Image.new("RGB", (side, side), spec.background)
+    square.paste(fitted, ((side - fitted_width) // 2, (side - fitted_height) // 2))
+    return np.array(square)
