@@ -16,6 +16,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 │   ├── EncoderNotFoundError           no encoder of that name or folder
 │   └── EncoderDamagedError            a card or a weights file that is not what it says
 ├── DistillationError                  a student that cannot be trained or exported
+├── ServeError                         the API cannot be served as it is set up
 └── BenchmarkError                     a measurement that cannot be made or read
 
 A single bad row or photo of a feed is never raised past the feed: it becomes a
@@ -85,6 +86,10 @@ class EncoderDamagedError(EncoderError):
 
 class DistillationError(FurniturePrompterError):
     """A student cannot be trained or exported as asked, or failed a gate; nothing was lost."""
+
+
+class ServeError(FurniturePrompterError):
+    """The API cannot be served as it is set up: keys, origins or addresses do not fit."""
 
 
 class BenchmarkError(FurniturePrompterError):
