@@ -46,7 +46,8 @@ NAMED_STUDENT, LEAST_SHARE, LEAST_SPEED = "mobilenetv2", 0.98, 4
 METHOD = f"""
 Students were trained by `furniture-prompter distill` on renders alone, without the products of
 every {HELD_OUT_EVERY}th model, with seeds {", ".join(map(str, SEEDS))}; a figure is the mean over
-the seeds and ± their standard deviation (n - 1). Symmetric: query and catalog by the same encoder.
+the seeds and ± their standard deviation (n - 1). Passes over the photos: {{passes}}.
+Symmetric: query and catalog by the same encoder.
 Asymmetric: the catalog by the teacher, the query by the student. Product type: real photos,
 leave-one-out as in "Photo to product type" (queries: {{queries}}, candidates {{candidates}}; nDCG
 with gain 1, unjudged products count as wrong). Overlap@{CUT_OFF} is the share of the teacher's own
@@ -59,15 +60,18 @@ turns, median of {SPEED_ROUNDS} rounds' ratios, the teacher in float32 as it emb
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A student and where its first weights come from."""
+    """A student, where its first weights come from, and its passes over the photos."""
 
     student: str
     initial: str
+    epochs: float
 
     def lesson(self, seed: int) -> "Lesson":
         """Its training with one seed."""
         name = f"{self.student}-{seed}"
-        return Lesson(name, self.student, ("--initial", self.initial, "--seed", str(seed)))
+        options = {"--initial": self.initial, "--epochs": self.epochs, "--seed": seed}
+        flat = tuple(str(part) for pair in options.items() for part in pair)
+        return Lesson(name, self.student, flat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,9 @@ class Lesson:
 
 
 PAIRS = (
-    Pair("mobilenetv2", "imagenet"),
-    Pair("efficientnet-lite0", "imagenet"),
-    Pair("resnet18", "random"),
+    Pair("mobilenetv2", "imagenet", 3),
+    Pair("efficientnet-lite0", "imagenet", 2),
+    Pair("resnet18", "random", 2),
 )
 
 
@@ -274,6 +278,7 @@ def main() -> None:
             queries=sum(count for count in counts.values() if count >= LEAST_MEMBERS),
             candidates=len(types.files) - 1,
             views=len(views.files),
+            passes=", ".join(f"{pair.student} {pair.epochs:g}" for pair in PAIRS),
         ),
         figures=figures,
         encoders=hashes,
