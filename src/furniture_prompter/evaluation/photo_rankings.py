@@ -1,0 +1,183 @@
+"""Questions that photos ask of photos, ranked without favour and judged by ir-measures.
+
+Equal scores are the catch: the views of a product lie side by side in a catalog, so an encoder that
+gives every photo one vector would look perfect if ties kept the catalog's order. Here candidates
+whose scores agree to a millionth are ordered by a random permutation of the query's own, drawn from
+the seed and the query's place: the same for every encoder, and worth what chance is worth.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.evaluation.chance import by_chance
+from furniture_prompter.evaluation.metrics import per_query
+from furniture_prompter.evaluation.record import Answers, Task
+
+Vectors = NDArray[np.float32]
+Places = NDArray[np.intp]
+
+SCORE_DIGITS = 6
+"""Decimals of a cosine that count: float32 sums of one pair differ by less between blocks."""
+
+TOP = 5
+_BLOCK_QUERIES = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Questions:
+    """Queries, what each may find, and what answers it: the candidates of its label.
+
+    Attributes:
+        places: Place of each query's photo in the collection, shape (q,).
+        labels: What each query asks for, shape (q,).
+        candidates: Places of the photos that are searched, shape (n,).
+        candidate_labels: What each of them answers, shape (n,).
+        leave_out_self: Whether a query must not find the photo that asks.
+    """
+
+    places: Places
+    labels: Places
+    candidates: Places
+    candidate_labels: Places
+    leave_out_self: bool
+
+    @property
+    def available(self) -> int:
+        """Candidates of each query, as every query's photo is a candidate or none is."""
+        return len(self.candidates) - self.leave_out_self
+
+    def relevant(self, query: int) -> NDArray[np.bool_]:
+        """Which candidates answer a query, shape (n,)."""
+        answers: NDArray[np.bool_] = self.candidate_labels == self.labels[query]
+        if self.leave_out_self:
+            answers &= self.candidates != self.places[query]
+        return answers
+
+
+def rankings(
+    queries: Vectors,
+    candidates: Vectors,
+    questions: Questions,
+    seed: int,
+) -> Iterator[Places]:
+    """For each query the candidates it may find, best first, as places in `candidates`.
+
+    Args:
+        queries: Shape (q, d), unit rows.
+        candidates: Shape (n, d), unit rows.
+        questions: Of the same queries and candidates.
+        seed: Of the permutations that order ties.
+    """
+    for start in range(0, len(queries), _BLOCK_QUERIES):
+        with np.errstate(invalid="ignore", over="ignore"):
+            scores = np.round(queries[start : start + _BLOCK_QUERIES] @ candidates.T, SCORE_DIGITS)
+        # What is no number sorts last, as a search that compares scores would leave it.
+        scores[~np.isfinite(scores)] = -2.0
+        for row, place in enumerate(questions.places[start : start + _BLOCK_QUERIES].tolist()):
+            order = np.random.default_rng((seed, place)).permutation(len(candidates))
+            ranked = order[np.argsort(-scores[row][order], kind="stable")]
+            if questions.leave_out_self:
+                ranked = ranked[questions.candidates[ranked] != place]
+            yield ranked
+
+
+def answered(
+    questions: Questions,
+    query_vectors: Vectors,
+    candidate_vectors: Vectors,
+    measures: Sequence[str],
+    *,
+    encoder: str,
+    task: Task,
+    variant: str = "",
+    note: str = "",
+    seed: int = 0,
+    on_query: Callable[[int], None] = lambda _: None,
+) -> Answers:
+    """Ask all questions and judge the answers.
+
+    Args:
+        questions: What is asked; every query must have an answer among its candidates.
+        query_vectors: Shape (q, d), unit rows.
+        candidate_vectors: Shape (n, d), unit rows.
+        measures: By ir-measures' names.
+        encoder: Its key.
+        task: Of the record.
+        variant: Of the record.
+        note: Of the record.
+        seed: Of the order of ties.
+        on_query: Called with the number of queries done.
+
+    Raises:
+        ValueError: a query has no answer among its candidates.
+    """
+    names = [str(place) for place in range(len(questions.candidates))]
+    values: dict[str, list[float]] = {measure: [] for measure in measures}
+    relevant_counts: list[int] = []
+    top: list[tuple[int, ...]] = []
+    ranked: dict[str, list[str]] = {}
+    judged: dict[str, list[str]] = {}
+
+    def judge() -> None:
+        found = per_query(ranked, judged, measures)
+        for measure in measures:
+            values[measure] += [found[measure][query] for query in ranked]
+        ranked.clear()
+        judged.clear()
+
+    for query, order in enumerate(rankings(query_vectors, candidate_vectors, questions, seed)):
+        relevant = questions.relevant(query)
+        relevant_counts.append(int(relevant.sum()))
+        cut = _depth(relevant[order], measures)
+        ranked[str(query)] = [names[place] for place in order[:cut].tolist()]
+        judged[str(query)] = [names[place] for place in np.flatnonzero(relevant).tolist()]
+        top.append(tuple(questions.candidates[order[:TOP]].tolist()))
+        if len(ranked) == _BLOCK_QUERIES:
+            judge()
+            on_query(query + 1)
+    if ranked:
+        judge()
+        on_query(len(questions.places))
+    return Answers(
+        encoder=encoder,
+        task=task,
+        variant=variant,
+        queries=tuple(questions.places.tolist()),
+        candidates=float(questions.available),
+        values={measure: tuple(each) for measure, each in values.items()},
+        chance={
+            measure: float(
+                np.mean([by_chance(measure, questions.available, r) for r in relevant_counts])
+            )
+            for measure in measures
+        },
+        top=tuple(top),
+        note=note,
+    )
+
+
+def drawn(places: Places, limit: int, seed: int) -> Places:
+    """At most `limit` of the places, in their order, drawn at random; 0 takes all."""
+    if not limit or len(places) <= limit:
+        return places
+    chosen = np.random.default_rng(seed).choice(len(places), limit, replace=False)
+    return places[np.sort(chosen)]
+
+
+def _depth(hits: NDArray[np.bool_], measures: Sequence[str]) -> int:
+    """Ranks that a measure looks at: its cut-off, the first hit for RR, the last for AP.
+
+    What stands behind adds nothing to any of them, and ir-measures need not be given it.
+    """
+    found = np.flatnonzero(hits)
+    if not found.size:
+        return len(hits)
+    depth = max((int(m.partition("@")[2]) for m in measures if "@" in m), default=1)
+    if "RR" in measures:
+        depth = max(depth, int(found[0]) + 1)
+    if "AP" in measures:
+        depth = max(depth, int(found[-1]) + 1)
+    return min(depth, len(hits))

@@ -1,0 +1,134 @@
+"""Words that find photos they have never been told of: prompt to photo, held out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.encoders.alignment import AlignmentRefusal
+from furniture_prompter.encoders.alignment_fit import fit_alignment
+from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
+from furniture_prompter.evaluation.collection import Collection
+from furniture_prompter.evaluation.photo_rankings import Places, Questions, answered, drawn
+from furniture_prompter.evaluation.record import PROMPT_TO_PHOTO, Answers
+from furniture_prompter.evaluation.suite import QualitySettings
+
+Vectors = NDArray[np.float32]
+
+MEASURES = ("R@10", "Success@1", "Success@10", "RR")
+
+_LEAST_TEXTS = 10
+_LEAST_CANDIDATES = 20
+
+
+def measure_prompts(
+    collection: Collection,
+    key: str,
+    vectors: Vectors,
+    encoder: Encoder,
+    prompt_encoder: PromptEncoder,
+    settings: QualitySettings,
+    seed: int = 0,
+) -> Answers | str:
+    """Ask for products by the words that say how they look (:attr:`Product.look`).
+
+    Products are split in two random halves. A text tower asks for each half among its own main
+    photos; without one, the alignment is fitted on the other half, as an index run fits it, and
+    asks. Either way each half is asked for among its own photos alone, so that both kinds of
+    encoder choose from the same. Each distinct text of a half is one query, and every product of
+    the half that bears it answers. Other products that would fit the words count as wrong, so
+    values are lower than a person would judge.
+
+    Args:
+        collection: The photos.
+        key: Of the encoder.
+        vectors: Of all photos, shape (n, d), unit rows.
+        encoder: Asked by its own text tower if its card says it has one.
+        prompt_encoder: What prompts go through otherwise.
+        settings: Most queries, half of them from each half.
+        seed: Of the halves, the draw of queries and the order of ties.
+
+    Returns:
+        The answers, or a sentence on why nothing could be asked.
+
+    Raises:
+        EncoderError: the text tower cannot be run.
+    """
+    main = collection.main_photos
+    looks = np.array([collection.products[p].look for p in collection.product_of[main]], object)
+    texts = sorted({look for look in looks.tolist() if look.strip()})
+    if len(texts) < _LEAST_TEXTS or len(main) < 2 * _LEAST_CANDIDATES:
+        return (
+            f"{key}: prompts were not asked: {len(main):,} products have {len(texts):,} distinct "
+            f"texts, where {2 * _LEAST_CANDIDATES} and {_LEAST_TEXTS} are the least. Give more "
+            "products a title, category or colour."
+        )
+    code_of = {text: code for code, text in enumerate(texts)}
+    codes = np.array([code_of.get(look, -1) for look in looks.tolist()])
+    tower = encoder.card.encodes_prompts and isinstance(encoder, CrossModalEncoder)
+    if tower and isinstance(encoder, CrossModalEncoder):
+        text_vectors = encoder.encode_prompts(texts)
+        note = "prompts go through the encoder's own text tower"
+    else:
+        text_vectors = prompt_encoder.encode(texts)
+        note = "prompts reach the photos by an alignment fitted on the other half of the products"
+    order = np.random.default_rng(seed).permutation(len(main))
+    halves = order[: len(order) // 2], order[len(order) // 2 :]
+    parts = []
+    for fitted_on, asked in (halves, halves[::-1]):
+        prompts, photos = text_vectors, vectors[main]
+        if not tower:
+            with_text = fitted_on[codes[fitted_on] >= 0]
+            fit = fit_alignment(
+                text_vectors[codes[with_text]], photos[with_text], [str(p) for p in with_text]
+            )
+            if isinstance(fit, AlignmentRefusal):
+                return f"{key}: prompts were not asked. {fit.reason}"
+            prompts, photos = fit.align_prompts(text_vectors), fit.align_photos(photos)
+        half = np.sort(asked)
+        queries = _first_of_each(codes, half)
+        chosen = drawn(queries, -(-settings.queries // 2), seed)
+        questions = Questions(
+            main[chosen], codes[chosen], main[half], codes[half], leave_out_self=False
+        )
+        parts.append(
+            answered(
+                questions,
+                prompts[codes[chosen]],
+                photos[half],
+                MEASURES,
+                encoder=key,
+                task=PROMPT_TO_PHOTO,
+                note=note,
+                seed=seed,
+            )
+        )
+    return _together(parts)
+
+
+def _first_of_each(codes: Places, half: Places) -> Places:
+    """The first product of the half for each text; products without text ask nothing."""
+    told = half[codes[half] >= 0]
+    first: Places = np.sort(told[np.unique(codes[told], return_index=True)[1]])
+    return first
+
+
+def _together(parts: Sequence[Answers]) -> Answers:
+    """Both halves' answers as one; means weigh every query alike."""
+    counts = [len(part.queries) for part in parts]
+    return Answers(
+        encoder=parts[0].encoder,
+        task=parts[0].task,
+        queries=tuple(place for part in parts for place in part.queries),
+        candidates=float(np.average([part.candidates for part in parts], weights=counts)),
+        values={
+            measure: tuple(value for part in parts for value in part.values[measure])
+            for measure in MEASURES
+        },
+        chance={
+            measure: float(np.average([part.chance[measure] for part in parts], weights=counts))
+            for measure in MEASURES
+        },
+        top=tuple(found for part in parts for found in part.top),
+        note=parts[0].note,
+    )
