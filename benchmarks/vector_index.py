@@ -22,6 +22,7 @@ from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.catalog.columns import NUMBER, VECTOR, vector_array, vectors_from
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.evaluation.grown_vectors import grown
 
 Vectors = NDArray[np.float32]
 SIZES = (5_000, 20_000, 50_000, 100_000)
@@ -39,21 +40,6 @@ is the median of {QUERIES} single queries after ten to warm up, one at a time. "
 the vectors of an in-memory scan hold; an index stays on disk. Vectors are stored as float16, with
 zeros to a multiple of eight components, which IVF_RQ asks for.
 """
-
-
-def grown(real: Vectors, count: int, seed: int) -> Vectors:
-    """`count` unit vectors spread as `real` is; the real ones come first."""
-    rng = np.random.default_rng(seed)
-    made_count, size = max(0, count - len(real)), len(real)
-    # Three different rows each: with two alike, different draws would make the same vector.
-    x = rng.integers(0, size, made_count)
-    first = rng.integers(1, size, made_count)
-    second = 1 + (first - 1 + rng.integers(1, size - 1, made_count)) % (size - 1)
-    y, z = (x + first) % size, (x + second) % size
-    made = real[x] + (real[y] - real[z]) / 2
-    vectors = np.concatenate([real, made])[:count]
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors.astype(np.float32)
 
 
 def padded(vectors: Vectors) -> Vectors:
