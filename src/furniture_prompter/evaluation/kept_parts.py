@@ -102,6 +102,19 @@ class KeptParts:
         return found
 
 
+def save(path: Path, data: bytes) -> None:
+    """Write a file that is whole or not there.
+
+    Raises:
+        BenchmarkError: the disk is full or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+
+
 def _file_name(name: str) -> str:
     """A safe file name of its own for any part's name."""
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)

@@ -36,7 +36,7 @@ def photo_vectors(
     paths: tuple[Path, ...],
     limits: PhotoLimits,
     on_photo: Callable[[int], None],
-) -> tuple[NDArray[np.float32], dict[int, str]]:
+) -> NDArray[np.float32]:
     """Vectors of photos, decoded in threads while the encoder works.
 
     Args:
@@ -46,21 +46,17 @@ def photo_vectors(
         on_photo: Told how many are done.
 
     Returns:
-        Unit rows, shape (n, d), with zeros where a photo cannot be used; and why, by place.
+        Unit rows, shape (n, d), with zeros where a photo cannot be used.
     """
     vectors = np.zeros((len(paths), encoder.card.dimension), np.float32)
-    refused: dict[int, str] = {}
     done = 0
     for places, images in _batches(paths, encoder.card.input_side_px, limits):
         usable = [place for place, image in zip(places, images, strict=True) if image is not None]
         if usable:
             vectors[usable] = encoder.encode([image for image in images if image is not None])
         done += len(places)
-        for place, image in zip(places, images, strict=True):
-            if image is None:
-                refused[place] = str(paths[place])
         on_photo(done)
-    return vectors, refused
+    return vectors
 
 
 def _batches(
