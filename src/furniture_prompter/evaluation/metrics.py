@@ -17,7 +17,7 @@ from furniture_prompter.errors import FurniturePrompterError
 
 def per_query(
     rankings: Mapping[str, Sequence[str]],
-    relevant: Mapping[str, Collection[str]],
+    relevant: Mapping[str, Collection[str] | Mapping[str, int]],
     measures: Sequence[str],
 ) -> dict[str, dict[str, float]]:
     """The value of each measure for each query.
@@ -26,7 +26,9 @@ def per_query(
         rankings: Query id → product ids, best first, each at most once. The order given is the
             order judged: ties must have been broken by whoever ranked (trec_eval would break
             them by id).
-        relevant: Query id → ids of the products that answer it, at least one.
+        relevant: Query id → ids of the products that answer it, at least one; or product id →
+            gain, at least one above 0. A gain of 0 is a product that was judged not to answer.
+            Only ``nDCG`` weighs gains, as they are (trec_eval's, not 2 to their power).
         measures: Names, such as ``P@5``.
 
     Returns:
@@ -40,7 +42,8 @@ def per_query(
     if rankings.keys() != relevant.keys():
         raise ValueError("rankings and relevant must hold the same queries.")
     for query, products in rankings.items():
-        if not relevant[query]:
+        answers = relevant[query]
+        if not (any(answers.values()) if isinstance(answers, Mapping) else answers):
             raise ValueError(f"Query {query!r} has no relevant product; leave it out.")
         if len(set(products)) < len(products):
             raise ValueError(f"A product is ranked twice for query {query!r}.")
@@ -54,13 +57,19 @@ def per_query(
         parsed = {name: ir_measures.parse_measure(name) for name in measures}
     except (NameError, ValueError, SyntaxError) as error:
         raise ValueError(f"{error}. Name measures such as P@5, RR or nDCG@10.") from error
-    judgements = {query: dict.fromkeys(ids, 1) for query, ids in relevant.items()}
+    judgements = {
+        query: dict(ids) if isinstance(ids, Mapping) else dict.fromkeys(ids, 1)
+        for query, ids in relevant.items()
+    }
     run = {
         query: {product: float(-rank) for rank, product in enumerate(products)}
         for query, products in rankings.items()
+        if products  # ir-measures divides by their number
     }
     values = {name: dict.fromkeys(rankings, 0.0) for name in measures}
     names = {measure: name for name, measure in parsed.items()}
+    if not run:
+        return values
     for metric in ir_measures.iter_calc(list(parsed.values()), judgements, run):
         values[names[metric.measure]][metric.query_id] = float(metric.value)
     return values

@@ -113,3 +113,13 @@ def test_without_ir_measures_the_message_says_how_to_install_it() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert "pip install 'furniture-prompter[benchmark]'" in answer.stdout
+
+
+def test_gains_count_in_ndcg_and_a_gain_of_nothing_is_no_answer() -> None:
+    gains = {"q": {"a": 1, "b": 0, "c": 3}}
+    values = per_query({"q": ["a", "b", "c"]}, gains, ("nDCG@3", "AP", "P@3"))
+    assert values["nDCG@3"]["q"] == pytest.approx((1 + 3 / 2) / (3 + 1 / math.log2(3)))
+    assert values["AP"]["q"] == pytest.approx((1 + 2 / 3) / 2)
+    assert values["P@3"]["q"] == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="no relevant product"):
+        per_query({"q": ["b"]}, {"q": {"b": 0}}, ["RR"])
