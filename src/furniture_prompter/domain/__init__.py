@@ -8,6 +8,7 @@ from furniture_prompter.domain.indexing import IndexProgress, IndexSummary
 from furniture_prompter.domain.product import AttributeValue, Photo, Product
 from furniture_prompter.domain.query import Query
 from furniture_prompter.domain.result import CatalogReference, Hit, SearchResult
+from furniture_prompter.domain.upserts import Removal, Upsert, Write, WriteResult, WriteSummary
 
 __all__ = [
     "AttributeValue",
@@ -24,8 +25,13 @@ __all__ = [
     "Photo",
     "Product",
     "Query",
+    "Removal",
     "RgbImage",
     "SearchResult",
     "SetAside",
+    "Upsert",
     "VerifyReport",
+    "Write",
+    "WriteResult",
+    "WriteSummary",
 ]

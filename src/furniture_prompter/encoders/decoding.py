@@ -27,6 +27,16 @@ from furniture_prompter.errors import InvalidPhotoError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Formats that are accepted; Pillow's other decoders are never reached."""
 
+_EXTENSIONS = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+    "AVIF": ".avif",
+}
 _EXIF_ORIENTATION = 0x0112
 # ISO/IEC 23008-12, annex B. The last two say only that there are pictures; AVIF has them as well.
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"heif")
@@ -120,9 +130,7 @@ def decode_photo(
     """
     _refuse_size(data, name, limits)
     if _is_heic(data):
-        raise InvalidPhotoError(
-            f"The photo {name} is HEIC, which is not read here. Convert it to JPEG or PNG."
-        )
+        raise _heic(name)
     try:
         with _silent_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _refuse_dimensions(image.size, name, limits)
@@ -133,19 +141,33 @@ def decode_photo(
                 pixels = _decode_with_pillow(image)
             return _turn(pixels, _orientation(image))
     except UnidentifiedImageError as error:
-        raise InvalidPhotoError(
-            f"The photo {name} is no image of a known format, whatever its name says. Give one of "
-            f"{', '.join(FORMATS)}."
-        ) from error
+        raise _unknown_format(name) from error
     except Image.DecompressionBombError as error:
-        raise InvalidPhotoError(
-            f"The photo {name} has far too many pixels ({_reason(error)}). Save it smaller."
-        ) from error
+        raise _bomb(name, error) from error
     except _PILLOW_ERRORS as error:
         raise InvalidPhotoError(
             f"The photo {name} is damaged or cut short ({_reason(error)}). Export or download it "
             "again."
         ) from error
+
+
+def photo_extension(data: bytes, *, name: str, limits: PhotoLimits = DEFAULT_LIMITS) -> str:
+    """The extension of a photo's format, told by its first bytes, such as ``.jpg``.
+
+    Raises:
+        InvalidPhotoError: the bytes are empty, too many or of no format that is read here. More is
+            told only by decoding.
+    """
+    _refuse_size(data, name, limits)
+    if _is_heic(data):
+        raise _heic(name)
+    try:
+        with _silent_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return _EXTENSIONS[str(image.format)]
+    except _PILLOW_ERRORS as error:
+        raise _unknown_format(name) from error
+    except Image.DecompressionBombError as error:
+        raise _bomb(name, error) from error
 
 
 class _Silence:
@@ -279,6 +301,25 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255."""
     values = np.asarray(image).astype(np.int64)
     return Image.fromarray((values.clip(0, 65_535) // 257).astype(np.uint8))
+
+
+def _heic(name: str) -> InvalidPhotoError:
+    return InvalidPhotoError(
+        f"The photo {name} is HEIC, which is not read here. Convert it to JPEG or PNG."
+    )
+
+
+def _unknown_format(name: str) -> InvalidPhotoError:
+    return InvalidPhotoError(
+        f"The photo {name} is no image of a known format, whatever its name says. Give one of "
+        f"{', '.join(FORMATS)}."
+    )
+
+
+def _bomb(name: str, error: Exception) -> InvalidPhotoError:
+    return InvalidPhotoError(
+        f"The photo {name} has far too many pixels ({_reason(error)}). Save it smaller."
+    )
 
 
 def _reason(error: Exception) -> str:

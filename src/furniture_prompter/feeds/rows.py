@@ -99,6 +99,30 @@ class RowReader:
                 )
 
 
+def read_product(fields: Mapping[str, object], source: Path, line: int) -> Product | SetAside:
+    """The product of a row whose photos come another way, or what is wrong with it.
+
+    Args:
+        fields: As for :meth:`RowReader.read`; images among them are refused.
+        source: What to call the row's origin in a set-aside.
+        line: 1-based line where the row begins.
+    """
+    product_id = ""
+    try:
+        columns = _by_column(fields)
+        product_id = _identifier(columns)
+        if columns.keys() & {"image", "images"}:
+            raise UnusableValueError(
+                "The product names image files, which are not read here.",
+                "Give the photos themselves in photos.",
+                product_id,
+            )
+        return _product(product_id, columns)
+    except UnusableValueError as problem:
+        identity = product_id or _identifier_at_least(fields)
+        return SetAside(source, line, problem.reason, problem.cure, identity)
+
+
 def _by_column(fields: Mapping[str, object]) -> dict[str, object]:
     columns: dict[str, object] = {}
     written: dict[str, str] = {}

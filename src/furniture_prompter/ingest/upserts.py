@@ -1,0 +1,191 @@
+"""The recipe from products written over the API to one new catalog version."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.uploads import Uploads
+from furniture_prompter.catalog.writer import StoredProduct, open_writer
+from furniture_prompter.domain import (
+    FeedRow,
+    Photo,
+    Removal,
+    SetAside,
+    Upsert,
+    Write,
+    WriteResult,
+    WriteSummary,
+)
+from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.ingest.changes import find_changes
+from furniture_prompter.ingest.indexing import encode_and_stage, write_changes
+from furniture_prompter.settings import Settings
+
+# What set-asides of a request name instead of a file.
+REQUEST = Path("request")
+
+
+async def write_products(
+    writes: Sequence[Write],
+    folder: Path,
+    encoder: Encoder,
+    prompt_encoder: PromptEncoder,
+    settings: Settings,
+) -> WriteSummary:
+    """Store and delete products, as one new version or not at all.
+
+    A product is stored with all of its photos or refused; what is refused leaves the others alone.
+    An id that comes twice is taken the first time.
+
+    Args:
+        writes: What to do, by line.
+        folder: The catalog.
+        encoder: Encoder of the catalog's photos.
+        prompt_encoder: Encoder of the products' text.
+        settings: Limits and batch sizes.
+
+    Raises:
+        CatalogBusyError: another process writes the catalog.
+        CatalogError: it cannot be written; see :mod:`furniture_prompter.errors`. The previous
+            version stands.
+    """
+    results: dict[int, WriteResult] = {}
+    once = _first_of_each_id(writes, results)
+    async with open_writer(
+        folder,
+        identity_of(encoder.card),
+        identity_of(prompt_encoder.card),
+        language=None,
+        default_language=settings.language,
+    ) as writer:
+        before = await writer.encoded_photos()
+        stored = await writer.stored_products()
+        uploads = Uploads(folder)
+        replaced = writer.manifest
+        try:
+            kept = await _kept_photos(once, stored, folder)
+            rows = _rows(once, uploads)
+            photos, _ = await encode_and_stage(writer, rows, encoder, settings, lambda _: None)
+            spoilt = _spoilt(rows, photos.set_aside)
+            results.update(spoilt)
+            changes = find_changes(
+                [row for row in rows if row.line not in spoilt],
+                photos.by_product | kept,
+                stored,
+                writer.columns,
+                writer.next_number,
+                (),
+                sync=False,
+            )
+            results.update({item.line: _refused(item) for item in changes.set_aside})
+            removed = [write for write in once if isinstance(write, Removal)]
+            gone = {stored[each.product_id].number for each in removed if each.product_id in stored}
+            changes = replace(changes, removed=tuple(sorted(gone)))
+            if changes.any:
+                await write_changes(
+                    writer, changes, prompt_encoder, encoder.card, settings, lambda _: None
+                )
+        finally:
+            # A run may fail while it clears up after its commit.
+            manifest = writer.manifest
+            if manifest is replaced:
+                uploads.undo()
+        if manifest is not replaced:
+            # What stays is removed after the next commit; the products are safe already.
+            with suppress(OSError):
+                uploads.prune(before, await writer.encoded_photos(), settings.version_grace_s)
+    created = {change.product.id: change.is_new for change in changes.written}
+    for write in once:
+        results.setdefault(write.line, _done(write, created, stored))
+    return WriteSummary(
+        manifest.version if manifest else 0,
+        tuple(results[line] for line in sorted(results)),
+    )
+
+
+def product_id_of(write: Write) -> str:
+    """The product that a write is about."""
+    return write.product.id if isinstance(write, Upsert) else write.product_id
+
+
+def _first_of_each_id(writes: Sequence[Write], results: dict[int, WriteResult]) -> list[Write]:
+    first: dict[str, Write] = {}
+    for write in writes:
+        product_id = product_id_of(write)
+        earlier = first.setdefault(product_id, write)
+        if earlier is not write:
+            results[write.line] = WriteResult(
+                write.line,
+                product_id,
+                "refused",
+                f"The id {product_id!r} is already in line {earlier.line}.",
+                "Write each product once in a batch.",
+            )
+    return list(first.values())
+
+
+async def _kept_photos(
+    writes: Sequence[Write], stored: dict[str, StoredProduct], folder: Path
+) -> dict[str, list[Photo]]:
+    """Photos of the products that are written without any, by product id."""
+    ids = {
+        stored[write.product.id].number: write.product.id
+        for write in writes
+        if isinstance(write, Upsert) and write.photos is None and write.product.id in stored
+    }
+    if not ids:
+        return {}
+    reader = await CatalogReader.open(folder)
+    try:
+        rows = await reader.photos(np.array(sorted(ids), np.int64), None)
+    finally:
+        reader.close()
+    kept: dict[str, list[Photo]] = {}
+    for number, photo_id, path in zip(rows.numbers.tolist(), rows.ids, rows.paths, strict=True):
+        product_id = ids[number]
+        kept.setdefault(product_id, []).append(Photo(photo_id, product_id, path))
+    return kept
+
+
+def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:
+    return [
+        FeedRow(
+            write.product,
+            tuple(uploads.take(photo) for photo in write.photos or ()),
+            REQUEST,
+            write.line,
+        )
+        for write in writes
+        if isinstance(write, Upsert)
+    ]
+
+
+def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int, WriteResult]:
+    """Products of which a photo cannot be used, by line."""
+    by_line = {row.line: row for row in rows}
+    spoilt: dict[int, WriteResult] = {}
+    for item in set_aside:
+        reason = item.reason
+        for place, path in enumerate(by_line[item.line].images, start=1):
+            # Where the server keeps a photo is nobody's business.
+            reason = reason.replace(str(path), str(place))
+        spoilt.setdefault(item.line, WriteResult(item.line, item.product_id, "refused", reason))
+    return spoilt
+
+
+def _refused(item: SetAside) -> WriteResult:
+    return WriteResult(item.line, item.product_id, "refused", item.reason, item.cure)
+
+
+def _done(write: Write, created: dict[str, bool], stored: dict[str, StoredProduct]) -> WriteResult:
+    product_id = product_id_of(write)
+    if isinstance(write, Removal):
+        return WriteResult(write.line, product_id, "deleted" if product_id in stored else "missing")
+    if product_id not in created:
+        return WriteResult(write.line, product_id, "unchanged")
+    return WriteResult(write.line, product_id, "created" if created[product_id] else "updated")

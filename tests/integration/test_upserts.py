@@ -1,0 +1,249 @@
+"""Products written one by one and in batches: what is stored, refused, kept and rolled back."""
+
+import asyncio
+import errno
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from furniture_prompter.catalog.lock import writer_lock
+from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.upkeep import verify_catalog
+from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, spool_in
+from furniture_prompter.catalog.writer import CatalogWriter
+from furniture_prompter.domain import (
+    AttributeValue,
+    Product,
+    Query,
+    Removal,
+    Upsert,
+    Write,
+    WriteSummary,
+)
+from furniture_prompter.encoders.decoding import photo_id
+from furniture_prompter.errors import CatalogBusyError, CatalogWriteError
+from furniture_prompter.ingest.upserts import write_products
+from furniture_prompter.settings import Settings
+from tests.fakes import draw_product, make_rows
+from tests.integration.conftest import Shop
+
+
+@pytest.fixture
+def filled(shop: Shop, tmp_path: Path) -> Shop:
+    shop.index(make_rows(tmp_path / "photos"))
+    shop.encoder.encoded = 0
+    return shop
+
+
+def drawn(colour: str = "green", shape: str = "sofa", seed: int = 9_000) -> bytes:
+    buffer = io.BytesIO()
+    draw_product(colour, shape, seed).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write(shop: Shop, *writes: Write | tuple[Product, Sequence[bytes] | None]) -> WriteSummary:
+    """Write products with photos as bytes, lines counted from 1."""
+    with spool_in(shop.folder) as spool:
+        made: list[Write] = []
+        for line, each in enumerate(writes, start=1):
+            if isinstance(each, tuple):
+                product, photos = each
+                paths = (
+                    None
+                    if photos is None
+                    else tuple(spool.add(f"{photo_id(data)}.png", data) for data in photos)
+                )
+                made.append(Upsert(line, product, paths))
+            else:
+                made.append(each)
+        return asyncio.run(
+            write_products(made, shop.folder, shop.encoder, shop.prompt_encoder, shop.settings)
+        )
+
+
+def outcomes(summary: WriteSummary) -> list[str]:
+    return [result.outcome for result in summary.results]
+
+
+def product(name: str = "new", **attributes: AttributeValue) -> Product:
+    return Product(id=name, title=f"{name} thing", category="sofa", attributes=attributes)
+
+
+def uploaded(shop: Shop) -> list[str]:
+    folder = shop.folder / UPLOADS_FOLDER
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def pixels(data: bytes) -> Query:
+    return Query(photo=np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), limit=5)
+
+
+def sound(shop: Shop) -> bool:
+    return asyncio.run(verify_catalog(shop.folder)).sound
+
+
+def test_a_new_product_is_found_by_its_photo_and_its_words(filled: Shop) -> None:
+    photo = drawn()
+    summary = write(filled, (product(price=12.0), [photo]))
+    assert (summary.version, outcomes(summary)) == (2, ["created"])
+    hit = filled.search(pixels(photo)).hits[0]
+    assert hit.product == product(price=12.0)
+    assert Path(hit.photo.path).read_bytes() == photo
+    assert Path(hit.photo.path).parent == filled.folder / UPLOADS_FOLDER
+    assert filled.ids(Query(prompt="new thing", where="price = 12"))[0] == "new"
+    assert sound(filled)
+
+
+def test_writing_the_same_again_changes_nothing(filled: Shop) -> None:
+    write(filled, (product(), [drawn()]))
+    filled.encoder.encoded = 0
+    summary = write(filled, (product(), [drawn()]))
+    assert (summary.version, outcomes(summary)) == (2, ["unchanged"])
+    assert filled.encoder.encoded == 0
+
+
+def test_a_product_without_photos_keeps_those_it_has(filled: Shop) -> None:
+    before = filled.search(Query(prompt="sofa", where="id = 'p20'")).hits[0]
+    summary = write(filled, (Product(id="p20", title="renamed", attributes={"price": 7.0}), None))
+    assert outcomes(summary) == ["updated"]
+    after = filled.search(Query(prompt="renamed", where="price = 7")).hits[0]
+    assert (after.product.id, after.photo) == ("p20", before.photo)
+    assert filled.encoder.encoded == 0
+    assert sound(filled)
+
+
+def test_a_new_product_without_photos_is_refused(filled: Shop) -> None:
+    (result,) = write(filled, (product(), None)).results
+    assert (result.outcome, result.product_id) == ("refused", "new")
+    assert "has no photo" in result.reason
+
+
+def test_a_deleted_product_is_gone_and_its_upload_after_the_grace_time(filled: Shop) -> None:
+    filled.settings = Settings(version_grace_s=600)
+    write(filled, (product(), [drawn()]))
+    summary = write(filled, Removal(1, "new"), Removal(2, "never-there"))
+    assert outcomes(summary) == ["deleted", "missing"]
+    assert "new" not in filled.ids(pixels(drawn()))
+    (name,) = uploaded(filled)
+    assert name == f"{photo_id(drawn())}.png"
+    path = filled.folder / UPLOADS_FOLDER / name
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 1_000))
+    write(filled, Removal(1, "p3"))
+    assert uploaded(filled) == []
+    assert sound(filled)
+
+
+def test_a_photo_that_another_product_still_shows_stays(filled: Shop) -> None:
+    filled.settings = Settings(version_grace_s=0)
+    write(filled, (product("a"), [drawn()]), (product("b"), [drawn()]))
+    write(filled, Removal(1, "a"))
+    assert uploaded(filled) == [f"{photo_id(drawn())}.png"]
+    write(filled, Removal(1, "b"))
+    assert uploaded(filled) == []
+
+
+def test_the_last_products_can_be_deleted_and_others_come_back(shop: Shop, tmp_path: Path) -> None:
+    shop.index(make_rows(tmp_path / "photos", 2))
+    summary = write(shop, Removal(1, "p0"), Removal(2, "p1"))
+    assert outcomes(summary) == ["deleted", "deleted"]
+    assert shop.ids(pixels(drawn())) == []
+    assert sound(shop)
+    assert outcomes(write(shop, (product(), [drawn()]))) == ["created"]
+    assert shop.ids(pixels(drawn())) == ["new"]
+
+
+def test_bad_lines_are_refused_with_their_reason_and_the_rest_is_one_version(filled: Shop) -> None:
+    good = drawn()
+    cut = good[: len(good) // 2]
+    summary = write(
+        filled,
+        (product("a"), [good]),
+        (product("b"), [good, cut]),
+        (product("c", price="cheap"), [good]),
+        (product("a"), [good]),
+        Removal(5, "p1"),
+        (product("d"), [b"GIF89a?zip PK"]),
+        (product("e"), [drawn("red")]),
+    )
+    assert summary.version == 2
+    assert outcomes(summary) == [
+        "created", "refused", "refused", "refused", "deleted", "refused", "created",
+    ]  # fmt: skip
+    reasons = {result.product_id: result.reason for result in summary.results if result.reason}
+    assert "photo 2 is damaged" in reasons["b"]
+    assert "price is a text" in reasons["c"]
+    assert "already in line 1" in reasons["a"]
+    assert str(filled.folder) not in "".join(reasons.values())
+    assert set(uploaded(filled)) >= {f"{photo_id(good)}.png", f"{photo_id(drawn('red'))}.png"}
+    assert f"{photo_id(cut)}.png" not in uploaded(filled)
+    assert sound(filled)
+
+
+def test_nothing_good_makes_no_version_and_leaves_no_file(filled: Shop) -> None:
+    before = (filled.folder / "manifest.json").read_bytes()
+    summary = write(filled, (product(), [b"no photo"]), Removal(2, "never-there"))
+    assert (summary.version, outcomes(summary)) == (1, ["refused", "missing"])
+    assert (filled.folder / "manifest.json").read_bytes() == before
+    assert uploaded(filled) == []
+
+
+STAGES = ["stage", "apply", "build_indexes", "commit"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_disk_that_fills_up_leaves_the_version_and_the_uploads_as_they_were(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    write(filled, (product("first"), [drawn("blue")]))
+    before = ((filled.folder / "manifest.json").read_bytes(), uploaded(filled))
+    asked = pixels(drawn("red"))
+    hits = filled.ids(asked)
+    original = getattr(CatalogWriter, stage)
+
+    async def full(self: CatalogWriter, *arguments: object) -> Manifest:
+        if stage != "commit":
+            await original(self, *arguments)
+        raise CatalogWriteError("no space left on the disk") from OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(CatalogWriter, stage, full)
+    with pytest.raises(CatalogWriteError):
+        write(filled, (product(), [drawn()]), Removal(2, "p0"))
+    monkeypatch.undo()
+    assert ((filled.folder / "manifest.json").read_bytes(), uploaded(filled)) == before
+    assert filled.ids(asked) == hits
+    assert outcomes(write(filled, (product(), [drawn()]))) == ["created"]
+    assert sound(filled)
+
+
+def test_a_photo_that_does_not_fit_on_the_disk_is_told_before_anything_is_written(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CatalogWriteError, match="No space left"):
+        write(filled, (product(), [drawn()]))
+    assert uploaded(filled) == []
+
+
+def test_a_catalog_that_another_process_writes_is_busy(filled: Shop) -> None:
+    with writer_lock(filled.folder), pytest.raises(CatalogBusyError):
+        write(filled, (product(), [drawn()]))
+    assert uploaded(filled) == []
+
+
+def test_a_spool_that_a_killed_process_left_is_removed_a_day_later(filled: Shop) -> None:
+    stale = filled.folder / UPLOADS_FOLDER / ".incoming-old"
+    stale.mkdir(parents=True)
+    (stale / "half").write_bytes(b"x")
+    write(filled, (product("a"), [drawn()]))
+    assert stale.exists()
+    os.utime(stale, (0, 0))
+    write(filled, (product("b"), [drawn("red")]))
+    assert not stale.exists()
