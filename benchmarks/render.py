@@ -23,6 +23,12 @@ ORDER = (
     "starting_report",
     "encoder_memory",
     "distillation",
+    "loss_terms",
+    "default_student",
+    "distill_bundled",
+    "api_load",
+    "api_peer",
+    "upload_fuzz",
     "demo",
 )
 
