@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -30,8 +29,8 @@ HEAD = """# Settings
 Written by `python -m tools.settings_table` from `furniture_prompter.settings`; a test holds the two
 together. Every command reads the first table, `furniture-prompter serve` both. A setting is given
 in the environment by the name beside it; some have an option of the same name too, which comes
-first ([the terminal](cli.md)). For the API a file of `NAME=value` lines can hold them as well, read where
-the environment is silent: [operations](operations.md#settings).
+first ([the terminal](cli.md)). For the API a file of `NAME=value` lines can hold them as well, read
+where the environment is silent: [operations](operations.md#settings).
 
 A list is given as JSON (`["https://shop.example"]`), true and false as `true` and `false`.
 """
@@ -80,26 +79,20 @@ def _default(name: str, field: FieldInfo) -> str:
 
 
 def _range(name: str, field: FieldInfo) -> str:
-    """Bounds and unit, such as ``0 < s ≤ 60``; the words of a pattern; empty where all is taken."""
-    below, above, words = "", "", ""
+    """Bounds and unit, such as ``> 0, ≤ 60 s``, or a pattern; empty where everything is taken."""
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    found: list[str] = []
     for rule in field.metadata:
-        match rule:
-            case Ge(ge=bound):
-                below = f"≥ {_number(bound)}"
-            case Gt(gt=bound):
-                below = f"> {_number(bound)}"
-            case Le(le=bound):
-                above = f"≤ {_number(bound)}"
-            case Lt(lt=bound):
-                above = f"< {_number(bound)}"
-            case _:
-                pattern = getattr(rule, "pattern", None)
-                words = f"`{pattern}`".replace("|", "\\|") if pattern else words
+        pattern = getattr(rule, "pattern", None)
+        if pattern:
+            found.append(f"`{pattern}`".replace("|", "\\|"))
+        for name_of_bound, sign in signs.items():
+            bound = getattr(rule, name_of_bound, None)
+            found += [] if bound is None else [f"{sign} {_number(bound)}"]
     endings = sorted(UNITS, key=len, reverse=True)
     counted = not isinstance(field.default, bool)
     unit = next((UNITS[each] for each in endings if counted and name.endswith(each)), "")
-    bounds = ", ".join(bound for bound in (below, above) if bound)
-    return " ".join(part for part in (words or bounds, unit) if part)
+    return " ".join(part for part in (", ".join(found), unit) if part)
 
 
 def _number(value: float) -> str:
