@@ -1,1 +1,64 @@
-"""The typed Python client of the HTTP API."""
+"""The typed Python client of the HTTP API.
+
+    from furniture_prompter.client import Client
+
+    with Client("http://127.0.0.1:8000") as shop:
+        for hit in shop.search("white stool", where="price < 300").hits:
+            ...
+
+:class:`AsyncClient` has the same methods to be awaited. It knows nothing of the rest of the package
+and needs httpx alone.
+"""
+
+try:
+    import httpx as _httpx  # noqa: F401  (only to tell in one sentence that it is missing)
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "The client needs httpx: pip install 'furniture-prompter[client]'", name=error.name
+    ) from error
+
+from furniture_prompter.client.answers import (
+    Batch,
+    BatchLine,
+    CatalogAnswer,
+    EmbeddingsAnswer,
+    Encoder,
+    FacetCount,
+    Hit,
+    Picture,
+    Product,
+    ProductAnswer,
+    SearchAnswer,
+    Stored,
+)
+from furniture_prompter.client.asynchronous import AsyncClient
+from furniture_prompter.client.errors import (
+    AnswerError,
+    ClientError,
+    NoAnswerError,
+    UnexpectedAnswerError,
+)
+from furniture_prompter.client.retries import Retries
+from furniture_prompter.client.synchronous import Client
+
+__all__ = [
+    "AnswerError",
+    "AsyncClient",
+    "Batch",
+    "BatchLine",
+    "CatalogAnswer",
+    "Client",
+    "ClientError",
+    "EmbeddingsAnswer",
+    "Encoder",
+    "FacetCount",
+    "Hit",
+    "NoAnswerError",
+    "Picture",
+    "Product",
+    "ProductAnswer",
+    "Retries",
+    "SearchAnswer",
+    "Stored",
+    "UnexpectedAnswerError",
+]

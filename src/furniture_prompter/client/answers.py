@@ -1,0 +1,323 @@
+"""What the API answers, as frozen records.
+
+Keys that this release does not know are left aside in the records and stand in their ``raw``: a
+newer server adds keys, and never takes one away within ``/v1``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias
+
+Scalar: TypeAlias = str | float | bool | None
+Json: TypeAlias = Mapping[str, Any]
+
+_KNOWN_FIELDS = frozenset({"id", "title", "category", "color", "description", "tags"})
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as the shop's feed describes it.
+
+    Attributes:
+        id: The shop's own identifier.
+        title: What the shop calls it.
+        category: Kind of furniture; empty without any.
+        color: Colour names; empty without any.
+        description: Free text; empty without any.
+        tags: Further words.
+        attributes: Every further column of the feed: price, width_cm, …
+    """
+
+    id: str
+    title: str
+    category: str
+    color: str
+    description: str
+    tags: tuple[str, ...]
+    attributes: Mapping[str, Scalar]
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(
+            id=value["id"],
+            title=value["title"],
+            category=value["category"],
+            color=value["color"],
+            description=value["description"],
+            tags=tuple(value["tags"]),
+            attributes={key: each for key, each in value.items() if key not in _KNOWN_FIELDS},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One product that answers a query.
+
+    Attributes:
+        rank: 1 for the best, counted on through the pages of a query.
+        score: Higher is better; comparable within one answer only.
+        product: The product.
+        photo: Address of its photo on the server, for :meth:`Client.image`.
+        matched: What found it, strongest first.
+    """
+
+    rank: int
+    score: float
+    product: Product
+    photo: str
+    matched: tuple[str, ...]
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(
+            rank=value["rank"],
+            score=value["score"],
+            product=Product.of(value["product"]),
+            photo=value["photo"],
+            matched=tuple(value["matched"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FacetCount:
+    """How many products have a value, or a number from ``low`` to ``high``.
+
+    Attributes:
+        count: Products.
+        value: A text, true or false; None for a range of numbers.
+        low: Least number, within; None for a value.
+        high: Where the next range begins; None for a value.
+    """
+
+    count: int
+    value: str | bool | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(value["count"], value.get("value"), value.get("from"), value.get("to"))
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """Hits in order.
+
+    Attributes:
+        hits: Best first, one for each product.
+        catalog_version: The version that answered.
+        timings_ms: Wall time of each step of the search on the server.
+        notes: Sentences a person should read.
+        facets: Counts of the columns that were asked for.
+        cursor: What to pass for the next page; None on the last.
+        raw: The whole answer.
+    """
+
+    hits: tuple[Hit, ...]
+    catalog_version: int
+    timings_ms: Mapping[str, float]
+    notes: tuple[str, ...]
+    facets: Mapping[str, tuple[FacetCount, ...]]
+    cursor: str | None
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        facets: Mapping[str, Sequence[Json]] = value.get("facets") or {}
+        return cls(
+            hits=tuple(Hit.of(each) for each in value["hits"]),
+            catalog_version=value["catalog"]["version"],
+            timings_ms=dict(value["timings_ms"]),
+            notes=tuple(value["notes"]),
+            facets={
+                name: tuple(FacetCount.of(each) for each in counts)
+                for name, counts in facets.items()
+            },
+            cursor=value.get("cursor"),
+            raw=value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProductAnswer:
+    """One product and its photos.
+
+    Attributes:
+        product: The product.
+        photos: Addresses of its photos on the server.
+        raw: The whole answer.
+    """
+
+    product: Product
+    photos: tuple[str, ...]
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(Product.of(value["product"]), tuple(value["photos"]), value)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsAnswer:
+    """Vectors in the order of their inputs.
+
+    Attributes:
+        encoder: Name of what made them.
+        vectors: Unit vectors, one for each input.
+        raw: The whole answer.
+    """
+
+    encoder: str
+    vectors: tuple[tuple[float, ...], ...]
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        rows = sorted(value["data"], key=lambda row: int(row["index"]))
+        return cls(value["model"], tuple(tuple(row["embedding"]) for row in rows), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a product that was put or deleted.
+
+    Attributes:
+        id: The product's id.
+        outcome: ``created``, ``updated``, ``unchanged`` or ``deleted``.
+        version: Version of the catalog that holds it so.
+        raw: The whole answer.
+    """
+
+    id: str
+    outcome: str
+    version: int
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(value["id"], value["outcome"], value["version"], value)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """What became of one line of a batch.
+
+    Attributes:
+        line: Its number, from 1.
+        id: The product's id; None where the line has none.
+        outcome: ``created``, ``updated``, ``unchanged``, ``deleted``, ``missing`` or ``refused``.
+        reason: Why it was refused and what helps; None where it was not.
+        raw: The whole line.
+    """
+
+    line: int
+    id: str | None
+    outcome: str
+    reason: str | None
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read a line's object."""
+        return cls(value["line"], value["id"], value["outcome"], value["reason"], value)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The end of a batch.
+
+    Attributes:
+        version: The one version of the catalog that the whole batch became.
+        counts: Outcome to lines.
+        raw: The whole line.
+    """
+
+    version: int
+    counts: Mapping[str, int]
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read the last line's object."""
+        return cls(
+            value["version"],
+            {name: each for name, each in value.items() if name != "version"},
+            value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogAnswer:
+    """What the catalog says of itself.
+
+    Attributes:
+        version: Its current version.
+        products: Products in it.
+        photos: Photos in it.
+        encoder: Name of the encoder of its photos.
+        columns: Column to type, as `where` may use them.
+        raw: The whole answer.
+    """
+
+    version: int
+    products: int
+    photos: int
+    encoder: str
+    columns: Mapping[str, str]
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(
+            version=value["version"],
+            products=value["products"],
+            photos=value["photos"],
+            encoder=value["encoder"],
+            columns=dict(value["columns"]),
+            raw=value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """An encoder that the server knows.
+
+    Attributes:
+        name: What embeddings ask for it by.
+        kind: ``image`` or ``text``.
+        dimension: Length of its vectors.
+        raw: Its whole card.
+    """
+
+    name: str
+    kind: str
+    dimension: int
+    raw: Json
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read a card."""
+        return cls(value["name"], value["kind"], value["dimension"], value)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A photo of the catalog.
+
+    Attributes:
+        data: The file's bytes.
+        media_type: Such as ``image/jpeg``.
+        etag: What to pass to be told whether it changed.
+    """
+
+    data: bytes
+    media_type: str
+    etag: str

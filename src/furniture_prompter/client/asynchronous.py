@@ -1,0 +1,256 @@
+"""The client for programs with an event loop."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from furniture_prompter.client import calls
+from furniture_prompter.client.answers import (
+    Batch,
+    BatchLine,
+    CatalogAnswer,
+    EmbeddingsAnswer,
+    Encoder,
+    Picture,
+    ProductAnswer,
+    SearchAnswer,
+    Stored,
+)
+from furniture_prompter.client.calls import Answer, Call, Crop, PhotoInput
+from furniture_prompter.client.errors import NoAnswerError
+from furniture_prompter.client.retries import Retries
+
+
+class AsyncClient:
+    """Calls one API; belongs to the event loop that first uses it.
+
+    Methods are those of :class:`furniture_prompter.client.Client`, to be awaited. Every one raises
+    AnswerError where the API refuses or fails, NoAnswerError where none comes, and
+    UnexpectedAnswerError where something else answers.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        retries: Retries = Retries(),  # noqa: B008  (frozen)
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Prepare to call; nothing is sent yet.
+
+        Args:
+            base_url: Such as ``https://search.shop.example``.
+            api_key: Sent as ``Authorization: Bearer``; None where the API needs none.
+            timeout_s: Longest silence of the server before a call is given up.
+            retries: When a call that was refused for now is made again.
+            transport: Another way to the server than the network, for tests.
+        """
+        self._retries = retries
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            headers=calls.headers(api_key),
+            timeout=timeout_s,
+            transport=transport,
+        )
+
+    async def search(
+        self,
+        prompt: str | None = None,
+        *,
+        photo: PhotoInput | None = None,
+        crop: Crop | None = None,
+        photo_weight: float | None = None,
+        without: str | None = None,
+        where: str | None = None,
+        limit: int | None = None,
+        facets: Sequence[str] | None = None,
+        cursor: str | None = None,
+    ) -> SearchAnswer:
+        """Find products by words, by a photo, or by both.
+
+        Args:
+            prompt: What is wanted, in words.
+            photo: A photo's bytes, its file, or as text its public web address.
+            crop: The part of the photo that is meant: left, top, width, height, as shares of it.
+            photo_weight: Share of the photo when both are given, 0 to 1.
+            without: What is not wanted, in words.
+            where: Filter over the catalog's columns, such as ``price < 300``.
+            limit: Hits at the most.
+            facets: Columns whose values are to be counted.
+            cursor: ``cursor`` of the page before, with the same query, for the next one.
+        """
+        return await self._call(
+            calls.search(
+                {
+                    "prompt": prompt,
+                    "photo": photo,
+                    "crop": crop,
+                    "photo_weight": photo_weight,
+                    "without": without,
+                    "where": where,
+                    "limit": limit,
+                    "facets": facets,
+                    "cursor": cursor,
+                }
+            )
+        )
+
+    async def product(self, product_id: str) -> ProductAnswer:
+        """One product and the addresses of its photos."""
+        return await self._call(calls.product(product_id))
+
+    async def similar(
+        self,
+        product_id: str,
+        *,
+        where: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> SearchAnswer:
+        """Products that look like one of the catalog; arguments as of :meth:`search`."""
+        parameters = {"where": where, "limit": limit, "cursor": cursor}
+        return await self._call(calls.similar(product_id, parameters))
+
+    async def embeddings(
+        self,
+        prompts: Sequence[str] = (),
+        *,
+        photos: Sequence[PhotoInput] = (),
+        encoder: str | None = None,
+    ) -> EmbeddingsAnswer:
+        """Vectors of prompts, or of photos.
+
+        Args:
+            prompts: Texts; or
+            photos: photos, as :meth:`search` takes them.
+            encoder: One that :meth:`encoders` lists; the catalog's own when left out.
+
+        Raises:
+            ValueError: both were given, or neither.
+        """
+        return await self._call(calls.embeddings(prompts, photos, encoder))
+
+    async def put_product(
+        self, product_id: str, fields: Mapping[str, Any], *, photos: Sequence[PhotoInput] = ()
+    ) -> Stored:
+        """Add a product, or replace one.
+
+        Args:
+            product_id: Its id.
+            fields: ``title`` and further columns, as of a feed.
+            photos: Its photos; a product that is there keeps its own when left out.
+        """
+        return await self._call(calls.put_product(product_id, fields, photos))
+
+    async def delete_product(self, product_id: str) -> Stored:
+        """Remove a product."""
+        return await self._call(calls.delete_product(product_id))
+
+    async def batch(
+        self,
+        products: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
+        *,
+        timeout_s: float = 600.0,
+    ) -> AsyncIterator[BatchLine | Batch]:
+        """Add, replace and remove many products, as one version of the catalog or not at all.
+
+        Args:
+            products: Objects of ``id``, ``title``, further columns and ``photos`` (a list as
+                :meth:`put_product` takes it), or of ``id`` and ``"delete": True``. They are sent as
+                they come; nothing is kept.
+            timeout_s: Longest silence of the server, which answers when all lines are written.
+
+        Yields:
+            What became of each line, then the :class:`Batch` with the version they became.
+        """
+        try:
+            async with self._http.stream(
+                "POST",
+                calls.BATCH_PATH,
+                content=_lines(products),
+                headers={"Content-Type": calls.NDJSON},
+                timeout=timeout_s,
+            ) as response:
+                if response.status_code >= 300:
+                    await response.aread()
+                    raise calls.error_of(response)
+                async for line in response.aiter_lines():
+                    if line.strip():
+                        yield calls.batch_result(line)
+        except httpx.TransportError as error:
+            raise NoAnswerError(calls.no_answer(error)) from error
+
+    async def catalog(self) -> CatalogAnswer:
+        """What the catalog says of itself."""
+        return await self._call(calls.catalog())
+
+    async def encoders(self) -> tuple[Encoder, ...]:
+        """The encoders that the server knows."""
+        return await self._call(calls.encoders())
+
+    async def image(self, photo: str, *, side_px: int | None = None) -> Picture:
+        """A photo of the catalog.
+
+        Args:
+            photo: What ``Hit.photo`` says.
+            side_px: Longer side wanted; the server's own when left out.
+        """
+        return await self._call(calls.image(photo, side_px))
+
+    async def healthy(self) -> bool:
+        """Whether the server is alive."""
+        return await self._call(calls.state("/healthz"))
+
+    async def ready(self) -> bool:
+        """Whether the server can encode and search right now."""
+        return await self._call(calls.state("/readyz"))
+
+    async def aclose(self) -> None:
+        """Close the connections; the client must not be used afterwards."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Use with ``async with``."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.aclose()
+
+    async def _call(self, call: Call[Answer]) -> Answer:
+        waited_s, again = 0.0, 0
+        while True:
+            try:
+                response = await self._http.request(call.method, call.path, json=call.json)
+            except httpx.TransportError as error:
+                raise NoAnswerError(calls.no_answer(error)) from error
+            wait_s = None
+            if call.repeatable and not call.errors_too:
+                wait_s = self._retries.wait_before(
+                    again, waited_s, response.status_code, response.headers
+                )
+            if wait_s is None:
+                return call.answer(response)
+            await asyncio.sleep(wait_s)
+            waited_s, again = waited_s + wait_s, again + 1
+
+
+async def _lines(
+    products: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
+) -> AsyncIterator[bytes]:
+    if isinstance(products, AsyncIterable):
+        async for each in products:
+            yield calls.batch_line(each)
+    else:
+        for line in calls.batch_lines(products):
+            yield line

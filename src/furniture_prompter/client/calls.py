@@ -1,0 +1,231 @@
+"""The calls of the API without a connection: what is sent, and how the answer is read.
+
+Both clients send these, so that they cannot differ in what they ask.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from furniture_prompter.client.answers import (
+    Batch,
+    BatchLine,
+    CatalogAnswer,
+    EmbeddingsAnswer,
+    Encoder,
+    Picture,
+    ProductAnswer,
+    SearchAnswer,
+    Stored,
+)
+from furniture_prompter.client.errors import AnswerError, UnexpectedAnswerError
+from furniture_prompter.client.retries import retry_after_s
+
+Answer = TypeVar("Answer")
+PhotoInput: TypeAlias = bytes | Path | str
+"""A photo's bytes, its file, or as text its public web address."""
+Crop: TypeAlias = tuple[float, float, float, float]
+"""Left, top, width and height as shares of the photo, 0 to 1."""
+
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """One request and how its answer is read.
+
+    Attributes:
+        method: HTTP method.
+        path: Path with its query, quoted.
+        read: Answer of a response that is no error.
+        json: Body; None for none.
+        repeatable: Whether making it twice is making it once.
+        errors_too: Whether statuses of 400 and above are answers as well.
+    """
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], Answer]
+    json: Mapping[str, Any] | None = field(default=None)
+    repeatable: bool = True
+    errors_too: bool = False
+
+    def answer(self, response: httpx.Response) -> Answer:
+        """Read a whole response.
+
+        Raises:
+            AnswerError: the API refused or failed.
+            UnexpectedAnswerError: it is no answer of the API.
+        """
+        if response.status_code >= 300 and not self.errors_too:
+            raise error_of(response)
+        try:
+            return self.read(response)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UnexpectedAnswerError(
+                f"The answer to {self.method} {self.path} cannot be read ({error!r}). Check that "
+                "the address is that of a Furniture Prompter API."
+            ) from error
+
+
+def search(fields: Mapping[str, Any]) -> Call[SearchAnswer]:
+    """POST /v1/search."""
+    return Call("POST", "/v1/search", _record(SearchAnswer.of), search_body(fields))
+
+
+def search_body(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of a search: what was given, a photo as base64 or address, a crop by name."""
+    body = {name: value for name, value in fields.items() if value is not None}
+    if "photo" in body:
+        body["photo"] = photo_text(body["photo"])
+    if "crop" in body:
+        body["crop"] = dict(zip(("x", "y", "width", "height"), body["crop"], strict=True))
+    if "facets" in body:
+        body["facets"] = list(body["facets"])
+    return body
+
+
+def photo_text(photo: PhotoInput) -> str:
+    """A photo as the API takes it in JSON: base64, or its web address as it is."""
+    if isinstance(photo, str):
+        return photo
+    data = photo.read_bytes() if isinstance(photo, Path) else photo
+    return base64.b64encode(data).decode("ascii")
+
+
+def product(product_id: str) -> Call[ProductAnswer]:
+    """GET /v1/products/{id}."""
+    return Call("GET", f"/v1/products/{quote(product_id, safe='')}", _record(ProductAnswer.of))
+
+
+def similar(product_id: str, parameters: Mapping[str, Any]) -> Call[SearchAnswer]:
+    """GET /v1/products/{id}/similar."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    query = f"?{httpx.QueryParams(given)}" if given else ""
+    path = f"/v1/products/{quote(product_id, safe='')}/similar{query}"
+    return Call("GET", path, _record(SearchAnswer.of))
+
+
+def embeddings(
+    prompts: Sequence[str], photos: Sequence[PhotoInput], encoder: str | None
+) -> Call[EmbeddingsAnswer]:
+    """POST /v1/embeddings; exactly one of `prompts` and `photos`."""
+    if bool(prompts) == bool(photos):
+        raise ValueError("Give prompts or photos, not both and not neither.")
+    inputs: list[Any] = list(prompts) or [{"image": photo_text(photo)} for photo in photos]
+    body = {"input": inputs} | ({"model": encoder} if encoder else {})
+    return Call("POST", "/v1/embeddings", _record(EmbeddingsAnswer.of), body)
+
+
+def put_product(
+    product_id: str, fields: Mapping[str, Any], photos: Sequence[PhotoInput]
+) -> Call[Stored]:
+    """PUT /v1/products/{id}; without photos a product keeps those it has."""
+    body = {**fields} | ({"photos": [photo_text(photo) for photo in photos]} if photos else {})
+    return Call("PUT", f"/v1/products/{quote(product_id, safe='')}", _record(Stored.of), body)
+
+
+def delete_product(product_id: str) -> Call[Stored]:
+    """DELETE /v1/products/{id}."""
+    return Call("DELETE", f"/v1/products/{quote(product_id, safe='')}", _record(Stored.of))
+
+
+BATCH_PATH = "/v1/products:batch"
+
+
+def batch_lines(products: Iterable[Mapping[str, Any]]) -> Iterable[bytes]:
+    """Products as lines of JSON; photos among them as in :func:`put_product`."""
+    for each in products:
+        yield batch_line(each)
+
+
+def batch_line(each: Mapping[str, Any]) -> bytes:
+    """One product as a line."""
+    photos = each.get("photos")
+    given = {"photos": [photo_text(photo) for photo in photos]} if photos is not None else {}
+    return json.dumps({**each, **given}, ensure_ascii=False).encode() + b"\n"
+
+
+def batch_result(line: str) -> BatchLine | Batch:
+    """What a line of a batch's answer says.
+
+    Raises:
+        UnexpectedAnswerError: it is no line of such an answer.
+    """
+    try:
+        value = json.loads(line)
+        return BatchLine.of(value) if "line" in value else Batch.of(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswerError(
+            f"A line of the batch's answer cannot be read ({error!r}). Check that the address is "
+            "that of a Furniture Prompter API."
+        ) from error
+
+
+def catalog() -> Call[CatalogAnswer]:
+    """GET /v1/catalog."""
+    return Call("GET", "/v1/catalog", _record(CatalogAnswer.of))
+
+
+def encoders() -> Call[tuple[Encoder, ...]]:
+    """GET /v1/encoders."""
+
+    def read(response: httpx.Response) -> tuple[Encoder, ...]:
+        return tuple(Encoder.of(each) for each in response.json()["encoders"])
+
+    return Call("GET", "/v1/encoders", read)
+
+
+def image(photo: str, side_px: int | None) -> Call[Picture]:
+    """GET /v1/images/{photo}; `photo` is an id or what ``Hit.photo`` says."""
+    query = f"?side_px={side_px}" if side_px is not None else ""
+
+    def read(response: httpx.Response) -> Picture:
+        headers = response.headers
+        return Picture(response.content, headers["content-type"], headers["etag"])
+
+    return Call("GET", f"/v1/images/{quote(photo.rpartition('/')[2], safe='')}{query}", read)
+
+
+def state(path: str) -> Call[bool]:
+    """GET /healthz or /readyz: whether it says 200."""
+    return Call("GET", path, lambda response: response.status_code == 200, errors_too=True)
+
+
+def error_of(response: httpx.Response) -> AnswerError | UnexpectedAnswerError:
+    """The error that a read response tells."""
+    try:
+        told = response.json()["error"]
+        code, message = str(told["code"]), str(told["message"])
+    except (KeyError, TypeError, ValueError):
+        return UnexpectedAnswerError(
+            f"{response.status_code} came without the API's error. Check the address, and what "
+            "stands between it and here."
+        )
+    # A proxy's own pages may lack the body's id; the header then still has it.
+    request_id = str(told.get("request_id") or response.headers.get("x-request-id", ""))
+    wait_s = retry_after_s(response.headers)
+    return AnswerError(response.status_code, code, message, request_id, wait_s)
+
+
+def no_answer(error: httpx.TransportError) -> str:
+    """What to say where no answer came."""
+    return (
+        f"No answer came ({type(error).__name__}: {error}). Check that the server runs and can be "
+        "reached, or give it longer with timeout_s."
+    )
+
+
+def headers(api_key: str | None) -> dict[str, str]:
+    """Headers of every call."""
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def _record(of: Callable[[Any], Answer]) -> Callable[[httpx.Response], Answer]:
+    return lambda response: of(response.json())
