@@ -6,14 +6,14 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from furniture_prompter.evaluation.machine import commit_of, processor_name, versions_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -74,16 +74,14 @@ def write_result(
             "data": [asdict(each) for each in data],
             "encoders": dict(encoders or {}),
             "machine": {
-                "processor": _processor(),
+                "processor": processor_name(),
                 "cores": len(os.sched_getaffinity(0)),
                 "system": platform.system(),
                 # What numpy's BLAS was told to take the processor for, if anything.
                 "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),
             },
-            "versions": {"python": platform.python_version()}
-            | {name: metadata.version(name) for name in _PACKAGES}
-            # Only where something of the measurement ran in it.
-            | ({"torch": metadata.version("torch")} if "torch" in sys.modules else {}),
+            # PyTorch only where something of the measurement ran in it.
+            "versions": versions_of((*_PACKAGES, *(["torch"] if "torch" in sys.modules else []))),
         },
     }
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -113,23 +111,7 @@ def _portable(argument: str) -> str:
 
 def _commit() -> str:
     """The commit that was measured, marked where tracked files differ from it."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607  (git is found on PATH)
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
-
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "benchmarks/*.py")
-    return git("rev-parse", "HEAD") + (" with uncommitted changes" if changed else "")
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+    commit = commit_of(ROOT)
+    if not commit:
+        raise SystemExit("A result names its commit. Measure in a git checkout, with git on PATH.")
+    return commit
