@@ -25,12 +25,17 @@ class CatalogUpserts:
     """Writes products into one catalog; safe to use from several threads and processes.
 
     The encoders are the catalog's own, loaded at the first write and kept.
+
+    Attributes:
+        turn: For callers on an event loop: held while they write, it keeps those behind them from
+            waiting in threads.
     """
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         """Take a catalog's folder; nothing is opened yet."""
         self._folder = folder
         self._settings = settings
+        self.turn = asyncio.Lock()
         self._turn = threading.Lock()
         self._encoders: tuple[Encoder, PromptEncoder] | None = None
 

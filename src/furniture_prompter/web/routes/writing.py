@@ -1,0 +1,307 @@
+"""Products stored and deleted: one by one, or a batch of lines as one version."""
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import ExitStack
+from typing import Annotated, Any, Final, Literal, Protocol
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+from starlette.datastructures import UploadFile
+from starlette.responses import StreamingResponse
+
+from furniture_prompter.assembly.upserts import CatalogUpserts
+from furniture_prompter.domain import Removal, Upsert, Write, WriteResult, WriteSummary
+from furniture_prompter.errors import (
+    CatalogBusyError,
+    FurniturePrompterError,
+    InvalidPhotoError,
+    InvalidQueryError,
+)
+from furniture_prompter.feeds.rows import LIMIT_IMAGES
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.access import require
+from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.json_limits import parse_json
+from furniture_prompter.web.multipart import read_form
+from furniture_prompter.web.ndjson import MEDIA_TYPES, lines
+from furniture_prompter.web.product_bodies import ProductBodies, id_of
+from furniture_prompter.web.routes import writing_examples as examples
+
+_LOG = logging.getLogger("furniture_prompter.web")
+
+# A batch is worth waiting for; one product is sent again sooner than it is waited for.
+_WAIT_SHARE: Final = 0.5
+_BATCH_WAIT_S: Final = 60.0
+# Lines whose photos are fetched, checked and kept at the same time.
+_LINES_AT_ONCE: Final = 8
+
+
+class _Refreshing(Protocol):
+    async def refresh(self) -> None:
+        """Take up the newest version."""
+
+
+class _Services(Protocol):
+    """What writing needs of :class:`furniture_prompter.web.services.Services`."""
+
+    settings: ServeSettings
+    upserts: CatalogUpserts
+    fetcher: PhotoFetcher | None
+    catalog: _Refreshing
+
+
+class WrittenProduct(BaseModel):
+    """What became of a product, and the version that holds it."""
+
+    id: str
+    outcome: Literal["created", "updated", "unchanged", "deleted"]
+    version: int
+
+
+router = APIRouter(tags=["writing"], dependencies=[Depends(require("write"))])
+
+
+def _services(request: Request) -> _Services:
+    services: _Services = request.app.state.services
+    return services
+
+
+ServicesNeeded = Annotated[_Services, Depends(_services)]
+
+
+@router.put(
+    "/products/{product_id:path}",
+    summary="Store a product",
+    response_model=WrittenProduct,
+    responses=examples.PUT_ANSWERS,
+    openapi_extra=examples.PUT_BODY,
+)
+async def put_product(product_id: str, request: Request, services: ServicesNeeded) -> Response:
+    """Store a product in place of whatever has its id; without `photos` it keeps those it has.
+
+    JSON with photos as base64 or public web addresses, or a form with the JSON in `product` and
+    the photos as files in `photos`. Answers when the product can be found.
+    """
+    with ExitStack() as kept:
+        spool = kept.enter_context(services.upserts.spool())
+        bodies = ProductBodies(spool, services.fetcher, services.settings)
+        value, files = await _product_sent(request, services.settings)
+        own_ids = (product_id, _as_number(product_id))
+        if isinstance(value, dict) and value.setdefault("id", product_id) not in own_ids:
+            raise ApiError(
+                422,
+                "invalid_request",
+                "The id in the body is not the one in the address. Write the same, or leave it out "
+                "of the body.",
+            )
+        write = await bodies.read(value, 1, files)
+        if not isinstance(write, Upsert):
+            raise ApiError(
+                422, "invalid_request", "delete is for batches. Send DELETE to this address."
+            )
+        summary = await _commit(services, [write], kept.pop_all())
+    return _answer(summary)
+
+
+@router.delete(
+    "/products/{product_id:path}",
+    summary="Delete a product",
+    response_model=WrittenProduct,
+    responses=examples.DELETE_ANSWERS,
+)
+async def delete_product(product_id: str, services: ServicesNeeded) -> Response:
+    """Delete a product. Answers when it cannot be found any more."""
+    summary = await _commit(services, [Removal(1, product_id)], ExitStack())
+    return _answer(summary)
+
+
+@router.post(
+    "/products:batch",
+    summary="Store and delete many products as one version",
+    response_class=StreamingResponse,
+    responses=examples.BATCH_ANSWERS,
+    openapi_extra=examples.BATCH_BODY,
+)
+async def write_batch(request: Request, services: ServicesNeeded) -> StreamingResponse:
+    """One product a line in, as for PUT and with its `id`, or `{"id": …, "delete": true}`.
+
+    One result a line out, in the same order, then a line that counts them and names the version.
+    A line that cannot be taken is refused with its reason, and the rest is written together.
+    """
+    kind = request.headers.get("content-type", "application/x-ndjson").partition(";")[0]
+    if kind.strip().lower() not in MEDIA_TYPES:
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "A batch is JSON lines. Send it with Content-Type: application/x-ndjson.",
+        )
+    settings = services.settings
+    with ExitStack() as kept:
+        spool = kept.enter_context(services.upserts.spool())
+        bodies = ProductBodies(spool, services.fetcher, settings)
+        taken = await _take_lines(request.stream(), bodies, settings)
+        writes = [each for each in taken if not isinstance(each, WriteResult)]
+        refused = [each for each in taken if isinstance(each, WriteResult)]
+        summary = await _commit(services, writes, kept.pop_all(), _BATCH_WAIT_S)
+    results = sorted([*summary.results, *refused], key=lambda result: result.line)
+    return StreamingResponse(
+        _result_lines(results, summary.version), media_type="application/x-ndjson"
+    )
+
+
+async def _product_sent(request: Request, settings: ServeSettings) -> tuple[Any, list[bytes]]:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return parse_json(await request.body(), settings.limit_json_depth), []
+    if kind != "multipart/form-data":
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "A product is sent as application/json or multipart/form-data.",
+        )
+    form = await read_form(request, LIMIT_IMAGES)
+    try:
+        product = form.get("product", "{}")
+        sent = form.getlist("photos")
+        if isinstance(product, UploadFile):
+            text = await product.read()
+        else:
+            text = product.encode("utf-8", "surrogatepass")
+        if form.keys() - {"product", "photos"} or any(isinstance(each, str) for each in sent):
+            raise ApiError(
+                422,
+                "invalid_request",
+                "The form has fields that are not read here. Send the JSON in product, and each "
+                "photo as a file in photos.",
+            )
+        files = [await each.read() for each in sent if isinstance(each, UploadFile)]
+    finally:
+        await form.close()
+    return parse_json(text, settings.limit_json_depth), files
+
+
+async def _take_lines(
+    stream: AsyncIterator[bytes], bodies: ProductBodies, settings: ServeSettings
+) -> list[Write | WriteResult]:
+    """What each line asks for, or why it is refused, in the order of the lines."""
+    places = asyncio.Semaphore(_LINES_AT_ONCE)
+    tasks: list[asyncio.Task[Write | WriteResult]] = []
+
+    async def take(line: int, data: bytes | None) -> Write | WriteResult:
+        try:
+            return await _take_line(line, data, bodies, settings)
+        finally:
+            places.release()
+
+    try:
+        async for line, data in lines(
+            stream, settings.limit_body_bytes, settings.limit_batch_lines
+        ):
+            await places.acquire()
+            tasks.append(asyncio.create_task(take(line, data)))
+        return [await task for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+async def _take_line(
+    line: int, data: bytes | None, bodies: ProductBodies, settings: ServeSettings
+) -> Write | WriteResult:
+    value: object = None
+    try:
+        if data is None:
+            raise InvalidQueryError(
+                f"The line has more than {settings.limit_body_bytes:,} bytes. Save its photos "
+                "smaller."
+            )
+        value = parse_json(data, settings.limit_json_depth)
+        return await bodies.read(value, line)
+    except (InvalidQueryError, InvalidPhotoError) as error:
+        return WriteResult(line, id_of(value), "refused", str(error))
+    except ApiError as error:
+        return WriteResult(line, id_of(value), "refused", error.message)
+
+
+async def _commit(
+    services: _Services, writes: Sequence[Write], kept: ExitStack, wait_s: float | None = None
+) -> WriteSummary:
+    """Write, then answer from what was written.
+
+    The thread lets go of `kept`, not this coroutine: a client that hangs up must not take the
+    photos from under a commit that goes on.
+    """
+    limit_s = services.settings.request_timeout_s * _WAIT_SHARE if wait_s is None else wait_s
+
+    def write() -> WriteSummary:
+        with kept:
+            return services.upserts.write(writes, wait_s=limit_s)
+
+    try:
+        # Waiting here costs no thread; a flood of writes must not keep readers from theirs.
+        async with asyncio.timeout(limit_s):
+            await services.upserts.turn.acquire()
+    except TimeoutError:
+        kept.close()
+        raise CatalogBusyError(
+            "Other requests are still writing the catalog. Try again in a while, or send several "
+            "products as one batch."
+        ) from None
+    except BaseException:
+        kept.close()
+        raise
+    try:
+        summary = await asyncio.to_thread(write)
+    finally:
+        services.upserts.turn.release()
+    try:
+        await services.catalog.refresh()
+    except FurniturePrompterError as error:
+        # It is written. The catalog's own poll tries again and says so.
+        _LOG.error("the version that was written cannot be opened: %s", error)
+    return summary
+
+
+def _answer(summary: WriteSummary) -> Response:
+    (result,) = summary.results
+    if result.outcome == "missing":
+        raise ApiError(404, "not_found", f"There is no product {result.product_id[:200]!r}.")
+    if result.outcome == "refused":
+        raise ApiError(422, "invalid_request", f"{result.reason} {result.cure}".strip())
+    written = WrittenProduct(id=result.product_id, outcome=result.outcome, version=summary.version)
+    return Response(
+        written.model_dump_json(),
+        201 if result.outcome == "created" else 200,
+        media_type="application/json",
+    )
+
+
+async def _result_lines(results: Iterable[WriteResult], version: int) -> AsyncIterator[bytes]:
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts[result.outcome] += 1
+        yield _line(
+            {
+                "line": result.line,
+                "id": result.product_id or None,
+                "outcome": result.outcome,
+                "reason": f"{result.reason} {result.cure}".strip() or None,
+            }
+        )
+    yield _line({"version": version, **{name: counts[name] for name in examples.OUTCOMES}})
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _as_number(product_id: str) -> int | str:
+    """A whole number in a body is the id that is written like it."""
+    return int(product_id) if product_id.isdecimal() and len(product_id) < 20 else product_id

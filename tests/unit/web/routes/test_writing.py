@@ -1,0 +1,385 @@
+"""PUT, DELETE and batches, over HTTP into a real catalog."""
+
+import asyncio
+import base64
+import errno
+import io
+import json
+import os
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from furniture_prompter.assembly.catalogs import Catalog, index
+from furniture_prompter.assembly.upserts import CatalogUpserts
+from furniture_prompter.catalog.lock import writer_lock
+from furniture_prompter.catalog.uploads import UPLOADS_FOLDER
+from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.access import Authenticate
+from furniture_prompter.web.errors import add_error_handlers
+from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.keys import Keys, add_key
+from furniture_prompter.web.routes.writing import router
+from tests.fakes import draw_product
+
+SETTINGS = ServeSettings(request_timeout_s=2.0, threads=2)
+
+
+def photo(colour: str = "red", shape: str = "chair", seed: int = 1) -> bytes:
+    buffer = io.BytesIO()
+    draw_product(colour, shape, seed).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def base64_photo(colour: str = "red", shape: str = "chair", seed: int = 1) -> str:
+    return base64.b64encode(photo(colour, shape, seed)).decode()
+
+
+class Fetcher(PhotoFetcher):
+    """Knows one address."""
+
+    async def fetch(self, url: str) -> bytes:
+        if url != "https://shop.example/blue.jpg":
+            raise InvalidPhotoError("The photo's web address does not lead to a public address.")
+        return photo("blue", "lamp")
+
+
+@dataclass
+class Versions:
+    """Counts how often it was told to look for a new version."""
+
+    refreshed: int = 0
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+
+@dataclass
+class FakeServices:
+    settings: ServeSettings
+    upserts: CatalogUpserts
+    fetcher: PhotoFetcher | None
+    catalog: Versions
+
+
+@dataclass
+class Api:
+    """The routes over one catalog."""
+
+    folder: Path
+    services: FakeServices
+    app: Any
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            return await client.request(method, path, **options)
+
+    def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self.send(method, path, **options))
+
+    def batch(self, *lines: object) -> tuple[list[Any], dict[str, Any]]:
+        body = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in lines)
+        answer = self("POST", "/products:batch", content=body, headers=NDJSON)
+        assert answer.status_code == 200, answer.text
+        *results, counts = [json.loads(line) for line in answer.text.splitlines()]
+        return results, counts
+
+    def found(self, prompt: str, where: str | None = None) -> list[str]:
+        with Catalog.open(self.folder, settings=SETTINGS) as catalog:
+            return [hit.product.id for hit in catalog.search(prompt, where=where).hits]
+
+    def version(self) -> int:
+        with Catalog.open(self.folder, settings=SETTINGS) as catalog:
+            assert catalog.verify().sound
+            return catalog.info().version
+
+    def uploads(self) -> list[str]:
+        folder = self.folder / UPLOADS_FOLDER
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def application(services: FakeServices, keys: Keys | None = None) -> Any:
+    app = FastAPI()
+    app.state.services = services
+    app.include_router(router)
+    add_error_handlers(app)
+    return Authenticate(app, keys)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    photos = tmp_path / "photos" / "stool"
+    photos.mkdir(parents=True)
+    for number, colour in enumerate(("red", "green", "blue")):
+        draw_product(colour, "table", number).save(photos / f"{colour}.png")
+    folder = tmp_path / "catalog"
+    index(tmp_path / "photos", folder, settings=SETTINGS)
+    services = FakeServices(SETTINGS, CatalogUpserts(folder, SETTINGS), None, Versions())
+    return Api(folder, services, application(services))
+
+
+def error_of(answer: httpx.Response) -> dict[str, str]:
+    error: dict[str, str] = answer.json()["error"]
+    assert set(error) == {"code", "message", "request_id"}
+    return error
+
+
+def test_put_then_search_finds_it_and_delete_takes_it_away(api: Api) -> None:
+    product = {"title": "Zebrano bench", "price": 12.5, "photos": [base64_photo()]}
+    created = api("PUT", "/products/bench-1", json=product)
+    assert created.status_code == 201
+    assert created.json() == {"id": "bench-1", "outcome": "created", "version": 2}
+    assert api.found("zebrano bench", "price = 12.5") == ["bench-1"]
+    again = api("PUT", "/products/bench-1", json=product | {"id": "bench-1"})
+    assert (again.status_code, again.json()["outcome"]) == (200, "unchanged")
+    cheaper = api("PUT", "/products/bench-1", json={"title": "Zebrano bench", "price": 11})
+    assert cheaper.json() == {"id": "bench-1", "outcome": "updated", "version": 3}
+    assert api.found("zebrano", "price = 11") == ["bench-1"]
+    gone = api("DELETE", "/products/bench-1")
+    assert gone.json() == {"id": "bench-1", "outcome": "deleted", "version": 4}
+    assert "bench-1" not in api.found("zebrano bench")
+    assert error_of(api("DELETE", "/products/bench-1"))["code"] == "not_found"
+    assert api.services.catalog.refreshed == 5
+    assert api.version() == 4
+
+
+def test_an_id_with_slashes_and_spaces_is_an_id(api: Api) -> None:
+    assert api("DELETE", "/products/stool/red.png").json()["id"] == "stool/red.png"
+    answer = api("PUT", "/products/new%20one%2Fa", json={"photos": [base64_photo()]})
+    assert answer.json()["id"] == "new one/a"
+
+
+def test_a_form_carries_photos_as_files(api: Api) -> None:
+    files = [("photos", ("a.jpg", photo(), "image/jpeg")), ("photos", ("b", photo("green"), ""))]
+    data = {"product": json.dumps({"title": "Formed seat"})}
+    answer = api("PUT", "/products/formed", data=data, files=files)
+    assert answer.status_code == 201, answer.text
+    assert len(api.uploads()) == 2
+    assert api.found("formed seat")[0] == "formed"
+
+
+def test_a_form_that_is_cut_off_anywhere_is_refused_and_writes_nothing(api: Api) -> None:
+    request = httpx.Request(
+        "PUT", "http://api/", data={"product": '{"title": "x"}'}, files={"photos": photo()}
+    )
+    body = request.read()
+    headers = {"Content-Type": request.headers["content-type"]}
+    for length in (0, 1, 40, 60, len(body) // 2, len(body) - 60, len(body) - 5):
+        answer = api("PUT", "/products/cut", content=body[:length], headers=headers)
+        assert answer.status_code == 422, length
+        assert error_of(answer)["code"] == "invalid_request"
+    assert api("PUT", "/products/cut", content=body, headers=headers).status_code == 201
+
+
+def test_a_web_address_is_fetched_only_where_the_server_fetches(api: Api) -> None:
+    product = {"photos": ["https://shop.example/blue.jpg"]}
+    refused = api("PUT", "/products/far", json=product)
+    assert (refused.status_code, error_of(refused)["code"]) == (400, "invalid_photo")
+    api.services.fetcher = Fetcher(SETTINGS)
+    assert api("PUT", "/products/far", json=product).status_code == 201
+    private = api("PUT", "/products/near", json={"photos": ["http://127.0.0.1/x"]})
+    assert error_of(private)["code"] == "invalid_photo"
+    asyncio.run(api.services.fetcher.aclose())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ("[]", 422, "no object"),
+        ("{", 400, "JSON"),
+        ('{"a": NaN}', 400, "NaN"),
+        ('{"title": "a", "title": "b"}', 400, "twice"),
+        ("[" * 500, 400, "32 levels"),
+        ('{"title": 5}', 422, "title"),
+        ('{"id": "other"}', 422, "id in the body"),
+        ('{"photos": []}', 422, "0 photos"),
+        ('{"photos": {}}', 422, "list"),
+        ('{"photos": [5]}', 422, "list"),
+        ('{"photos": ["%%%"]}', 400, "base64"),
+        ('{"photos": [""]}', 400, "empty"),
+        ('{"photos": ["AAAA"]}', 400, "known format"),
+        ('{"photos": ["data:text/html,x"]}', 400, "data address"),
+        ('{"photos": ["file:///etc/passwd"]}', 400, "base64"),
+        ('{"image": "../../etc/passwd"}', 422, "image files"),
+        ('{"title": "no photo at all"}', 422, "no photo"),
+        ('{"delete": true}', 422, "batches"),
+        ('{"delete": 1}', 422, "true nor false"),
+        ('{"price": 1e999}', 400, "too large"),
+        ('{"colour": {"a": 1}}', 422, "color"),
+    ],
+)
+def test_what_is_no_product_is_refused_in_one_shape(
+    api: Api, body: str, status: int, words: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = api("PUT", "/products/x", content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert words in error_of(answer)["message"]
+    assert str(api.folder.parent) not in answer.text
+    assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_other_kinds_of_bodies_are_refused(api: Api) -> None:
+    headers = {"Content-Type": "text/html"}
+    for method, path in (("PUT", "/products/x"), ("POST", "/products:batch")):
+        assert error_of(api(method, path, content="x", headers=headers))["code"] == (
+            "unsupported_media_type"
+        )
+
+
+def test_a_photo_that_breaks_while_decoding_is_refused_without_a_path(api: Api) -> None:
+    cut = base64.b64encode(photo()[:-200]).decode()
+    answer = api("PUT", "/products/x", json={"photos": [base64_photo("blue"), cut]})
+    assert answer.status_code == 422
+    assert "photo 2 is damaged" in error_of(answer)["message"]
+    assert str(api.folder) not in answer.text
+    assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_a_batch_is_one_version_and_its_bad_lines_are_told(api: Api) -> None:
+    results, counts = api.batch(
+        {"id": "a", "title": "Alder bench", "price": 1, "photos": [base64_photo("red")]},
+        "no json",
+        "",
+        {"id": "b", "title": "Birch bench", "photos": ["AAAA"]},
+        {"id": "c", "price": "cheap", "photos": [base64_photo("green")]},
+        {"id": "stool/red.png", "delete": True},
+        {"id": "gone", "delete": True},
+        {"title": "nameless", "photos": [base64_photo()]},
+        {"id": "a", "title": "again", "photos": [base64_photo("blue")]},
+        "[" * 10_000,
+        {"id": "d", "title": "Dogwood bench", "photos": [base64_photo("red")]},
+    )
+    assert [result["line"] for result in results] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    assert [result["outcome"] for result in results] == [
+        "created", "refused", "refused", "refused", "deleted", "missing", "refused", "refused",
+        "refused", "created",
+    ]  # fmt: skip
+    assert counts == {
+        "version": 2, "created": 2, "updated": 0, "unchanged": 0, "deleted": 1, "missing": 1,
+        "refused": 6,
+    }  # fmt: skip
+    assert all(result["reason"] for result in results if result["outcome"] == "refused")
+    assert set(api.found("bench")) >= {"a", "d"}
+    assert api.version() == 2
+    assert len(api.uploads()) == 1, "both products show one photo; refused ones left none"
+
+
+def test_a_batch_of_nothing_or_of_too_many_lines_writes_nothing(api: Api) -> None:
+    assert api.batch()[1]["version"] == 1
+    api.services.settings = SETTINGS.model_copy(update={"limit_batch_lines": 2})
+    lines = [json.dumps({"id": f"p{n}", "photos": [base64_photo(seed=n)]}) for n in range(3)]
+    answer = api("POST", "/products:batch", content="\n".join(lines), headers=NDJSON)
+    assert (answer.status_code, error_of(answer)["code"]) == (413, "too_large")
+    assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_a_batch_whose_client_hangs_up_writes_nothing(api: Api) -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield json.dumps({"id": "a", "photos": [base64_photo()]}).encode() + b"\n"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        api("POST", "/products:batch", content=half(), headers=NDJSON)
+    assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_a_full_disk_answers_507_and_the_previous_version_stands(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api("PUT", "/products/first", json={"title": "First", "photos": [base64_photo()]})
+    before = api.uploads()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    product = {"id": "late", "title": "Late", "photos": [base64_photo("blue")]}
+    batch = {"content": json.dumps(product), "headers": NDJSON}
+    for answer in (
+        api("PUT", "/products/late", json=product),
+        api("PUT", "/products/first", json={"title": "Changed"}),
+        api("DELETE", "/products/first"),
+        api("POST", "/products:batch", **batch),
+    ):
+        assert answer.status_code == 507
+        assert error_of(answer)["code"] == "catalog_write"
+        assert str(api.folder) not in answer.text
+    monkeypatch.undo()
+    assert (api.version(), api.uploads()) == (2, before)
+    assert api.found("first")[0] == "first"
+    assert api("PUT", "/products/late", json=product).status_code == 201
+
+
+def test_a_writer_elsewhere_is_waited_for_and_then_answers_503(api: Api) -> None:
+    product = {"title": "x", "photos": [base64_photo()]}
+    with writer_lock(api.folder):
+        answer = api("PUT", "/products/x", json=product)
+    assert (answer.status_code, error_of(answer)["code"]) == (503, "catalog_busy")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert api.uploads() == []
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with writer_lock(api.folder):
+            held.set()
+            release.wait(0.5)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    assert api("PUT", "/products/x", json=product).status_code == 201
+    release.set()
+    holder.join()
+
+
+def test_writers_of_one_and_of_two_workers_lose_nothing(api: Api) -> None:
+    patient = SETTINGS.model_copy(update={"request_timeout_s": 60.0})
+    api.services.settings = patient
+    other = FakeServices(patient, CatalogUpserts(api.folder, patient), None, Versions())
+    workers = [api, Api(api.folder, other, application(other))]
+
+    async def write_all() -> list[httpx.Response]:
+        return await asyncio.gather(
+            *(
+                workers[number % 2].send(
+                    "PUT",
+                    f"/products/p{number}",
+                    json={"title": f"Piece {number}", "photos": [base64_photo(seed=number)]},
+                )
+                for number in range(8)
+            )
+        )
+
+    answers = asyncio.run(write_all())
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 10))
+    assert api.version() == 9
+    assert set(api.found("piece")) >= {f"p{number}" for number in range(8)}
+
+
+def test_a_key_that_may_only_read_writes_nothing(api: Api, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    reader, writer = add_key(path, "r", ["read"]), add_key(path, "w", ["write"])
+    api.app = application(api.services, Keys.load(path))
+    for method, where in (
+        ("PUT", "/products/x"),
+        ("DELETE", "/products/x"),
+        ("POST", "/products:batch"),
+    ):
+        answer = api(method, where, content="{}", headers={"X-API-Key": reader})
+        assert (answer.status_code, error_of(answer)["code"]) == (403, "forbidden")
+    headers = {"X-API-Key": writer}
+    body = {"photos": [base64_photo()]}
+    assert api("PUT", "/products/x", json=body, headers=headers).status_code == 201
