@@ -1,16 +1,14 @@
 """What each encoder takes of memory and disk, in a process of its own."""
 
 import argparse
-import json
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.datasets import bundled
-from benchmarks.provenance import ROOT, add_output_option, write_result
+from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.evaluation.memory import measure_memory
 
 PHOTOS = 24
 RUNS = 3
@@ -22,49 +20,24 @@ photos one by one. Resident memory is what the process holds then (VmRSS) and th
 with Python and the imports already there. Medians of {RUNS} processes. On disk is the weights file.
 """
 
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from furniture_prompter.assembly import load_encoder
-from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
-import furniture_prompter.encoders.onnx_encoder
-def status(key):
-    return int(open("/proc/self/status").read().split(key + ":")[1].split()[0]) * 1024 / 1e6
-before = status("VmRSS")
-encoder = load_encoder(sys.argv[1], None)
-for name in sys.argv[2:]:
-    side = encoder.card.input_side_px
-    encoder.encode([decode_photo(read_photo_bytes(Path(name)), name=name, target_side_px=side)])
-print(json.dumps({"resident_mb": status("VmRSS"), "peak_mb": status("VmHWM"),
-                  "encoder_mb": status("VmRSS") - before}))
-"""
-
 
 def measure(name: str, files: list[Path]) -> dict[str, object]:
     """One row."""
-    runs = []
-    for _ in range(RUNS):
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, name, *map(str, files)],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=ROOT,
-        )
-        runs.append(json.loads(done.stdout))
-    card = EncoderCard.load(encoder_folder(name))
+    folder = encoder_folder(name)
+    found = measure_memory(name, folder, files, RUNS, 0)
+    card = EncoderCard.load(folder)
 
-    def median(key: str) -> float:
-        return round(float(statistics.median(run[key] for run in runs)), 1)
+    def median_mb(each: tuple[int, ...]) -> float:
+        return round(statistics.median(each) / 1e6, 1)
 
     return {
         "encoder": card.name,
         "parameters": card.parameters,
         "dimensions": card.dimension,
         "on disk, MB": round(card.weights_bytes / 1e6, 1),
-        "resident, MB": median("resident_mb"),
-        "peak, MB": median("peak_mb"),
-        "of it the encoder, MB": median("encoder_mb"),
+        "resident, MB": median_mb(found.resident_bytes),
+        "peak, MB": median_mb(found.peak_bytes),
+        "of it the encoder, MB": median_mb(found.encoder_bytes),
     }
 
 

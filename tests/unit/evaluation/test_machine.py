@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation import machine
 from furniture_prompter.evaluation.machine import (
     apple_instruction_sets_in,
     commit_of,
     group_limit_bytes,
     instruction_sets_in,
     processor_in,
+    psutil_or_refuse,
     this_machine,
     versions_of,
 )
@@ -128,6 +128,6 @@ def test_without_psutil_the_answer_is_the_line_that_installs_it(
     def missing(name: str) -> object:
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr(machine.importlib, "import_module", missing)
+    monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(BenchmarkError, match=r"pip install 'furniture-prompter\[benchmark\]'"):
-        machine.psutil_or_refuse("memory")
+        psutil_or_refuse("memory")

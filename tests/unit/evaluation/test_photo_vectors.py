@@ -8,7 +8,7 @@ from furniture_prompter.evaluation.photo_vectors import photo_vectors
 from tests.fakes import ColourGridEncoder
 
 
-def test_rows_belong_to_their_photos_and_what_cannot_be_used_is_a_row_of_zeros(tmp_path: Path) -> None:
+def test_rows_belong_to_their_photos_and_what_cannot_be_used_is_zeros(tmp_path: Path) -> None:
     paths = []
     for number in range(50):
         paths.append(tmp_path / f"{number}.png")

@@ -1,0 +1,128 @@
+"""Rows of "models compared", from encoders' cards and from the reference recipe."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from furniture_prompter.distillation.networks.registry import ARCHITECTURES
+from furniture_prompter.encoders.card import EncoderCard, Runtime
+from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.protocols import Encoder
+from furniture_prompter.encoders.registry import needing
+from furniture_prompter.errors import BenchmarkError
+from furniture_prompter.evaluation.record import EncoderFacts, Role
+
+if TYPE_CHECKING:
+    from furniture_prompter.distillation.reference_recipe import ReferenceRecipe
+
+TIMED_ONLY: Final = "random weights: timing only"
+
+_RUNTIMES: dict[Runtime, str] = {
+    "onnx": "ONNX Runtime",
+    "hub": "PyTorch and transformers",
+    "static": "a table of words",
+}
+
+# Bytes for each trained number; scales, zero points and names of an int8 graph add some.
+_LARGEST_INT8, _LARGEST_16_BITS = 1.6, 3.0
+
+
+def can_count_operations() -> bool:
+    """Whether the packages of the extra ``train`` that count are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("torch", "onnx"))
+
+
+def facts_of(encoder: Encoder, key: str, role: Role, folder: Path) -> EncoderFacts:
+    """An encoder's row.
+
+    The precision is told by how many bytes its weights file has for each trained number. Without
+    the extra ``train``, multiply-adds are None.
+
+    Args:
+        encoder: Loaded.
+        key: What other records call it.
+        role: Its part in the comparison.
+        folder: Where its card lies.
+
+    Raises:
+        BenchmarkError: its card has no preprocessing, as a prompt encoder's.
+        DistillationError: its weights are no ONNX file though its card says so.
+    """
+    card = encoder.card
+    if card.preprocessing is None:
+        raise BenchmarkError(
+            f"{card.name} is a {card.kind} encoder, and photos are what is measured. Name an "
+            "image encoder; `furniture-prompter encoders` lists them."
+        )
+    known = ARCHITECTURES.get(card.architecture)
+    identity = identity_of(card)
+    parameters, multiply_adds = _counted(encoder, folder)
+    return EncoderFacts(
+        key=key,
+        name=card.name,
+        role=role,
+        architecture=known.title if known else card.architecture or card.name,
+        precision=_precision(card, parameters),
+        runtime=_RUNTIMES[card.runtime],
+        side_px=card.preprocessing.side_px,
+        dimension=card.dimension,
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+        file_bytes=card.weights_bytes,
+        weights_sha256=card.weights_sha256,
+        licence=card.licence,
+        space=card.space.name if card.space else card.name,
+        space_id=identity.space_id,
+        notes=card.description,
+    )
+
+
+def facts_of_recipe(recipe: "ReferenceRecipe") -> EncoderFacts:
+    """The row of a reference recipe, whose weights never lay in a file."""
+    with needing("train", recipe.name):
+        from furniture_prompter.distillation.reference_recipe import DIMENSION, SIDE_PX
+    return EncoderFacts(
+        key=recipe.name,
+        name=recipe.name,
+        role="reference recipe",
+        architecture=recipe.architecture,
+        precision="fp32",
+        runtime="PyTorch, eager",
+        side_px=SIDE_PX,
+        dimension=DIMENSION,
+        parameters=recipe.parameters,
+        multiply_adds=recipe.multiply_adds,
+        file_bytes=0,
+        weights_sha256="",
+        licence="none: random weights",
+        space="",
+        space_id="",
+        searches=False,
+        notes=TIMED_ONLY,
+    )
+
+
+def _counted(encoder: Encoder, folder: Path) -> tuple[int, int | None]:
+    """Parameters, by the card where it says, and multiply-adds."""
+    card = encoder.card
+    weights = folder / card.weights_file
+    if not can_count_operations() or not weights.is_file():
+        return card.parameters, None
+    from furniture_prompter.distillation.operations import (
+        multiply_adds_of_encoder,
+        parameters_of_graph,
+    )
+
+    parameters = card.parameters
+    if not parameters and card.runtime == "onnx":
+        parameters = parameters_of_graph(weights)
+    return parameters, multiply_adds_of_encoder(encoder, folder)
+
+
+def _precision(card: EncoderCard, parameters: int) -> str:
+    if not parameters:
+        return "unknown"
+    each = card.weights_bytes / parameters
+    if each < _LARGEST_INT8:
+        return "int8"
+    return "16 bits" if each < _LARGEST_16_BITS else "fp32"

@@ -1,0 +1,37 @@
+"""A run as a report that people read: report.md, report.html and pictures."""
+
+from pathlib import Path
+
+from furniture_prompter.evaluation.kept_parts import save
+from furniture_prompter.evaluation.record import Run
+from furniture_prompter.evaluation.report.blocks import Gallery, Picture
+from furniture_prompter.evaluation.report.content import blocks_of
+from furniture_prompter.evaluation.report.galleries import PhotoOf, worst_against_teacher
+from furniture_prompter.evaluation.report.markdown import markdown
+from furniture_prompter.evaluation.report.page import page
+
+
+def write_report(run: Run, folder: Path, photo_of: PhotoOf) -> None:
+    """Write the report of a run; the same run and photos give the same bytes.
+
+    Args:
+        run: What was measured.
+        folder: Where ``report.md``, ``report.html`` and the pictures go.
+        photo_of: From a photo's place to its file, None where there is none to show; asked for
+            galleries alone.
+
+    Raises:
+        BenchmarkError: the folder cannot be written.
+    """
+    students = [each.key for each in run.encoders if each.searches and each.key != run.teacher]
+    galleries: list[Gallery] = []
+    if run.teacher:
+        for key in students:
+            gallery = worst_against_teacher(run, key, photo_of)
+            galleries += [gallery] if gallery else []
+    blocks = blocks_of(run, galleries)
+    for block in blocks:
+        if isinstance(block, Picture):
+            save(folder / f"{block.name}.svg", block.svg.encode())
+    save(folder / "report.md", markdown(blocks).encode())
+    save(folder / "report.html", page(blocks).encode())

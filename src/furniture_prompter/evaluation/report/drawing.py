@@ -1,0 +1,190 @@
+"""SVG by a few shapes; colours that the colour-blind tell apart, and grey tells apart as well."""
+
+from dataclasses import dataclass, field
+from html import escape
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#000000")
+"""Okabe & Ito, Color universal design (2008)."""
+
+FONT_PX = 13
+# Mean width of a letter of a sans-serif face, as a share of its size; wide on purpose.
+_LETTER = 0.6
+
+_MARKS = ("circle", "square", "diamond", "up", "down", "cross")
+_HATCHES = ("", "M0,6 L6,0", "M0,0 L6,6", "M3,0 L3,6", "M0,3 L6,3", "M0,6 L6,0 M0,0 L6,6")
+
+
+def text_width(text: str, size_px: float = FONT_PX) -> float:
+    """Width of a line of text, estimated, rather too wide than too narrow."""
+    return len(text) * _LETTER * size_px
+
+
+@dataclass(slots=True)
+class Drawing:
+    """A picture that grows shape by shape.
+
+    Attributes:
+        width, height: In pixels.
+        title: For who cannot see it; the whole description belongs to the picture's block.
+    """
+
+    width: float
+    height: float
+    title: str
+    _parts: list[str] = field(default_factory=list)
+    _boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    _hatched: set[int] = field(default_factory=set)
+
+    def line(
+        self,
+        x1: float,
+        y1: float,
+        x2: float,
+        y2: float,
+        *,
+        colour: str = "#000",
+        width: float = 1,
+        dash: str = "",
+    ) -> None:
+        """A straight line."""
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        self._parts.append(
+            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
+            f'stroke-width="{width:g}"{dashed}/>'
+        )
+
+    def path(self, points: list[tuple[float, float]], *, colour: str, dash: str = "") -> None:
+        """A line through points."""
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        self._parts.append(
+            f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"{dashed}/>'
+        )
+
+    def bar(self, x: float, y: float, width: float, height: float, number: int) -> None:
+        """A filled bar in the colour and the hatch of a number."""
+        colour = COLOURS[number % len(COLOURS)]
+        place = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}"'
+        self._parts.append(f'<rect {place} fill="{colour}" stroke="#000" stroke-width="0.5"/>')
+        hatch = number % len(_HATCHES)
+        if hatch:
+            self._hatched.add(hatch)
+            self._parts.append(f'<rect {place} fill="url(#hatch{hatch})"/>')
+
+    def mark(self, x: float, y: float, number: int, size: float = 6) -> None:
+        """A point in the colour and the shape of a number."""
+        colour, s = COLOURS[number % len(COLOURS)], size
+        style = f'fill="{colour}" stroke="#000" stroke-width="1"'
+        kind = _MARKS[number % len(_MARKS)]
+        if kind == "circle":
+            self._parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{s:g}" {style}/>')
+            return
+        corners = {
+            "square": [(-s, -s), (s, -s), (s, s), (-s, s)],
+            "diamond": [(0, -1.3 * s), (1.3 * s, 0), (0, 1.3 * s), (-1.3 * s, 0)],
+            "up": [(0, -1.2 * s), (1.1 * s, s), (-1.1 * s, s)],
+            "down": [(0, 1.2 * s), (1.1 * s, -s), (-1.1 * s, -s)],
+            "cross": [
+                *[(-s / 3, -s), (s / 3, -s), (s / 3, -s / 3), (s, -s / 3), (s, s / 3)],
+                *[(s / 3, s / 3), (s / 3, s), (-s / 3, s), (-s / 3, s / 3), (-s, s / 3)],
+                *[(-s, -s / 3), (-s / 3, -s / 3)],
+            ],
+        }[kind]
+        joined = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
+        self._parts.append(f'<polygon points="{joined}" {style}/>')
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        anchor: str = "start",
+        size_px: float = FONT_PX,
+        turned: bool = False,
+        bold: bool = False,
+    ) -> None:
+        """A line of text, its baseline at y."""
+        turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
+        weight = ' font-weight="bold"' if bold else ""
+        self._parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size_px:g}" text-anchor="{anchor}"'
+            f"{weight}{turn}>{escape(text)}</text>"
+        )
+
+    def label(self, x: float, y: float, text: str, *, gap: float = 10) -> None:
+        """Text beside a point, where it covers no other label and stays inside.
+
+        Right of the point, left, above and below are tried, then further up and down.
+        """
+        width, height = text_width(text), FONT_PX * 1.25
+        offsets = [(gap, 0.35 * FONT_PX), (-gap - width, 0.35 * FONT_PX)]
+        for step in range(1, 12):
+            for sign in (-1, 1):
+                shift = sign * step * height
+                offsets += [(gap, shift), (-gap - width, shift), (-width / 2, shift + sign * gap)]
+        for dx, dy in offsets:
+            box = (x + dx, y + dy - height, x + dx + width, y + dy + 3)
+            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= self.width and box[3] <= self.height
+            if inside and not any(_overlap(box, other) for other in self._boxes):
+                break
+        else:
+            dx, dy = offsets[0]
+            box = (x + dx, y + dy - height, x + dx + width, y + dy + 3)
+        self._boxes.append(box)
+        self.text(x + dx, y + dy, text)
+
+    def keep_clear(self, x1: float, y1: float, x2: float, y2: float) -> None:
+        """No label goes here."""
+        self._boxes.append((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
+
+    @property
+    def boxes(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Left, top, right, bottom of every label and of what is kept clear."""
+        return tuple(self._boxes)
+
+    def svg(self) -> str:
+        """The picture, on white."""
+        patterns = "".join(
+            f'<pattern id="hatch{number}" width="6" height="6" patternUnits="userSpaceOnUse">'
+            f'<path d="{_HATCHES[number]}" stroke="#000" stroke-width="0.8" fill="none"/></pattern>'
+            for number in sorted(self._hatched)
+        )
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
+            f'width="{self.width:g}" height="{self.height:g}" role="img" '
+            f'font-family="Helvetica, Arial, sans-serif"><title>{escape(self.title)}</title>'
+            f"<defs>{patterns}</defs>"
+            f'<rect width="{self.width:g}" height="{self.height:g}" fill="#fff"/>'
+            + "".join(self._parts)
+            + "</svg>"
+        )
+
+
+def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
+    """Round values from `low` to `high`: steps of 1, 2 or 5 times a power of ten."""
+    span = max(high - low, 1e-9)
+    raw = span / wanted
+    power = 10.0 ** _floor_log10(raw)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    first = int(-(-(low - 1e-9 * span) // step))
+    values = []
+    while first * step <= high + 1e-9 * span:
+        values.append(round(first * step, 10))
+        first += 1
+    return values
+
+
+def _floor_log10(value: float) -> int:
+    power = 0
+    while value >= 10:
+        value, power = value / 10, power + 1
+    while value < 1:
+        value, power = value * 10, power - 1
+    return power
+
+
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

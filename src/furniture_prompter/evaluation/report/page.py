@@ -1,0 +1,112 @@
+"""Blocks as one HTML page that needs nothing else."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from furniture_prompter.evaluation.report.blocks import (
+    Block,
+    Gallery,
+    Heading,
+    Paragraph,
+    Picture,
+    Sentences,
+    Shown,
+    Table,
+    Warnings,
+)
+
+_STYLE = Path(__file__).with_name("page.css")
+# Everything that is shown is in the page: nothing may be fetched, nothing run.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def page(blocks: Sequence[Block], language: str = "en") -> str:
+    """A whole page."""
+    title = next((block.text for block in blocks if isinstance(block, Heading)), "Benchmark")
+    body = "\n".join(part for block in blocks for part in _parts(block))
+    return (
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8"/>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"<title>{escape(title)}</title>\n<style>\n{_STYLE.read_text('utf-8')}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _parts(block: Block) -> Iterator[str]:
+    if isinstance(block, Heading):
+        yield f"<h{block.level}>{escape(block.text)}</h{block.level}>"
+    elif isinstance(block, Paragraph):
+        yield f"<p>{escape(block.text)}</p>"
+    elif isinstance(block, Warnings):
+        if block.sentences:
+            items = "".join(f"<li>{escape(each)}</li>" for each in block.sentences)
+            yield f'<aside class="flags" aria-label="What to know first"><ul>{items}</ul></aside>'
+    elif isinstance(block, Sentences):
+        yield f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in block.sentences)}</ul>"
+    elif isinstance(block, Table):
+        yield _table(block)
+    elif isinstance(block, Picture):
+        yield (
+            f'<figure role="group" aria-label="{escape(block.alternative)}">'
+            f"<div class='drawn'>{block.svg}</div>"
+            f"<figcaption>{escape(block.caption)}</figcaption>"
+            f"<details><summary>The same in words</summary><p>{escape(block.alternative)}</p>"
+            "</details></figure>"
+        )
+    elif isinstance(block, Gallery):
+        yield _gallery(block)
+
+
+def _table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    rows = []
+    for first, *others in table.rows:
+        cells = "".join(
+            f"<td{' class=number' if _is_number(cell) else ''}>{escape(cell)}</td>".replace(
+                "class=number", 'class="number"'
+            )
+            for cell in others
+        )
+        rows.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
+    return (
+        f'<div class="table"><table><caption>{escape(table.caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _is_number(cell: str) -> bool:
+    return bool(cell) and (cell[0].isdigit() or cell[0] in "+-") and any(map(str.isdigit, cell))
+
+
+def _gallery(gallery: Gallery) -> str:
+    rows = []
+    for row in gallery.rows:
+        columns = [f'<div class="asked"><h5>asked with</h5>{_shown(row.query)}</div>']
+        for encoder, found in row.found:
+            pictures = "".join(map(_shown, found))
+            columns.append(
+                f'<div class="found"><h5>{escape(encoder)}</h5><div class="strip">{pictures}</div>'
+                "</div>"
+            )
+        rows.append(
+            f'<div class="query"><h4>{escape(row.title)}</h4>'
+            f'<div class="sides">{"".join(columns)}</div></div>'
+        )
+    return (
+        f'<section class="gallery"><p class="caption">{escape(gallery.caption)}</p>'
+        f"{''.join(rows)}</section>"
+    )
+
+
+def _shown(shown: Shown) -> str:
+    data = base64.b64encode(shown.jpeg).decode()
+    verdict = {True: ", right", False: ", wrong", None: ""}[shown.right]
+    mark = '<span class="right" aria-hidden="true">✓</span>' if shown.right else ""
+    kind = " right" if shown.right else ""
+    return (
+        f'<span class="photo{kind}"><img alt="{escape(shown.name)}{verdict}" '
+        f'src="data:image/jpeg;base64,{data}"/>{mark}</span>'
+    )
