@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := demo-output
 
-.PHONY: demo test check check-install format constraints full-catalog clean system-packages
+.PHONY: benchmark demo test check check-install format constraints full-catalog clean system-packages
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,14 @@ format: $(VENV)/.installed-dev
 # Write down what is installed now, so that an install is the same tomorrow.
 constraints: $(VENV)/.installed-dev
 	$(PIP) freeze --exclude-editable --exclude furniture-prompter | sed 's/+cpu$$//' > constraints.txt
+
+# The benchmark report on the builder's full set and on ../shared/data/ikea-dev, where that is.
+# STUDENTS names folders of students to compare as well.
+benchmark: full-catalog/products.jsonl
+	$(BIN)/python -m benchmarks.report full-catalog/products.jsonl $(STUDENTS)
+
+full-catalog/products.jsonl:
+	$(MAKE) --no-print-directory full-catalog
 
 # 5,766 images or more, for benchmarks; not committed.
 full-catalog: $(VENV)/.installed-dev system-packages

@@ -8,7 +8,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from furniture_prompter.cli import distill_command, encoders_command, index_command, search_command
+from furniture_prompter.cli import (
+    benchmark_command,
+    distill_command,
+    encoders_command,
+    evaluate_command,
+    index_command,
+    search_command,
+)
 from furniture_prompter.cli.catalog_command import catalog_app
 from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
@@ -59,6 +66,8 @@ app = typer.Typer(
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
+app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
+app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(encoders_command.encoders_app, name="encoders")
 
