@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Collection
+from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from furniture_prompter.web.errors import send_error, timed_out
+from furniture_prompter.web.errors import ApiError, send_error, timed_out
 from furniture_prompter.web.metrics import Metrics
 
 
@@ -82,6 +83,9 @@ class HangUp:
             await self._app(scope, line.receive, line.send)
         except asyncio.CancelledError:
             if not line.cancelled:
+                # The time for finishing accepted requests is over: uvicorn cancels what is left.
+                if not line.answering:
+                    await send_error(scope, receive, send, _ending())
                 raise
             task.uncancel()
         except ClientDisconnect:
@@ -93,17 +97,28 @@ class HangUp:
                 self._hang_ups.inc()
 
 
+def _ending() -> ApiError:
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "The server is ending. Ask again in a moment.",
+        {"Retry-After": "1"},
+    )
+
+
 class _Line:
     """The connection to one client, watched from the end of the request's body on.
 
     Attributes:
         left: Whether the client has gone before the end of the answer.
         cancelled: Whether the work was cancelled for that.
+        answering: Whether the answer has begun.
     """
 
     def __init__(self, receive: Receive, send: Send, task: asyncio.Task[object]) -> None:
         self.left = False
         self.cancelled = False
+        self.answering = False
         self._receive = receive
         self._send = send
         self._task = task
@@ -128,6 +143,7 @@ class _Line:
 
     async def send(self, message: Message) -> None:
         """Pass on, noting the end: servers call that a disconnect too."""
+        self.answering = True
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self._answered = True
         await self._send(message)

@@ -137,11 +137,13 @@ def test_a_stream_ends_when_its_client_leaves() -> None:
 def test_cancelling_the_server_is_not_taken_for_a_hang_up() -> None:
     async def test() -> None:
         metrics = Metrics()
-        call = asyncio.create_task(Client().call(HangUp(after(60), metrics)))
+        client = Client()
+        call = asyncio.create_task(client.call(HangUp(after(60), metrics)))
         await asyncio.sleep(0.05)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
+        assert (client.status, client.body["error"]["code"]) == (503, "unavailable")
         assert "hang_ups_total 0.0" in metrics.render()[0].decode()
 
     asyncio.run(test())
