@@ -1,0 +1,212 @@
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from PIL import Image
+
+from furniture_prompter.evaluation.report import write_report
+from furniture_prompter.evaluation.report.blocks import Picture, Table
+from furniture_prompter.evaluation.report.content import blocks_of
+from furniture_prompter.evaluation.report.drawing import Drawing, text_width, ticks
+from furniture_prompter.evaluation.report.galleries import thumbnail, worst_against_teacher
+from furniture_prompter.evaluation.report.markdown import escaped, markdown
+from furniture_prompter.evaluation.report.page import page
+from tests.unit.evaluation.runs import PHOTOS, a_run
+
+HOSTILE = '<script>alert("1")</script>|`*_[x](y)'
+UNITS = ("ms", "s", "MB", "px", "kB", "millions", "billions", "dimensions")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("photos")
+    paths = []
+    for place in range(PHOTOS):
+        paths.append(folder / f"{place}.png")
+        Image.new("RGB", (300, 200), (place, 100, 200)).save(paths[-1])
+    return paths
+
+
+class Tags(HTMLParser):
+    """Holds what is open, and what the page would fetch."""
+
+    VOID = frozenset({"meta", "img", "link", "br", "hr", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parsed(text: str) -> Tags:
+    tags = Tags()
+    tags.feed(text)
+    assert tags.open == []
+    return tags
+
+
+def test_the_report_is_written_whole_and_the_same_each_time(
+    tmp_path: Path, photos: list[Path]
+) -> None:
+    write_report(a_run(), tmp_path / "a", photos.__getitem__)
+    write_report(a_run(), tmp_path / "b", photos.__getitem__)
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert {"report.html", "report.md", "speed-against-quality.svg", "latency-stages.svg"} <= set(
+        names
+    )
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(tmp_path: Path, photos: list[Path]) -> None:
+    write_report(a_run(), tmp_path, photos.__getitem__)
+    tags = parsed((tmp_path / "report.html").read_text("utf-8"))
+    names = [tag for tag, _ in tags.seen]
+    assert not {"script", "link", "iframe"} & set(names)
+    sources = [attrs["src"] for tag, attrs in tags.seen if tag == "img"]
+    assert sources
+    assert all(source and source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert all(attrs.get("alt") for tag, attrs in tags.seen if tag == "img")
+    assert all(attrs.get("aria-label") for tag, attrs in tags.seen if tag == "figure")
+
+
+def test_sections_stand_in_the_order_of_the_report_that_this_began_from() -> None:
+    text = markdown(blocks_of(a_run()))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    assert headings == [
+        "Benchmark: made-up shop",
+        "1. System and data",
+        "2. Models compared",
+        "3. Results",
+        "3.1 Latency",
+        "3.2 Retrieval quality",
+        "3.3 Memory",
+        "3.4 Index",
+        "3.5 End to end",
+        "4. Conclusion",
+    ]
+    assert text.index("One thing to know") < text.index("1. System and data")
+
+
+def test_every_table_names_its_data_and_every_figure_its_unit() -> None:
+    tables = [block for block in blocks_of(a_run()) if isinstance(block, Table)]
+    for table in tables[3:]:
+        assert "made-up shop" in table.caption
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        for column in table.columns:
+            timed = any(word in column for word in ("an image", "a query", "build", "resident"))
+            assert not timed or any(
+                re.search(rf"\b{unit}\b", f"{column} {table.caption}") for unit in UNITS
+            ), column
+
+
+def test_names_from_data_are_shown_and_never_run(photos: list[Path]) -> None:
+    run = a_run()
+    data = replace(
+        run.data,
+        name=HOSTILE,
+        photo_names=tuple(f"{HOSTILE}{place // 2}/{place % 2}" for place in range(PHOTOS)),
+        photo_categories=(HOSTILE,) * PHOTOS,
+    )
+    hostile = replace(run, data=data, flags=(HOSTILE,), command=HOSTILE)
+    gallery = worst_against_teacher(hostile, "student", photos.__getitem__)
+    assert gallery is not None
+    blocks = blocks_of(hostile, [gallery])
+    html = page(blocks)
+    assert "script" not in [tag for tag, _ in parsed(html).seen]
+    text = markdown(blocks)
+    assert "<script>" not in text.replace("\\<script\\>", "")
+    table = next(line for line in text.splitlines() if line.startswith("| command"))
+    assert len(re.findall(r"(?<!\\)\|", table)) == 3
+
+
+def test_markdown_escapes_what_it_would_read_as_more_than_a_letter() -> None:
+    assert escaped("a|b\n`c` *d* <e>") == "a\\|b \\`c\\` \\*d\\* \\<e\\>"
+
+
+def test_pictures_are_xml_with_words_for_who_cannot_see_them() -> None:
+    pictures = [block for block in blocks_of(a_run()) if isinstance(block, Picture)]
+    assert {picture.name for picture in pictures} == {
+        "latency-stages",
+        "speed-against-quality",
+        "success-at-k",
+        "by-category-student",
+        "by-category-twin",
+    }
+    for picture in pictures:
+        assert ET.fromstring(picture.svg).tag.endswith("svg")  # noqa: S314  (our own)
+        assert "made-up shop" in picture.caption
+        assert re.search(r"\d\.\d", picture.alternative)
+    speed = next(picture for picture in pictures if picture.name == "speed-against-quality")
+    assert "On the front: student, teacher." in speed.alternative
+
+
+def test_labels_cover_no_other_label_and_stay_inside() -> None:
+    drawing = Drawing(500, 400, "crowded")
+    for number in range(9):
+        drawing.label(250 + number, 200, f"an encoder of a long name {number}")
+    boxes = drawing.boxes
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0
+        assert top >= 0
+        assert right <= 500
+        assert bottom <= 400
+        for other in boxes[:place]:
+            apart = right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+            assert apart
+    assert text_width("ab") == 2 * text_width("a")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(0, 10, [0, 2, 4, 6, 8, 10]), (0.41, 0.62, [0.45, 0.5, 0.55, 0.6]), (0, 0.9, None)],
+)
+def test_axes_have_round_values(low: float, high: float, wanted: list[float] | None) -> None:
+    values = ticks(low, high)
+    assert wanted is None or values == pytest.approx(wanted)
+    assert all(low <= value <= high for value in values)
+    assert 3 <= len(values) <= 8
+
+
+def test_a_gallery_shows_where_the_student_loses_most(photos: list[Path]) -> None:
+    gallery = worst_against_teacher(a_run(), "student", photos.__getitem__)
+    assert gallery is not None
+    losses = [float(row.title.rsplit(" ", 1)[1]) for row in gallery.rows]
+    assert losses == sorted(losses)
+    assert all(loss < 0 for loss in losses)
+    assert [name for name, _ in gallery.rows[0].found] == ["teacher", "student"]
+    assert worst_against_teacher(a_run(), "student", lambda _: None) is None
+
+
+def test_thumbnails_are_small_jpegs_and_what_is_no_photo_has_none(
+    photos: list[Path], tmp_path: Path
+) -> None:
+    small = thumbnail(photos[0])
+    assert small is not None
+    with Image.open(io.BytesIO(small)) as image:
+        assert (image.format, max(image.size)) == ("JPEG", 120)
+    (tmp_path / "none.jpg").write_bytes(b"no photo")
+    assert thumbnail(tmp_path / "none.jpg") is None
+    assert thumbnail(None) is None
+
+
+def test_what_the_suite_left_out_is_said() -> None:
+    bare = replace(a_run(), latency=(), answers=(), memory=(), indexes=(), end_to_end=())
+    text = markdown(blocks_of(bare))
+    assert text.count("The suite") == 5
+    assert "Too little was measured" in text
