@@ -18,7 +18,7 @@ from furniture_prompter.evaluation.report.page import page
 from tests.unit.evaluation.runs import PHOTOS, a_run
 
 HOSTILE = '<script>alert("1")</script>|`*_[x](y)'
-UNITS = ("ms", "s", "MB", "px", "kB", "millions", "billions", "dimensions")
+UNITS = ("ms", "s", "joules", "MB", "px", "kB", "millions", "billions", "dimensions")
 
 
 @pytest.fixture(scope="module")
