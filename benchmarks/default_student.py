@@ -23,7 +23,7 @@ from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.metrics import bootstrap_interval
 
 CANDIDATE = Lesson("efficientnet-lite2-0", "efficientnet-lite2", ("--seed", "0"))
-HALVES = 5
+HALVES = 1
 SPEED_PHOTOS, SPEED_ROUNDS = 64, 5
 
 METHOD = f"""
@@ -32,7 +32,7 @@ Candidates were distilled from `imagenet-ensemble` on renders alone, without the
 type: real photos, leave-one-out, {{queries}} queries, as in "Photo to product type". The difference
 to the default is paired, query by query, with its 95 % bootstrap interval: a candidate wins a
 column only where the interval lies above 0. Prompt: "category, color" against photos of the
-held-out half, the alignment fitted on the other, {HALVES} random halves both ways, as in "Prompt to
+held-out half, the alignment fitted on the other, {HALVES} random split both ways, as in "Prompt to
 photo"; no text is indexed. Another view: renders of models held out from training. Milliseconds are
 decoding, preprocessing and encoding of {SPEED_PHOTOS} photos one by one, in turns, medians of
 {SPEED_ROUNDS} rounds. A candidate becomes the default when it wins product type or prompts and
