@@ -2,7 +2,10 @@
 
 FurniturePrompterError                 anything this project refuses; the message names the cure
 ├── InvalidQueryError                  a query that cannot be answered as it stands
-│   └── InvalidFilterError             a `where` expression that does not parse or fit the columns
+│   ├── InvalidFilterError             a `where` expression that does not parse or fit the columns
+│   └── NotInCatalogError              a product or a photo that the catalog does not have
+│       ├── ProductNotFoundError       no product of that id
+│       └── PhotoNotFoundError         no photo of that id, or its file is gone
 ├── InvalidPhotoError                  bytes that are no usable photo
 ├── InvalidFeedError                   a feed that cannot be read at all
 ├── CatalogError                       a catalog that cannot be used
@@ -34,6 +37,18 @@ class InvalidQueryError(FurniturePrompterError):
 
 class InvalidFilterError(InvalidQueryError):
     """A `where` expression does not parse, or names a column the catalog does not have."""
+
+
+class NotInCatalogError(InvalidQueryError):
+    """The catalog has no such thing."""
+
+
+class ProductNotFoundError(NotInCatalogError):
+    """The catalog has no product of that id."""
+
+
+class PhotoNotFoundError(NotInCatalogError):
+    """The catalog has no photo of that id, or the photo's file is gone."""
 
 
 class InvalidPhotoError(FurniturePrompterError):

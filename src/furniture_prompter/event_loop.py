@@ -27,3 +27,12 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
     except BaseException:
         future.cancel()
         raise
+
+
+async def run_beside(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine on that loop and await its result on the caller's own.
+
+    What is bound to one event loop (locks, database connections) so stays on it whoever asks. Being
+    cancelled cancels the coroutine.
+    """
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, _loop()))

@@ -1,7 +1,7 @@
 """Catalogs for whoever has settings and a path: open and search, index, optimize."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,7 +9,11 @@ from typing import Self
 import numpy as np
 
 from furniture_prompter import event_loop
-from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
+from furniture_prompter.assembly.encoders import (
+    LoadedEncoders,
+    load_encoder,
+    load_prompt_encoder,
+)
 from furniture_prompter.assembly.query_encoders import (
     own_unless_set,
     prompt_route,
@@ -27,12 +31,14 @@ from furniture_prompter.domain import (
     IndexProgress,
     IndexSummary,
     OptimizeSummary,
+    Photo,
+    Product,
     Query,
     RgbImage,
     SearchResult,
     VerifyReport,
 )
-from furniture_prompter.encoders import registry
+from furniture_prompter.domain.crop import Crop
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.identity import identity_of
@@ -40,22 +46,43 @@ from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
-from furniture_prompter.search.searching import Searcher
+from furniture_prompter.search.lookups import find_photo, find_product
+from furniture_prompter.search.prompt_routes import NoRoute, PromptRoute, Vectors
+from furniture_prompter.search.searching import Searcher, Vector
+from furniture_prompter.search.vector_spaces import (
+    Embedded,
+    VectorSpace,
+    embed_in,
+    vector_spaces,
+)
 from furniture_prompter.settings import Settings
 
 PhotoInput = str | Path | bytes | RgbImage
 
 
 class Catalog:
-    """One version of a catalog, open for searching; safe to use from several threads."""
+    """One version of a catalog, open for searching.
+
+    Safe to use from several threads, and its coroutines from any event loop.
+    """
 
     def __init__(
-        self, reader: CatalogReader, searcher: Searcher, encoder: EncoderCard, settings: Settings
+        self,
+        reader: CatalogReader,
+        searcher: Searcher,
+        folder: Path,
+        card: EncoderCard,
+        loaded: LoadedEncoders,
+        route: PromptRoute | NoRoute,
+        settings: Settings,
     ) -> None:
         """Use :meth:`open`."""
         self._reader = reader
         self._searcher = searcher
-        self._encoder = encoder
+        self._folder = folder
+        self._card = card
+        self._loaded = loaded
+        self._route = route
         self._settings = settings
 
     @classmethod
@@ -66,6 +93,8 @@ class Catalog:
         settings: Settings | None = None,
         encoder: str | None = None,
         text_tower: str | None = None,
+        sharing: "Catalog | None" = None,
+        cached_prompts: int = 0,
     ) -> Self:
         """Open the current version of the catalog at `path`.
 
@@ -76,6 +105,8 @@ class Catalog:
                 or another whose vectors lie in the same space, such as its student.
             text_tower: Encoder whose text tower takes prompts into the photos' space; the
                 settings' when left out, and the catalog's own tower or alignment without either.
+            sharing: An opened catalog whose encoders are used where they are the same.
+            cached_prompts: Prompts whose vectors are kept for queries to come.
 
         Raises:
             CatalogNotFoundError: there is no catalog.
@@ -93,20 +124,35 @@ class Catalog:
         prompt_folder = encoder_folder(prompt_name, chosen.encoder_cache)
         refuse_other_prompt_encoder(manifest, identity_of(EncoderCard.load(prompt_folder)))
 
-        @cache
-        def load(encoder_in: Path) -> Encoder:
-            return registry.load_encoder(
-                encoder_in, threads=chosen.threads, device=chosen.encoder_device
-            )
-
+        loaded = sharing._loaded if sharing is not None else LoadedEncoders(chosen)
+        # Which content a folder has is asked once for each version, not for each query.
+        load = cache(loaded.photo)
+        route = prompt_route(reader, text_tower or chosen.text_tower, folder, load, chosen)
         searcher = Searcher(
             reader,
-            lambda: load(folder),
-            cache(lambda: registry.load_prompt_encoder(prompt_folder)),
-            prompt_route(reader, text_tower or chosen.text_tower, folder, load, chosen),
+            partial(load, folder),
+            cache(partial(loaded.prompt, prompt_folder)),
+            route,
             chosen,
+            card=card,
+            kept_words=cached_prompts,
         )
-        return cls(reader, searcher, card, chosen)
+        return cls(reader, searcher, folder, card, loaded, route, chosen)
+
+    @property
+    def version(self) -> int:
+        """Number of the opened version."""
+        return self._reader.manifest.version
+
+    @property
+    def card(self) -> EncoderCard:
+        """Card of the photo encoder that queries go through."""
+        return self._card
+
+    @property
+    def encoder(self) -> Encoder:
+        """The photo encoder that queries go through; loaded at the first call, and kept."""
+        return self._loaded.photo(self._folder)
 
     def search(
         self,
@@ -117,6 +163,9 @@ class Catalog:
         without: str | None = None,
         where: str | None = None,
         limit: int = 10,
+        crop: Crop | None = None,
+        cursor: str | None = None,
+        facets: Sequence[str] = (),
     ) -> SearchResult:
         """Find products by words, by a photo, or by both.
 
@@ -127,12 +176,15 @@ class Catalog:
             without: What is not wanted, in words.
             where: Filter over the catalog's columns, such as ``price < 300``; see docs/filters.md.
             limit: Products wanted at the most.
+            crop: The part of the photo that is meant.
+            cursor: The `cursor` of the page before, for the next page of the same query.
+            facets: Columns whose values are to be counted over what was retrieved.
 
         Raises:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
             InvalidPhotoError: the photo cannot be used.
         """
-        image, name = self._image(photo)
+        image, name = self._image(photo, crop)
         query = Query(
             prompt=prompt,
             photo=image,
@@ -141,10 +193,97 @@ class Catalog:
             without=without,
             where=where,
             limit=limit,
+            crop=crop,
+            cursor=cursor,
+            facets=tuple(facets),
         )
         return event_loop.run(self._searcher.search(query))
 
-    def _image(self, photo: PhotoInput | None) -> tuple[RgbImage | None, str | None]:
+    def similar(
+        self,
+        product_id: str,
+        *,
+        where: str | None = None,
+        limit: int = 10,
+        cursor: str | None = None,
+        facets: Sequence[str] = (),
+    ) -> SearchResult:
+        """Find products that look like one of the catalog, that one left out.
+
+        Args:
+            product_id: Its id.
+            where: As of :meth:`search`.
+            limit: As of :meth:`search`.
+            cursor: As of :meth:`search`.
+            facets: As of :meth:`search`.
+
+        Raises:
+            ProductNotFoundError: the catalog has no such product.
+            InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
+        """
+        query = Query(
+            similar_to=product_id, where=where, limit=limit, cursor=cursor, facets=tuple(facets)
+        )
+        return event_loop.run(self._searcher.search(query))
+
+    async def search_async(
+        self, query: Query, *, photo_vector: Vector | None = None
+    ) -> SearchResult:
+        """Answer a query without blocking the caller's event loop.
+
+        Args:
+            query: The query; `similar_to` asks for products like one of the catalog.
+            photo_vector: Its photo, cropped and encoded by :attr:`encoder`, shape (d,).
+
+        Raises:
+            InvalidQueryError, InvalidFilterError, ProductNotFoundError: see :meth:`search`.
+        """
+        return await event_loop.run_beside(self._searcher.search(query, photo_vector=photo_vector))
+
+    async def product(self, product_id: str) -> tuple[Product, tuple[Photo, ...]]:
+        """A product and its photos, main one first.
+
+        Raises:
+            ProductNotFoundError: the catalog has none of that id.
+        """
+        return await event_loop.run_beside(find_product(self._reader, product_id))
+
+    async def photo_path(self, photo_id: str) -> Path:
+        """The file of a photo of the catalog.
+
+        Raises:
+            PhotoNotFoundError: the catalog has no photo of that id, or its file is gone.
+        """
+        return await event_loop.run_beside(find_photo(self._reader, photo_id))
+
+    async def embed(
+        self,
+        prompts: Sequence[str],
+        photos: Vectors | None = None,
+        space: str | None = None,
+    ) -> Embedded:
+        """Prompts, and photos that :attr:`encoder` encoded, as vectors of one space.
+
+        Args:
+            prompts: Texts; none for photos alone.
+            photos: Shape (n, d); None for prompts alone.
+            space: One of :attr:`spaces`; None takes the first that fits what is given.
+
+        Raises:
+            InvalidQueryError: the space takes no such input.
+        """
+        words = await event_loop.run_beside(self._searcher.encode_words(prompts))
+        return embed_in(self.spaces, words, photos, space)
+
+    @cached_property
+    def spaces(self) -> tuple[VectorSpace, ...]:
+        """The vector spaces of this version, the photos' own first."""
+        manifest = self._reader.manifest
+        return vector_spaces(self._card.name, manifest.prompt_encoder.name, self._route)
+
+    def _image(
+        self, photo: PhotoInput | None, crop: Crop | None
+    ) -> tuple[RgbImage | None, str | None]:
         if photo is None:
             return None, None
         if isinstance(photo, np.ndarray):
@@ -158,7 +297,9 @@ class Catalog:
         else:
             name, data = str(photo), read_photo_bytes(Path(photo), limits)
         # The query's own encoder: a student may look at its photos larger than the teacher did.
-        side_px = self._encoder.input_side_px
+        side_px = self._card.input_side_px
+        if side_px is not None and crop is not None:
+            side_px = crop.whole_side_px(side_px)
         return decode_photo(data, name=name, target_side_px=side_px, limits=limits), name
 
     def info(self) -> CatalogInfo:

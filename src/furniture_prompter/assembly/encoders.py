@@ -1,5 +1,6 @@
 """Encoders for whoever has settings and a name: load, list, pull, export."""
 
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,40 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.settings import Settings
+
+
+class LoadedEncoders:
+    """Encoders by folder, each loaded at the first call and kept; safe from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take threads and device from settings."""
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._photo: dict[tuple[Path, str], Encoder] = {}
+        self._prompt: dict[tuple[Path, str], PromptEncoder] = {}
+
+    def photo(self, folder: Path) -> Encoder:
+        """The photo encoder in a folder; errors as :func:`load_encoder`."""
+        key = _content_of(folder)
+        with self._lock:
+            if key not in self._photo:
+                self._photo[key] = registry.load_encoder(
+                    folder, threads=self._settings.threads, device=self._settings.encoder_device
+                )
+            return self._photo[key]
+
+    def prompt(self, folder: Path) -> PromptEncoder:
+        """The prompt encoder in a folder; errors as :func:`load_encoder`."""
+        key = _content_of(folder)
+        with self._lock:
+            if key not in self._prompt:
+                self._prompt[key] = registry.load_prompt_encoder(folder)
+            return self._prompt[key]
+
+
+def _content_of(folder: Path) -> tuple[Path, str]:
+    # Another encoder may have been put into the folder since.
+    return folder, EncoderCard.load(folder).weights_sha256
 
 
 def load_encoder(

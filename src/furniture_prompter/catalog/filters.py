@@ -184,7 +184,7 @@ class _Compiler:
         part = self._text(node.part, node.column)
         if self._type(node.column) is ColumnType.TEXTS:
             word = "NOT " if negated else ""
-            return f"({word}array_has({_quoted(node.column.name)}, {_string(part)}))"
+            return f"({word}array_has({_quoted(node.column.name)}, {text_literal(part)}))"
         self._require_text(node.column, "CONTAINS")
         return _ilike(node.column, f"%{''.join(_plain(c) for c in part)}%", negated)
 
@@ -223,7 +223,7 @@ class _Compiler:
             fits, rendered = column_type is ColumnType.BOOLEAN, str(content).upper()
         elif isinstance(content, str):
             fits = column_type in (ColumnType.TEXT, ColumnType.TEXTS)
-            rendered = _string(content)
+            rendered = text_literal(content)
         else:
             fits, rendered = column_type is ColumnType.NUMBER, repr(content)
         if not fits:
@@ -263,7 +263,8 @@ def _quoted(name: str) -> str:
     return f"`{name}`"
 
 
-def _string(text: str) -> str:
+def text_literal(text: str) -> str:
+    """A text as a SQL literal."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 
@@ -276,4 +277,4 @@ def _plain(character: str) -> str:
 def _ilike(column: Column, pattern: str, negated: bool) -> str:
     subject = f"translate({_quoted(column.name)}, 'İIı', 'iii')"
     word = "NOT ILIKE" if negated else "ILIKE"
-    return f"({subject} {word} {_string(pattern.translate(_SAME_I))})"
+    return f"({subject} {word} {text_literal(pattern.translate(_SAME_I))})"

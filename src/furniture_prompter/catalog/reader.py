@@ -1,7 +1,7 @@
 """One version of a catalog, opened for searching."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
-from furniture_prompter.catalog.filters import compile_filter
+from furniture_prompter.catalog.facets import facet_of
+from furniture_prompter.catalog.filters import compile_filter, text_literal
 from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.rows import MemoryRows, Rows, StoredRows
@@ -34,7 +35,8 @@ from furniture_prompter.catalog.spaces import (
     Space,
 )
 from furniture_prompter.catalog.storage_errors import reading
-from furniture_prompter.domain import Product
+from furniture_prompter.domain import Photo, Product
+from furniture_prompter.domain.result import Facet
 
 ALIGNMENTS_FOLDER = "alignments"
 # Lance's name for where a row of a pinned version lies.
@@ -217,6 +219,40 @@ class CatalogReader:
             rows["path"].to_pylist(),
             vectors_from(rows[vector_column]) if vector_column else None,
         )
+
+    async def number_of(self, product_id: str) -> int | None:
+        """The number of a product; None where the catalog has none of that id."""
+        with reading(self.folder):
+            query = self._products.query().where(f"`id` = {text_literal(product_id)}")
+            rows = await query.select([NUMBER]).limit(1).to_arrow()
+        return int(rows[NUMBER][0].as_py()) if rows.num_rows else None
+
+    async def photo(self, photo_id: str) -> Photo | None:
+        """A photo by the hash of its bytes; None where the catalog has none of that id.
+
+        Where products share it, it is any one's.
+        """
+        with reading(self.folder):
+            query = self._photos.query().where(f"`id` = {text_literal(photo_id)}")
+            rows = await query.select([NUMBER, "path"]).limit(1).to_arrow()
+        if not rows.num_rows:
+            return None
+        number = int(rows[NUMBER][0].as_py())
+        product = (await self.products(np.array([number], np.int64)))[number]
+        return Photo(photo_id, product.id, rows["path"][0].as_py())
+
+    async def facets(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, Facet]:
+        """Count the values of columns over some products.
+
+        Args:
+            numbers: Product numbers.
+            columns: Of :attr:`filter_columns`.
+        """
+        types = self.filter_columns
+        if not numbers.size:
+            return dict.fromkeys(columns, ())
+        rows = await self._product_rows.fetch(numbers, columns)
+        return {name: facet_of(rows[name], types[name]) for name in columns}
 
     async def all_photos(self) -> PhotoRows:
         """Every photo of the version with its stored vector, by product and position."""

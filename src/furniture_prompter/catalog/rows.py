@@ -46,8 +46,10 @@ class MemoryRows:
         wanted = np.unique(numbers)
         starts = np.searchsorted(self._numbers, wanted, side="left")
         ends = np.searchsorted(self._numbers, wanted, side="right")
-        places = np.concatenate([np.arange(*span) for span in zip(starts, ends, strict=True)])
-        taken = pa.array(places, pa.int64())
+        counts = ends - starts
+        # Every row's place among those of its number, then where those begin.
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        taken = pa.array(np.repeat(starts, counts) + within, pa.int64())
         return pa.table(
             {name: self._columns[name].take(taken) for name in dict.fromkeys([NUMBER, *columns])}
         )

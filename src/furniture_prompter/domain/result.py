@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TypeAlias
 
 from furniture_prompter.domain.product import Photo, Product
 from furniture_prompter.domain.query import Query
@@ -46,6 +47,38 @@ class CatalogReference:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """How many of the retrieved products have one value.
+
+    Attributes:
+        value: A text, true or false.
+        count: Products.
+    """
+
+    value: str | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRange:
+    """How many of the retrieved products have a number in a range.
+
+    Attributes:
+        low: Least number, within.
+        high: Where the next range begins: not within, but for the last range.
+        count: Products.
+    """
+
+    low: float
+    high: float
+    count: int
+
+
+Facet: TypeAlias = tuple[FacetValue, ...] | tuple[FacetRange, ...]
+"""Counts of one column: texts by falling count, numbers by rising range."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits in order, with what was asked and how long each step took.
 
@@ -55,6 +88,8 @@ class SearchResult:
         hits: Best first, one per product.
         timings_ms: Wall time of each step in milliseconds, and ``total``.
         notes: Sentences a person should read, such as that words cannot search pictures here.
+        facets: Counts of the columns that were asked for, by name; see docs/json.md.
+        cursor: Asks for the next page; None on the last.
     """
 
     query: Query
@@ -62,3 +97,5 @@ class SearchResult:
     hits: tuple[Hit, ...]
     timings_ms: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    facets: Mapping[str, Facet] = field(default_factory=lambda: MappingProxyType({}))
+    cursor: str | None = None

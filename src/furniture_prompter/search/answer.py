@@ -5,9 +5,12 @@ Both doors answer in these words, so that a script can move from one to the othe
 
 import math
 import re
+from dataclasses import asdict
 from typing import Any
 
 from furniture_prompter.domain import AttributeValue, Hit, Product, SearchResult
+from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.result import Facet, FacetRange
 from furniture_prompter.errors import FurniturePrompterError
 
 # More digits than two runs on one machine share; fewer make equal scores of different products.
@@ -16,7 +19,10 @@ TIMING_DIGITS = 3
 
 
 def answer(result: SearchResult) -> dict[str, Any]:
-    """The promised object: ``query``, ``catalog``, ``hits``, ``timings_ms``, ``notes``."""
+    """The promised object.
+
+    ``query``, ``catalog``, ``hits``, ``timings_ms``, ``notes``, ``facets``, ``cursor``.
+    """
     query = result.query
     return {
         "query": {
@@ -26,6 +32,8 @@ def answer(result: SearchResult) -> dict[str, Any]:
             "without": query.without,
             "where": query.where,
             "limit": query.limit,
+            "crop": crop_answer(query.crop),
+            "similar_to": query.similar_to,
         },
         "catalog": {
             "path": result.catalog.path,
@@ -37,7 +45,24 @@ def answer(result: SearchResult) -> dict[str, Any]:
             step: round(elapsed_ms, TIMING_DIGITS) for step, elapsed_ms in result.timings_ms.items()
         },
         "notes": list(result.notes),
+        "facets": {name: facet_answer(facet) for name, facet in result.facets.items()},
+        "cursor": result.cursor,
     }
+
+
+def crop_answer(crop: Crop | None) -> dict[str, float] | None:
+    """A crop as ``x``, ``y``, ``width`` and ``height``."""
+    return None if crop is None else asdict(crop)
+
+
+def facet_answer(facet: Facet) -> list[dict[str, Any]]:
+    """Counts as ``value`` and ``count``, or ``from``, ``to`` and ``count`` for numbers."""
+    return [
+        {"from": each.low, "to": each.high, "count": each.count}
+        if isinstance(each, FacetRange)
+        else {"value": each.value, "count": each.count}
+        for each in facet
+    ]
 
 
 def hit_answer(hit: Hit) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.spaces import Numbers, Scores, Similarities
@@ -151,33 +152,54 @@ class Fused:
     Attributes:
         numbers: Product numbers, shape (n,).
         scores: Fused scores, shape (n,).
-        contributions: What each wanted part adds to the score, shape (parts, n).
+        contributions: What each wanted part adds to the score, shape (n,) each.
+        exhausted: Whether the parts had no more products to bring.
     """
 
     numbers: Numbers
     scores: Scores
     contributions: dict[str, Scores]
+    exhausted: bool
+
+    def taken(self, places: NDArray[np.intp]) -> "Fused":
+        """The products at some places."""
+        return Fused(
+            self.numbers[places],
+            self.scores[places],
+            {name: row[places] for name, row in self.contributions.items()},
+            self.exhausted,
+        )
+
+    def followed_by(self, other: "Fused") -> "Fused":
+        """These products, then those of the same groups' `other`."""
+        return Fused(
+            np.concatenate([self.numbers, other.numbers]),
+            np.concatenate([self.scores, other.scores]),
+            {
+                name: np.concatenate([row, other.contributions[name]])
+                for name, row in self.contributions.items()
+            },
+            other.exhausted,
+        )
 
 
 async def fuse(
-    groups: Sequence[PartGroup], count: int, candidates: int, only: Filter | None
+    groups: Sequence[PartGroup], reach: int, only: Filter | None, leave_out: int | None = None
 ) -> Fused:
     """Sum of the groups' strengths over the union of every wanted part's best products.
 
     Args:
         groups: At least one with a positive share.
-        count: Products wanted.
-        candidates: Products that each part brings, at least.
+        reach: Products that each part brings.
         only: The filter that products must pass.
+        leave_out: Number of a product that is not wanted.
     """
-    reach = max(candidates, count)
     parts = [(group, part) for group in groups for part in group.parts]
     tops = await asyncio.gather(*(part.top(reach, only) for _, part in parts))
-    numbers = np.unique(
-        np.concatenate(
-            [top for (group, _), top in zip(parts, tops, strict=True) if group.share > 0]
-        )
-    )
+    wanted = [top for (group, _), top in zip(parts, tops, strict=True) if group.share > 0]
+    numbers = np.unique(np.concatenate(wanted))
+    if leave_out is not None:
+        numbers = numbers[numbers != leave_out]
     strengths = iter(await asyncio.gather(*(part.strengths(numbers) for _, part in parts)))
     scores = np.zeros(len(numbers), np.float32)
     added: dict[str, Scores] = {}
@@ -186,5 +208,5 @@ async def fuse(
         scores += rows.sum(axis=0)
         if group.share > 0:
             added.update(zip((part.name for part in group.parts), rows, strict=True))
-    order = np.lexsort((numbers, -scores))[:count]
-    return Fused(numbers[order], scores[order], {name: row[order] for name, row in added.items()})
+    exhausted = all(top.size < reach for top in wanted)
+    return Fused(numbers, scores, added, exhausted).taken(np.lexsort((numbers, -scores)))

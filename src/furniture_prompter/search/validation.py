@@ -1,19 +1,48 @@
 """Queries that cannot be answered are refused before anything is computed."""
 
+import difflib
+from collections.abc import Collection, Sequence
+from typing import Final
+
 from furniture_prompter.domain import Query
+from furniture_prompter.domain.crop import Crop
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.settings import Settings
 
+LIMIT_FACETS: Final = 10
+"""Columns that one query may have counted."""
 
-def refuse_unanswerable(query: Query, settings: Settings) -> None:
+# Shares that were divided out of whole pixels may pass the edge by a rounding.
+_EDGE_TOLERANCE: Final = 1e-6
+
+
+def refuse_unanswerable(
+    query: Query, settings: Settings, *, photo_is_encoded: bool = False
+) -> None:
     """Check a query against the limits.
+
+    Args:
+        query: The query.
+        settings: The limits.
+        photo_is_encoded: Whether the photo comes as a vector, beside the query.
 
     Raises:
         InvalidQueryError: nothing is asked, words are missing or too many, or a number is out of
             range; the message names the cure.
     """
-    if query.prompt is None and query.photo is None:
+    has_photo = query.photo is not None or photo_is_encoded
+    if query.prompt is None and not has_photo and query.similar_to is None:
         raise InvalidQueryError("There is nothing to search for. Give a prompt, a photo, or both.")
+    if has_photo and query.similar_to is not None:
+        raise InvalidQueryError(
+            "There is a photo and a product to be similar to. Leave one of them out."
+        )
+    if query.crop is not None:
+        _refuse_crop(query.crop, has_photo)
+    if len(query.facets) > LIMIT_FACETS:
+        raise InvalidQueryError(
+            f"{len(query.facets)} facets were asked for. Ask for at most {LIMIT_FACETS}."
+        )
     if query.prompt is not None:
         _refuse_wordless("prompt", query.prompt, settings.limit_prompt_characters)
     if query.without is not None:
@@ -26,6 +55,34 @@ def refuse_unanswerable(query: Query, settings: Settings) -> None:
         raise InvalidQueryError(
             f"The photo's weight is {query.photo_weight}. Give a number from 0 (only the prompt "
             "counts) to 1 (only the photo counts)."
+        )
+
+
+def refuse_unknown_facets(facets: Sequence[str], columns: Collection[str]) -> None:
+    """Raise :class:`InvalidQueryError` for a facet that is no column of the catalog."""
+    for name in facets:
+        if name not in columns:
+            nearest = difflib.get_close_matches(name, columns, n=1)
+            cure = f"Did you mean `{nearest[0]}`?" if nearest else "Ask for one of them."
+            raise InvalidQueryError(
+                f"There is no column `{name}` to count. {cure} This catalog has: "
+                f"{', '.join(sorted(columns))}."
+            )
+
+
+def _refuse_crop(crop: Crop, has_photo: bool) -> None:
+    if not has_photo:
+        raise InvalidQueryError("There is a crop and no photo. Give the photo that it is cut from.")
+    inside = (
+        0 <= crop.x < 1
+        and 0 <= crop.y < 1
+        and 0 < crop.width <= 1 - crop.x + _EDGE_TOLERANCE
+        and 0 < crop.height <= 1 - crop.y + _EDGE_TOLERANCE
+    )
+    if not inside:
+        raise InvalidQueryError(
+            "The crop does not lie within the photo. Give x, y, width and height as shares of the "
+            "photo from 0 to 1, with x + width and y + height at most 1."
         )
 
 

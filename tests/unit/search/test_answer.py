@@ -16,6 +16,8 @@ from furniture_prompter.domain import (
     Query,
     SearchResult,
 )
+from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.result import FacetRange, FacetValue
 from furniture_prompter.errors import (
     CatalogNotFoundError,
     FurniturePrompterError,
@@ -28,7 +30,12 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "json.md"
 
 RESULT = SearchResult(
     query=Query(
-        prompt="beyaz tabure", photo_name="chair.jpg", without="metal", where="price < 300", limit=2
+        prompt="beyaz tabure",
+        photo_name="chair.jpg",
+        without="metal",
+        where="price < 300",
+        limit=2,
+        crop=Crop(0.25, 0.0, 0.5, 1.0),
     ),
     catalog=CatalogReference("my-catalog", 4, "efficientnet-lite2"),
     hits=(
@@ -50,12 +57,20 @@ RESULT = SearchResult(
     ),
     timings_ms={"encode": 1.23456, "total": 3.0},
     notes=("A note.",),
+    facets={
+        "color": (FacetValue("white", 7), FacetValue("oak", 2)),
+        "price": (FacetRange(10.0, 60.0, 4), FacetRange(60.0, 89.5, 5)),
+    },
+    cursor="WzEwLDIwMF0",
 )
 
 
 def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
-    assert list(answered) == ["query", "catalog", "hits", "timings_ms", "notes"]
+    assert list(answered) == [
+        *("query", "catalog", "hits", "timings_ms", "notes"),
+        *("facets", "cursor"),
+    ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
         "photo": "chair.jpg",
@@ -63,6 +78,8 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "without": "metal",
         "where": "price < 300",
         "limit": 2,
+        "crop": {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0},
+        "similar_to": None,
     }
     assert answered["catalog"] == {
         "path": "my-catalog",
@@ -76,6 +93,14 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     assert first["matched"] == ["keyword", "prompt-photo"]
     assert answered["timings_ms"] == {"encode": 1.235, "total": 3.0}
     assert answered["notes"] == ["A note."]
+    assert answered["facets"] == {
+        "color": [{"value": "white", "count": 7}, {"value": "oak", "count": 2}],
+        "price": [
+            {"from": 10.0, "to": 60.0, "count": 4},
+            {"from": 60.0, "to": 89.5, "count": 5},
+        ],
+    }
+    assert answered["cursor"] == "WzEwLDIwMF0"
 
 
 def test_a_product_has_its_known_fields_first_and_its_own_columns_by_name_after() -> None:

@@ -33,8 +33,8 @@ class FixedPart:
         return np.array([self.values.get(int(number), 0.0) for number in numbers], np.float32)
 
 
-def run(*groups: PartGroup, count: int = 10, only: Filter | None = None) -> Fused:
-    return asyncio.run(fuse(groups, count, 10, only))
+def run(*groups: PartGroup, reach: int = 10, only: Filter | None = None) -> Fused:
+    return asyncio.run(fuse(groups, reach, only))
 
 
 def test_a_group_is_the_weighted_mean_of_its_parts() -> None:
@@ -91,7 +91,19 @@ def test_equal_scores_are_ordered_by_number_so_that_runs_agree() -> None:
     assert run(group).numbers.tolist() == [1, 2, 3]
 
 
-def test_every_part_is_asked_for_enough_when_more_hits_than_candidates_are_wanted() -> None:
+def test_every_part_is_asked_for_as_much_as_is_wanted() -> None:
     part = FixedPart("photo", 1.0, {1: 1.0})
-    run(PartGroup(1.0, (part,)), count=50)
+    run(PartGroup(1.0, (part,)), reach=50)
     assert part.asked == [50]
+
+
+def test_parts_are_exhausted_when_every_one_brought_less_than_it_was_asked_for() -> None:
+    few, many = FixedPart("a", 1.0, {1: 1.0}), FixedPart("b", 1.0, {2: 2.0, 3: 3.0})
+    assert run(PartGroup(1.0, (few, many)), reach=3).exhausted
+    assert not run(PartGroup(1.0, (few, many)), reach=2).exhausted
+
+
+def test_a_product_that_is_left_out_is_no_hit() -> None:
+    group = PartGroup(1.0, (FixedPart("photo", 1.0, {1: 3.0, 2: 2.0}),))
+    fused = asyncio.run(fuse([group], 10, None, leave_out=1))
+    assert fused.numbers.tolist() == [2]
