@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import RESULTS, ROOT
+from furniture_prompter.evaluation.filing import merged, read_filed
+from furniture_prompter.evaluation.report.blocks import Block, Heading, Picture
+from furniture_prompter.evaluation.report.content import blocks_of
+from furniture_prompter.evaluation.report.markdown import markdown
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 PROMPT_TO_PHOTO = ROOT / "benchmarks" / "prompt_to_photo" / "results.json"
@@ -47,7 +51,20 @@ def rendered(results: Path = RESULTS) -> str:
     sections = [_section(json.loads(file.read_text("utf-8"))) for file in files]
     if PROMPT_TO_PHOTO.is_file():
         sections.insert(1, _prompt_to_photo(json.loads(PROMPT_TO_PHOTO.read_text("utf-8"))))
-    return "\n".join([HEAD, *sections])
+    suites = sorted(folder for folder in results.iterdir() if any(folder.glob("*.json")))
+    return "\n".join([HEAD, *sections, *map(_suite, suites)])
+
+
+def _suite(folder: Path) -> str:
+    """The report's tables of one suite's filed results; its pictures stay with the report."""
+    run = merged(read_filed(folder))
+    shown: list[Block] = [Heading(2, f"Report: {run.data.name}")]
+    for block in blocks_of(run)[1:]:
+        if isinstance(block, Heading):
+            shown.append(Heading(block.level + 1, block.text))
+        elif not isinstance(block, Picture):
+            shown.append(block)
+    return markdown(shown)
 
 
 def _place(file: Path) -> tuple[int, str]:

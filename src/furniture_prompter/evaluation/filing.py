@@ -1,7 +1,7 @@
 """Results filed one encoder a file, never changed afterwards."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,32 @@ def read_filed(folder: Path) -> list[Run]:
     _refuse_mixed({run.machine.fingerprint for run in runs}, folder, "machines")
     _refuse_mixed({run.data.fingerprint for run in runs}, folder, "data sets")
     return runs
+
+
+def merged(runs: Sequence[Run]) -> Run:
+    """Filed results of one run as one again, encoders in the order of the files.
+
+    Raises:
+        BenchmarkError: none is given.
+        ValueError: they are of several runs, whose times must not be compared.
+    """
+    if not runs:
+        raise BenchmarkError("There is nothing filed to show.")
+    if len({(run.created, run.suite_sha256) for run in runs}) > 1:
+        raise ValueError("the results are of several runs.")
+    encoders = {each.key: each for run in runs for each in run.encoders}
+    latency = {each.encoder: each for run in runs for each in run.latency}
+    recipes = [key for key, each in encoders.items() if not each.searches]
+    order = [*recipes, *(key for key in encoders if key not in recipes)]
+    return replace(
+        runs[0],
+        encoders=tuple(encoders[key] for key in order),
+        latency=tuple(latency[key] for key in order if key in latency),
+        answers=tuple(each for run in runs for each in run.answers),
+        memory=tuple(each for run in runs for each in run.memory),
+        indexes=tuple(each for run in runs for each in run.indexes),
+        end_to_end=tuple(each for run in runs for each in run.end_to_end),
+    )
 
 
 def _refuse_mixed(prints: Iterable[str], folder: Path, what: str) -> None:

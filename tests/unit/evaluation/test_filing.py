@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.filing import file_run, read_filed
+from furniture_prompter.evaluation.filing import file_run, merged, read_filed
 from furniture_prompter.evaluation.record import read_run
 from tests.unit.evaluation.runs import a_run
 
@@ -47,3 +47,19 @@ def test_results_of_other_hardware_are_not_read_into_one_table(tmp_path: Path) -
     moved.rename(path.parent / "moved.json")
     with pytest.raises(BenchmarkError, match="different machines"):
         read_filed(path.parent)
+
+
+def test_filed_results_of_one_run_become_one_again(tmp_path: Path) -> None:
+    run = a_run()
+    (path, *_) = file_run(run, tmp_path)
+    whole = merged(read_filed(path.parent))
+    assert whole.encoders[0].key == "recipe"
+    assert {each.key for each in whole.encoders} == {each.key for each in run.encoders}
+    assert len(whole.answers) == len(run.answers)
+    assert whole.latency[0].encoder == "recipe"
+    assert len(whole.latency) == len(run.latency)
+    assert whole.indexes == run.indexes
+    with pytest.raises(ValueError, match="several runs"):
+        merged([run, replace(run, created="2027-01-01T00:00:00+00:00")])
+    with pytest.raises(BenchmarkError, match="nothing filed"):
+        merged([])
