@@ -9,6 +9,7 @@ from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.processors import available_cpus
@@ -168,15 +169,11 @@ def _contenders(
         name = encoder.card.name
         taken = sum(key == name or key.startswith(f"{name} (") for key in keys)
         keys.append(f"{name} ({taken + 1})" if taken else name)
-    teacher = ""
     if request.teacher is not None:
         teacher = keys[names.index(request.teacher)]
     else:
-        taught_into = {each.card.space.id for each in loaded if each.card.space is not None}
-        for key, each in zip(keys, loaded, strict=True):
-            if each.card.space is None and identity_of(each.card).space_id in taught_into:
-                teacher = key
-                break
+        place = teacher_of([each.card for each in loaded])
+        teacher = "" if place is None else keys[place]
     contenders = []
     for key, folder, encoder in zip(keys, folders, loaded, strict=True):
         role: Role = "encoder"
@@ -186,6 +183,15 @@ def _contenders(
             role = "student"
         contenders.append(Contender(key, folder, encoder, role))
     return contenders, teacher
+
+
+def teacher_of(cards: Sequence[EncoderCard]) -> int | None:
+    """Place of the first encoder into whose space another was trained; None where there is none."""
+    taught_into = {card.space.id for card in cards if card.training and card.space is not None}
+    for place, card in enumerate(cards):
+        if not card.training and identity_of(card).space_id in taught_into:
+            return place
+    return None
 
 
 def _library_doors(
