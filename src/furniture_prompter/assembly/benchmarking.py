@@ -179,19 +179,25 @@ def _contenders(
         role: Role = "encoder"
         if key == teacher:
             role = "teacher"
-        elif encoder.card.training:
+        elif is_student(encoder.card):
             role = "student"
         contenders.append(Contender(key, folder, encoder, role))
     return contenders, teacher
 
 
 def teacher_of(cards: Sequence[EncoderCard]) -> int | None:
-    """Place of the first encoder into whose space another was trained; None where there is none."""
-    taught_into = {card.space.id for card in cards if card.training and card.space is not None}
+    """Place of the first encoder whose own space another was trained into; None without one."""
+    taught_into = {card.space.id for card in cards if is_student(card) and card.space is not None}
     for place, card in enumerate(cards):
-        if not card.training and identity_of(card).space_id in taught_into:
+        own_space = card.space is None or card.space.name == card.name
+        if own_space and identity_of(card).space_id in taught_into:
             return place
     return None
+
+
+def is_student(card: EncoderCard) -> bool:
+    """Whether ``distill`` made the encoder: its card tells the first weights of a training."""
+    return card.space is not None and card.space.name != card.name and "initial" in card.training
 
 
 def _library_doors(

@@ -8,9 +8,11 @@ from tests.fakes import colour_card
 
 def test_the_teacher_is_the_encoder_into_whose_space_another_was_trained() -> None:
     plain = colour_card()
-    teacher = replace(plain, name="teacher", space=Space("teacher", "a" * 64))
+    teacher = replace(
+        plain, name="teacher", space=Space("teacher", "a" * 64), training={"members": "three"}
+    )
     student = replace(
-        plain, name="student", space=Space("teacher", "a" * 64), training={"photos": 10}
+        plain, name="student", space=Space("teacher", "a" * 64), training={"initial": "imagenet"}
     )
     own_space = replace(student, space=Space(plain.name, identity_of(plain).space_id))
     assert teacher_of([plain, teacher, student]) == 1

@@ -102,7 +102,6 @@ def _models(run: Run) -> Iterator[Block]:
         "weights, sha256",
         "licence",
         "space",
-        "notes",
     )
     rows = [
         (
@@ -117,12 +116,14 @@ def _models(run: Run) -> Iterator[Block]:
             f"{each.precision}, {each.runtime}",
             each.weights_sha256[:12] or "random",
             each.licence,
-            each.space,
-            each.notes,
+            each.space or "none",
         )
         for each in run.encoders
     ]
     yield Table("Encoders, for one image", columns, rows)
+    notes = [f"{each.key}: {each.notes}" for each in run.encoders if each.notes]
+    if notes:
+        yield Sentences(notes)
 
 
 def _latency(run: Run) -> Iterator[Block]:
