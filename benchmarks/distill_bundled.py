@@ -18,7 +18,7 @@ from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.bundled import catalog_feed
 
 STUDENT = "mobilenetv2-small"
-MINUTES = 4
+MINUTES = 2
 PROMPT = "wooden chair with a high back"
 
 METHOD = f"""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,6 +54,8 @@ def speed_against_quality(run: Run) -> Picture | None:
                 corners.append((plot.x(ms), corners[-1][1]))
             corners.append((plot.x(ms), plot.y(quality.mean)))
         drawing.path(corners, colour="#777", dash="5 4")
+        for (x1, y1), (x2, y2) in pairwise(corners):
+            drawing.keep_clear(x1, min(y1, y2) - 2, x2, max(y1, y2) + 2)
     for number, (ms, quality) in enumerate(found.values()):
         x, y = plot.x(ms), plot.y(quality.mean)
         drawing.line(x, plot.y(quality.low), x, plot.y(quality.high), width=1.5)
