@@ -16,6 +16,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from benchmarks.upload_mutations import mutated, seeds
 from furniture_prompter.assembly.catalogs import Catalog, index
 from furniture_prompter.assembly.upserts import CatalogUpserts
 from furniture_prompter.catalog.lock import writer_lock
@@ -383,3 +384,27 @@ def test_a_key_that_may_only_read_writes_nothing(api: Api, tmp_path: Path) -> No
     headers = {"X-API-Key": writer}
     body = {"photos": [base64_photo()]}
     assert api("PUT", "/products/x", json=body, headers=headers).status_code == 201
+
+
+@pytest.mark.slow
+def test_a_batch_of_mutated_photos_is_answered_line_by_line_and_leaves_a_sound_catalog(
+    api: Api,
+) -> None:
+    files = list(mutated(120, 5, seeds()))
+    lines = [
+        {"id": f"{kind} {number}", "photos": [base64.b64encode(data).decode()]}
+        for number, (kind, data) in enumerate(files)
+    ]
+    with Catalog.open(api.folder, settings=SETTINGS) as catalog:
+        before = catalog.search("red table").hits
+    api.services.settings = SETTINGS.model_copy(update={"limit_photo_pixels": 4_000_000})
+    results, counts = api.batch(*lines)
+    assert len(results) == 120
+    assert counts["created"] + counts["refused"] == 120
+    assert counts["created"] > 10
+    assert counts["refused"] > 40
+    assert not any(str(api.folder) in (result["reason"] or "") for result in results)
+    assert api.version() == 2
+    with Catalog.open(api.folder, settings=SETTINGS) as catalog:
+        after = catalog.search("red table", where="category = 'stool'").hits
+    assert [hit.product for hit in after] == [hit.product for hit in before]
