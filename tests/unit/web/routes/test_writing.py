@@ -386,7 +386,6 @@ def test_a_key_that_may_only_read_writes_nothing(api: Api, tmp_path: Path) -> No
     assert api("PUT", "/products/x", json=body, headers=headers).status_code == 201
 
 
-@pytest.mark.slow
 def test_a_batch_of_mutated_photos_is_answered_line_by_line_and_leaves_a_sound_catalog(
     api: Api,
 ) -> None:
