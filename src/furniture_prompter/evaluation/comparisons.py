@@ -93,8 +93,10 @@ def image_ms(latency: Latency) -> float:
 
 def headline(run: Run) -> tuple[Task, str] | None:
     """The task and measure that encoders are compared by first; None where none was measured."""
-    asked = {(each.task, each.variant) for each in run.answers}
-    return next((each for each in HEADLINES if (each[0], "") in asked), None)
+    asked = {
+        (each.task, measure) for each in run.answers if not each.variant for measure in each.values
+    }
+    return next((each for each in HEADLINES if each in asked), None)
 
 
 def front(points: dict[str, tuple[float, float]]) -> list[str]:

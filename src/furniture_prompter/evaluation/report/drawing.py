@@ -1,5 +1,6 @@
 """SVG by a few shapes; colours that the colour-blind tell apart, and grey tells apart as well."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -9,6 +10,8 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#9
 FONT_PX = 13
 # Mean width of a letter of a sans-serif face, as a share of its size; wide on purpose.
 _LETTER = 0.6
+_MARK_ROOM = 14.0
+_LONGEST_LABEL = 300.0
 
 _MARKS = ("circle", "square", "diamond", "up", "down", "cross")
 _HATCHES = ("", "M0,6 L6,0", "M0,0 L6,6", "M3,0 L3,6", "M0,3 L6,3", "M0,6 L6,0 M0,0 L6,6")
@@ -17,6 +20,14 @@ _HATCHES = ("", "M0,6 L6,0", "M0,0 L6,6", "M3,0 L3,6", "M0,3 L6,3", "M0,6 L6,0 M
 def text_width(text: str, size_px: float = FONT_PX) -> float:
     """Width of a line of text, estimated, rather too wide than too narrow."""
     return len(text) * _LETTER * size_px
+
+
+def shortened(text: str, width: float, size_px: float = FONT_PX) -> str:
+    """A text that is no wider, its middle left out where it must be."""
+    letters = max(int(width / (_LETTER * size_px)), 3)
+    if len(text) <= letters:
+        return text
+    return f"{text[: letters // 2]}…{text[len(text) - (letters - 1) // 2 :]}"
 
 
 @dataclass(slots=True)
@@ -112,27 +123,74 @@ class Drawing:
             f"{weight}{turn}>{escape(text)}</text>"
         )
 
-    def label(self, x: float, y: float, text: str, *, gap: float = 10) -> None:
-        """Text beside a point, where it covers no other label and stays inside.
+    def label(self, x: float, y: float, text: str, number: int, *, gap: float = 10) -> None:
+        """Mark and text beside a point, where they cover no other label and stay inside.
 
-        Right of the point, left, above and below are tried, then further up and down.
+        Right of the point, left, above and below are tried, then further up and down, then
+        anywhere; a line leads to a label that stands apart. Where there is no room at all the
+        label is left out: the picture's words name every point.
         """
-        width, height = text_width(text), FONT_PX * 1.25
+        text = shortened(text, _LONGEST_LABEL)
+        width, height = _MARK_ROOM + text_width(text), FONT_PX * 1.25
         offsets = [(gap, 0.35 * FONT_PX), (-gap - width, 0.35 * FONT_PX)]
-        for step in range(1, 12):
+        for step in range(1, 4):
             for sign in (-1, 1):
                 shift = sign * step * height
                 offsets += [(gap, shift), (-gap - width, shift), (-width / 2, shift + sign * gap)]
+        grid = [
+            (left - x, base - y)
+            for left in range(0, int(self.width - width) + 1, 12)
+            for base in range(int(height), int(self.height) - 2, 6)
+        ]
+        offsets += sorted(grid, key=lambda each: (each[0] + width / 2) ** 2 + each[1] ** 2)
         for dx, dy in offsets:
             box = (x + dx, y + dy - height, x + dx + width, y + dy + 3)
-            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= self.width and box[3] <= self.height
-            if inside and not any(_overlap(box, other) for other in self._boxes):
+            if self._is_free(box):
                 break
         else:
-            dx, dy = offsets[0]
-            box = (x + dx, y + dy - height, x + dx + width, y + dy + 3)
+            return
+        near_x = min(max(x, box[0]), box[2])
+        near_y = min(max(y, box[1] + 4), box[3])
+        if abs(near_x - x) + abs(near_y - y) > 2 * gap:
+            self.line(x, y, near_x, near_y, colour="#777")
         self._boxes.append(box)
-        self.text(x + dx, y + dy, text)
+        self._named(box[0], y + dy, text, number)
+
+    def label_column(
+        self, x: float, ends: Sequence[tuple[float, str, int]], top: float, bottom: float
+    ) -> None:
+        """Marks and texts one below the other, each led to from the end of its own line.
+
+        Args:
+            x: Where the lines end; the column stands 24 px to the right.
+            ends: For each line its end's height, its name and its number.
+            top: First height that a label may have.
+            bottom: Last height, if there are not too many.
+        """
+        step = FONT_PX * 1.4
+        ordered = sorted(ends)
+        places: list[float] = []
+        for y, _, _ in ordered:
+            places.append(max(y, top, places[-1] + step if places else top))
+        limit = bottom
+        for place in range(len(places) - 1, -1, -1):
+            places[place] = max(min(places[place], limit), top + place * step)
+            limit = places[place] - step
+        for (y, text, number), at in zip(ordered, places, strict=True):
+            self.line(x + 7, y, x + 22, at, colour="#777")
+            shown = shortened(text, self.width - x - 24 - _MARK_ROOM)
+            base = at + 0.35 * FONT_PX
+            right = x + 24 + _MARK_ROOM + text_width(shown)
+            self._boxes.append((x + 24, base - FONT_PX, right, base + 3))
+            self._named(x + 24, base, shown, number)
+
+    def _is_free(self, box: tuple[float, float, float, float]) -> bool:
+        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= self.width and box[3] <= self.height
+        return inside and not any(_overlap(box, other) for other in self._boxes)
+
+    def _named(self, x: float, y: float, text: str, number: int) -> None:
+        self.mark(x + 6, y - 0.35 * FONT_PX, number, 4)
+        self.text(x + _MARK_ROOM, y, text)
 
     def keep_clear(self, x1: float, y1: float, x2: float, y2: float) -> None:
         """No label goes here."""

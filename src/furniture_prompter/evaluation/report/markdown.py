@@ -15,7 +15,7 @@ from furniture_prompter.evaluation.report.blocks import (
 )
 
 # What Markdown would read as more than a letter, in text that comes from data.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&])")
 
 
 def escaped(text: str) -> str:

@@ -1,6 +1,7 @@
 """Blocks as one HTML page that needs nothing else."""
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -17,6 +18,7 @@ from furniture_prompter.evaluation.report.blocks import (
     Warnings,
 )
 
+_SPREAD = re.compile(r"(\S+) (\[[^\]]+\]|\([^)]+\))")
 _STYLE = Path(__file__).with_name("page.css")
 # Everything that is shown is in the page: nothing may be fetched, nothing run.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -64,16 +66,24 @@ def _table(table: Table) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
     rows = []
     for first, *others in table.rows:
-        cells = "".join(
-            f"<td{' class=number' if _is_number(cell) else ''}>{escape(cell)}</td>".replace(
-                "class=number", 'class="number"'
-            )
-            for cell in others
-        )
+        cells = "".join(map(_cell, others))
         rows.append(f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>')
     return (
         f'<div class="table"><table><caption>{escape(table.caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(cell: str) -> str:
+    """A cell; what a figure is sure to stands below it, so that wide tables fit."""
+    if not _is_number(cell):
+        return f"<td>{escape(cell)}</td>"
+    figure = _SPREAD.fullmatch(cell)
+    if figure is None:
+        return f'<td class="number">{escape(cell)}</td>'
+    return (
+        f'<td class="number">{escape(figure[1])} <span class="spread">{escape(figure[2])}</span>'
+        "</td>"
     )
 
 

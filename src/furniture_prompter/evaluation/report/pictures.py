@@ -22,7 +22,13 @@ from furniture_prompter.evaluation.record import (
     Run,
 )
 from furniture_prompter.evaluation.report.blocks import Picture
-from furniture_prompter.evaluation.report.drawing import COLOURS, Drawing, text_width, ticks
+from furniture_prompter.evaluation.report.drawing import (
+    COLOURS,
+    Drawing,
+    shortened,
+    text_width,
+    ticks,
+)
 
 _WIDTH = 760.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 24.0, 20.0, 54.0
@@ -63,8 +69,8 @@ def speed_against_quality(run: Run) -> Picture | None:
             drawing.line(x - 5, plot.y(end), x + 5, plot.y(end), width=1.5)
         drawing.mark(x, y, number)
         drawing.keep_clear(x - 8, plot.y(quality.high), x + 8, plot.y(quality.low))
-    for key, (ms, quality) in found.items():
-        drawing.label(plot.x(ms), plot.y(quality.mean), key, gap=12)
+    for number, (key, (ms, quality)) in enumerate(found.items()):
+        drawing.label(plot.x(ms), plot.y(quality.mean), key, number, gap=12)
     told = "; ".join(
         f"{key}: {ms:.2f} ms, {quality.mean:.3f} ({quality.low:.3f} to {quality.high:.3f})"
         for key, (ms, quality) in found.items()
@@ -94,16 +100,19 @@ def recall_curves(run: Run) -> Picture | None:
         return None
     least = min(min(curve.values()) for curve in curves.values())
     drawing = Drawing(_WIDTH, 380, "Success at k")
-    plot = _Plot(drawing, (0.5, 14), (max(0.0, least - 0.1), 1.0), x_ticks=(1, 5, 10))
+    right = min(40 + max(text_width(key) for key in curves) + _RIGHT, 0.45 * _WIDTH)
+    plot = _Plot(drawing, (0.5, 10), (max(0.0, least - 0.1), 1.0), x_ticks=(1, 5, 10), right=right)
     plot.axes("k, photos looked at", "share of queries with a right one among them")
     for number, curve in enumerate(curves.values()):
         points = [(plot.x(k), plot.y(value)) for k, value in curve.items()]
         drawing.path(points, colour=COLOURS[number % len(COLOURS)], dash=_dash(number))
         for x, y in points:
             drawing.mark(x, y, number, 5)
-    for key, curve in curves.items():
-        last = max(curve)
-        drawing.label(plot.x(last), plot.y(curve[last]), key)
+    ends = [
+        (plot.y(curve[max(curve)]), key, number)
+        for number, (key, curve) in enumerate(curves.items())
+    ]
+    drawing.label_column(plot.x(10), ends, _TOP + 6, drawing.height - _BOTTOM - 8)
     told = "; ".join(
         f"{key}: " + ", ".join(f"{value:.3f} at {k}" for k, value in curve.items())
         for key, curve in curves.items()
@@ -126,7 +135,7 @@ def latency_stages(run: Run) -> Picture | None:
     }
     if not timed:
         return None
-    left = min(300.0, 20 + max(text_width(key) for key in timed))
+    left = min(320.0, 20 + max(text_width(key) for key in timed))
     row, top = 34.0, 44.0
     height = top + row * len(timed) + _BOTTOM
     drawing = Drawing(_WIDTH, height, "Stages of a photo query")
@@ -139,7 +148,7 @@ def latency_stages(run: Run) -> Picture | None:
         x += 40 + text_width(stage)
     for place, (key, stages) in enumerate(timed.items()):
         y, x = top + place * row, left
-        drawing.text(left - 8, y + 17, key, anchor="end")
+        drawing.text(left - 8, y + 17, shortened(key, left - 12), anchor="end")
         for number, stage in enumerate(_STAGES):
             if stage in stages:
                 drawing.bar(x, y, stages[stage] * scale, row - 10, number)
@@ -193,25 +202,24 @@ def _bars(run: Run, student: str, values: Mapping[str, float], categories: int) 
     middle, half = (left + _WIDTH - 70) / 2, (_WIDTH - 70 - left) / 2
     for place, (name, value) in enumerate(values.items()):
         y = top + place * row
-        drawing.text(left - 8, y + 14, name, anchor="end")
+        drawing.text(left - 8, y + 14, shortened(name, left - 12), anchor="end")
         length = abs(value) / reach * (half - 60)
         drawing.bar(
             middle - (length if value < 0 else 0), y, length, row - 6, 5 if value < 0 else 0
         )
         edge = middle + (length + 6 if value >= 0 else -length - 6)
-        drawing.text(edge, y + 14, f"{value:+.3f}", anchor="start" if value >= 0 else "end")
+        drawing.text(edge, y + 14, _signed(value), anchor="start" if value >= 0 else "end")
     base = top + row * len(values)
     drawing.line(middle, top, middle, base)
-    drawing.text(
-        middle, base + 30, f"average precision of {student} less {run.teacher}", anchor="middle"
-    )
+    named = shortened(f"average precision of {student} less {run.teacher}", 2 * half)
+    drawing.text(middle, base + 30, named, anchor="middle")
     some = "" if categories <= len(values) else f" The most and the least of {categories}."
     return Picture(
         f"by-category-{''.join(letter if letter.isalnum() else '-' for letter in student)}",
         drawing.svg(),
         f"Same category on {run.data.name}: {student} less {run.teacher}, categories with at least "
         f"{_LEAST_QUERIES} queries.{some}",
-        "; ".join(f"{name} {value:+.3f}" for name, value in values.items()) + ".",
+        "; ".join(f"{name} {_signed(value)}" for name, value in values.items()) + ".",
     )
 
 
@@ -224,16 +232,18 @@ class _Plot:
         across: tuple[float, float],
         up: tuple[float, float],
         x_ticks: Sequence[float] = (),
+        right: float = _RIGHT,
     ) -> None:
         self._drawing = drawing
         self._across = across
         self._up = up
+        self._right = right
         self._x_ticks = x_ticks or ticks(*across)
 
     def x(self, value: float) -> float:
         """From a value to a place."""
         low, high = self._across
-        return _LEFT + (value - low) / (high - low) * (self._drawing.width - _LEFT - _RIGHT)
+        return _LEFT + (value - low) / (high - low) * (self._drawing.width - _LEFT - self._right)
 
     def y(self, value: float) -> float:
         """From a value to a place."""
@@ -244,7 +254,7 @@ class _Plot:
     def axes(self, across: str, up: str) -> None:
         """Lines, round values and names."""
         drawing, base = self._drawing, self._drawing.height - _BOTTOM
-        right = drawing.width - _RIGHT
+        right = drawing.width - self._right
         drawing.line(_LEFT, base, right, base)
         drawing.line(_LEFT, _TOP, _LEFT, base)
         for value in self._x_ticks:
@@ -257,6 +267,11 @@ class _Plot:
         drawing.text(18, (_TOP + base) / 2, up, anchor="middle", turned=True)
         drawing.keep_clear(0, base, drawing.width, drawing.height)
         drawing.keep_clear(0, 0, _LEFT, drawing.height)
+
+
+def _signed(value: float) -> str:
+    """With its sign, but for what rounds to 0."""
+    return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"
 
 
 def _dash(number: int) -> str:
