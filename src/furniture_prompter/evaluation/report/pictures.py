@@ -211,8 +211,7 @@ def _bars(run: Run, student: str, values: Mapping[str, float], categories: int) 
         drawing.text(edge, y + 14, _signed(value), anchor="start" if value >= 0 else "end")
     base = top + row * len(values)
     drawing.line(middle, top, middle, base)
-    named = shortened(f"average precision of {student} less {run.teacher}", 2 * half)
-    drawing.text(middle, base + 30, named, anchor="middle")
+    drawing.text(middle, base + 30, "difference in average precision", anchor="middle")
     some = "" if categories <= len(values) else f" The most and the least of {categories}."
     return Picture(
         f"by-category-{''.join(letter if letter.isalnum() else '-' for letter in student)}",
