@@ -23,19 +23,22 @@ from furniture_prompter.assembly import Catalog
 
 OURS = "furniture-prompter serve"
 PEER = "FastAPI, eager PyTorch, faiss"
+# Threads of PyTorch that wait for each other awake lose much where something else runs as well.
+ONE_THREAD = f"{PEER}, one thread"
 CONNECTIONS = (1, 8)
 
 METHOD = """
-The peer is built as the starting project's service was: a FastAPI handler that opens the photo with
-Pillow, resizes it to 224 px, runs ResNet18 with a linear layer to 2,048 values eagerly in float32,
-and asks faiss's exact inner-product index, all of one request before the next (uvicorn, one
-process, all cores). Its weights and its index of as many photos as the catalog has are random:
-speed does not depend on what they say, and nothing here tells how well it finds. The API answers
-with its defaults: its own encoder, filters, products and titles included, which the peer leaves
-out. Both get the same requests (product photos, 500 px on the longer side, JPEG of quality
-{quality}, base64 in JSON, each a new file) from a second process on the same machine. They take
-turns, {rounds} rounds of {seconds:g} s each for every number of connections, after one to warm up;
-only one is at work at a time. Figures are medians of the rounds.
+The peer is built as the starting project's service was: a FastAPI handler that opens the photo
+with Pillow, resizes it to 224 px, runs ResNet18 with a linear layer to 2,048 values eagerly in
+float32, and asks faiss's exact inner-product index, all of one request before the next (uvicorn,
+one process), once with PyTorch's own number of threads and once with one. Its weights and its
+index of as many photos as the catalog has are random: speed does not depend on what they say, and
+nothing here tells how well it finds. The API answers with its defaults: its own encoder, filters,
+products and titles included, which the peer leaves out. Both get the same requests (product
+photos, 500 px on the longer side, JPEG of quality {quality}, base64 in JSON, each a new file) from
+a second process on the same machine. They take turns, {rounds} rounds of {seconds:g} s each for
+every number of connections, after one to warm up; only one is at work at a time. Figures are
+medians of the rounds.
 """
 
 
@@ -53,11 +56,13 @@ def measure(
     outcomes: dict[tuple[int, str], list[Outcome]] = defaultdict(list)
     with ExitStack() as running:
         ours = running.enter_context(ServedApi.of_catalog(catalog, work / "ours.log"))
-        port = free_port()
-        command = [sys.executable, "-m", "benchmarks.api_peer_service"]
-        command += ["--photos", str(photos), "--port", str(port)]
-        peer = running.enter_context(ServedApi(command, port, work / "peer.log"))
-        services = {OURS: ours, PEER: peer}
+        services = {OURS: ours}
+        for name, threads in ((PEER, []), (ONE_THREAD, ["--threads", "1"])):
+            port = free_port()
+            command = [sys.executable, "-m", "benchmarks.api_peer_service"]
+            command += ["--photos", str(photos), "--port", str(port), *threads]
+            log = work / f"peer-{port}.log"
+            services[name] = running.enter_context(ServedApi(command, port, log))
         for name, service in services.items():
             _check(name, service, loads)
             loads.run(service.port, SMALL_PHOTO, connections=max(CONNECTIONS), seconds=seconds)

@@ -101,7 +101,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--threads", type=int, help="of PyTorch and faiss; their own unless given")
     arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+        faiss.omp_set_num_threads(arguments.threads)
     app = create_app(arguments.photos)
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, access_log=False)
 
