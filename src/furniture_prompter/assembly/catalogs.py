@@ -72,6 +72,7 @@ class Catalog:
         searcher: Searcher,
         folder: Path,
         card: EncoderCard,
+        prompt_card: EncoderCard,
         loaded: LoadedEncoders,
         route: PromptRoute | NoRoute,
         settings: Settings,
@@ -81,6 +82,7 @@ class Catalog:
         self._searcher = searcher
         self._folder = folder
         self._card = card
+        self._prompt_card = prompt_card
         self._loaded = loaded
         self._route = route
         self._settings = settings
@@ -122,7 +124,8 @@ class Catalog:
         refuse_other_space(manifest, identity_of(card), space_name(card))
         prompt_name = own_unless_set(manifest.prompt_encoder.name, chosen.prompt_encoder)
         prompt_folder = encoder_folder(prompt_name, chosen.encoder_cache)
-        refuse_other_prompt_encoder(manifest, identity_of(EncoderCard.load(prompt_folder)))
+        prompt_card = EncoderCard.load(prompt_folder)
+        refuse_other_prompt_encoder(manifest, identity_of(prompt_card))
 
         loaded = sharing._loaded if sharing is not None else LoadedEncoders(chosen)
         # Which content a folder has is asked once for each version, not for each query.
@@ -137,7 +140,7 @@ class Catalog:
             card=card,
             kept_words=cached_prompts,
         )
-        return cls(reader, searcher, folder, card, loaded, route, chosen)
+        return cls(reader, searcher, folder, card, prompt_card, loaded, route, chosen)
 
     @property
     def version(self) -> int:
@@ -148,6 +151,11 @@ class Catalog:
     def card(self) -> EncoderCard:
         """Card of the photo encoder that queries go through."""
         return self._card
+
+    @property
+    def cards(self) -> tuple[EncoderCard, ...]:
+        """Cards of the photo encoder and of the prompt encoder that queries go through."""
+        return self._card, self._prompt_card
 
     @property
     def encoder(self) -> Encoder:

@@ -4,6 +4,7 @@ The storage engine counts nothing by value, so the values of the products in que
 here, in Arrow.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -59,6 +60,6 @@ def number_ranges(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tupl
     counts = np.histogram(numbers, edges)[0] if low < high else np.array([numbers.size])
     return tuple(
         FacetRange(begin, end, int(count))
-        for begin, end, count in zip(edges, edges[1:], counts, strict=True)
+        for (begin, end), count in zip(pairwise(edges), counts, strict=True)
         if count
     )

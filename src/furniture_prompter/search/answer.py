@@ -5,10 +5,11 @@ Both doors answer in these words, so that a script can move from one to the othe
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from furniture_prompter.domain import AttributeValue, Hit, Product, SearchResult
+from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, SearchResult
 from furniture_prompter.domain.crop import Crop
 from furniture_prompter.domain.result import Facet, FacetRange
 from furniture_prompter.errors import FurniturePrompterError
@@ -18,10 +19,18 @@ SCORE_DIGITS = 6
 TIMING_DIGITS = 3
 
 
-def answer(result: SearchResult) -> dict[str, Any]:
+def _path(photo: Photo) -> str:
+    return photo.path
+
+
+def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> dict[str, Any]:
     """The promised object.
 
     ``query``, ``catalog``, ``hits``, ``timings_ms``, ``notes``, ``facets``, ``cursor``.
+
+    Args:
+        result: The hits.
+        photo_of: What a hit says of its photo: its path, unless given.
     """
     query = result.query
     return {
@@ -40,7 +49,7 @@ def answer(result: SearchResult) -> dict[str, Any]:
             "version": result.catalog.version,
             "encoder": result.catalog.encoder,
         },
-        "hits": [hit_answer(hit) for hit in result.hits],
+        "hits": [hit_answer(hit, photo_of) for hit in result.hits],
         "timings_ms": {
             step: round(elapsed_ms, TIMING_DIGITS) for step, elapsed_ms in result.timings_ms.items()
         },
@@ -65,13 +74,13 @@ def facet_answer(facet: Facet) -> list[dict[str, Any]]:
     ]
 
 
-def hit_answer(hit: Hit) -> dict[str, Any]:
-    """One hit: ``rank``, ``score``, ``product``, ``photo`` (a path), ``matched``."""
+def hit_answer(hit: Hit, photo_of: Callable[[Photo], str] = _path) -> dict[str, Any]:
+    """One hit: ``rank``, ``score``, ``product``, ``photo``, ``matched``."""
     return {
         "rank": hit.rank,
         "score": round(hit.score, SCORE_DIGITS),
         "product": product_answer(hit.product),
-        "photo": hit.photo.path,
+        "photo": photo_of(hit.photo),
         "matched": list(hit.matched),
     }
 

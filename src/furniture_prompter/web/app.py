@@ -1,0 +1,155 @@
+"""The application: settings in, everything wired, routes out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse
+
+from furniture_prompter.assembly.upserts import CatalogUpserts
+from furniture_prompter.errors import ServeError
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.access import Authenticate
+from furniture_prompter.web.answers import json_answer
+from furniture_prompter.web.bodies import LimitBody
+from furniture_prompter.web.cors import cors_middleware
+from furniture_prompter.web.decoding_pool import DecodePool
+from furniture_prompter.web.descriptions import describe
+from furniture_prompter.web.docs_page import docs_page
+from furniture_prompter.web.encoding import EncodeQueue
+from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers
+from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.headers import SecurityHeaders
+from furniture_prompter.web.keys import Keys
+from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.overload import LimitRequests
+from furniture_prompter.web.pictures import PictureCache
+from furniture_prompter.web.rate_limits import RateLimit
+from furniture_prompter.web.request_log import RequestLog
+from furniture_prompter.web.routes import (
+    catalog,
+    embeddings,
+    health,
+    images,
+    products,
+    search,
+    writing,
+)
+from furniture_prompter.web.services import Services
+from furniture_prompter.web.timeouts import HangUp, RequestTimeout
+from furniture_prompter.web.versions import VersionedCatalog
+
+_BATCHES = frozenset({"/v1/products:batch"})
+_DESCRIPTION = (
+    "Search a furniture catalog by photo, by prompt or by both. Every error has one shape: a code "
+    "for programs, and a message that says what helps."
+)
+
+
+def create_app(settings: ServeSettings) -> FastAPI:
+    """The API over the catalog that the settings name.
+
+    The catalog is opened when the application starts, not here.
+
+    Raises:
+        ServeError: the settings name no catalog, or do not fit together.
+    """
+    services = _services(settings)
+    app = FastAPI(
+        title="Furniture Prompter",
+        version=version("furniture-prompter"),
+        description=_DESCRIPTION,
+        # The page that the framework brings loads scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        middleware=_middlewares(services),
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    add_error_handlers(app)
+    app.include_router(health.router)
+    for each in (search, products, writing, embeddings, catalog, images):
+        app.include_router(each.router, prefix="/v1")
+    app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
+    return app
+
+
+def _services(settings: ServeSettings) -> Services:
+    if settings.catalog is None:
+        raise ServeError("There is no catalog to serve. Name its folder with --catalog.")
+    metrics = Metrics()
+    return Services(
+        settings=settings,
+        metrics=metrics,
+        catalog=VersionedCatalog(settings.catalog, settings, metrics),
+        decoding=DecodePool(settings, metrics),
+        pictures=PictureCache(settings.cache_images),
+        upserts=CatalogUpserts(settings.catalog, settings),
+        keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
+        fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
+    )
+
+
+def _middlewares(services: Services) -> list[Middleware]:
+    """Outermost first: what is cheap and refuses most comes before what reads."""
+    settings, metrics = services.settings, services.metrics
+    cors = cors_middleware(settings)
+    return [
+        Middleware(RequestLog, metrics),
+        Middleware(SecurityHeaders),
+        *([cors] if cors is not None else []),
+        Middleware(LimitRequests, settings.limit_requests, metrics),
+        Middleware(Authenticate, services.keys),
+        Middleware(RateLimit, settings.rate_limit_per_minute),
+        # Inside of these, exceptions end a request that was cut off or whose client has gone.
+        Middleware(AnswerUnexpected),
+        Middleware(HangUp, metrics),
+        Middleware(
+            LimitBody,
+            settings.limit_body_bytes,
+            settings.body_timeout_s,
+            metrics,
+            streamed=_BATCHES,
+        ),
+        Middleware(RequestTimeout, settings.request_timeout_s, unlimited=_BATCHES),
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    settings, metrics, decoding = services.settings, services.metrics, services.decoding
+    try:
+        await services.catalog.start()
+        async with services.catalog.current() as opened:
+            encoder = await asyncio.to_thread(lambda: opened.encoder)
+        decoding.fit = encoder.card.preprocessing
+        services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
+        yield
+    finally:
+        if services.encoding is not None:
+            await services.encoding.close()
+        await services.catalog.close()
+        if services.fetcher is not None:
+            await services.fetcher.aclose()
+        await asyncio.to_thread(decoding.close)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+async def _openapi(request: Request) -> Response:
+    return json_answer(describe(request.app))
+
+
+async def _docs(request: Request) -> Response:
+    return HTMLResponse(docs_page(describe(request.app)))

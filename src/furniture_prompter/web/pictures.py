@@ -1,0 +1,82 @@
+"""Pictures of products as pages show them: resized, encoded anew, the late ones kept."""
+
+import io
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from PIL import Image
+
+from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
+
+Format = Literal["jpeg", "webp"]
+
+LEAST_SIDE_PX: Final = 16
+LIMIT_SIDE_PX: Final = 2_048
+DEFAULT_SIDE_PX: Final = 512
+# Of JPEG and WebP alike: artefacts are hard to see at the size of a page's picture.
+_QUALITY: Final = 85
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as it is sent.
+
+    Attributes:
+        data: The file's bytes.
+        media_type: ``image/jpeg`` or ``image/webp``.
+    """
+
+    data: bytes
+    media_type: str
+
+
+def etag(photo_id: str, side_px: int, kind: Format) -> str:
+    """What tells a picture from any other; a photo's id is the hash of its content (RFC 9110)."""
+    return f'"{photo_id[:32]}-{side_px}-{kind}"'
+
+
+def resized(path: Path, side_px: int, kind: Format, limits: PhotoLimits) -> Picture:
+    """A photo whose longer side has at most `side_px` pixels, without metadata; never enlarged.
+
+    Raises:
+        InvalidPhotoError: the file cannot be used; the message has its path.
+    """
+    data = read_photo_bytes(path, limits)
+    pixels = decode_photo(data, name=str(path), target_side_px=side_px, limits=limits)
+    image = Image.fromarray(pixels)
+    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    if kind == "webp":
+        image.save(buffer, "WEBP", quality=_QUALITY, method=2)
+    else:
+        image.save(buffer, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+    return Picture(buffer.getvalue(), f"image/{kind}")
+
+
+class PictureCache:
+    """The pictures that were asked for last, by their ETag; safe to use from several threads."""
+
+    def __init__(self, limit_pictures: int) -> None:
+        """Keep at most so many; 0 keeps none."""
+        self._limit = limit_pictures
+        self._kept: OrderedDict[str, Picture] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, tag: str) -> Picture | None:
+        """A picture that is kept."""
+        with self._lock:
+            picture = self._kept.get(tag)
+            if picture is not None:
+                self._kept.move_to_end(tag)
+            return picture
+
+    def put(self, tag: str, picture: Picture) -> None:
+        """Keep a picture, and give up the one that was not asked for longest."""
+        with self._lock:
+            self._kept[tag] = picture
+            self._kept.move_to_end(tag)
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)

@@ -1,0 +1,70 @@
+"""How the server fares: for supervisors, load balancers and Prometheus."""
+
+import logging
+
+import numpy as np
+from fastapi import APIRouter, Depends, Response
+
+from furniture_prompter.domain import Query
+from furniture_prompter.errors import FurniturePrompterError
+from furniture_prompter.web import examples
+from furniture_prompter.web.access import require
+from furniture_prompter.web.answers import json_answer
+from furniture_prompter.web.descriptions import answers
+from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.schemas import AliveAnswer, ReadyAnswer
+from furniture_prompter.web.services import ServicesDep
+
+_LOG = logging.getLogger("furniture_prompter.web")
+
+router = APIRouter(tags=["operation"])
+
+# A brown square on white: any picture does, as long as it is not of one colour.
+_PHOTO = np.full((64, 64, 3), 255, np.uint8)
+_PHOTO[16:48, 16:48] = (120, 80, 40)
+
+
+@router.get("/healthz", summary="Alive?", responses=answers(AliveAnswer, examples.ALIVE_ANSWER))
+async def healthz() -> Response:
+    """The process answers; restart it where it does not."""
+    return json_answer({"status": "alive"})
+
+
+@router.get("/readyz", summary="Ready?", responses=answers(ReadyAnswer, examples.READY_ANSWER, 503))
+async def readyz(services: ServicesDep) -> Response:
+    """It encodes a photo and a prompt and searches with both; send no requests where it fails."""
+    try:
+        vector = await services.queue.encode(_PHOTO)
+        async with services.catalog.current() as catalog:
+            result = await catalog.search_async(
+                Query(prompt="chair", photo_name="ready", limit=1), photo_vector=vector
+            )
+    except (FurniturePrompterError, ApiError, TimeoutError) as error:
+        _LOG.error("not ready: %s", error)
+        raise ApiError(
+            503,
+            "unavailable",
+            "The server cannot answer searches now; its log says why.",
+            {"Retry-After": "1"},
+        ) from error
+    return json_answer({"status": "ready", "catalog_version": result.catalog.version})
+
+
+@router.get(
+    "/metrics",
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    dependencies=[Depends(require("read"))],
+    responses={
+        200: {
+            "description": "docs/operations.md says what each number means.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        401: {},
+        403: {},
+    },
+)
+async def metrics(services: ServicesDep) -> Response:
+    """Counts and times since the start, of all workers together."""
+    body, media_type = services.metrics.render()
+    return Response(body, headers={"Content-Type": media_type})

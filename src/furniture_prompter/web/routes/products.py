@@ -1,0 +1,53 @@
+"""One product, and what is like it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from furniture_prompter import domain
+from furniture_prompter.search.answer import product_answer
+from furniture_prompter.web import examples
+from furniture_prompter.web.access import require
+from furniture_prompter.web.answers import Clock, json_answer, photo_address, search_answer
+from furniture_prompter.web.descriptions import answers
+from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
+from furniture_prompter.web.services import ServicesDep
+
+router = APIRouter(tags=["products"], dependencies=[Depends(require("read"))])
+
+
+# An id may hold slashes; so the longer address comes first.
+@router.get(
+    "/products/{product_id:path}/similar",
+    summary="Find products that look like one",
+    responses=answers(SearchAnswer, examples.SEARCH_ANSWER, 404),
+)
+async def similar(
+    product_id: str, parameters: Annotated[SimilarParameters, Query()], services: ServicesDep
+) -> Response:
+    """Products whose photos look like those of a product, that one left out."""
+    clock = Clock()
+    query = domain.Query(
+        similar_to=product_id,
+        where=parameters.where,
+        limit=parameters.limit,
+        cursor=parameters.cursor,
+        facets=tuple(parameters.facets),
+    )
+    async with services.catalog.current() as catalog:
+        result = await catalog.search_async(query)
+    return search_answer(result, services.folder_name, clock)
+
+
+@router.get(
+    "/products/{product_id:path}",
+    summary="One product",
+    responses=answers(ProductAnswer, examples.PRODUCT_ANSWER, 404),
+)
+async def product(product_id: str, services: ServicesDep) -> Response:
+    """A product's fields, and the addresses of its photos, the main one first."""
+    async with services.catalog.current() as catalog:
+        found, photos = await catalog.product(product_id)
+    return json_answer(
+        {"product": product_answer(found), "photos": [photo_address(each) for each in photos]}
+    )

@@ -1,0 +1,297 @@
+"""What the API takes and answers, field by field; docs/json.md says what the fields mean."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from furniture_prompter.domain.crop import Crop
+from furniture_prompter.search.validation import LIMIT_FACETS
+from furniture_prompter.web import examples
+
+Scalar = str | float | bool | None
+
+
+class _Taken(BaseModel):
+    """What is sent: nothing beside the fields, and no text where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Answered(BaseModel):
+    """What is answered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CropBox(_Taken):
+    """The part of a photo that is meant, in shares of its width and height."""
+
+    x: float = Field(ge=0, lt=1, description="Left edge.")
+    y: float = Field(ge=0, lt=1, description="Upper edge.")
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+    def crop(self) -> Crop:
+        """The box as searches take it."""
+        return Crop(self.x, self.y, self.width, self.height)
+
+
+class SearchRequest(_Taken):
+    """A prompt, a photo, or both."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SEARCH]})
+
+    prompt: str | None = Field(None, description="What is wanted, in words.")
+    photo: str | None = Field(
+        None,
+        description="A photo as base64, bare or as a data: address; or a public web address, "
+        "where the server fetches photos.",
+    )
+    crop: CropBox | None = Field(None, description="The part of the photo that is meant.")
+    photo_weight: float | None = Field(
+        None, ge=0, le=1, description="Share of the photo where there is a prompt too."
+    )
+    without: str | None = Field(None, description="What is not wanted, in words.")
+    where: str | None = Field(None, description="Filter over the columns: `price < 300`.")
+    limit: int = Field(10, ge=1, description="Hits at the most.")
+    cursor: str | None = Field(
+        None, description="`cursor` of the page before, with the same query, for the next page."
+    )
+    facets: list[str] = Field(
+        default_factory=list, max_length=LIMIT_FACETS, description="Columns to count."
+    )
+
+
+class SimilarParameters(BaseModel):
+    """Query parameters of what is like a product."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    where: str | None = Field(None, description="Filter over the columns: `price < 300`.")
+    limit: int = Field(10, ge=1, description="Hits at the most.")
+    cursor: str | None = Field(None, description="`cursor` of the page before.")
+    facets: list[str] = Field(
+        default_factory=list, max_length=LIMIT_FACETS, description="Columns to count."
+    )
+
+
+class PhotoInput(_Taken):
+    """A photo to embed."""
+
+    type: Literal["image"] = "image"
+    image: str = Field(description="As `photo` of a search.")
+
+
+class TextInput(_Taken):
+    """A prompt to embed."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class EmbeddingsRequest(_Taken):
+    """What is to become vectors; the fields of OpenAI's embeddings, photos among the inputs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EMBEDDINGS]})
+
+    input: str | PhotoInput | TextInput | list[str | PhotoInput | TextInput] = Field(
+        description="Prompts and photos; one, or a list."
+    )
+    model: str | None = Field(
+        None,
+        description="A space of `GET /v1/encoders`; the first that takes the inputs unless given.",
+    )
+    encoding_format: Literal["float", "base64"] = Field(
+        "float", description="Numbers, or base64 of little-endian float32."
+    )
+    user: str | None = Field(None, description="Not read; OpenAI's clients may send it.")
+
+
+class ProductFields(BaseModel):
+    """A product: known fields, then every further column of the feed by name."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [examples.PRODUCT]})
+    __pydantic_extra__: dict[str, Scalar]
+
+    id: str
+    title: str
+    category: str
+    color: str
+    description: str
+    tags: list[str]
+
+
+class HitFields(_Answered):
+    """One product that answers."""
+
+    rank: int
+    score: float
+    product: ProductFields
+    photo: str = Field(description="Address of the photo on this server.")
+    matched: list[Literal["photo", "prompt-photo", "prompt-text", "keyword"]]
+
+
+class QueryFields(_Answered):
+    """The query as it was answered."""
+
+    prompt: str | None
+    photo: str | None
+    photo_weight: float
+    without: str | None
+    where: str | None
+    limit: int
+    crop: CropBox | None
+    similar_to: str | None
+
+
+class CatalogFields(_Answered):
+    """Which catalog answered."""
+
+    path: str = Field(description="Name of the catalog's folder.")
+    version: int
+    encoder: str
+
+
+class ValueCount(_Answered):
+    """Products that have a value."""
+
+    value: str | bool
+    count: int
+
+
+class RangeCount(_Answered):
+    """Products that have a number in a range."""
+
+    from_: Annotated[float, Field(alias="from")]
+    to: float
+    count: int
+
+
+class SearchAnswer(_Answered):
+    """Hits in order; the shape that `search --json` prints."""
+
+    query: QueryFields
+    catalog: CatalogFields
+    hits: list[HitFields]
+    timings_ms: dict[str, float]
+    notes: list[str]
+    facets: dict[str, list[ValueCount | RangeCount]]
+    cursor: str | None
+
+
+class ProductAnswer(_Answered):
+    """A product and its photos."""
+
+    product: ProductFields
+    photos: list[str] = Field(description="Addresses on this server, the main one first.")
+
+
+class Embedding(_Answered):
+    """One vector."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(_Answered):
+    """What was encoded: words of prompts, and one for each photo."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsAnswer(_Answered):
+    """Vectors in the order of the inputs."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str = Field(description="The space that the vectors lie in.")
+    usage: Usage
+
+
+class CatalogAnswer(_Answered):
+    """What the catalog says of itself, as `catalog info --json`."""
+
+    path: str = Field(description="Name of the catalog's folder.")
+    version: int
+    created: str
+    format_version: int
+    products: int
+    photos: int
+    encoder: str
+    encoder_sha256: str
+    dimension: int
+    metric: str
+    prompt_encoder: str
+    language: str
+    alignment: str
+    vector_index: str
+    columns: dict[str, Literal["text", "texts", "number", "boolean"]]
+    bytes_on_disk: int
+
+
+class EncoderFields(_Answered):
+    """An encoder that this catalog's vectors come from."""
+
+    name: str
+    kind: Literal["image", "prompt"]
+    dimension: int
+    metric: str
+    licence: str
+    description: str
+    parameters: int
+    weights_sha256: str
+    encodes_prompts: bool
+    figures: dict[str, float]
+
+
+class SpaceFields(_Answered):
+    """A vector space that `POST /v1/embeddings` answers in, as its `model`."""
+
+    name: str
+    takes_photos: bool
+    takes_prompts: bool
+
+
+class EncodersAnswer(_Answered):
+    """The encoders of this catalog, and the spaces they lead to."""
+
+    encoders: list[EncoderFields]
+    spaces: list[SpaceFields]
+
+
+class AliveAnswer(_Answered):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class ReadyAnswer(_Answered):
+    """It encoded a photo and a prompt, and searched with both."""
+
+    status: Literal["ready"]
+    catalog_version: int
+
+
+class ErrorFields(_Answered):
+    """What is wrong."""
+
+    code: str = Field(description="One word that programs tell it by; see docs/json.md.")
+    message: str = Field(description="What is wrong, and what helps.")
+    request_id: str = Field(description="What the server's log calls the request.")
+
+
+class ErrorAnswer(_Answered):
+    """Every error has this shape."""
+
+    error: ErrorFields
+
+
+REQUESTS: tuple[type[BaseModel], ...] = (SearchRequest, EmbeddingsRequest, ErrorAnswer)
+"""Models that the description names by hand: bodies are read by the routes themselves."""
+
+
+def schema_reference(model: type[BaseModel]) -> dict[str, Any]:
+    """A reference to a model's schema in the description."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

@@ -1,0 +1,71 @@
+"""What the routes of one process share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from furniture_prompter.assembly.upserts import CatalogUpserts
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.decoding_pool import DecodePool
+from furniture_prompter.web.encoding import EncodeQueue
+from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.keys import Keys
+from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.pictures import PictureCache
+from furniture_prompter.web.versions import VersionedCatalog
+
+
+@dataclass(slots=True)
+class Services:
+    """What answers requests; one for each process.
+
+    Attributes:
+        settings: The settings.
+        metrics: What is counted.
+        catalog: The catalog, in its newest version.
+        decoding: Threads that decode photos and resize pictures.
+        pictures: Resized pictures of products.
+        upserts: What writes products.
+        keys: The API keys; None where everybody may ask.
+        fetcher: What fetches photos by web address; None where that is off.
+        encoding: The queue of photos for the encoder; None until the catalog is open.
+    """
+
+    settings: ServeSettings
+    metrics: Metrics
+    catalog: VersionedCatalog
+    decoding: DecodePool
+    pictures: PictureCache
+    upserts: CatalogUpserts
+    keys: Keys | None
+    fetcher: PhotoFetcher | None
+    encoding: EncodeQueue | None = None
+
+    @property
+    def queue(self) -> EncodeQueue:
+        """The queue of photos; there once the application has started."""
+        if self.encoding is None:
+            raise RuntimeError("The application has not started: its lifespan was not entered.")
+        return self.encoding
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the catalog's folder: what answers may say of where it lies."""
+        return self.settings.catalog.absolute().name if self.settings.catalog is not None else ""
+
+    @property
+    def side_px(self) -> int:
+        """Side of the square that photos are fitted into; as :attr:`queue`."""
+        if self.decoding.fit is None:
+            raise RuntimeError("The application has not started: its lifespan was not entered.")
+        return self.decoding.fit.side_px
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that answers."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]

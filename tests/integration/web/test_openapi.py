@@ -1,0 +1,163 @@
+"""The description holds what the server does, and the server what it describes."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from pydantic import TypeAdapter
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web import examples, schemas
+from furniture_prompter.web.app import create_app
+from tests.integration.web.conftest import Api
+
+HELD = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+OPERATIONS = {
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("POST", "/v1/search"),
+    ("GET", "/v1/products/{product_id}"),
+    ("GET", "/v1/products/{product_id}/similar"),
+    ("PUT", "/v1/products/{product_id}"),
+    ("DELETE", "/v1/products/{product_id}"),
+    ("POST", "/v1/products:batch"),
+    ("POST", "/v1/embeddings"),
+    ("GET", "/v1/catalog"),
+    ("GET", "/v1/encoders"),
+    ("GET", "/v1/images/{photo}"),
+}
+NOTHING_TO_SPOIL = {"/healthz", "/readyz", "/metrics", "/v1/catalog", "/v1/encoders"}
+
+
+@schemathesis.serializer("application/x-ndjson")
+def _as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Lines are described as a text."""
+    return str(value).encode("utf-8", "replace")
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def test_every_endpoint_is_described_with_an_example_of_each_answer(api: Api) -> None:
+    described = api("GET", "/openapi.json").json()
+    assert {(method, path) for method, path, _ in operations(described)} == OPERATIONS
+    for method, path, operation in operations(described):
+        assert operation["summary"], (method, path)
+        assert operation["description"], (method, path)
+        for status, answer in operation["responses"].items():
+            assert answer["description"], (method, path, status)
+            if status >= "400":
+                content = answer["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorAnswer"}
+                assert set(content["example"]["error"]) == {"code", "message", "request_id"}
+
+
+def test_every_reference_of_the_description_leads_somewhere(api: Api) -> None:
+    described = api("GET", "/openapi.json").json()
+    text = json.dumps(described)
+    known = described["components"]["schemas"]
+    for part in text.split('"#/components/schemas/')[1:]:
+        assert part.partition('"')[0] in known
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (schemas.SearchRequest, examples.SEARCH),
+        (schemas.EmbeddingsRequest, examples.EMBEDDINGS),
+        (schemas.SearchAnswer, examples.SEARCH_ANSWER),
+        (schemas.ProductAnswer, examples.PRODUCT_ANSWER),
+        (schemas.EmbeddingsAnswer, examples.EMBEDDINGS_ANSWER),
+        (schemas.CatalogAnswer, examples.CATALOG_ANSWER),
+        (schemas.EncodersAnswer, examples.ENCODERS_ANSWER),
+        (schemas.AliveAnswer, examples.ALIVE_ANSWER),
+        (schemas.ReadyAnswer, examples.READY_ANSWER),
+    ],
+)
+def test_every_example_fits_its_schema(model: Any, example: Any) -> None:
+    TypeAdapter(model).validate_python(example)
+
+
+def test_the_page_shows_every_endpoint_and_loads_nothing_from_elsewhere(api: Api) -> None:
+    page = api("GET", "/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for method, path in OPERATIONS:
+        assert f"{method} {path}</code>" in page.text
+    assert "<script" not in page.text
+    assert "https://cdn" not in page.text
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[str]:
+    """A server of a catalog that may be written."""
+    folder = tmp_path_factory.mktemp("writable")
+    shutil.copytree(shop / "catalog", folder / "catalog")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = create_app(ServeSettings(catalog=folder / "catalog", threads=2))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def description(address: str) -> BaseSchema:
+    found = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    found.config.update(base_url=address)
+    return found
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
+def test_no_answer_is_undocumented_and_none_is_a_server_error(
+    description: BaseSchema, method: str, path: str, mode: GenerationMode
+) -> None:
+    operation = description[path][method]
+    if mode is GenerationMode.NEGATIVE and path in NOTHING_TO_SPOIL:
+        pytest.skip("takes nothing that could be wrong")
+
+    @settings(
+        max_examples=12,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def hold(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(checks=HELD)
+
+    hold()

@@ -1,0 +1,224 @@
+"""What tells how the server fares, what it serves, and that every door is guarded."""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from furniture_prompter import Catalog
+from furniture_prompter.errors import CatalogDamagedError, CatalogNotFoundError, ServeError
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.app import create_app
+from furniture_prompter.web.keys import add_key
+from tests.integration.web.conftest import PRODUCTS, Api, running
+
+
+def test_a_living_process_says_so(api: Api) -> None:
+    assert api("GET", "/healthz").json() == {"status": "alive"}
+
+
+def test_ready_means_that_a_photo_was_encoded_and_searched_with(
+    serve: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = serve()
+    encoder = api.app.state.services.queue._encoder
+    encoded: list[int] = []
+    encode = encoder.encode
+
+    def counting(images: Any) -> Any:
+        encoded.append(len(images))
+        return encode(images)
+
+    monkeypatch.setattr(encoder, "encode", counting)
+    for _ in range(2):
+        assert api("GET", "/readyz").json() == {"status": "ready", "catalog_version": 1}
+    assert encoded == [1, 1]
+
+    def broken(images: Any) -> Any:
+        raise CatalogDamagedError(f"{api.catalog} is gone.")
+
+    monkeypatch.setattr(encoder, "encode", broken)
+    status, code, message = api.error("GET", "/readyz")
+    assert (status, code) == (503, "unavailable")
+    assert str(api.catalog) not in message
+    assert api("GET", "/healthz").status_code == 200
+
+
+def test_the_catalog_says_of_itself_what_the_command_says_but_for_its_path(api: Api) -> None:
+    found = api("GET", "/v1/catalog")
+    with Catalog.open(api.catalog) as catalog:
+        info = catalog.info()
+    told = found.json()
+    assert told["path"] == "catalog"
+    assert (told["version"], told["products"], told["photos"]) == (1, PRODUCTS, PRODUCTS)
+    assert told["columns"] == dict(info.columns)
+    assert told["bytes_on_disk"] == info.bytes_on_disk
+    assert str(api.catalog.parent) not in found.text
+
+
+def test_the_encoders_are_listed_with_the_spaces_that_embeddings_take(api: Api) -> None:
+    told = api("GET", "/v1/encoders").json()
+    assert [each["name"] for each in told["encoders"]] == [
+        "efficientnet-lite2",
+        "minilm-static-256",
+    ]
+    assert [each["dimension"] for each in told["encoders"]] == [415, 256]
+    for space in told["spaces"]:
+        body = {"input": ["oak"], "model": space["name"]}
+        status = api("POST", "/v1/embeddings", json=body).status_code
+        assert (status == 200) == space["takes_prompts"]
+
+
+def test_numbers_for_prometheus_count_requests_by_their_route(api: Api) -> None:
+    api("GET", "/v1/products/p1")
+    api("POST", "/v1/search", json={"prompt": "chair"})
+    told = api("GET", "/metrics")
+    assert told.headers["content-type"].startswith("text/plain")
+    assert 'route="/v1/products/{product_id}"' in told.text
+    assert 'stage="search_retrieve"' in told.text
+    assert "/v1/products/p1" not in told.text
+
+
+def test_a_request_keeps_the_id_that_it_came_with(api: Api) -> None:
+    answer = api("GET", "/v1/products/nope", headers={"x-request-id": "shop-request-0017"})
+    assert answer.headers["x-request-id"] == "shop-request-0017"
+    assert answer.json()["error"]["request_id"] == "shop-request-0017"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/", 404, "not_found"),
+        ("GET", "/v2/search", 404, "not_found"),
+        ("GET", "/v1/images/", 404, "not_found"),
+        ("GET", "/v1/search", 405, "method_not_allowed"),
+        ("PATCH", "/v1/products/p1", 405, "method_not_allowed"),
+        ("POST", "/healthz", 405, "method_not_allowed"),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_one_shape(
+    api: Api, method: str, path: str, status: int, code: str
+) -> None:
+    assert api.error(method, path)[:2] == (status, code)
+
+
+def test_what_nobody_foresaw_is_an_internal_error_that_says_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError(f"secret of {api.catalog}")
+
+    monkeypatch.setattr(Catalog, "search_async", broken)
+    answer = api("POST", "/v1/search", json={"prompt": "chair"})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal"
+    assert "secret" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "secret of" in caplog.text
+    assert answer.headers["x-request-id"] == answer.json()["error"]["request_id"]
+
+
+def test_a_catalog_that_cannot_be_read_is_told_without_its_path(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise CatalogDamagedError(f"{api.catalog}/products.lance is missing.")
+
+    monkeypatch.setattr(Catalog, "search_async", broken)
+    status, code, message = api.error("POST", "/v1/search", json={"prompt": "chair"})
+    assert (status, code) == (503, "catalog_damaged")
+    assert str(api.catalog) not in message
+    assert "products.lance is missing" in caplog.text
+
+
+def test_without_a_key_nothing_is_answered_but_health_and_the_description(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.json"
+    reader = add_key(keys, "reader", ["read"])
+    writer = add_key(keys, "writer", ["write"])
+    api = serve(api_keys=keys)
+    for method, path in (
+        ("POST", "/v1/search"),
+        ("GET", "/v1/products/p1"),
+        ("GET", "/v1/products/p1/similar"),
+        ("PUT", "/v1/products/p1"),
+        ("DELETE", "/v1/products/p1"),
+        ("POST", "/v1/products:batch"),
+        ("POST", "/v1/embeddings"),
+        ("GET", "/v1/catalog"),
+        ("GET", "/v1/encoders"),
+        ("GET", f"/v1/images/{'0' * 64}"),
+        ("GET", "/metrics"),
+    ):
+        assert api.error(method, path)[:2] == (401, "unauthorized")
+        wrong = writer if method == "GET" or path in {"/v1/search", "/v1/embeddings"} else reader
+        headers = {"authorization": f"Bearer {wrong}"}
+        assert api.error(method, path, headers=headers)[:2] == (403, "forbidden")
+    for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
+        assert api("GET", path).status_code == 200
+    headers = {"x-api-key": reader}
+    found = api("POST", "/v1/search", json={"prompt": "chair"}, headers=headers)
+    assert found.status_code == 200
+
+
+def test_a_body_beyond_the_limit_is_refused(serve: Callable[..., Api]) -> None:
+    api = serve(limit_body_bytes=2_000)
+    body = {"prompt": "a" * 3_000}
+    assert api.error("POST", "/v1/search", json=body)[:2] == (413, "too_large")
+    assert api("POST", "/v1/search", json={"prompt": "chair"}).status_code == 200
+
+
+def test_more_requests_than_the_rate_limit_are_refused(serve: Callable[..., Api]) -> None:
+    api = serve(rate_limit_per_minute=2)
+    for _ in range(2):
+        assert api("GET", "/v1/products/p1").status_code == 200
+    assert api.error("GET", "/v1/products/p1")[:2] == (429, "too_many_requests")
+
+
+def test_pages_of_allowed_origins_may_ask(serve: Callable[..., Api]) -> None:
+    api = serve(cors_origins=("https://shop.example",))
+    for origin, allowed in (("https://shop.example", True), ("https://other.example", False)):
+        answer = api("GET", "/v1/products/p1", headers={"origin": origin})
+        assert (answer.headers.get("access-control-allow-origin") == origin) == allowed
+
+
+def test_a_product_that_is_put_is_found_at_once(shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop / "catalog", tmp_path / "catalog")
+    photo = base64.b64encode((shop / "photos" / "0.png").read_bytes()).decode()
+    with running(tmp_path) as api:
+        body = {"title": "Zebrano bench", "price": 12.5, "photos": [photo]}
+        assert api("PUT", "/v1/products/bench%2F1", json=body).status_code == 201
+        found = api.search(prompt="zebrano bench", limit=1)
+        assert found["hits"][0]["product"]["id"] == "bench/1"
+        assert found["catalog"]["version"] == 2
+        assert api("GET", found["hits"][0]["photo"]).status_code == 200
+        shown = api("GET", "/v1/products/bench%2F1").json()
+        assert shown["product"]["price"] == 12.5
+        lines = "\n".join(json.dumps({"id": f"p{n}", "delete": True}) for n in range(3))
+        batch = api("POST", "/v1/products:batch", content=lines)
+        assert json.loads(batch.text.splitlines()[-1])["deleted"] == 3
+        assert api.error("GET", "/v1/products/p1")[:2] == (404, "not_found")
+
+
+def test_paging_goes_on_in_a_new_version_and_says_so(shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(shop / "catalog", tmp_path / "catalog")
+    with running(tmp_path) as api:
+        first = api.search(prompt="chair", limit=5)
+        assert api("DELETE", "/v1/products/p30").status_code == 200
+        second = api.search(prompt="chair", limit=5, cursor=first["cursor"])
+        assert second["catalog"]["version"] == 2
+        assert any("from version 1 to 2" in note for note in second["notes"])
+        third = api.search(prompt="chair", limit=5, cursor=second["cursor"])
+        assert not any("version" in note for note in third["notes"])
+
+
+def test_an_application_without_a_catalog_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(ServeError, match="--catalog"):
+        create_app(ServeSettings())
+    with pytest.raises(CatalogNotFoundError), running(tmp_path):
+        pass
