@@ -42,9 +42,10 @@ def measure_latency(
 ) -> tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]:
     """Time encoders, and the reference recipe where PyTorch is installed.
 
-    "Preprocess" of an encoder fits the decoded image into its square, which encoding then takes as
-    it is, but for a copy. The recipe's photos are resized while they are read; its preprocessing
-    normalises and stacks. What it does for a batch is divided by the batch's photos.
+    "Preprocess" of an encoder fits the decoded image into its square. Encoding then resizes nothing
+    more, but its time is the encoder's whole call, copies of the square included. The recipe's
+    photos are resized while they are read; its preprocessing normalises and stacks. What it does
+    for a batch is divided by the batch's photos.
 
     Args:
         contenders: Keys and encoders.
