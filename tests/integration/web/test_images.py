@@ -1,5 +1,6 @@
 """GET /v1/images/{photo}: resized, kept, and nothing but photos of the catalog."""
 
+import base64
 import hashlib
 import io
 import shutil
@@ -110,3 +111,20 @@ def test_metadata_of_a_photo_is_not_passed_on(tmp_path: Path) -> None:
         digest = hashlib.sha256((photos / "a.jpg").read_bytes()).hexdigest()
         assert b"secret" in (photos / "a.jpg").read_bytes()
         assert b"secret" not in api("GET", f"/v1/images/{digest}").content
+
+
+def test_a_photo_that_was_uploaded_is_found_after_the_catalog_moved(
+    shop: Path, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    shutil.copytree(shop / "catalog", before / "catalog")
+    buffer = io.BytesIO()
+    draw_product("black", "lamp", 99).save(buffer, "PNG")
+    photo = base64.b64encode(buffer.getvalue()).decode()
+    with running(before) as api:
+        body = {"title": "Zebrano bench", "photos": [photo]}
+        assert api("PUT", "/v1/products/bench-1", json=body).status_code == 201
+    before.rename(after)
+    with running(after) as api:
+        (path,) = api("GET", "/v1/products/bench-1").json()["photos"]
+        assert picture(api("GET", path).content).size == (96, 96)

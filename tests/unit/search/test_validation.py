@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.domain import Query
+from furniture_prompter.domain.crop import Crop
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.validation import refuse_unanswerable
 from furniture_prompter.settings import Settings
@@ -23,6 +24,15 @@ PHOTO = np.zeros((32, 32, 3), np.uint8)
         (Query(prompt="chair", limit=0), "Ask for 1 to"),
         (Query(prompt="chair", limit=100_000), "Ask for 1 to"),
         (Query(prompt="chair", photo=PHOTO, photo_weight=1.5), "number from 0"),
+        (Query(photo=PHOTO, similar_to="p1"), "Leave one of them out"),
+        (Query(prompt="chair", crop=Crop(0, 0, 1, 1)), "crop and no photo"),
+        (Query(similar_to="p1", crop=Crop(0, 0, 1, 1)), "crop and no photo"),
+        (Query(photo=PHOTO, crop=Crop(0, 0, 1.1, 1)), "within the photo"),
+        (Query(photo=PHOTO, crop=Crop(0.5, 0, 0.6, 1)), "within the photo"),
+        (Query(photo=PHOTO, crop=Crop(0, 0, 0, 1)), "within the photo"),
+        (Query(photo=PHOTO, crop=Crop(-0.1, 0, 0.5, 1)), "within the photo"),
+        (Query(photo=PHOTO, crop=Crop(0, float("nan"), 0.5, 1)), "within the photo"),
+        (Query(prompt="chair", facets=("color",) * 11), "at most 10"),
         (Query(prompt="chair", photo=PHOTO, photo_weight=float("nan")), "number from 0"),
     ],
 )

@@ -1,0 +1,104 @@
+"""Pages of a ranking that is only known as far as parts have reached."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from furniture_prompter.catalog.reader import Filter
+from furniture_prompter.catalog.spaces import Numbers, Scores
+from furniture_prompter.search.paging import Page, turn_to
+from furniture_prompter.search.parts import PartGroup
+
+
+@dataclass
+class FixedPart:
+    """A part whose strengths a test gives, by product number."""
+
+    name: str
+    values: dict[int, float]
+    weight: float = 1.0
+    reads_text: bool = False
+    asked: list[int] = field(default_factory=list)
+
+    async def top(self, count: int, only: Filter | None) -> Numbers:
+        self.asked.append(count)
+        order = sorted(self.values, key=lambda number: (-self.values[number], number))
+        return np.array(order[:count], np.int64)
+
+    async def strengths(self, numbers: Numbers) -> Scores:
+        return np.array([self.values.get(int(number), 0.0) for number in numbers], np.float32)
+
+
+def turn(
+    parts: tuple[FixedPart, ...], start: int, count: int, reach: int, leave_out: int | None = None
+) -> Page:
+    group = PartGroup(1.0, parts)
+    return asyncio.run(turn_to([group], start, count, reach, None, leave_out))
+
+
+def all_pages(parts: tuple[FixedPart, ...], count: int, reach: int) -> list[list[int]]:
+    pages: list[list[int]] = []
+    start = 0
+    while True:
+        page = turn(parts, start, count, reach)
+        pages.append(page.hits.numbers.tolist())
+        start += count
+        if not page.more:
+            return pages
+
+
+strengths = st.dictionaries(
+    st.integers(0, 60), st.integers(-5, 5).map(float), min_size=1, max_size=60
+)
+
+
+@settings(deadline=None)
+@given(first=strengths, second=strengths, count=st.integers(1, 15), reach=st.integers(1, 12))
+def test_pages_hold_every_product_once_whatever_the_parts_say(
+    first: dict[int, float], second: dict[int, float], count: int, reach: int
+) -> None:
+    parts = (FixedPart("a", first), FixedPart("b", second))
+    pages = all_pages(parts, count, reach)
+    found = [number for page in pages for number in page]
+    assert sorted(found) == sorted(first.keys() | second.keys())
+    assert all(len(page) == count for page in pages[:-1])
+    assert 1 <= len(pages[-1]) <= count
+
+
+def test_a_first_page_is_what_the_parts_best_are_ranked_by() -> None:
+    # 5 is best of all together, and among the best two of neither part.
+    parts = (
+        FixedPart("a", {1: 9.0, 2: 8.0, 5: 7.0}),
+        FixedPart("b", {3: 9.0, 4: 8.0, 5: 7.0}),
+    )
+    assert turn(parts, 0, 4, 2).hits.numbers.tolist() == [1, 3, 2, 4]
+    assert turn(parts, 4, 4, 2).hits.numbers.tolist() == [5]
+    assert turn(parts, 0, 4, 3).hits.numbers.tolist() == [5, 1, 3, 2]
+
+
+def test_parts_reach_further_only_when_a_page_needs_it() -> None:
+    part = FixedPart("a", {number: float(-number) for number in range(100)})
+    assert turn((part,), 0, 10, 20).hits.numbers.tolist() == list(range(10))
+    assert part.asked == [20]
+    assert turn((part,), 15, 10, 20).hits.numbers.tolist() == list(range(15, 25))
+    assert part.asked == [20, 20, 80]
+
+
+def test_what_was_retrieved_is_the_same_on_every_page() -> None:
+    part = FixedPart("a", {number: float(-number) for number in range(100)})
+    pages = [turn((part,), start, 10, 20) for start in (0, 10, 40)]
+    assert [sorted(page.retrieved.tolist()) for page in pages] == [list(range(20))] * 3
+
+
+def test_a_page_behind_the_last_is_empty_and_the_last() -> None:
+    page = turn((FixedPart("a", {1: 1.0}),), 5, 10, 20)
+    assert page.hits.numbers.size == 0
+    assert not page.more
+
+
+def test_a_product_that_is_left_out_is_on_no_page_and_in_no_count() -> None:
+    page = turn((FixedPart("a", {1: 2.0, 2: 1.0}),), 0, 10, 20, leave_out=1)
+    assert page.hits.numbers.tolist() == page.retrieved.tolist() == [2]
