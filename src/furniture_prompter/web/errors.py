@@ -124,7 +124,7 @@ def answered(error: FurniturePrompterError) -> ApiError:
             return ApiError(
                 status, code, message, {"Retry-After": str(_RETRY_BUSY_S)} if busy else None
             )
-    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", _INTERNAL)
+    return _internal()
 
 
 def invalid_request(error: ValidationError | RequestValidationError) -> ApiError:
@@ -186,6 +186,12 @@ def add_error_handlers(app: FastAPI) -> None:
     ):
         app.add_exception_handler(kind, api_error)
 
+    async def internal(request: Request, _: Exception) -> Response:
+        return error_response(_internal(), request_id_of(request.scope))
+
+    # Reached by errors of middlewares outside of AnswerUnexpected; the framework logs them.
+    app.add_exception_handler(Exception, internal)
+
 
 def _api_error(request: Request, error: Exception) -> ApiError:
     if isinstance(error, ApiError):
@@ -235,5 +241,8 @@ class AnswerUnexpected:
             _LOG.error(
                 "unexpected error", exc_info=error, extra={"request_id": request_id_of(scope)}
             )
-            internal = ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", _INTERNAL)
-            await send_error(scope, receive, send, internal)
+            await send_error(scope, receive, send, _internal())
+
+
+def _internal() -> ApiError:
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", _INTERNAL)
