@@ -8,6 +8,7 @@ from furniture_prompter.errors import (
     DistillationError,
     EncoderError,
     FurniturePrompterError,
+    ServeError,
 )
 
 
@@ -24,6 +25,7 @@ class ExitCode(IntEnum):
     STUDENT = 7
     BENCHMARK = 8
     GATE = 9
+    SERVER = 10
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -39,6 +41,7 @@ MEANINGS = {
     ExitCode.STUDENT: "the student cannot be trained or exported",
     ExitCode.BENCHMARK: "the benchmark cannot be run as asked",
     ExitCode.GATE: "the candidate lost more than the gate allows",
+    ExitCode.SERVER: "the API cannot be served as it is set up",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.BROKEN_PIPE: "whoever read the output stopped reading",
 }
@@ -55,4 +58,6 @@ def exit_code_of(error: FurniturePrompterError) -> ExitCode:
         return ExitCode.STUDENT
     if isinstance(error, BenchmarkError):
         return ExitCode.BENCHMARK
+    if isinstance(error, ServeError):
+        return ExitCode.SERVER
     return ExitCode.REFUSED

@@ -15,6 +15,7 @@ from furniture_prompter.cli import (
     evaluate_command,
     index_command,
     search_command,
+    serve_command,
 )
 from furniture_prompter.cli.catalog_command import catalog_app
 from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
@@ -65,6 +66,7 @@ app = typer.Typer(
 )
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
+app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
 app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)

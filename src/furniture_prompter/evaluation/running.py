@@ -312,6 +312,7 @@ class _Measuring:
                 self._plan.limits,
                 search={key: search(rows) for key, rows in self._vectors.items()},
                 on_progress=self._on_progress,
+                threads=self._plan.threads,
             )
 
         return self._parts.records("latency", _LATENCY, measure)

@@ -36,7 +36,7 @@ def test_the_version_is_the_packages(shop: Callable[..., Any]) -> None:
 def test_the_commands_are_these() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     assert leaves == {
-        *("index", "search", "distill", "benchmark", "evaluate"),
+        *("index", "search", "serve", "distill", "benchmark", "evaluate"),
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog optimize"),
     }
@@ -77,6 +77,7 @@ def test_every_exit_code_is_in_the_document_and_in_the_help(
         (errors.InvalidPhotoError, ExitCode.REFUSED),
         (errors.InvalidFeedError, ExitCode.REFUSED),
         (errors.DistillationError, ExitCode.STUDENT),
+        (errors.ServeError, ExitCode.SERVER),
         (errors.CatalogNotFoundError, ExitCode.CATALOG),
         (errors.CatalogWriteError, ExitCode.CATALOG),
         (errors.EncoderNotFoundError, ExitCode.ENCODER),

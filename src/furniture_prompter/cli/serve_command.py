@@ -1,0 +1,222 @@
+"""``serve``: the real-time API over HTTP."""
+
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from furniture_prompter.cli.loading import collector_paused
+from furniture_prompter.cli.terminal import say
+from furniture_prompter.errors import ServeError
+
+if TYPE_CHECKING:
+    from furniture_prompter.settings import ServeSettings
+
+EXAMPLES = """\b
+Examples:
+  furniture-prompter serve --catalog shop
+  furniture-prompter serve --new-key website --api-keys keys.json
+  furniture-prompter serve --catalog shop --host 0.0.0.0 --port 8000 \\
+    --workers 2 --api-keys keys.json
+  furniture-prompter serve --config serve.env
+"""
+
+
+class KeyScope(StrEnum):
+    """What a new key may do."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+def serve_command(
+    catalog: Annotated[
+        Path | None,
+        typer.Option("--catalog", metavar="DIR", help="Folder of the catalog.", show_default=False),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Address to listen on; 127.0.0.1 unless set. 0.0.0.0 is all of this machine's.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="N",
+            help="Port; 8000 unless set. 0 takes a free one.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            help="Processes that answer; 1 unless set. They share the processors.",
+            show_default=False,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            help="Threads for encoding in each process; its share of the processors unless set.",
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            metavar="NAME|FOLDER",
+            help="Photo encoder for queries, such as a student; the catalog's own unless set.",
+            show_default=False,
+        ),
+    ] = None,
+    api_keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--api-keys", metavar="FILE", help="File of hashed API keys.", show_default=False
+        ),
+    ] = None,
+    open_access: Annotated[
+        bool | None,
+        typer.Option(
+            "--open-access",
+            help="Serve a public address without API keys.",
+            show_default=False,
+        ),
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cors-origin",
+            metavar="ORIGIN",
+            help="Web origin whose pages may call the API; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    rate_limit: Annotated[
+        int | None,
+        typer.Option(
+            "--rate-limit",
+            metavar="N",
+            help="Requests a minute of one key, or address; 0, no limit, unless set.",
+            show_default=False,
+        ),
+    ] = None,
+    fetch_photos: Annotated[
+        bool | None,
+        typer.Option(
+            "--fetch-photos",
+            help="Take photos by public web address too.",
+            show_default=False,
+        ),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(
+            "--log-level",
+            metavar="LEVEL",
+            help="debug, info, warning or error; info unless set.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="File of FURNITURE_PROMPTER_NAME=value lines, for these and all other settings "
+            "(docs/settings.md). Flags come before the environment, the environment before it.",
+            show_default=False,
+        ),
+    ] = None,
+    new_key: Annotated[
+        str | None,
+        typer.Option(
+            "--new-key",
+            metavar="NAME",
+            help="Make a key of this name, print it once, add its hash to --api-keys, and end.",
+            show_default=False,
+        ),
+    ] = None,
+    scope: Annotated[
+        KeyScope, typer.Option("--scope", help="What the new key may do; write includes read.")
+    ] = KeyScope.READ,
+) -> None:
+    """Answer searches and everything else over HTTP."""
+    flags = {
+        "catalog": catalog,
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "threads": threads,
+        "query_encoder": encoder,
+        "api_keys": api_keys,
+        # A flag that was not given must not undo what the environment says.
+        "open_access": open_access or None,
+        "cors_origins": tuple(cors_origin) if cors_origin else None,
+        "rate_limit_per_minute": rate_limit,
+        "fetch_photos": fetch_photos or None,
+        "log_level": log_level,
+    }
+    settings = read_serve_settings(flags, config)
+    if new_key is not None:
+        _make_key(settings, new_key, scope)
+        return
+    with collector_paused():
+        try:
+            from furniture_prompter.web.server import serve
+        except ModuleNotFoundError as error:
+            raise ServeError(
+                f"Serving needs {error.name}. Run: pip install 'furniture-prompter[serve]'"
+            ) from error
+    serve(settings, on_bound=_announce)
+
+
+def read_serve_settings(flags: dict[str, Any], config: Path | None) -> "ServeSettings":
+    """Settings from flags, environment and file, in that order; None is a flag not given."""
+    from pydantic import ValidationError
+
+    from furniture_prompter.settings import ServeSettings
+
+    if config is not None and not config.is_file():
+        raise typer.BadParameter(f"--config: there is no file {config}.")
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return ServeSettings(_env_file=config, **given)  # type: ignore[call-arg]  # of BaseSettings
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'_'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise typer.BadParameter(
+            f"Flags, environment or --config set what does not fit. {wrong}."
+        ) from error
+
+
+def _make_key(settings: "ServeSettings", name: str, scope: KeyScope) -> None:
+    from furniture_prompter.web.keys import add_key
+
+    if settings.api_keys is None:
+        raise typer.BadParameter("--new-key needs the file to add to. Name it with --api-keys.")
+    key = add_key(settings.api_keys, name, ("read", "write") if scope == "write" else ("read",))
+    print(key)
+    say(
+        f"This key is shown once; {settings.api_keys} holds its hash. Send it as: "
+        "Authorization: Bearer KEY"
+    )
+
+
+def _announce(address: str) -> None:
+    say(f"furniture-prompter {version('furniture-prompter')} on {address} (Ctrl-C ends it)")
+    say(f"API: {address}/v1   documentation: {address}/docs   health: {address}/readyz")

@@ -1,0 +1,233 @@
+"""Running the API: one process or several, on one socket and one catalog.
+
+Several processes share the listening socket, so a connection that waits is taken by whichever is
+alive: when one is killed, only what it was working on is lost, and a new one takes its place.
+"""
+
+import errno
+import math
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.connection import wait
+from typing import Final
+
+import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.errors import ServeError
+from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.connections import PatientProtocol
+from furniture_prompter.web.keys import Keys, refuse_public_without_keys
+from furniture_prompter.web.logs import log_config
+from furniture_prompter.web.metrics import SHARED_FOLDER
+
+CreateApp = Callable[[ServeSettings], ASGIApp]
+
+# Connections that wait to be taken; the kernel's own limit is often 4,096.
+_BACKLOG: Final = 2_048
+# Longer than proxies and clients keep an idle connection (60 s is usual), so that it is they who
+# close it: a connection closed from here may have a request on its way.
+_KEEP_ALIVE_S: Final = 65
+# A worker that does not answer its supervisor this long is replaced. Starting on a busy machine
+# takes seconds.
+_WORKER_ANSWERS_S: Final = 20
+# Uvicorn's own for a worker that never came up.
+_STARTUP_FAILED: Final = 3
+# Pools of native threads that each take all processors unless they are told.
+_THREAD_VARIABLES: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "LANCE_CPU_THREADS",
+    "LANCE_IO_THREADS",
+)
+
+
+def serve(settings: ServeSettings, on_bound: Callable[[str], None]) -> None:
+    """Serve a catalog until SIGTERM or SIGINT, and finish then what was accepted.
+
+    Args:
+        settings: The settings; ``catalog`` must be there.
+        on_bound: Called with the address, such as ``http://127.0.0.1:8000``, once it is taken.
+
+    Raises:
+        ServeError: it cannot be served as it is set up.
+        CatalogError, EncoderError: the catalog cannot be opened.
+    """
+    refuse_public_without_keys(settings)
+    _check(settings)
+    run_app(_create_app, settings, on_bound)
+
+
+def run_app(create: CreateApp, settings: ServeSettings, on_bound: Callable[[str], None]) -> None:
+    """Run an application, in one process or several.
+
+    Args:
+        create: Makes the application in each process; importable by name.
+        settings: Address, workers, timeouts and log level.
+        on_bound: See :func:`serve`.
+
+    Raises:
+        ServeError: the address cannot be taken, or the application does not start.
+    """
+    with listen(settings.host, settings.port) as listener, _environment(settings.workers):
+        on_bound(_address(listener))
+        config = uvicorn.Config(
+            partial(_app_of_process, create, pinned(settings)),
+            factory=True,
+            http=PatientProtocol,
+            ws="none",
+            lifespan="on",
+            workers=settings.workers,
+            log_config=log_config(settings.log_level),
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_s),
+            timeout_worker_healthcheck=_WORKER_ANSWERS_S,
+        )
+        if settings.workers == 1:
+            _run_here(config, listener)
+        else:
+            _Supervisor(config, [listener]).run()
+
+
+def _create_app(settings: ServeSettings) -> ASGIApp:
+    # The supervisor of several processes answers nothing itself, so it loads no routes.
+    from furniture_prompter.web.app import create_app
+
+    return create_app(settings)
+
+
+def pinned(settings: ServeSettings) -> ServeSettings:
+    """The settings of one of the processes: together they take as many threads as processors."""
+    if settings.threads is not None:
+        return settings
+    return settings.model_copy(update={"threads": _threads_each(settings.workers)})
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that other processes may inherit.
+
+    Raises:
+        ServeError: the address is none of this machine's, or the port is taken or not allowed.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ServeError(_why_not_bound(host, port, error)) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _why_not_bound(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} of {host} is taken. Choose another with --port, or 0 for a free one."
+    if error.errno == errno.EACCES:
+        return f"Port {port} needs rights that this user does not have. Choose one from 1024 up."
+    return (
+        f"{host} is no address that can be listened on here ({error.strerror}). Use 127.0.0.1 for "
+        "this machine alone, or 0.0.0.0 for all its addresses."
+    )
+
+
+def _check(settings: ServeSettings) -> None:
+    """Find out here, in one sentence, what every process would else stumble over."""
+    if settings.catalog is None:
+        raise ServeError("There is no catalog to serve. Name its folder with --catalog.")
+    if settings.api_keys is not None:
+        Keys.load(settings.api_keys)
+    Catalog.open(settings.catalog, settings=settings, encoder=settings.query_encoder).close()
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _threads_each(workers: int) -> int:
+    return max(1, available_cpus() // workers)
+
+
+@contextmanager
+def _environment(workers: int) -> Iterator[None]:
+    """What processes that are started from here must find before they import anything."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="furniture-prompter-") as folder:
+        wanted = dict.fromkeys(_THREAD_VARIABLES, str(_threads_each(workers)))
+        wanted[SHARED_FOLDER] = folder
+        # Who set one of them knows better.
+        added = [name for name in wanted if name not in os.environ]
+        os.environ.update({name: wanted[name] for name in added})
+        try:
+            yield
+        finally:
+            for name in added:
+                del os.environ[name]
+
+
+def _app_of_process(create: CreateApp, settings: ServeSettings) -> ASGIApp:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    return create(settings)
+
+
+def _end_with(sentinel: int) -> None:
+    """A worker whose supervisor was killed would hold the port for ever."""
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _run_here(config: uvicorn.Config, listener: socket.socket) -> None:
+    # Uvicorn raises the signal again when all is finished; that is a good end, not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        return
+    except SystemExit as leaving:
+        if leaving.code == _STARTUP_FAILED:
+            raise _not_started() from None
+        raise
+
+
+def _not_started() -> ServeError:
+    return ServeError("The server could not start; the log above says why.")
+
+
+class _Supervisor(Multiprocess):
+    """Uvicorn's supervisor, which replaces workers that were killed or hang."""
+
+    def run(self) -> None:
+        """Supervise until a signal ends it."""
+        super().run()
+        if any(process.exitcode == _STARTUP_FAILED for process in self.processes):
+            raise _not_started()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace dead workers, and take their gauges out of the sums."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            if pid is not None:
+                mark_process_dead(pid, os.environ[SHARED_FOLDER])  # type: ignore[no-untyped-call]  # upstream leaves it untyped
