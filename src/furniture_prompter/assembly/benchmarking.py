@@ -1,12 +1,14 @@
 """Benchmarks for whoever has settings, a catalog and encoders' names."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
+from furniture_prompter.assembly.served_catalog import ServedCatalog, can_serve
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.card import EncoderCard
@@ -116,24 +118,27 @@ def benchmark(
     in_space = [
         each for each in contenders if identity_of(each.encoder.card).space_id == own.space_id
     ]
-    doors = _library_doors(request.catalog, in_space, chosen) if suite.end_to_end.queries else {}
-    plan = Plan(
-        collection=collection,
-        contenders=contenders,
-        teacher=teacher,
-        prompt_encoder=load_prompt_encoder(prompt_name, chosen.encoder_cache),
-        suite=suite,
-        limits=PhotoLimits(
-            limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
-        ),
-        threads=chosen.threads or available_cpus(),
-        doors=doors,
-        command=request.command,
-        notes=_left_out(contenders, in_space, own.name) if doors else (),
-    )
-    run, used = run_benchmark(
-        plan, folder, restart=request.restart, on_progress=progress or (lambda _: None)
-    )
+    with ExitStack() as opened:
+        doors = (
+            _doors(request.catalog, in_space, chosen, opened) if suite.end_to_end.queries else {}
+        )
+        plan = Plan(
+            collection=collection,
+            contenders=contenders,
+            teacher=teacher,
+            prompt_encoder=load_prompt_encoder(prompt_name, chosen.encoder_cache),
+            suite=suite,
+            limits=PhotoLimits(
+                limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
+            ),
+            threads=chosen.threads or available_cpus(),
+            doors=doors,
+            command=request.command,
+            notes=_left_out(contenders, in_space, own.name) if doors else (),
+        )
+        run, used = run_benchmark(
+            plan, folder, restart=request.restart, on_progress=progress or (lambda _: None)
+        )
     save(folder / RESULTS, run_as_json(run))
     write_report(run, folder, _pictures(used))
     filed = file_run(run, request.results) if request.results is not None else ()
@@ -200,33 +205,44 @@ def is_student(card: EncoderCard) -> bool:
     return card.space is not None and card.space.name != card.name and "initial" in card.training
 
 
-def _library_doors(
-    catalog: Path, contenders: Sequence[Contender], settings: Settings
+def _doors(
+    catalog: Path, contenders: Sequence[Contender], settings: Settings, opened: ExitStack
 ) -> Mapping[tuple[str, str], Callable[[Path], object]]:
-    """Whole photo queries as a program makes them."""
+    """Whole photo queries as a program makes them, and as a web page does."""
     doors: dict[tuple[str, str], Callable[[Path], object]] = {}
+    over_http = can_serve()
     for each in contenders:
-        opened = Catalog.open(catalog, settings=settings, encoder=str(each.folder))
+        library = opened.enter_context(
+            Catalog.open(catalog, settings=settings, encoder=str(each.folder))
+        )
 
-        def answer(photo: Path, opened: Catalog = opened) -> object:
-            return opened.search(photo=photo)
+        def answer(photo: Path, library: Catalog = library) -> object:
+            return library.search(photo=photo)
 
         doors[each.key, "library"] = answer
+        if over_http:
+            served = ServedCatalog(catalog, each.folder, settings.threads)
+            opened.callback(served.close)
+            doors[each.key, "HTTP"] = served
     return doors
 
 
 def _left_out(
     contenders: Sequence[Contender], in_space: Sequence[Contender], own: str
 ) -> tuple[str, ...]:
-    """Why some encoders have no whole queries."""
+    """Why some encoders have no whole queries, or none over HTTP."""
+    sentences = []
     others = [each.key for each in contenders if each not in in_space]
-    if not others:
-        return ()
-    sentence = (
-        f"The catalog was embedded by {own}, so whole queries were timed in its space alone; "
-        f"{', '.join(others)} would each need a catalog of their own."
-    )
-    return (sentence,)
+    if others:
+        sentences.append(
+            f"The catalog was embedded by {own}, so whole queries were timed in its space alone; "
+            f"{', '.join(others)} would each need a catalog of their own."
+        )
+    if not can_serve():
+        sentences.append(
+            "Whole queries through HTTP were left out: pip install 'furniture-prompter[serve]'."
+        )
+    return tuple(sentences)
 
 
 def _pictures(collection: Collection) -> Callable[[int], Path]:
