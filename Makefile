@@ -48,10 +48,17 @@ format: $(VENV)/.installed-dev
 constraints: $(VENV)/.installed-dev
 	$(PIP) freeze --exclude-editable --exclude furniture-prompter | sed 's/+cpu$$//' > constraints.txt
 
+# Other engines, to be measured beside ours.
+$(VENV)/.installed-peers: $(VENV)/.installed-dev
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[peers]'
+	@touch $@
+
 # The benchmark report on the builder's full set and on ../shared/data/ikea-dev, where that is.
-# STUDENTS names folders of students to compare as well.
-benchmark: full-catalog/products.jsonl
-	$(BIN)/python -m benchmarks.report full-catalog/products.jsonl $(STUDENTS)
+# STUDENTS names folders of students to compare as well, REPORT further options, such as --file.
+benchmark: $(VENV)/.installed-peers full-catalog/products.jsonl
+	$(BIN)/furniture-prompter encoders show imagenet-ensemble > /dev/null 2>&1 \
+		|| $(BIN)/furniture-prompter encoders pull imagenet-ensemble
+	$(BIN)/python -m benchmarks.report full-catalog/products.jsonl $(STUDENTS) $(REPORT)
 
 full-catalog/products.jsonl:
 	$(MAKE) --no-print-directory full-catalog
