@@ -14,7 +14,7 @@ from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.identity import identity_of
-from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.processors import threads_for_one_image
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.collection import Collection, collect
@@ -131,7 +131,7 @@ def benchmark(
             limits=PhotoLimits(
                 limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
             ),
-            threads=chosen.threads or available_cpus(),
+            threads=chosen.threads or threads_for_one_image(),
             doors=doors,
             command=request.command,
             notes=_left_out(contenders, in_space, own.name) if doors else (),

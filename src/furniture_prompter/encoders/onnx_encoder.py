@@ -11,15 +11,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.preprocessing import preprocess
-from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.processors import threads_for_one_image
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 
 _MAX_BATCH = 4
 """Images in one run of the graph. A convolutional network on a CPU gains next to nothing from more
 (docs/experiments.md), and its memory grows with each."""
-
-_MAX_THREADS = 8
-"""Threads when the caller names none; more than this share too little work on one image."""
 
 _ORT_ERRORS = (
     ort_state.EPFail,
@@ -70,7 +67,7 @@ class OnnxEncoder:
         if verify:
             card.verify_files(folder)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(available_cpus(), _MAX_THREADS)
+        options.intra_op_num_threads = threads or threads_for_one_image()
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         # Threads wait awake between the layers of a run, which is shorter for it, and sleep after

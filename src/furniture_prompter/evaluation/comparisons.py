@@ -11,6 +11,7 @@ from furniture_prompter.evaluation.record import (
     JUDGED,
     PROMPT_TO_PHOTO,
     SAME_CATEGORY,
+    SEARCH,
     Answers,
     Latency,
     Run,
@@ -24,6 +25,8 @@ HEADLINES: tuple[tuple[Task, str], ...] = (
     (JUDGED, "nDCG@10"),
 )
 """The measure of each task that encoders are compared by, the first that was measured leading."""
+
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,12 @@ class Interval:
 
     @property
     def is_noise(self) -> bool:
-        """For a difference: whether the interval holds 0."""
-        return self.low <= 0 <= self.high
+        """For a difference: whether the interval holds 0, or too few queries were asked to tell.
+
+        Too few are those that chance alone lets agree in sign more often than once in twenty
+        (the sign test): a bootstrap of three equal values knows of no other.
+        """
+        return self.low <= 0 <= self.high or 2.0 ** (1 - self.queries) > _CHANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,16 @@ def image_ms(latency: Latency) -> float:
     return 1_000 * float(np.median(latency.total_s)) / latency.photos
 
 
+def photo_ms(latency: Latency) -> list[float]:
+    """Milliseconds of every photo of every round, from file to vector: its stages together.
+
+    Of the reference recipe each photo has its batch's mean.
+    """
+    stages = [each for name, each in latency.stages.items() if name != SEARCH]
+    each: list[float] = np.sum(np.asarray(stages, float), axis=0).tolist()
+    return each
+
+
 def headline(run: Run) -> tuple[Task, str] | None:
     """The task and measure that encoders are compared by first; None where none was measured."""
     asked = {
@@ -111,6 +128,13 @@ def front(points: dict[str, tuple[float, float]]) -> list[str]:
             on_front.append(key)
             best = quality
     return on_front
+
+
+def compared_with_teacher(run: Run) -> list[str]:
+    """Encoders that are shown against the teacher: its students, or all where none is one."""
+    others = [each for each in run.encoders if each.searches and each.key != run.teacher]
+    students = [each.key for each in others if each.role == "student"]
+    return (students or [each.key for each in others]) if run.teacher else []
 
 
 def speed_and_quality(run: Run) -> dict[str, tuple[float, Interval]]:

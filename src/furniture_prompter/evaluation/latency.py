@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[IndexProgress], None]
 
 _STEP: Final = "latency"
+_RECIPE_NEEDS: Final = ("torch", "onnx")
 
 
 def measure_latency(
@@ -93,8 +94,20 @@ def measure_latency(
     return facts, tuple(each.result() for each in turns)
 
 
+def recipe_left_out() -> tuple[str, ...]:
+    """A sentence where the reference recipe's rows must be missing; else none."""
+    missing = [name for name in _RECIPE_NEEDS if importlib.util.find_spec(name) is None]
+    if not missing:
+        return ()
+    sentence = (
+        f"The reference recipe was left out, for {' and '.join(missing)} cannot be imported; "
+        "ratios are against the first encoder. Run: pip install 'furniture-prompter[train]'"
+    )
+    return (sentence,)
+
+
 def _installed_recipes(threads: int) -> "tuple[ReferenceRecipe, ...]":
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
+    if recipe_left_out():
         return ()
     from furniture_prompter.distillation.reference_recipe import reference_recipes
 

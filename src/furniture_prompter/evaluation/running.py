@@ -22,7 +22,7 @@ from furniture_prompter.evaluation.encoder_facts import facts_of
 from furniture_prompter.evaluation.end_to_end import measure_end_to_end
 from furniture_prompter.evaluation.indexes import measure_indexes
 from furniture_prompter.evaluation.kept_parts import KeptParts
-from furniture_prompter.evaluation.latency import measure_latency
+from furniture_prompter.evaluation.latency import measure_latency, recipe_left_out
 from furniture_prompter.evaluation.machine import this_machine
 from furniture_prompter.evaluation.memory import measure_memory
 from furniture_prompter.evaluation.photo_vectors import decoded, photo_vectors
@@ -136,6 +136,7 @@ def run_benchmark(
     answers, flags = measuring.quality()
     memory = measuring.memory()
     recipe, latency = measuring.latency()
+    unlike = recipe_left_out() if latency and not recipe else ()
     indexes, left_out = measuring.indexes()
     end_to_end = measuring.end_to_end()
     own = [facts_of(each.encoder, each.key, each.role, each.folder) for each in plan.contenders]
@@ -153,7 +154,7 @@ def run_benchmark(
         memory=memory,
         indexes=indexes,
         end_to_end=end_to_end,
-        flags=(*plan.notes, *unusable, *flags, *left_out),
+        flags=(*plan.notes, *unusable, *flags, *unlike, *left_out),
     )
     return run, collection
 

@@ -7,6 +7,7 @@ from furniture_prompter.evaluation.comparisons import (
     headline,
     image_ms,
     interval,
+    photo_ms,
     ratio,
 )
 from furniture_prompter.evaluation.conclusion import conclusion
@@ -41,6 +42,18 @@ def test_a_difference_is_paired_and_only_of_the_same_questions() -> None:
     fewer = answers("b", SAME_CATEGORY, {"AP": 0.5})
     object.__setattr__(fewer, "queries", fewer.queries[::-1])
     assert difference(own, fewer, "AP") is None
+
+
+def test_a_photo_takes_its_stages_and_no_search() -> None:
+    assert photo_ms(latency("any", 7)) == pytest.approx([7.0] * 30)
+
+
+@pytest.mark.parametrize(("queries", "noise"), [(3, True), (5, True), (6, False)])
+def test_a_few_queries_that_agree_prove_nothing(queries: int, noise: bool) -> None:
+    # 2 / 2^5 is 0.0625, 2 / 2^6 is 0.03125.
+    found = interval([0.1] * queries)
+    assert (found.low, found.high) == pytest.approx((0.1, 0.1))
+    assert found.is_noise is noise
 
 
 def test_the_conclusion_says_what_was_put_in() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from furniture_prompter.evaluation.comparisons import compared_with_teacher
 from furniture_prompter.evaluation.kept_parts import save
 from furniture_prompter.evaluation.record import Run
 from furniture_prompter.evaluation.report.blocks import Gallery, Picture
@@ -23,12 +24,11 @@ def write_report(run: Run, folder: Path, photo_of: PhotoOf) -> None:
     Raises:
         BenchmarkError: the folder cannot be written.
     """
-    students = [each.key for each in run.encoders if each.searches and each.key != run.teacher]
+    students = compared_with_teacher(run)
     galleries: list[Gallery] = []
-    if run.teacher:
-        for key in students:
-            gallery = worst_against_teacher(run, key, photo_of)
-            galleries += [gallery] if gallery else []
+    for key in students:
+        gallery = worst_against_teacher(run, key, photo_of)
+        galleries += [gallery] if gallery else []
     blocks = blocks_of(run, galleries)
     for block in blocks:
         if isinstance(block, Picture):

@@ -7,6 +7,7 @@ import numpy as np
 from furniture_prompter.evaluation.comparisons import (
     image_ms,
     latency_of,
+    photo_ms,
     ratio,
 )
 from furniture_prompter.evaluation.conclusion import conclusion
@@ -148,6 +149,7 @@ def _latency(run: Run) -> Iterator[Block]:
                 each.encoder,
                 f"{np.median(each.total_s):.2f}",
                 f"{ms:.2f}",
+                " / ".join(f"{value:.2f}" for value in np.percentile(photo_ms(each), (50, 95, 99))),
                 f"{min(spread):.2f} to {max(spread):.2f}",
                 f"{times.median:.2f} ({times.least:.2f} to {times.most:.2f})",
                 f"{1_000 / ms:,.0f}",
@@ -158,6 +160,7 @@ def _latency(run: Run) -> Iterator[Block]:
         "encoder",
         "all photos, s",
         "an image, ms",
+        "single images, ms: median / 95th / 99th",
         "rounds, ms",
         f"times as fast as {first}",
         "images a second",

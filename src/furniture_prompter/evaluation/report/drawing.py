@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html import escape
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#000000")
@@ -80,7 +81,7 @@ class Drawing:
         hatch = number % len(_HATCHES)
         if hatch:
             self._hatched.add(hatch)
-            self._parts.append(f'<rect {place} fill="url(#hatch{hatch})"/>')
+            self._parts.append(f'<rect {place} fill="url(#hatch-{hatch})"/>')
 
     def mark(self, x: float, y: float, number: int, size: float = 6) -> None:
         """A point in the colour and the shape of a number."""
@@ -203,8 +204,12 @@ class Drawing:
 
     def svg(self) -> str:
         """The picture, on white."""
+        body = "".join(self._parts)
+        # A page holds several pictures, and ids are the page's.
+        own = f"hatch-{sha256(body.encode()).hexdigest()[:8]}-"
+        body = body.replace("url(#hatch-", f"url(#{own}")
         patterns = "".join(
-            f'<pattern id="hatch{number}" width="6" height="6" patternUnits="userSpaceOnUse">'
+            f'<pattern id="{own}{number}" width="6" height="6" patternUnits="userSpaceOnUse">'
             f'<path d="{_HATCHES[number]}" stroke="#000" stroke-width="0.8" fill="none"/></pattern>'
             for number in sorted(self._hatched)
         )
@@ -213,9 +218,7 @@ class Drawing:
             f'width="{self.width:g}" height="{self.height:g}" role="img" '
             f'font-family="Helvetica, Arial, sans-serif"><title>{escape(self.title)}</title>'
             f"<defs>{patterns}</defs>"
-            f'<rect width="{self.width:g}" height="{self.height:g}" fill="#fff"/>'
-            + "".join(self._parts)
-            + "</svg>"
+            f'<rect width="{self.width:g}" height="{self.height:g}" fill="#fff"/>' + body + "</svg>"
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from furniture_prompter.evaluation.comparisons import interval
+from furniture_prompter.evaluation.comparisons import compared_with_teacher, interval
 from furniture_prompter.evaluation.record import (
     AGREEMENT,
     ANOTHER_VIEW,
@@ -16,7 +16,14 @@ from furniture_prompter.evaluation.record import (
     Run,
     Task,
 )
-from furniture_prompter.evaluation.report.blocks import Block, Heading, Paragraph, Picture, Table
+from furniture_prompter.evaluation.report.blocks import (
+    Block,
+    Heading,
+    Paragraph,
+    Picture,
+    Sentences,
+    Table,
+)
 from furniture_prompter.evaluation.report.pictures import (
     category_differences,
     recall_curves,
@@ -32,6 +39,22 @@ _REAL_TASKS: Mapping[Task, str] = {
     "orders.",
     JUDGED: "Queries and judgements that were given.",
 }
+_MEASURES: Mapping[str, str] = {
+    "Success@1": "share of the queries whose first hit is right",
+    "Success@5": "share of the queries with a right one among the first five hits",
+    "Success@10": "the same among the first ten",
+    "P@5": "share of right ones among the first five hits",
+    "R@5": "share of all right ones that are among the first five hits",
+    "R@10": "share of all right ones that are among the first ten hits",
+    "RR": "one over the place of the first right hit",
+    "AP": "average precision: precision at the place of each right one, averaged; its mean over "
+    "queries is mAP",
+    "nDCG@10": "gains of the first ten hits, each divided by the logarithm of its place, as a "
+    "share of the best order's",
+    "overlap@10": "share of the teacher's first ten that are among the student's",
+    "Spearman": "rank correlation of the student's order with the teacher's, over the teacher's "
+    "first hundred",
+}
 _MISSING = "not measured"
 
 
@@ -46,6 +69,8 @@ def quality(run: Run) -> Iterator[Block]:
         "order scores. Equal scores are ordered at random. Products that nobody judged count as "
         "wrong."
     )
+    asked = {measure for each in run.answers for measure in each.values}
+    yield Sentences([f"{name}: {what}." for name, what in _MEASURES.items() if name in asked])
     yield from _task_table(
         run,
         INDEX_CHECK,
@@ -57,8 +82,7 @@ def quality(run: Run) -> Iterator[Block]:
     yield from _degraded(run)
     yield from _asymmetric(run)
     pictures: list[Picture | None] = [speed_against_quality(run), recall_curves(run)]
-    searched = [each.key for each in run.encoders if each.searches and each.key != run.teacher]
-    pictures += [category_differences(run, key) for key in searched] if run.teacher else []
+    pictures += [category_differences(run, key) for key in compared_with_teacher(run)]
     yield from (picture for picture in pictures if picture is not None)
 
 
