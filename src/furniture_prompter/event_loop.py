@@ -12,9 +12,18 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    try:
+        # Of the extra `serve`, where several requests at once make the loop's own time count.
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
+    loop = _new_event_loop()
     threading.Thread(target=loop.run_forever, name="furniture-prompter", daemon=True).start()
     return loop
 

@@ -1,6 +1,7 @@
 """One suite that every image encoder must pass; add an encoder to ENCODERS to hold it to it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,16 @@ from numpy.typing import NDArray
 
 from furniture_prompter.encoders import onnx_encoder
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.protocols import Encoder
+from furniture_prompter.encoders.protocols import Encoder, ForkingEncoder
 from tests.fakes import ColourEncoder, ColourTeacher, colour_card
 
 WEIGHTS = Path(onnx_encoder.__file__).parent / "weights"
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "efficientnet-lite2": lambda: OnnxEncoder.load(WEIGHTS / "efficientnet-lite2"),
+    "efficientnet-lite2, for several threads": lambda: OnnxEncoder.load(
+        WEIGHTS / "efficientnet-lite2", threads=2
+    ).for_several_threads(),
     "colour-teacher": lambda: ColourTeacher(colour_card(encodes_prompts=True)),
     "colour-student": lambda: ColourEncoder(colour_card("colour-student", "2")),
 }
@@ -116,3 +120,15 @@ def test_a_mirrored_image_is_nearer_than_another_one(
 ) -> None:
     first, mirrored, other = encoder.encode([images[0], images[0][:, ::-1], images[1]])
     assert first @ mirrored > first @ other
+
+
+def test_a_forked_encoder_gives_the_same_vectors_to_threads_at_once(
+    images: list[NDArray[np.uint8]],
+) -> None:
+    whole = OnnxEncoder.load(WEIGHTS / "efficientnet-lite2", threads=2)
+    assert isinstance(whole, ForkingEncoder)
+    forked = whole.for_several_threads()
+    wanted = whole.encode(images)
+    with ThreadPoolExecutor(4) as threads:
+        rows = list(threads.map(lambda image: forked.encode([image])[0], images * 4))
+    np.testing.assert_allclose(rows, np.tile(wanted, (4, 1)), atol=1e-3)

@@ -1,5 +1,6 @@
 """``serve``: the real-time API over HTTP."""
 
+import os
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -173,6 +174,7 @@ def serve_command(
     if new_key is not None:
         _make_key(settings, new_key, scope)
         return
+    _pin_products_of_matrices()
     with collector_paused():
         try:
             from furniture_prompter.web.server import serve
@@ -202,6 +204,17 @@ def read_serve_settings(flags: dict[str, Any], config: Path | None) -> "ServeSet
         raise typer.BadParameter(
             f"Flags, environment or --config set what does not fit. {wrong}."
         ) from error
+
+
+def _pin_products_of_matrices() -> None:
+    """Let one thread multiply a query with the catalog's vectors, unless the environment says more.
+
+    Threads of BLAS wait awake for each other, beside those that encode and decode: on two cores 32
+    connections with photos got half as many answers again without them (docs/experiments.md). The
+    variables are read when NumPy is loaded, which is not yet.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _make_key(settings: "ServeSettings", name: str, scope: KeyScope) -> None:

@@ -38,7 +38,9 @@ class OnnxEncoder:
     (batch, dimension), rows of unit length. Everything between is in the file.
     """
 
-    def __init__(self, card: EncoderCard, session: onnxruntime.InferenceSession) -> None:
+    def __init__(
+        self, card: EncoderCard, session: onnxruntime.InferenceSession, folder: Path
+    ) -> None:
         if card.preprocessing is None:
             raise EncoderDamagedError(
                 f"{card.name} is a {card.kind} encoder. Name an image encoder; "
@@ -47,6 +49,7 @@ class OnnxEncoder:
         self._card = card
         self._spec = card.preprocessing
         self._session = session
+        self._folder = folder
 
     @classmethod
     def load(
@@ -84,9 +87,16 @@ class OnnxEncoder:
                 f"{path} is no graph that ONNX Runtime {onnxruntime.__version__} can run: {error}. "
                 "Reinstall furniture-prompter, or build the encoder again with its build tool."
             ) from error
-        encoder = cls(card, session)
+        encoder = cls(card, session, folder)
         encoder._check_signature(path)
         return encoder
+
+    def for_several_threads(self) -> "OnnxEncoder":
+        """See :class:`~furniture_prompter.encoders.protocols.ForkingEncoder`.
+
+        ONNX Runtime runs one session from several threads at once, each call on its own thread.
+        """
+        return OnnxEncoder.load(self._folder, threads=1, verify=False)
 
     @property
     def card(self) -> EncoderCard:

@@ -41,6 +41,19 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class ForkingEncoder(Encoder, Protocol):
+    """An encoder that can be shared by several threads, each with an image of its own."""
+
+    def for_several_threads(self) -> Encoder:
+        """The same encoder, one thread to a call, and as many calls at once as there are threads.
+
+        Together they encode more images a second than this one with all threads at one image,
+        which answers one image sooner.
+        """
+        ...
+
+
+@runtime_checkable
 class CrossModalEncoder(Encoder, Protocol):
     """An encoder with a text tower: prompts and images become vectors of one space.
 

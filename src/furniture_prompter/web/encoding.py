@@ -1,12 +1,16 @@
 """Photos of concurrent requests, encoded together.
 
-Requests put their photos into a bounded queue; one thread takes what has gathered, runs the encoder
-and hands each request its vector. A photo that fails, fails alone. Equal photos are encoded once:
-vectors are kept by content, and who comes while one is being computed waits for that one. A request
-that is cancelled takes its photo out of the queue, unless another waits for it too.
+Requests put their photos into a bounded queue; threads take what has gathered, run the encoder and
+hand each request its vector. A photo that is alone gets all processors, for it is then done
+soonest; where several wait, each thread encodes its share on one processor, for threads that work
+on one image wait for each other, the more the busier the machine. A photo that fails, fails alone.
+Equal photos are encoded once: vectors are kept by content, and who comes while one is being
+computed waits for that one. A request that is cancelled takes its photo out of the queue, unless
+another waits for it too.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.protocols import Encoder
+from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.protocols import Encoder, ForkingEncoder
 from furniture_prompter.errors import EncoderError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import Overloaded
@@ -54,13 +59,19 @@ class EncodeQueue:
         """Prepare to encode; the thread starts with the first photo.
 
         Args:
-            encoder: Called from one thread at a time.
-            settings: ``batch_photos``, ``batch_wait_ms``, ``queue_photos`` and ``cache_vectors``.
+            encoder: Called from one thread at a time, unless it is a ForkingEncoder.
+            settings: ``threads``, ``batch_photos``, ``batch_wait_ms``, ``queue_photos`` and
+                ``cache_vectors``.
             metrics: Where to count.
             coming: How many photos will soon be here, such as those being decoded. Without any,
                 nobody waits for a batch to fill.
         """
         self._encoder = encoder
+        threads = settings.threads or available_cpus()
+        self._shared: Encoder | None = None
+        if threads > 1 and isinstance(encoder, ForkingEncoder):
+            self._shared = encoder.for_several_threads()
+        self._limit_runs = threads if self._shared is not None else 1
         self._limit_batch = settings.batch_photos
         self._wait_s = settings.batch_wait_ms / 1_000
         self._limit_queue = settings.queue_photos
@@ -70,7 +81,8 @@ class EncodeQueue:
         self._flights: dict[bytes, _Waiting] = {}
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._threads = ThreadPoolExecutor(self._limit_runs, thread_name_prefix="encode")
+        self._runs: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._photo_s = _EXPECTED_PHOTO_S
@@ -108,12 +120,12 @@ class EncodeQueue:
         return await self._result(self._enqueue(image, key))
 
     async def close(self) -> None:
-        """Encode what was accepted, refuse what comes now, and end the thread."""
+        """Encode what was accepted, refuse what comes now, and end the threads."""
         self._closing = True
         self._arrived.set()
         if self._task is not None:
             await self._task
-        self._thread.shutdown()
+        self._threads.shutdown()
 
     def _enqueue(self, image: RgbImage, key: bytes | None) -> _Waiting:
         if self._closing or len(self._queue) >= self._limit_queue:
@@ -151,21 +163,35 @@ class EncodeQueue:
             await self._arrived.wait()
             self._arrived.clear()
             while self._queue:
+                if len(self._runs) == self._limit_runs:
+                    await asyncio.wait(self._runs, return_when=asyncio.FIRST_COMPLETED)
+                    continue
                 await self._fill()
                 batch = [self._queue.popleft() for _ in range(self._next_photos())]
                 self._metrics.queue_photos.set(len(self._queue))
                 if batch:
-                    await self._encode(batch)
+                    self._start(batch)
             if self._closing:
+                if self._runs:
+                    await asyncio.wait(self._runs)
                 return
 
+    def _start(self, batch: list[_Waiting]) -> None:
+        alone = len(batch) == 1 and not self._queue and not self._runs and not self._coming()
+        encoder = self._encoder if alone or self._shared is None else self._shared
+        run = asyncio.create_task(self._encode(batch, encoder))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+
     def _next_photos(self) -> int:
-        return min(len(self._queue), self._limit_batch)
+        """How many the next run takes: its share of what waits, so that no thread idles."""
+        idle = max(1, self._limit_runs - len(self._runs))
+        return min(math.ceil(len(self._queue) / idle), self._limit_batch)
 
     async def _fill(self) -> None:
         """Wait until the batch is full, nobody else is coming, or the wait is over."""
         until = time.monotonic() + self._wait_s
-        while self._next_photos() < self._limit_batch and self._coming() and not self._closing:
+        while len(self._queue) < self._limit_batch and self._coming() and not self._closing:
             left_s = until - time.monotonic()
             if left_s <= 0:
                 return
@@ -175,13 +201,14 @@ class EncodeQueue:
             except TimeoutError:
                 return
 
-    async def _encode(self, batch: list[_Waiting]) -> None:
+    async def _encode(self, batch: list[_Waiting], encoder: Encoder) -> None:
         began = time.perf_counter()
-        rows, failure = await self._try([waiting.image for waiting in batch])
+        rows, failure = await self._try([waiting.image for waiting in batch], encoder)
         took_s = time.perf_counter() - began
         self._metrics.batch_photos.observe(len(batch))
         self._metrics.stage_took("encode_photos", took_s)
-        self._photo_s += _LATEST_SHARE * (took_s / len(batch) - self._photo_s)
+        photo_s = took_s / len(batch) / self._limit_runs
+        self._photo_s += _LATEST_SHARE * (photo_s - self._photo_s)
         if rows is not None:
             for waiting, row in zip(batch, rows, strict=True):
                 self._hand_over(waiting, row)
@@ -191,19 +218,19 @@ class EncodeQueue:
             # One of them spoilt the run: each gets its own.
             for waiting in batch:
                 if not waiting.vector.done():
-                    await self._encode([waiting])
+                    await self._encode([waiting], encoder)
 
     async def _try(
-        self, images: list[RgbImage]
+        self, images: list[RgbImage], encoder: Encoder
     ) -> tuple[NDArray[np.float32] | None, BaseException | None]:
         """Rows of a run, or why there are none: whatever it is, the next run must go on."""
-        run = asyncio.get_running_loop().run_in_executor(self._thread, self._rows, images)
+        run = asyncio.get_running_loop().run_in_executor(self._threads, self._rows, images, encoder)
         await asyncio.wait([run])
         failure = run.exception()
         return (run.result() if failure is None else None), failure
 
-    def _rows(self, images: list[RgbImage]) -> NDArray[np.float32]:
-        rows = self._encoder.encode(images)
+    def _rows(self, images: list[RgbImage], encoder: Encoder) -> NDArray[np.float32]:
+        rows = encoder.encode(images)
         if len(rows) != len(images):
             raise EncoderError(
                 f"Encoder {self._encoder.card.name} gave {len(rows)} vectors for {len(images)} "

@@ -47,9 +47,6 @@ _WORKER_ANSWERS_S: Final = 20
 _STARTUP_FAILED: Final = 3
 # Pools of native threads that each take all processors unless they are told.
 _THREAD_VARIABLES: Final = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
     "RAYON_NUM_THREADS",
     "LANCE_CPU_THREADS",
     "LANCE_IO_THREADS",

@@ -62,8 +62,11 @@ class Services:
         return self.decoding.fit.side_px
 
 
-def services_of(request: Request) -> Services:
-    """The services of the application that answers."""
+async def services_of(request: Request) -> Services:
+    """The services of the application that answers.
+
+    A coroutine, for FastAPI takes plain functions to another thread, which costs more than they do.
+    """
     services: Services = request.app.state.services
     return services
 

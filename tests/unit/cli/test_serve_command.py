@@ -1,8 +1,10 @@
 """``serve``: what flags, environment and file come to, keys, and what is refused beforehand."""
 
 import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,14 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.keys import Keys
 
 Shop = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_it_was() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
@@ -158,3 +168,23 @@ def test_the_document_says_what_the_command_reads(tmp_path: Path) -> None:
     settings = serve_command.read_serve_settings({"port": 5, "catalog": None}, None)
     assert (settings.port, settings.catalog) == (5, None)
     assert json.loads(settings.model_dump_json())["port"] == 5
+
+
+def test_one_thread_multiplies_unless_the_environment_says_otherwise(
+    shop: Shop, served: list[ServeSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    for name in ("MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    shop("serve", "--catalog", "shop")
+    assert served
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "4"
+    assert os.environ["MKL_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"] == "1"
+
+
+def test_numpy_is_loaded_after_its_threads_are_known() -> None:
+    program = (
+        "import sys; from furniture_prompter.cli import serve_command; "
+        "serve_command.read_serve_settings({}, None); assert 'numpy' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -113,11 +113,12 @@ def test_a_missing_extra_is_one_sentence_with_the_pip_line(
 def test_a_card_that_promises_a_text_tower_to_a_runtime_without_one_is_refused(
     tmp_path: Path,
 ) -> None:
-    shipped = load_encoder(encoder_folder("default"), threads=1)
+    folder = encoder_folder("default")
+    shipped = load_encoder(folder, threads=1)
     claims = replace(shipped.card, encodes_prompts=True)
     session = shipped._session  # type: ignore[attr-defined]  # the same graph under another card
     with pytest.raises(EncoderDamagedError, match="encodes prompts"):
-        text_tower_of(OnnxEncoder(claims, session))
+        text_tower_of(OnnxEncoder(claims, session, folder))
 
 
 def test_a_module_that_always_belongs_here_is_no_missing_extra(

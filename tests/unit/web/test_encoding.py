@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import EncoderError, InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.encoding import EncodeQueue
@@ -44,6 +45,17 @@ class SlowEncoder:
 
 
 @dataclass
+class ForkedEncoder(SlowEncoder):
+    """Has a twin for several threads, which tells how many are in it at once."""
+
+    twin: SlowEncoder = field(default_factory=SlowEncoder)
+
+    def for_several_threads(self) -> Encoder:
+        self.twin.may_run = self.may_run
+        return self.twin
+
+
+@dataclass
 class Bench:
     encoder: SlowEncoder
     queue: EncodeQueue
@@ -65,9 +77,13 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def run(test: Callable[[Bench], Awaitable[None]], **settings: object) -> None:
+def run(
+    test: Callable[[Bench], Awaitable[None]],
+    encoder_of: Callable[[], SlowEncoder] = SlowEncoder,
+    **settings: object,
+) -> None:
     async def body() -> None:
-        encoder, metrics = SlowEncoder(), Metrics()
+        encoder, metrics = encoder_of(), Metrics()
         chosen = ServeSettings.model_validate({"batch_photos": 4, "batch_wait_ms": 500, **settings})
         queue = EncodeQueue(encoder, chosen, metrics, coming=lambda: bench.coming)
         bench = Bench(encoder, queue, metrics)
@@ -261,3 +277,54 @@ def test_closing_encodes_what_was_accepted_and_refuses_the_rest() -> None:
         await closing
 
     run(test)
+
+
+def test_a_photo_that_is_alone_gets_all_threads_at_once() -> None:
+    async def test(bench: Bench) -> None:
+        assert isinstance(bench.encoder, ForkedEncoder)
+        bench.encoder.may_run.set()
+        for shade in (1, 2):
+            await bench.ask(shade)
+        assert bench.encoder.runs == [[1], [2]]
+        assert bench.encoder.twin.runs == []
+
+    run(test, ForkedEncoder, threads=2)
+
+
+def test_photos_that_wait_are_shared_out_to_threads_of_their_own() -> None:
+    async def test(bench: Bench) -> None:
+        assert isinstance(bench.encoder, ForkedEncoder)
+        asked = [bench.ask(shade) for shade in range(1, 7)]
+        await settle()
+        bench.encoder.may_run.set()
+        vectors = await asyncio.gather(*asked)
+        assert [vector[0] for vector in vectors] == list(range(1, 7))
+        assert bench.encoder.runs == []
+        # Of six the first of two threads takes half, the second what is left.
+        assert sorted(bench.encoder.twin.runs) == [[1, 2, 3], [4, 5, 6]]
+
+    run(test, ForkedEncoder, threads=2)
+
+
+def test_a_photo_beside_a_run_gets_a_thread_of_its_own_at_once() -> None:
+    async def test(bench: Bench) -> None:
+        assert isinstance(bench.encoder, ForkedEncoder)
+        first, second = await bench.busy(), bench.ask(1)
+        await settle()
+        # Both are in an encoder's hands, and none waits in the queue.
+        assert "furniture_prompter_queue_photos 0.0" in bench.metrics.render()[0].decode()
+        bench.encoder.may_run.set()
+        await asyncio.gather(first, second)
+        assert (bench.encoder.runs, bench.encoder.twin.runs) == ([[0]], [[1]])
+
+    run(test, ForkedEncoder, threads=2)
+
+
+def test_with_one_thread_nothing_is_forked() -> None:
+    async def test(bench: Bench) -> None:
+        assert isinstance(bench.encoder, ForkedEncoder)
+        bench.encoder.may_run.set()
+        await asyncio.gather(bench.ask(1), bench.ask(2))
+        assert bench.encoder.twin.runs == []
+
+    run(test, ForkedEncoder, threads=1)

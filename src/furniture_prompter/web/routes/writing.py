@@ -66,7 +66,7 @@ class WrittenProduct(BaseModel):
 router = APIRouter(tags=["writing"], dependencies=[Depends(require("write"))])
 
 
-def _services(request: Request) -> _Services:
+async def _services(request: Request) -> _Services:
     services: _Services = request.app.state.services
     return services
 
