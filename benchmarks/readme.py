@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.api_loads import SMALL_PHOTO
 from benchmarks.provenance import RESULTS, ROOT
 from benchmarks.render import PROMPT_TO_PHOTO
 
@@ -45,6 +46,16 @@ def figures(results: Path) -> str:
     def demo_value(what: str) -> str:
         return f"{_one(demo, what=what)['value']:,.0f}"
 
+    load = _rows(results, "api_load")
+    alone = _one(load, kind=SMALL_PHOTO, connections=1)
+    many = _one(load, kind=SMALL_PHOTO, connections=32)
+    served = _data_note(results, "api_load", "served catalog")
+    starting = _rows(results, "starting_report")
+    recipes = [
+        f"{_one(starting, encoder=f'recipe: {name}, PyTorch')['ms an image']:.1f} ms"
+        for name in ("ResNet50", "ResNet18")
+    ]
+    own = _one(starting, encoder="ours: resnet18, int8, 224 px")["ms an image"]
     same_kind = _one(kinds, encoder="efficientnet-lite2", measure="R@1")
     nearest_five = _one(kinds, encoder="efficientnet-lite2", measure="P@5")
     view = _one(views, candidates="all photos", right="product", measure="R@1")
@@ -88,6 +99,16 @@ def figures(results: Path) -> str:
             f"{fast('prompt, cold shell', 0)}, {fast('photo, cold shell', 0)}",
         ),
         (
+            "`serve`, photo of 500 px: one connection (median), 32 connections",
+            f"{served}, two cores shared with the load",
+            f"{alone['p50, ms']:.1f} ms; {many['a second']:.0f} a second",
+        ),
+        (
+            "an image by the usual recipe's ResNet50, its ResNet18, our ResNet18 in int8",
+            "file to vector, one run, two cores",
+            f"{', '.join(recipes)}, {own:.1f} ms",
+        ),
+        (
             "`make demo` in a fresh clone: time, size of `.venv`",
             "two cores, empty home",
             f"{demo_value('time')} s, {demo_value('installed, .venv')} MB",
@@ -116,6 +137,13 @@ def _rows(results: Path, name: str) -> list[dict[str, Any]]:
         "figures"
     ]["rows"]
     return rows
+
+
+def _data_note(results: Path, name: str, data: str) -> str:
+    """What a result says of a data set it was measured on."""
+    provenance = json.loads((results / f"{name}.json").read_text("utf-8"))["provenance"]
+    note: str = next(each["note"] for each in provenance["data"] if each["name"] == data)
+    return note
 
 
 def _one(rows: list[dict[str, Any]], **wanted: object) -> Mapping[str, Any]:

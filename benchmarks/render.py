@@ -32,6 +32,7 @@ ORDER = (
     "distill_bundled",
     "api_load",
     "api_peer",
+    "api_full_disk",
     "upload_fuzz",
     "demo",
 )
