@@ -154,17 +154,22 @@ def main() -> None:
             API's error shape without a path. Every {CHECK_EVERY} files and at the end three whole
             photos are asked for, whose hits and scores must be those of before the run.""",
         figures={
-            "files": sum(by_status.values()),
-            "failures": len(outcome.failures),
-            "statuses": {str(status): by_status[status] for status in sorted(by_status)},
-            "kinds": {kind: dict(sorted(counts.items())) for kind, counts in sorted(rows.items())},
-            "whole photos asked for in between": outcome.checks,
-            "of those answered differently": outcome.differing,
-            "longest answer, ms": round(outcome.longest_ms),
-            "processes that ended": len(set(before) - set(after)),
-            "resident memory before, MB": round(memory_mb),
-            "resident memory after, MB": round(memory_after_mb),
-            "seconds": round(time.perf_counter() - began),
+            "rows": [
+                {"what": "files", "count": sum(by_status.values())},
+                *({"what": f"answers of {each}", "count": by_status[each]} for each in by_status),
+                {"what": "neither hits nor a refusal", "count": len(outcome.failures)},
+                {"what": "whole photos asked for in between", "count": outcome.checks},
+                {"what": "of those answered differently", "count": outcome.differing},
+                {"what": "processes that ended", "count": len(set(before) - set(after))},
+                {"what": "longest answer, ms", "count": round(outcome.longest_ms)},
+                {"what": "resident memory before, MB", "count": round(memory_mb)},
+                {"what": "resident memory after, MB", "count": round(memory_after_mb)},
+                {"what": "seconds", "count": round(time.perf_counter() - began)},
+            ],
+            "by mutation": [
+                {"mutation": kind, "answered": counts["answered"], "refused": counts["refused"]}
+                for kind, counts in sorted(rows.items())
+            ],
         },
     )
     if outcome.failures or outcome.differing or before != after:
