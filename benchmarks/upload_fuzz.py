@@ -6,6 +6,7 @@ whole photos must be answered exactly as before.
 
 import argparse
 import asyncio
+import os
 import re
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from furniture_prompter.assembly import index
 from furniture_prompter.bundled import catalog_feed
 
 AT_ONCE = 8
+ARENAS = "2"
 # How often whole photos are asked for in between.
 CHECK_EVERY = 500
 _REFUSED = {400, 413, 422}
@@ -132,6 +134,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         catalog = Path(name) / "catalog"
         index(catalog_feed(), catalog)
+        # For the server, which inherits it; this process has its own already.
+        os.environ["MALLOC_ARENA_MAX"] = ARENAS
         with ServedApi.of_catalog(catalog, Path(name) / "log", queue_photos=4 * AT_ONCE) as api:
             before, memory_mb = [each.pid for each in api.workers()], api.resident_mb()
             outcome = asyncio.run(_fuzz_server(api.url, arguments.files, arguments.seed))
@@ -152,7 +156,8 @@ def main() -> None:
             of mutation, seed {arguments.seed}, sent as multipart uploads to POST /v1/search of
             `serve`, {AT_ONCE} at once. Right is a hit list, or a refusal (400, 413, 422) in the
             API's error shape without a path. Every {CHECK_EVERY} files and at the end three whole
-            photos are asked for, whose hits and scores must be those of before the run.""",
+            photos are asked for, whose hits and scores must be those of before the run. The server
+            runs with MALLOC_ARENA_MAX={ARENAS}, as the container and the unit do.""",
         figures={
             "rows": [
                 {"what": "files", "count": sum(by_status.values())},
