@@ -19,7 +19,7 @@ from furniture_prompter.web.bodies import LimitBody
 from furniture_prompter.web.cors import cors_middleware
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.descriptions import describe
-from furniture_prompter.web.docs_page import docs_page
+from furniture_prompter.web.docs_page import POLICY, docs_page
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers
 from furniture_prompter.web.fetching import PhotoFetcher
@@ -74,9 +74,9 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    app.include_router(health.router)
     for each in (search, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
+    app.include_router(health.router)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     return app
@@ -152,4 +152,5 @@ async def _openapi(request: Request) -> Response:
 
 
 async def _docs(request: Request) -> Response:
-    return HTMLResponse(docs_page(describe(request.app)))
+    policy = {"Content-Security-Policy": POLICY}
+    return HTMLResponse(docs_page(describe(request.app)), headers=policy)

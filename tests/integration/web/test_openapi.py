@@ -1,11 +1,14 @@
 """The description holds what the server does, and the server what it describes."""
 
+import base64
 import json
+import re
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +114,26 @@ def test_the_page_shows_every_endpoint_and_loads_nothing_from_elsewhere(api: Api
     page = api("GET", "/docs")
     assert page.headers["content-type"].startswith("text/html")
     for method, path in OPERATIONS:
-        assert f"{method} {path}</code>" in page.text
+        assert f"{method} {path}</code></h2>" in page.text
     assert "<script" not in page.text
-    assert "https://cdn" not in page.text
+    assert not re.search(r"(src|href)=\"(?!#|/openapi.json)", page.text)
+
+
+def test_the_page_shows_each_field_and_what_it_must_keep_to(api: Api) -> None:
+    page = api("GET", "/docs").text
+    for name in schemas.SearchRequest.model_fields:
+        assert f"<th><code>{name}</code></th>" in page
+    assert "<small>(at least 1, 10 when left out)</small>" in page
+    assert page.count("<td>Too many requests; see Retry-After.</td>") == 1
+
+
+def test_the_pages_style_is_the_one_that_its_policy_lets_through(api: Api) -> None:
+    page = api("GET", "/docs")
+    style = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    (digest,) = [base64.b64encode(sha256(each.encode()).digest()).decode() for each in style]
+    policy = page.headers["content-security-policy"]
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
 
 
 @pytest.fixture(scope="module")

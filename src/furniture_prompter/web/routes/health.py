@@ -60,8 +60,8 @@ async def readyz(services: ServicesDep) -> Response:
             "description": "docs/operations.md says what each number means.",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         },
-        401: {},
-        403: {},
+        401: {"description": "An API key is needed."},
+        403: {"description": "The key may not do this."},
     },
 )
 async def metrics(services: ServicesDep) -> Response:

@@ -22,23 +22,29 @@ from furniture_prompter.web.services import Services, ServicesDep
 
 router = APIRouter(tags=["search"], dependencies=[Depends(require("read"))])
 
+_AS_IN_JSON: Final = "As in JSON."
 _FORM: Final[dict[str, Any]] = {
     "multipart/form-data": {
         "schema": {
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                "photo": {"type": "string", "format": "binary"},
-                "prompt": {"type": "string"},
+                "photo": {"type": "string", "format": "binary", "description": "Its file."},
+                "prompt": {"type": "string", "description": _AS_IN_JSON},
                 "crop": {
                     "type": "string",
                     "description": 'JSON: {"x": 0.1, "y": 0, "width": 0.5, "height": 1}',
                 },
-                "photo_weight": {"type": "number", "minimum": 0, "maximum": 1},
-                "without": {"type": "string"},
-                "where": {"type": "string"},
-                "limit": {"type": "integer", "minimum": 1},
-                "cursor": {"type": "string"},
+                "photo_weight": {
+                    "type": "number",
+                    "minimum": 0,
+                    "maximum": 1,
+                    "description": _AS_IN_JSON,
+                },
+                "without": {"type": "string", "description": _AS_IN_JSON},
+                "where": {"type": "string", "description": _AS_IN_JSON},
+                "limit": {"type": "integer", "minimum": 1, "description": _AS_IN_JSON},
+                "cursor": {"type": "string", "description": _AS_IN_JSON},
                 "facets": {"type": "string", "description": "Column names with commas between."},
             },
         }
