@@ -132,7 +132,9 @@ class ServeSettings(Settings):
         default=(), description="Web origins whose pages may call the API."
     )
     rate_limit_per_minute: int = Field(
-        default=0, ge=0, description="Requests of one key, or address, in a minute; 0: no limit."
+        default=0,
+        ge=0,
+        description="Requests of one key, or address, in a minute, to each worker; 0: none refused.",
     )
     fetch_photos: bool = Field(
         default=False, description="Whether photos may be given as public web addresses."
