@@ -134,7 +134,7 @@ class ServeSettings(Settings):
     rate_limit_per_minute: int = Field(
         default=0,
         ge=0,
-        description="Requests of one key, or address, in a minute, to each worker; 0: none refused.",
+        description="Requests of one key, or address, to each worker in a minute; 0: no limit.",
     )
     fetch_photos: bool = Field(
         default=False, description="Whether photos may be given as public web addresses."
