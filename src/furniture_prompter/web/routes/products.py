@@ -10,6 +10,7 @@ from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.answers import Clock, json_answer, photo_address, search_answer
 from furniture_prompter.web.descriptions import answers
+from furniture_prompter.web.product_ids import PRODUCT
 from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
 from furniture_prompter.web.services import ServicesDep
 
@@ -18,7 +19,7 @@ router = APIRouter(tags=["products"], dependencies=[Depends(require("read"))])
 
 # An id may hold slashes; so the longer address comes first.
 @router.get(
-    "/products/{product_id:path}/similar",
+    f"{PRODUCT}/similar",
     summary="Find products that look like one",
     responses=answers(SearchAnswer, examples.SEARCH_ANSWER, 404),
 )
@@ -40,7 +41,7 @@ async def similar(
 
 
 @router.get(
-    "/products/{product_id:path}",
+    PRODUCT,
     summary="One product",
     responses=answers(ProductAnswer, examples.PRODUCT_ANSWER, 404),
 )

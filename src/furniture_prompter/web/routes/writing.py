@@ -30,6 +30,7 @@ from furniture_prompter.web.json_limits import parse_json
 from furniture_prompter.web.multipart import read_form
 from furniture_prompter.web.ndjson import MEDIA_TYPES, lines
 from furniture_prompter.web.product_bodies import ProductBodies, id_of
+from furniture_prompter.web.product_ids import PRODUCT
 from furniture_prompter.web.routes import writing_examples as examples
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -75,7 +76,7 @@ ServicesNeeded = Annotated[_Services, Depends(_services)]
 
 
 @router.put(
-    "/products/{product_id:path}",
+    PRODUCT,
     summary="Store a product",
     response_model=WrittenProduct,
     responses=examples.PUT_ANSWERS,
@@ -109,7 +110,7 @@ async def put_product(product_id: str, request: Request, services: ServicesNeede
 
 
 @router.delete(
-    "/products/{product_id:path}",
+    PRODUCT,
     summary="Delete a product",
     response_model=WrittenProduct,
     responses=examples.DELETE_ANSWERS,

@@ -161,6 +161,13 @@ def test_an_id_with_slashes_and_spaces_is_an_id(api: Api) -> None:
     assert answer.json()["id"] == "new one/a"
 
 
+def test_an_id_with_a_line_break_is_no_unknown_address(api: Api) -> None:
+    answer = api("PUT", "/products/a%0Ab", json={"photos": [base64_photo()]})
+    assert answer.status_code in (201, 422)
+    assert api("DELETE", "/products/no%0Asuch").json()["error"]["code"] == "not_found"
+    assert "such" in api("DELETE", "/products/no%0Asuch").json()["error"]["message"]
+
+
 def test_a_form_carries_photos_as_files(api: Api) -> None:
     files = [("photos", ("a.jpg", photo(), "image/jpeg")), ("photos", ("b", photo("green"), ""))]
     data = {"product": json.dumps({"title": "Formed seat"})}
