@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.provenance import RESULTS, ROOT
 from furniture_prompter.evaluation.filing import merged, read_filed
-from furniture_prompter.evaluation.report.blocks import Block, Heading, Picture
+from furniture_prompter.evaluation.report.blocks import Block, Heading, Paragraph, Picture
 from furniture_prompter.evaluation.report.content import blocks_of
 from furniture_prompter.evaluation.report.markdown import markdown
 
@@ -56,10 +56,20 @@ def rendered(results: Path = RESULTS) -> str:
     return "\n".join([HEAD, *sections, *map(_suite, suites)])
 
 
+SUITE_NOTES = {
+    "renders": "The students learned from 4,334 of these pictures, on which they stand nearer to "
+    "their teacher than on pictures they never saw; the real photos of ikea-dev trained nobody. How "
+    "they were trained: `python -m benchmarks.distillation`.",
+}
+"""What a reader must know of a suite's data that the run itself cannot."""
+
+
 def _suite(folder: Path) -> str:
     """The report's tables of one suite's filed results; its pictures stay with the report."""
     run = merged(read_filed(folder))
     shown: list[Block] = [Heading(2, f"Report: {run.data.name}")]
+    note = SUITE_NOTES.get(run.suite)
+    shown += [Paragraph(note)] if note else []
     for block in blocks_of(run)[1:]:
         if isinstance(block, Heading):
             shown.append(Heading(block.level + 1, block.text))

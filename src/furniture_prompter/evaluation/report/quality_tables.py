@@ -44,6 +44,7 @@ _MEASURES: Mapping[str, str] = {
     "Success@5": "share of the queries with a right one among the first five hits",
     "Success@10": "the same among the first ten",
     "P@5": "share of right ones among the first five hits",
+    "P@10": "the same among the first ten",
     "R@5": "share of all right ones that are among the first five hits",
     "R@10": "share of all right ones that are among the first ten hits",
     "RR": "one over the place of the first right hit",
