@@ -58,8 +58,8 @@ def rendered(results: Path = RESULTS) -> str:
 
 SUITE_NOTES = {
     "renders": "The students learned from 4,334 of these pictures, on which they stand nearer to "
-    "their teacher than on pictures they never saw; the real photos of ikea-dev trained nobody. How "
-    "they were trained: `python -m benchmarks.distillation`.",
+    "their teacher than on pictures they never saw; the real photos of ikea-dev trained nobody. "
+    "How they were trained: `python -m benchmarks.distillation`.",
 }
 """What a reader must know of a suite's data that the run itself cannot."""
 
