@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import lancedb
 import numpy as np
+from cachetools import LRUCache
 from lancedb import AsyncTable
 from lancedb.query import FullTextOperator, MatchQuery
 from numpy.typing import NDArray
@@ -41,8 +43,8 @@ from furniture_prompter.domain.result import Facet
 ALIGNMENTS_FOLDER = "alignments"
 # Lance's name for where a row of a pinned version lies.
 _ROW_ID = "_rowid"
-# Products read last are kept: reading ten takes a fifth of a photo query's time behind the encoder.
-_KEPT_PRODUCTS = 4_096
+# Reading ten products takes a fifth of a photo query's time behind the encoder.
+KEPT_PRODUCTS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class CatalogReader:
         self._photo_rows: Rows = kind(photos, [NUMBER, "position"], folder)
         self._spaces: dict[str, Space] = {}
         self._space_lock = asyncio.Lock()
-        self._kept_products: dict[int, Product] = {}
+        self._kept_products: LRUCache[int, Product] = LRUCache(KEPT_PRODUCTS)
         self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
         self._row_id_lock = asyncio.Lock()
 
@@ -202,8 +204,12 @@ class CatalogReader:
     async def products(self, numbers: Numbers) -> dict[int, Product]:
         """Products by number."""
         wanted = numbers.tolist()
-        missing = [number for number in wanted if number not in self._kept_products]
-        found = {number: self._kept_products[number] for number in set(wanted).difference(missing)}
+        found = {
+            number: product
+            for number in wanted
+            if (product := self._kept_products.get(number)) is not None
+        }
+        missing = [number for number in wanted if number not in found]
         if missing:
             columns = self.manifest.columns
             rows = await self._product_rows.fetch(
@@ -211,13 +217,8 @@ class CatalogReader:
             )
             read = {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
             found |= read
-            self._keep(read)
+            self._kept_products.update(read)
         return found
-
-    def _keep(self, products: Mapping[int, Product]) -> None:
-        self._kept_products.update(products)
-        for number in list(self._kept_products)[: len(self._kept_products) - _KEPT_PRODUCTS]:
-            del self._kept_products[number]
 
     async def photos(self, numbers: Numbers, vector_column: str | None) -> PhotoRows:
         """All photos of some products, main ones first, with one kind of their vectors.

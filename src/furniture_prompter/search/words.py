@@ -1,8 +1,9 @@
 """Words of a query as vectors, those of late queries kept."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+from cachetools import LRUCache
 
 from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.search.prompt_routes import NoRoute, PromptRoute, Words
@@ -26,17 +27,17 @@ class WordEncoder:
         """
         self._prompt_encoder = prompt_encoder
         self._route = route
-        self._limit = kept
-        self._kept: OrderedDict[str, Words] = OrderedDict()
+        self._kept: LRUCache[str, Words] = LRUCache(kept)
 
     async def encode(self, texts: Sequence[str]) -> list[Words]:
         """Texts encoded, in their order."""
-        known = {text: self._kept[text] for text in texts if text in self._kept}
+        known = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
-            known.update(zip(missing, await self._compute(missing), strict=True))
-        for text in known:
-            self._keep(known[text])
+            computed = dict(zip(missing, await self._compute(missing), strict=True))
+            known |= computed
+            if self._kept.maxsize:
+                self._kept.update(computed)
         return [known[text] for text in texts]
 
     async def _compute(self, texts: list[str]) -> list[Words]:
@@ -46,9 +47,3 @@ class WordEncoder:
             return words
         looks = await self._route.encode(words)
         return [replace(each, look=look) for each, look in zip(words, looks, strict=True)]
-
-    def _keep(self, words: Words) -> None:
-        self._kept[words.text] = words
-        self._kept.move_to_end(words.text)
-        while len(self._kept) > self._limit:
-            self._kept.popitem(last=False)

@@ -2,11 +2,11 @@
 
 import io
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from cachetools import LRUCache
 from PIL import Image
 
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
@@ -61,22 +61,17 @@ class PictureCache:
 
     def __init__(self, limit_pictures: int) -> None:
         """Keep at most so many; 0 keeps none."""
-        self._limit = limit_pictures
-        self._kept: OrderedDict[str, Picture] = OrderedDict()
+        self._kept: LRUCache[str, Picture] = LRUCache(limit_pictures)
         self._lock = threading.Lock()
 
     def get(self, tag: str) -> Picture | None:
         """A picture that is kept."""
         with self._lock:
-            picture = self._kept.get(tag)
-            if picture is not None:
-                self._kept.move_to_end(tag)
-            return picture
+            return self._kept.get(tag)
 
     def put(self, tag: str, picture: Picture) -> None:
         """Keep a picture, and give up the one that was not asked for longest."""
+        if not self._kept.maxsize:
+            return
         with self._lock:
             self._kept[tag] = picture
-            self._kept.move_to_end(tag)
-            while len(self._kept) > self._limit:
-                self._kept.popitem(last=False)

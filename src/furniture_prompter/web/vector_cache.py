@@ -1,9 +1,9 @@
 """Vectors of equal photos, kept in memory up to a number."""
 
 import hashlib
-from collections import OrderedDict
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
@@ -24,8 +24,7 @@ class VectorCache:
 
     def __init__(self, limit_vectors: int) -> None:
         """Keep at most `limit_vectors`; 0 keeps none."""
-        self._limit = limit_vectors
-        self._kept: OrderedDict[bytes, Vector] = OrderedDict()
+        self._kept: LRUCache[bytes, Vector] = LRUCache(limit_vectors)
 
     def __len__(self) -> int:
         """Vectors kept."""
@@ -33,19 +32,13 @@ class VectorCache:
 
     def get(self, key: bytes) -> Vector | None:
         """The vector of `key`, read-only, or None where it is not kept."""
-        vector = self._kept.get(key)
-        if vector is not None:
-            self._kept.move_to_end(key)
-        return vector
+        return self._kept.get(key)
 
     def put(self, key: bytes, vector: Vector) -> None:
         """Keep a copy, shape (d,); what was not asked for longest goes to make room."""
-        if not self._limit:
+        if not self._kept.maxsize:
             return
         # A row of a batch would keep the whole batch alive.
         kept = vector.copy()
         kept.flags.writeable = False
         self._kept[key] = kept
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
