@@ -12,16 +12,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from benchmarks.api_loads import MIXED, Loads, Plan
+from benchmarks.api_outages import Row, counts, version_of
 from benchmarks.api_queries import jpeg
-from benchmarks.api_server import ServedApi
+from benchmarks.api_server import ServedApi, copied
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, card_hashes, ikea_dev
 from benchmarks.http_load import outcome_of
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.assembly import Catalog
 
 ROOM_MB = 60
@@ -85,7 +85,7 @@ def exists(api: ServedApi, number: int) -> bool:
     return status == httpx.codes.OK
 
 
-def fill(disk: Path, catalog: Path, asked: BenchmarkSet, work: Path) -> dict[str, Any]:
+def fill(disk: Path, catalog: Path, asked: BenchmarkSet, work: Path) -> Row:
     """Store until the disk is full, and what became of everything."""
     photo = jpeg(asked.products[0].images[0], SIDE_PX)
     loads = Loads(asked, Plan(), work)
@@ -109,7 +109,7 @@ def fill(disk: Path, catalog: Path, asked: BenchmarkSet, work: Path) -> dict[str
                 break
         under_load = load.poll() is None
         outcome = outcome_of(load)
-        now = httpx.get(f"{api.url}/v1/catalog", timeout=30).json()["version"]
+        now = version_of(api)
         missing = sum(not exists(api, number) for number in stored)
         appeared = sum(exists(api, number) for number in refused)
         ballast.unlink()
@@ -118,11 +118,8 @@ def fill(disk: Path, catalog: Path, asked: BenchmarkSet, work: Path) -> dict[str
     with Catalog.open(catalog) as opened:
         sound = opened.verify().sound
     return {
-        "searches sent": outcome.sent,
-        "answered (200)": outcome.statuses[200],
-        "refused (429)": outcome.statuses[429],
-        "failed": outcome.failed,
-        "lost": outcome.lost,
+        "what": "searches while the disk fills",
+        **counts(outcome),
         "products stored": len(stored),
         "refused for the full disk (507)": statuses[507],
         "other answers to storing": sum(statuses.values()) - len(stored) - statuses[507],
@@ -149,24 +146,18 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     asked = ikea_dev(arguments.data)
     size_mb = sum(file.stat().st_size for file in arguments.catalog.rglob("*")) // 1_000_000
-    with Catalog.open(arguments.catalog) as opened:
-        info = opened.info()
     work = Path(tempfile.mkdtemp())
     try:
         with small_disk(size_mb + BALLAST_MB + ROOM_MB) as disk:
-            shutil.copytree(arguments.catalog, disk / "catalog")
+            served, _ = copied(arguments.catalog, disk / "catalog")
             row = fill(disk, disk / "catalog", asked, work)
     finally:
         shutil.rmtree(work)
     print(row, file=sys.stderr)
-    note = f"{info.products:,} products, {info.photos:,} photos"
     write_result(
         arguments.out,
         title="The API on a full disk",
-        data=[
-            DataSet("served catalog", file_sha256(arguments.catalog / "manifest.json"), note),
-            asked.source,
-        ],
+        data=[served, asked.source],
         method=METHOD,
         figures={"rows": [row]},
         encoders=card_hashes("default", "default-prompt"),

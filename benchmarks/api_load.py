@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.api_loads import LARGE_PHOTO, QUICK, SIDES_PX, SMALL_PHOTO, Loads, Plan
 from benchmarks.api_outages import Row, killed_worker, memory, overload, swapped_version
 from benchmarks.api_queries import JPEG_QUALITY, jpeg
-from benchmarks.api_server import ServedApi
+from benchmarks.api_server import ServedApi, copied
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, bundled, card_hashes, ikea_dev
 from benchmarks.http_load import Outcome
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
-from furniture_prompter.assembly import Catalog, load_encoder
+from benchmarks.provenance import add_output_option, write_result
+from furniture_prompter.assembly import load_encoder
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.decoding import decode_photo
 from furniture_prompter.settings import ServeSettings
@@ -165,14 +165,10 @@ def main(words: Sequence[str] | None = None) -> None:
     work = Path(tempfile.mkdtemp())
     try:
         catalog = work / "catalog"
-        shutil.copytree(arguments.catalog, catalog)
-        with Catalog.open(catalog) as opened:
-            info = opened.info()
+        served, _ = copied(arguments.catalog, catalog)
         figures = measure(catalog, asked, plan, work)
     finally:
         shutil.rmtree(work)
-    note = f"{info.products:,} products, {info.photos:,} photos"
-    served = DataSet("served catalog", file_sha256(arguments.catalog / "manifest.json"), note)
     write_result(
         arguments.out,
         title="The API under load",

@@ -69,7 +69,7 @@ def overload(catalog: Path, loads: Loads, plan: Plan, per_s: float, log: Path) -
     answered = outcome.statuses[200] + outcome.statuses[429]
     return {
         "what": f"{OVERLOAD} times what can be answered",
-        **_counts(outcome),
+        **counts(outcome),
         "offered a second": round(OVERLOAD * per_s, 1),
         "without Retry-After": outcome.refused_without_wait,
         "memory grown, MB": round(grown, 1),
@@ -93,7 +93,7 @@ def killed_worker(catalog: Path, loads: Loads, plan: Plan, log: Path) -> Row:
         after = loads.run(api.port, SMALL_PHOTO, connections=connections, seconds=plan.seconds / 5)
     return {
         "what": "kill -9 of one of two workers",
-        **_counts(outcome),
+        **counts(outcome),
         "connections": connections,
         "unreachable": outcome.unreachable,
         "workers afterwards": replaced,
@@ -115,7 +115,7 @@ def swapped_version(catalog: Path, loads: Loads, plan: Plan, work: Path, log: Pa
     row = {"id": "added-under-load", "title": "Added under load", "image": "a.jpg"}
     feed.write_text(json.dumps(row) + "\n", "utf-8")
     with ServedApi.of_catalog(catalog, log) as api:
-        before = _version(api)
+        before = version_of(api)
         load = loads.start(api.port, MIXED, connections=connections, seconds=4 * plan.seconds)
         time.sleep(plan.seconds / 2)
         program = str(Path(sys.executable).with_name("furniture-prompter"))
@@ -126,7 +126,7 @@ def swapped_version(catalog: Path, loads: Loads, plan: Plan, work: Path, log: Pa
             cwd=ROOT,
         )
         written = time.perf_counter()
-        while load.poll() is None and _version(api) == before:
+        while load.poll() is None and version_of(api) == before:
             time.sleep(0.02)
         taken_up_s = time.perf_counter() - written
         under_load = load.poll() is None
@@ -134,7 +134,7 @@ def swapped_version(catalog: Path, loads: Loads, plan: Plan, work: Path, log: Pa
         found = httpx.get(f"{api.url}/v1/products/{row['id']}").status_code == 200
     return {
         "what": "a new version during a load",
-        **_counts(outcome),
+        **counts(outcome),
         "connections": connections,
         "taken up after, s": round(taken_up_s, 2),
         "target": "none failed, none lost, taken up under load",
@@ -146,7 +146,8 @@ def swapped_version(catalog: Path, loads: Loads, plan: Plan, work: Path, log: Pa
     }
 
 
-def _counts(outcome: Outcome) -> Row:
+def counts(outcome: Outcome) -> Row:
+    """What became of a load's requests."""
     return {
         "sent": outcome.sent,
         "answered (200)": outcome.statuses[200],
@@ -156,7 +157,8 @@ def _counts(outcome: Outcome) -> Row:
     }
 
 
-def _version(api: ServedApi) -> int:
+def version_of(api: ServedApi) -> int:
+    """The catalog's version that answers now."""
     version: int = httpx.get(f"{api.url}/v1/catalog", timeout=30).json()["version"]
     return version
 

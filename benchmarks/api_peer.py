@@ -15,11 +15,10 @@ import httpx
 
 from benchmarks.api_loads import SMALL_PHOTO, Loads, Plan
 from benchmarks.api_queries import JPEG_QUALITY
-from benchmarks.api_server import ServedApi, free_port
+from benchmarks.api_server import ServedApi, copied, free_port
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, bundled, card_hashes, ikea_dev
 from benchmarks.http_load import Outcome
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
-from furniture_prompter.assembly import Catalog
+from benchmarks.provenance import add_output_option, write_result
 
 OURS = "furniture-prompter serve"
 PEER = "FastAPI, eager PyTorch, faiss"
@@ -121,15 +120,11 @@ def main(words: Sequence[str] | None = None) -> None:
     work = Path(tempfile.mkdtemp())
     try:
         catalog = work / "catalog"
-        shutil.copytree(arguments.catalog, catalog)
-        with Catalog.open(catalog) as opened:
-            info = opened.info()
+        served, photos = copied(arguments.catalog, catalog)
         count = 4 if arguments.quick else 64
-        rows = measure(catalog, info.photos, asked, work, rounds, seconds, count)
+        rows = measure(catalog, photos, asked, work, rounds, seconds, count)
     finally:
         shutil.rmtree(work)
-    note = f"{info.products:,} products, {info.photos:,} photos"
-    served = DataSet("served catalog", file_sha256(arguments.catalog / "manifest.json"), note)
     write_result(
         arguments.out,
         title="The API beside a plain service",

@@ -1,6 +1,7 @@
 """The API under a benchmark: the installed command, in processes of its own."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +15,24 @@ from typing import Self
 import httpx
 import psutil
 
+from benchmarks.provenance import DataSet, file_sha256
+from furniture_prompter.assembly import Catalog
+
 READY_S = 90.0
 STOP_S = 60.0
+
+
+def copied(catalog: Path, to: Path) -> tuple[DataSet, int]:
+    """Copy a catalog, which a server may change, to a new folder.
+
+    Returns:
+        What results say of it, and how many photos it has.
+    """
+    with Catalog.open(catalog) as opened:
+        info = opened.info()
+    shutil.copytree(catalog, to)
+    note = f"{info.products:,} products, {info.photos:,} photos"
+    return DataSet("served catalog", file_sha256(to / "manifest.json"), note), info.photos
 
 
 def free_port() -> int:

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, ikea_dev, load_products, write_feed
@@ -21,21 +22,37 @@ from furniture_prompter.cli.progress import show_progress
 from furniture_prompter.cli.terminal import messages
 
 ENCODERS = ("default", "imagenet-ensemble")
-RENDERS_SUITE = ROOT / "benchmarks" / "suites" / "renders.toml"
-MILLION_SUITE = ROOT / "benchmarks" / "suites" / "index-million.toml"
-PHOTOS_SUITE = ROOT / "benchmarks" / "suites" / "ikea-dev.toml"
+SUITES = ROOT / "benchmarks" / "suites"
 RENDERS_SOURCE = "rendered by tools/catalog_builder from Sweet Home 3D models"
+RENDERS_LICENCE = "CC0-1.0 and CC-BY-3.0"
 PHOTOS_SOURCE = "product photos of a furniture maker, for measuring only"
+PHOTOS_LICENCE = "all rights with the maker; for measuring only"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A report on one set of photos by one suite.
+
+    Attributes:
+        suite: What is measured.
+        of_photos: Of the real photos; else of the builder's renders.
+        compares_encoders: With every encoder; else with the default alone.
+    """
+
+    suite: Path
+    of_photos: bool = False
+    compares_encoders: bool = True
+
+
+PARTS = {
+    "renders": Part(SUITES / "renders.toml"),
+    "ikea-dev": Part(SUITES / "ikea-dev.toml", of_photos=True),
+    "index-million": Part(SUITES / "index-million.toml", compares_encoders=False),
+}
 
 
 def report(
-    data: BenchmarkSet,
-    suite: Path,
-    out: Path,
-    encoders: list[str],
-    source: str,
-    licence: str,
-    results: Path | None,
+    data: BenchmarkSet, part: Part, out: Path, encoders: list[str], results: Path | None
 ) -> float:
     """Index, measure, write and file one data set; seconds it took."""
     began = time.perf_counter()
@@ -47,10 +64,10 @@ def report(
         request = BenchmarkRequest(
             catalog=work / "catalog",
             encoders=encoders,
-            suite=suite,
+            suite=part.suite,
             name=data.source.name,
-            source=source,
-            licence=licence,
+            source=PHOTOS_SOURCE if part.of_photos else RENDERS_SOURCE,
+            licence=PHOTOS_LICENCE if part.of_photos else RENDERS_LICENCE,
             results=results,
             command=f"python -m benchmarks.report ({data.source.name})",
         )
@@ -68,7 +85,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=IKEA_DEV, help="folder of the measuring set")
     parser.add_argument(
         "--only",
-        choices=("renders", "ikea-dev", "index-million"),
+        choices=PARTS,
         help="one part; the indexes over a million vectors, half an hour, are never run otherwise",
     )
     parser.add_argument("--out", type=Path, default=Path("benchmark-report"))
@@ -76,33 +93,22 @@ def main() -> None:
     arguments = parser.parse_args()
     results = RESULTS if arguments.file else None
     encoders = [*ENCODERS, *arguments.students]
-    parts = {"renders": (RENDERS_SUITE, encoders), "index-million": (MILLION_SUITE, ["default"])}
-    for name, (suite, asked) in parts.items():
-        if arguments.only == name or (arguments.only is None and suite == RENDERS_SUITE):
-            renders = load_products(arguments.feed, "rendered catalog")
-            licence = "CC0-1.0 and CC-BY-3.0"
-            out = arguments.out / name
-            seconds = report(renders, suite, out, asked, RENDERS_SOURCE, licence, results)
-            print(f"{name}: {seconds:,.0f} s", file=sys.stderr)
-    if arguments.only in parts:
-        return
-    if not (arguments.data / "products.jsonl").is_file():
-        print(
-            f"There is no {arguments.data}: real photos were left out. Name them with --data.",
-            file=sys.stderr,
+    for name in [arguments.only] if arguments.only else ["renders", "ikea-dev"]:
+        part = PARTS[name]
+        if part.of_photos and not (arguments.data / "products.jsonl").is_file():
+            print(
+                f"There is no {arguments.data}: real photos were left out. Name them with --data.",
+                file=sys.stderr,
+            )
+            continue
+        data = (
+            ikea_dev(arguments.data)
+            if part.of_photos
+            else load_products(arguments.feed, "rendered catalog")
         )
-        return
-    photos = ikea_dev(arguments.data)
-    seconds = report(
-        photos,
-        PHOTOS_SUITE,
-        arguments.out / "ikea-dev",
-        encoders,
-        PHOTOS_SOURCE,
-        "all rights with the maker; for measuring only",
-        results,
-    )
-    print(f"{photos.source.name}: {seconds:,.0f} s", file=sys.stderr)
+        asked = encoders if part.compares_encoders else ["default"]
+        seconds = report(data, part, arguments.out / name, asked, results)
+        print(f"{name}: {seconds:,.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

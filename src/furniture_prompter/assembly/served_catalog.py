@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,12 +115,11 @@ def _wait_until_ready(client: "Client", process: "subprocess.Popen[bytes]", log:
 
     end = time.monotonic() + _READY_S
     while process.poll() is None and time.monotonic() < end:
-        try:
+        # It listens while its process still loads.
+        with suppress(NoAnswerError):
             if client.ready():
                 return
-        except NoAnswerError:
-            # It listens, and its process still loads.
-            time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S)
     raise _not_started(log)
 
 

@@ -1,11 +1,14 @@
 """Options that several commands share, and the settings that stand behind them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from furniture_prompter.settings import Settings
 
 CatalogOption = Annotated[
@@ -52,12 +55,21 @@ def read_settings() -> "Settings":
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(
-            f"FURNITURE_PROMPTER_{'_'.join(str(part) for part in item['loc']).upper()}: "
-            f"{item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
+        wrong = misfits(error, lambda setting: f"FURNITURE_PROMPTER_{setting.upper()}")
         raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error
+
+
+def misfits(error: "ValidationError", named: Callable[[str], str] = str) -> str:
+    """Settings that do not fit and why, without the values: one of them may be a secret.
+
+    Args:
+        error: What pydantic says of them.
+        named: A setting's name as the user wrote it.
+    """
+    return "; ".join(
+        f"{named('_'.join(str(part) for part in item['loc']))}: {item['msg']}"
+        for item in error.errors(include_url=False, include_input=False)
+    )
 
 
 def refuse_unwritable(path: Path, option: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from furniture_prompter.cli.loading import collector_paused
+from furniture_prompter.cli.options import misfits
 from furniture_prompter.cli.terminal import say
 from furniture_prompter.errors import ServeError
 
@@ -197,12 +198,8 @@ def read_serve_settings(flags: dict[str, Any], config: Path | None) -> "ServeSet
     try:
         return ServeSettings(_env_file=config, **given)  # type: ignore[call-arg]  # of BaseSettings
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'_'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
         raise typer.BadParameter(
-            f"Flags, environment or --config set what does not fit. {wrong}."
+            f"Flags, environment or --config set what does not fit. {misfits(error)}."
         ) from error
 
 

@@ -184,8 +184,8 @@ class EncodeQueue:
         run.add_done_callback(self._runs.discard)
 
     def _next_photos(self) -> int:
-        """How many the next run takes: its share of what waits, so that no thread idles."""
-        idle = max(1, self._limit_runs - len(self._runs))
+        """How many the next run takes, while a run is free: its share, so that no thread idles."""
+        idle = self._limit_runs - len(self._runs)
         return min(math.ceil(len(self._queue) / idle), self._limit_batch)
 
     async def _fill(self) -> None:

@@ -6,14 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import ExitStack
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
-from furniture_prompter.assembly.upserts import CatalogUpserts
 from furniture_prompter.domain import Removal, Upsert, Write, WriteResult, WriteSummary
 from furniture_prompter.errors import (
     CatalogBusyError,
@@ -25,13 +24,13 @@ from furniture_prompter.feeds.rows import LIMIT_IMAGES
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import require
 from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.json_limits import parse_json
 from furniture_prompter.web.multipart import read_form
 from furniture_prompter.web.ndjson import MEDIA_TYPES, lines
 from furniture_prompter.web.product_bodies import ProductBodies, id_of
 from furniture_prompter.web.product_ids import PRODUCT
 from furniture_prompter.web.routes import writing_examples as examples
+from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -40,20 +39,6 @@ _WAIT_SHARE: Final = 0.5
 _BATCH_WAIT_S: Final = 60.0
 # Lines whose photos are fetched, checked and kept at the same time.
 _LINES_AT_ONCE: Final = 8
-
-
-class _Refreshing(Protocol):
-    async def refresh(self) -> None:
-        """Take up the newest version."""
-
-
-class _Services(Protocol):
-    """What writing needs of :class:`furniture_prompter.web.services.Services`."""
-
-    settings: ServeSettings
-    upserts: CatalogUpserts
-    fetcher: PhotoFetcher | None
-    catalog: _Refreshing
 
 
 class WrittenProduct(BaseModel):
@@ -67,14 +52,6 @@ class WrittenProduct(BaseModel):
 router = APIRouter(tags=["writing"], dependencies=[Depends(require("write"))])
 
 
-async def _services(request: Request) -> _Services:
-    services: _Services = request.app.state.services
-    return services
-
-
-ServicesNeeded = Annotated[_Services, Depends(_services)]
-
-
 @router.put(
     PRODUCT,
     summary="Store a product",
@@ -82,7 +59,7 @@ ServicesNeeded = Annotated[_Services, Depends(_services)]
     responses=examples.PUT_ANSWERS,
     openapi_extra=examples.PUT_BODY,
 )
-async def put_product(product_id: str, request: Request, services: ServicesNeeded) -> Response:
+async def put_product(product_id: str, request: Request, services: ServicesDep) -> Response:
     """Store a product in place of whatever has its id; without `photos` it keeps those it has.
 
     JSON with photos as base64 or public web addresses, or a form with the JSON in `product` and
@@ -115,7 +92,7 @@ async def put_product(product_id: str, request: Request, services: ServicesNeede
     response_model=WrittenProduct,
     responses=examples.DELETE_ANSWERS,
 )
-async def delete_product(product_id: str, services: ServicesNeeded) -> Response:
+async def delete_product(product_id: str, services: ServicesDep) -> Response:
     """Delete a product. Answers when it cannot be found any more."""
     summary = await _commit(services, [Removal(1, product_id)], ExitStack())
     return _answer(summary)
@@ -128,7 +105,7 @@ async def delete_product(product_id: str, services: ServicesNeeded) -> Response:
     responses=examples.BATCH_ANSWERS,
     openapi_extra=examples.BATCH_BODY,
 )
-async def write_batch(request: Request, services: ServicesNeeded) -> StreamingResponse:
+async def write_batch(request: Request, services: ServicesDep) -> StreamingResponse:
     """One product a line in, as for PUT and with its `id`, or `{"id": …, "delete": true}`.
 
     One result a line out, in the same order, then a line that counts them and names the version.
@@ -232,7 +209,7 @@ async def _take_line(
 
 
 async def _commit(
-    services: _Services, writes: Sequence[Write], kept: ExitStack, wait_s: float | None = None
+    services: Services, writes: Sequence[Write], kept: ExitStack, wait_s: float | None = None
 ) -> WriteSummary:
     """Write, then answer from what was written.
 
