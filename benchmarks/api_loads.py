@@ -28,6 +28,7 @@ class Plan:
         warm_requests: Requests before them.
         samples: Samples of memory among them.
         share_at: Connections at which the API is held against the encoder alone.
+        share_rounds: How often the two take turns.
     """
 
     connections: tuple[int, ...] = (1, 8, 32, 128)
@@ -37,6 +38,7 @@ class Plan:
     warm_requests: int = 6_000
     samples: int = 5
     share_at: int = 32
+    share_rounds: int = 7
 
 
 QUICK = Plan(
@@ -47,6 +49,7 @@ QUICK = Plan(
     warm_requests=20,
     samples=2,
     share_at=4,
+    share_rounds=1,
 )
 
 
