@@ -39,7 +39,7 @@ def parse_json(data: bytes, limit_depth: int) -> Any:
         if _HALF_PAIR.search(data):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
-        _refuse(f"is none ({error.msg}, at character {error.pos + 1})", "Mend it there.")
+        _refuse(f"cannot be read ({error.msg}, at character {error.pos + 1})", "Mend it there.")
     except UnicodeDecodeError as error:
         _refuse(f"is not UTF-8 at byte {error.start + 1}", "Send it as UTF-8.")
     except UnicodeEncodeError:

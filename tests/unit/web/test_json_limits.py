@@ -75,10 +75,10 @@ def test_brackets_in_texts_and_lists_beside_each_other_are_not_depth() -> None:
         ('"\\ud800"', "no characters"),
         ('{"\\uDFFF": 1}', "no characters"),
         ("9" * 5_000, "thousands of digits"),
-        ("", "is none"),
-        ("{", "is none"),
-        ('{"a": 1} x', "is none"),
-        ("'a'", "is none"),
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ('{"a": 1} x', "cannot be read"),
+        ("'a'", "cannot be read"),
     ],
 )
 def test_what_others_would_read_differently_is_refused(text: str, reason: str) -> None:
