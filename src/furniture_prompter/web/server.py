@@ -111,8 +111,11 @@ def _create_app(settings: ServeSettings) -> ASGIApp:
 
 
 def pinned(settings: ServeSettings) -> ServeSettings:
-    """The settings of one of the processes: together they take as many threads as processors."""
-    if settings.threads is not None:
+    """The settings of one of the processes: together they take as many threads as processors.
+
+    One process alone takes them all unless told; for one photo it then takes no more than help.
+    """
+    if settings.threads is not None or settings.workers == 1:
         return settings
     return settings.model_copy(update={"threads": _threads_each(settings.workers)})
 
