@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.evaluation.machine import commit_of, processor_name, versions_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +76,7 @@ def write_result(
             "encoders": dict(encoders or {}),
             "machine": {
                 "processor": processor_name(),
-                "cores": len(os.sched_getaffinity(0)),
+                "cores": available_cpus(),
                 "system": platform.system(),
                 # What numpy's BLAS was told to take the processor for, if anything.
                 "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE", ""),

@@ -1,7 +1,6 @@
 """Milliseconds an image, end to end: the starting report's recipe against ours, in one run."""
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -38,6 +37,7 @@ from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.processors import available_cpus
 
 INDEXING_BATCH, INDEXING_DECODERS, INDEXING_AHEAD = 16, 2, 2
 PHOTOS = 96
@@ -208,7 +208,7 @@ def alone_ms(encoder: OnnxEncoder, square: RgbImage) -> float:
 
 def measure(files: list[Path], work: Path, rounds: int) -> dict[str, list[dict[str, object]]]:
     """Rows of the two tables."""
-    threads = len(os.sched_getaffinity(0))
+    threads = available_cpus()
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     students = {
@@ -298,7 +298,7 @@ def main() -> None:
         arguments.out,
         title="The starting report's recipe against ours",
         data=[data.source],
-        method=METHOD.format(cores=len(os.sched_getaffinity(0))),
+        method=METHOD.format(cores=available_cpus()),
         figures=figures,
     )
 

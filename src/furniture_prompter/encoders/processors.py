@@ -37,12 +37,11 @@ def granted_cpus(
             the container's own group is read (Documentation/scheduler/sched-bwc.rst).
         own: What names the process's groups.
     """
-    text = _text(own)
-    paths = [line[3:] for line in text.splitlines() if line.startswith("0::/")]
-    group = groups / paths[0].lstrip("/") if paths else groups
+    paths = [line[4:] for line in _text(own).splitlines() if line.startswith("0::/")]
+    group = groups.joinpath(*paths)
+    # Up to the mount, which is the container's own group where the path is told as from outside.
     within = [each for each in (group, *group.parents) if each.is_relative_to(groups)]
-    # A group's path may be told as it is outside of the container, where it is the mount itself.
-    limits = [_share(*_text(each / "cpu.max").split()) for each in {*within, groups}]
+    limits = [_share(*_text(each / "cpu.max").split()) for each in within]
     first = groups / "cpu"
     limits.append(_share(_text(first / "cpu.cfs_quota_us"), _text(first / "cpu.cfs_period_us")))
     return min(limits)
