@@ -1,9 +1,7 @@
 """The API under load from a second process: speed, memory, overload, a killed worker, a swap."""
 
 import argparse
-import os
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +23,7 @@ from furniture_prompter.assembly import load_encoder
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.decoding import decode_photo
 from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.settings import ServeSettings
 
@@ -100,13 +99,17 @@ def speed(catalog: Path, loads: Loads, plan: Plan, log: Path) -> list[Row]:
 
 
 def against_encoder(
-    catalog: Path, loads: Loads, images: Sequence[RgbImage], plan: Plan, log: Path
+    catalog: Path, loads: Loads, asked: BenchmarkSet, plan: Plan, log: Path
 ) -> list[Row]:
     """Rows of photo searches over many connections, in turns with the encoder alone."""
     encoder = load_encoder("default", None)
     spec = encoder.card.preprocessing
     # The default encoder is one of images, whose card has a square.
     assert spec is not None  # noqa: S101
+    images = [
+        decode_photo(jpeg(file, SIDES_PX[0]), name="query", target_side_px=spec.side_px)
+        for file in (product.images[0] for product in asked.products[: plan.photos])
+    ]
     squares = [preprocess(image, spec) for image in images]
     batch, seconds = ServeSettings().batch_photos, plan.seconds / 4
     kinds = (SMALL_PHOTO, LARGE_PHOTO)
@@ -129,14 +132,14 @@ def against_encoder(
         rows.append(
             {
                 "what": f"{kind}, {plan.share_at} connections",
-                "images a second": round(statistics.median(reached[kind]), 1),
-                "the encoder alone": round(statistics.median(alone), 1),
+                "images a second": round(float(np.median(reached[kind])), 1),
+                "the encoder alone": round(float(np.median(alone)), 1),
                 "share": round(float(np.median(shares)), 3),
                 "least": round(float(shares.min()), 3),
                 "greatest": round(float(shares.max()), 3),
                 "target": f"≥ {TARGET_SHARE:g}",
                 "met": bool(np.median(shares) >= TARGET_SHARE),
-                "fitted": round(statistics.median(fitted), 1),
+                "fitted": round(float(np.median(fitted)), 1),
                 "share of fitted": round(float(np.median(np.divide(reached[kind], fitted))), 3),
             }
         )
@@ -158,13 +161,8 @@ def measure(catalog: Path, asked: BenchmarkSet, plan: Plan, work: Path) -> dict[
     """All figures."""
     log = work / "server.log"
     loads = Loads(asked, plan, work)
-    side_px = load_encoder("default", 1).card.input_side_px
-    images = [
-        decode_photo(jpeg(product.images[0], SIDES_PX[0]), name="query", target_side_px=side_px)
-        for product in asked.products[: plan.photos]
-    ]
     rows = speed(catalog, loads, plan, log)
-    against = against_encoder(catalog, loads, images, plan, log)
+    against = against_encoder(catalog, loads, asked, plan, log)
     per_s = against[0]["images a second"]
     figures: dict[str, Any] = {"rows": rows, "against the encoder alone": against}
     figures[f"memory over {plan.flat_requests:,} requests"] = memory(catalog, loads, plan, log)
@@ -215,7 +213,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _share(outcome: Outcome) -> float:
     """Of all processors' time, what the generator took."""
-    return round(outcome.cpu_s / outcome.wall_s / len(os.sched_getaffinity(0)), 3)
+    return round(outcome.cpu_s / outcome.wall_s / available_cpus(), 3)
 
 
 if __name__ == "__main__":
