@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.datasets import IKEA_DEV, encode_files, ikea_dev, load_products
-from benchmarks.distillation import HELD_OUT_EVERY, Lesson, split, train, types_of, views_of
+from benchmarks.distillation import Lesson, split, train, types_of, views_of
 from benchmarks.prompt_to_photo import protocol
 from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.domain.rankings import SameLabelRetrieval, same_label_retrieval
@@ -21,6 +21,7 @@ from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.metrics import bootstrap_interval
+from tools.held_out import HELD_OUT_EVERY
 
 CANDIDATE = Lesson("efficientnet-lite2-0", "efficientnet-lite2", ("--seed", "0"))
 HALVES = 1
@@ -28,7 +29,8 @@ SPEED_PHOTOS, SPEED_ROUNDS = 64, 5
 
 METHOD = f"""
 Candidates were distilled from `imagenet-ensemble` on renders alone, without the products of every
-{HELD_OUT_EVERY}th model; the default is the same architecture as it came from ImageNet. Product
+{HELD_OUT_EVERY}th model; the default is the same architecture as it came from ImageNet, its
+last two maps and the colours along principal axes. Product
 type: real photos, leave-one-out, {{queries}} queries, as in "Photo to product type". The difference
 to the default is paired, query by query, with its 95 % bootstrap interval: a candidate wins a
 column only where the interval lies above 0. Prompt: "category, color" against photos of the

@@ -30,12 +30,12 @@ from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.domain.rankings import nearest, overlap_at_k, same_label_retrieval
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
+from tools.held_out import HELD_OUT_EVERY, held_out_families
 
 Vectors = NDArray[np.float32]
 
 TEACHER = "imagenet-ensemble"
 SEEDS = (0, 1, 2)
-HELD_OUT_EVERY = 5
 LEAST_MEMBERS = 5
 CUT_OFF = 10
 SPEED_PHOTOS = 64
@@ -92,8 +92,7 @@ PAIRS = (
 
 def split(data: BenchmarkSet) -> tuple[BenchmarkSet, BenchmarkSet]:
     """Products to learn from, and those of every HELD_OUT_EVERY-th model, by the model's name."""
-    families = sorted({product.family for product in data.products})
-    kept_apart = set(families[::HELD_OUT_EVERY])
+    kept_apart = held_out_families(product.family for product in data.products)
 
     def part(products: tuple[BenchmarkProduct, ...], name: str) -> BenchmarkSet:
         photos = sum(len(product.images) for product in products)

@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.datasets import BenchmarkProduct, BenchmarkSet
-from benchmarks.distillation import HELD_OUT_EVERY, MeasuringSet, judged, split, summary
+from benchmarks.distillation import MeasuringSet, judged, split, summary
 from benchmarks.provenance import DataSet
+from tools.held_out import HELD_OUT_EVERY
 
 
 def unit_rows(count: int, dimension: int, seed: int) -> NDArray[np.float32]:
