@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, bundled, ikea_dev
 from benchmarks.encoder_selection.candidates import (
@@ -17,11 +18,12 @@ from benchmarks.encoder_selection.candidates import (
     Parts,
     Squares,
     Vectors,
-    float_weights,
+    float_graph,
     int8_weights,
     interleaved_ms,
     parts,
     squares,
+    vectors,
 )
 from benchmarks.provenance import write_result
 from furniture_prompter.encoders.alignment import Alignment
@@ -29,27 +31,43 @@ from furniture_prompter.encoders.alignment_fit import AlignmentSettings, fit_ali
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from tools.encoder_builder import figures, gates
-from tools.encoder_builder.networks import load_network
+from tools.encoder_builder.graph import serialise
+from tools.encoder_builder.projection import Projection, fit_projection
+from tools.held_out import HELD_OUT_EVERY, held_out_families
 
-CHOSEN = Candidate("lite2", 256)
-CHOSEN_WEIGHT = 0.25
-COLOUR_WEIGHTS = (0.0, 0.2, 0.25, 0.3, 0.4)
+FORMER = Candidate("lite2", 256)
+FORMER_WEIGHT = 0.25
+CHOSEN = Candidate("lite2", 256, "gem3", tail=True, body_pooling="mean")
+CHOSEN_WEIGHT, CHOSEN_COMPONENTS = 0.45, 256
+COLOUR_WEIGHTS = {FORMER: (0.0, 0.2, 0.25, 0.3, 0.4), CHOSEN: (0.0, 0.35, 0.45, 0.55)}
+PROJECTED = (
+    (FORMER, 0.25, 415),
+    (FORMER, 0.35, 256),
+    (CHOSEN, 0.35, 256),
+    (CHOSEN, 0.45, 128),
+    (CHOSEN, 0.45, 192),
+    (CHOSEN, 0.45, 256),
+    (CHOSEN, 0.45, 384),
+    (CHOSEN, 0.55, 256),
+)
 FLOAT_BLOCKS = (0, 3)
-CALIBRATION_STEP = 8
+CALIBRATION_STEP = 6
 SEEDS = (0,)
 
-METHOD = """
+METHOD = f"""
 All vectors are compared by an exact scan. Same type: leave-one-out on ikea-dev, queries are the
 products whose category has at least five, candidates all others. Prompt: "category, color" by the
 static prompt encoder, alignment fitted on a random half of ikea-dev and asked for the other half,
-both ways; R@10 among the held-out half and among all products. Other view: the
-bundled catalog, every image asks for the other image of its product among all images; finishes of
-one model are different products. colour_weight is the length of the colour part beside a likeness
-part of length 1. int8 rows are calibrated on every eighth bundled image, and their cosine against
-float is of the others. ms is the median of one image on two threads, graphs taking turns, on a
-machine that was doing other work: compare within the table only. Many settings were compared on
-one small set (one query is 0.2 points of R@1), so the best row is better than it would be
-elsewhere; the choice was therefore made among neighbours that do not differ.
+both ways; R@10 among the held-out half and among all products. Other view: of the bundled catalog,
+every image of every {HELD_OUT_EVERY}th model asks for the other image of its product among all
+images; finishes of one model are different products. colour_weight is the length of the colour part
+beside parts of length 1, one for each map. "→" is the number of principal axes that a vector is
+expressed in after the mean is taken off; both come from the bundled images of the other models, and
+415 axes are all there are, so there only the mean is off. int8 rows are calibrated on every
+{CALIBRATION_STEP}th of those images, and their cosine against float is over the models held out. ms
+is the median of one image on two threads, graphs taking turns: compare within the table only. Many
+settings were compared on one small set (one query is 0.2 points of R@1), so the best row is better
+than it would be elsewhere; the choice was therefore made among neighbours that do not differ.
 """
 
 
@@ -82,11 +100,17 @@ def measure(
     """All retrieval figures of one encoder."""
     types = figures.same_type(photos, [product.category for product in real.products])
     owners = [product.id for product in views.products for _ in product.images]
-    others = figures.other_view(renders, owners)
+    others = figures.other_view(renders, owners, held_out(views))
     found = {f"same_type_{name}": value for name, value in types.items()}
     found |= prompt_recall(real, prompts, photos)
     found |= {f"other_view_{name}": value for name, value in others.items()}
     return {name: round(value, 4) for name, value in found.items()}
+
+
+def held_out(views: BenchmarkSet) -> NDArray[np.bool_]:
+    """Of each image, whether its model is one that nothing is fitted to."""
+    apart = held_out_families(product.family for product in views.products)
+    return np.array([product.family in apart for product in views.products for _ in product.images])
 
 
 def main() -> None:
@@ -96,6 +120,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     options = parser.parse_args()
     real, views = ikea_dev(options.data), bundled()
+    apart = held_out(views)
     real_files = [product.images[0] for product in real.products]
     view_files = [image for product in views.products for image in product.images]
     encoder = StaticPromptEncoder.load(encoder_folder("minilm-static-256"))
@@ -104,56 +129,56 @@ def main() -> None:
     )
     rows: list[dict[str, object]] = []
     graphs: dict[str, bytes] = {}
-    kept: dict[str, Parts] = {}
+    kept: dict[Candidate, tuple[Parts, Parts]] = {}
     images: dict[int, tuple[Squares, Squares]] = {}
 
-    def row(name: str, both: tuple[Parts, Parts], weight: float, **more: object) -> None:
-        photos, renders = (part.joined(weight) for part in both)
-        found = measure(real, prompts, views, photos, renders)
-        rows.append({"graph": name, "colour_weight": weight, "dimension": photos.shape[1]})
-        rows[-1] |= more | found
+    def row(name: str, photos: Vectors, renders: Vectors, **more: object) -> None:
+        described = {"graph": name, "dimension": photos.shape[1], "bytes": len(graphs[name])}
+        rows.append(described | more | measure(real, prompts, views, photos, renders))
         print(rows[-1], file=sys.stderr, flush=True)
 
+    def projected(candidate: Candidate, weight: float, components: int) -> Projection:
+        return fit_projection(kept[candidate][1].joined(weight)[~apart], components)
+
     for candidate in CANDIDATES:
-        side = candidate.side_px
-        tail = "+tail" if candidate.tail else ""
-        name = f"{candidate.network}{tail}@{side} {candidate.pooling} float"
-        graphs[name] = float_weights(candidate, 1.0)
-        width = load_network(candidate.network, tail=candidate.tail).width
+        name, side = f"{candidate.name} float", candidate.side_px
+        graphs[name] = serialise(float_graph(candidate, 1.0))
         if side not in images:
             images[side] = (squares(real_files, side), squares(view_files, side))
-        pair = images[side]
-        both = (parts(graphs[name], pair[0], width), parts(graphs[name], pair[1], width))
-        described = asdict(candidate) | {"precision": "float", "bytes": len(graphs[name])}
-        weights = COLOUR_WEIGHTS if candidate == CHOSEN else (0.0, CHOSEN_WEIGHT)
-        for weight in weights:
-            row(name, both, weight, **described)
-        if candidate == CHOSEN:
-            kept["float"] = both[1]
-            chosen_width = width
-    pair = images[CHOSEN.side_px]
-    calibration = pair[1][::CALIBRATION_STEP]
-    others = np.setdiff1d(
-        np.arange(len(view_files)), np.arange(0, len(view_files), CALIBRATION_STEP)
-    )
+        taken, turned = (parts(candidate, graphs[name], each) for each in images[side])
+        kept[candidate] = taken, turned
+        for weight in COLOUR_WEIGHTS.get(candidate, (0.0, FORMER_WEIGHT)):
+            both = (taken.joined(weight), turned.joined(weight))
+            row(name, *both, colour_weight=weight, **asdict(candidate), precision="float")
+    for candidate, weight, components in PROJECTED:
+        name = f"{candidate.name} → {components} float"
+        projection = projected(candidate, weight, components)
+        graphs[name] = serialise(float_graph(candidate, weight, projection))
+        photos, renders = (
+            np.asarray(projection.of(part.joined(weight)), np.float32) for part in kept[candidate]
+        )
+        described = asdict(candidate) | {"precision": "float", "components": components}
+        row(name, photos, renders, colour_weight=weight, **described)
+        if (candidate, weight, components) == (CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS):
+            exact = renders
+    real_squares, view_squares = images[CHOSEN.side_px]
+    learned = [
+        square for square, kept_apart in zip(view_squares, apart, strict=True) if not kept_apart
+    ]
+    graph = float_graph(CHOSEN, CHOSEN_WEIGHT, projected(CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS))
     for blocks in FLOAT_BLOCKS:
-        name = f"lite2@256 mean int8, {blocks} blocks float"
-        graphs[name] = int8_weights(CHOSEN, calibration, blocks)
-        both = (
-            parts(graphs[name], pair[0], chosen_width),
-            parts(graphs[name], pair[1], chosen_width),
-        )
-        moved = gates.parity(
-            kept["float"].joined(CHOSEN_WEIGHT)[others], both[1].joined(CHOSEN_WEIGHT)[others]
-        )
+        name = f"{CHOSEN.name} → {CHOSEN_COMPONENTS} int8, {blocks} blocks float"
+        graphs[name] = int8_weights(CHOSEN, graph, learned[::CALIBRATION_STEP], blocks)
+        photos, renders = (vectors(graphs[name], each) for each in (real_squares, view_squares))
+        moved = gates.parity(exact[apart], renders[apart])
         described = asdict(CHOSEN) | {
             "precision": "int8",
+            "components": CHOSEN_COMPONENTS,
             "float_blocks": blocks,
-            "bytes": len(graphs[name]),
             "mean_cosine": round(moved.mean, 5),
             "least_cosine": round(moved.least, 4),
         }
-        row(name, both, CHOSEN_WEIGHT, **described)
+        row(name, photos, renders, colour_weight=CHOSEN_WEIGHT, **described)
     speed = interleaved_ms(graphs)
     for entry in rows:
         entry["ms"] = round(speed[str(entry["graph"])], 2)

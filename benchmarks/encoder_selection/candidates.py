@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.preprocessing import preprocess
-from tools.encoder_builder.graph import Head, Pooling, build_graph, serialise
+from tools.encoder_builder import colour
+from tools.encoder_builder.graph import Head, Pooling, build_graph
 from tools.encoder_builder.networks import load_network
+from tools.encoder_builder.projection import Projection
 from tools.encoder_builder.quantise import quantise
 
 Vectors = NDArray[np.float32]
@@ -25,18 +28,36 @@ _THREADS = 2
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One combination; `tail` means the 1,280 channels before the classifier."""
+    """One combination.
+
+    Attributes:
+        network: One of the builder's.
+        side_px: Side of the image.
+        pooling: Of the last map.
+        tail: Whether that is the 1,280 channels before the classifier.
+        body_pooling: Of the map before it, joined to it; None leaves it out.
+    """
 
     network: str
     side_px: int
     pooling: Pooling = "mean"
     tail: bool = False
+    body_pooling: Pooling | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as "lite2@256 mean"."""
+        maps = f"{self.body_pooling} + {self.pooling} tail" if self.body_pooling else self.pooling
+        only = "+tail" if self.tail and not self.body_pooling else ""
+        return f"{self.network}{only}@{self.side_px} {maps}"
 
 
 CANDIDATES = (
     Candidate("lite2", 256),
     Candidate("lite2", 224),
     Candidate("lite2", 256, "max"),
+    Candidate("lite2", 256, "gem3", tail=True),
+    Candidate("lite2", 256, "gem3", tail=True, body_pooling="mean"),
     Candidate("lite1", 256),
     Candidate("lite0", 224),
     Candidate("mobilenetv2", 224),
@@ -45,17 +66,24 @@ CANDIDATES = (
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Unit rows of the two parts of a vector, kept apart so that any weight can be tried."""
+    """Unit rows of the parts of a vector, kept apart so that any weight can be tried.
+
+    Attributes:
+        likeness: Of the network's maps, joined; shape (n, width).
+        maps: How many they are, so that a row's length is the root of it.
+        colour: Of the colours, shape (n, colours).
+    """
 
     likeness: Vectors
+    maps: int
     colour: Vectors
 
     def joined(self, colour_weight: float) -> Vectors:
         """The vectors an encoder with that weight gives."""
-        if colour_weight == 0:
-            return self.likeness
         rows = np.concatenate([self.likeness, colour_weight * self.colour], axis=1)
-        return np.asarray(rows / np.sqrt(1 + colour_weight**2), np.float32)
+        if colour_weight == 0:
+            rows = self.likeness
+        return np.asarray(rows / np.sqrt(self.maps + colour_weight**2), np.float32)
 
 
 def squares(photos: Sequence[Path], side_px: int) -> Squares:
@@ -67,18 +95,20 @@ def squares(photos: Sequence[Path], side_px: int) -> Squares:
     ]
 
 
-def float_weights(candidate: Candidate, colour_weight: float) -> bytes:
+def float_graph(
+    candidate: Candidate, colour_weight: float, projection: Projection | None = None
+) -> onnx.ModelProto:
     """The float graph of a candidate."""
     network = load_network(candidate.network, tail=candidate.tail)
-    return serialise(
-        build_graph(network, candidate.side_px, Head(candidate.pooling, colour_weight))
-    )
+    head = Head(candidate.pooling, candidate.body_pooling, colour_weight)
+    return build_graph(network, candidate.side_px, head, projection)
 
 
-def int8_weights(candidate: Candidate, calibration: Squares, float_blocks: int) -> bytes:
-    """The int8 graph of a candidate with the colour part at weight 1."""
+def int8_weights(
+    candidate: Candidate, graph: onnx.ModelProto, calibration: Squares, float_blocks: int
+) -> bytes:
+    """The int8 form of a candidate's float graph."""
     network = load_network(candidate.network, tail=candidate.tail)
-    graph = build_graph(network, candidate.side_px, Head(candidate.pooling, 1.0))
     return quantise(graph, calibration, float_blocks=network.blocks[:float_blocks])
 
 
@@ -90,17 +120,23 @@ def open_session(weights: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def parts(weights: bytes, images: Squares, width: int) -> Parts:
-    """Vectors of a graph whose colour weight is 1, taken apart after ``width`` components."""
+def vectors(weights: bytes, images: Squares) -> Vectors:
+    """What a graph gives for square images."""
     session = open_session(weights)
-    rows = np.concatenate(
+    return np.concatenate(
         [
             session.run(["vector"], {"image": np.stack(images[start : start + _BATCH])})[0]
             for start in range(0, len(images), _BATCH)
         ]
     )
-    both = np.asarray(rows * np.sqrt(2), np.float32)
-    return Parts(both[:, :width], both[:, width:])
+
+
+def parts(candidate: Candidate, weights: bytes, images: Squares) -> Parts:
+    """Vectors of a graph of ``candidate`` whose colour weight is 1 and that projects nothing."""
+    maps = 1 if candidate.body_pooling is None else 2
+    rows = np.asarray(vectors(weights, images) * np.sqrt(maps + 1), np.float32)
+    colours = len(colour.palette())
+    return Parts(rows[:, :-colours], maps, rows[:, -colours:])
 
 
 def interleaved_ms(weights: Mapping[str, bytes], rounds: int = 60) -> dict[str, float]:

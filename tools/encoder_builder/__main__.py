@@ -25,8 +25,22 @@ def main(arguments: list[str] | None = None) -> int:
     make.add_argument("--network", choices=NETWORK_NAMES, default=shipped.network)
     make.add_argument("--side-px", type=int, default=shipped.side_px)
     make.add_argument("--pooling", choices=get_args(Pooling), default=shipped.head.pooling)
+    make.add_argument(
+        "--body-pooling",
+        choices=(*get_args(Pooling), "none"),
+        default=shipped.head.body_pooling,
+        help="of the map before the last block",
+    )
     make.add_argument("--colour-weight", type=float, default=shipped.head.colour_weight)
-    make.add_argument("--tail", action="store_true", help="use the 1,280 channels at the end")
+    make.add_argument(
+        "--tail",
+        action=argparse.BooleanOptionalAction,
+        default=shipped.tail,
+        help="the 1,280 channels before the classifier are the last block",
+    )
+    make.add_argument(
+        "--components", type=int, default=shipped.components, help="principal axes; 0 for none"
+    )
     make.add_argument("--float", action="store_true", help="do not quantise")
     make.add_argument(
         "--float-blocks",
@@ -36,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     make.add_argument("--out", type=Path, default=_TARGET, help="folder, replaced as a whole")
     make.add_argument(
-        "--catalog", type=Path, default=_CATALOG, help="images to calibrate on (products.jsonl)"
+        "--catalog", type=Path, default=_CATALOG, help="images to fit, calibrate and measure on"
     )
     make.add_argument("--ikea-dev", type=Path, help="measuring set for same-type figures")
     options = parser.parse_args(arguments)
@@ -44,7 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
         network=options.network,
         side_px=options.side_px,
         tail=options.tail,
-        head=Head(pooling=options.pooling, colour_weight=options.colour_weight),
+        head=Head(
+            options.pooling,
+            None if options.body_pooling == "none" else options.body_pooling,
+            options.colour_weight,
+        ),
+        components=options.components,
         int8=not options.float,
         float_blocks=options.float_blocks,
     )
@@ -52,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         card = build(
             recipe, options.out, catalog=options.catalog, ikea_dev=options.ikea_dev, report=print
         )
-    except (GateError, FileNotFoundError) as error:
+    except (GateError, FileNotFoundError, ValueError) as error:
         print(f"Nothing was written. {error}", file=sys.stderr)
         return 1
     print(f"Wrote {card.name}: {card.dimension} components, {card.weights_bytes:,} bytes.")

@@ -18,11 +18,19 @@ _CHUNK = 32
 
 @dataclass(frozen=True, slots=True)
 class CatalogImage:
-    """One image and what it shows."""
+    """One image and what it shows.
+
+    Attributes:
+        path: The file.
+        product: The product's id.
+        category: Kind of furniture, or nothing.
+        family: Products that are one model in several finishes share it.
+    """
 
     path: Path
     product: str
     category: str
+    family: str
 
 
 def read_catalog(folder: Path) -> list[CatalogImage]:
@@ -35,10 +43,9 @@ def read_catalog(folder: Path) -> list[CatalogImage]:
     for line in (folder / "products.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         names = row["images"] if "images" in row else [row["image"]]
-        images += [
-            CatalogImage(folder / name, str(row["id"]), str(row.get("category", "")))
-            for name in names
-        ]
+        product, category = str(row["id"]), str(row.get("category", ""))
+        family = str(row.get("family", product))
+        images += [CatalogImage(folder / name, product, category, family) for name in names]
     if not images:
         raise FileNotFoundError(f"{folder / 'products.jsonl'} names no image; give another folder.")
     return images

@@ -36,13 +36,18 @@ def same_type(
     return {"r_at_1": float(hits[:, 0].mean()), "p_at_5": float(hits.mean())}
 
 
-def other_view(vectors: Vectors, products: Sequence[str]) -> dict[str, float]:
+def other_view(
+    vectors: Vectors, products: Sequence[str], asking: NDArray[np.bool_] | None = None
+) -> dict[str, float]:
     """Image → another image of the same product; products with one image are only candidates.
+
+    Of ``asking``, shape (images,), only images that are True ask; all are candidates.
 
     ``r_at_1`` and ``r_at_5`` are the shares of images with another view of their product as the
     nearest, and among the nearest five.
     """
     _, product, counts = np.unique(np.asarray(products), return_inverse=True, return_counts=True)
-    queries = np.flatnonzero(counts[product] >= 2)
+    several = counts[product] >= 2
+    queries = np.flatnonzero(several if asking is None else several & asking)
     hits = product[_nearest(vectors, queries, 5)] == product[queries][:, None]
     return {"r_at_1": float(hits[:, 0].mean()), "r_at_5": float(hits.any(axis=1).mean())}

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper
 from tools.encoder_builder.colour_graph import write_colour
 from tools.encoder_builder.graph_writer import GraphWriter
 from tools.encoder_builder.networks import Convolution, Network
+from tools.encoder_builder.projection import Projection
 
 OPSET = 17
 IR_VERSION = 9
@@ -31,10 +32,13 @@ class Head:
 
     Attributes:
         pooling: How the map becomes one value a channel; the result is brought to unit length.
-        colour_weight: Length of the colour part joined to it; 0 leaves it out.
+        body_pooling: The same of the map before the last block, which is joined to it; None leaves
+            it out.
+        colour_weight: Length of the colour part joined to them; 0 leaves it out.
     """
 
     pooling: Pooling = "mean"
+    body_pooling: Pooling | None = None
     colour_weight: float = 0.0
 
 
@@ -70,17 +74,18 @@ def _convolution(
     return output, out_side
 
 
-def _pooled(writer: GraphWriter, source: str, pooling: Pooling) -> str:
+def _pooled(writer: GraphWriter, source: str, pooling: Pooling, name: str) -> str:
     if pooling == "gem3":
         # Generalised mean (Radenovic et al., TPAMI 2019): cube, average, cube root.
-        floored = writer.node("Max", [source, "smallest_length"], "gem.floored")
-        cubed = writer.node("Pow", [floored, writer.floats("gem.power", 3.0)], "gem.cubed")
-        pooled = writer.node("GlobalAveragePool", [cubed], "gem.mean")
-        pooled = writer.node("Pow", [pooled, writer.floats("gem.root", 1 / 3)], "gem.pooled")
+        floored = writer.node("Max", [source, "smallest_length"], f"{name}.floored")
+        cubed = writer.node("Pow", [floored, writer.floats(f"{name}.power", 3.0)], f"{name}.cubed")
+        pooled = writer.node("GlobalAveragePool", [cubed], f"{name}.mean")
+        root = writer.floats(f"{name}.root", 1 / 3)
+        pooled = writer.node("Pow", [pooled, root], f"{name}.pooled")
     else:
         operator = "GlobalAveragePool" if pooling == "mean" else "GlobalMaxPool"
-        pooled = writer.node(operator, [source], "pooled")
-    return writer.node("Flatten", [pooled], "pooled.flat", axis=1)
+        pooled = writer.node(operator, [source], f"{name}.pooled")
+    return writer.node("Flatten", [pooled], f"{name}.flat", axis=1)
 
 
 def unit(writer: GraphWriter, source: str, output: str) -> str:
@@ -90,11 +95,19 @@ def unit(writer: GraphWriter, source: str, output: str) -> str:
     return writer.node("Div", [source, positive], output)
 
 
-def build_graph(network: Network, side_px: int, head: Head) -> onnx.ModelProto:
+def build_graph(
+    network: Network, side_px: int, head: Head, projection: Projection | None = None
+) -> onnx.ModelProto:
     """The encoder as one checked ONNX model.
 
     Its input ``image`` is uint8 (batch, side_px, side_px, 3), sRGB; its output ``vector`` is
     float32 (batch, dimension) with rows of length 1.
+
+    Args:
+        network: Its layers.
+        side_px: Side of the image.
+        head: What becomes of the maps.
+        projection: Fitted on vectors of the graph without one; None leaves those as they are.
     """
     writer = GraphWriter()
     writer.floats("zero", 0.0)
@@ -107,22 +120,33 @@ def build_graph(network: Network, side_px: int, head: Head) -> onnx.ModelProto:
     centred = writer.node("Sub", [planes, mean], "centred")
     value = writer.node("Mul", [centred, writer.constant("factor", factor)], "normalised")
     side = side_px
+    entry = value
     for index, block in enumerate(network.blocks):
         entry = value
         for layer in block.layers:
             value, side = _convolution(writer, layer, value, side, network.padding)
         if block.residual:
             value = writer.node("Add", [entry, value], f"block_{index}.sum")
-    pooled = _pooled(writer, value, head.pooling)
+    parts = [unit(writer, _pooled(writer, value, head.pooling, "likeness"), "likeness.unit")]
     dimension = network.width
+    if head.body_pooling is not None:
+        # `entry` is what the last block took.
+        body = _pooled(writer, entry, head.body_pooling, "body")
+        parts.insert(0, unit(writer, body, "body.unit"))
+        dimension += network.body_width
     if head.colour_weight > 0:
-        likeness = unit(writer, pooled, "likeness")
         colour, colours = write_colour(writer, planes, side_px)
         weight = writer.floats("colour_weight", head.colour_weight)
-        weighted = writer.node("Mul", [colour, weight], "colour.weighted_part")
-        pooled = writer.node("Concat", [likeness, weighted], "joined", axis=1)
+        parts.append(writer.node("Mul", [colour, weight], "colour.weighted_part"))
         dimension += colours
-    vector = unit(writer, pooled, "vector")
+    joined = writer.node("Concat", parts, "joined", axis=1)
+    if projection is not None:
+        joined = unit(writer, joined, "joined.unit")
+        axes = writer.constant("projection.axes", projection.axes)
+        offset = writer.constant("projection.offset", projection.offset)
+        joined = writer.node("Gemm", [joined, axes, offset], "projection")
+        dimension = projection.axes.shape[1]
+    vector = unit(writer, joined, "vector")
     graph = helper.make_graph(
         writer.nodes,
         network.name,

@@ -88,6 +88,11 @@ class Network:
         return int(self.blocks[-1].layers[-1].weight.shape[0])
 
     @property
+    def body_width(self) -> int:
+        """Channels of the map that the last block takes."""
+        return int(self.blocks[-2].layers[-1].weight.shape[0])
+
+    @property
     def parameters(self) -> int:
         """Trained numbers in the layers."""
         return sum(

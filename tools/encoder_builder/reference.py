@@ -12,14 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.encoder_builder import colour
-from tools.encoder_builder.graph import Head
+from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import Network, package_file
+from tools.encoder_builder.projection import Projection
 
 
 def reference_vectors(
-    network: Network, head: Head, images: Sequence[NDArray[np.uint8]], *, tail: bool
+    network: Network,
+    head: Head,
+    projection: Projection | None,
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    tail: bool,
 ) -> NDArray[np.float32]:
-    """Vectors (images, dimension) of square images (side, side, 3), float arithmetic throughout."""
+    """Vectors (images, dimension) of square images (side, side, 3), float arithmetic throughout.
+
+    Raises:
+        ValueError: the map before the last block is asked for and ``tail`` is not; the packages'
+            code gives no other.
+    """
+    if head.body_pooling is not None and not tail:
+        raise ValueError("Only the map before the 1,280 channels can be joined to another.")
     import torch
 
     side = images[0].shape[0]
@@ -30,24 +43,28 @@ def reference_vectors(
         values = ((image - mean) / scale).astype(np.float32)
         with torch.inference_mode():
             batch = torch.from_numpy(values.transpose(2, 0, 1)[None].copy())
-            features = features_of(batch, tail).numpy()[0].astype(np.float64)
-        rows.append(_vector(features.reshape(len(features), -1), image, head))
-    return np.stack(rows).astype(np.float32)
+            parts = [_pooled(features_of(batch, tail=tail), head.pooling)]
+            if head.body_pooling is not None:
+                parts.insert(0, _pooled(features_of(batch, tail=False), head.body_pooling))
+        if head.colour_weight > 0:
+            parts.append(head.colour_weight * colour.colour_shares(image))
+        joined = np.concatenate(parts)
+        rows.append(joined / np.linalg.norm(joined))
+    vectors = np.stack(rows)
+    return (vectors if projection is None else projection.of(vectors)).astype(np.float32)
 
 
-def _vector(
-    features: NDArray[np.float64], image: NDArray[np.uint8], head: Head
-) -> NDArray[np.float64]:
-    if head.pooling == "max":
-        pooled = features.max(axis=1)
-    elif head.pooling == "gem3":
-        pooled = np.cbrt((np.maximum(features, 0) ** 3).mean(axis=1))
+def _pooled(features: Any, pooling: Pooling) -> NDArray[np.float64]:
+    """A map (1, channels, height, width) as one unit vector."""
+    values = features.numpy()[0].astype(np.float64)
+    values = values.reshape(len(values), -1)
+    if pooling == "max":
+        pooled = values.max(axis=1)
+    elif pooling == "gem3":
+        pooled = np.cbrt((np.maximum(values, 0) ** 3).mean(axis=1))
     else:
-        pooled = features.mean(axis=1)
-    vector = pooled / np.linalg.norm(pooled)
-    if head.colour_weight > 0:
-        vector = np.concatenate([vector, head.colour_weight * colour.colour_shares(image)])
-    return np.asarray(vector / np.linalg.norm(vector))
+        pooled = values.mean(axis=1)
+    return np.asarray(pooled / np.linalg.norm(pooled))
 
 
 def _lite(variant: str, side: int) -> Any:
@@ -59,7 +76,7 @@ def _lite(variant: str, side: int) -> Any:
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     net.eval()
 
-    def features(batch: Any, tail: bool) -> Any:
+    def features(batch: Any, *, tail: bool) -> Any:
         if tail:
             return net.extract_features(batch)
         value = net._swish(net._bn0(net._conv_stem(batch)))
@@ -85,7 +102,7 @@ def _mobilenet() -> Any:
     net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     net.eval()
 
-    def features(batch: Any, tail: bool) -> Any:
+    def features(batch: Any, *, tail: bool) -> Any:
         return net.features(batch) if tail else net.features[:-1](batch)
 
     return features

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,8 +15,11 @@ from tools.encoder_builder.__main__ import main
 from tools.encoder_builder.build import Recipe, build
 from tools.encoder_builder.gates import GateError, Parity
 from tools.encoder_builder.graph import Head
+from tools.encoder_builder.projection import fit_projection
 
-RECIPE = Recipe(network="lite2", side_px=64, head=Head(colour_weight=0.25), float_blocks=1)
+RECIPE = Recipe(
+    side_px=64, head=Head("gem3", "mean", colour_weight=0.45), components=24, float_blocks=1
+)
 
 
 @pytest.fixture
@@ -53,6 +57,10 @@ def test_a_build_that_passes_writes_an_encoder_that_loads(tmp_path: Path, catalo
     assert card.name == "tiny"
     assert card.figures["int8_mean_cosine"] >= 0.98
     assert "float_catalog_other_view_r_at_1" in card.figures
+    assert "float_held_out_other_view_r_at_1" in card.figures
+    assert card.dimension == 24
+    # Eight of 40 models are held out, at two views each.
+    assert card.training["projection"]["fitted_on"] == "64 renders of 32 products"
     assert any("other views of the catalog alone" in line for line in told)
     assert [path.name for path in target.parent.iterdir()] == ["tiny"]
 
@@ -66,7 +74,7 @@ def test_a_measuring_set_adds_its_figures(tmp_path: Path, catalog: Path) -> None
 def test_a_float_build_is_smaller_in_steps_and_larger_in_bytes(
     tmp_path: Path, catalog: Path
 ) -> None:
-    recipe = Recipe(network="lite2", side_px=64, head=Head(), int8=False)
+    recipe = Recipe(side_px=64, head=Head(), components=0, int8=False)
     card = build(recipe, tmp_path / "f", catalog=catalog, ikea_dev=None, report=lambda _: None)
     assert "int8_mean_cosine" not in card.figures
     assert "float" in card.description
@@ -107,7 +115,11 @@ def test_vectors_that_quantisation_ruined_are_refused(
                 layer.weight[:] = -layer.weight
         from tools.encoder_builder.graph import build_graph, serialise
 
-        return serialise(build_graph(other, 64, RECIPE.head))
+        plain = [image[::-1].copy() for image in some_images(40, 64)]
+        session = onnxruntime.InferenceSession(serialise(build_graph(other, 64, RECIPE.head)))
+        (rows,) = session.run(None, {"image": np.stack(plain)})
+        projection = fit_projection(rows, RECIPE.components)
+        return serialise(build_graph(other, 64, RECIPE.head, projection))
 
     monkeypatch.setattr(build_module, "quantise", ruined)
     with pytest.raises(GateError, match="int8"):
@@ -122,11 +134,21 @@ def test_the_command_ends_with_one_when_a_gate_refuses(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(build_module, "_export_parity", lambda *_: Parity(0.99, 0.98))
+    where = ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
+    code = main(["build", "--side-px", "64", "--components", "24", *where])
+    assert code == 1
+    assert "Nothing was written" in capsys.readouterr().err
+
+
+def test_a_catalog_of_fewer_images_than_components_is_refused(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = main(
         ["build", "--side-px", "64", "--catalog", str(catalog), "--out", str(tmp_path / "t")]
     )
     assert code == 1
-    assert "Nothing was written" in capsys.readouterr().err
+    assert "more images or fewer components" in capsys.readouterr().err
+    assert not (tmp_path / "t").exists()
 
 
 def test_a_catalog_without_images_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,14 @@ def test_two_far_apart_types_are_told_apart_perfectly() -> None:
     assert found == {"r_at_1": 1.0, "p_at_5": 1.0}
 
 
+def test_only_images_that_ask_are_counted_and_all_are_candidates() -> None:
+    vectors = circle(0, 1, 90, 40, 91)
+    products = ["a", "a", "b", "b", "c"]
+    asking = np.array([False, False, True, True, False])
+    assert figures.other_view(vectors, products, asking) == {"r_at_1": 0.0, "r_at_5": 1.0}
+    assert figures.other_view(vectors, products)["r_at_1"] == 0.5
+
+
 def test_a_product_never_finds_itself() -> None:
     vectors = circle(0, 10, 20, 30, 40, 180)
     found = figures.same_type(vectors, ["chair"] * 5 + ["lamp"])

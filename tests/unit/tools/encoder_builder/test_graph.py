@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import colour
 from tools.encoder_builder.graph import Head, Pooling, build_graph, output_dimension, paddings
 from tools.encoder_builder.networks import Convolution, Network
+from tools.encoder_builder.projection import fit_projection
 
 
 def run(model: onnx.ModelProto, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -86,6 +88,26 @@ def test_the_colour_part_in_the_graph_is_the_one_defined_in_numpy() -> None:
     vectors = run(build_graph(network, 64, Head(colour_weight=0.5)), images)
     part = vectors[:, network.width :] * np.sqrt(1 + 0.5**2) / 0.5
     np.testing.assert_allclose(part, [colour.colour_shares(image) for image in images], atol=1e-3)
+
+
+def test_the_map_before_the_last_block_comes_first_at_the_same_length() -> None:
+    network = tiny_network()
+    (image,) = some_images(1, 32)
+    body = replace(network, blocks=network.blocks[:-1])
+    parts = [features(part, image).reshape(part.width, -1) for part in (body, network)]
+    pooled = [parts[0].mean(axis=1), parts[1].max(axis=1)]
+    joined = np.concatenate([part / np.linalg.norm(part) for part in pooled])
+    (vector,) = run(build_graph(network, 32, Head("max", "mean")), [image])
+    np.testing.assert_allclose(vector, joined / np.sqrt(2), atol=1e-4)
+
+
+def test_the_projection_in_the_graph_is_the_one_defined_in_numpy() -> None:
+    network, images, head = tiny_network(), some_images(30), Head("gem3", "mean", 0.45)
+    plain = run(build_graph(network, 64, head), images)
+    projection = fit_projection(plain, 5)
+    model = build_graph(network, 64, head, projection)
+    assert output_dimension(model.SerializeToString()) == 5
+    np.testing.assert_allclose(run(model, images), projection.of(plain), atol=1e-4)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25])

@@ -1,0 +1,17 @@
+from furniture_prompter.bundled import catalog_feed
+from tools.encoder_builder.catalogs import read_catalog
+from tools.held_out import HELD_OUT_EVERY, held_out_families
+
+
+def test_every_nth_model_is_held_out_whatever_the_order_and_the_number_of_finishes() -> None:
+    names = [f"model-{number:02}" for number in range(12)]
+    apart = held_out_families(names)
+    assert apart == set(names[::HELD_OUT_EVERY])
+    assert held_out_families([*reversed(names), *names]) == apart
+
+
+def test_finishes_of_one_bundled_model_are_held_out_together() -> None:
+    images = read_catalog(catalog_feed().parent)
+    apart = held_out_families(image.family for image in images)
+    products = {image.product for image in images if image.family in apart}
+    assert len(apart) < len(products) < len({image.product for image in images}) / 4
