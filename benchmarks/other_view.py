@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter, defaultdict
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,18 @@ from furniture_prompter.evaluation.metrics import (
     per_query,
     success_by_chance,
 )
+from tools.held_out import HELD_OUT_EVERY, held_out_families
 
 CUT_OFFS = (1, 5)
 
-METHOD = """
-Two ways to ask. "all photos": every photo of a product with several is a query; all other photos
-are candidates, only the query's own is taken out, and products are ranked by their nearest photo,
-as in a real catalog. Other products seen from the query's own angle compete, so this is the
-harder one. "first views": candidates are the first view of every product and queries the second
-views, so that all candidates share one angle and all queries another. Nothing can be found by
-being the same picture in either. R@1 and R@5 are the share of queries whose product comes first,
+METHOD = f"""
+Only products of every {HELD_OUT_EVERY}th model ask, which nothing that ships was fitted to; all are
+candidates. Two ways to ask. "all photos": every photo of a product with several is a query; all
+other photos are candidates, only the query's own is taken out, and products are ranked by their
+nearest photo, as in a real catalog. Other products seen from the query's own angle compete, so this
+is the harder one. "first views": candidates are the first view of every product and queries the
+second views, so that all candidates share one angle and all queries another. Nothing can be found
+by being the same picture in either. R@1 and R@5 are the share of queries whose product comes first,
 or among the first five. Where several finishes of one model are in the set, "model" counts any of
 them as right, "product" only the same finish. Intervals are 95 % percentile bootstrap over
 queries. Rendered views share light and background, so real photos will be harder.
@@ -40,17 +43,18 @@ queries. Rendered views share light and background, so real photos will be harde
 Rankings = dict[str, list[str]]
 
 
-def among_all_photos(vectors: NDArray[np.float32], owners: list[str]) -> Rankings:
+def among_all_photos(vectors: NDArray[np.float32], owners: list[str], asking: Set[str]) -> Rankings:
     """Query → product ids by their nearest photo, without the query's own photo.
 
     Args:
         vectors: One row a photo, shape (n, dimension).
         owners: Product id of each photo.
+        asking: Products whose photos are queries.
     """
     counts = Counter(owners)
     rankings = {}
     for query, owner in enumerate(owners):
-        if counts[owner] > 1:
+        if counts[owner] > 1 and owner in asking:
             ranked = ranked_others(vectors, owners, query, len(owners) - 1)
             rankings[f"{owner} {query}"] = list(dict.fromkeys(ranked))
     return rankings
@@ -74,9 +78,11 @@ def measure(data: BenchmarkSet, encoder: OnnxEncoder) -> list[dict[str, object]]
     views = [view for product in products for view in range(len(product.images))]
     vectors = encode_files(encoder, files)
     first = [row for row, view in enumerate(views) if view == 0]
-    second = [row for row, view in enumerate(views) if view == 1]
+    apart = held_out_families(product.family for product in products)
+    asking = {product.id for product in products if product.family in apart}
+    second = [row for row, view in enumerate(views) if view == 1 and owners[row] in asking]
     ways = {
-        "all photos": among_all_photos(vectors, owners),
+        "all photos": among_all_photos(vectors, owners, asking),
         "first views": among_first_views(
             vectors[first],
             vectors[second],
