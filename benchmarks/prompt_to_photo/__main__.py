@@ -30,7 +30,7 @@ FITTED_TEXTS = (
     ("title", "category", "color", "description"),
 )
 DIMENSIONS = (16, 32, 64, 96, 128, 192, 256)
-RIDGES = (50.0, 150.0, 500.0), (300.0, 1_000.0, 3_000.0)
+RIDGES = (50.0, 150.0, 500.0), (200.0, 600.0, 1_800.0)
 SIZES = [60, 120, 240, 480, 840]
 RIDGE_SHARES = [(x, y) for x in (0.1, 0.3, 1.0, 3.0) for y in (0.5, 2.0, 8.0)]
 

@@ -47,7 +47,7 @@ class AlignmentSettings:
 
     dimension: int = 128
     prompt_ridge_products: float = 150.0
-    photo_ridge_products: float = 1_000.0
+    photo_ridge_products: float = 600.0
     folds: int = 5
     least_products: int = 40
     least_texts: int = 10
