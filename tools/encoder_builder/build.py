@@ -74,6 +74,7 @@ def build(
     Raises:
         GateError: the encoder failed a gate; nothing was written.
         FileNotFoundError: a package or an image is missing.
+        ValueError: the catalog has too few images for the components.
     """
     network = load_network(recipe.network, tail=recipe.tail)
     images = read_catalog(catalog)
