@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from furniture_prompter.assembly import benchmarking
+from furniture_prompter.assembly.benchmarking import BenchmarkRequest, benchmark
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.registry import encoder_folder, load_encoder
@@ -190,3 +193,23 @@ def test_a_student_is_held_against_its_teacher_in_the_teachers_space(
     agreement = run.answered("student", "agreement with the teacher")
     assert agreement is not None
     assert np.mean(agreement.values["overlap@10"]) == 1
+
+
+def test_what_is_filed_is_refused_before_anything_is_measured(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object, **__: object) -> object:
+        raise AssertionError("it was measured")
+
+    shop.index(make_rows(tmp_path / "feed", 24))
+    monkeypatch.setattr(benchmarking, "run_benchmark", measured)
+    monkeypatch.setattr(benchmarking, "load_prompt_encoder", lambda *_: None)
+    card = EncoderCard.load(encoder_folder("default"))
+    filed = tmp_path / "results" / "standard" / f"{card.name}-{card.weights_sha256[:12]}.json"
+    request = BenchmarkRequest(shop.folder, ["default"], results=tmp_path / "results")
+    with pytest.raises(AssertionError, match="it was measured"):
+        benchmark(request, tmp_path / "report")
+    filed.parent.mkdir(parents=True)
+    filed.write_text("{}", encoding="utf-8")
+    with pytest.raises(BenchmarkError, match="never changed"):
+        benchmark(request, tmp_path / "report")

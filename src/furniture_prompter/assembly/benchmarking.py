@@ -18,7 +18,7 @@ from furniture_prompter.encoders.processors import threads_for_one_image
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.collection import Collection, collect
-from furniture_prompter.evaluation.filing import file_run
+from furniture_prompter.evaluation.filing import file_run, refuse_filed
 from furniture_prompter.evaluation.gate import Allowance, Verdict, gate
 from furniture_prompter.evaluation.kept_parts import save
 from furniture_prompter.evaluation.record import Role, Run, run_as_json
@@ -115,6 +115,9 @@ def benchmark(
     finally:
         reader.close()
     contenders, teacher = _contenders(request, own.name, chosen)
+    if request.results is not None:
+        named = [(each.key, each.encoder.card.weights_sha256) for each in contenders]
+        refuse_filed(request.results, suite.name, named)
     in_space = [
         each for each in contenders if identity_of(each.encoder.card).space_id == own.space_id
     ]

@@ -28,9 +28,7 @@ def file_run(run: Run, folder: Path) -> tuple[Path, ...]:
     searched = [each for each in run.encoders if each.searches]
     paths = []
     for place, facts in enumerate(searched):
-        path = (
-            folder / run.suite / f"{_plain(facts.key)}-{facts.weights_sha256[:_HASH_DIGITS]}.json"
-        )
+        path = _place(folder, run.suite, facts.key, facts.weights_sha256)
         part = of_encoder(run, facts.key)
         if place:
             part = replace(part, indexes=())
@@ -39,6 +37,23 @@ def file_run(run: Run, folder: Path) -> tuple[Path, ...]:
     for path, part in paths:
         save(path, run_as_json(part))
     return tuple(path for path, _ in paths)
+
+
+def refuse_filed(folder: Path, suite: str, encoders: Iterable[tuple[str, str]]) -> None:
+    """Refuse what :func:`file_run` would refuse, before an hour is spent on measuring it.
+
+    Args:
+        folder: Where suites have their folders.
+        suite: The suite's name.
+        encoders: Key and weights' sha256 of each encoder.
+
+    Raises:
+        BenchmarkError: a result of the suite and one of the encoders is filed there.
+    """
+    for key, weights_sha256 in encoders:
+        path = _place(folder, suite, key, weights_sha256)
+        if path.is_file():
+            raise _changed(path)
 
 
 def of_encoder(run: Run, key: str) -> Run:
@@ -103,10 +118,18 @@ def _refuse_mixed(prints: Iterable[str], folder: Path, what: str) -> None:
 
 def _refuse_change(path: Path, part: Run) -> None:
     if path.is_file() and read_run(path) != part:
-        raise BenchmarkError(
-            f"{path} holds another result of this suite and encoder, and a filed result is never "
-            "changed. Give the suite another name, or delete the file."
-        )
+        raise _changed(path)
+
+
+def _changed(path: Path) -> BenchmarkError:
+    return BenchmarkError(
+        f"{path} holds another result of this suite and encoder, and a filed result is never "
+        "changed. Give the suite another name, or delete the file."
+    )
+
+
+def _place(folder: Path, suite: str, key: str, weights_sha256: str) -> Path:
+    return folder / suite / f"{_plain(key)}-{weights_sha256[:_HASH_DIGITS]}.json"
 
 
 def _plain(name: str) -> str:

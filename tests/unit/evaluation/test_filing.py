@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.filing import file_run, merged, read_filed
+from furniture_prompter.evaluation.filing import file_run, merged, read_filed, refuse_filed
 from furniture_prompter.evaluation.record import read_run
 from tests.unit.evaluation.runs import a_run
 
@@ -37,6 +37,16 @@ def test_a_filed_result_is_never_changed(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="never changed"):
         file_run(other, tmp_path)
     assert [path.read_bytes() for path in paths] == before
+
+
+def test_what_is_filed_is_refused_before_it_is_measured_again(tmp_path: Path) -> None:
+    run = a_run()
+    paths = file_run(run, tmp_path)
+    taken = [(each.key, each.weights_sha256) for each in run.encoders if each.searches]
+    with pytest.raises(BenchmarkError, match=paths[-1].name):
+        refuse_filed(tmp_path, run.suite, [("new", "0" * 64), taken[-1]])
+    refuse_filed(tmp_path, "another", taken)
+    refuse_filed(tmp_path, run.suite, [(key, "0" * 64) for key, _ in taken])
 
 
 def test_results_of_other_hardware_are_not_read_into_one_table(tmp_path: Path) -> None:
