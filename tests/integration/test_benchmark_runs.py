@@ -206,7 +206,9 @@ def test_what_is_filed_is_refused_before_anything_is_measured(
     monkeypatch.setattr(benchmarking, "load_prompt_encoder", lambda *_: None)
     card = EncoderCard.load(encoder_folder("default"))
     filed = tmp_path / "results" / "standard" / f"{card.name}-{card.weights_sha256[:12]}.json"
-    request = BenchmarkRequest(shop.folder, ["default"], results=tmp_path / "results")
+    request = BenchmarkRequest(
+        catalog=shop.folder, encoders=["default"], results=tmp_path / "results"
+    )
     with pytest.raises(AssertionError, match="it was measured"):
         benchmark(request, tmp_path / "report")
     filed.parent.mkdir(parents=True)
