@@ -114,7 +114,7 @@ def held_out(views: BenchmarkSet) -> NDArray[np.bool_]:
 
 
 def main() -> None:
-    """Run everything; about a quarter of an hour on two cores."""
+    """Run everything; a few minutes on two cores."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.encoder_selection")
     parser.add_argument("--data", type=Path, default=IKEA_DEV, help="folder of ikea-dev")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
