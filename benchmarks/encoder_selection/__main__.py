@@ -31,14 +31,22 @@ from furniture_prompter.encoders.alignment_fit import AlignmentSettings, fit_ali
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from tools.encoder_builder import figures, gates
+from tools.encoder_builder.build import Recipe
 from tools.encoder_builder.graph import serialise
-from tools.encoder_builder.projection import Projection, fit_projection
+from tools.encoder_builder.projection import fit_projection
 from tools.held_out import HELD_OUT_EVERY, held_out_families
 
 FORMER = Candidate("lite2", 256)
 FORMER_WEIGHT = 0.25
-CHOSEN = Candidate("lite2", 256, "gem3", tail=True, body_pooling="mean")
-CHOSEN_WEIGHT, CHOSEN_COMPONENTS = 0.45, 256
+SHIPPED = Recipe()
+CHOSEN = Candidate(
+    SHIPPED.network,
+    SHIPPED.side_px,
+    SHIPPED.head.pooling,
+    SHIPPED.tail,
+    SHIPPED.head.body_pooling,
+)
+CHOSEN_WEIGHT, CHOSEN_COMPONENTS = SHIPPED.head.colour_weight, SHIPPED.components
 COLOUR_WEIGHTS = {FORMER: (0.0, 0.2, 0.25, 0.3, 0.4), CHOSEN: (0.0, 0.35, 0.45, 0.55)}
 PROJECTED = (
     (FORMER, 0.25, 415),
@@ -46,7 +54,7 @@ PROJECTED = (
     (CHOSEN, 0.35, 256),
     (CHOSEN, 0.45, 128),
     (CHOSEN, 0.45, 192),
-    (CHOSEN, 0.45, 256),
+    (CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS),
     (CHOSEN, 0.45, 384),
     (CHOSEN, 0.55, 256),
 )
@@ -95,12 +103,17 @@ def prompt_recall(data: BenchmarkSet, prompts: Vectors, photos: Vectors) -> dict
 
 
 def measure(
-    real: BenchmarkSet, prompts: Vectors, views: BenchmarkSet, photos: Vectors, renders: Vectors
+    real: BenchmarkSet,
+    prompts: Vectors,
+    views: BenchmarkSet,
+    asking: NDArray[np.bool_],
+    photos: Vectors,
+    renders: Vectors,
 ) -> dict[str, float]:
-    """All retrieval figures of one encoder."""
+    """All retrieval figures of one encoder; of ``views`` only images that are ``asking`` ask."""
     types = figures.same_type(photos, [product.category for product in real.products])
     owners = [product.id for product in views.products for _ in product.images]
-    others = figures.other_view(renders, owners, held_out(views))
+    others = figures.other_view(renders, owners, asking)
     found = {f"same_type_{name}": value for name, value in types.items()}
     found |= prompt_recall(real, prompts, photos)
     found |= {f"other_view_{name}": value for name, value in others.items()}
@@ -134,11 +147,8 @@ def main() -> None:
 
     def row(name: str, photos: Vectors, renders: Vectors, **more: object) -> None:
         described = {"graph": name, "dimension": photos.shape[1], "bytes": len(graphs[name])}
-        rows.append(described | more | measure(real, prompts, views, photos, renders))
+        rows.append(described | more | measure(real, prompts, views, apart, photos, renders))
         print(rows[-1], file=sys.stderr, flush=True)
-
-    def projected(candidate: Candidate, weight: float, components: int) -> Projection:
-        return fit_projection(kept[candidate][1].joined(weight)[~apart], components)
 
     for candidate in CANDIDATES:
         name, side = f"{candidate.name} float", candidate.side_px
@@ -152,23 +162,23 @@ def main() -> None:
             row(name, *both, colour_weight=weight, **asdict(candidate), precision="float")
     for candidate, weight, components in PROJECTED:
         name = f"{candidate.name} → {components} float"
-        projection = projected(candidate, weight, components)
-        graphs[name] = serialise(float_graph(candidate, weight, projection))
+        projection = fit_projection(kept[candidate][1].joined(weight)[~apart], components)
+        graph = float_graph(candidate, weight, projection)
+        graphs[name] = serialise(graph)
         photos, renders = (
             np.asarray(projection.of(part.joined(weight)), np.float32) for part in kept[candidate]
         )
         described = asdict(candidate) | {"precision": "float", "components": components}
         row(name, photos, renders, colour_weight=weight, **described)
         if (candidate, weight, components) == (CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS):
-            exact = renders
+            exact, chosen = renders, graph
     real_squares, view_squares = images[CHOSEN.side_px]
     learned = [
         square for square, kept_apart in zip(view_squares, apart, strict=True) if not kept_apart
     ]
-    graph = float_graph(CHOSEN, CHOSEN_WEIGHT, projected(CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS))
     for blocks in FLOAT_BLOCKS:
         name = f"{CHOSEN.name} → {CHOSEN_COMPONENTS} int8, {blocks} blocks float"
-        graphs[name] = int8_weights(CHOSEN, graph, learned[::CALIBRATION_STEP], blocks)
+        graphs[name] = int8_weights(CHOSEN, chosen, learned[::CALIBRATION_STEP], blocks)
         photos, renders = (vectors(graphs[name], each) for each in (real_squares, view_squares))
         moved = gates.parity(exact[apart], renders[apart])
         described = asdict(CHOSEN) | {
