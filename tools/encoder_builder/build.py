@@ -106,7 +106,8 @@ def build(
             )
             built = Path(work, "int8")
             encoder = _open(plan, built, "int8", weights, training)
-            others = [image for image in images if image not in set(chosen)]
+            calibrated_on = set(chosen)
+            others = [image for image in images if image not in calibrated_on]
             moved = gates.parity(encode_catalog(exact, others), encode_catalog(encoder, others))
             report(f"int8 against float, {len(others)} images not calibrated on: {moved}")
             found = _figures(encoder, images, apart, ikea_dev)
