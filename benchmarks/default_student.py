@@ -15,13 +15,13 @@ from benchmarks.datasets import IKEA_DEV, encode_files, ikea_dev, load_products
 from benchmarks.distillation import Lesson, split, train, types_of, views_of
 from benchmarks.prompt_to_photo import protocol
 from benchmarks.provenance import add_output_option, write_result
+from furniture_prompter.bundled.held_out import HELD_OUT_EVERY
 from furniture_prompter.domain.rankings import SameLabelRetrieval, same_label_retrieval
 from furniture_prompter.encoders.alignment_fit import AlignmentSettings
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.metrics import bootstrap_interval
-from tools.held_out import HELD_OUT_EVERY
 
 CANDIDATE = Lesson("efficientnet-lite2-0", "efficientnet-lite2", ("--seed", "0"))
 HALVES = 1

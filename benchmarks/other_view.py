@@ -16,6 +16,7 @@ from benchmarks.datasets import (
     ranked_others,
 )
 from benchmarks.provenance import add_output_option, write_result
+from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.metrics import (
@@ -23,7 +24,6 @@ from furniture_prompter.evaluation.metrics import (
     per_query,
     success_by_chance,
 )
-from tools.held_out import HELD_OUT_EVERY, held_out_families
 
 CUT_OFFS = (1, 5)
 

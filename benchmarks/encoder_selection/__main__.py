@@ -26,6 +26,8 @@ from benchmarks.encoder_selection.candidates import (
     vectors,
 )
 from benchmarks.provenance import write_result
+from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
+from furniture_prompter.domain.projection import fit_projection
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.alignment_fit import AlignmentSettings, fit_alignment
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
@@ -33,8 +35,6 @@ from furniture_prompter.encoders.registry import encoder_folder
 from tools.encoder_builder import figures, gates
 from tools.encoder_builder.build import Recipe
 from tools.encoder_builder.graph import serialise
-from tools.encoder_builder.projection import fit_projection
-from tools.held_out import HELD_OUT_EVERY, held_out_families
 
 FORMER = Candidate("lite2", 256)
 FORMER_WEIGHT = 0.25

@@ -10,13 +10,13 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from furniture_prompter.domain.projection import Projection
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.preprocessing import preprocess
 from tools.encoder_builder import colour
 from tools.encoder_builder.graph import Head, Pooling, build_graph
 from tools.encoder_builder.networks import load_network
-from tools.encoder_builder.projection import Projection
 from tools.encoder_builder.quantise import quantise
 
 Vectors = NDArray[np.float32]

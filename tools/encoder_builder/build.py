@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.domain.projection import Projection, fit_projection
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
@@ -17,10 +19,8 @@ from tools.encoder_builder import figures, gates
 from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
 from tools.encoder_builder.graph import Head, build_graph, output_dimension, serialise
 from tools.encoder_builder.networks import Network, load_network
-from tools.encoder_builder.projection import Projection, fit_projection
 from tools.encoder_builder.quantise import quantise
 from tools.encoder_builder.reference import reference_vectors
-from tools.held_out import held_out_families
 
 CALIBRATION_IMAGES = 128
 EXPORT_PARITY_IMAGES = 24

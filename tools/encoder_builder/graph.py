@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from furniture_prompter.domain.projection import Projection
 from tools.encoder_builder.colour_graph import write_colour
 from tools.encoder_builder.graph_writer import GraphWriter
 from tools.encoder_builder.networks import Convolution, Network
-from tools.encoder_builder.projection import Projection
 
 OPSET = 17
 IR_VERSION = 9

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.domain.projection import Projection
 from tools.encoder_builder import colour
 from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import Network, package_file
-from tools.encoder_builder.projection import Projection
 
 
 def reference_vectors(

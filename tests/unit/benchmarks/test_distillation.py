@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets import BenchmarkProduct, BenchmarkSet
 from benchmarks.distillation import MeasuringSet, judged, split, summary
 from benchmarks.provenance import DataSet
-from tools.held_out import HELD_OUT_EVERY
+from furniture_prompter.bundled.held_out import HELD_OUT_EVERY
 
 
 def unit_rows(count: int, dimension: int, seed: int) -> NDArray[np.float32]:

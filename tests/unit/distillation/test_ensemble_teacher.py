@@ -5,21 +5,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from furniture_prompter.bundled.held_out import photos_to_learn_from
 from furniture_prompter.distillation import ensemble_teacher
 from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
 from furniture_prompter.distillation.export import CardFields
 from furniture_prompter.distillation.initial_weights import InitialWeights, load_initial
 from furniture_prompter.distillation.networks.backbone import Backbone
+from furniture_prompter.distillation.networks.ensemble import ImagenetEnsemble
 from furniture_prompter.distillation.networks.registry import build_backbone
 from furniture_prompter.encoders.card import Preprocessing
+from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
+from furniture_prompter.encoders.preprocessing import preprocess
 
 
 class _RecordedError(Exception):
     """Instead of an export, which takes half a minute."""
+
+
+PHOTOS = photos_to_learn_from()[:8]
+COMPONENTS = 3
 
 
 @pytest.fixture
@@ -32,6 +41,9 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         raise _RecordedError
 
     monkeypatch.setattr(ensemble_teacher, "export_encoder", export)
+    # Encoding all 788 takes a minute.
+    monkeypatch.setattr(ensemble_teacher, "photos_to_learn_from", lambda: PHOTOS)
+    monkeypatch.setattr(ensemble_teacher, "ImagenetEnsemble", lambda: ImagenetEnsemble(COMPONENTS))
     return seen
 
 
@@ -71,3 +83,34 @@ def test_the_space_is_named_by_the_weights_and_not_by_the_exported_bytes(
     changed = fields(recorded, tmp_path / "third").space
     assert changed is not None
     assert changed.id != first.id
+
+
+def test_other_photos_to_fit_the_projection_to_make_another_space(
+    recorded: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fields(recorded, tmp_path / "first").space
+    monkeypatch.setattr(ensemble_teacher, "photos_to_learn_from", lambda: PHOTOS[1:])
+    second = fields(recorded, tmp_path / "second").space
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+
+
+def test_the_mean_of_the_photos_is_taken_off_and_their_axes_tell_them_apart(
+    recorded: dict[str, Any], tmp_path: Path
+) -> None:
+    identity = fields(recorded, tmp_path / "imagenet-ensemble")
+    told = identity.training["projection"]
+    assert told["components"] == COMPONENTS
+    assert told["fitted_on"] == "8 bundled renders of models not held out"
+    squares = [
+        preprocess(decode_photo(read_photo_bytes(path), name=path.name), recorded["preprocessing"])
+        for path in PHOTOS
+    ]
+    network = recorded["network"]
+    with torch.inference_mode():
+        joined = network.joined(torch.from_numpy(np.stack(squares)))
+        projected = network.projection(joined).numpy()
+    assert np.abs(projected.mean(axis=0)).max() < 0.02
+    spread = projected.std(axis=0)
+    assert spread[0] > spread[1] > spread[2] > 0.05

@@ -10,6 +10,7 @@ from furniture_prompter.distillation.networks.backbone import normalise, paramet
 from furniture_prompter.distillation.networks.ensemble import MEMBERS, ImagenetEnsemble
 from furniture_prompter.distillation.networks.registry import ARCHITECTURES, build_backbone
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.domain.projection import Projection
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.graph import Head, build_graph, serialise
 from tools.encoder_builder.networks import load_network
@@ -149,7 +150,19 @@ def test_the_ensemble_weighs_its_members_alike() -> None:
     for name, member in zip(MEMBERS, ensemble.backbones, strict=True):
         load_initial(member, name, "imagenet")
     with torch.inference_mode():
-        rows = ensemble(images(2, 64))
-    assert tuple(rows.shape) == (2, ensemble.dimension) == (2, 3840)
+        rows = ensemble.joined(images(2, 64))
+    assert tuple(rows.shape) == (2, 3840)
     parts = rows.reshape(2, 3, 1280).norm(dim=2)
     assert torch.allclose(parts, torch.full((2, 3), 3**-0.5), atol=1e-4)
+
+
+def test_the_ensembles_vectors_are_its_joined_rows_projected() -> None:
+    ensemble = ImagenetEnsemble(5).eval()
+    draw = np.random.default_rng(1)
+    axes, offset = draw.standard_normal((3840, 5)), draw.standard_normal(5)
+    fitted = Projection(axes.astype(np.float32), offset.astype(np.float32))
+    ensemble.project(fitted)
+    with torch.inference_mode():
+        joined, rows = ensemble.joined(images(3, 64)), ensemble(images(3, 64))
+    assert ensemble.dimension == 5
+    np.testing.assert_allclose(rows.numpy(), fitted.of(joined.numpy()), atol=1e-4)

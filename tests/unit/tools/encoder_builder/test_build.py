@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from furniture_prompter.domain.projection import fit_projection
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import build as build_module
@@ -15,7 +16,6 @@ from tools.encoder_builder.__main__ import main
 from tools.encoder_builder.build import Recipe, build
 from tools.encoder_builder.gates import GateError, Parity
 from tools.encoder_builder.graph import Head
-from tools.encoder_builder.projection import fit_projection
 
 RECIPE = Recipe(
     side_px=64, head=Head("gem3", "mean", colour_weight=0.45), components=24, float_blocks=1

@@ -7,11 +7,11 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from furniture_prompter.domain.projection import fit_projection
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import colour
 from tools.encoder_builder.graph import Head, Pooling, build_graph, output_dimension, paddings
 from tools.encoder_builder.networks import Convolution, Network
-from tools.encoder_builder.projection import fit_projection
 
 
 def run(model: onnx.ModelProto, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -1,6 +1,10 @@
 from furniture_prompter.bundled import catalog_feed
+from furniture_prompter.bundled.held_out import (
+    HELD_OUT_EVERY,
+    held_out_families,
+    photos_to_learn_from,
+)
 from tools.encoder_builder.catalogs import read_catalog
-from tools.held_out import HELD_OUT_EVERY, held_out_families
 
 
 def test_every_nth_model_is_held_out_whatever_the_order_and_the_number_of_finishes() -> None:
@@ -15,3 +19,11 @@ def test_finishes_of_one_bundled_model_are_held_out_together() -> None:
     apart = held_out_families(image.family for image in images)
     products = {image.product for image in images if image.family in apart}
     assert len(apart) < len(products) < len({image.product for image in images}) / 4
+
+
+def test_what_is_learned_from_shows_no_model_that_is_held_out() -> None:
+    images = read_catalog(catalog_feed().parent)
+    apart = held_out_families(image.family for image in images)
+    wanted = tuple(image.path for image in images if image.family not in apart)
+    assert photos_to_learn_from() == wanted
+    assert len(images) > len(wanted) > len(images) / 2

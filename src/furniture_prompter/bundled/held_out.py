@@ -1,6 +1,10 @@
 """Which rendered models nothing that ships or is compared learns from."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
+
+from furniture_prompter.bundled import catalog_feed
 
 HELD_OUT_EVERY = 5
 
@@ -15,3 +19,13 @@ def held_out_families(families: Iterable[str]) -> frozenset[str]:
         families: The model's name of each product, repeated or not.
     """
     return frozenset(sorted(set(families))[::HELD_OUT_EVERY])
+
+
+def photos_to_learn_from() -> tuple[Path, ...]:
+    """The bundled catalog's photos, in its order, but for those of the models held out."""
+    feed = catalog_feed()
+    rows = [json.loads(line) for line in feed.read_text(encoding="utf-8").splitlines()]
+    apart = held_out_families(row["family"] for row in rows)
+    return tuple(
+        feed.parent / name for row in rows if row["family"] not in apart for name in row["images"]
+    )
