@@ -110,16 +110,21 @@ def train(feed: Path, work: Path, lessons: Sequence[Lesson], options: Sequence[s
     training_feed = work / "training" / "products.jsonl"
     if not training_feed.is_file():
         write_feed(learned.products, training_feed.parent, ("category", "color"))
-    program = Path(sys.executable).with_name("furniture-prompter")
     for lesson in lessons:
-        out = work / lesson.name
-        if (out / "card.json").is_file():
-            continue
-        arguments = ["distill", training_feed, "--teacher", TEACHER, "--student", lesson.student]
-        arguments += [*lesson.options, "--out", out, *options]
-        began = time.perf_counter()
-        subprocess.run([program, *map(str, arguments)], check=True)
-        print(f"{out.name}: {time.perf_counter() - began:,.0f} s", flush=True)
+        distil(training_feed, work, lesson, options)
+
+
+def distil(feed: Path, work: Path, lesson: Lesson, options: Sequence[str]) -> None:
+    """Run the command for one lesson, unless its student is there."""
+    out = work / lesson.name
+    if (out / "card.json").is_file():
+        return
+    program = Path(sys.executable).with_name("furniture-prompter")
+    arguments = ["distill", feed, "--teacher", TEACHER, "--student", lesson.student]
+    arguments += [*lesson.options, "--out", out, *options]
+    began = time.perf_counter()
+    subprocess.run([program, *map(str, arguments)], check=True)
+    print(f"{out.name}: {time.perf_counter() - began:,.0f} s", flush=True)
 
 
 @dataclass(frozen=True, slots=True)
