@@ -51,15 +51,15 @@ METHOD = f"""
 What a shop does: it distils a student from the photos of its own catalog, and shoppers ask that
 catalog with photos that nobody saw before. The products are divided into {PARTS} parts by their
 photos' contents, and {PARTS} students of `{STUDENT}` are distilled by `furniture-prompter distill`,
-each from the photos of {PARTS - 1} parts (`{" ".join(OPTIONS)}`; the seed is the part's number). Every student is asked with the photos of the part that it did not learn from, among all
-other photos ({{candidates}}); the {{queries}} queries of all parts together make a figure, with its
-95 % bootstrap interval. Symmetric: the student embedded the catalog, most of which it learned from.
+each from the photos of {PARTS - 1} parts (`{" ".join(OPTIONS)}`; the seed is the part's number).
+Every student is asked with the photos of the part that it did not learn from, among all other
+photos ({{candidates}}); the {{queries}} queries of all parts together make a figure, with its 95 %
+bootstrap interval. Symmetric: the student embedded the catalog, most of which it learned from.
 Asymmetric: the teacher did. Right is a product of the same type. "Share" is the student's mAP by
-the teacher's, paired query by query. "From renders" is the first student of "Teacher and students",
-which never saw a real photo. Speed is decoding, preprocessing and encoding of {SPEED_PHOTOS} photos
-one by one, in turns, median of {SPEED_ROUNDS} rounds' ratios, the teacher in float32. These
-students exist for this measurement alone: the photos may be measured with and nothing else, and
-nothing that ships learned from them.
+the teacher's, paired query by query. Speed is decoding, preprocessing and encoding of
+{SPEED_PHOTOS} photos one by one, in turns, median of {SPEED_ROUNDS} rounds' ratios, the teacher in
+float32. These students exist for this measurement alone: the photos may be measured with and
+nothing else, and nothing that ships learned from them.
 """
 
 
