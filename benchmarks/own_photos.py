@@ -133,7 +133,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=("train", "measure"))
     parser.add_argument("work", type=Path, help="folder that holds the students")
-    parser.add_argument("--renders", type=Path, help="a student of renders, for comparison")
     parser.add_argument("--data", type=Path, default=IKEA_DEV, help="folder of the measuring set")
     parser.add_argument("--option", action="append", default=[], help="passed on to distill")
     add_output_option(parser, "own_photos")
@@ -142,7 +141,7 @@ def main() -> None:
     if arguments.step == "train":
         train(photos, arguments.work, arguments.option)
         return
-    figures, hashes, counts = measure(photos, arguments.work, arguments.renders)
+    figures, hashes, counts = measure(photos, arguments.work)
     write_result(
         arguments.out,
         title="A student of a shop's own photos",
@@ -154,7 +153,7 @@ def main() -> None:
 
 
 def measure(
-    photos: BenchmarkSet, work: Path, renders: Path | None
+    photos: BenchmarkSet, work: Path
 ) -> tuple[dict[str, list[dict[str, object]]], dict[str, str], dict[str, int]]:
     """Tables, the hash of each encoder measured, and numbers of queries and candidates."""
     data = types_of(photos)
@@ -173,45 +172,34 @@ def measure(
         }
     ]
     targets: list[dict[str, object]] = []
-    folders = [[work / name(part) for part in range(PARTS)]]
-    if renders is not None:
-        folders.append([renders])
-    for students in folders:
-        learned = "renders" if students == [renders] else "its catalog"
-        for precision, place in (("fp32", "fp32"), ("int8", ".")):
-            encoders = [OnnxEncoder.load(folder / place) for folder in students]
-            for folder, encoder in zip(students, encoders, strict=True):
-                hashes[f"{folder.name} {precision}"] = encoder.card.weights_sha256
-            vectors = [encode_files(encoder, data.files) for encoder in encoders]
-            own = [asked(data, each, each, reference) for each in vectors]
-            across = [asked(data, each, reference, reference) for each in vectors]
-            by = parts if len(encoders) == PARTS else np.zeros_like(parts)
-            (ratio,) = speed_ratios(teacher, encoders[:1], data.files[:SPEED_PHOTOS])
-            row: dict[str, object] = {
-                "encoder": STUDENT,
-                "learned from": learned,
-                "precision": precision,
-            }
-            for way, each in {"symmetric": own, "asymmetric": across}.items():
-                found = joined(each, by)
-                row[f"{way} R@1"] = with_interval(found.recall_at_1)
-                row[f"{way} mAP"] = with_interval(found.average_precision)
-                row[f"{way} overlap@{CUT_OFF}"] = f"{float(found.overlap.mean()):.3f}"
-                of_teacher, low, high = share(found.average_precision, best.average_precision)
-                row[f"{way} share"] = f"{of_teacher:.3f} [{low:.3f}, {high:.3f}]"
-                targets.append(
-                    {
-                        "student": f"{STUDENT} of {learned}, {precision}",
-                        "asked": way,
-                        "share of the teacher's mAP": round(of_teacher, 4),
-                        "target, share": f"≥ {LEAST_SHARE}",
-                        "times the teacher's speed": round(ratio, 2),
-                        "target, speed": f"≥ {LEAST_SPEED}",
-                        "both met": of_teacher >= LEAST_SHARE and ratio >= LEAST_SPEED,
-                    }
-                )
-            rows.append(row | {"times the teacher's speed": round(ratio, 2)})
-            print(rows[-1], flush=True)
+    for precision, place in (("fp32", "fp32"), ("int8", ".")):
+        encoders = [OnnxEncoder.load(work / name(part) / place) for part in range(PARTS)]
+        for part, encoder in enumerate(encoders):
+            hashes[f"{name(part)} {precision}"] = encoder.card.weights_sha256
+        vectors = [encode_files(encoder, data.files) for encoder in encoders]
+        own = [asked(data, each, each, reference) for each in vectors]
+        across = [asked(data, each, reference, reference) for each in vectors]
+        (ratio,) = speed_ratios(teacher, encoders[:1], data.files[:SPEED_PHOTOS])
+        row: dict[str, object] = {"encoder": STUDENT, "precision": precision}
+        for way, each in {"symmetric": own, "asymmetric": across}.items():
+            found = joined(each, parts)
+            row[f"{way} R@1"] = with_interval(found.recall_at_1)
+            row[f"{way} mAP"] = with_interval(found.average_precision)
+            row[f"{way} overlap@{CUT_OFF}"] = f"{float(found.overlap.mean()):.3f}"
+            of_teacher, low, high = share(found.average_precision, best.average_precision)
+            targets.append(
+                {
+                    "student": f"{STUDENT}, {precision}",
+                    "asked": way,
+                    "share of the teacher's mAP": f"{of_teacher:.3f} [{low:.3f}, {high:.3f}]",
+                    "target, share": f"≥ {LEAST_SHARE}",
+                    "times the teacher's speed": round(ratio, 2),
+                    "target, speed": f"≥ {LEAST_SPEED}",
+                    "both met": of_teacher >= LEAST_SHARE and ratio >= LEAST_SPEED,
+                }
+            )
+        rows.append(row)
+        print(rows[-1], flush=True)
     counts = {"queries": len(places), "candidates": len(data.files) - 1}
     return {"rows": rows, "target": targets}, hashes, counts
 

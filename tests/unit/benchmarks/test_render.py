@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.provenance import RESULTS, DataSet, write_result
-from benchmarks.render import PAGE, rendered
+from benchmarks.render import EARLIER_TEACHER, PAGE, REPLACED, rendered
 
 
 def test_the_page_is_what_the_results_say() -> None:
@@ -53,3 +53,23 @@ def test_a_result_becomes_tables_with_its_origin(
     assert "--data …/photos --size 3" in page.replace("'", "")
     assert "- set (two rows, `abababababab`)" in page
     assert "- tiny `cdcdcdcdcdcd`" in page
+
+
+def test_a_result_of_weights_that_were_replaced_says_so_once(tmp_path: Path) -> None:
+    for name, encoders in {"old": list(REPLACED), "new": ["cd" * 32]}.items():
+        write_result(
+            tmp_path / f"{name}.json",
+            title=name,
+            data=[],
+            method="",
+            figures={"rows": [{"value": 1}]},
+            encoders={f"{name} {number}": sha for number, sha in enumerate(encoders)},
+        )
+    new, old = sorted(rendered(tmp_path).split("## ")[1:])
+    assert old.count(EARLIER_TEACHER) == 1
+    assert EARLIER_TEACHER not in new
+
+
+@pytest.mark.parametrize("sha256", REPLACED)
+def test_no_word_is_kept_of_weights_whose_results_were_filed_anew(sha256: str) -> None:
+    assert any(sha256 in file.read_text("utf-8") for file in RESULTS.rglob("*.json"))
