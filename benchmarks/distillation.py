@@ -60,16 +60,22 @@ turns, median of {SPEED_ROUNDS} rounds' ratios, the teacher in float32 as it emb
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A student, where its first weights come from, and its passes over the photos."""
+    """A student, where its first weights come from, its passes over the photos and its pixels."""
 
     student: str
     initial: str
     epochs: float
+    side_px: int
 
     def lesson(self, seed: int) -> "Lesson":
         """Its training with one seed."""
         name = f"{self.student}-{seed}"
-        options = {"--initial": self.initial, "--epochs": self.epochs, "--seed": seed}
+        options = {
+            "--initial": self.initial,
+            "--epochs": self.epochs,
+            "--side": self.side_px,
+            "--seed": seed,
+        }
         flat = tuple(str(part) for pair in options.items() for part in pair)
         return Lesson(name, self.student, flat)
 
@@ -84,9 +90,9 @@ class Lesson:
 
 
 PAIRS = (
-    Pair("mobilenetv2", "imagenet", 3),
-    Pair("efficientnet-lite0", "imagenet", 2),
-    Pair("resnet18", "random", 2),
+    Pair("mobilenetv2", "imagenet", 2, 224),
+    Pair("efficientnet-lite0", "imagenet", 1, 224),
+    Pair("resnet18", "random", 1, 224),
 )
 
 
