@@ -91,7 +91,7 @@ class Lesson:
 
 PAIRS = (
     Pair("mobilenetv2", "imagenet", 2, 224),
-    Pair("efficientnet-lite0", "imagenet", 1, 224),
+    Pair("efficientnet-lite0", "imagenet", 1, 256),
     Pair("resnet18", "random", 1, 224),
 )
 

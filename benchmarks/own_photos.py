@@ -7,11 +7,9 @@
 import argparse
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.datasets import (
     IKEA_DEV,
@@ -25,22 +23,27 @@ from benchmarks.distillation import (
     CUT_OFF,
     TEACHER,
     Lesson,
-    MeasuringSet,
     distil,
     types_of,
 )
 from benchmarks.provenance import add_output_option, write_result
-from furniture_prompter.domain.rankings import nearest, overlap_at_k, same_label_retrieval
+from furniture_prompter.domain.rankings import (
+    Places,
+    SameLabelRetrieval,
+    Values,
+    overlap_at_k,
+    same_label_retrieval,
+)
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.metrics import bootstrap_interval
 
-Vectors = NDArray[np.float32]
-Values = NDArray[np.float64]
+Figures = dict[str, Values]
 
 PARTS = 5
 STUDENT = "mobilenetv2"
-OPTIONS = ("--epochs", "7", "--views", "2")
+OPTIONS = ("--epochs", "7", "--views", "2", "--side", "224")
+OVERLAP = f"overlap@{CUT_OFF}"
 
 METHOD = f"""
 What a shop does: it distils a student from the photos of its own catalog, and shoppers ask that
@@ -81,46 +84,47 @@ def name(part: int) -> str:
     return f"own-{part}"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One value a query of what was found, in one order whoever was asked."""
+def figures(found: SameLabelRetrieval, taught: Places) -> Figures:
+    """What was found, a value for each query.
 
-    recall_at_1: Values
-    average_precision: Values
-    overlap: Values
-
-
-def asked(data: MeasuringSet, own: Vectors, catalog: Vectors, reference: Vectors) -> Found:
-    """Every photo asked with its row of ``own`` among the others' rows of ``catalog``."""
-    found = same_label_retrieval(own, catalog, data.labels, data.least)
-    everyone = np.arange(len(own))
-    taught = nearest(reference, reference, CUT_OFF, everyone)[found.places]
-    mine = nearest(own, catalog, CUT_OFF, everyone)[found.places]
-    return Found(found.recall_at_1, found.average_precision, overlap_at_k(taught, mine))
+    Args:
+        found: Shape (q, n - 1) ranked.
+        taught: The teacher's own first places for the same queries, shape (q, CUT_OFF).
+    """
+    return {
+        "R@1": found.recall_at_1,
+        "mAP": found.average_precision,
+        OVERLAP: overlap_at_k(taught, found.rankings[:, :CUT_OFF]),
+    }
 
 
-def joined(each: Sequence[Found], parts: Values) -> Found:
-    """For each query what was found by the student of its part."""
+def joined(each: Sequence[Figures], parts: Places) -> Figures:
+    """For each query what was found by the student of its part.
 
-    def chosen(field: str) -> Values:
-        rows = np.stack([getattr(found, field) for found in each])
-        values: Values = rows[parts.astype(np.intp), np.arange(rows.shape[1])]
-        return values
+    Args:
+        each: One for each part's student.
+        parts: The part of each query, shape (q,).
+    """
+    everyone = np.arange(len(parts))
+    return {
+        figure: np.stack([found[figure] for found in each])[parts, everyone] for figure in each[0]
+    }
 
-    return Found(chosen("recall_at_1"), chosen("average_precision"), chosen("overlap"))
 
-
-def share(mine: Values, teachers: Values) -> tuple[float, float, float]:
+def share(mine: Values, teachers: Values) -> str:
     """Mean of ``mine`` by the mean of the teacher's, and its 95 % interval, paired by query."""
     low, high = bootstrap_interval(mine - teachers)
     mean = float(teachers.mean())
-    return float(mine.mean()) / mean, 1 + low / mean, 1 + high / mean
+    return _interval(float(mine.mean()) / mean, 1 + low / mean, 1 + high / mean)
 
 
 def with_interval(values: Values) -> str:
     """Mean and 95 % interval."""
-    low, high = bootstrap_interval(values)
-    return f"{float(values.mean()):.3f} [{low:.3f}, {high:.3f}]"
+    return _interval(float(values.mean()), *bootstrap_interval(values))
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main() -> None:
@@ -135,13 +139,13 @@ def main() -> None:
     if arguments.step == "train":
         train(photos, arguments.work, arguments.option)
         return
-    figures, hashes, counts = measure(photos, arguments.work)
+    tables, hashes, counts = measure(photos, arguments.work)
     write_result(
         arguments.out,
         title="A student of a shop's own photos",
         data=[photos.source],
         method=METHOD.format(**counts),
-        figures=figures,
+        figures=tables,
         encoders=hashes,
     )
 
@@ -154,34 +158,36 @@ def measure(
     teacher = OnnxEncoder.load(encoder_folder(TEACHER))
     hashes = {teacher.card.name: teacher.card.weights_sha256}
     reference = encode_files(teacher, data.files)
-    best = asked(data, reference, reference, reference)
-    places = same_label_retrieval(reference, reference, data.labels, data.least).places
-    parts = np.array([part_of(product) for product in photos.products])[places]
+    best = same_label_retrieval(reference, reference, data.labels, data.least)
+    taught = best.rankings[:, :CUT_OFF]
+    parts = np.array([part_of(product) for product in photos.products], np.intp)[best.places]
+    vectors = []
+    for part in range(PARTS):
+        encoder = OnnxEncoder.load(work / name(part) / "fp32")
+        hashes[name(part)] = encoder.card.weights_sha256
+        vectors.append(encode_files(encoder, data.files))
+    row: dict[str, object] = {"encoder": STUDENT}
+    for way in ("symmetric", "asymmetric"):
+        catalogs = vectors if way == "symmetric" else [reference] * PARTS
+        each = [
+            figures(same_label_retrieval(own, catalog, data.labels, data.least), taught)
+            for own, catalog in zip(vectors, catalogs, strict=True)
+        ]
+        found = joined(each, parts)
+        row[f"{way} R@1"] = with_interval(found["R@1"])
+        row[f"{way} mAP"] = with_interval(found["mAP"])
+        row[f"{way} {OVERLAP}"] = f"{float(found[OVERLAP].mean()):.3f}"
+        row[f"{way} share"] = share(found["mAP"], best.average_precision)
     rows: list[dict[str, object]] = [
         {
             "encoder": TEACHER,
             "symmetric R@1": with_interval(best.recall_at_1),
             "symmetric mAP": with_interval(best.average_precision),
-        }
+        },
+        row,
     ]
-    encoders = [OnnxEncoder.load(work / name(part) / "fp32") for part in range(PARTS)]
-    for part, encoder in enumerate(encoders):
-        hashes[name(part)] = encoder.card.weights_sha256
-    vectors = [encode_files(encoder, data.files) for encoder in encoders]
-    row: dict[str, object] = {"encoder": STUDENT}
-    for way in ("symmetric", "asymmetric"):
-        each = [
-            asked(data, own, own if way == "symmetric" else reference, reference) for own in vectors
-        ]
-        found = joined(each, parts)
-        row[f"{way} R@1"] = with_interval(found.recall_at_1)
-        row[f"{way} mAP"] = with_interval(found.average_precision)
-        row[f"{way} overlap@{CUT_OFF}"] = f"{float(found.overlap.mean()):.3f}"
-        of_teacher, low, high = share(found.average_precision, best.average_precision)
-        row[f"{way} share"] = f"{of_teacher:.3f} [{low:.3f}, {high:.3f}]"
-    rows.append(row)
     print(rows, flush=True)
-    counts = {"queries": len(places), "candidates": len(data.files) - 1}
+    counts = {"queries": len(taught), "candidates": len(data.files) - 1}
     return {"rows": rows}, hashes, counts
 
 

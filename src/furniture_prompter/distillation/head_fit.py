@@ -1,5 +1,6 @@
 """The head before the first step: ridge regression from the backbone's features."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +12,10 @@ from furniture_prompter.distillation.networks.student import Student
 
 Rows = NDArray[np.float32]
 
-REGULARISATIONS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+REGULARISATIONS: Final = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 10.0)
 """Tried in turn, times the mean variance of a feature."""
+
+_LEAST_VARIANCE: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +36,27 @@ def fit_head(
 ) -> HeadFit:
     """Set the student's head to the ridge regression of the teacher's vectors on its features.
 
+    First the features are balanced: each of the student's parts varies as much in all as its last
+    map's, so that ridge regression weighs neither few channels nor small numbers less.
+
     Hoerl & Kennard, Ridge regression (Technometrics 1970), with an intercept that is not
     punished, solved once for all regularisations by the eigenvectors of the features' covariance.
 
     Args:
         student: Its head is written.
-        features: Of training views, shape (n, width).
+        features: Of training views, not balanced yet, shape (n, width).
         vectors: The teacher's of the same views, shape (n, dimension).
         held_features: Of held-out photos.
         held_vectors: The teacher's of them.
     """
-    mean_x, mean_y = features.mean(0, dtype=np.float64), vectors.mean(0, dtype=np.float64)
-    x, y = features.astype(np.float64) - mean_x, vectors.astype(np.float64) - mean_y
+    balance = _balance(features, student.parts)
+    mean_x, mean_y = features.mean(0, dtype=np.float64) * balance, vectors.mean(0, dtype=np.float64)
+    x, y = features * balance - mean_x, vectors.astype(np.float64) - mean_y
     values, axes = np.linalg.eigh(x.T @ x / len(x))
     crossed = axes.T @ (x.T @ y / len(x))
     scale = max(float(values.mean()), 1e-12)
     best: tuple[float, float, NDArray[np.float64]] | None = None
-    turned = (held_features.astype(np.float64) - mean_x) @ axes
+    turned = (held_features * balance - mean_x) @ axes
     for regularisation in REGULARISATIONS:
         weights = crossed / (np.maximum(values, 0) + regularisation * scale)[:, np.newaxis]
         guessed = turned @ weights + mean_y
@@ -67,4 +74,16 @@ def fit_head(
     with torch.no_grad():
         student.head.weight.copy_(torch.from_numpy((factor * weight.T).astype(np.float32)))
         student.head.bias.copy_(torch.from_numpy((factor * bias).astype(np.float32)))
+        student.balance.copy_(torch.from_numpy(balance.astype(np.float32)))
     return HeadFit(best[0], best[1])
+
+
+def _balance(features: Rows, parts: Sequence[int]) -> NDArray[np.float64]:
+    """A factor for each feature, alike within a part, 1 in the first; 1 where nothing varies."""
+    variances = features.var(axis=0, dtype=np.float64)
+    totals = np.array([part.sum() for part in np.split(variances, np.cumsum(parts)[:-1])])
+    varies = totals > _LEAST_VARIANCE
+    factors = np.ones(len(parts))
+    if varies[0]:
+        factors[varies] = np.sqrt(totals[0] / totals[varies])
+    return np.repeat(factors, parts)

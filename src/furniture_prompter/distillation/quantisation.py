@@ -1,11 +1,11 @@
 """An exported graph in int8, for ONNX Runtime.
 
 A convolutional network: convolutions, the sums between them and the head become int8, weights
-signed and per output channel, activations unsigned with a range per tensor, the extremes seen
-while calibrating. ReLU disappears into the range of what comes before it. A first convolution in
-int8 takes the pixels' own bytes (:mod:`~furniture_prompter.distillation.pixel_stem`). Pooling and
-unit length stay float: they are a hundredth of the work, and means and quotients do not survive
-256 levels.
+signed, of seven bits and per output channel, activations unsigned with a range per tensor, the
+extremes seen while calibrating. ReLU disappears into the range of what comes before it. A first
+convolution in int8 takes the pixels' own bytes
+(:mod:`~furniture_prompter.distillation.pixel_stem`). Pooling and unit length stay float: they are a
+hundredth of the work, and means and quotients do not survive 256 levels.
 
 A transformer: its activations have outliers that one range per tensor cannot hold (Dettmers et
 al., "LLM.int8()", NeurIPS 2022). Its weight matrices become int8 in blocks of 32, each with a scale
@@ -102,8 +102,8 @@ def _calibrated(
             op_types_to_quantize=list(QUANTISED_OPERATORS),
             per_channel=True,
             # Without VNNI, processors add pairs of products in 16 bits and saturate; weights of
-            # seven bits never do, and a graph gives the same vectors on every machine (ONNX
-            # Runtime's documentation on quantisation; docs/experiments.md).
+            # seven bits never do (ONNX Runtime's documentation on quantisation;
+            # docs/experiments.md).
             reduce_range=True,
             weight_type=runtime.QuantType.QInt8,
             activation_type=runtime.QuantType.QUInt8,

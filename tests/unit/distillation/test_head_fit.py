@@ -8,13 +8,15 @@ from furniture_prompter.distillation.head_fit import REGULARISATIONS, fit_head
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
 
+WIDTH = 12 + 2 * 8
+
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
 def _data(noise: float, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(0)
-    features = draw.normal(3, 1, (count, 12)).astype(np.float32)
-    wanted = features @ draw.normal(size=(12, 5)) + 2 + noise * draw.normal(size=(count, 5))
+    features = draw.normal(3, 1, (count, WIDTH)).astype(np.float32)
+    wanted = features @ draw.normal(size=(WIDTH, 5)) + 2 + noise * draw.normal(size=(count, 5))
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     return features, wanted.astype(np.float32)
 
@@ -22,12 +24,13 @@ def _data(noise: float, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
 def test_a_linear_teacher_is_found() -> None:
     student = Student("tiny", 5)
     draw = np.random.default_rng(0)
-    features = draw.normal(3, 1, (200, 12)).astype(np.float32)
-    wanted = (features @ draw.normal(size=(12, 5)) + 2).astype(np.float32)
+    features = draw.normal(3, 1, (200, WIDTH)).astype(np.float32)
+    wanted = (features @ draw.normal(size=(WIDTH, 5)) + 2).astype(np.float32)
     fitted = fit_head(student, features[:150], wanted[:150], features[150:], wanted[150:])
     assert fitted.head_cosine > 0.9999
     with torch.no_grad():
-        given = unit_rows(student.head(torch.from_numpy(features[150:]))).numpy()
+        balanced = torch.from_numpy(features[150:]) * student.balance
+        given = unit_rows(student.head(balanced)).numpy()
     lengths = np.linalg.norm(wanted[150:], axis=1)
     assert ((given * wanted[150:]).sum(1) / lengths).min() > 0.999
 
@@ -46,7 +49,7 @@ def test_the_heads_scale_is_that_of_first_weights() -> None:
     features, wanted = _data(0.1)
     fit_head(student, features, wanted, features, wanted)
     assert student.head.weight.square().mean().sqrt().item() == pytest.approx(
-        1 / np.sqrt(3 * 12), rel=1e-4
+        1 / np.sqrt(3 * WIDTH), rel=1e-4
     )
 
 
@@ -57,3 +60,20 @@ def test_features_that_never_change_do_no_harm() -> None:
     fitted = fit_head(student, features, wanted, features, wanted)
     assert np.isfinite(fitted.head_cosine)
     assert torch.isfinite(student.head.weight).all()
+
+
+def test_each_part_of_the_features_varies_as_much_as_the_last_map_does() -> None:
+    student = Student("tiny", 5)
+    assert student.parts == (12, 8, 8)
+    features, wanted = _data(0.1)
+    features[:, 12:20] *= 0.01
+    features[:, 20:] = 4.0
+    fit_head(student, features, wanted, features, wanted)
+    parts = np.split(student.balance.numpy(), [12, 20])
+    assert [len(set(part.tolist())) for part in parts] == [1, 1, 1]
+    assert (parts[0][0], parts[2][0]) == (1, 1)
+    totals = [
+        (features[:, columns] * student.balance[columns].numpy()).var(0).sum()
+        for columns in (slice(12), slice(12, 20))
+    ]
+    assert totals[1] == pytest.approx(totals[0], rel=1e-3)

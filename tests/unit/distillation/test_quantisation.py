@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import numpy_helper
 from onnxruntime.quantization import matmul_nbits_quantizer
 from torch import nn
 
@@ -66,6 +67,19 @@ def test_a_transformers_matrices_become_int8_and_its_vectors_hardly_move() -> No
     # Each image by itself gives what it gives among others.
     assert np.allclose(vectors(small, images[1:2]), moved[1:2], atol=1e-5)
     assert not any(node.op_type == "MatMulNBits" for node in graph.graph.node)
+
+
+def test_a_convolutions_weights_fill_seven_bits_and_no_more() -> None:
+    graph = write_graph(TinyNetwork(), SIDE_PX)
+    small = quantise(graph, [image[:SIDE_PX, :SIDE_PX] for image in photos(4)])
+    weights = [
+        numpy_helper.to_array(tensor)
+        for tensor in small.graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) > 1
+    ]
+    assert len(weights) == 4  # three convolutions and the head
+    for values in weights:
+        assert 60 <= np.abs(values.astype(np.int16)).max() <= 64
 
 
 @pytest.mark.parametrize(

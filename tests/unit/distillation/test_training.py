@@ -161,7 +161,7 @@ def test_measuring_a_step_changes_nothing(found: PhotoSet, cache: Path, tmp_path
 def test_frozen_statistics_stay_and_others_follow(
     found: PhotoSet, cache: Path, tmp_path: Path
 ) -> None:
-    name = "backbone.layers.1.running_mean"
+    name = "backbone.first.1.running_mean"
     for batch_norm, stays in (("frozen", True), ("trained", False)):
         run = Run(found, cache, tmp_path / batch_norm, batch_norm=batch_norm)
         before = run.student.state_dict()[name].clone()
@@ -208,7 +208,7 @@ def test_too_little_memory_says_which_batch_size_to_halve(
     def too_much(*_: object) -> None:
         raise error
 
-    run.student.backbone.register_forward_hook(too_much)
+    run.student.head.register_forward_hook(too_much)
     with pytest.raises(DistillationError, match=r"8 photos a step.*--batch-size 4"):
         run.run()
 
@@ -219,7 +219,7 @@ def test_other_errors_of_torch_pass_through(found: PhotoSet, cache: Path, tmp_pa
     def wrong(*_: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    run.student.backbone.register_forward_hook(wrong)
+    run.student.head.register_forward_hook(wrong)
     with pytest.raises(RuntimeError, match="mat1"):
         run.run()
 
@@ -259,6 +259,8 @@ def test_bf16_trains_too(found: PhotoSet, cache: Path, tmp_path: Path) -> None:
     # What is exported computes in float32 again.
     image = torch.zeros(1, SIDE_PX, SIDE_PX, 3, dtype=torch.uint8)
     seen: list[torch.dtype] = []
-    run.student.backbone.register_forward_hook(lambda *given: seen.append(given[-1].dtype))
+    run.student.backbone.get_submodule("second").register_forward_hook(
+        lambda *given: seen.append(given[-1].dtype)
+    )
     run.student(image)
     assert seen == [torch.float32]

@@ -26,20 +26,20 @@ class TinyBackbone(Backbone):
     """Two convolutions."""
 
     def __init__(self) -> None:
-        super().__init__(width=12, stride=4)
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(8),
-            nn.ReLU(inplace=True),
+        super().__init__(width=12, inner_widths=(8,), stride=4)
+        self.first = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)
+        )
+        self.second = nn.Sequential(
             nn.Conv2d(8, 12, 3, 2, 1, bias=False),
             nn.BatchNorm2d(12),
             nn.ReLU(inplace=True),
         )
         start(self)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        maps: torch.Tensor = self.layers(images)
-        return maps
+    def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        first: torch.Tensor = self.first(value)
+        return first, self.second(first)
 
 
 def install(set_attribute: Callable[[object, str, object], None] = setattr) -> None:

@@ -11,13 +11,14 @@ from furniture_prompter.distillation.networks.registry import (
 
 
 class Backbone(nn.Module):
-    """From normalised pixels to the last feature map, without a classifier.
+    """From normalised pixels to feature maps, without a classifier.
 
     ``forward`` takes float (n, 3, height, width), channels red, green, blue, less ``mean`` and
     divided by ``scale``, and gives float (n, ``width``, height / stride, width / stride).
 
     Attributes:
-        width: Channels of the feature map.
+        width: Channels of the last feature map.
+        inner_widths: Channels of the maps of :meth:`stages` before the last.
         stride: Pixels of the image to one place of the feature map.
         side_px: Side of the square image the architecture is meant for.
         mean: Per channel, in units of 0 to 255.
@@ -28,10 +29,19 @@ class Backbone(nn.Module):
     mean: Triple = IMAGENET_MEAN
     scale: Triple = IMAGENET_SCALE
 
-    def __init__(self, width: int, stride: int = 32) -> None:
+    def __init__(self, width: int, inner_widths: tuple[int, ...] = (), stride: int = 32) -> None:
         super().__init__()
         self.width = width
+        self.inner_widths = inner_widths
         self.stride = stride
+
+    def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What ``forward`` takes, to the maps of ``inner_widths`` channels and the last one."""
+        raise NotImplementedError
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        """The last feature map."""
+        return self.stages(value)[-1]
 
 
 def start(module: nn.Module) -> None:
@@ -67,6 +77,21 @@ def pooled(maps: torch.Tensor) -> torch.Tensor:
     cubed = maps.float().clamp(min=_LEAST_VALUE).pow(GEM_POWER)
     mean: torch.Tensor = cubed.mean(dim=(2, 3)).pow(1 / GEM_POWER)
     return mean
+
+
+_LEAST_VARIANCE = 1e-6
+
+
+def statistics(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Feature maps (n, width, h, w) to each channel's mean and deviation, float32 (n, width).
+
+    Both run in float32 whatever autocast made of the maps. The variance is lifted to 1e-6, so that
+    the root of a map that is the same everywhere has no endless slope.
+    """
+    values = maps.float()
+    mean = values.mean(dim=(2, 3), keepdim=True)
+    variance = (values - mean).square().mean(dim=(2, 3))
+    return mean[:, :, 0, 0], variance.clamp(min=_LEAST_VARIANCE).sqrt()
 
 
 def unit_rows(rows: torch.Tensor) -> torch.Tensor:

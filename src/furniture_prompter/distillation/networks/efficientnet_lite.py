@@ -30,6 +30,10 @@ _STAGES = (
 )
 """Expansion, width, kernel, blocks and first stride of each stage of Lite0."""
 
+_INNER_STAGES = (3, 4, 5)
+"""Those whose maps a student reads too: 80, 112 and 192 channels of Lite0, places a 16th or a 32nd
+of the side."""
+
 
 class SameConvolution(nn.Conv2d):
     """A convolution without bias whose output has ceil(side / stride) places, as TensorFlow pads.
@@ -83,24 +87,34 @@ class EfficientNetLite(Backbone):
     """
 
     def __init__(self, width_factor: float, depth_factor: float) -> None:
-        super().__init__(_LAST_WIDTH)
+        widths = [_scaled_width(width, width_factor) for _, width, _, _, _ in _STAGES]
+        super().__init__(_LAST_WIDTH, tuple(widths[stage] for stage in _INNER_STAGES))
         self.stem = _layer(3, _STEM_WIDTH, 3, 2)
         inside = _STEM_WIDTH
         blocks: list[nn.Module] = []
-        for stage, (expansion, width, kernel, depth, stage_stride) in enumerate(_STAGES):
-            outside = _scaled_width(width, width_factor)
+        ends = []
+        for stage, (expansion, _, kernel, depth, stage_stride) in enumerate(_STAGES):
+            outside = widths[stage]
             scaled = 0 < stage < len(_STAGES) - 1
             for index in range(math.ceil(depth * depth_factor) if scaled else depth):
                 stride = stage_stride if index == 0 else 1
                 blocks.append(_Block(inside, outside, kernel, stride, expansion))
                 inside = outside
+            ends.append(len(blocks) - 1)
+        self.inner_ends = [ends[stage] for stage in _INNER_STAGES]
         self.blocks = nn.Sequential(*blocks)
         self.head = _layer(inside, _LAST_WIDTH, 1)
         start(self)
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """Normalised (n, 3, h, w) to (n, 1280, h / 32, w / 32)."""
-        return self.head(self.blocks(self.stem(value)))  # type: ignore[no-any-return]  # nn.Module's call is untyped
+    def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Normalised (n, 3, h, w) to three maps and (n, 1280, h / 32, w / 32)."""
+        value = self.stem(value)
+        maps = []
+        for place, block in enumerate(self.blocks):
+            value = block(value)
+            if place in self.inner_ends:
+                maps.append(value)
+        return *maps, self.head(value)
 
 
 def _layer(

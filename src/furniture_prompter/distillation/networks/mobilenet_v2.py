@@ -22,6 +22,11 @@ _STAGES = (
 )
 """Expansion, width, blocks and first stride of each stage (table 2 of the paper)."""
 
+_INNER_WIDTHS = tuple(width for _, width, _, _ in _STAGES[3:6])
+_INNER_ENDS = (10, 13, 16)
+"""Channels and last layers of the three stages whose maps a student reads too; their places are a
+16th or a 32nd of the side."""
+
 
 class _InvertedResidual(nn.Module):
     """Widen, filter each channel by itself, narrow; add the input where shapes allow."""
@@ -55,7 +60,7 @@ class MobileNetV2(Backbone):
     """The network up to the 1,280 channels that feed the classifier."""
 
     def __init__(self) -> None:
-        super().__init__(_LAST_WIDTH)
+        super().__init__(_LAST_WIDTH, _INNER_WIDTHS)
         layers: list[nn.Module] = [_convolution(3, _STEM_WIDTH, 3, 2)]
         inside = _STEM_WIDTH
         for expansion, width, blocks, stage_stride in _STAGES:
@@ -67,9 +72,14 @@ class MobileNetV2(Backbone):
         self.features = nn.Sequential(*layers)
         start(self)
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """Normalised (n, 3, h, w) to (n, 1280, h / 32, w / 32)."""
-        return self.features(value)  # type: ignore[no-any-return]  # nn.Module's call is untyped
+    def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Normalised (n, 3, h, w) to three maps and (n, 1280, h / 32, w / 32)."""
+        maps = []
+        for place, layer in enumerate(self.features):
+            value = layer(value)
+            if place in _INNER_ENDS:
+                maps.append(value)
+        return *maps, value
 
 
 def _convolution(inside: int, outside: int, kernel: int, stride: int) -> nn.Sequential:

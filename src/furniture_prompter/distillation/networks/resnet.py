@@ -71,7 +71,7 @@ class ResNet(Backbone):
     def __init__(
         self, block: type[_Basic] | type[_Bottleneck], depths: tuple[int, int, int, int]
     ) -> None:
-        super().__init__(_WIDTHS[-1] * block.expansion)
+        super().__init__(_WIDTHS[-1] * block.expansion, (_WIDTHS[-2] * block.expansion,))
         self.conv1 = nn.Conv2d(3, _STEM_WIDTH, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(_STEM_WIDTH)
         self.relu = nn.ReLU(inplace=True)
@@ -94,10 +94,11 @@ class ResNet(Backbone):
             elif isinstance(part, _Bottleneck):
                 nn.init.zeros_(part.bn3.weight)
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """Normalised (n, 3, h, w) to (n, width, h / 32, w / 32)."""
+    def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Normalised (n, 3, h, w) to a map of h / 16, w / 16 and (n, width, h / 32, w / 32)."""
         value = self.maxpool(self.relu(self.bn1(self.conv1(value))))
-        return self.layer4(self.layer3(self.layer2(self.layer1(value))))  # type: ignore[no-any-return]  # nn.Module's call is untyped
+        third = self.layer3(self.layer2(self.layer1(value)))
+        return third, self.layer4(third)
 
 
 def resnet18() -> ResNet:

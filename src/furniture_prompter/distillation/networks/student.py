@@ -4,14 +4,22 @@ import torch
 from torch import nn
 
 from furniture_prompter.distillation.networks import registry
-from furniture_prompter.distillation.networks.backbone import normalise, pooled, unit_rows
+from furniture_prompter.distillation.networks.backbone import (
+    normalise,
+    pooled,
+    statistics,
+    unit_rows,
+)
 from furniture_prompter.errors import DistillationError
 
 
 class Student(nn.Module):
-    """Backbone, generalised mean over places, linear map to the teacher's dimension, unit length.
+    """Backbone, pooled maps, linear map to the teacher's dimension, unit length.
 
-    The mean and what follows run in float32 whatever autocast makes of the backbone.
+    Features are the generalised mean of the backbone's last map, and mean and deviation of each
+    earlier map that it gives: what the last layers, made for ImageNet's classes, have let go of.
+    What they gain is in docs/experiments.md, "What a student's head reads". Pooling and what
+    follows run in float32 whatever autocast makes of the backbone.
 
     Args:
         architecture: A name of :mod:`~furniture_prompter.distillation.networks.registry`.
@@ -23,7 +31,9 @@ class Student(nn.Module):
         dimension: Components of a vector.
         side_px: Side of the images it takes.
         float_layers: Starts of the names of layers that an int8 export leaves float.
-        backbone: The network; ``head``: the nn.Linear behind it.
+        backbone: The network; ``head``: the nn.Linear behind the features.
+        parts: Features of the last map, then of each statistic of the earlier maps.
+        balance: What each feature is multiplied by; ones until the head is fitted.
 
     Raises:
         DistillationError: no such architecture, or a dimension or side that cannot be.
@@ -31,6 +41,7 @@ class Student(nn.Module):
 
     mean: torch.Tensor
     factor: torch.Tensor
+    balance: torch.Tensor
 
     def __init__(self, architecture: str, dimension: int, side_px: int | None = None) -> None:
         super().__init__()
@@ -48,16 +59,20 @@ class Student(nn.Module):
         self.dimension = dimension
         self.side_px = side
         self.float_layers = tuple(f"backbone.{layer}" for layer in entry.float_layers)
-        self.head = nn.Linear(self.backbone.width, dimension)
+        inner = [width for width in self.backbone.inner_widths for _ in range(2)]
+        self.parts = (self.backbone.width, *inner)
+        self.head = nn.Linear(sum(self.parts), dimension)
+        self.register_buffer("balance", torch.ones(sum(self.parts)))
         mean = torch.tensor(entry.mean).reshape(1, 3, 1, 1)
         factor = 1 / torch.tensor(entry.scale).reshape(1, 3, 1, 1)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("factor", factor, persistent=False)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Images uint8 (n, side, side, 3), sRGB, to pooled features float32 (n, width)."""
-        maps: torch.Tensor = self.backbone(normalise(images, self.mean, self.factor))
-        return pooled(maps)
+        """Images uint8 (n, side, side, 3), sRGB, to features float32 (n, sum of ``parts``)."""
+        *inner, last = self.backbone.stages(normalise(images, self.mean, self.factor))
+        found = [pooled(last), *(part for maps in inner for part in statistics(maps))]
+        return torch.cat(found, dim=1) * self.balance
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to unit rows float32 (n, dimension)."""
