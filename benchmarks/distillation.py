@@ -46,7 +46,8 @@ NAMED_STUDENT, LEAST_SHARE, LEAST_SPEED = "mobilenetv2", 0.98, 4
 METHOD = f"""
 Students were trained by `furniture-prompter distill` on renders alone, without the products of
 every {HELD_OUT_EVERY}th model, with seeds {", ".join(map(str, SEEDS))}; a figure is the mean over
-the seeds and ± their standard deviation (n - 1). Passes over the photos: {{passes}}.
+the seeds and ± their standard deviation (n - 1). Passes over the photos, and side of the student's
+images: {{passes}}.
 Symmetric: query and catalog by the same encoder.
 Asymmetric: the catalog by the teacher, the query by the student. Product type: real photos,
 leave-one-out as in "Photo to product type" (queries: {{queries}}, candidates {{candidates}}; nDCG
@@ -90,9 +91,9 @@ class Lesson:
 
 
 PAIRS = (
-    Pair("mobilenetv2", "imagenet", 2, 224),
+    Pair("mobilenetv2", "imagenet", 1, 224),
     Pair("efficientnet-lite0", "imagenet", 1, 256),
-    Pair("resnet18", "random", 1, 224),
+    Pair("resnet18", "random", 0.5, 224),
 )
 
 
@@ -211,6 +212,24 @@ def summary(runs: Sequence[dict[str, float]]) -> dict[str, object]:
     return out
 
 
+def target(student: str, share: float, ratio: float) -> dict[str, object]:
+    """Whether a student has what the project asks of ``NAMED_STUDENT``.
+
+    Args:
+        student: What to call it.
+        share: Of the teacher's mAP.
+        ratio: Times the teacher's speed.
+    """
+    return {
+        "student": student,
+        "share of the teacher's mAP": round(share, 4),
+        "target, share": f"≥ {LEAST_SHARE}",
+        "times the teacher's speed": round(ratio, 2),
+        "target, speed": f"≥ {LEAST_SPEED}",
+        "both met": share >= LEAST_SHARE and ratio >= LEAST_SPEED,
+    }
+
+
 def measure(
     types: MeasuringSet, views: MeasuringSet, work: Path
 ) -> tuple[dict[str, list[dict[str, object]]], dict[str, str]]:
@@ -249,16 +268,7 @@ def measure(
             rows.append(named | summary(runs) | {"times the teacher's speed": round(ratio, 2)})
             if pair.student == NAMED_STUDENT:
                 share = statistics.mean(run["share"] for run in runs)
-                targets.append(
-                    {
-                        "student": f"{pair.student}, {precision}",
-                        "share of the teacher's mAP": round(share, 4),
-                        "target, share": f"≥ {LEAST_SHARE}",
-                        "times the teacher's speed": round(ratio, 2),
-                        "target, speed": f"≥ {LEAST_SPEED}",
-                        "both met": share >= LEAST_SHARE and ratio >= LEAST_SPEED,
-                    }
-                )
+                targets.append(target(f"{pair.student}, {precision}", share, ratio))
     return {"rows": rows, "target": targets, "each seed": each_run}, hashes
 
 
@@ -288,7 +298,9 @@ def main() -> None:
             queries=sum(count for count in counts.values() if count >= LEAST_MEMBERS),
             candidates=len(types.files) - 1,
             views=len(views.files),
-            passes=", ".join(f"{pair.student} {pair.epochs:g}" for pair in PAIRS),
+            passes="; ".join(
+                f"{pair.student} {pair.epochs:g}, {pair.side_px} px" for pair in PAIRS
+            ),
         ),
         figures=figures,
         encoders=hashes,

@@ -21,9 +21,12 @@ from benchmarks.datasets import (
 )
 from benchmarks.distillation import (
     CUT_OFF,
+    SPEED_PHOTOS,
     TEACHER,
     Lesson,
     distil,
+    speed_ratios,
+    target,
     types_of,
 )
 from benchmarks.provenance import add_output_option, write_result
@@ -54,8 +57,8 @@ Every student is asked with the photos of the part that it did not learn from, a
 photos ({{candidates}}); the {{queries}} queries of all parts together make a figure, with its 95 %
 bootstrap interval. Symmetric: the student embedded the catalog, most of which it learned from.
 Asymmetric: the teacher did. Right is a product of the same type. "Share" is the student's mAP by
-the teacher's, with the interval of their difference, paired query by query. All in float32; how
-fast such a student is stands in "Teacher and students". These students exist for this measurement
+the teacher's, with the interval of their difference, paired query by query. Speed as in "Teacher
+and students". These students exist for this measurement
 alone: the photos may be measured with and nothing else, and nothing that ships learned from them.
 """
 
@@ -161,34 +164,39 @@ def measure(
     best = same_label_retrieval(reference, reference, data.labels, data.least)
     taught = best.rankings[:, :CUT_OFF]
     parts = np.array([part_of(product) for product in photos.products], np.intp)[best.places]
-    vectors = []
-    for part in range(PARTS):
-        encoder = OnnxEncoder.load(work / name(part) / "fp32")
-        hashes[name(part)] = encoder.card.weights_sha256
-        vectors.append(encode_files(encoder, data.files))
-    row: dict[str, object] = {"encoder": STUDENT}
-    for way in ("symmetric", "asymmetric"):
-        catalogs = vectors if way == "symmetric" else [reference] * PARTS
-        each = [
-            figures(same_label_retrieval(own, catalog, data.labels, data.least), taught)
-            for own, catalog in zip(vectors, catalogs, strict=True)
-        ]
-        found = joined(each, parts)
-        row[f"{way} R@1"] = with_interval(found["R@1"])
-        row[f"{way} mAP"] = with_interval(found["mAP"])
-        row[f"{way} {OVERLAP}"] = f"{float(found[OVERLAP].mean()):.3f}"
-        row[f"{way} share"] = share(found["mAP"], best.average_precision)
     rows: list[dict[str, object]] = [
         {
             "encoder": TEACHER,
+            "precision": "fp32",
             "symmetric R@1": with_interval(best.recall_at_1),
             "symmetric mAP": with_interval(best.average_precision),
-        },
-        row,
+        }
     ]
-    print(rows, flush=True)
+    targets: list[dict[str, object]] = []
+    for precision, place in (("fp32", "fp32"), ("int8", ".")):
+        encoders = [OnnxEncoder.load(work / name(part) / place) for part in range(PARTS)]
+        for part, encoder in enumerate(encoders):
+            hashes[f"{name(part)} {precision}"] = encoder.card.weights_sha256
+        vectors = [encode_files(encoder, data.files) for encoder in encoders]
+        (ratio,) = speed_ratios(teacher, encoders[:1], data.files[:SPEED_PHOTOS])
+        row: dict[str, object] = {"encoder": STUDENT, "precision": precision}
+        for way in ("symmetric", "asymmetric"):
+            catalogs = vectors if way == "symmetric" else [reference] * PARTS
+            each = [
+                figures(same_label_retrieval(own, catalog, data.labels, data.least), taught)
+                for own, catalog in zip(vectors, catalogs, strict=True)
+            ]
+            found = joined(each, parts)
+            row[f"{way} R@1"] = with_interval(found["R@1"])
+            row[f"{way} mAP"] = with_interval(found["mAP"])
+            row[f"{way} {OVERLAP}"] = f"{float(found[OVERLAP].mean()):.3f}"
+            row[f"{way} share"] = share(found["mAP"], best.average_precision)
+            part_of_teacher = float(found["mAP"].mean() / best.average_precision.mean())
+            targets.append(target(f"{STUDENT}, {precision}, {way}", part_of_teacher, ratio))
+        rows.append(row)
+    print(rows, targets, flush=True)
     counts = {"queries": len(taught), "candidates": len(data.files) - 1}
-    return {"rows": rows}, hashes, counts
+    return {"rows": rows, "target": targets}, hashes, counts
 
 
 if __name__ == "__main__":
