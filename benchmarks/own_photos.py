@@ -45,7 +45,7 @@ Figures = dict[str, Values]
 
 PARTS = 5
 STUDENT = "mobilenetv2"
-OPTIONS = ("--epochs", "7", "--views", "2", "--side", "224")
+OPTIONS = ("--epochs", "0")
 OVERLAP = f"overlap@{CUT_OFF}"
 
 METHOD = f"""

@@ -91,7 +91,9 @@ def distill_command(
     ] = None,
     epochs: Annotated[
         float,
-        typer.Option("--epochs", help="Passes over the photos.", rich_help_panel=_TRAINING),
+        typer.Option(
+            "--epochs", help="Passes over the photos; 0: the head alone.", rich_help_panel=_TRAINING
+        ),
     ] = 20.0,
     batch_size: Annotated[
         int, typer.Option("--batch-size", help="Photos a step.", rich_help_panel=_TRAINING)

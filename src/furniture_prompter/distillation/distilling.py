@@ -39,7 +39,7 @@ from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError
 
-_HEAD_VIEWS = 6_000
+_HEAD_VIEWS = 9_000
 _JUDGES_IN_TRAINING = 256
 
 
@@ -188,14 +188,14 @@ def _train(
     )
     student.to(accelerator.device)
     latest = run.checkpoints.latest() if options.resume else None
-    fitted = None
-    if latest is None and not options.random_start:
-        on_progress(IndexProgress("head", 0, None, "views"))
-        fitted = fit_on_views(student, batches, material, accelerator)
     clean = material.vectors.clean()
     # Their order is by content, so the first ones are a fair sample.
     judges = material.held[:_JUDGES_IN_TRAINING]
-    judge = Judge(clean[judges], clean, judges)
+    lesson = Lesson(batches, material.vectors, Judge(clean[judges], clean, judges), judges)
+    fitted = None
+    if latest is None and not options.random_start:
+        on_progress(IndexProgress("head", 0, None, "views"))
+        fitted = fit_on_views(student, lesson, accelerator)
     earlier: list[dict[str, Any]] = []
     if latest is not None:
         state = torch.load(latest / "state.pt", map_location="cpu", weights_only=True)
@@ -204,7 +204,7 @@ def _train(
     with RunLog(run.metrics, run.board, earlier, silent=silent) as log:
         return Training(
             student,
-            Lesson(batches, material.vectors, judge, judges),
+            lesson,
             options,
             accelerator,
             run.checkpoints,
@@ -214,18 +214,24 @@ def _train(
         ).run()
 
 
-def fit_on_views(
-    student: Student, batches: Batches, material: Material, accelerator: Accelerator
-) -> HeadFit:
-    """Ridge regression on the clean view and one augmented view of as many photos as is quick."""
+def fit_on_views(student: Student, lesson: Lesson, accelerator: Accelerator) -> HeadFit:
+    """Ridge regression on views of as many photos as is quick.
+
+    They are the photos as they are and mirrored, held to the teacher's vectors of the photos, and
+    an augmented view where the teacher has seen it.
+    """
+    batches = lesson.batches
     draw = np.random.default_rng([batches.seed, 3])
-    count = min(len(material.train), _HEAD_VIEWS // 2)
-    chosen = np.sort(draw.choice(material.train, count, replace=False))
+    kinds = [(CLEAN, False), (CLEAN, True), *([(1, False)] if batches.views else [])]
+    count = min(len(batches.train), _HEAD_VIEWS // len(kinds))
+    chosen = np.sort(draw.choice(batches.train, count, replace=False))
     features, wanted = [], []
-    for number in (CLEAN, 1):
-        features.append(encode_views(student, batches, chosen, number, accelerator, features=True))
-        target = number if batches.views else CLEAN
-        wanted.append(material.vectors.of(chosen, np.full(count, target, np.intp)))
-    held = encode_views(student, batches, material.held, CLEAN, accelerator, features=True)
-    held_wanted = material.vectors.of(material.held, np.zeros(len(material.held), np.intp))
-    return fit_head(student, np.concatenate(features), np.concatenate(wanted), held, held_wanted)
+    for number, mirrored in kinds:
+        features.append(
+            encode_views(
+                student, batches, chosen, number, accelerator, features=True, mirrored=mirrored
+            )
+        )
+        wanted.append(lesson.vectors.of(chosen, np.full(count, number, np.intp)))
+    held = encode_views(student, batches, lesson.held, CLEAN, accelerator, features=True)
+    return fit_head(student, np.concatenate(features), np.concatenate(wanted), held, lesson.judge)

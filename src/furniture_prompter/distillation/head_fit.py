@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from furniture_prompter.distillation.judging import Judge, Judgement
 from furniture_prompter.distillation.networks.student import Student
 
 Rows = NDArray[np.float32]
@@ -23,16 +24,19 @@ class HeadFit:
     """What fitting the head gave.
 
     Attributes:
-        head_regularisation: The one of REGULARISATIONS with the best held-out cosine.
+        head_regularisation: The one of REGULARISATIONS with which held-out photos find most of
+            the teacher's nearest; the cosine decides between equals.
+        head_overlap: How many they find.
         head_cosine: Mean cosine to the teacher on held-out photos.
     """
 
     head_regularisation: float
+    head_overlap: float
     head_cosine: float
 
 
 def fit_head(
-    student: Student, features: Rows, vectors: Rows, held_features: Rows, held_vectors: Rows
+    student: Student, features: Rows, vectors: Rows, held_features: Rows, judge: Judge
 ) -> HeadFit:
     """Set the student's head to the ridge regression of the teacher's vectors on its features.
 
@@ -47,7 +51,7 @@ def fit_head(
         features: Of training views, not balanced yet, shape (n, width).
         vectors: The teacher's of the same views, shape (n, dimension).
         held_features: Of held-out photos.
-        held_vectors: The teacher's of them.
+        judge: Of the held-out photos.
     """
     balance = _balance(features, student.parts)
     mean_x, mean_y = features.mean(0, dtype=np.float64) * balance, vectors.mean(0, dtype=np.float64)
@@ -55,15 +59,15 @@ def fit_head(
     values, axes = np.linalg.eigh(x.T @ x / len(x))
     crossed = axes.T @ (x.T @ y / len(x))
     scale = max(float(values.mean()), 1e-12)
-    best: tuple[float, float, NDArray[np.float64]] | None = None
+    best: tuple[Judgement, float, NDArray[np.float64]] | None = None
     turned = (held_features * balance - mean_x) @ axes
     for regularisation in REGULARISATIONS:
         weights = crossed / (np.maximum(values, 0) + regularisation * scale)[:, np.newaxis]
         guessed = turned @ weights + mean_y
-        lengths = np.linalg.norm(guessed, axis=1) * np.linalg.norm(held_vectors, axis=1)
-        cosine = float(((guessed * held_vectors).sum(1) / lengths.clip(1e-12)).mean())
-        if best is None or cosine > best[1]:
-            best = regularisation, cosine, weights
+        lengths = np.linalg.norm(guessed, axis=1, keepdims=True).clip(1e-12)
+        judged = judge.asymmetric((guessed / lengths).astype(np.float32))
+        if best is None or judged > best[0]:
+            best = judged, regularisation, weights
     if best is None:
         raise ValueError("no regularisation was tried.")
     weight = axes @ best[2]
@@ -75,7 +79,7 @@ def fit_head(
         student.head.weight.copy_(torch.from_numpy((factor * weight.T).astype(np.float32)))
         student.head.bias.copy_(torch.from_numpy((factor * bias).astype(np.float32)))
         student.balance.copy_(torch.from_numpy(balance.astype(np.float32)))
-    return HeadFit(best[0], best[1])
+    return HeadFit(best[1], best[0].overlap, best[0].cosine)
 
 
 def _balance(features: Rows, parts: Sequence[int]) -> NDArray[np.float64]:

@@ -14,9 +14,9 @@ DEPTH: Final = 10
 """Neighbours that are compared; fewer where there are not as many photos."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Judgement:
-    """Means over the queries.
+    """Means over the queries; the better one is that of the greater overlap, then cosine.
 
     Attributes:
         overlap: Share of the teacher's DEPTH nearest photos that the student finds as well.

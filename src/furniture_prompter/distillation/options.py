@@ -23,7 +23,8 @@ class DistillationOptions:
         side_px: Side of the student's images; None takes the architecture's own.
         initial: First weights: ``imagenet``, ``random``, a folder or .safetensors file, or
             ``auto``: ImageNet's where a package carries this architecture's, else random ones.
-        epochs: Passes over the photos; ``minutes``, if given, decides instead.
+        epochs: Passes over the photos; 0 leaves it at the head in closed form. ``minutes``, if
+            given, decides instead.
         minutes: Time for the steps themselves; preparing and exporting come on top. None: epochs.
         batch_size: Photos a step, over all processes.
         learning_rate: Highest rate, that of the head; None takes 1e-4, and 1e-3 for random weights.
@@ -81,9 +82,11 @@ class DistillationOptions:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "clip_norm", "backbone_rate"):
+        for name in ("clip_norm", "backbone_rate"):
             _refuse(name, getattr(self, name), "above 0", getattr(self, name) > 0)
-        for name in ("loss_relational", "loss_contrastive", "loss_rank", "weight_decay"):
+        for name in (
+            *("epochs", "loss_relational", "loss_contrastive", "loss_rank", "weight_decay"),
+        ):
             _refuse(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
         for name in ("views", "patience", "seed"):
             _refuse(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
@@ -96,6 +99,11 @@ class DistillationOptions:
         for name in ("minutes", "threads", "learning_rate", "side_px"):
             value = getattr(self, name)
             _refuse(name, value, "above 0", value is None or value > 0)
+        if self.random_start and not self.epochs and self.minutes is None:
+            raise DistillationError(
+                "Without passes only the head is fitted, and random weights give it nothing to "
+                "read. Give --epochs, or --initial imagenet."
+            )
         _refuse("batch_size", self.batch_size, "2 or more", self.batch_size >= 2)
         for name, allowed in (("precision", Precision), ("batch_norm", BatchNorm)):
             names = get_args(allowed)

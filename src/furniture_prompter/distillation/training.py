@@ -232,7 +232,7 @@ class Training:
         options, lesson = self.options, self.lesson
         if options.minutes is None:
             passes = options.epochs * len(lesson.batches.train) / lesson.batches.batch_size
-            return max(1, math.ceil(passes))
+            return math.ceil(passes)
         self.step_s = self._measured_step_s(network)
         return max(1, int(options.minutes * 60 / self.step_s))
 
@@ -297,6 +297,7 @@ def encode_views(
     number: int,
     accelerator: Accelerator,
     features: bool = False,
+    mirrored: bool = False,
 ) -> NDArray[np.float32]:
     """What the network gives for one view of each photo; shape (n, dimension or width)."""
     network.eval()
@@ -306,6 +307,8 @@ def encode_views(
         for start in range(0, len(photos), size):
             chosen = photos[start : start + size]
             images = batches.images(chosen, np.full(len(chosen), number, np.intp))
+            if mirrored:
+                images = np.ascontiguousarray(images[:, :, ::-1])
             given = torch.from_numpy(images).to(accelerator.device)
             made = network.features(given) if features else network(given)
             rows.append(made.float().cpu().numpy())

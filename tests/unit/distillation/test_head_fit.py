@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from furniture_prompter.distillation.head_fit import REGULARISATIONS, fit_head
+from furniture_prompter.distillation.judging import Judge
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
 
@@ -21,12 +22,17 @@ def _data(noise: float, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
     return features, wanted.astype(np.float32)
 
 
+def _judge(rows: np.ndarray) -> Judge:
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return Judge(unit, unit, np.arange(len(rows)))
+
+
 def test_a_linear_teacher_is_found() -> None:
     student = Student("tiny", 5)
     draw = np.random.default_rng(0)
     features = draw.normal(3, 1, (200, WIDTH)).astype(np.float32)
     wanted = (features @ draw.normal(size=(WIDTH, 5)) + 2).astype(np.float32)
-    fitted = fit_head(student, features[:150], wanted[:150], features[150:], wanted[150:])
+    fitted = fit_head(student, features[:150], wanted[:150], features[150:], _judge(wanted[150:]))
     assert fitted.head_cosine > 0.9999
     with torch.no_grad():
         balanced = torch.from_numpy(features[150:]) * student.balance
@@ -38,7 +44,8 @@ def test_a_linear_teacher_is_found() -> None:
 def test_noise_is_answered_with_regularisation() -> None:
     quiet, loud = _data(0.0), _data(30.0, 40)
     fitted = [
-        fit_head(Student("tiny", 5), x[:30], y[:30], x[30:], y[30:]) for x, y in (quiet, loud)
+        fit_head(Student("tiny", 5), x[:30], y[:30], x[30:], _judge(y[30:]))
+        for x, y in (quiet, loud)
     ]
     assert fitted[1].head_regularisation > fitted[0].head_regularisation
     assert {item.head_regularisation for item in fitted} <= set(REGULARISATIONS)
@@ -47,7 +54,7 @@ def test_noise_is_answered_with_regularisation() -> None:
 def test_the_heads_scale_is_that_of_first_weights() -> None:
     student = Student("tiny", 5)
     features, wanted = _data(0.1)
-    fit_head(student, features, wanted, features, wanted)
+    fit_head(student, features, wanted, features, _judge(wanted))
     assert student.head.weight.square().mean().sqrt().item() == pytest.approx(
         1 / np.sqrt(3 * WIDTH), rel=1e-4
     )
@@ -57,7 +64,7 @@ def test_features_that_never_change_do_no_harm() -> None:
     student = Student("tiny", 5)
     features, wanted = _data(0.1)
     features[:, 3:] = 1.0
-    fitted = fit_head(student, features, wanted, features, wanted)
+    fitted = fit_head(student, features, wanted, features, _judge(wanted))
     assert np.isfinite(fitted.head_cosine)
     assert torch.isfinite(student.head.weight).all()
 
@@ -68,7 +75,7 @@ def test_each_part_of_the_features_varies_as_much_as_the_last_map_does() -> None
     features, wanted = _data(0.1)
     features[:, 12:20] *= 0.01
     features[:, 20:] = 4.0
-    fit_head(student, features, wanted, features, wanted)
+    fit_head(student, features, wanted, features, _judge(wanted))
     parts = np.split(student.balance.numpy(), [12, 20])
     assert [len(set(part.tolist())) for part in parts] == [1, 1, 1]
     assert (parts[0][0], parts[2][0]) == (1, 1)

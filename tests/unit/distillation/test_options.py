@@ -11,7 +11,7 @@ from furniture_prompter.errors import DistillationError
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("epochs", 0.0),
+        ("epochs", -1.0),
         ("minutes", 0.0),
         ("batch_size", 1),
         ("learning_rate", -1.0),
@@ -45,3 +45,9 @@ def test_random_weights_learn_faster_and_with_statistics_of_their_own() -> None:
 def test_views_that_the_teacher_encodes_are_the_same_for_every_seed() -> None:
     assert DistillationOptions(views=2, seed=1).view_seed == DistillationOptions(views=2).view_seed
     assert DistillationOptions(seed=1).view_seed != DistillationOptions().view_seed
+
+
+def test_random_weights_and_no_pass_leave_nothing_to_learn() -> None:
+    with pytest.raises(DistillationError, match="--initial imagenet"):
+        DistillationOptions(initial="random", epochs=0)
+    assert DistillationOptions(initial="random", epochs=0, minutes=1).epochs == 0
