@@ -45,7 +45,7 @@ Figures = dict[str, Values]
 
 PARTS = 5
 STUDENT = "mobilenetv2"
-OPTIONS = ("--epochs", "0")
+OPTIONS = ("--epochs", "0", "--side", "224")
 OVERLAP = f"overlap@{CUT_OFF}"
 
 METHOD = f"""

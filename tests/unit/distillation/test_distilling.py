@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
 from furniture_prompter.distillation import student_export
 from furniture_prompter.distillation.distilling import DistillationSummary
@@ -21,7 +23,14 @@ from furniture_prompter.encoders.registry import load_encoder
 from furniture_prompter.errors import DistillationError
 from furniture_prompter.feeds.folder import FolderFeed
 from tests.fakes import ColourGridEncoder
-from tests.unit.distillation.tiny_student import install, options, photos, run, run_with
+from tests.unit.distillation.tiny_student import (
+    TinyBackbone,
+    install,
+    options,
+    photos,
+    run,
+    run_with,
+)
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +160,22 @@ def test_a_place_that_is_taken_is_refused_before_any_work(tmp_path: Path) -> Non
     with pytest.raises(DistillationError, match="no student's folder"):
         run(tmp_path, photos(tmp_path / "photos", 20))
     assert not (tmp_path / "student.run").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_without_a_pass_the_head_alone_is_fitted(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    first = TinyBackbone()
+    save_file(first.state_dict(), tmp_path / "first.safetensors")
+    found = photos(tmp_path / "photos")
+    chosen = {"epochs": 0.0, "initial": str(tmp_path / "first.safetensors")}
+    made = run(tmp_path, found, **chosen)
+    assert made.steps == 0
+    lines = (tmp_path / "student/metrics.jsonl").read_text("utf-8").splitlines()
+    (record,) = [json.loads(line) for line in lines]
+    assert (record["step"], record["head_cosine"]) == (
+        0,
+        pytest.approx(record["held_out_cosine"], abs=1e-4),
+    )
+    assert record["head_overlap"] == pytest.approx(record["held_out_overlap"], abs=0.01)
+    assert made.card.figures["mean_cosine_to_teacher"] > 0.5

@@ -82,16 +82,16 @@ def pooled(maps: torch.Tensor) -> torch.Tensor:
 _LEAST_VARIANCE = 1e-6
 
 
-def statistics(maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Feature maps (n, width, h, w) to each channel's mean and deviation, float32 (n, width).
+def deviations(maps: torch.Tensor) -> torch.Tensor:
+    """Feature maps (n, width, h, w) to how much each channel varies, float32 (n, width).
 
-    Both run in float32 whatever autocast made of the maps. The variance is lifted to 1e-6, so that
-    the root of a map that is the same everywhere has no endless slope.
+    The standard deviation over places, in float32 whatever autocast made of the maps. The variance
+    is lifted to 1e-6, so that the root of a map that is the same everywhere has no endless slope.
     """
     values = maps.float()
     mean = values.mean(dim=(2, 3), keepdim=True)
     variance = (values - mean).square().mean(dim=(2, 3))
-    return mean[:, :, 0, 0], variance.clamp(min=_LEAST_VARIANCE).sqrt()
+    return variance.clamp(min=_LEAST_VARIANCE).sqrt()
 
 
 def unit_rows(rows: torch.Tensor) -> torch.Tensor:

@@ -30,9 +30,12 @@ _STAGES = (
 )
 """Expansion, width, kernel, blocks and first stride of each stage of Lite0."""
 
-_INNER_STAGES = (3, 4, 5)
-"""Those whose maps a student reads too: 80, 112 and 192 channels of Lite0, places a 16th or a 32nd
-of the side."""
+_EXPANSION = 6
+"""Of every stage but the first."""
+
+_INNER_STAGES = (3, 4, 5, 6)
+"""Those whose last blocks' filtered channels a student reads too: 480, 672, 1,152 and 1,152 of
+Lite0, places a 16th or a 32nd of the side."""
 
 
 class SameConvolution(nn.Conv2d):
@@ -73,9 +76,14 @@ class _Block(nn.Module):
         self.project = _layer(middle, outside, 1, clipped=False)
         self.residual = stride == 1 and inside == outside
 
+    def filtered(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The wide channels as filtered, and the block's output."""
+        wide: torch.Tensor = self.depthwise(self.expand(value))
+        given: torch.Tensor = self.project(wide)
+        return wide, value + given if self.residual else given
+
     def forward(self, value: torch.Tensor) -> torch.Tensor:
-        given: torch.Tensor = self.project(self.depthwise(self.expand(value)))
-        return value + given if self.residual else given
+        return self.filtered(value)[1]
 
 
 class EfficientNetLite(Backbone):
@@ -88,7 +96,10 @@ class EfficientNetLite(Backbone):
 
     def __init__(self, width_factor: float, depth_factor: float) -> None:
         widths = [_scaled_width(width, width_factor) for _, width, _, _, _ in _STAGES]
-        super().__init__(_LAST_WIDTH, tuple(widths[stage] for stage in _INNER_STAGES))
+        # Before their last block the last four stages have as many channels as behind it, but for
+        # the last stage, whose one block comes from the stage before.
+        before = (*widths[3:6], widths[5])
+        super().__init__(_LAST_WIDTH, tuple(_EXPANSION * width for width in before))
         self.stem = _layer(3, _STEM_WIDTH, 3, 2)
         inside = _STEM_WIDTH
         blocks: list[nn.Module] = []
@@ -107,13 +118,15 @@ class EfficientNetLite(Backbone):
         start(self)
 
     def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Normalised (n, 3, h, w) to three maps and (n, 1280, h / 32, w / 32)."""
+        """Normalised (n, 3, h, w) to four inner maps and (n, 1280, h / 32, w / 32)."""
         value = self.stem(value)
         maps = []
         for place, block in enumerate(self.blocks):
-            value = block(value)
-            if place in self.inner_ends:
-                maps.append(value)
+            if place in self.inner_ends and isinstance(block, _Block):
+                wide, value = block.filtered(value)
+                maps.append(wide)
+            else:
+                value = block(value)
         return *maps, self.head(value)
 
 

@@ -22,10 +22,9 @@ _STAGES = (
 )
 """Expansion, width, blocks and first stride of each stage (table 2 of the paper)."""
 
-_INNER_WIDTHS = tuple(width for _, width, _, _ in _STAGES[3:6])
-_INNER_ENDS = (10, 13, 16)
-"""Channels and last layers of the three stages whose maps a student reads too; their places are a
-16th or a 32nd of the side."""
+_INNER = {10: 384, 13: 576, 16: 960, 17: 960}
+"""Last blocks of the last four stages, whose filtered channels a student reads too, and how many
+they are; places are a 16th or a 32nd of the side."""
 
 
 class _InvertedResidual(nn.Module):
@@ -51,16 +50,21 @@ class _InvertedResidual(nn.Module):
         self.conv = nn.Sequential(*layers)
         self.residual = stride == 1 and inside == outside
 
+    def filtered(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The wide channels as filtered, and the block's output."""
+        wide: torch.Tensor = self.conv[:-2](value)
+        given: torch.Tensor = self.conv[-2:](wide)
+        return wide, value + given if self.residual else given
+
     def forward(self, value: torch.Tensor) -> torch.Tensor:
-        given: torch.Tensor = self.conv(value)
-        return value + given if self.residual else given
+        return self.filtered(value)[1]
 
 
 class MobileNetV2(Backbone):
     """The network up to the 1,280 channels that feed the classifier."""
 
     def __init__(self) -> None:
-        super().__init__(_LAST_WIDTH, _INNER_WIDTHS)
+        super().__init__(_LAST_WIDTH, tuple(_INNER.values()))
         layers: list[nn.Module] = [_convolution(3, _STEM_WIDTH, 3, 2)]
         inside = _STEM_WIDTH
         for expansion, width, blocks, stage_stride in _STAGES:
@@ -73,12 +77,14 @@ class MobileNetV2(Backbone):
         start(self)
 
     def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Normalised (n, 3, h, w) to three maps and (n, 1280, h / 32, w / 32)."""
+        """Normalised (n, 3, h, w) to four inner maps and (n, 1280, h / 32, w / 32)."""
         maps = []
         for place, layer in enumerate(self.features):
-            value = layer(value)
-            if place in _INNER_ENDS:
-                maps.append(value)
+            if place in _INNER and isinstance(layer, _InvertedResidual):
+                wide, value = layer.filtered(value)
+                maps.append(wide)
+            else:
+                value = layer(value)
         return *maps, value
 
 

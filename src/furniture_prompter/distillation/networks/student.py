@@ -5,9 +5,9 @@ from torch import nn
 
 from furniture_prompter.distillation.networks import registry
 from furniture_prompter.distillation.networks.backbone import (
+    deviations,
     normalise,
     pooled,
-    statistics,
     unit_rows,
 )
 from furniture_prompter.errors import DistillationError
@@ -16,8 +16,8 @@ from furniture_prompter.errors import DistillationError
 class Student(nn.Module):
     """Backbone, pooled maps, linear map to the teacher's dimension, unit length.
 
-    Features are the generalised mean of the backbone's last map, and mean and deviation of each
-    earlier map that it gives: what the last layers, made for ImageNet's classes, have let go of.
+    Features are the generalised mean of the backbone's last map, and how much each channel of
+    earlier maps varies: what the last layers, made for ImageNet's classes, have let go of.
     What they gain is in docs/experiments.md, "What a student's head reads". Pooling and what
     follows run in float32 whatever autocast makes of the backbone.
 
@@ -32,7 +32,7 @@ class Student(nn.Module):
         side_px: Side of the images it takes.
         float_layers: Starts of the names of layers that an int8 export leaves float.
         backbone: The network; ``head``: the nn.Linear behind the features.
-        parts: Features of the last map, then of each statistic of the earlier maps.
+        parts: Features of the last map, then of each earlier one.
         balance: What each feature is multiplied by; ones until the head is fitted.
 
     Raises:
@@ -59,8 +59,7 @@ class Student(nn.Module):
         self.dimension = dimension
         self.side_px = side
         self.float_layers = tuple(f"backbone.{layer}" for layer in entry.float_layers)
-        inner = [width for width in self.backbone.inner_widths for _ in range(2)]
-        self.parts = (self.backbone.width, *inner)
+        self.parts = (self.backbone.width, *self.backbone.inner_widths)
         self.head = nn.Linear(sum(self.parts), dimension)
         self.register_buffer("balance", torch.ones(sum(self.parts)))
         mean = torch.tensor(entry.mean).reshape(1, 3, 1, 1)
@@ -71,8 +70,7 @@ class Student(nn.Module):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to features float32 (n, sum of ``parts``)."""
         *inner, last = self.backbone.stages(normalise(images, self.mean, self.factor))
-        found = [pooled(last), *(part for maps in inner for part in statistics(maps))]
-        return torch.cat(found, dim=1) * self.balance
+        return torch.cat([pooled(last), *map(deviations, inner)], dim=1) * self.balance
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to unit rows float32 (n, dimension)."""
