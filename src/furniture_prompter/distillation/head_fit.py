@@ -12,6 +12,7 @@ from furniture_prompter.distillation.judging import Judge, Judgement
 from furniture_prompter.distillation.networks.student import Student
 
 Rows = NDArray[np.float32]
+Tried = tuple[Judgement, float, NDArray[np.float64]]
 
 REGULARISATIONS: Final = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 10.0)
 """Tried in turn, times the mean variance of a feature."""
@@ -24,8 +25,7 @@ class HeadFit:
     """What fitting the head gave.
 
     Attributes:
-        head_regularisation: The one of REGULARISATIONS with which held-out photos find most of
-            the teacher's nearest; the cosine decides between equals.
+        head_regularisation: The one of REGULARISATIONS that was taken.
         head_overlap: How many they find.
         head_cosine: Mean cosine to the teacher on held-out photos.
     """
@@ -45,6 +45,11 @@ def fit_head(
 
     Hoerl & Kennard, Ridge regression (Technometrics 1970), with an intercept that is not
     punished, solved once for all regularisations by the eigenvectors of the features' covariance.
+    Of regularisations with which held-out photos come as near to the teacher's vectors as with the
+    best, within two standard errors, and find as many of its nearest, within one (the rule of
+    Breiman et al., Classification and regression trees, 1984), the least is taken: regularisation
+    draws vectors together, and same-type search suffers before either figure does
+    (docs/experiments.md, "What a student's head reads").
 
     Args:
         student: Its head is written.
@@ -59,18 +64,16 @@ def fit_head(
     values, axes = np.linalg.eigh(x.T @ x / len(x))
     crossed = axes.T @ (x.T @ y / len(x))
     scale = max(float(values.mean()), 1e-12)
-    best: tuple[Judgement, float, NDArray[np.float64]] | None = None
+    tried: list[Tried] = []
     turned = (held_features * balance - mean_x) @ axes
     for regularisation in REGULARISATIONS:
         weights = crossed / (np.maximum(values, 0) + regularisation * scale)[:, np.newaxis]
         guessed = turned @ weights + mean_y
         lengths = np.linalg.norm(guessed, axis=1, keepdims=True).clip(1e-12)
         judged = judge.asymmetric((guessed / lengths).astype(np.float32))
-        if best is None or judged > best[0]:
-            best = judged, regularisation, weights
-    if best is None:
-        raise ValueError("no regularisation was tried.")
-    weight = axes @ best[2]
+        tried.append((judged, regularisation, weights))
+    chosen, regularisation, weights = _least(tried)
+    weight = axes @ weights
     bias = mean_y - mean_x @ weight
     # What follows makes rows of unit length, so the head's scale is free. It is set to that of
     # PyTorch's own first weights: the optimiser's steps are of one size whatever the weights'.
@@ -79,7 +82,15 @@ def fit_head(
         student.head.weight.copy_(torch.from_numpy((factor * weight.T).astype(np.float32)))
         student.head.bias.copy_(torch.from_numpy((factor * bias).astype(np.float32)))
         student.balance.copy_(torch.from_numpy(balance.astype(np.float32)))
-    return HeadFit(best[1], best[0].overlap, best[0].cosine)
+    return HeadFit(regularisation, chosen.overlap, chosen.cosine)
+
+
+def _least(tried: list[Tried]) -> Tried:
+    """The first that is as good as the best, as far as the held-out photos can tell."""
+    nearest = max((judged for judged, _, _ in tried), key=lambda judged: judged.cosine)
+    near = [each for each in tried if each[0].cosine >= nearest.cosine - 2 * nearest.cosine_error]
+    best = max((judged for judged, _, _ in near), key=lambda judged: judged.overlap)
+    return next(each for each in near if each[0].overlap >= best.overlap - best.overlap_error)
 
 
 def _balance(features: Rows, parts: Sequence[int]) -> NDArray[np.float64]:

@@ -14,17 +14,21 @@ DEPTH: Final = 10
 """Neighbours that are compared; fewer where there are not as many photos."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """Means over the queries; the better one is that of the greater overlap, then cosine.
+    """Means over the queries.
 
     Attributes:
         overlap: Share of the teacher's DEPTH nearest photos that the student finds as well.
         cosine: To the teacher's vector of the same photo.
+        overlap_error: Standard error of the overlap; 0 for one query.
+        cosine_error: That of the cosine.
     """
 
     overlap: float
     cosine: float
+    overlap_error: float
+    cosine_error: float
 
 
 class Judge:
@@ -55,4 +59,11 @@ class Judge:
     def _judge(self, queries: Rows, catalog: Rows) -> Judgement:
         found = nearest(queries, catalog, self.depth, self._places)
         cosines = (queries * self._queries).sum(axis=1, dtype=np.float64)
-        return Judgement(float(overlap_at_k(self._wanted, found).mean()), float(cosines.mean()))
+        shares = overlap_at_k(self._wanted, found)
+        return Judgement(
+            float(shares.mean()), float(cosines.mean()), _error(shares), _error(cosines)
+        )
+
+
+def _error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
