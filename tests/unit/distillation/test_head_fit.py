@@ -42,7 +42,7 @@ def test_a_linear_teacher_is_found() -> None:
 
 
 def test_noise_is_answered_with_regularisation() -> None:
-    quiet, loud = _data(0.0), _data(30.0, 40)
+    quiet, loud = _data(0.0, 400), _data(4.0, 400)
     fitted = [
         fit_head(Student("tiny", 5), x[:30], y[:30], x[30:], _judge(y[30:]))
         for x, y in (quiet, loud)

@@ -18,7 +18,7 @@ from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.squares import keep_squares
 from furniture_prompter.distillation.teacher_vectors import ask_teacher
-from furniture_prompter.distillation.training import Lesson, Training
+from furniture_prompter.distillation.training import Lesson, Training, encode_views
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.errors import DistillationError
@@ -264,3 +264,19 @@ def test_bf16_trains_too(found: PhotoSet, cache: Path, tmp_path: Path) -> None:
     )
     run.student(image)
     assert seen == [torch.float32]
+
+
+def test_mirrored_photos_are_encoded_as_their_mirror_images(
+    found: PhotoSet, cache: Path, tmp_path: Path
+) -> None:
+    run = Run(found, cache, tmp_path)
+    lesson, accelerator = run.training.lesson, run.training.accelerator
+    plain, mirrored = [
+        encode_views(run.student, lesson.batches, lesson.held, 0, accelerator, mirrored=each)
+        for each in (False, True)
+    ]
+    images = lesson.batches.images(lesson.held, np.zeros(len(lesson.held), np.intp))
+    with torch.inference_mode():
+        expected = run.student(torch.from_numpy(np.flip(images, axis=2).copy())).numpy()
+    np.testing.assert_allclose(mirrored, expected, atol=1e-5)
+    assert not np.allclose(plain, mirrored, atol=1e-3)
