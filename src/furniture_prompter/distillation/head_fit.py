@@ -26,7 +26,7 @@ class HeadFit:
 
     Attributes:
         head_regularisation: The one of REGULARISATIONS that was taken.
-        head_overlap: How many they find.
+        head_overlap: Share of the teacher's nearest that held-out photos find with it.
         head_cosine: Mean cosine to the teacher on held-out photos.
     """
 
@@ -56,7 +56,7 @@ def fit_head(
         features: Of training views, not balanced yet, shape (n, width).
         vectors: The teacher's of the same views, shape (n, dimension).
         held_features: Of held-out photos.
-        judge: Of the held-out photos.
+        judge: Of the held-out photos, in the same order.
     """
     balance = _balance(features, student.parts)
     mean_x, mean_y = features.mean(0, dtype=np.float64) * balance, vectors.mean(0, dtype=np.float64)

@@ -84,11 +84,9 @@ class DistillationOptions:
     def __post_init__(self) -> None:
         for name in ("clip_norm", "backbone_rate"):
             _refuse(name, getattr(self, name), "above 0", getattr(self, name) > 0)
-        for name in (
-            *("epochs", "loss_relational", "loss_contrastive", "loss_rank", "weight_decay"),
-        ):
+        for name in ("loss_relational", "loss_contrastive", "loss_rank", "weight_decay"):
             _refuse(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
-        for name in ("views", "patience", "seed"):
+        for name in ("epochs", "views", "patience", "seed"):
             _refuse(name, getattr(self, name), "0 or more", getattr(self, name) >= 0)
         for name in ("batch_size", "evaluations", "workers"):
             _refuse(name, getattr(self, name), "1 or more", getattr(self, name) >= 1)
@@ -102,7 +100,7 @@ class DistillationOptions:
         if self.random_start and not self.epochs and self.minutes is None:
             raise DistillationError(
                 "Without passes only the head is fitted, and random weights give it nothing to "
-                "read. Give --epochs, or --initial imagenet."
+                "read. Give --epochs, or trained weights by --initial."
             )
         _refuse("batch_size", self.batch_size, "2 or more", self.batch_size >= 2)
         for name, allowed in (("precision", Precision), ("batch_norm", BatchNorm)):

@@ -48,6 +48,6 @@ def test_views_that_the_teacher_encodes_are_the_same_for_every_seed() -> None:
 
 
 def test_random_weights_and_no_pass_leave_nothing_to_learn() -> None:
-    with pytest.raises(DistillationError, match="--initial imagenet"):
+    with pytest.raises(DistillationError, match="trained weights by --initial"):
         DistillationOptions(initial="random", epochs=0)
     assert DistillationOptions(initial="random", epochs=0, minutes=1).epochs == 0
