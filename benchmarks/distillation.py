@@ -38,6 +38,8 @@ TEACHER = "imagenet-ensemble"
 SEEDS = (0, 1, 2)
 LEAST_MEMBERS = 5
 CUT_OFF = 10
+PRECISIONS = {"fp32": "fp32", "int8": "."}
+"""Folder of each within a student's."""
 SPEED_PHOTOS = 64
 SPEED_ROUNDS = 5
 # The target of the pair that the project names: share of the teacher's mAP, and times its speed.
@@ -247,7 +249,7 @@ def measure(
     each_run: list[dict[str, object]] = []
     targets: list[dict[str, object]] = []
     for pair in PAIRS:
-        for precision, place in (("fp32", "fp32"), ("int8", ".")):
+        for precision, place in PRECISIONS.items():
             runs = []
             encoders = []
             for seed in SEEDS:

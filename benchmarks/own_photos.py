@@ -21,6 +21,7 @@ from benchmarks.datasets import (
 )
 from benchmarks.distillation import (
     CUT_OFF,
+    PRECISIONS,
     SPEED_PHOTOS,
     TEACHER,
     Lesson,
@@ -58,8 +59,8 @@ photos ({{candidates}}); the {{queries}} queries of all parts together make a fi
 bootstrap interval. Symmetric: the student embedded the catalog, most of which it learned from.
 Asymmetric: the teacher did. Right is a product of the same type. "Share" is the student's mAP by
 the teacher's, with the interval of their difference, paired query by query. Speed as in "Teacher
-and students". These students exist for this measurement
-alone: the photos may be measured with and nothing else, and nothing that ships learned from them.
+and students". These students exist for this measurement alone: the photos may be measured with and
+nothing else, and nothing that ships learned from them.
 """
 
 
@@ -173,7 +174,7 @@ def measure(
         }
     ]
     targets: list[dict[str, object]] = []
-    for precision, place in (("fp32", "fp32"), ("int8", ".")):
+    for precision, place in PRECISIONS.items():
         encoders = [OnnxEncoder.load(work / name(part) / place) for part in range(PARTS)]
         for part, encoder in enumerate(encoders):
             hashes[f"{name(part)} {precision}"] = encoder.card.weights_sha256

@@ -1,5 +1,8 @@
 """What every network has in common, and the start of its weights."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterable
+
 import torch
 from torch import nn
 
@@ -10,7 +13,7 @@ from furniture_prompter.distillation.networks.registry import (
 )
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
     """From normalised pixels to feature maps, without a classifier.
 
     ``forward`` takes float (n, 3, height, width), channels red, green, blue, less ``mean`` and
@@ -35,13 +38,74 @@ class Backbone(nn.Module):
         self.inner_widths = inner_widths
         self.stride = stride
 
+    @abstractmethod
     def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What ``forward`` takes, to the maps of ``inner_widths`` channels and the last one."""
-        raise NotImplementedError
 
     def forward(self, value: torch.Tensor) -> torch.Tensor:
         """The last feature map."""
         return self.stages(value)[-1]
+
+
+class InvertedResidual(nn.Module, ABC):
+    """Widen, filter each channel by itself, narrow; add the input where shapes allow.
+
+    Args:
+        inside: Channels that come in.
+        outside: Channels that go out.
+        stride: Of the filter.
+        expansion: Times as many channels between.
+
+    Attributes:
+        wide: Channels between.
+        residual: Whether the input is added.
+    """
+
+    def __init__(self, inside: int, outside: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        self.wide = inside * expansion
+        self.residual = stride == 1 and inside == outside
+
+    @abstractmethod
+    def filtered(self, value: torch.Tensor) -> torch.Tensor:
+        """The input, to the wide channels as filtered."""
+
+    @abstractmethod
+    def narrowed(self, filtered: torch.Tensor) -> torch.Tensor:
+        """These, to as many channels as go out."""
+
+    def both(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The wide channels as filtered, and the output."""
+        filtered = self.filtered(value)
+        given = self.narrowed(filtered)
+        return filtered, value + given if self.residual else given
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        """The output."""
+        return self.both(value)[1]
+
+
+def through(
+    layers: Iterable[nn.Module], value: torch.Tensor, read: Container[int]
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Pass ``value`` through layers one after another.
+
+    Args:
+        layers: Those at the places of ``read`` are inverted residuals.
+        value: What the first takes.
+        read: Places of layers whose filtered channels are wanted.
+
+    Returns:
+        These channels, and what the last layer gives.
+    """
+    maps = []
+    for place, layer in enumerate(layers):
+        if place in read and isinstance(layer, InvertedResidual):
+            filtered, value = layer.both(value)
+            maps.append(filtered)
+        else:
+            value = layer(value)
+    return maps, value
 
 
 def start(module: nn.Module) -> None:

@@ -9,7 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from furniture_prompter.distillation.networks.backbone import Backbone, start
+from furniture_prompter.distillation.networks.backbone import (
+    Backbone,
+    InvertedResidual,
+    start,
+    through,
+)
 
 _STEM_WIDTH = 32
 _LAST_WIDTH = 1280
@@ -30,12 +35,9 @@ _STAGES = (
 )
 """Expansion, width, kernel, blocks and first stride of each stage of Lite0."""
 
-_EXPANSION = 6
-"""Of every stage but the first."""
-
-_INNER_STAGES = (3, 4, 5, 6)
-"""Those whose last blocks' filtered channels a student reads too: 480, 672, 1,152 and 1,152 of
-Lite0, places a 16th or a 32nd of the side."""
+_FIRST_INNER_STAGE = 3
+"""From here on a student reads the filtered channels of a stage's last block too: 480, 672, 1,152
+and 1,152 of Lite0, places a 16th or a 32nd of the side."""
 
 
 class SameConvolution(nn.Conv2d):
@@ -65,25 +67,22 @@ class SameConvolution(nn.Conv2d):
         return total // 2, total - total // 2
 
 
-class _Block(nn.Module):
-    """Widen, filter each channel by itself, narrow; add the input where shapes allow."""
+class _Block(InvertedResidual):
+    """Its three parts by name."""
 
     def __init__(self, inside: int, outside: int, kernel: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        middle = inside * expansion
-        self.expand = _layer(inside, middle, 1) if expansion != 1 else nn.Identity()
-        self.depthwise = _layer(middle, middle, kernel, stride, groups=middle)
-        self.project = _layer(middle, outside, 1, clipped=False)
-        self.residual = stride == 1 and inside == outside
+        super().__init__(inside, outside, stride, expansion)
+        self.expand = _layer(inside, self.wide, 1) if expansion != 1 else nn.Identity()
+        self.depthwise = _layer(self.wide, self.wide, kernel, stride, groups=self.wide)
+        self.project = _layer(self.wide, outside, 1, clipped=False)
 
-    def filtered(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The wide channels as filtered, and the block's output."""
-        wide: torch.Tensor = self.depthwise(self.expand(value))
-        given: torch.Tensor = self.project(wide)
-        return wide, value + given if self.residual else given
+    def filtered(self, value: torch.Tensor) -> torch.Tensor:
+        filtered: torch.Tensor = self.depthwise(self.expand(value))
+        return filtered
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        return self.filtered(value)[1]
+    def narrowed(self, filtered: torch.Tensor) -> torch.Tensor:
+        narrow: torch.Tensor = self.project(filtered)
+        return narrow
 
 
 class EfficientNetLite(Backbone):
@@ -95,38 +94,28 @@ class EfficientNetLite(Backbone):
     """
 
     def __init__(self, width_factor: float, depth_factor: float) -> None:
-        widths = [_scaled_width(width, width_factor) for _, width, _, _, _ in _STAGES]
-        # Before their last block the last four stages have as many channels as behind it, but for
-        # the last stage, whose one block comes from the stage before.
-        before = (*widths[3:6], widths[5])
-        super().__init__(_LAST_WIDTH, tuple(_EXPANSION * width for width in before))
+        super().__init__(_LAST_WIDTH)
         self.stem = _layer(3, _STEM_WIDTH, 3, 2)
         inside = _STEM_WIDTH
-        blocks: list[nn.Module] = []
+        blocks: list[_Block] = []
         ends = []
-        for stage, (expansion, _, kernel, depth, stage_stride) in enumerate(_STAGES):
-            outside = widths[stage]
+        for stage, (expansion, width, kernel, depth, stage_stride) in enumerate(_STAGES):
+            outside = _scaled_width(width, width_factor)
             scaled = 0 < stage < len(_STAGES) - 1
             for index in range(math.ceil(depth * depth_factor) if scaled else depth):
                 stride = stage_stride if index == 0 else 1
                 blocks.append(_Block(inside, outside, kernel, stride, expansion))
                 inside = outside
             ends.append(len(blocks) - 1)
-        self.inner_ends = [ends[stage] for stage in _INNER_STAGES]
+        self.inner_ends = ends[_FIRST_INNER_STAGE:]
+        self.inner_widths = tuple(blocks[end].wide for end in self.inner_ends)
         self.blocks = nn.Sequential(*blocks)
         self.head = _layer(inside, _LAST_WIDTH, 1)
         start(self)
 
     def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Normalised (n, 3, h, w) to four inner maps and (n, 1280, h / 32, w / 32)."""
-        value = self.stem(value)
-        maps = []
-        for place, block in enumerate(self.blocks):
-            if place in self.inner_ends and isinstance(block, _Block):
-                wide, value = block.filtered(value)
-                maps.append(wide)
-            else:
-                value = block(value)
+        maps, value = through(self.blocks, self.stem(value), self.inner_ends)
         return *maps, self.head(value)
 
 

