@@ -14,12 +14,14 @@ from furniture_prompter.errors import DistillationError
 
 
 class Student(nn.Module):
-    """Backbone, pooled maps, linear map to the teacher's dimension, unit length.
+    """Backbone, pooled maps, their square roots, linear map to the teacher's space, unit length.
 
     Features are the generalised mean of the backbone's last map, and how much each channel of
-    earlier maps varies: what the last layers, made for ImageNet's classes, have let go of.
-    What they gain is in docs/experiments.md, "What a student's head reads". Pooling and what
-    follows run in float32 whatever autocast makes of the backbone.
+    earlier maps varies: what the last layers, made for ImageNet's classes, have let go of. Their
+    roots keep a few strong channels from speaking for all (power normalisation: Perronnin et al.,
+    Improving the Fisher kernel, ECCV 2010). What either gains is in docs/experiments.md, "What a
+    student's head reads". Pooling and what follows run in float32 whatever autocast makes of the
+    backbone.
 
     Args:
         architecture: A name of :mod:`~furniture_prompter.distillation.networks.registry`.
@@ -70,7 +72,8 @@ class Student(nn.Module):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to features float32 (n, sum of ``parts``)."""
         *inner, last = self.backbone.stages(normalise(images, self.mean, self.factor))
-        return torch.cat([pooled(last), *map(deviations, inner)], dim=1) * self.balance
+        read = torch.cat([pooled(last), *map(deviations, inner)], dim=1)
+        return read.sqrt() * self.balance
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images uint8 (n, side, side, 3), sRGB, to unit rows float32 (n, dimension)."""
