@@ -93,8 +93,8 @@ class Lesson:
 
 
 PAIRS = (
-    Pair("mobilenetv2", "imagenet", 1, 224),
-    Pair("efficientnet-lite0", "imagenet", 1, 256),
+    Pair("mobilenetv2", "imagenet", 0, 224),
+    Pair("efficientnet-lite0", "imagenet", 0, 224),
     Pair("resnet18", "random", 0.5, 224),
 )
 

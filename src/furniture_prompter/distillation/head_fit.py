@@ -46,8 +46,8 @@ def fit_head(
     Hoerl & Kennard, Ridge regression (Technometrics 1970), with an intercept that is not
     punished, solved once for all regularisations by the eigenvectors of the features' covariance.
     Of regularisations with which held-out photos come as near to the teacher's vectors as with the
-    best, within two standard errors, and find as many of its nearest, within one (the rule of
-    Breiman et al., Classification and regression trees, 1984), the least is taken: regularisation
+    best, and find as many of its nearest, both within a standard error (the rule of Breiman et al.,
+    Classification and regression trees, 1984), the least is taken: regularisation
     draws vectors together, and same-type search suffers before either figure does
     (docs/experiments.md, "What a student's head reads").
 
@@ -88,7 +88,7 @@ def fit_head(
 def _least(tried: list[Tried]) -> Tried:
     """The first that is as good as the best, as far as the held-out photos can tell."""
     nearest = max((judged for judged, _, _ in tried), key=lambda judged: judged.cosine)
-    near = [each for each in tried if each[0].cosine >= nearest.cosine - 2 * nearest.cosine_error]
+    near = [each for each in tried if each[0].cosine >= nearest.cosine - nearest.cosine_error]
     best = max((judged for judged, _, _ in near), key=lambda judged: judged.overlap)
     return next(each for each in near if each[0].overlap >= best.overlap - best.overlap_error)
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -299,11 +299,14 @@ def encode_views(
     features: bool = False,
     mirrored: bool = False,
 ) -> NDArray[np.float32]:
-    """What the network gives for one view of each photo; shape (n, dimension or width)."""
+    """What the network gives for one view of each photo; shape (n, dimension or width).
+
+    Vectors as training computes them; features in float32, for a closed form has no use for noise.
+    """
     network.eval()
     rows = []
     size = max(1, batches.batch_size)
-    with torch.inference_mode(), accelerator.autocast():
+    with torch.inference_mode(), nullcontext() if features else accelerator.autocast():
         for start in range(0, len(photos), size):
             chosen = photos[start : start + size]
             images = batches.images(chosen, np.full(len(chosen), number, np.intp))
