@@ -19,6 +19,9 @@ REGULARISATIONS: Final = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 10.0)
 
 _LEAST_VARIANCE: Final = 1e-9
 
+_LEAST_SHARE: Final = 1e-12
+"""Of the largest variance: what lies below is rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeadFit:
@@ -44,7 +47,7 @@ def fit_head(
     map's, so that ridge regression weighs neither few channels nor small numbers less.
 
     Hoerl & Kennard, Ridge regression (Technometrics 1970), with an intercept that is not
-    punished, solved once for all regularisations by the eigenvectors of the features' covariance.
+    punished, solved once for all regularisations along the features' principal axes.
     Of regularisations with which held-out photos come as near to the teacher's vectors as with the
     best, and find as many of its nearest, both within a standard error (the rule of Breiman et al.,
     Classification and regression trees, 1984), the least is taken: regularisation
@@ -61,18 +64,18 @@ def fit_head(
     balance = _balance(features, student.parts)
     mean_x, mean_y = features.mean(0, dtype=np.float64) * balance, vectors.mean(0, dtype=np.float64)
     x, y = features * balance - mean_x, vectors.astype(np.float64) - mean_y
-    values, axes = np.linalg.eigh(x.T @ x / len(x))
+    values, axes = _principal_axes(x)
     crossed = axes.T @ (x.T @ y / len(x))
-    scale = max(float(values.mean()), 1e-12)
+    scale = max(float(values.sum()) / x.shape[1], 1e-12)
     tried: list[Tried] = []
     turned = (held_features * balance - mean_x) @ axes
     for regularisation in REGULARISATIONS:
-        weights = crossed / (np.maximum(values, 0) + regularisation * scale)[:, np.newaxis]
+        weights = crossed / (values + regularisation * scale)[:, np.newaxis]
         guessed = turned @ weights + mean_y
         lengths = np.linalg.norm(guessed, axis=1, keepdims=True).clip(1e-12)
         judged = judge.asymmetric((guessed / lengths).astype(np.float32))
         tried.append((judged, regularisation, weights))
-    chosen, regularisation, weights = _least(tried)
+    chosen, regularisation, weights = least(tried)
     weight = axes @ weights
     bias = mean_y - mean_x @ weight
     # What follows makes rows of unit length, so the head's scale is free. It is set to that of
@@ -85,8 +88,29 @@ def fit_head(
     return HeadFit(regularisation, chosen.overlap, chosen.cosine)
 
 
-def _least(tried: list[Tried]) -> Tried:
-    """The first that is as good as the best, as far as the held-out photos can tell."""
+def _principal_axes(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances along the principal axes of centred rows (n, width), and the axes as columns.
+
+    Of fewer rows than columns the products of rows tell the same as those of columns, sooner: a
+    shop's hundreds of photos have thousands of features. Axes along which nothing varies are then
+    left out.
+    """
+    count, width = x.shape
+    if count >= width:
+        values, axes = np.linalg.eigh(x.T @ x / count)
+        return np.maximum(values, 0), axes
+    values, mixes = np.linalg.eigh(x @ x.T / count)
+    varies = values > _LEAST_SHARE * values.max(initial=0.0)
+    values = values[varies]
+    return values, x.T @ mixes[:, varies] / np.sqrt(count * values)
+
+
+def least(tried: list[Tried]) -> Tried:
+    """The first that is as good as the best, as far as the held-out photos can tell.
+
+    Args:
+        tried: Judgement, regularisation and weights, the least regularisation first.
+    """
     nearest = max((judged for judged, _, _ in tried), key=lambda judged: judged.cosine)
     near = [each for each in tried if each[0].cosine >= nearest.cosine - nearest.cosine_error]
     best = max((judged for judged, _, _ in near), key=lambda judged: judged.overlap)

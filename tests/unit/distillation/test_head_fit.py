@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from furniture_prompter.distillation.head_fit import REGULARISATIONS, fit_head
-from furniture_prompter.distillation.judging import Judge
+from furniture_prompter.distillation.head_fit import REGULARISATIONS, fit_head, least
+from furniture_prompter.distillation.judging import Judge, Judgement
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
 
@@ -87,3 +87,43 @@ def test_a_part_that_never_varies_is_left_as_it_is() -> None:
     features[:, 12:] = 4.0
     fit_head(student, features, wanted, features, _judge(wanted))
     assert set(student.balance.tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("judged", "taken"),
+    [
+        # (overlap, cosine) of each, the least regularisation first; both errors are 0.02.
+        ([(0.70, 0.79), (0.70, 0.81), (0.70, 0.82)], 1),
+        ([(0.70, 0.79), (0.73, 0.81), (0.76, 0.82)], 2),
+        ([(0.70, 0.81), (0.71, 0.82), (0.69, 0.75)], 0),
+        ([(0.79, 0.70), (0.71, 0.82), (0.69, 0.82)], 1),
+    ],
+)
+def test_the_least_regularisation_is_taken_that_is_within_an_error_of_the_best_by_both_figures(
+    judged: list[tuple[float, float]], taken: int
+) -> None:
+    tried = [
+        (Judgement(overlap, cosine, 0.02, 0.02), float(place), np.zeros((1, 1)))
+        for place, (overlap, cosine) in enumerate(judged)
+    ]
+    assert least(tried)[1] == taken
+
+
+@pytest.mark.parametrize("count", [WIDTH // 2, 3 * WIDTH])
+def test_the_head_is_ridge_regression_for_few_photos_and_for_many(count: int) -> None:
+    student = Student("tiny", 5)
+    features, wanted = _data(1.0)
+    judge = _judge(wanted[100:])
+    fitted = fit_head(student, features[:count], wanted[:count], features[100:], judge)
+    balance = student.balance.numpy()
+    x = features[:count].astype(np.float64) * balance
+    y = wanted[:count].astype(np.float64)
+    centred = x - x.mean(axis=0)
+    covariance = centred.T @ centred / count
+    ridge = fitted.head_regularisation * np.trace(covariance) / WIDTH * np.eye(WIDTH)
+    weight = np.linalg.solve(covariance + ridge, centred.T @ (y - y.mean(axis=0)) / count)
+    given = student.head.weight.detach().numpy().T
+    scale = np.linalg.norm(given) / np.linalg.norm(weight)
+    np.testing.assert_allclose(given, scale * weight, atol=1e-5)
+    bias = scale * (y.mean(axis=0) - x.mean(axis=0) @ weight)
+    np.testing.assert_allclose(student.head.bias.detach().numpy(), bias, atol=1e-4)

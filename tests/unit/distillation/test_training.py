@@ -280,3 +280,19 @@ def test_mirrored_photos_are_encoded_as_their_mirror_images(
         expected = run.student(torch.from_numpy(np.flip(images, axis=2).copy())).numpy()
     np.testing.assert_allclose(mirrored, expected, atol=1e-5)
     assert not np.allclose(plain, mirrored, atol=1e-3)
+
+
+def test_a_heads_features_are_float32_whatever_precision_the_training_has(
+    found: PhotoSet, cache: Path, tmp_path: Path
+) -> None:
+    run = Run(found, cache, tmp_path, precision="bf16")
+    lesson, accelerator = run.training.lesson, run.training.accelerator
+    seen: list[torch.dtype] = []
+    run.student.backbone.get_submodule("second.0").register_forward_hook(
+        lambda *given: seen.append(given[-1].dtype)
+    )
+    for features in (True, False):
+        encode_views(
+            run.student, lesson.batches, lesson.held[:1], 0, accelerator, features=features
+        )
+    assert seen == [torch.float32, torch.bfloat16]
