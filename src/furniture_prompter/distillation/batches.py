@@ -95,6 +95,10 @@ class Batches:
             images[row] = self.maker.view(square, identity, int(number), self.side_px)
         return images
 
+    def views_of(self, photos: Places, number: int) -> NDArray[np.uint8]:
+        """One view of each photo, shape (n, side, side, 3)."""
+        return self.images(photos, np.full(len(photos), number, np.intp))
+
     def ahead(self, first: int, workers: int) -> Generator[Batch]:
         """Batches from step `first` on without end, prepared ahead in `workers` threads."""
         waiting: deque[Future[Batch]] = deque()

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import Feed, RgbImage, SetAside
+from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import (
     PhotoLimits,
     decode_photo,
     photo_id,
     read_photo_bytes,
 )
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import InvalidPhotoError
 
 _LEAST_HELD_OUT = 4
@@ -129,6 +131,15 @@ def decode(photo: TrainingPhoto, side_px: int | None, limits: PhotoLimits) -> Rg
             f"The photo {photo.path} has changed since it was indexed. Index the feed again."
         )
     return decode_photo(data, name=str(photo.path), target_side_px=side_px, limits=limits)
+
+
+def as_indexed(photo: TrainingPhoto, spec: Preprocessing, limits: PhotoLimits) -> RgbImage:
+    """What indexing and searching show an encoder of the photo: (side, side, 3).
+
+    Raises:
+        InvalidPhotoError: as :func:`decode`.
+    """
+    return preprocess(decode(photo, spec.side_px, limits), spec)
 
 
 def held_out_places(photos: tuple[TrainingPhoto, ...], share: float) -> NDArray[np.intp]:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from furniture_prompter.distillation.backgrounds import white_background
 from furniture_prompter.distillation.kept_rows import KeptRows
-from furniture_prompter.distillation.photos import PhotoSet, TrainingPhoto, decode
+from furniture_prompter.distillation.photos import PhotoSet, TrainingPhoto, as_indexed
 from furniture_prompter.domain import SetAside
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import InvalidPhotoError
 
 SQUARES_VERSION: Final = 2
@@ -75,7 +74,7 @@ def keep_squares(
 
     def square(photo: TrainingPhoto) -> NDArray[np.uint8] | SetAside:
         try:
-            image = preprocess(decode(photo, side_px, limits), larger)
+            image = as_indexed(photo, larger, limits)
         except InvalidPhotoError as error:
             return SetAside(photo.path, 0, str(error), "", "")
         return np.dstack([image, white_background(image)])

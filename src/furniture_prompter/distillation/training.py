@@ -15,6 +15,7 @@ from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 from torch import nn
 
+from furniture_prompter.distillation.augmentation import CLEAN
 from furniture_prompter.distillation.batches import Batch, Batches
 from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
 from furniture_prompter.distillation.ema import RunningMean
@@ -27,6 +28,9 @@ from furniture_prompter.distillation.teacher_vectors import TeacherVectors
 from furniture_prompter.errors import DistillationError
 
 Number = TypeVar("Number", int, float)
+
+Images = Callable[[NDArray[np.intp]], NDArray[np.uint8]]
+"""From places of photos, shape (n,), to an image of each, shape (n, side, side, 3)."""
 
 _BANK_ROWS = 1024
 _CHECKPOINT_S = 300.0
@@ -185,8 +189,13 @@ class Training:
         progress: Progress,
         more: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        rows = encode_views(
-            mean.network, self.lesson.batches, self.lesson.held, 0, self.accelerator
+        batches = self.lesson.batches
+        rows = encode_images(
+            mean.network,
+            lambda photos: batches.views_of(photos, CLEAN),
+            self.lesson.held,
+            self.accelerator,
+            batch_size=batches.batch_size,
         )
         judged: Judgement = self.lesson.judge.asymmetric(rows)
         overlap = self._agreed(judged.overlap)
@@ -290,29 +299,33 @@ class Training:
         ]
 
 
-def encode_views(
+def encode_images(
     network: Student,
-    batches: Batches,
+    images: Images,
     photos: NDArray[np.intp],
-    number: int,
     accelerator: Accelerator,
+    *,
+    batch_size: int,
     features: bool = False,
-    mirrored: bool = False,
 ) -> NDArray[np.float32]:
-    """What the network gives for one view of each photo; shape (n, dimension or width).
+    """What the network gives for an image of each photo; shape (n, dimension or width).
 
     Vectors as training computes them; features in float32, for a closed form has no use for noise.
+
+    Args:
+        network: The student.
+        images: Makes them.
+        photos: Places of all.
+        accelerator: Device and precision.
+        batch_size: Images at a time.
+        features: Whether what the head reads is wanted, instead of vectors.
     """
     network.eval()
     rows = []
-    size = max(1, batches.batch_size)
     with torch.inference_mode(), nullcontext() if features else accelerator.autocast():
-        for start in range(0, len(photos), size):
-            chosen = photos[start : start + size]
-            images = batches.images(chosen, np.full(len(chosen), number, np.intp))
-            if mirrored:
-                images = np.ascontiguousarray(images[:, :, ::-1])
-            given = torch.from_numpy(images).to(accelerator.device)
+        for start in range(0, len(photos), batch_size):
+            given = torch.from_numpy(images(photos[start : start + batch_size]))
+            given = given.to(accelerator.device)
             made = network.features(given) if features else network(given)
             rows.append(made.float().cpu().numpy())
     return np.concatenate(rows)

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from safetensors.torch import load_file
 
-from furniture_prompter.distillation.augmentation import ViewMaker
+from furniture_prompter.distillation import distilling
+from furniture_prompter.distillation.augmentation import CLEAN, ViewMaker
 from furniture_prompter.distillation.batches import Batches
 from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
 from furniture_prompter.distillation.device import open_accelerator
@@ -18,9 +21,10 @@ from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.squares import keep_squares
 from furniture_prompter.distillation.teacher_vectors import ask_teacher
-from furniture_prompter.distillation.training import Lesson, Training, encode_views
+from furniture_prompter.distillation.training import Lesson, Training, encode_images
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError
 from tests.fakes import ColourEncoder, colour_card
 from tests.unit.distillation.tiny_student import SIDE_PX, options, photos
@@ -266,33 +270,49 @@ def test_bf16_trains_too(found: PhotoSet, cache: Path, tmp_path: Path) -> None:
     assert seen == [torch.float32]
 
 
-def test_mirrored_photos_are_encoded_as_their_mirror_images(
-    found: PhotoSet, cache: Path, tmp_path: Path
-) -> None:
-    run = Run(found, cache, tmp_path)
-    lesson, accelerator = run.training.lesson, run.training.accelerator
-    plain, mirrored = [
-        encode_views(run.student, lesson.batches, lesson.held, 0, accelerator, mirrored=each)
-        for each in (False, True)
-    ]
-    images = lesson.batches.images(lesson.held, np.zeros(len(lesson.held), np.intp))
-    with torch.inference_mode():
-        expected = run.student(torch.from_numpy(np.flip(images, axis=2).copy())).numpy()
-    np.testing.assert_allclose(mirrored, expected, atol=1e-5)
-    assert not np.allclose(plain, mirrored, atol=1e-3)
-
-
 def test_a_heads_features_are_float32_whatever_precision_the_training_has(
     found: PhotoSet, cache: Path, tmp_path: Path
 ) -> None:
     run = Run(found, cache, tmp_path, precision="bf16")
-    lesson, accelerator = run.training.lesson, run.training.accelerator
+    batches, accelerator = run.training.lesson.batches, run.training.accelerator
     seen: list[torch.dtype] = []
     run.student.backbone.get_submodule("second.0").register_forward_hook(
         lambda *given: seen.append(given[-1].dtype)
     )
     for features in (True, False):
-        encode_views(
-            run.student, lesson.batches, lesson.held[:1], 0, accelerator, features=features
+        encode_images(
+            run.student,
+            lambda photos: batches.views_of(photos, CLEAN),
+            run.training.lesson.held,
+            accelerator,
+            batch_size=8,
+            features=features,
         )
     assert seen == [torch.float32, torch.bfloat16]
+
+
+def test_a_head_is_fitted_to_photos_as_indexing_shows_them_and_to_their_mirror_images(
+    found: PhotoSet, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(found, cache, tmp_path)
+    lesson, spec = run.training.lesson, Preprocessing(side_px=SIDE_PX)
+    given: list[NDArray[np.float32]] = []
+    monkeypatch.setattr(distilling, "fit_head", lambda *each: given.extend(each[1:4]))
+    distilling.fit_on_views(run.student, lesson, run.training.accelerator, spec, DEFAULT_LIMITS)
+    read, wanted, held = given
+
+    def features(places: NDArray[np.intp], step: int) -> NDArray[np.float32]:
+        files = [lesson.batches.photos[place].path for place in places]
+        images = [np.array(Image.open(file).convert("RGB")) for file in files]
+        squares = np.stack([preprocess(image, spec)[:, ::step] for image in images])
+        with torch.inference_mode():
+            rows: NDArray[np.float32] = run.student.features(torch.from_numpy(squares)).numpy()
+        return rows
+
+    train = np.sort(lesson.batches.train)
+    expected = np.concatenate([features(train, 1), features(train, -1)])
+    np.testing.assert_allclose(read, expected, atol=1e-4)
+    assert not np.allclose(features(train, 1), features(train, -1), atol=1e-3)
+    np.testing.assert_allclose(held, features(lesson.held, 1), atol=1e-4)
+    clean = lesson.vectors.clean()[train]
+    np.testing.assert_allclose(wanted, np.concatenate([clean, clean]), atol=1e-6)
