@@ -204,11 +204,12 @@ def _train(
     clean = material.vectors.clean()
     # Their order is by content, so the first ones are a fair sample.
     judges = material.held[:_JUDGES_IN_TRAINING]
-    lesson = Lesson(batches, material.vectors, Judge(clean[judges], clean, judges), judges)
+    spec = replace(student_preprocessing(options), side_px=student.side_px)
+    held = np.stack([as_indexed(photos[place], spec, limits) for place in judges])
+    lesson = Lesson(batches, material.vectors, Judge(clean[judges], clean, judges), held)
     fitted = None
     if latest is None and not options.random_start:
         on_progress(IndexProgress("head", 0, None, "views"))
-        spec = replace(student_preprocessing(options), side_px=student.side_px)
         fitted = fit_on_views(student, lesson, accelerator, spec, limits)
     earlier: list[dict[str, Any]] = []
     if latest is not None:
@@ -273,5 +274,5 @@ def fit_on_views(
     chosen = np.sort(draw.choice(batches.train, count, replace=False))
     read = [features(images, chosen) for _, images in kinds]
     wanted = [lesson.vectors.of(chosen, np.full(count, number, np.intp)) for number, _ in kinds]
-    held = features(indexed, lesson.held)
+    held = features(lambda places: lesson.held[places], np.arange(len(lesson.held)))
     return fit_head(student, np.concatenate(read), np.concatenate(wanted), held, lesson.judge)

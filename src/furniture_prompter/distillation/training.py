@@ -15,7 +15,6 @@ from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 from torch import nn
 
-from furniture_prompter.distillation.augmentation import CLEAN
 from furniture_prompter.distillation.batches import Batch, Batches
 from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
 from furniture_prompter.distillation.ema import RunningMean
@@ -47,13 +46,14 @@ class Lesson:
         batches: Views of every step.
         vectors: The teacher's of every view.
         judge: Of held-out photos.
-        held: Places of the held-out photos.
+        held: The held-out photos as indexing shows them, shape (n, side, side, 3), in memory: they
+            are looked at again and again.
     """
 
     batches: Batches
     vectors: TeacherVectors
     judge: Judge
-    held: NDArray[np.intp]
+    held: NDArray[np.uint8]
 
 
 @dataclass(slots=True)
@@ -189,15 +189,15 @@ class Training:
         progress: Progress,
         more: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        batches = self.lesson.batches
+        lesson = self.lesson
         rows = encode_images(
             mean.network,
-            lambda photos: batches.views_of(photos, CLEAN),
-            self.lesson.held,
+            lambda places: lesson.held[places],
+            np.arange(len(lesson.held)),
             self.accelerator,
-            batch_size=batches.batch_size,
+            batch_size=lesson.batches.batch_size,
         )
-        judged: Judgement = self.lesson.judge.asymmetric(rows)
+        judged: Judgement = lesson.judge.asymmetric(rows)
         overlap = self._agreed(judged.overlap)
         values = {"held_out_overlap": overlap, "held_out_cosine": judged.cosine, **more}
         if overlap > progress.best_overlap:

@@ -18,7 +18,7 @@ from furniture_prompter.distillation.device import open_accelerator
 from furniture_prompter.distillation.judging import Judge
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
-from furniture_prompter.distillation.photos import PhotoSet
+from furniture_prompter.distillation.photos import PhotoSet, as_indexed
 from furniture_prompter.distillation.squares import keep_squares
 from furniture_prompter.distillation.teacher_vectors import ask_teacher
 from furniture_prompter.distillation.training import Lesson, Training, encode_images
@@ -72,7 +72,12 @@ class Run:
         self.stop_at = -1
         self.training = Training(
             self.student,
-            Lesson(batches, vectors, Judge(clean[held], clean, held), held),
+            Lesson(
+                batches,
+                vectors,
+                Judge(clean[held], clean, held),
+                np.stack([as_indexed(some.photos[place], spec, DEFAULT_LIMITS) for place in held]),
+            ),
             chosen,
             open_accelerator(chosen),
             Checkpoints(folder / "checkpoints"),
@@ -283,7 +288,7 @@ def test_a_heads_features_are_float32_whatever_precision_the_training_has(
         encode_images(
             run.student,
             lambda photos: batches.views_of(photos, CLEAN),
-            run.training.lesson.held,
+            np.arange(8),
             accelerator,
             batch_size=8,
             features=features,
@@ -313,6 +318,6 @@ def test_a_head_is_fitted_to_photos_as_indexing_shows_them_and_to_their_mirror_i
     expected = np.concatenate([features(train, 1), features(train, -1)])
     np.testing.assert_allclose(read, expected, atol=1e-4)
     assert not np.allclose(features(train, 1), features(train, -1), atol=1e-3)
-    np.testing.assert_allclose(held, features(lesson.held, 1), atol=1e-4)
+    np.testing.assert_allclose(held, features(np.arange(8), 1), atol=1e-4)
     clean = lesson.vectors.clean()[train]
     np.testing.assert_allclose(wanted, np.concatenate([clean, clean]), atol=1e-6)
