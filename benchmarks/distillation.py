@@ -29,6 +29,7 @@ from benchmarks.datasets import (
 from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
 from furniture_prompter.domain.rankings import nearest, overlap_at_k, same_label_retrieval
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 
@@ -48,8 +49,8 @@ NAMED_STUDENT, LEAST_SHARE, LEAST_SPEED = "mobilenetv2", 0.98, 4
 METHOD = f"""
 Students were trained by `furniture-prompter distill` on renders alone, without the products of
 every {HELD_OUT_EVERY}th model, with seeds {", ".join(map(str, SEEDS))}; a figure is the mean over
-the seeds and ± their standard deviation (n - 1). Passes over the photos, and side of the student's
-images: {{passes}}.
+the seeds and ± their standard deviation (n - 1). How, by their cards: {{lessons}}. Without a pass a
+student is its first weights and a head in closed form; the teacher saw the augmented views too.
 Symmetric: query and catalog by the same encoder.
 Asymmetric: the catalog by the teacher, the query by the student. Product type: real photos,
 leave-one-out as in "Photo to product type" (queries: {{queries}}, candidates {{candidates}}; nDCG
@@ -274,6 +275,17 @@ def measure(
     return {"rows": rows, "target": targets, "each seed": each_run}, hashes
 
 
+def told(student: Path) -> str:
+    """How a student was trained, by its card."""
+    card = EncoderCard.load(student)
+    options = card.training["options"]
+    textures = ", textures behind white" if card.training["data"]["textures"] else ""
+    return (
+        f"{card.architecture}, {options['epochs']:g} passes, {options['views']} augmented views"
+        f"{textures}, {card.input_side_px} px"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=("train", "measure"))
@@ -300,9 +312,7 @@ def main() -> None:
             queries=sum(count for count in counts.values() if count >= LEAST_MEMBERS),
             candidates=len(types.files) - 1,
             views=len(views.files),
-            passes="; ".join(
-                f"{pair.student} {pair.epochs:g}, {pair.side_px} px" for pair in PAIRS
-            ),
+            lessons="; ".join(told(arguments.work / f"{pair.student}-0") for pair in PAIRS),
         ),
         figures=figures,
         encoders=hashes,

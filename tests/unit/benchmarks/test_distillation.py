@@ -1,5 +1,6 @@
 """The comparison of students with their teacher."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.datasets import BenchmarkProduct, BenchmarkSet
-from benchmarks.distillation import MeasuringSet, judged, split, summary
+from benchmarks.distillation import MeasuringSet, judged, split, summary, told
 from benchmarks.provenance import DataSet
 from furniture_prompter.bundled.held_out import HELD_OUT_EVERY
+from tests.fakes import colour_card
 
 
 def unit_rows(count: int, dimension: int, seed: int) -> NDArray[np.float32]:
@@ -55,3 +57,12 @@ def test_a_student_that_learned_nothing_agrees_by_chance_only() -> None:
 def test_figures_of_several_seeds_come_with_their_spread_and_of_one_without() -> None:
     assert summary([{"mAP": 0.25}, {"mAP": 0.75}]) == {"mAP": "0.500 ± 0.354"}
     assert summary([{"mAP": 0.25}]) == {"mAP": "0.250"}
+
+
+def test_how_a_student_was_trained_is_told_by_its_card(tmp_path: Path) -> None:
+    training = {"options": {"epochs": 0.5, "views": 2}, "data": {"textures": "ab" * 32}}
+    replace(colour_card(), architecture="resnet18", training=training).save(tmp_path)
+    side = f"{colour_card().input_side_px} px"
+    assert told(tmp_path) == (
+        f"resnet18, 0.5 passes, 2 augmented views, textures behind white, {side}"
+    )
