@@ -204,7 +204,7 @@ def _train(
     clean = material.vectors.clean()
     # Their order is by content, so the first ones are a fair sample.
     judges = material.held[:_JUDGES_IN_TRAINING]
-    spec = replace(student_preprocessing(options), side_px=student.side_px)
+    spec = student_preprocessing(options)
     held = np.stack([as_indexed(photos[place], spec, limits) for place in judges])
     lesson = Lesson(batches, material.vectors, Judge(clean[judges], clean, judges), held)
     fitted = None

@@ -64,7 +64,7 @@ def export_student(
     shutil.rmtree(built, ignore_errors=True)
     photos = material.found.photos
     draw = np.random.default_rng([options.seed, 4])
-    spec = replace(student_preprocessing(options), side_px=student.side_px)
+    spec = student_preprocessing(options)
 
     def some(places: NDArray[np.intp], count: int) -> list[int]:
         return sorted(draw.choice(places, min(count, len(places)), replace=False).tolist())
