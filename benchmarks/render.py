@@ -34,6 +34,9 @@ ORDER = (
     "api_load",
     "api_peer",
     "api_full_disk",
+    "api_attacks",
+    "stops",
+    "catalog_mutations",
     "upload_fuzz",
     "demo",
 )
