@@ -4,8 +4,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import lancedb
-
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     NUMBER,
@@ -14,6 +12,7 @@ from furniture_prompter.catalog.columns import (
     VECTOR,
     stored_dimension,
 )
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
@@ -71,7 +70,7 @@ async def verify_catalog(folder: Path) -> VerifyReport:
 
 
 async def _check_rows(reader: CatalogReader, manifest: Manifest) -> dict[str, str | None]:
-    database = await lancedb.connect_async(reader.folder)
+    database = await connect(reader.folder)
     numbers: dict[str, list[int]] = {}
     for name, columns in ((PRODUCTS, [NUMBER]), (PHOTOS, [NUMBER, VECTOR, ALIGNED])):
         table = await database.open_table(name)
@@ -116,7 +115,7 @@ async def optimize_catalog(
     with writer_lock(folder):
         manifest = read_manifest(folder)
         before = bytes_on_disk(folder)
-        database = await lancedb.connect_async(folder)
+        database = await connect(folder)
         writer = CatalogWriter(
             folder,
             database,

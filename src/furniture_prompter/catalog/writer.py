@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
@@ -34,6 +33,7 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.compatibility import refuse_mismatch, refuse_other_language
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.keywords import keyword_index_settings
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
@@ -372,7 +372,7 @@ async def open_writer(
             refuse_other_language(manifest, language)
             default_language = manifest.language
         with writing(folder):
-            database = await lancedb.connect_async(folder)
+            database = await connect(folder)
         writer = CatalogWriter(
             folder, database, manifest, encoder, prompt_encoder, language or default_language
         )
