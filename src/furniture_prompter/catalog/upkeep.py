@@ -1,7 +1,6 @@
 """Looking after a catalog: what it is, whether it is sound, keeping it small and fast."""
 
 import time
-from datetime import timedelta
 from pathlib import Path
 
 from furniture_prompter.catalog.columns import (
@@ -103,6 +102,8 @@ async def optimize_catalog(
 ) -> OptimizeSummary:
     """Compact the tables, bring indexes up to date and delete versions nobody reads.
 
+    The version that it replaces stays readable too, and is deleted by a run after the grace time.
+
     Args:
         folder: The catalog.
         vector_index_photos: Photos from which a vector index pays.
@@ -125,15 +126,17 @@ async def optimize_catalog(
             manifest.language,
         )
         await writer.restore()
+        await writer.pruner.before_writing(manifest, grace_s)
         vector_index = await writer.build_indexes(
             vector_index_photos, manifest.alignment.file is not None
         )
         current = await writer.commit(manifest.alignment, vector_index, grace_s)
-        await writer.prune(timedelta(seconds=grace_s))
+        await writer.pruner.prune_tables(current, grace_s)
     return OptimizeSummary(
         version=current.version,
         bytes_before=before,
         bytes_after=bytes_on_disk(folder),
         vector_index=vector_index or "exact scan",
         seconds=time.perf_counter() - began,
+        notes=tuple(writer.pruner.troubles),
     )
