@@ -34,6 +34,7 @@ ORDER = (
     "api_load",
     "api_peer",
     "api_full_disk",
+    "stops",
     "upload_fuzz",
     "demo",
 )
