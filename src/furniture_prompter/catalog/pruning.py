@@ -96,7 +96,7 @@ async def prune_table(
     if await table.version() != manifest.tables[name]:
         # Only the newest version is safe from Lance whatever happens to clocks and processes.
         return
-    earliest = min((each.tables[name] for each in kept), default=manifest.tables[name])
+    earliest = min((each.tables.get(name, 0) for each in kept), default=manifest.tables[name])
     versions = await table.list_versions()  # type: ignore[no-untyped-call]  # left untyped there
     made_s = [each["timestamp"].timestamp() for each in versions if each["version"] >= earliest]
     # Lance goes by the machine's clock, whatever a test makes of ours.
