@@ -33,12 +33,13 @@ from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.settings import Settings
 
-PRODUCTS = 90
+PRODUCTS = 60
 GRACE_S = 1.0
 AGED_S = 2.0
 KILLS = 50
 DISK_MB = 8
-INDEX_FREE_KB = range(1_000, 1_401, 20)
+# Too little for a run of this catalog at first, then about what it needs, then enough.
+INDEX_FREE_KB = (range(200, 1_000, 50), range(1_000, 1_401, 20))
 PUT_FREE_KB = (20, 40, 60, 80, 100)
 SEED = 17
 
@@ -409,7 +410,7 @@ def main(words: Sequence[str] | None = None) -> None:
             shop.index(generation)
             aged()
         rows = [
-            full_disk_index_runs(shop, INDEX_FREE_KB),
+            *(full_disk_index_runs(shop, sizes) for sizes in INDEX_FREE_KB),
             full_disk_puts(shop, PUT_FREE_KB, work),
             killed_index_runs(shop, chance, arguments.kills),
             killed_puts(shop, chance, arguments.put_kills, work),

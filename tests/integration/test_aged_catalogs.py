@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lancedb import AsyncTable
 from PIL import Image
 
 from furniture_prompter.catalog import manifest as manifest_module
 from furniture_prompter.catalog import pruning, writer
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, files_below, read_manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
+from furniture_prompter.catalog.staged import StagedPhotos
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, spool_in
 from furniture_prompter.domain import FeedRow, Product, Query, Removal, Upsert, Write
@@ -93,10 +95,10 @@ def full_at_rename(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def full_after_optimize(calls: int) -> Callable[[pytest.MonkeyPatch], None]:
     def stop(monkeypatch: pytest.MonkeyPatch) -> None:
-        original = writer.AsyncTable.optimize
+        original = AsyncTable.optimize
         done = 0
 
-        async def optimize(self: writer.AsyncTable, **options: object) -> object:
+        async def optimize(self: AsyncTable, **options: object) -> object:
             nonlocal done
             result = await original(self, **options)  # type: ignore[arg-type]  # passed on
             done += 1
@@ -104,7 +106,7 @@ def full_after_optimize(calls: int) -> Callable[[pytest.MonkeyPatch], None]:
                 fails()
             return result
 
-        monkeypatch.setattr(writer.AsyncTable, "optimize", optimize)
+        monkeypatch.setattr(AsyncTable, "optimize", optimize)
 
     return stop
 
@@ -222,7 +224,7 @@ def test_what_cannot_be_deleted_is_told_and_the_commit_stands(
     with monkeypatch.context() as patch:
         for name in ("prune_table", "prune_uploads", "flush_one"):
             patch.setattr(pruning, name, fails)
-        patch.setattr(pruning.StagedPhotos, "discard", lambda self: fails() if self.table else None)
+        patch.setattr(StagedPhotos, "discard", lambda self: fails() if self.table else None)
         summary = shop.index(rows[:12])
     assert (summary.version, summary.products) == (3, 12)
     told = " ".join(summary.notes)

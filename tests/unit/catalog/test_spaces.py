@@ -15,6 +15,7 @@ from furniture_prompter.catalog.spaces import (
     IndexedSpace,
     Numbers,
     Scores,
+    _IndexedSimilarities,
     background_of,
     best_per_product,
     nearest_first,
@@ -65,7 +66,7 @@ def test_the_best_of_each_product_ignores_unknown_scores() -> None:
 
 
 def test_an_index_is_asked_until_a_filter_that_keeps_the_farthest_has_its_products(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = FEW_PRODUCTS + 100
     # Product n lies n steps of a quarter turn from the query; the filter keeps the farther half.
@@ -75,23 +76,24 @@ def test_an_index_is_asked_until_a_filter_that_keeps_the_farthest_has_its_produc
     allowed = numbers[many:]
     fetched: list[int] = []
 
-    async def nearest() -> list[int]:
+    async def nearest() -> Numbers:
         database = await connect(tmp_path)
         rows = pa.table({NUMBER: numbers, "vector": vector_array(vectors)})
         table = await database.create_table("photos", rows)
         space = await IndexedSpace.load(table, "vector", tmp_path)
         query = np.array([1.0, 0.0], np.float32)
         similarities = space.similarities(query)
-        original = similarities._candidates  # type: ignore[attr-defined]  # to count what it does
+        assert isinstance(similarities, _IndexedSimilarities)
+        original = similarities._candidates
 
         async def candidates(count: int) -> tuple[Numbers, Scores]:
             fetched.append(count)
             return await original(count)
 
-        similarities._candidates = candidates  # type: ignore[attr-defined]  # as above
-        return (await similarities.top(10, allowed)).tolist()
+        monkeypatch.setattr(similarities, "_candidates", candidates)
+        return await similarities.top(10, allowed)
 
-    found = asyncio.run(nearest())
+    found = asyncio.run(nearest()).tolist()
     assert len(found) == 10
     assert min(found) >= many
     # float16 rounds steps of a ten-thousandth of a turn together.
