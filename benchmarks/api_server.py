@@ -104,6 +104,11 @@ class ServedApi:
         ]
         return answering or [own]
 
+    def processes(self) -> list[int]:
+        """Ids of all its processes."""
+        own = psutil.Process(self._process.pid)
+        return [own.pid, *(each.pid for each in own.children(recursive=True))]
+
     def resident_mb(self) -> float:
         """Resident memory of all its processes, MB."""
         own = psutil.Process(self._process.pid)

@@ -1,8 +1,10 @@
 """A process that indexes with the fakes and kills itself at a named moment.
 
-Arguments: catalog folder, photos folder, number of products, step and count at which to die.
+Arguments: catalog folder, photos folder, number of products, then the step and count at which to
+die, or ``call`` and the function of the catalog that is not to be called any more.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -22,6 +24,14 @@ def die(progress: IndexProgress) -> None:
     if progress.step == step and progress.done >= int(done):
         os.kill(os.getpid(), signal.SIGKILL)
 
+
+if step == "call":
+    module, function = done.split(".")
+    setattr(
+        importlib.import_module(f"furniture_prompter.catalog.{module}"),
+        function,
+        lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL),
+    )
 
 Shop(Path(catalog), StaticPromptEncoder.load(encoder_folder("default-prompt"))).index(
     make_rows(Path(photos), int(count)), on_progress=die

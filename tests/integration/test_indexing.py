@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter.catalog import pruning
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.domain import FeedRow, Query, SetAside
@@ -200,14 +201,15 @@ def test_a_search_under_way_does_not_see_a_new_version(shop: Shop, rows: list[Fe
 
 
 def test_optimize_keeps_every_answer_and_shrinks_the_folder(
-    shop: Shop, rows: list[FeedRow]
+    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pruning, "SLACK_S", 0.05)
     shop.index(rows)
     for number in range(6):
         shop.index([with_product(rows[number], title=f"changed {number}")])
     query = photo_of(rows[9])
     before = shop.ids(query)
-    # Versions younger than a second are never deleted: a search may be opening them.
+    # Versions replaced within a second are never deleted: a search may be opening them.
     time.sleep(1.1)
     summary = asyncio.run(optimize_catalog(shop.folder, 100_000, 0.0))
     assert summary.bytes_after < summary.bytes_before

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb import AsyncTable
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter import event_loop
 from furniture_prompter.catalog.columns import NUMBER, VECTOR, pad, vector_array
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.spaces import ExactSpace, Numbers
 
 Vectors = NDArray[np.float32]
@@ -205,10 +205,10 @@ async def _stored(vectors: Vectors, buckets: Numbers, folder: Path) -> AsyncTabl
             yield pa.RecordBatch.from_arrays(data, schema=schema)
 
     schema = pa.schema(columns)
-    database = await lancedb.connect_async(folder)
+    database = await connect(folder)
     reader = pa.RecordBatchReader.from_batches(schema, blocks())
     return await database.create_table(_TABLE, reader)
 
 
 async def _opened(folder: Path) -> AsyncTable:
-    return await (await lancedb.connect_async(folder)).open_table(_TABLE)
+    return await (await connect(folder)).open_table(_TABLE)

@@ -2,15 +2,19 @@
 
 A catalog folder holds Lance tables, alignments and ``manifest.json``. The manifest names the exact
 version of each table and the alignment that belong together; replacing it is the commit. Whatever
-a killed run leaves beside it is invisible.
+a killed run leaves beside it is invisible. It also remembers which versions were replaced when:
+:mod:`furniture_prompter.catalog.pruning` deletes by that time.
 """
 
 import json
 import os
 import tempfile
+import time
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
@@ -49,6 +53,21 @@ class AlignmentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a version that is not current any more names, for those who still read it.
+
+    Attributes:
+        at: When another version took its place, ISO 8601, UTC.
+        tables: Lance version of each table by name; no version from there on may go.
+        alignments: File names under ``alignments/``.
+    """
+
+    at: str
+    tables: dict[str, int]
+    alignments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One whole version of a catalog.
 
@@ -66,6 +85,7 @@ class Manifest:
         alignment: The alignment, or why there is none.
         vector_index: Kind of the vector index, or None for an exact scan.
         format_version: Version of this layout.
+        replaced: Versions replaced within the grace time of the last commit, earliest first.
     """
 
     version: int
@@ -81,6 +101,7 @@ class Manifest:
     alignment: AlignmentRecord
     vector_index: str | None
     format_version: int = FORMAT_VERSION
+    replaced: tuple[Replaced, ...] = ()
 
     def to_json(self) -> str:
         """The manifest as indented JSON."""
@@ -89,12 +110,22 @@ class Manifest:
         for part, name in _LATER_KEYS:
             if not raw[part][name]:
                 del raw[part][name]
+        if not self.replaced:
+            del raw["replaced"]
         return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 
 
-def utc_now() -> str:
-    """The time now, ISO 8601 in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+_clock = time.time  # where a test sets the time that everything about a catalog's age goes by
+
+
+def now_s() -> float:
+    """The time now, seconds since the epoch."""
+    return _clock()
+
+
+def utc_now(timespec: str = "seconds") -> str:
+    """The time now, ISO 8601 in UTC, to the second or as `timespec` says."""
+    return datetime.fromtimestamp(now_s(), UTC).isoformat(timespec=timespec)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -136,7 +167,8 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
     if not isinstance(raw, dict):
         raise _damaged(folder, "it is not an object")
     found = raw.get("format_version")
-    if found != FORMAT_VERSION:
+    # In Python 1.0 and true equal 1.
+    if type(found) is not int or found != FORMAT_VERSION:
         raise CatalogFormatError(
             f"The catalog at {folder} has format version {found!r}; this release reads "
             f"{FORMAT_VERSION}. Index the feed again into a new folder, or use the release that "
@@ -149,10 +181,18 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
                 "encoder": EncoderIdentity(**raw["encoder"]),
                 "prompt_encoder": EncoderIdentity(**raw["prompt_encoder"]),
                 "alignment": AlignmentRecord(**raw["alignment"]),
+                "replaced": tuple(map(_replaced, raw.get("replaced", []))),
             }
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder, str(error)) from error
+
+
+def _replaced(raw: dict[str, Any]) -> Replaced:
+    if datetime.fromisoformat(raw["at"]).tzinfo is None:
+        raise ValueError(f"{raw['at']} names no time zone")
+    tables = {name: int(version) for name, version in dict(raw["tables"]).items()}
+    return Replaced(raw["at"], tables, tuple(raw["alignments"]))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -185,6 +225,48 @@ def replace_file(path: Path, content: bytes) -> None:
             f"{path} could not be written ({error.strerror}). Free space or mend the permissions "
             "and run the command again; the previous version is untouched."
         ) from error
+
+
+def files_below(folder: Path) -> set[Path]:
+    """Every file of a catalog, without hidden folders, where requests spool their photos."""
+    found: set[Path] = set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found.update(Path(place) / name for name in names)
+    return found
+
+
+def flush(folder: Path, written_before: Set[Path]) -> None:
+    """Bring what was written below `folder` to the disk, so that losing power does not undo it.
+
+    The storage engine does not: what it wrote may still be in memory when its call returns.
+
+    Args:
+        folder: The catalog.
+        written_before: Files that lay there already; what the catalog reads of them is never
+            changed.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    new = files_below(folder) - written_before
+    # A file is on the disk only with its name in its folder, and that one's in the next.
+    folders = {parent for path in new for parent in path.parents if parent.is_relative_to(folder)}
+    for path in (*new, *folders):
+        flush_one(path)
+
+
+def flush_one(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _damaged(folder: Path, detail: str) -> CatalogDamagedError:

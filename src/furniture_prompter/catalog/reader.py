@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import lancedb
 import numpy as np
 from cachetools import LRUCache
 from lancedb import AsyncTable
@@ -24,6 +23,7 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.facets import facet_of
 from furniture_prompter.catalog.filters import compile_filter, text_literal
 from furniture_prompter.catalog.keywords import keyword_text
@@ -117,7 +117,7 @@ class CatalogReader:
         """
         manifest = read_manifest(folder)
         with reading(folder):
-            database = await lancedb.connect_async(folder)
+            database = await connect(folder)
             tables = []
             for name in (PRODUCTS, PHOTOS):
                 table = await database.open_table(name)

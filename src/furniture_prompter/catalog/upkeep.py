@@ -1,10 +1,7 @@
 """Looking after a catalog: what it is, whether it is sound, keeping it small and fast."""
 
 import time
-from datetime import timedelta
 from pathlib import Path
-
-import lancedb
 
 from furniture_prompter.catalog.columns import (
     ALIGNED,
@@ -14,6 +11,7 @@ from furniture_prompter.catalog.columns import (
     VECTOR,
     stored_dimension,
 )
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
@@ -71,7 +69,7 @@ async def verify_catalog(folder: Path) -> VerifyReport:
 
 
 async def _check_rows(reader: CatalogReader, manifest: Manifest) -> dict[str, str | None]:
-    database = await lancedb.connect_async(reader.folder)
+    database = await connect(reader.folder)
     numbers: dict[str, list[int]] = {}
     for name, columns in ((PRODUCTS, [NUMBER]), (PHOTOS, [NUMBER, VECTOR, ALIGNED])):
         table = await database.open_table(name)
@@ -104,6 +102,8 @@ async def optimize_catalog(
 ) -> OptimizeSummary:
     """Compact the tables, bring indexes up to date and delete versions nobody reads.
 
+    The version that it replaces stays readable too, and is deleted by a run after the grace time.
+
     Args:
         folder: The catalog.
         vector_index_photos: Photos from which a vector index pays.
@@ -116,7 +116,7 @@ async def optimize_catalog(
     with writer_lock(folder):
         manifest = read_manifest(folder)
         before = bytes_on_disk(folder)
-        database = await lancedb.connect_async(folder)
+        database = await connect(folder)
         writer = CatalogWriter(
             folder,
             database,
@@ -126,15 +126,17 @@ async def optimize_catalog(
             manifest.language,
         )
         await writer.restore()
+        await writer.pruner.before_writing(manifest, grace_s)
         vector_index = await writer.build_indexes(
             vector_index_photos, manifest.alignment.file is not None
         )
         current = await writer.commit(manifest.alignment, vector_index, grace_s)
-        await writer.prune(timedelta(seconds=grace_s))
+        await writer.pruner.prune_tables(current, grace_s)
     return OptimizeSummary(
         version=current.version,
         bytes_before=before,
         bytes_after=bytes_on_disk(folder),
         vector_index=vector_index or "exact scan",
         seconds=time.perf_counter() - began,
+        notes=tuple(writer.pruner.troubles),
     )

@@ -5,15 +5,15 @@ spool beside them and renamed into place by whoever holds the writer's lock, so 
 whole photo.
 """
 
+import os
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from furniture_prompter.catalog.manifest import replace_file
+from furniture_prompter.catalog.manifest import now_s, replace_file
 from furniture_prompter.catalog.storage_errors import writing
 
 UPLOADS_FOLDER: Final = "uploads"
@@ -80,35 +80,52 @@ class Uploads:
                 self._taken.append(path)
         return path
 
-    def undo(self) -> None:
-        """Remove what was taken; for a run that does not commit."""
+    def undo(self, kept: Set[str] = frozenset()) -> None:
+        """Remove what was taken, but for the photos in `kept`, by id: those that were stored."""
         for path in self._taken:
-            path.unlink(missing_ok=True)
+            if path.stem not in kept:
+                # What stays is pruned after the grace time; what the run itself says matters more.
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
         self._taken.clear()
 
-    def prune(self, before: Set[str], after: Set[str], grace_s: float) -> None:
-        """Remove photos that no version within the grace time names.
 
-        Args:
-            before: Ids of the photos of the version that was replaced.
-            after: Ids of the photos of the current version.
-            grace_s: Seconds that replaced versions stay readable.
-        """
-        if not self._folder.is_dir():
-            return
-        for path in self._taken:
-            if path.stem not in after:
-                path.unlink(missing_ok=True)
-        now_s = time.time()
-        for path in self._folder.iterdir():
-            age_s = now_s - path.stat().st_mtime
-            if path.name.startswith(_SPOOL):
-                if age_s > _STALE_SPOOL_S:
-                    shutil.rmtree(path, ignore_errors=True)
-            elif path.stem in after:
-                continue
-            elif path.stem in before and grace_s > 0:
-                # The version replaced just now may be read for as long as the grace time.
-                path.touch()
-            elif age_s >= grace_s:
-                path.unlink(missing_ok=True)
+def uploaded_photos(catalog: Path) -> list[Path]:
+    """Every uploaded photo of a catalog; the stem of its name is its id."""
+    folder = catalog / UPLOADS_FOLDER
+    return [path for path in folder.glob("*") if not path.name.startswith(_SPOOL)]
+
+
+def mark_replaced(photos: Iterable[Path]) -> None:
+    """Remember in the files themselves that the last version with these photos is replaced now.
+
+    It is done before the commit: a run that is killed right after it must not leave photos that
+    look as if nobody had read them for long.
+
+    Raises:
+        OSError: the disk cannot be written.
+    """
+    for path in photos:
+        os.utime(path, (now_s(), now_s()))
+
+
+def prune_uploads(catalog: Path, shown: Set[str], grace_s: float) -> None:
+    """Remove photos that no version within the grace time shows; needs the writer's lock.
+
+    Args:
+        catalog: The catalog's folder.
+        shown: Ids of the photos of the current version.
+        grace_s: Seconds that replaced versions stay readable.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    now = now_s()
+    for path in uploaded_photos(catalog):
+        if path.stem not in shown and now - path.stat().st_mtime >= grace_s:
+            path.unlink(missing_ok=True)
+    for path in (catalog / UPLOADS_FOLDER).glob(f"{_SPOOL}*"):
+        # A request that ends meanwhile takes its spool away.
+        with suppress(FileNotFoundError):
+            if now - path.stat().st_mtime > _STALE_SPOOL_S:
+                shutil.rmtree(path, ignore_errors=True)

@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
@@ -34,15 +32,19 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.compatibility import refuse_mismatch, refuse_other_language
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.keywords import keyword_index_settings
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
     AlignmentRecord,
     Manifest,
+    files_below,
+    flush,
     read_manifest,
     utc_now,
     write_manifest,
 )
+from furniture_prompter.catalog.pruning import Pruner, fold, replaced_with
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
@@ -53,8 +55,6 @@ from furniture_prompter.errors import CatalogNotFoundError
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 # Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
 CHUNK_ROWS = 8_192
-# LanceDB warns below one second: a search that opens the catalog right now needs that long.
-LEAST_GRACE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class CatalogWriter:
         self.language = language
         self._tables: dict[str, AsyncTable] = {}
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
+        self.pruner = Pruner(folder, self._tables)
+        self._on_disk = files_below(folder)
 
     async def restore(self) -> None:
         """Bring the tables back to the committed version, whatever a killed run left."""
@@ -281,25 +283,33 @@ class CatalogWriter:
     async def commit(
         self, alignment: AlignmentRecord, vector_index: str | None, grace_s: float
     ) -> Manifest:
-        """Fold new rows into the indexes, prune old versions and make all of it current.
+        """Fold new rows into the indexes, make all of it current, then clear up.
+
+        Until the manifest is replaced nothing goes that the one before it names; from then on a
+        failure is one of the pruner's troubles.
 
         Args:
             alignment: What to record of the alignment.
             vector_index: As :meth:`build_indexes` returned it.
             grace_s: Seconds that replaced versions stay readable for searches under way.
+
+        Raises:
+            CatalogWriteError: nothing was committed; the version before stands.
         """
         versions: dict[str, int] = {}
         counts: dict[str, int] = {}
         with writing(self.folder):
             for name in (PRODUCTS, PHOTOS):
                 table = self._tables[name]
-                await table.optimize(
-                    cleanup_older_than=max(timedelta(seconds=grace_s), LEAST_GRACE)
-                )
+                await fold(table)
                 versions[name] = await table.version()
                 counts[name] = await table.count_rows()
+            if self.manifest is not None:
+                await self.pruner.mark_uploads(self._database, self.manifest)
+            flush(self.folder, self._on_disk)
+        before = self.manifest
         manifest = Manifest(
-            version=self.manifest.version + 1 if self.manifest else 1,
+            version=before.version + 1 if before else 1,
             created=utc_now(),
             encoder=self._encoder,
             prompt_encoder=self._prompt_encoder,
@@ -311,19 +321,12 @@ class CatalogWriter:
             next_number=self.next_number,
             alignment=alignment,
             vector_index=vector_index,
+            replaced=replaced_with(before, grace_s),
         )
         write_manifest(self.folder, manifest)
         self.manifest = manifest
-        self._staged.discard()
+        await self.pruner.after_commit(before, manifest, self._staged, grace_s)
         return manifest
-
-    async def prune(self, older_than: timedelta) -> None:
-        """Delete replaced table versions, and what killed runs left; needs the writer lock."""
-        with writing(self.folder):
-            for name in (PRODUCTS, PHOTOS):
-                await self._tables[name].optimize(
-                    cleanup_older_than=max(older_than, LEAST_GRACE), delete_unverified=True
-                )
 
     @property
     def alignments_folder(self) -> Path:
@@ -372,7 +375,7 @@ async def open_writer(
             refuse_other_language(manifest, language)
             default_language = manifest.language
         with writing(folder):
-            database = await lancedb.connect_async(folder)
+            database = await connect(folder)
         writer = CatalogWriter(
             folder, database, manifest, encoder, prompt_encoder, language or default_language
         )

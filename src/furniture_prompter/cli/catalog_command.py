@@ -84,6 +84,7 @@ def optimize(catalog: CatalogOption, as_json: JsonOption = False) -> None:
         "size": f"{size_text(summary.bytes_before)} before, {size_text(summary.bytes_after)} after",
         "vectors": summary.vector_index,
         "time": f"{summary.seconds:,.1f} s",
+        **({"notes": " ".join(summary.notes)} if summary.notes else {}),
     }
     print_facts(rows)
 

@@ -73,6 +73,7 @@ class OptimizeSummary:
         bytes_after: Size of the folder after.
         vector_index: ``exact scan`` or the kind of the index.
         seconds: Wall time.
+        notes: What could not be cleared up, a sentence each; the version is whole nevertheless.
     """
 
     version: int
@@ -80,3 +81,4 @@ class OptimizeSummary:
     bytes_after: int
     vector_index: str
     seconds: float
+    notes: tuple[str, ...] = ()

@@ -67,7 +67,9 @@ class WriteSummary:
     Attributes:
         version: The catalog's version afterwards; 0 where there is no catalog still.
         results: One for each line, by line.
+        notes: What could not be cleared up, a sentence each; the version is whole nevertheless.
     """
 
     version: int
     results: tuple[WriteResult, ...]
+    notes: tuple[str, ...] = ()

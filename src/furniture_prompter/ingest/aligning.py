@@ -78,17 +78,3 @@ async def realign_if_due(
         f"{quality.recall_at_10:.0%} (chance {quality.recall_at_10_chance:.0%})."
     )
     return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
-
-
-def prune_alignments(folder: Path, keep: AlignmentRecord, grace_s: float, now_s: float) -> None:
-    """Delete alignments that no version within the grace time uses.
-
-    Args:
-        folder: The alignments' folder.
-        keep: The alignment of the current version.
-        grace_s: Seconds that replaced versions stay readable.
-        now_s: The time now, seconds since the epoch.
-    """
-    for path in folder.glob("*.npz"):
-        if path.name != keep.file and now_s - path.stat().st_mtime > grace_s:
-            path.unlink(missing_ok=True)

@@ -22,7 +22,6 @@ from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.aligning import (
     CurrentAlignment,
-    prune_alignments,
     realign_if_due,
 )
 from furniture_prompter.ingest.changes import Change, Changes, find_changes
@@ -70,6 +69,7 @@ async def index_feed(
         language=language,
         default_language=settings.language,
     ) as writer:
+        await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
         photos, encoded = await encode_and_stage(writer, rows, encoder, settings, on_progress)
         set_aside += photos.set_aside
         changes = find_changes(
@@ -100,7 +100,11 @@ async def index_feed(
         photos=manifest.photos if manifest else 0,
         set_aside=tuple(set_aside),
         seconds=time.perf_counter() - began,
-        notes=(*changes.notes, manifest.alignment.statement if manifest else NOTHING_INDEXED),
+        notes=(
+            *changes.notes,
+            manifest.alignment.statement if manifest else NOTHING_INDEXED,
+            *writer.pruner.troubles,
+        ),
     )
 
 
@@ -174,7 +178,6 @@ async def write_changes(
         settings.vector_index_photos, alignment.file is not None
     )
     manifest = await writer.commit(alignment, vector_index, settings.version_grace_s)
-    prune_alignments(writer.alignments_folder, alignment, settings.version_grace_s, time.time())
     on_progress(IndexProgress("indexing", 2, 2, "steps"))
     return manifest
 

@@ -1,7 +1,6 @@
 """The recipe from products written over the API to one new catalog version."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from furniture_prompter.domain import (
 )
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.ingest.changes import find_changes
+from furniture_prompter.ingest.changes import Change, find_changes
 from furniture_prompter.ingest.indexing import encode_and_stage, write_changes
 from furniture_prompter.settings import Settings
 
@@ -63,10 +62,11 @@ async def write_products(
         language=None,
         default_language=settings.language,
     ) as writer:
-        before = await writer.encoded_photos()
+        await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
         stored = await writer.stored_products()
         uploads = Uploads(folder)
         replaced = writer.manifest
+        written: tuple[Change, ...] = ()
         try:
             kept = await _kept_photos(once, stored, folder)
             rows = _rows(once, uploads)
@@ -86,25 +86,23 @@ async def write_products(
             removed = [write for write in once if isinstance(write, Removal)]
             gone = {stored[each.product_id].number for each in removed if each.product_id in stored}
             changes = replace(changes, removed=tuple(sorted(gone)))
+            written = changes.written
             if changes.any:
                 await write_changes(
                     writer, changes, prompt_encoder, encoder.card, settings, lambda _: None
                 )
         finally:
-            # A run may fail while it clears up after its commit.
+            # A run may be stopped after its commit.
             manifest = writer.manifest
-            if manifest is replaced:
-                uploads.undo()
-        if manifest is not replaced:
-            # What stays is removed after the next commit; the products are safe already.
-            with suppress(OSError):
-                uploads.prune(before, await writer.encoded_photos(), settings.version_grace_s)
-    created = {change.product.id: change.is_new for change in changes.written}
+            committed = written if manifest is not replaced else ()
+            uploads.undo({photo.id for change in committed for photo in change.photos})
+    created = {change.product.id: change.is_new for change in written}
     for write in once:
         results.setdefault(write.line, _done(write, created, stored))
     return WriteSummary(
         manifest.version if manifest else 0,
         tuple(results[line] for line in sorted(results)),
+        tuple(writer.pruner.troubles),
     )
 
 

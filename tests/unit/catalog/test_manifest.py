@@ -9,6 +9,7 @@ import pytest
 from furniture_prompter.catalog.manifest import (
     AlignmentRecord,
     Manifest,
+    Replaced,
     read_manifest,
     replace_file,
     write_manifest,
@@ -53,12 +54,36 @@ def test_a_damaged_manifest_is_refused_with_the_cure(tmp_path: Path, text: str) 
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 2, "1", None, 1.0, True])
 def test_another_format_version_is_refused(tmp_path: Path, version: object) -> None:
     raw = {**json.loads(MANIFEST.to_json()), "format_version": version}
     (tmp_path / "manifest.json").write_text(json.dumps(raw))
     with pytest.raises(CatalogFormatError, match="format version"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "replaced",
+    [
+        "x",
+        [1],
+        [{"at": "yesterday", "tables": {}, "alignments": []}],
+        [{"at": "2026-11-23T00:00:00", "tables": {}, "alignments": []}],
+        [{"at": "2026-11-23T00:00:00+00:00", "tables": [], "alignments": None}],
+        [{"at": "2026-11-23T00:00:00+00:00", "tables": {"photos": "x"}, "alignments": []}],
+    ],
+)
+def test_a_damaged_record_of_replaced_versions_is_refused(tmp_path: Path, replaced: object) -> None:
+    raw = {**json.loads(MANIFEST.to_json()), "replaced": replaced}
+    (tmp_path / "manifest.json").write_text(json.dumps(raw))
+    with pytest.raises(CatalogDamagedError, match="back-up"):
+        read_manifest(tmp_path)
+
+
+def test_replaced_versions_are_remembered(tmp_path: Path) -> None:
+    replaced = Replaced("2026-11-22T00:00:00.125+00:00", {"products": 3, "photos": 8}, ("a.npz",))
+    write_manifest(tmp_path, replace(MANIFEST, replaced=(replaced,)))
+    assert read_manifest(tmp_path).replaced == (replaced,)
 
 
 def test_a_missing_catalog_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:

@@ -1,12 +1,21 @@
 """Similarities on hand-made vectors."""
 
 import asyncio
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from furniture_prompter.catalog.columns import NUMBER, vector_array
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.spaces import (
+    FEW_PRODUCTS,
     ExactSpace,
+    IndexedSpace,
+    Numbers,
+    Scores,
+    _IndexedSimilarities,
     background_of,
     best_per_product,
     nearest_first,
@@ -54,3 +63,42 @@ def test_the_best_of_each_product_ignores_unknown_scores() -> None:
     )
     assert numbers.tolist() == [1, 2]
     assert scores.tolist() == pytest.approx([0.1, 0.5])
+
+
+def test_an_index_is_asked_until_a_filter_that_keeps_the_farthest_has_its_products(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = FEW_PRODUCTS + 100
+    # Product n lies n steps of a quarter turn from the query; the filter keeps the farther half.
+    angles = np.linspace(0, np.pi / 2, 2 * many, dtype=np.float64)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    numbers = np.arange(2 * many)
+    allowed = numbers[many:]
+    fetched: list[int] = []
+
+    async def nearest() -> Numbers:
+        database = await connect(tmp_path)
+        rows = pa.table({NUMBER: numbers, "vector": vector_array(vectors)})
+        table = await database.create_table("photos", rows)
+        space = await IndexedSpace.load(table, "vector", tmp_path)
+        query = np.array([1.0, 0.0], np.float32)
+        similarities = space.similarities(query)
+        assert isinstance(similarities, _IndexedSimilarities)
+        original = similarities._candidates
+
+        async def candidates(count: int) -> tuple[Numbers, Scores]:
+            fetched.append(count)
+            return await original(count)
+
+        monkeypatch.setattr(similarities, "_candidates", candidates)
+        return await similarities.top(10, allowed)
+
+    found = asyncio.run(nearest()).tolist()
+    assert len(found) == 10
+    assert min(found) >= many
+    # float16 rounds steps of a ten-thousandth of a turn together.
+    assert max(found) < many + 200
+    # Each batch is four times the one before, up to the whole table.
+    assert fetched[:3] == [40, 160, 640]
+    assert fetched[-1] >= many
+    assert len(fetched) <= 6

@@ -239,6 +239,8 @@ async def _commit(
         summary = await asyncio.to_thread(write)
     finally:
         services.upserts.turn.release()
+    for note in summary.notes:
+        _LOG.warning("%s", note)
     try:
         await services.catalog.refresh()
     except FurniturePrompterError as error:
