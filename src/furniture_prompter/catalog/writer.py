@@ -14,6 +14,7 @@ from lancedb import AsyncConnection, AsyncTable
 from lancedb.index import FTS, BTree, IvfRq
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.checksums import prune_checksums, with_checksums
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     KNOWN_COLUMNS,
@@ -87,6 +88,7 @@ class CatalogWriter:
         self._prompt_encoder = prompt_encoder
         self.language = language
         self._tables: dict[str, AsyncTable] = {}
+        self._begin: Literal["create", "overwrite"] = "create"
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
 
     async def restore(self) -> None:
@@ -102,6 +104,18 @@ class CatalogWriter:
                     await table.restore()
                 self._tables[name] = table
         await self._staged.restore()
+
+    async def drop_indexes(self) -> None:
+        """Forget every index, so that :meth:`build_indexes` makes them anew from the rows."""
+        with writing(self.folder):
+            for table in self._tables.values():
+                for index in await table.list_indices():
+                    await table.drop_index(index.name)
+
+    def start_over(self) -> None:
+        """Let the next :meth:`apply` write new tables instead of changing what is there."""
+        self._tables.clear()
+        self._begin = "overwrite"
 
     async def stored_products(self) -> dict[str, StoredProduct]:
         """Number and row hash of every product of the current version, by product id."""
@@ -187,8 +201,9 @@ class CatalogWriter:
         products = product_table(rows, self.columns)
         with writing(self.folder):
             if PRODUCTS not in self._tables:
-                self._tables[PRODUCTS] = await self._database.create_table(PRODUCTS, products)
-                self._tables[PHOTOS] = await self._database.create_table(PHOTOS, photos)
+                for name, rows_of in ((PRODUCTS, products), (PHOTOS, photos)):
+                    table = await self._database.create_table(name, rows_of, mode=self._begin)
+                    self._tables[name] = table
                 return
             table = self._tables[PRODUCTS]
             present = set((await table.schema()).names)
@@ -312,8 +327,10 @@ class CatalogWriter:
             alignment=alignment,
             vector_index=vector_index,
         )
+        manifest = with_checksums(self.folder, manifest, self.manifest)
         write_manifest(self.folder, manifest)
         self.manifest = manifest
+        prune_checksums(self.folder, manifest)
         self._staged.discard()
         return manifest
 
