@@ -19,7 +19,7 @@ from furniture_prompter.catalog.storage_errors import reading
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.domain import FeedRow, Query, RepairSummary, VerifyReport
 from furniture_prompter.encoders.protocols import PromptEncoder
-from furniture_prompter.errors import CatalogDamagedError, CatalogWriteError
+from furniture_prompter.errors import CatalogDamagedError, CatalogFormatError, CatalogWriteError
 from furniture_prompter.ingest.repairing import (
     CatalogEncoders,
     alignment_fingerprint,
@@ -185,6 +185,18 @@ def test_a_manifest_of_which_one_letter_was_altered_is_refused(shop: Shop) -> No
         read_manifest(shop.folder)
     repair(shop)
     assert read_manifest(shop.folder).language == "english"
+
+
+def test_a_damaged_format_number_is_put_back_and_another_format_is_not(shop: Shop) -> None:
+    path = shop.folder / "manifest.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"format_version": 1', '"format_version": 3'))
+    assert repair(shop).lost == ()
+    assert path.read_text() == whole
+    other = whole.replace('"format_version": 1', '"format_version": 3')
+    path.write_text(other.replace('"version": 2', '"version": 9'))
+    with pytest.raises(CatalogFormatError, match="format version 3"):
+        repair(shop)
 
 
 def test_altered_checksums_are_told_and_written_anew(shop: Shop) -> None:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.checksums import damaged_rows, lance_versions
 from furniture_prompter.catalog.columns import (
     KNOWN_COLUMNS,
     NUMBER,
@@ -22,6 +21,7 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
+from furniture_prompter.catalog.lance_files import damaged_rows, lance_versions
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage_errors import is_storage_error, reading
 from furniture_prompter.domain import Photo, Product
@@ -73,14 +73,14 @@ class Salvage:
     Attributes:
         products: Products, each number and each id once.
         photos: Photos by product and position.
-        lost_products: Rows of products that could not be read.
-        lost_photos: Rows of photos that could not be read.
+        lost: Rows of products that could not be read.
+        lost_ids: Ids of those among them of which that much could be read.
     """
 
     products: tuple[SalvagedProduct, ...]
     photos: tuple[SalvagedPhoto, ...]
-    lost_products: int
-    lost_photos: int
+    lost: int
+    lost_ids: tuple[str, ...]
 
 
 async def discard_unreadable_versions(folder: Path, manifest: Manifest) -> bool:
@@ -123,25 +123,26 @@ async def salvage_rows(folder: Path, manifest: Manifest, damaged: Sequence[str])
         for name, version in manifest.tables.items():
             tables[name] = await database.open_table(name)
             await tables[name].checkout(version)
-    products, lost_products = await _products(tables[PRODUCTS], manifest)
     suspect = damaged_rows(folder, PHOTOS, manifest.tables[PHOTOS], damaged)
-    photos, lost_photos = await _photos(tables[PHOTOS], manifest, suspect)
-    return Salvage(products, photos, lost_products, lost_photos)
+    photos = await _photos(tables[PHOTOS], manifest, suspect)
+    return await _products(tables[PRODUCTS], manifest, photos)
 
 
 async def _products(
-    table: AsyncTable, manifest: Manifest
-) -> tuple[tuple[SalvagedProduct, ...], int]:
+    table: AsyncTable, manifest: Manifest, photos: tuple[SalvagedPhoto, ...]
+) -> Salvage:
     count = await table.count_rows()
     names = [NUMBER, ROW_HASH, *KNOWN_COLUMNS, *manifest.columns]
     columns = {name: await _column(table, name, count, _values) for name in names}
     found: list[SalvagedProduct] = []
     numbers: set[int] = set()
     ids: set[str] = set()
+    lost_ids: list[str] = []
     for place in range(count):
         row = {name: column[place] for name, column in columns.items()}
         number, product_id = row[NUMBER], row["id"]
         if number is None or not product_id or number in numbers or product_id in ids:
+            lost_ids += [product_id] if product_id else []
             continue
         for name, kind in KNOWN_COLUMNS.items():
             if row[name] is None:
@@ -150,12 +151,12 @@ async def _products(
         found.append(SalvagedProduct(number, product, row[ROW_HASH] or ""))
         numbers.add(number)
         ids.add(product_id)
-    return tuple(found), count - len(found)
+    return Salvage(tuple(found), photos, count - len(found), tuple(lost_ids))
 
 
 async def _photos(
     table: AsyncTable, manifest: Manifest, suspect: Sequence[range]
-) -> tuple[tuple[SalvagedPhoto, ...], int]:
+) -> tuple[SalvagedPhoto, ...]:
     count = await table.count_rows()
     names = (NUMBER, "position", "id", "path")
     columns = {name: await _column(table, name, count, _values) for name in names}
@@ -176,7 +177,7 @@ async def _photos(
         salvaged = SalvagedPhoto(number, Photo(photo_id, "", path), vector, trusted)
         found.append((number, -1 if position is None else position, salvaged))
     found.sort(key=lambda item: item[:2])
-    return tuple(photo for _, _, photo in found), count - len(found)
+    return tuple(photo for _, _, photo in found)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

@@ -21,11 +21,14 @@ def writing(folder: Path) -> Iterator[None]:
     """Turn a failed write below `folder` into :class:`CatalogWriteError`."""
     try:
         yield
-    except STORAGE_ERRORS as error:
+    except BaseException as error:
+        if not is_storage_error(error):
+            raise
         raise CatalogWriteError(
             f"The catalog at {folder} could not be written ({first_line(error)}). Free disk space "
             "or mend the permissions and run the command again: the previous version is "
-            "untouched, and photos that were already encoded are kept."
+            "untouched, and photos that were already encoded are kept. Where neither is the cause, "
+            f"`furniture-prompter catalog verify --catalog {folder}` says whether it is damaged."
         ) from error
 
 

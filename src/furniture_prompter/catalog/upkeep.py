@@ -1,7 +1,7 @@
 """Looking after a catalog: what it is, whether it is sound, keeping it small and fast."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -203,7 +203,7 @@ async def _check_rows(
     folder: Path, manifest: Manifest, tables: Mapping[str, AsyncTable], found: _Found
 ) -> None:
     numbers: dict[str, list[int]] = {}
-    photos: dict[str, str] = {}
+    photos = _PhotoFiles(folder)
     endless = 0
     dimension = 0
     for name, table in tables.items():
@@ -216,7 +216,7 @@ async def _check_rows(
                     values = batch[column].flatten().to_numpy(zero_copy_only=False)
                     endless += int((~np.isfinite(values)).sum())
             if name == PHOTOS:
-                photos.update(zip(batch["id"].to_pylist(), batch["path"].to_pylist(), strict=True))
+                photos.check(batch["id"].to_pylist(), batch["path"].to_pylist())
         if name == PHOTOS:
             dimension = (await table.schema()).field(VECTOR).type.list_size
     orphans = set(numbers[PHOTOS]) - set(numbers[PRODUCTS])
@@ -236,29 +236,41 @@ async def _check_rows(
         else f"Vectors have {dimension} components, {manifest.encoder.dimension} are recorded.",
         "numbers": f"{endless} components of vectors are no numbers." if endless else None,
     }
-    _check_photo_files(folder, photos, found)
+    photos.tell(found)
 
 
-def _check_photo_files(folder: Path, photos: Mapping[str, str], found: _Found) -> None:
-    """Uploaded photos lie in the catalog, under their hash; others are the shop's own."""
-    uploads = (folder / UPLOADS_FOLDER).absolute()
-    damaged: list[str] = []
-    gone = 0
-    for photo_id, path in photos.items():
-        if Path(path).parent == uploads:
-            problem = upload_problem(Path(path), photo_id)
-            if problem is not None:
-                damaged.append(f"{UPLOADS_FOLDER}/{Path(path).name} {problem}")
-        else:
-            gone += not Path(path).exists()
-    told = "; ".join(damaged[:_NAMED_FILES])
-    rest = len(damaged) - _NAMED_FILES
-    found.checks[UPLOADS] = f"{told}{f'; and {rest:,} more' if rest > 0 else ''}." if told else None
-    if gone:
-        found.notes.append(
-            f"{gone:,} photos are no longer where they were indexed from. Searches find their "
-            "products, but cannot show these pictures."
+class _PhotoFiles:
+    """Files of photos: uploaded ones lie in the catalog by their hash, others are the shop's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._uploads = (folder / UPLOADS_FOLDER).absolute()
+        self._problems: dict[str, str | None] = {}
+        self._gone: set[str] = set()
+
+    def check(self, ids: Sequence[str], paths: Sequence[str]) -> None:
+        """Look at the files of some photos; ids and paths run in step."""
+        for photo_id, path in zip(ids, paths, strict=True):
+            file = Path(path)
+            if file.parent != self._uploads:
+                if not file.exists():
+                    self._gone.add(path)
+            elif file.name not in self._problems:
+                self._problems[file.name] = upload_problem(file, photo_id)
+
+    def tell(self, found: _Found) -> None:
+        """Say what was found."""
+        found.checks[UPLOADS] = _told(
+            {
+                f"{UPLOADS_FOLDER}/{name}": problem
+                for name, problem in self._problems.items()
+                if problem is not None
+            }
         )
+        if self._gone:
+            found.notes.append(
+                f"{len(self._gone):,} photos are no longer where they were indexed from. Searches "
+                "find their products, but cannot show these pictures."
+            )
 
 
 async def _index_problem(tables: Mapping[str, AsyncTable], manifest: Manifest) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.checksums import (
+    has_wrong_format_alone,
     load_checksums,
     restore_copies,
     restore_manifest,
@@ -39,6 +40,7 @@ from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import (
     CatalogDamagedError,
+    CatalogFormatError,
     CatalogNotFoundError,
 )
 from furniture_prompter.ingest.aligning import CurrentAlignment, prune_alignments, realign_if_due
@@ -128,7 +130,9 @@ async def repair_catalog(
 def _restored_manifest(folder: Path, outcome: _Outcome) -> Manifest:
     try:
         return read_manifest(folder)
-    except (CatalogDamagedError, CatalogNotFoundError):
+    except (CatalogDamagedError, CatalogFormatError, CatalogNotFoundError) as error:
+        if isinstance(error, CatalogFormatError) and not has_wrong_format_alone(folder):
+            raise
         restored = restore_manifest(folder)
         if restored is None:
             raise
@@ -316,8 +320,9 @@ def _changes(
             digest = ""
         changes.append(Change(each.number, product, own, digest, is_new=False))
     again = f"`furniture-prompter index FEED --catalog {folder}` brings them back."
-    if salvage.lost_products:
-        outcome.lost.append(f"{salvage.lost_products:,} products could not be read. {again}")
+    if salvage.lost:
+        named = f" ({_ids(salvage.lost_ids)})" if salvage.lost_ids else ""
+        outcome.lost.append(f"{salvage.lost:,} products could not be read{named}. {again}")
     if bare:
         outcome.lost.append(f"Products without a readable photo: {_ids(bare)}. {again}")
     if altered:
