@@ -68,7 +68,9 @@ def is_sound(shop: Shop) -> bool:
 
 
 def repair(shop: Shop) -> RepairSummary:
-    encoders = CatalogEncoders(lambda: shop.encoder, lambda: shop.prompt_encoder)
+    encoders = CatalogEncoders(
+        lambda: shop.encoder.card, lambda: shop.encoder, lambda: shop.prompt_encoder
+    )
     return asyncio.run(repair_catalog(shop.folder, lambda _: encoders, shop.settings))
 
 

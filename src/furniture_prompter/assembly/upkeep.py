@@ -12,8 +12,10 @@ from furniture_prompter.catalog.compatibility import (
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.upkeep import verify_catalog
 from furniture_prompter.domain import RepairSummary, VerifyReport
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.ingest.repairing import (
     CatalogEncoders,
     alignment_fingerprint,
@@ -42,20 +44,23 @@ def repair(catalog: str | Path, *, settings: Settings | None = None) -> RepairSu
     chosen = settings or Settings()
 
     def encoders_of(manifest: Manifest) -> CatalogEncoders:
+        name = own_unless_set(manifest.encoder.name, chosen.encoder)
+
+        def card() -> EncoderCard:
+            found = EncoderCard.load(encoder_folder(name, chosen.encoder_cache))
+            refuse_other_encoder(manifest, identity_of(found))
+            return found
+
         def photo() -> Encoder:
-            name = own_unless_set(manifest.encoder.name, chosen.encoder)
-            encoder = load_encoder(
-                name, chosen.threads, chosen.encoder_cache, chosen.encoder_device
-            )
-            refuse_other_encoder(manifest, identity_of(encoder.card))
-            return encoder
+            card()
+            return load_encoder(name, chosen.threads, chosen.encoder_cache, chosen.encoder_device)
 
         def prompt() -> PromptEncoder:
-            name = own_unless_set(manifest.prompt_encoder.name, chosen.prompt_encoder)
-            encoder = load_prompt_encoder(name, chosen.encoder_cache)
+            own = own_unless_set(manifest.prompt_encoder.name, chosen.prompt_encoder)
+            encoder = load_prompt_encoder(own, chosen.encoder_cache)
             refuse_other_prompt_encoder(manifest, identity_of(encoder.card))
             return encoder
 
-        return CatalogEncoders(photo, prompt)
+        return CatalogEncoders(card, photo, prompt)
 
     return event_loop.run(repair_catalog(Path(catalog), encoders_of, chosen))

@@ -37,6 +37,7 @@ from furniture_prompter.catalog.upkeep import (
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import FeedRow, Photo, Product, RepairSummary, VerifyReport
 from furniture_prompter.encoders.alignment import Alignment
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -55,8 +56,9 @@ _NO_CHANGES: Final = Changes((), (), 0, (), ())
 
 @dataclass(frozen=True, slots=True)
 class CatalogEncoders:
-    """The encoders that a catalog was made with, loaded on first use."""
+    """The encoders that a catalog was made with, loaded where they are needed."""
 
+    card: Callable[[], EncoderCard]
     photo: Callable[[], Encoder]
     prompt: Callable[[], PromptEncoder]
 
@@ -192,7 +194,7 @@ def _usable_alignment(folder: Path, record: AlignmentRecord) -> CurrentAlignment
 
 async def _new_alignment(writer: CatalogWriter, encoders: CatalogEncoders) -> AlignmentRecord:
     return await realign_if_due(
-        writer, CurrentAlignment(None, None), _NO_CHANGES, encoders.prompt(), encoders.photo().card
+        writer, CurrentAlignment(None, None), _NO_CHANGES, encoders.prompt(), encoders.card()
     )
 
 
