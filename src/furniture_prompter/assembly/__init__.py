@@ -18,6 +18,7 @@ from furniture_prompter.assembly.encoders import (
     pull_encoder,
 )
 from furniture_prompter.assembly.students import distill
+from furniture_prompter.assembly.upkeep import repair, verify
 
 __all__ = [
     "Catalog",
@@ -31,4 +32,6 @@ __all__ = [
     "load_prompt_encoder",
     "optimize",
     "pull_encoder",
+    "repair",
+    "verify",
 ]

@@ -20,12 +20,13 @@ from furniture_prompter.assembly.query_encoders import (
     query_encoder_folder,
     space_name,
 )
+from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.compatibility import (
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog, verify_catalog
+from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
 from furniture_prompter.domain import (
     CatalogInfo,
     IndexProgress,
@@ -315,8 +316,8 @@ class Catalog:
         return describe_catalog(self._reader)
 
     def verify(self) -> VerifyReport:
-        """Check the catalog's current version, row by row."""
-        return event_loop.run(verify_catalog(self._reader.folder))
+        """See :func:`verify`, which needs no catalog that can be opened."""
+        return verify(self._reader.folder)
 
     def close(self) -> None:
         """Let go of the version; the catalog must not be used afterwards."""

@@ -12,7 +12,7 @@ def refuse_mismatch(
 
     A student in its teacher's space is refused too: one catalog, one encoder.
     """
-    _refuse_unequal("photo", manifest.encoder, encoder)
+    refuse_other_encoder(manifest, encoder)
     refuse_other_prompt_encoder(manifest, prompt_encoder)
 
 
@@ -43,6 +43,11 @@ def refuse_other_space(manifest: Manifest, encoder: EncoderIdentity, space_name:
 def refuse_other_prompt_encoder(manifest: Manifest, prompt_encoder: EncoderIdentity) -> None:
     """Raise :class:`CatalogMismatchError` where prompts could not be compared with text vectors."""
     _refuse_unequal("prompt", manifest.prompt_encoder, prompt_encoder)
+
+
+def refuse_other_encoder(manifest: Manifest, encoder: EncoderIdentity) -> None:
+    """Raise :class:`CatalogMismatchError` where new photo vectors could not join the stored."""
+    _refuse_unequal("photo", manifest.encoder, encoder)
 
 
 def _refuse_unequal(kind: str, stored: EncoderIdentity, given: EncoderIdentity) -> None:

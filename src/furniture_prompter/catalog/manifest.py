@@ -6,11 +6,12 @@ a killed run leaves beside it is invisible. It also remembers which versions wer
 :mod:`furniture_prompter.catalog.pruning` deletes by that time.
 """
 
+import hashlib
 import json
 import os
 import tempfile
 import time
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
+    CatalogError,
     CatalogFormatError,
     CatalogNotFoundError,
     CatalogWriteError,
@@ -26,6 +28,9 @@ from furniture_prompter.errors import (
 
 FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
+CHECKSUMS_FOLDER = "checksums"
+# Key of the hash over all other keys: one altered letter could name another encoder or language.
+_SEAL = "sha256"
 # Part and name of what format version 1 did not have at first; each may be left out.
 _LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
 
@@ -86,6 +91,8 @@ class Manifest:
         vector_index: Kind of the vector index, or None for an exact scan.
         format_version: Version of this layout.
         replaced: Versions replaced within the grace time of the last commit, earliest first.
+        checksums: File under ``checksums/`` that has the sizes and hashes of all that this version
+            reads; None where the release that wrote it kept none.
     """
 
     version: int
@@ -102,9 +109,10 @@ class Manifest:
     vector_index: str | None
     format_version: int = FORMAT_VERSION
     replaced: tuple[Replaced, ...] = ()
+    checksums: str | None = None
 
     def to_json(self) -> str:
-        """The manifest as indented JSON."""
+        """The manifest as indented JSON, sealed with its own hash where it names checksums."""
         raw = asdict(self)
         # Releases before these keys refuse them; a catalog that does not use them stays theirs.
         for part, name in _LATER_KEYS:
@@ -112,6 +120,10 @@ class Manifest:
                 del raw[part][name]
         if not self.replaced:
             del raw["replaced"]
+        if self.checksums is None:
+            del raw["checksums"]
+        else:
+            raw[_SEAL] = _seal(raw)
         return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -148,10 +160,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         raw = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
     except FileNotFoundError:
-        raise CatalogNotFoundError(
-            f"{folder} holds no finished catalog. Run `furniture-prompter index` with "
-            f"--catalog {folder}; work that an interrupted run saved is picked up."
-        ) from None
+        raise _missing(folder) from None
     except OSError as error:
         raise CatalogDamagedError(
             f"The catalog's manifest cannot be read ({error.strerror}). Check that "
@@ -174,10 +183,13 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
             f"{FORMAT_VERSION}. Index the feed again into a new folder, or use the release that "
             "wrote it."
         )
+    values: dict[str, Any] = {name: value for name, value in raw.items() if name != _SEAL}
+    if _SEAL in raw and raw[_SEAL] != _seal(values):
+        raise _damaged(folder, "it is not what was written")
     try:
         return Manifest(
             **{
-                **raw,
+                **values,
                 "encoder": EncoderIdentity(**raw["encoder"]),
                 "prompt_encoder": EncoderIdentity(**raw["prompt_encoder"]),
                 "alignment": AlignmentRecord(**raw["alignment"]),
@@ -269,8 +281,28 @@ def flush_one(path: Path) -> None:
         os.close(handle)
 
 
+def _seal(values: Mapping[str, Any]) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def _missing(folder: Path) -> CatalogError:
+    # A first run that was killed just before its commit leaves checksums of version 1 too.
+    committed = [
+        path for path in (folder / CHECKSUMS_FOLDER).glob("*.json") if not path.match("1-*")
+    ]
+    if committed:
+        return _damaged(folder, f"{MANIFEST_FILE} is missing")
+    return CatalogNotFoundError(
+        f"{folder} holds no finished catalog. Run `furniture-prompter index` with "
+        f"--catalog {folder}; work that an interrupted run saved is picked up. Where there was "
+        f"one, `furniture-prompter catalog repair --catalog {folder}` brings it back if it can."
+    )
+
+
 def _damaged(folder: Path, detail: str) -> CatalogDamagedError:
     return CatalogDamagedError(
-        f"The manifest of the catalog at {folder} is damaged ({detail}). Restore it from a back-up "
-        "or index the feed again into a new folder."
+        f"The manifest of the catalog at {folder} is damaged ({detail}). Run `furniture-prompter "
+        f"catalog repair --catalog {folder}`, which restores it where a copy is kept; else restore "
+        "it from a back-up or index the feed again into a new folder."
     )

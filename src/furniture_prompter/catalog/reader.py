@@ -36,7 +36,7 @@ from furniture_prompter.catalog.spaces import (
     Scores,
     Space,
 )
-from furniture_prompter.catalog.storage_errors import reading
+from furniture_prompter.catalog.storage_errors import reading, unreadable
 from furniture_prompter.domain import Photo, Product
 from furniture_prompter.domain.result import Facet
 
@@ -72,7 +72,8 @@ class PhotoRows:
     vectors: Scores | None
 
 
-def _any_word(words: str) -> MatchQuery:
+def any_word(words: str) -> MatchQuery:
+    """Ask the keyword index for rows that have any of some words."""
     return MatchQuery(
         words,
         WORDS,
@@ -160,14 +161,17 @@ class CatalogReader:
         words = keyword_text(prompt, self.manifest.language)
         if not words:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        query = self._products.query().nearest_to_text(_any_word(words))
+        query = self._products.query().nearest_to_text(any_word(words))
         if only is not None:
             query = query.where(only.sql)
         row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
             rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
-        places = np.searchsorted(row_ids, rows[_ROW_ID].to_numpy())
+        wanted = rows[_ROW_ID].to_numpy()
+        if not np.isin(wanted, row_ids).all():
+            raise unreadable(self.folder, "the keyword index names rows that are not there")
+        places = np.searchsorted(row_ids, wanted)
         return numbers[places], rows["_score"].to_numpy()
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
@@ -216,6 +220,8 @@ class CatalogReader:
                 np.array(missing, np.int64), [*KNOWN_COLUMNS, *columns]
             )
             read = {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
+            if len(read) < len(set(missing)):
+                raise unreadable(self.folder, "photos name products that are not there")
             found |= read
             self._kept_products.update(read)
         return found
@@ -229,6 +235,8 @@ class CatalogReader:
         """
         columns = ["id", "path"] + ([vector_column] if vector_column else [])
         rows = await self._photo_rows.fetch(numbers, columns)
+        if not np.isin(numbers, rows[NUMBER].to_numpy()).all():
+            raise unreadable(self.folder, "products have no photos")
         return PhotoRows(
             rows[NUMBER].to_numpy(),
             rows["id"].to_pylist(),

@@ -78,6 +78,14 @@ def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]
     return unique, np.fmax.reduceat(scores[order], starts)
 
 
+def scores_of(numbers: Numbers, found: Numbers, scores: Scores) -> Scores:
+    """The score of each of `numbers`; NaN where it is not among the sorted numbers `found`."""
+    result = np.full(numbers.shape, np.nan, np.float32)
+    known = np.isin(numbers, found)
+    result[known] = scores[np.searchsorted(found, numbers[known])]
+    return result
+
+
 def nearest_first(numbers: Numbers, scores: Scores, count: int) -> Numbers:
     """Up to `count` of `numbers` by falling score; equal scores by number, so that runs agree.
 
@@ -147,8 +155,7 @@ class _ExactSimilarities:
         return nearest_first(self._numbers[kept], self._scores[kept], count)
 
     async def of(self, numbers: Numbers) -> Scores:
-        found: Scores = self._scores[np.searchsorted(self._numbers, numbers)]
-        return found
+        return scores_of(numbers, self._numbers, self._scores)
 
 
 class IndexedSpace:
@@ -242,8 +249,7 @@ class _IndexedSimilarities:
         cosines = vectors @ self._query
         cosines[~vectors.any(axis=1)] = np.nan
         found, scores = best_per_product(rows[NUMBER].to_numpy(), cosines)
-        result: Scores = scores[np.searchsorted(found, numbers)]
-        return result
+        return scores_of(numbers, found, scores)
 
 
 def number_filter(numbers: Numbers) -> str:

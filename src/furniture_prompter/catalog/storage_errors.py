@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+
 from furniture_prompter.errors import CatalogDamagedError, CatalogWriteError
 
-# LanceDB raises these for everything that its Rust core reports.
-STORAGE_ERRORS = (OSError, RuntimeError, ValueError)
+# LanceDB raises these for everything that its Rust core reports, pyarrow the last for what does
+# not fit together.
+STORAGE_ERRORS = (OSError, RuntimeError, ValueError, pa.ArrowException)
+# The Rust core's word for a panic. It is no Exception, and no module exports it.
+_PANIC = "PanicException"
 
 
 @contextmanager
@@ -16,11 +21,14 @@ def writing(folder: Path) -> Iterator[None]:
     """Turn a failed write below `folder` into :class:`CatalogWriteError`."""
     try:
         yield
-    except STORAGE_ERRORS as error:
+    except BaseException as error:
+        if not is_storage_error(error):
+            raise
         raise CatalogWriteError(
             f"The catalog at {folder} could not be written ({first_line(error)}). Free disk space "
             "or mend the permissions and run the command again: the previous version is "
-            "untouched, and photos that were already encoded are kept."
+            "untouched, and photos that were already encoded are kept. Where neither is the cause, "
+            f"`furniture-prompter catalog verify --catalog {folder}` says whether it is damaged."
         ) from error
 
 
@@ -29,15 +37,27 @@ def reading(folder: Path) -> Iterator[None]:
     """Turn a failed read below `folder` into :class:`CatalogDamagedError`."""
     try:
         yield
-    except STORAGE_ERRORS as error:
-        raise CatalogDamagedError(
-            f"The catalog at {folder} could not be read ({first_line(error)}). Run "
-            f"`furniture-prompter catalog verify --catalog {folder}`; if it is not sound, restore "
-            "a back-up or index the feed again into a new folder."
-        ) from error
+    except BaseException as error:
+        if not is_storage_error(error):
+            raise
+        raise unreadable(folder, first_line(error)) from error
 
 
-def first_line(error: Exception) -> str:
+def unreadable(folder: Path, detail: str) -> CatalogDamagedError:
+    """The error of a catalog that cannot be read, or whose parts do not belong together."""
+    return CatalogDamagedError(
+        f"The catalog at {folder} could not be read ({detail}). Run `furniture-prompter catalog "
+        f"verify --catalog {folder}`, which names what is damaged, and `furniture-prompter catalog "
+        "repair` with the same, which mends what it can."
+    )
+
+
+def is_storage_error(error: BaseException) -> bool:
+    """Whether the storage engine reports something, if only by a panic."""
+    return isinstance(error, STORAGE_ERRORS) or type(error).__name__ == _PANIC
+
+
+def first_line(error: BaseException) -> str:
     """What went wrong in one short line, without the storage engine's source locations."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "no space left on the disk"

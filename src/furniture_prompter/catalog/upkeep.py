@@ -1,24 +1,43 @@
 """Looking after a catalog: what it is, whether it is sound, keeping it small and fast."""
 
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+import numpy as np
+from lancedb import AsyncTable
+
+from furniture_prompter.catalog.checksums import damaged_files, load_checksums
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     NUMBER,
     PHOTOS,
     PRODUCTS,
+    TEXT_VECTOR,
     VECTOR,
+    WORDS,
     stored_dimension,
+    vectors_from,
 )
 from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.lock import writer_lock
-from furniture_prompter.catalog.manifest import Manifest, read_manifest
-from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.storage_errors import STORAGE_ERRORS, first_line
+from furniture_prompter.catalog.manifest import CHECKSUMS_FOLDER, Manifest, read_manifest
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
+from furniture_prompter.catalog.storage_errors import first_line, is_storage_error, writing
+from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import CatalogInfo, OptimizeSummary, VerifyReport
-from furniture_prompter.errors import CatalogError
+from furniture_prompter.errors import CatalogDamagedError
+
+_TABLES: Final = "tables"
+INDEXES: Final = "indexes"
+UPLOADS: Final = "uploads"
+# Checks that say nothing of the rows.
+_DERIVED_CHECKS: Final = frozenset({"checksums", "files", "alignment", INDEXES, UPLOADS})
+# Damaged files that a sentence names; the report has them all.
+_NAMED_FILES: Final = 5
 
 
 def bytes_on_disk(folder: Path) -> int:
@@ -49,52 +68,273 @@ def describe_catalog(reader: CatalogReader) -> CatalogInfo:
     )
 
 
-async def verify_catalog(folder: Path) -> VerifyReport:
-    """Read every row of the current version and check that its parts belong together.
+async def verify_catalog(
+    folder: Path, fingerprint_of: Callable[[Path], str] | None = None
+) -> VerifyReport:
+    """Check that the current version is what was committed and that everything of it can be read.
+
+    Every file is held against its checksum. Where all are whole, or none were kept, every row and
+    every index is read as well.
+
+    Args:
+        folder: The catalog.
+        fingerprint_of: Reads an alignment's file and tells its fingerprint, or raises
+            CatalogDamagedError.
 
     Raises:
-        CatalogNotFoundError, CatalogFormatError: there is no catalog to verify.
+        CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: there is no catalog to
+            verify, or no manifest that says what belongs to it.
     """
-    manifest = read_manifest(folder)
+    while True:
+        manifest = read_manifest(folder)
+        report = await _verify_version(folder, manifest, fingerprint_of)
+        # A version that is replaced meanwhile may lose its files.
+        if report.sound or read_manifest(folder).version == manifest.version:
+            return report
+
+
+async def _verify_version(
+    folder: Path, manifest: Manifest, fingerprint_of: Callable[[Path], str] | None
+) -> VerifyReport:
     checks: dict[str, str | None] = {}
+    damaged: dict[str, str] = {}
+    notes: list[str] = []
+    if manifest.checksums is None:
+        notes.append(
+            "The release that wrote this version kept no checksums, so that files which can be "
+            "read but were altered may go unnoticed. `furniture-prompter catalog optimize "
+            f"--catalog {folder}` writes a version that has them."
+        )
+    else:
+        try:
+            recorded = load_checksums(folder, manifest.checksums)
+            checks["checksums"] = None
+            damaged = damaged_files(folder, recorded)
+            checks["files"] = _told(damaged)
+        except CatalogDamagedError as error:
+            checks["checksums"] = str(error)
+            damaged = {f"{CHECKSUMS_FOLDER}/{manifest.checksums}": "cannot be used"}
+    if checks.get("files") is None:
+        deep = await _read_everything(folder, manifest)
+        checks |= deep.checks
+        notes += deep.notes
+        alignment = manifest.alignment
+        if fingerprint_of is not None and alignment.file is not None:
+            checks["alignment"] = _alignment_problem(
+                folder / ALIGNMENTS_FOLDER / alignment.file, alignment.fingerprint, fingerprint_of
+            )
+    cure = None
+    if any(checks.values()):
+        cure = _cure(folder, damaged, checks)
+    return VerifyReport(manifest.version, checks, damaged, cure, tuple(notes))
+
+
+def _told(damaged: Mapping[str, str]) -> str | None:
+    if not damaged:
+        return None
+    named = [f"{name} {problem}" for name, problem in list(damaged.items())[:_NAMED_FILES]]
+    rest = len(damaged) - len(named)
+    return "; ".join(named) + (f"; and {rest:,} more" if rest else "") + "."
+
+
+def _cure(folder: Path, damaged: Mapping[str, str], checks: Mapping[str, str | None]) -> str:
+    if all(problem is None or name == UPLOADS for name, problem in checks.items()):
+        return "Send these products with their photos again; everything else is sound."
+    repair = f"Run `furniture-prompter catalog repair --catalog {folder}`: "
+    if not _rows_are_damaged(damaged, checks):
+        return repair + "no row is damaged, and it makes everything else anew from the rows."
+    return repair + (
+        "it keeps every product that can be read and names what only `furniture-prompter index` "
+        "with the feed brings back."
+    )
+
+
+def rows_are_damaged(report: VerifyReport) -> bool:
+    """Whether a catalog is damaged in what cannot be computed from anything else."""
+    return _rows_are_damaged(report.damaged, report.checks)
+
+
+def _rows_are_damaged(damaged: Mapping[str, str], checks: Mapping[str, str | None]) -> bool:
+    if any(Path(name).parts[1:2] in (("data",), ("_deletions",)) for name in damaged):
+        return True
+    return any(problem and name not in _DERIVED_CHECKS for name, problem in checks.items())
+
+
+def _alignment_problem(
+    path: Path, expected: str | None, fingerprint_of: Callable[[Path], str]
+) -> str | None:
     try:
-        reader = await CatalogReader.open(folder)
-        checks["tables"] = None
-        checks.update(await _check_rows(reader, manifest))
-    except CatalogError as error:
-        checks["tables"] = str(error)
-    except STORAGE_ERRORS as error:
-        checks["tables"] = f"The tables cannot be read ({first_line(error)})."
-    return VerifyReport(manifest.version, checks)
+        found = fingerprint_of(path)
+    except CatalogDamagedError as error:
+        return str(error)
+    return None if found == expected else f"{path} is another alignment than was recorded."
 
 
-async def _check_rows(reader: CatalogReader, manifest: Manifest) -> dict[str, str | None]:
-    database = await connect(reader.folder)
+@dataclass(slots=True)
+class _Found:
+    """What reading everything found: checks by name, and notes."""
+
+    checks: dict[str, str | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+async def _read_everything(folder: Path, manifest: Manifest) -> _Found:
+    found = _Found()
+    step = _TABLES
+    try:
+        database = await connect(folder)
+        tables: dict[str, AsyncTable] = {}
+        for name, version in manifest.tables.items():
+            tables[name] = await database.open_table(name)
+            await tables[name].checkout(version)
+        await _check_rows(folder, manifest, tables, found)
+        found.checks[_TABLES] = None
+        step = INDEXES
+        found.checks[INDEXES] = await _index_problem(tables, manifest)
+    except BaseException as error:
+        if not is_storage_error(error):
+            raise
+        found.checks[step] = f"The {step} cannot be read ({first_line(error)})."
+    return found
+
+
+async def _check_rows(
+    folder: Path, manifest: Manifest, tables: Mapping[str, AsyncTable], found: _Found
+) -> None:
     numbers: dict[str, list[int]] = {}
-    for name, columns in ((PRODUCTS, [NUMBER]), (PHOTOS, [NUMBER, VECTOR, ALIGNED])):
-        table = await database.open_table(name)
-        await table.checkout(manifest.tables[name])
+    photos = _PhotoFiles(folder)
+    endless = 0
+    dimension = 0
+    for name, table in tables.items():
         numbers[name] = []
-        async for batch in await table.query().select(columns).to_batches():
+        async for batch in await table.query().to_batches():
+            batch.validate(full=True)
             numbers[name] += batch[NUMBER].to_pylist()
+            for column in (VECTOR, ALIGNED, TEXT_VECTOR):
+                if column in batch.schema.names:
+                    values = batch[column].flatten().to_numpy(zero_copy_only=False)
+                    endless += int((~np.isfinite(values)).sum())
+            if name == PHOTOS:
+                photos.check(batch["id"].to_pylist(), batch["path"].to_pylist())
         if name == PHOTOS:
             dimension = (await table.schema()).field(VECTOR).type.list_size
     orphans = set(numbers[PHOTOS]) - set(numbers[PRODUCTS])
     bare = set(numbers[PRODUCTS]) - set(numbers[PHOTOS])
     doubles = len(numbers[PRODUCTS]) - len(set(numbers[PRODUCTS]))
     expected = (manifest.products, manifest.photos)
-    found = (len(numbers[PRODUCTS]), len(numbers[PHOTOS]))
-    return {
+    counted = (len(numbers[PRODUCTS]), len(numbers[PHOTOS]))
+    found.checks |= {
         "counts": None
-        if found == expected
-        else f"{found} products and photos are stored, {expected} are recorded.",
+        if counted == expected
+        else f"{counted} products and photos are stored, {expected} are recorded.",
         "products are unique": f"{doubles} products are stored twice." if doubles else None,
         "photos have products": f"{len(orphans)} photos have no product." if orphans else None,
         "products have photos": f"{len(bare)} products have no photo." if bare else None,
         "dimension": None
         if dimension == stored_dimension(manifest.encoder.dimension)
         else f"Vectors have {dimension} components, {manifest.encoder.dimension} are recorded.",
+        "numbers": f"{endless} components of vectors are no numbers." if endless else None,
     }
+    photos.tell(found)
+
+
+class _PhotoFiles:
+    """Files of photos: uploaded ones lie in the catalog by their hash, others are the shop's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._uploads = (folder / UPLOADS_FOLDER).absolute()
+        self._problems: dict[str, str | None] = {}
+        self._gone: set[str] = set()
+
+    def check(self, ids: Sequence[str], paths: Sequence[str]) -> None:
+        """Look at the files of some photos; ids and paths run in step."""
+        for photo_id, path in zip(ids, paths, strict=True):
+            file = Path(path)
+            if file.parent != self._uploads:
+                if not file.exists():
+                    self._gone.add(path)
+            elif file.name not in self._problems:
+                self._problems[file.name] = upload_problem(file, photo_id)
+
+    def tell(self, found: _Found) -> None:
+        """Say what was found."""
+        found.checks[UPLOADS] = _told(
+            {
+                f"{UPLOADS_FOLDER}/{name}": problem
+                for name, problem in self._problems.items()
+                if problem is not None
+            }
+        )
+        if self._gone:
+            found.notes.append(
+                f"{len(self._gone):,} photos are no longer where they were indexed from. Searches "
+                "find their products, but cannot show these pictures."
+            )
+
+
+async def _index_problem(tables: Mapping[str, AsyncTable], manifest: Manifest) -> str | None:
+    """Load every index whole, and ask it for all that it should have."""
+    missing: list[str] = []
+    for (name, column), kind in expected_indexes(manifest).items():
+        table = tables[name]
+        rows = await table.count_rows()
+        index = next((each for each in await table.list_indices() if column in each.columns), None)
+        if index is None:
+            missing.append(f"{name} has no {kind} index on {column}")
+            continue
+        await table.prewarm_index(index.name)
+        if kind == "number":
+            answered = await table.count_rows(f"`{column}` >= 0")
+        elif kind == "vector":
+            answered = rows if await _nearest(table, column) or not rows else 0
+        else:
+            answered = rows if await _words_are_found(table) else 0
+        if answered != rows:
+            missing.append(f"the {kind} index on {column} of {name} does not find its rows")
+    return f"{'; '.join(missing)}." if missing else None
+
+
+def expected_indexes(manifest: Manifest) -> dict[tuple[str, str], str]:
+    """Indexes that a version has: table and column, with the kind of each."""
+    wanted = {
+        (PRODUCTS, WORDS): "keyword",
+        (PRODUCTS, NUMBER): "number",
+        (PHOTOS, NUMBER): "number",
+    }
+    if manifest.vector_index is not None:
+        wanted |= {(PHOTOS, VECTOR): "vector", (PRODUCTS, TEXT_VECTOR): "vector"}
+        if manifest.alignment.file is not None:
+            wanted[PHOTOS, ALIGNED] = "vector"
+    return wanted
+
+
+async def _nearest(table: AsyncTable, column: str) -> int:
+    rows = await table.query().select([column]).limit(1).to_arrow()
+    if not rows.num_rows:
+        return 0
+    query = table.query().nearest_to(vectors_from(rows[column])[0]).column(column)
+    found = await query.distance_type("cosine").refine_factor(10).limit(10).to_arrow()
+    return int(found.num_rows)
+
+
+async def _words_are_found(table: AsyncTable) -> bool:
+    rows = await table.query().select([WORDS]).limit(1_000).to_arrow()
+    words = " ".join(sorted({word for text in rows[WORDS].to_pylist() for word in text.split()}))
+    if not words:
+        return True
+    found = await table.query().nearest_to_text(any_word(words)).select(["_score"]).to_arrow()
+    return bool(found.num_rows)
+
+
+async def writer_of(folder: Path, manifest: Manifest) -> CatalogWriter:
+    """A writer of a catalog as it is, for whoever holds its lock and looks after it."""
+    with writing(folder):
+        database = await connect(folder)
+    writer = CatalogWriter(
+        folder, database, manifest, manifest.encoder, manifest.prompt_encoder, manifest.language
+    )
+    await writer.restore()
+    return writer
 
 
 async def optimize_catalog(
@@ -116,16 +356,7 @@ async def optimize_catalog(
     with writer_lock(folder):
         manifest = read_manifest(folder)
         before = bytes_on_disk(folder)
-        database = await connect(folder)
-        writer = CatalogWriter(
-            folder,
-            database,
-            manifest,
-            manifest.encoder,
-            manifest.prompt_encoder,
-            manifest.language,
-        )
-        await writer.restore()
+        writer = await writer_of(folder, manifest)
         await writer.pruner.before_writing(manifest, grace_s)
         vector_index = await writer.build_indexes(
             vector_index_photos, manifest.alignment.file is not None

@@ -5,6 +5,7 @@ spool beside them and renamed into place by whoever holds the writer's lock, so 
 whole photo.
 """
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -20,6 +21,18 @@ UPLOADS_FOLDER: Final = "uploads"
 _SPOOL: Final = ".incoming-"
 # No request takes this long: a spool that old was left by a process that was killed.
 _STALE_SPOOL_S: Final = 86_400.0
+
+
+def upload_problem(path: Path, photo_id: str) -> str | None:
+    """What is wrong with an uploaded photo's file; None where it is what its id says."""
+    try:
+        with path.open("rb") as handle:
+            found = hashlib.file_digest(handle, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found == photo_id else "was altered"
 
 
 class Spool:

@@ -12,6 +12,7 @@ from lancedb import AsyncConnection, AsyncTable
 from lancedb.index import FTS, BTree, IvfRq
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.checksums import prune_checksums, with_checksums
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     KNOWN_COLUMNS,
@@ -87,6 +88,7 @@ class CatalogWriter:
         self._prompt_encoder = prompt_encoder
         self.language = language
         self._tables: dict[str, AsyncTable] = {}
+        self._begin: Literal["create", "overwrite"] = "create"
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
         self.pruner = Pruner(folder, self._tables)
         self._on_disk = files_below(folder)
@@ -104,6 +106,18 @@ class CatalogWriter:
                     await table.restore()
                 self._tables[name] = table
         await self._staged.restore()
+
+    async def drop_indexes(self) -> None:
+        """Forget every index, so that :meth:`build_indexes` makes them anew from the rows."""
+        with writing(self.folder):
+            for table in self._tables.values():
+                for index in await table.list_indices():
+                    await table.drop_index(index.name)
+
+    def start_over(self) -> None:
+        """Let the next :meth:`apply` write new tables instead of changing what is there."""
+        self._tables.clear()
+        self._begin = "overwrite"
 
     async def stored_products(self) -> dict[str, StoredProduct]:
         """Number and row hash of every product of the current version, by product id."""
@@ -189,8 +203,9 @@ class CatalogWriter:
         products = product_table(rows, self.columns)
         with writing(self.folder):
             if PRODUCTS not in self._tables:
-                self._tables[PRODUCTS] = await self._database.create_table(PRODUCTS, products)
-                self._tables[PHOTOS] = await self._database.create_table(PHOTOS, photos)
+                for name, rows_of in ((PRODUCTS, products), (PHOTOS, photos)):
+                    table = await self._database.create_table(name, rows_of, mode=self._begin)
+                    self._tables[name] = table
                 return
             table = self._tables[PRODUCTS]
             present = set((await table.schema()).names)
@@ -306,7 +321,6 @@ class CatalogWriter:
                 counts[name] = await table.count_rows()
             if self.manifest is not None:
                 await self.pruner.mark_uploads(self._database, self.manifest)
-            flush(self.folder, self._on_disk)
         before = self.manifest
         manifest = Manifest(
             version=before.version + 1 if before else 1,
@@ -323,8 +337,12 @@ class CatalogWriter:
             vector_index=vector_index,
             replaced=replaced_with(before, grace_s),
         )
+        manifest = with_checksums(self.folder, manifest, before)
+        with writing(self.folder):
+            flush(self.folder, self._on_disk)
         write_manifest(self.folder, manifest)
         self.manifest = manifest
+        prune_checksums(self.folder, manifest)
         await self.pruner.after_commit(before, manifest, self._staged, grace_s)
         return manifest
 

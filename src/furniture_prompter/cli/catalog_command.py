@@ -1,4 +1,4 @@
-"""``catalog info``, ``catalog verify``, ``catalog optimize``: looking after a catalog."""
+"""``catalog info``, ``verify``, ``repair``, ``optimize``: looking after a catalog."""
 
 import dataclasses
 from typing import Any
@@ -8,6 +8,7 @@ import typer
 from furniture_prompter.cli.exit_codes import ExitCode
 from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import CatalogOption, JsonOption, read_settings
+from furniture_prompter.cli.plain_text import plain_lines
 from furniture_prompter.cli.terminal import output, print_facts, size_text, write_json
 
 catalog_app = typer.Typer(
@@ -46,25 +47,48 @@ def info(catalog: CatalogOption, as_json: JsonOption = False) -> None:
 
 @catalog_app.command(epilog="Example: furniture-prompter catalog verify --catalog shop")
 def verify(catalog: CatalogOption, as_json: JsonOption = False) -> None:
-    """Read every row and check that all parts belong together; exit code 5 when they do not."""
+    """Check every file, row and index, and name what is damaged; exit code 5 when something is."""
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    report = assembly.verify(catalog)
+    if as_json:
+        told = {**_fields(report), "sound": report.sound}
+        write_json({**told, "checks": dict(report.checks), "damaged": dict(report.damaged)})
+    else:
+        rows = {name: problem or "ok" for name, problem in report.checks.items()}
+        print_facts(rows)
+        for note in report.notes:
+            output().print(plain_lines(note), soft_wrap=True)
+        verdict = "sound." if report.sound else f"NOT sound. {report.cure or ''}".strip()
+        output().print(plain_lines(f"Version {report.version} is {verdict}"), soft_wrap=True)
+    if not report.sound:
+        raise typer.Exit(ExitCode.CATALOG)
+
+
+@catalog_app.command(epilog="Example: furniture-prompter catalog repair --catalog shop")
+def repair(catalog: CatalogOption, as_json: JsonOption = False) -> None:
+    """Make a damaged catalog sound: indexes and alignment anew, every readable product kept.
+
+    Exit code 3 when something is lost that only indexing the feed again brings back.
+    """
     settings = read_settings()
     # As above.
     with collector_paused():
         from furniture_prompter import assembly
 
-    with assembly.Catalog.open(catalog, settings=settings) as opened:
-        report = opened.verify()
+    summary = assembly.repair(catalog, settings=settings)
     if as_json:
-        write_json(
-            {"version": report.version, "sound": report.sound, "checks": dict(report.checks)}
-        )
+        write_json(_fields(summary))
     else:
-        rows = {name: problem or "ok" for name, problem in report.checks.items()}
-        print_facts(rows)
-        verdict = "sound" if report.sound else "NOT sound; index the feed again to mend it"
-        output().print(f"Version {report.version} is {verdict}.", soft_wrap=True)
-    if not report.sound:
-        raise typer.Exit(ExitCode.CATALOG)
+        for told in (*summary.done, *summary.lost):
+            output().print(plain_lines(told), soft_wrap=True)
+        end = "as good as what is left of it" if summary.lost else "sound"
+        begin = "Version" if summary.done else "Nothing was changed: version"
+        output().print(f"{begin} {summary.version} is {end}.", soft_wrap=True)
+    if summary.lost:
+        raise typer.Exit(ExitCode.SET_ASIDE)
 
 
 @catalog_app.command(epilog="Example: furniture-prompter catalog optimize --catalog shop")

@@ -1,6 +1,11 @@
 """The words everybody shares: product, photo, query, hit. numpy and standard library only."""
 
-from furniture_prompter.domain.catalog import CatalogInfo, OptimizeSummary, VerifyReport
+from furniture_prompter.domain.catalog import (
+    CatalogInfo,
+    OptimizeSummary,
+    RepairSummary,
+    VerifyReport,
+)
 from furniture_prompter.domain.feed import Feed, FeedItem, FeedRow, SetAside
 from furniture_prompter.domain.identity import EncoderIdentity
 from furniture_prompter.domain.images import RgbImage
@@ -26,6 +31,7 @@ __all__ = [
     "Product",
     "Query",
     "Removal",
+    "RepairSummary",
     "RgbImage",
     "SearchResult",
     "SetAside",

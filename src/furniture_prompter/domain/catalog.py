@@ -1,7 +1,7 @@
 """What a catalog says of itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,16 @@ class VerifyReport:
     Attributes:
         version: The version that was checked.
         checks: Every check by name, with what is wrong, or None where all is well.
+        damaged: Files that are not as they were committed, with what is wrong with each.
+        cure: What loses least, in one sentence; None where the catalog is sound.
+        notes: What a person should know of a sound catalog too.
     """
 
     version: int
     checks: Mapping[str, str | None]
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    cure: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -82,3 +88,20 @@ class OptimizeSummary:
     vector_index: str
     seconds: float
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepairSummary:
+    """What ``catalog repair`` did.
+
+    Attributes:
+        version: The current version afterwards.
+        done: What was mended, a sentence each; none where the catalog was sound.
+        lost: What could not be mended, with the cure, a sentence each.
+        seconds: Wall time.
+    """
+
+    version: int
+    done: tuple[str, ...]
+    lost: tuple[str, ...]
+    seconds: float

@@ -158,7 +158,7 @@ class Alignment:
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise CatalogDamagedError(
                 f"{path} is no alignment of this release ({error}). "
-                "Run `furniture-prompter index` again to fit it anew."
+                "Run `furniture-prompter catalog repair`, which fits it anew."
             ) from error
 
 

@@ -21,7 +21,6 @@ from furniture_prompter.domain import (
     Product,
     Query,
     SearchResult,
-    VerifyReport,
 )
 
 INFO = CatalogInfo(
@@ -53,7 +52,6 @@ class FakeCatalog:
         self.hits: tuple[Hit, ...] = ()
         self.notes: tuple[str, ...] = ()
         self.error: BaseException | None = None
-        self.report = VerifyReport(3, {"tables": None, "counts": None})
 
     def open(self, path: Path, **given: Any) -> Self:
         self.opened.append({"path": path, **given})
@@ -84,9 +82,6 @@ class FakeCatalog:
 
     def info(self) -> CatalogInfo:
         return INFO
-
-    def verify(self) -> VerifyReport:
-        return self.report
 
     def __enter__(self) -> Self:
         return self

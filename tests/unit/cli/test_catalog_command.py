@@ -1,4 +1,4 @@
-"""``catalog info``, ``verify`` and ``optimize``, and ``encoders``."""
+"""``catalog info``, ``verify``, ``repair`` and ``optimize``, and ``encoders``."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter import assembly
-from furniture_prompter.domain import OptimizeSummary, VerifyReport
+from furniture_prompter.domain import OptimizeSummary, RepairSummary, VerifyReport
 
 Run = Callable[..., Any]
 
@@ -29,28 +29,66 @@ def test_info_in_json_has_every_field(catalog: Any, shop: Run) -> None:
     assert told["bytes_on_disk"] == 1_234_567
 
 
-def test_a_sound_catalog_verifies_with_exit_code_0(catalog: Any, shop: Run) -> None:
+def test_a_sound_catalog_verifies_with_exit_code_0(
+    shop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = VerifyReport(3, {"tables": None}, notes=("No checksums were kept.",))
+    monkeypatch.setattr(assembly, "verify", lambda _: report)
     done = shop("catalog", "verify", "--catalog", "shop")
     assert done.status == 0
+    assert "No checksums were kept." in done.out
     assert "Version 3 is sound." in done.out
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_an_unsound_catalog_verifies_with_exit_code_5(
-    catalog: Any, shop: Run, form: tuple[str, ...]
+def test_an_unsound_catalog_verifies_with_exit_code_5_and_the_cure(
+    shop: Run, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
 ) -> None:
-    catalog.report = VerifyReport(3, {"tables": None, "counts": "1 product is missing."})
+    checks = {"tables": None, "files": "alignments/a.npz is missing."}
+    damaged = {"alignments/a.npz": "is missing"}
+    report = VerifyReport(3, checks, damaged, "Run `catalog repair`.")
+    monkeypatch.setattr(assembly, "verify", lambda _: report)
     done = shop("catalog", "verify", "--catalog", "shop", *form)
     assert done.status == 5
-    assert "1 product is missing." in done.out
     if form:
         assert json.loads(done.out) == {
             "version": 3,
+            "checks": checks,
+            "damaged": damaged,
+            "cure": "Run `catalog repair`.",
+            "notes": [],
             "sound": False,
-            "checks": {"tables": None, "counts": "1 product is missing."},
         }
     else:
-        assert "NOT sound" in done.out
+        assert "alignments/a.npz is missing." in done.out
+        assert "NOT sound. Run `catalog repair`." in done.out
+
+
+@pytest.mark.parametrize(
+    ("summary", "status", "told"),
+    [
+        (RepairSummary(3, (), (), 0.5), 0, "Nothing was changed: version 3 is sound."),
+        (RepairSummary(4, ("Indexes anew.",), (), 0.5), 0, "Indexes anew.\nVersion 4 is sound."),
+        (RepairSummary(4, ("Rows.",), ("chair-1 is gone.",), 0.5), 3, "chair-1 is gone."),
+    ],
+)
+def test_repair_tells_what_was_mended_and_ends_with_3_where_something_is_lost(
+    shop: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    summary: RepairSummary,
+    status: int,
+    told: str,
+) -> None:
+    monkeypatch.setattr(assembly, "repair", lambda *_, **__: summary)
+    done = shop("catalog", "repair", "--catalog", "shop")
+    assert (done.status, told in done.out) == (status, True)
+    as_json = json.loads(shop("catalog", "repair", "--catalog", "shop", "--json").out)
+    assert as_json == {
+        "version": summary.version,
+        "done": list(summary.done),
+        "lost": list(summary.lost),
+        "seconds": 0.5,
+    }
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])

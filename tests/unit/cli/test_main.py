@@ -38,7 +38,7 @@ def test_the_commands_are_these() -> None:
     assert leaves == {
         *("index", "search", "serve", "distill", "benchmark", "evaluate"),
         *("encoders pull", "encoders show", "encoders export"),
-        *("catalog info", "catalog verify", "catalog optimize"),
+        *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
     }
 
 

@@ -1,0 +1,266 @@
+"""Checksums of every file that a committed version reads, and copies of its smallest parts.
+
+``checksums/<version>-<hash>.json`` is written before the manifest that names it and carries a hash
+of itself in its name. It has the size and SHA-256 of each file, and copies of what cannot be
+computed again and weighs little: the manifest, Lance's manifests of the two tables, and its lists
+of deleted rows.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from furniture_prompter.catalog.lance_files import table_files
+from furniture_prompter.catalog.manifest import (
+    CHECKSUMS_FOLDER,
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    Manifest,
+    parse_manifest,
+    replace_file,
+    write_manifest,
+)
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.errors import CatalogDamagedError, CatalogError, CatalogWriteError
+
+_HASH_LETTERS: Final = 32
+# Lance writes these once, under a name of their own: what had a checksum keeps it.
+_IMMUTABLE: Final = frozenset({"data", "_deletions", "_indices"})
+
+
+@dataclass(frozen=True, slots=True)
+class FileChecksum:
+    """Size in bytes and SHA-256 of a file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChecksums:
+    """What a version reads, as it was when it was committed.
+
+    Attributes:
+        name: Name of the file that says so, under ``checksums/``.
+        manifest: The version's manifest.
+        files: Checksum of each file, by its path in the catalog's folder.
+        copies: Content of the files that are kept twice, by path.
+    """
+
+    name: str
+    manifest: Manifest
+    files: Mapping[str, FileChecksum]
+    copies: Mapping[str, bytes]
+
+
+def with_checksums(folder: Path, manifest: Manifest, previous: Manifest | None) -> Manifest:
+    """Write the checksums of a version that is about to be committed.
+
+    Immutable files that the previous version had as well are not read again.
+
+    Args:
+        folder: The catalog.
+        manifest: The version's manifest.
+        previous: That of the version it replaces.
+
+    Returns:
+        The manifest with the name of the file written.
+
+    Raises:
+        CatalogWriteError: it cannot be written, or the version cannot be read.
+    """
+    known: Mapping[str, FileChecksum] = {}
+    if previous is not None and previous.checksums is not None:
+        try:
+            known = load_checksums(folder, previous.checksums).files
+        except CatalogDamagedError:
+            known = {}
+    try:
+        names = version_files(folder, manifest)
+        files = {name: _checksum(folder, name, known) for name in names}
+        copies = {name: (folder / name).read_bytes() for name in names if _is_copied(name)}
+    except (OSError, ValueError) as error:
+        raise CatalogWriteError(
+            f"The new version of the catalog at {folder} cannot be read back ({error}). Check the "
+            "disk and run the command again; the previous version is untouched."
+        ) from error
+    content = {
+        "manifest": json.loads(replace(manifest, checksums=None).to_json()),
+        "files": {name: [file.size, file.sha256] for name, file in sorted(files.items())},
+        "copies": {name: base64.b64encode(data).decode() for name, data in copies.items()},
+    }
+    data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+    name = f"{manifest.version}-{hashlib.sha256(data).hexdigest()[:_HASH_LETTERS]}.json"
+    try:
+        (folder / CHECKSUMS_FOLDER).mkdir(exist_ok=True)
+    except OSError as error:
+        raise CatalogWriteError(
+            f"{folder / CHECKSUMS_FOLDER} cannot be made ({error.strerror}). Mend the permissions "
+            "and run the command again; the previous version is untouched."
+        ) from error
+    replace_file(folder / CHECKSUMS_FOLDER / name, data)
+    return replace(manifest, checksums=name)
+
+
+def prune_checksums(folder: Path, manifest: Manifest) -> None:
+    """Delete checksums of all versions but the current one."""
+    # What stays is deleted after the next commit; this version is safe already.
+    with suppress(OSError):
+        for path in (folder / CHECKSUMS_FOLDER).iterdir():
+            if path.name != manifest.checksums:
+                path.unlink(missing_ok=True)
+
+
+def load_checksums(folder: Path, name: str) -> VersionChecksums:
+    """Read what :func:`with_checksums` wrote.
+
+    Raises:
+        CatalogDamagedError: the file is missing or altered.
+    """
+    path = folder / CHECKSUMS_FOLDER / name
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest()[:_HASH_LETTERS] != path.stem.partition("-")[2]:
+            raise ValueError("it is not what its name says")
+        raw: dict[str, Any] = json.loads(data)
+        return VersionChecksums(
+            name,
+            parse_manifest(raw["manifest"], folder),
+            {name: FileChecksum(*values) for name, values in raw["files"].items()},
+            {name: base64.b64decode(text) for name, text in raw["copies"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, binascii.Error, CatalogError) as error:
+        raise CatalogDamagedError(
+            f"{path} cannot be used ({error}). Run `furniture-prompter catalog repair --catalog "
+            f"{folder}`, which writes it anew."
+        ) from error
+
+
+def damaged_files(folder: Path, checksums: VersionChecksums) -> dict[str, str]:
+    """Files that are not as they were committed, with what is wrong with each."""
+    problems: dict[str, str] = {}
+    for name, recorded in checksums.files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if size != recorded.size:
+                problems[name] = f"has {size:,} bytes instead of {recorded.size:,}"
+            elif _sha256(path) != recorded.sha256:
+                problems[name] = "was altered"
+        except FileNotFoundError:
+            problems[name] = "is missing"
+        except OSError as error:
+            problems[name] = f"cannot be read ({error.strerror})"
+    return problems
+
+
+def restore_manifest(folder: Path) -> VersionChecksums | None:
+    """Put back the manifest from the copy beside the newest version's checksums.
+
+    For a catalog whose manifest is missing or damaged; needs the writer's lock.
+
+    Returns:
+        What was restored; None without a whole copy.
+
+    Raises:
+        CatalogWriteError: the disk is full or cannot be written.
+    """
+    found: list[VersionChecksums] = []
+    for path in (folder / CHECKSUMS_FOLDER).glob("*-*.json"):
+        try:
+            found.append(load_checksums(folder, path.name))
+        except CatalogDamagedError:
+            continue
+    # A run that was killed just before its commit leaves checksums too, and may lose files later.
+    found.sort(key=lambda each: each.manifest.version, reverse=True)
+    for checksums in found:
+        if not damaged_files(folder, checksums):
+            break
+    else:
+        if not found:
+            return None
+        checksums = found[0]
+    write_manifest(folder, replace(checksums.manifest, checksums=checksums.name))
+    return checksums
+
+
+def has_wrong_format_alone(folder: Path) -> bool:
+    """Whether the manifest is the copy that is kept of it but for the number of its format.
+
+    So a damaged number can be told from a catalog of another release.
+    """
+    try:
+        found = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+        kept = load_checksums(folder, found["checksums"])
+    except (OSError, ValueError, KeyError, TypeError, CatalogDamagedError):
+        return False
+    whole: dict[str, Any] = json.loads(replace(kept.manifest, checksums=kept.name).to_json())
+    return whole == {**found, "format_version": FORMAT_VERSION}
+
+
+def restore_copies(folder: Path, checksums: VersionChecksums) -> list[str]:
+    """Put back damaged files that are kept twice; needs the writer's lock.
+
+    Returns:
+        Their paths, relative to the catalog.
+
+    Raises:
+        CatalogWriteError: the disk is full or cannot be written.
+    """
+    restored: list[str] = []
+    for name, content in checksums.copies.items():
+        path = folder / name
+        try:
+            whole = path.read_bytes() == content
+        except OSError:
+            whole = False
+        if not whole:
+            with writing(folder):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content)
+            restored.append(name)
+    return restored
+
+
+def version_files(folder: Path, manifest: Manifest) -> set[str]:
+    """Every file that a version reads, relative to the catalog, but uploaded photos.
+
+    Those have their hash as their name.
+
+    Raises:
+        OSError, ValueError: a manifest of Lance's cannot be read.
+    """
+    files: set[str] = set()
+    for table, version in manifest.tables.items():
+        files |= table_files(folder, table, version)
+    if manifest.alignment.file is not None:
+        files.add(f"{ALIGNMENTS_FOLDER}/{manifest.alignment.file}")
+    return files
+
+
+def _is_copied(name: str) -> bool:
+    return name.split("/")[1] in ("_versions", "_deletions")
+
+
+def _checksum(folder: Path, name: str, known: Mapping[str, FileChecksum]) -> FileChecksum:
+    path = folder / name
+    size = path.stat().st_size
+    before = known.get(name)
+    if before is not None and before.size == size and name.split("/")[1] in _IMMUTABLE:
+        return before
+    return FileChecksum(size, _sha256(path))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
