@@ -222,7 +222,7 @@ def test_a_text_tower_takes_prompts_to_photos_without_an_alignment(showroom: Sho
     assert summary.notes == ("Prompts go through colour-teacher's own text tower.",)
     assert not list((showroom.folder / "catalog").rglob("*.npz"))
     with showroom.open() as catalog:
-        silent = catalog.search("something blue", where="category = ''", limit=4)
+        silent = catalog.search("something blue", where="category is null", limit=4)
         both = catalog.search("yellow", photo=showroom.photo(7), without="red")
         assert "own text tower" in catalog.info().alignment
         assert catalog.verify().sound
@@ -282,7 +282,7 @@ def index_by_student(showroom: Showroom) -> str:
 def test_a_students_catalog_fits_its_alignment_and_answers_by_it(showroom: Showroom) -> None:
     folder = index_by_student(showroom)
     with showroom.open(folder) as catalog:
-        result = catalog.search("blue", where="category = ''", limit=4)
+        result = catalog.search("blue", where="category is null", limit=4)
     assert "prompt-photo" in result.hits[0].parts
     assert result.notes == ()
     assert showroom.loaded == {}
@@ -296,7 +296,7 @@ def test_a_students_catalog_takes_prompts_through_its_teachers_text_tower(
     if where == "settings":
         showroom.settings = showroom.settings.model_copy(update={"text_tower": "colour-teacher"})
     with showroom.open(folder, "colour-teacher" if where == "argument" else None) as catalog:
-        result = catalog.search("something blue", where="category = ''", limit=4)
+        result = catalog.search("something blue", where="category is null", limit=4)
     assert {colour_of(found) for found in ids(result)} == {"blue"}
     assert showroom.teacher.asked == ["something blue"]
 

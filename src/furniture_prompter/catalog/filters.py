@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 
 from furniture_prompter.catalog import filter_syntax as syntax
 from furniture_prompter.catalog.filter_syntax import Column, Node, Operand, Operator, Value
-from furniture_prompter.domain.wording import as_kept, part_as_kept, readable
+from furniture_prompter.domain.wording import as_kept, one_line, part_as_kept, readable
 
 
 class ColumnType(StrEnum):
@@ -125,6 +125,12 @@ class _Compiler:
                 f"Write: {column.name} = true",
             )
         sides = [self._operand(side, column, column_type, other) for side in (left, right)]
+        if node.operator == "=" and "''" in sides:
+            self._refuse(
+                other,
+                "An empty text is no value, which nothing is equal to. "
+                f"Write: {column.name} is null",
+            )
         if column.name == "id" and isinstance(other, Value) and operator in ("=", "!="):
             return self._membership(syntax.Membership(column, (other,)), operator == "!=")
         return f"({sides[0]} {operator} {sides[1]})"
@@ -170,10 +176,9 @@ class _Compiler:
                 f"`{node.column.name}` holds a list of texts. Write: "
                 f"{node.column.name} contains 'oak' or {node.column.name} contains 'ash'",
             )
-        values = {self._literal(value, node.column, column_type): None for value in node.values}
+        values = [self._literal(value, node.column, column_type) for value in node.values]
         if node.column.name == "id":
-            # Catalogs of photo folders once kept the runs of spaces in a file's name.
-            values |= {text_literal(readable(str(value.value))): None for value in node.values}
+            values = [text for value in node.values for text in id_literals(str(value.value))]
         word = "NOT IN" if negated else "IN"
         return f"({self._value_of(node.column)} {word} ({', '.join(values)}))"
 
@@ -287,6 +292,17 @@ def text_literal(text: str) -> str:
     """A text as a SQL literal."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
+
+
+def id_literals(product_id: str) -> tuple[str, ...]:
+    """The SQL literals of an id, one of which its product has: as it is kept, and as it once was.
+
+    Catalogs of photo folders kept the runs of spaces in a file's name.
+    """
+    kept = dict.fromkeys((one_line(product_id), readable(product_id)))
+    # No catalog has half of a surrogate pair, and no encoding; U+FFFD takes its place.
+    whole = (text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in kept)
+    return tuple(text_literal(text) for text in whole)
 
 
 def _plain(character: str) -> str:

@@ -25,7 +25,7 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.facets import facet_of
-from furniture_prompter.catalog.filters import compile_filter, text_literal
+from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
 from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.rows import MemoryRows, Rows, StoredRows
@@ -237,9 +237,13 @@ class CatalogReader:
         )
 
     async def number_of(self, product_id: str) -> int | None:
-        """The number of a product; None where the catalog has none of that id."""
+        """The number of a product; None where the catalog has none of that id.
+
+        The id may be written as a filter may write it.
+        """
+        spellings = ", ".join(id_literals(product_id))
         with reading(self.folder):
-            query = self._products.query().where(f"`id` = {text_literal(product_id)}")
+            query = self._products.query().where(f"`id` IN ({spellings})")
             rows = await query.select([NUMBER]).limit(1).to_arrow()
         return int(rows[NUMBER][0].as_py()) if rows.num_rows else None
 

@@ -48,6 +48,7 @@ from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
 from furniture_prompter.catalog.storage_errors import writing
 from furniture_prompter.domain import EncoderIdentity, Product
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -104,12 +105,21 @@ class CatalogWriter:
         await self._staged.restore()
 
     async def stored_products(self) -> dict[str, StoredProduct]:
-        """Number and row hash of every product of the current version, by product id."""
+        """Number and row hash of every product of the current version, by product id.
+
+        The ids are written as new ones are: catalogs of photo folders once kept the runs of spaces
+        in a file's name, and such a product is still found by it.
+        """
         if PRODUCTS not in self._tables:
             return {}
         with writing(self.folder):
             rows = await self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH]).to_arrow()
-        return {row["id"]: StoredProduct(row[NUMBER], row[ROW_HASH]) for row in rows.to_pylist()}
+        found: dict[str, StoredProduct] = {}
+        for row in rows.to_pylist():
+            product_id = one_line(row["id"])
+            kept = row["id"] if product_id in found else product_id
+            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH])
+        return found
 
     async def encoded_photos(self) -> set[str]:
         """Ids of photos that have a vector: of the current version, or saved by a killed run."""
