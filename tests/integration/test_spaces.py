@@ -43,7 +43,7 @@ class Showroom:
         card.save(folder)
         return str(folder)
 
-    def index(self, encoder: str = "colour-teacher") -> IndexSummary:
+    def index(self, encoder: str | None = "colour-teacher") -> IndexSummary:
         self.loaded.clear()
         summary = index(
             self.folder / "feed.jsonl",
@@ -357,3 +357,16 @@ def test_a_catalog_of_one_encoder_is_written_as_before_spaces(showroom: Showroom
     with showroom.open() as catalog:
         assert ids(catalog.search(photo=showroom.photo(7), limit=1)) == ["p7"]
     assert showroom.index("default").products_unchanged == 96
+
+
+def test_indexing_again_takes_the_catalogs_own_encoder_unless_another_is_named(
+    showroom: Showroom,
+) -> None:
+    assert showroom.index().products_added == 96
+    assert showroom.index(encoder=None).products_unchanged == 96
+    with pytest.raises(CatalogMismatchError, match="come from colour-teacher"):
+        showroom.index(encoder="default")
+    showroom.settings = showroom.settings.model_copy(update={"encoder": "default-r18-nowhere"})
+    for use in (lambda: showroom.index(encoder=None), showroom.open):
+        with pytest.raises(EncoderNotFoundError, match="no encoder 'default-r18-nowhere'"):
+            use()
