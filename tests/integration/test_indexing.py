@@ -312,3 +312,17 @@ async def number_of(shop: Shop, product_id: str) -> int | None:
         return await reader.number_of(product_id)
     finally:
         reader.close()
+
+
+@pytest.mark.parametrize("prompt", ["comfortable seating", "zebrano"])
+def test_a_part_that_knows_nothing_of_a_product_is_not_said_to_have_found_it(
+    shop: Shop, rows: list[FeedRow], prompt: str
+) -> None:
+    textless = [with_product(row, title="", category="", color="") for row in rows[3:6]]
+    shop.index([*rows[:3], *textless])
+    for hit in shop.search(Query(prompt=prompt, photo=photo_of(rows[0]).photo)).hits:
+        assert hit.matched
+        assert "keyword" not in hit.matched
+        assert hit.product.title or "prompt-text" not in hit.matched
+    hits = shop.search(Query(prompt=prompt)).hits
+    assert all("keyword" not in hit.matched for hit in hits)
