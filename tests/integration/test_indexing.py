@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.catalog.lock import writer_lock
+from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.domain import FeedRow, Query, SetAside
@@ -326,3 +329,49 @@ def test_a_part_that_knows_nothing_of_a_product_is_not_said_to_have_found_it(
         assert hit.product.title or "prompt-text" not in hit.matched
     hits = shop.search(Query(prompt=prompt)).hits
     assert all("keyword" not in hit.matched for hit in hits)
+
+
+TURKISH = ["Yemek masası", "Duvar saati", "Boy aynası"]
+
+
+def test_forms_of_short_turkish_words_meet(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(titled(rows), language="turkish")
+    assert asyncio.run(keyword_found(shop, "masa")) == ["Yemek masası"]
+    assert asyncio.run(keyword_found(shop, "saatler")) == ["Duvar saati"]
+    assert asyncio.run(keyword_found(shop, "AYNALARIN")) == ["Boy aynası"]
+
+
+def test_a_turkish_catalog_of_the_first_folding_stays_searchable_and_is_folded_anew_by_the_next_run(
+    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(writer_module, "current_folding", lambda _: PREFIX_FOLDING)
+        shop.index(titled(rows), language="turkish")
+    assert "folding" not in (shop.folder / "manifest.json").read_text("utf-8")
+    assert asyncio.run(keyword_found(shop, "masası")) == ["Yemek masası"]
+    assert asyncio.run(keyword_found(shop, "masa")) == []
+
+    summary = shop.index(titled(rows))
+    assert (summary.version, summary.products_unchanged) == (2, 3)
+    assert any("folded anew" in note for note in summary.notes)
+    assert read_manifest(shop.folder).folding == STEM_FOLDING
+    assert asyncio.run(keyword_found(shop, "masa")) == ["Yemek masası"]
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+    assert shop.index(titled(rows)).version == 2
+
+
+def titled(rows: list[FeedRow]) -> list[FeedRow]:
+    return [
+        with_product(row, title=title, category="", color="", attributes={"price": 3.0})
+        for row, title in zip(rows, TURKISH, strict=False)
+    ]
+
+
+async def keyword_found(shop: Shop, prompt: str) -> list[str]:
+    reader = await CatalogReader.open(shop.folder)
+    try:
+        numbers, _ = await reader.keyword_matches(prompt, 10, None)
+        products = await reader.products(numbers)
+    finally:
+        reader.close()
+    return [products[number].title for number in numbers.tolist()]

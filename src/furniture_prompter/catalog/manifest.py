@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -24,6 +25,7 @@ FORMAT_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 # Part and name of what format version 1 did not have at first; each may be left out.
 _LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
+_KNOWN_FOLDINGS = (PREFIX_FOLDING, STEM_FOLDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Manifest:
         next_number: The next product number to give.
         alignment: The alignment, or why there is none.
         vector_index: Kind of the vector index, or None for an exact scan.
+        folding: How words of the keyword index are folded.
         format_version: Version of this layout.
     """
 
@@ -80,6 +83,7 @@ class Manifest:
     next_number: int
     alignment: AlignmentRecord
     vector_index: str | None
+    folding: int = PREFIX_FOLDING
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -89,6 +93,8 @@ class Manifest:
         for part, name in _LATER_KEYS:
             if not raw[part][name]:
                 del raw[part][name]
+        if self.folding == PREFIX_FOLDING:
+            del raw["folding"]
         return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -141,6 +147,13 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
             f"The catalog at {folder} has format version {found!r}; this release reads "
             f"{FORMAT_VERSION}. Index the feed again into a new folder, or use the release that "
             "wrote it."
+        )
+    folding = raw.get("folding", PREFIX_FOLDING)
+    if isinstance(folding, bool) or folding not in _KNOWN_FOLDINGS:
+        raise CatalogFormatError(
+            f"The keyword index of the catalog at {folder} is folded in a way ({folding!r}) that "
+            "this release does not know. Use the release that wrote it, or index the feed again "
+            "into a new folder."
         )
     try:
         return Manifest(

@@ -157,7 +157,7 @@ class CatalogReader:
         self, prompt: str, count: int, only: Filter | None
     ) -> tuple[Numbers, Scores]:
         """Numbers and BM25 scores of up to `count` products whose words match, best first."""
-        words = keyword_text(prompt, self.manifest.language)
+        words = keyword_text(prompt, self.manifest.language, self.manifest.folding)
         if not words:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         query = self._products.query().nearest_to_text(_any_word(words))
