@@ -19,6 +19,7 @@ _VOWELS: Final = frozenset("aeiou")
 _VOICELESS: Final = frozenset("fstkchp")
 # What a stem's last letter was before a vowel softened it: dolabı is of dolap, yatağı of yatak.
 _HARD: Final = {"b": "p", "d": "t", "g": "k"}
+_MOST_LETTERS: Final = 40
 _LEAST_LETTERS: Final = 3
 # A final -a, -e or -la is far more often a stem's own than the dative or instrumental of so short
 # a stem: masa, kasa, kare, tabla.
@@ -34,9 +35,13 @@ _WHOLE_WORDS: Final = """
 _WHOLE: Final = frozenset(_WHOLE_WORDS.split())
 
 
-@lru_cache(maxsize=65_536)
 def turkish_stems(word: str) -> tuple[str, ...]:
-    """What a folded word may be a form of, without the word itself; linear in its length."""
+    """What a folded word may be a form of, without the word itself; nothing of too long a word."""
+    return _stems(word) if len(word) <= _MOST_LETTERS else ()
+
+
+@lru_cache(maxsize=65_536)
+def _stems(word: str) -> tuple[str, ...]:
     return tuple(stem for stem in dict.fromkeys(_without_case(word)) if stem != word)
 
 
