@@ -8,6 +8,7 @@ has none). Found should be the other forms of the same word and nothing else.
 import argparse
 import asyncio
 import hashlib
+import importlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,21 @@ import pyarrow as pa
 from lancedb.index import FTS
 
 from benchmarks.provenance import DataSet, add_output_option, write_result
-from furniture_prompter.catalog.keywords import fold, keyword_text
+from furniture_prompter.catalog.keywords import PREFIX_FOLDING, fold, keyword_text
 
 # Lemma, and its stem before a suffix that begins with a vowel where that differs.
 _TURKISH = """masa sandalye koltuk/koltuğ dolap/dolab kitaplık/kitaplığ yatak/yatağ sehpa ayna lamba
 raf tabure kanepe çekmece halı perde komodin şifonyer vestiyer büfe konsol avize abajur minder
 yastık/yastığ saksı çerçeve ışık/ışığ ahşap/ahşab metal cam deri kumaş mermer beyaz siyah yeşil
 kırmızı çocuk/çocuğ bahçe mutfak/mutfağ banyo ofis iskemle divan puf beşik/beşiğ karyola
-sandık/sandığ kapak/kapağ örtü"""
+sandık/sandığ kapak/kapağ örtü kutu kapı oda vitrin kol sepet şezlong berjer ranza kanat/kanad
+pencere tül döşek/döşeğ yorgan vazo tablo saat askı küvet klozet batarya"""
+
+# Other words that begin like those, or end like a form of them; nobody who asks for one means the
+# other. Beside them stands every word with -sız (without).
+_TURKISH_OTHERS = """masal masaj sandal koli kolye kolon kap kapasite perdelik kitap yat yatay rafya
+halk halka lambda örtmece kutup kapan odun kumpas kumral derin derece bebek metalik camcı depo
+camekan puflama sehpalık aynalık büfeci konsolos minare yastıkçı altın alt vites tabut ofset"""
 
 # Singular, plural, and a third form that shoppers use.
 _ENGLISH = """chair/chairs/chair's table/tables/tabled shelf/shelves/shelving sofa/sofas/sofa's
@@ -58,9 +66,16 @@ def turkish_forms(entry: str) -> list[str]:
         soft + ("s" if vowel else "") + high,
         plural + plural_high,
         f"{lemma}l{high}",
-        f"{lemma}s{high}z",
+        f"{plural}{plural_high}n",
         soft + ("n" if vowel else "") + high + "n",
     ]
+
+
+def turkish_without(entry: str) -> str:
+    """A noun with -sız, which is another thing."""
+    lemma = entry.partition("/")[0]
+    last = next(letter for letter in reversed(lemma) if letter in _HIGH)
+    return f"{lemma}s{_HIGH[last]}z"
 
 
 def turkish_upper(text: str) -> str:
@@ -92,6 +107,18 @@ def first_letters(count: int) -> Callable[[str], str]:
 def as_shipped(text: str) -> str:
     """What the product does for a Turkish catalog."""
     return keyword_text(text, "turkish")
+
+
+def as_shipped_before(text: str) -> str:
+    """What it did for catalogs that were made before it took suffixes off."""
+    return keyword_text(text, "turkish", PREFIX_FOLDING)
+
+
+def lemmas(text: str) -> str:
+    """Words and their lemmas by simplemma's dictionary, folded."""
+    lemmatize = importlib.import_module("simplemma").lemmatize
+    words = turkish_lower(text).split()
+    return fold(" ".join([*words, *(lemmatize(word, lang="tr", greedy=True) for word in words)]))
 
 
 def spellings(form: str) -> dict[str, str]:
@@ -136,22 +163,27 @@ WAYS = (
     Way("folded, cut after 4 letters", first_letters(4), None),
     Way("folded, cut after 5 letters", first_letters(5), None),
     Way(
-        "as shipped for Turkish: letters kept and stemmed, 5 letters beside",
-        as_shipped,
+        "letters kept and stemmed, 5 letters beside, as shipped before",
+        as_shipped_before,
         "Turkish",
         ascii_folding=True,
     ),
+    Way("as shipped for Turkish: folded, stems beside", as_shipped, None),
 )
+LEMMAS = Way("folded, simplemma's lemmas beside", lemmas, None)
 
 
-async def measure(way: Way, groups: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
-    """Mean recall and precision by spelling of the query."""
+async def measure(
+    way: Way, groups: Sequence[Sequence[str]], others: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Mean recall and precision by spelling of the query; others are only there to be found."""
     forms = sorted({(form, number) for number, group in enumerate(groups) for form in group})
+    stored = forms + [(word, -1) for word in others]
     with tempfile.TemporaryDirectory() as folder:
         database = await lancedb.connect_async(folder)
         rows = {
-            "group": [number for _, number in forms],
-            "words": [way.prepare(form) for form, _ in forms],
+            "group": [number for _, number in stored],
+            "words": [way.prepare(form) for form, _ in stored],
         }
         table = await database.create_table("words", pa.table(rows))
         config = FTS(
@@ -174,7 +206,7 @@ async def measure(way: Way, groups: Sequence[Sequence[str]]) -> dict[str, tuple[
                     .nearest_to_text(asked, columns="words")
                     .select(["group", "_score"])
                 )
-                found = (await query.limit(len(forms)).to_arrow())["group"].to_pylist()
+                found = (await query.limit(len(stored)).to_arrow())["group"].to_pylist()
                 right = sum(each == number for each in found)
                 recalls += right / sizes[number]
                 precisions += right / len(found) if found else 1.0
@@ -185,30 +217,40 @@ async def measure(way: Way, groups: Sequence[Sequence[str]]) -> dict[str, tuple[
 METHOD = """
 Every form is a document and every form is a query, in three spellings: recall is the share of the
 forms of the same word that are found, precision the share of what is found that is such a form; a
-query that finds nothing counts as precise. English is asked for as written only: Turkish capitals
-and missing marks mean nothing there. Only single words of one trade are asked for, so precision
-flatters cutting words short: a larger vocabulary holds more words with the same first letters.
+query that finds nothing counts as precise. Beside the Turkish forms stand words that look like
+them and mean something else, and every word with -sız (without); they are never asked for. English
+is asked for as written only: Turkish capitals and missing marks mean nothing there. Only single
+words are asked for, so precision flatters cutting words short: a larger vocabulary holds more words
+with the same first letters. Of the Turkish words a few stand on the product's own list of words
+that end like a suffix.
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_output_option(parser, "keyword_stemming")
+    parser.add_argument(
+        "--lemmas", action="store_true", help="measure simplemma too (pip install simplemma==2.0.0)"
+    )
     arguments = parser.parse_args()
     languages = {
         "Turkish": [turkish_forms(entry) for entry in _TURKISH.split()],
         "English": [entry.split("/") for entry in _ENGLISH.split()],
     }
     rows = []
-    for way in WAYS:
+    without = [turkish_without(entry) for entry in _TURKISH.split()]
+    others = {"Turkish": [*_TURKISH_OTHERS.split(), *without], "English": []}
+    for way in (*WAYS, *([LEMMAS] if arguments.lemmas else [])):
         for language, groups in languages.items():
-            for spelling, (recall, precision) in asyncio.run(measure(way, groups)).items():
+            found = asyncio.run(measure(way, groups, others[language]))
+            for spelling, (recall, precision) in found.items():
                 if language == "English" and spelling != "as written":
                     continue
                 row = {"way": way.name, "words": language, "query spelling": spelling}
                 rows.append(row | {"recall": round(recall, 3), "precision": round(precision, 3)})
                 print(rows[-1])
-    listed = "\n".join(" ".join(group) for groups in languages.values() for group in groups)
+    groups = [*languages["Turkish"], others["Turkish"], *languages["English"]]
+    listed = "\n".join(" ".join(group) for group in groups)
     write_result(
         arguments.out,
         title="Keyword folding and stemming",
@@ -216,7 +258,8 @@ def main() -> None:
             DataSet(
                 "furniture words",
                 hashlib.sha256(listed.encode()).hexdigest(),
-                f"{len(languages['Turkish'])} Turkish words in ten forms each, made by rule, and "
+                f"{len(languages['Turkish'])} Turkish words in ten forms each, made by rule, "
+                f"{len(others['Turkish'])} others that look like them, and "
                 f"{len(languages['English'])} English ones in three; the lists are in the script.",
             )
         ],

@@ -27,10 +27,14 @@ class Settings(BaseSettings):
     )
 
     encoder: str = Field(
-        default="default", description="Photo encoder: a name, or an encoder's folder."
+        default="default",
+        description="Photo encoder: a name, or an encoder's folder. The default leaves a catalog "
+        "that is there its own, and is EfficientNet-Lite2 for a new one.",
     )
     prompt_encoder: str = Field(
-        default="default-prompt", description="Prompt encoder: a name, or an encoder's folder."
+        default="default-prompt",
+        description="Prompt encoder: a name, or an encoder's folder. The default leaves a catalog "
+        "that is there its own.",
     )
     encoder_device: str = Field(
         default="auto",

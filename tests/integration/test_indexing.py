@@ -12,7 +12,11 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.catalog import pruning
+from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.catalog.lock import writer_lock
+from furniture_prompter.catalog.manifest import read_manifest
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.domain import FeedRow, Query, SetAside
 from furniture_prompter.errors import (
@@ -247,7 +251,7 @@ def test_prompts_find_photos_that_have_no_text(shop: Shop, tmp_path: Path) -> No
             for row in rows[96:]
             if (row.product.color, row.product.category) == (colour, shape)
         }
-        hits = shop.ids(Query(prompt=f"{shape} {colour}", where="category = ''", limit=5))
+        hits = shop.ids(Query(prompt=f"{shape} {colour}", where="category is null", limit=5))
         found += bool(wanted & set(hits))
     # Chance is 0.20 of 24: the probability that five of 48 at random hold one of two.
     assert found >= 14
@@ -288,3 +292,88 @@ def test_a_word_that_the_only_product_has_counts_in_full(shop: Shop, rows: list[
     hit = shop.search(Query(prompt="chair")).hits[0]
     assert hit.matched[0] == "keyword"
     assert hit.score > 0
+
+
+def test_an_id_with_runs_of_spaces_of_an_older_catalog_is_found_and_written_anew_in_place(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
+    older = [with_product(rows[0], id="sofas/a  b.png"), with_product(rows[1], id="c")]
+    shop.index(older)
+    number = asyncio.run(number_of(shop, "sofas/a  b.png"))
+    assert number is not None
+    query = Query(prompt="chair", where="id = 'sofas/a  b.png' or id in ('sofas/a  b.png')")
+    assert shop.ids(query) == ["sofas/a  b.png"]
+
+    newer = [with_product(rows[0], id="sofas/a b.png"), older[1]]
+    summary = shop.index(newer, sync=True)
+    assert (summary.products_updated, summary.products_removed, summary.products) == (1, 0, 2)
+    for spelling in ("sofas/a  b.png", "sofas/a b.png", " sofas/a\u00a0b.png"):
+        assert asyncio.run(number_of(shop, spelling)) == number
+
+
+async def number_of(shop: Shop, product_id: str) -> int | None:
+    reader = await CatalogReader.open(shop.folder)
+    try:
+        return await reader.number_of(product_id)
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("prompt", ["comfortable seating", "zebrano"])
+def test_a_part_that_knows_nothing_of_a_product_is_not_said_to_have_found_it(
+    shop: Shop, rows: list[FeedRow], prompt: str
+) -> None:
+    textless = [with_product(row, title="", category="", color="") for row in rows[3:6]]
+    shop.index([*rows[:3], *textless])
+    for hit in shop.search(Query(prompt=prompt, photo=photo_of(rows[0]).photo)).hits:
+        assert hit.matched
+        assert "keyword" not in hit.matched
+        assert hit.product.title or "prompt-text" not in hit.matched
+    hits = shop.search(Query(prompt=prompt)).hits
+    assert all("keyword" not in hit.matched for hit in hits)
+
+
+TURKISH = ["Yemek masası", "Duvar saati", "Boy aynası"]
+
+
+def test_forms_of_short_turkish_words_meet(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(titled(rows), language="turkish")
+    assert asyncio.run(keyword_found(shop, "masa")) == ["Yemek masası"]
+    assert asyncio.run(keyword_found(shop, "saatler")) == ["Duvar saati"]
+    assert asyncio.run(keyword_found(shop, "AYNALARIN")) == ["Boy aynası"]
+
+
+def test_a_turkish_catalog_of_the_first_folding_stays_searchable_and_is_folded_anew_by_the_next_run(
+    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(writer_module, "current_folding", lambda _: PREFIX_FOLDING)
+        shop.index(titled(rows), language="turkish")
+    assert "folding" not in (shop.folder / "manifest.json").read_text("utf-8")
+    assert asyncio.run(keyword_found(shop, "masası")) == ["Yemek masası"]
+    assert asyncio.run(keyword_found(shop, "masa")) == []
+
+    summary = shop.index(titled(rows))
+    assert (summary.version, summary.products_unchanged) == (2, 3)
+    assert any("folded anew" in note for note in summary.notes)
+    assert read_manifest(shop.folder).folding == STEM_FOLDING
+    assert asyncio.run(keyword_found(shop, "masa")) == ["Yemek masası"]
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+    assert shop.index(titled(rows)).version == 2
+
+
+def titled(rows: list[FeedRow]) -> list[FeedRow]:
+    return [
+        with_product(row, title=title, category="", color="", attributes={"price": 3.0})
+        for row, title in zip(rows, TURKISH, strict=False)
+    ]
+
+
+async def keyword_found(shop: Shop, prompt: str) -> list[str]:
+    reader = await CatalogReader.open(shop.folder)
+    try:
+        numbers, _ = await reader.keyword_matches(prompt, 10, None)
+        products = await reader.products(numbers)
+    finally:
+        reader.close()
+    return [products[number].title for number in numbers.tolist()]

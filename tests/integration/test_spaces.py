@@ -43,7 +43,7 @@ class Showroom:
         card.save(folder)
         return str(folder)
 
-    def index(self, encoder: str = "colour-teacher") -> IndexSummary:
+    def index(self, encoder: str | None = "colour-teacher") -> IndexSummary:
         self.loaded.clear()
         summary = index(
             self.folder / "feed.jsonl",
@@ -222,7 +222,7 @@ def test_a_text_tower_takes_prompts_to_photos_without_an_alignment(showroom: Sho
     assert summary.notes == ("Prompts go through colour-teacher's own text tower.",)
     assert not list((showroom.folder / "catalog").rglob("*.npz"))
     with showroom.open() as catalog:
-        silent = catalog.search("something blue", where="category = ''", limit=4)
+        silent = catalog.search("something blue", where="category is null", limit=4)
         both = catalog.search("yellow", photo=showroom.photo(7), without="red")
         assert "own text tower" in catalog.info().alignment
         assert catalog.verify().sound
@@ -282,7 +282,7 @@ def index_by_student(showroom: Showroom) -> str:
 def test_a_students_catalog_fits_its_alignment_and_answers_by_it(showroom: Showroom) -> None:
     folder = index_by_student(showroom)
     with showroom.open(folder) as catalog:
-        result = catalog.search("blue", where="category = ''", limit=4)
+        result = catalog.search("blue", where="category is null", limit=4)
     assert "prompt-photo" in result.hits[0].parts
     assert result.notes == ()
     assert showroom.loaded == {}
@@ -296,7 +296,7 @@ def test_a_students_catalog_takes_prompts_through_its_teachers_text_tower(
     if where == "settings":
         showroom.settings = showroom.settings.model_copy(update={"text_tower": "colour-teacher"})
     with showroom.open(folder, "colour-teacher" if where == "argument" else None) as catalog:
-        result = catalog.search("something blue", where="category = ''", limit=4)
+        result = catalog.search("something blue", where="category is null", limit=4)
     assert {colour_of(found) for found in ids(result)} == {"blue"}
     assert showroom.teacher.asked == ["something blue"]
 
@@ -357,3 +357,16 @@ def test_a_catalog_of_one_encoder_is_written_as_before_spaces(showroom: Showroom
     with showroom.open() as catalog:
         assert ids(catalog.search(photo=showroom.photo(7), limit=1)) == ["p7"]
     assert showroom.index("default").products_unchanged == 96
+
+
+def test_indexing_again_takes_the_catalogs_own_encoder_unless_another_is_named(
+    showroom: Showroom,
+) -> None:
+    assert showroom.index().products_added == 96
+    assert showroom.index(encoder=None).products_unchanged == 96
+    with pytest.raises(CatalogMismatchError, match="come from colour-teacher"):
+        showroom.index(encoder="default")
+    showroom.settings = showroom.settings.model_copy(update={"encoder": "default-r18-nowhere"})
+    for use in (lambda: showroom.index(encoder=None), showroom.open):
+        with pytest.raises(EncoderNotFoundError, match="no encoder 'default-r18-nowhere'"):
+            use()

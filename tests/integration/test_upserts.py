@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.keywords import PREFIX_FOLDING
 from furniture_prompter.catalog.lock import writer_lock
-from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.upkeep import verify_catalog
 from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, spool_in
 from furniture_prompter.catalog.writer import CatalogWriter
@@ -247,3 +249,16 @@ def test_a_spool_that_a_killed_process_left_is_removed_a_day_later(filled: Shop)
     os.utime(stale, (0, 0))
     write(filled, (product("b"), [drawn("red")]))
     assert not stale.exists()
+
+
+def test_a_product_written_into_a_catalog_of_an_older_folding_is_folded_as_the_others_are(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(writer_module, "current_folding", lambda _: PREFIX_FOLDING)
+        shop.index(make_rows(tmp_path / "photos", 2), language="turkish")
+    write(shop, (Product("new", "Yemek masası"), [drawn()]))
+    assert read_manifest(shop.folder).folding == PREFIX_FOLDING
+    hit = shop.search(Query(prompt="masası")).hits[0]
+    assert hit.product.id == "new"
+    assert "keyword" in hit.matched

@@ -11,20 +11,17 @@ import numpy as np
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
     LoadedEncoders,
-    load_encoder,
-    load_prompt_encoder,
+    catalog_encoders,
+    photo_encoder_folder,
+    prompt_encoder_folder,
 )
-from furniture_prompter.assembly.query_encoders import (
-    own_unless_set,
-    prompt_route,
-    query_encoder_folder,
-    space_name,
-)
+from furniture_prompter.assembly.query_encoders import prompt_route, space_name
 from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.compatibility import (
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
+from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
 from furniture_prompter.domain import (
@@ -44,7 +41,7 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder
-from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.search.lookups import find_photo, find_product
@@ -120,11 +117,10 @@ class Catalog:
         chosen = settings or Settings()
         reader = event_loop.run(CatalogReader.open(Path(path)))
         manifest = reader.manifest
-        folder = query_encoder_folder(manifest.encoder.name, encoder, chosen)
+        folder = photo_encoder_folder(manifest.encoder.name, encoder, chosen)
         card = EncoderCard.load(folder)
         refuse_other_space(manifest, identity_of(card), space_name(card))
-        prompt_name = own_unless_set(manifest.prompt_encoder.name, chosen.prompt_encoder)
-        prompt_folder = encoder_folder(prompt_name, chosen.encoder_cache)
+        prompt_folder = prompt_encoder_folder(manifest.prompt_encoder.name, chosen)
         prompt_card = EncoderCard.load(prompt_folder)
         refuse_other_prompt_encoder(manifest, identity_of(prompt_card))
 
@@ -353,7 +349,8 @@ def index(
         source: A folder of photos, or a JSON-lines or CSV file; see docs/feeds.md.
         catalog: The catalog's folder; begun when nothing is there.
         settings: Settings; from the environment when left out.
-        encoder: Photo encoder by name or folder; the settings' when left out.
+        encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
+            the catalog's own where it is there, and the default for a new catalog.
         language: Language of the keyword index; the catalog's own when left out.
         sync: Whether to remove products that the feed no longer has.
         progress: Called often while it goes.
@@ -362,18 +359,19 @@ def index(
         InvalidFeedError: nothing of the feed can be read.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
-    chosen = settings or Settings()
+    chosen, folder = settings or Settings(), Path(catalog)
+    feed = open_feed(Path(source))
+    try:
+        manifest = read_manifest(folder)
+    except CatalogNotFoundError:
+        manifest = None
+    photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     return event_loop.run(
         index_feed(
-            open_feed(Path(source)),
-            Path(catalog),
-            load_encoder(
-                encoder or chosen.encoder,
-                chosen.threads,
-                chosen.encoder_cache,
-                chosen.encoder_device,
-            ),
-            load_prompt_encoder(chosen.prompt_encoder, chosen.encoder_cache),
+            feed,
+            folder,
+            photo_encoder,
+            prompt_encoder,
             chosen,
             language=language,
             sync=sync,

@@ -4,11 +4,14 @@ import threading
 from pathlib import Path
 from typing import Literal
 
+from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
+from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
+from furniture_prompter.errors import EncoderNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.settings import Settings
 
@@ -43,8 +46,72 @@ class LoadedEncoders:
 
 
 def _content_of(folder: Path) -> tuple[Path, str]:
-    # Another encoder may have been put into the folder since.
-    return folder, EncoderCard.load(folder).weights_sha256
+    # Another encoder may have been put into the folder since, or the same with other preprocessing.
+    return folder, repr(identity_of(EncoderCard.load(folder)))
+
+
+def photo_encoder_folder(in_catalog: str | None, given: str | None, settings: Settings) -> Path:
+    """The folder of the photo encoder for a catalog, to index into it or to search it.
+
+    It is the one given; else the settings', where they name another than the default; else the
+    catalog's own; else the default.
+
+    Args:
+        in_catalog: Name of the catalog's own; None for a catalog that is not there yet.
+        given: A name or a folder that was asked for; None where none was.
+        settings: Name one, and where pulled encoders lie.
+
+    Raises:
+        EncoderNotFoundError: it is nowhere.
+    """
+    own = in_catalog if given is None and _is_unset("encoder", settings.encoder) else None
+    cure = "Name its folder, or that of an encoder taught into its space, with --encoder."
+    return _folder(own, given or settings.encoder, cure, settings)
+
+
+def prompt_encoder_folder(in_catalog: str | None, settings: Settings) -> Path:
+    """The folder of the prompt encoder for a catalog, as :func:`photo_encoder_folder`."""
+    own = in_catalog if _is_unset("prompt_encoder", settings.prompt_encoder) else None
+    cure = "Set FURNITURE_PROMPTER_PROMPT_ENCODER to its folder."
+    return _folder(own, settings.prompt_encoder, cure, settings)
+
+
+def catalog_encoders(
+    manifest: Manifest | None, given: str | None, settings: Settings
+) -> tuple[Encoder, PromptEncoder]:
+    """Load what encodes a catalog's products, chosen as :func:`photo_encoder_folder` chooses.
+
+    Args:
+        manifest: The catalog's; None for one that is not there yet.
+        given: The photo encoder that was asked for, by name or folder.
+        settings: Name others, and say where and with how many threads they run.
+
+    Raises:
+        EncoderError: see :func:`load_encoder`.
+    """
+    own = manifest.encoder.name if manifest else None
+    own_prompt = manifest.prompt_encoder.name if manifest else None
+    folder = photo_encoder_folder(own, given, settings)
+    prompt_folder = prompt_encoder_folder(own_prompt, settings)
+    return (
+        registry.load_encoder(folder, threads=settings.threads, device=settings.encoder_device),
+        registry.load_prompt_encoder(prompt_folder),
+    )
+
+
+def _is_unset(setting: str, value: str) -> bool:
+    return bool(value == Settings.model_fields[setting].default)
+
+
+def _folder(own: str | None, otherwise: str, cure: str, settings: Settings) -> Path:
+    try:
+        return encoder_folder(own or otherwise, settings.encoder_cache)
+    except EncoderNotFoundError as error:
+        if own is None:
+            raise
+        raise EncoderNotFoundError(
+            f"The catalog was embedded by {own}, which neither ships nor lies in the cache. {cure}"
+        ) from error
 
 
 def load_encoder(

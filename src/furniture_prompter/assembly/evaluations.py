@@ -10,6 +10,7 @@ from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress, SetAside
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.judged import Judged, judge, match_judgements, measures_at
 from furniture_prompter.evaluation.judged_files import JudgedQuery, read_judgements, read_queries
@@ -92,7 +93,7 @@ def evaluate(
                 where=query.where,
                 limit=wanted,
             )
-            return [hit.product.id for hit in result.hits]
+            return [one_line(hit.product.id) for hit in result.hits]
 
         judged = judge(
             search,
@@ -117,4 +118,4 @@ async def _product_ids(catalog: Path) -> frozenset[str]:
         products = await reader.products(np.unique(rows.numbers))
     finally:
         reader.close()
-    return frozenset(product.id for product in products.values())
+    return frozenset(one_line(product.id) for product in products.values())

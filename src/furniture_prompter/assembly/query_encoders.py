@@ -1,4 +1,4 @@
-"""What encodes a query on a catalog: its photo, and its prompt for the photos."""
+"""How prompts reach the photos of a catalog."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,6 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.errors import EncoderNotFoundError
 from furniture_prompter.search.prompt_routes import (
     AlignmentRoute,
     NoRoute,
@@ -20,25 +19,6 @@ from furniture_prompter.search.prompt_routes import (
     TextTowerRoute,
 )
 from furniture_prompter.settings import Settings
-
-
-def own_unless_set(name_in_catalog: str, name_in_settings: str) -> str:
-    """The encoder named in the settings, unless those name none: then the catalog's own."""
-    return name_in_catalog if name_in_settings.startswith("default") else name_in_settings
-
-
-def query_encoder_folder(name_in_catalog: str, given: str | None, settings: Settings) -> Path:
-    """Folder of what encodes the photos of queries."""
-    name = given or own_unless_set(name_in_catalog, settings.encoder)
-    try:
-        return encoder_folder(name, settings.encoder_cache)
-    except EncoderNotFoundError as error:
-        if given is not None or name != name_in_catalog:
-            raise
-        raise EncoderNotFoundError(
-            f"The catalog was embedded by {name}, which neither ships nor lies in the cache. Name "
-            "its folder, or that of an encoder taught into its space, with --encoder."
-        ) from error
 
 
 def prompt_route(

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from furniture_prompter import event_loop
-from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
-from furniture_prompter.assembly.query_encoders import own_unless_set
+from furniture_prompter.assembly.encoders import photo_encoder_folder, prompt_encoder_folder
 from furniture_prompter.catalog.compatibility import (
     refuse_other_encoder,
     refuse_other_prompt_encoder,
@@ -15,7 +14,7 @@ from furniture_prompter.domain import RepairSummary, VerifyReport
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.encoders.registry import load_encoder, load_prompt_encoder
 from furniture_prompter.ingest.repairing import (
     CatalogEncoders,
     alignment_fingerprint,
@@ -44,20 +43,21 @@ def repair(catalog: str | Path, *, settings: Settings | None = None) -> RepairSu
     chosen = settings or Settings()
 
     def encoders_of(manifest: Manifest) -> CatalogEncoders:
-        name = own_unless_set(manifest.encoder.name, chosen.encoder)
+        def folder() -> Path:
+            return photo_encoder_folder(manifest.encoder.name, None, chosen)
 
         def card() -> EncoderCard:
-            found = EncoderCard.load(encoder_folder(name, chosen.encoder_cache))
+            found = EncoderCard.load(folder())
             refuse_other_encoder(manifest, identity_of(found))
             return found
 
         def photo() -> Encoder:
             card()
-            return load_encoder(name, chosen.threads, chosen.encoder_cache, chosen.encoder_device)
+            return load_encoder(folder(), threads=chosen.threads, device=chosen.encoder_device)
 
         def prompt() -> PromptEncoder:
-            own = own_unless_set(manifest.prompt_encoder.name, chosen.prompt_encoder)
-            encoder = load_prompt_encoder(own, chosen.encoder_cache)
+            own = prompt_encoder_folder(manifest.prompt_encoder.name, chosen)
+            encoder = load_prompt_encoder(own)
             refuse_other_prompt_encoder(manifest, identity_of(encoder.card))
             return encoder
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
-from furniture_prompter.assembly.query_encoders import own_unless_set
+from furniture_prompter.assembly.encoders import catalog_encoders
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.uploads import Spool, spool_in
 from furniture_prompter.domain import Write, WriteSummary
@@ -84,13 +83,6 @@ class CatalogUpserts:
 
     def _load(self) -> tuple[Encoder, PromptEncoder]:
         if self._encoders is None:
-            manifest, settings = read_manifest(self._folder), self._settings
-            name = own_unless_set(manifest.encoder.name, settings.encoder)
-            prompt_name = own_unless_set(manifest.prompt_encoder.name, settings.prompt_encoder)
-            self._encoders = (
-                load_encoder(
-                    name, settings.threads, settings.encoder_cache, settings.encoder_device
-                ),
-                load_prompt_encoder(prompt_name, settings.encoder_cache),
-            )
+            manifest = read_manifest(self._folder)
+            self._encoders = catalog_encoders(manifest, None, self._settings)
         return self._encoders

@@ -4,6 +4,9 @@ Nothing of the input is copied into the predicate. The expression is parsed into
 (:mod:`~furniture_prompter.catalog.filter_syntax`), every column in it is looked up, every literal
 is checked against the column's type, and the predicate is written anew from that tree.
 The language is described for users in docs/filters.md.
+
+A column without a value is NULL in the predicate, whichever way it is stored: the columns that
+every catalog has hold an empty text or an empty list instead.
 """
 
 import difflib
@@ -15,6 +18,7 @@ from typing import Final, NoReturn
 
 from furniture_prompter.catalog import filter_syntax as syntax
 from furniture_prompter.catalog.filter_syntax import Column, Node, Operand, Operator, Value
+from furniture_prompter.domain.wording import as_kept, one_line, part_as_kept, readable
 
 
 class ColumnType(StrEnum):
@@ -96,7 +100,7 @@ class _Compiler:
             case syntax.Contains():
                 return self._contains(node, negated)
             case syntax.Empty():
-                return self._empty(node.column, negated)
+                return self._empty(node.column, negated=negated)
 
     def _comparison(self, node: syntax.Comparison, negated: bool) -> str:
         left, right = node.left, node.right
@@ -121,6 +125,14 @@ class _Compiler:
                 f"Write: {column.name} = true",
             )
         sides = [self._operand(side, column, column_type, other) for side in (left, right)]
+        if node.operator == "=" and "''" in sides:
+            self._refuse(
+                other,
+                "An empty text is no value, which nothing is equal to. "
+                f"Write: {column.name} is null",
+            )
+        if column.name == "id" and isinstance(other, Value) and operator in ("=", "!="):
+            return self._membership(syntax.Membership(column, (other,)), operator == "!=")
         return f"({sides[0]} {operator} {sides[1]})"
 
     def _operand(
@@ -137,7 +149,7 @@ class _Compiler:
                     f"`{column.name}` holds {_HOLDS[column_type][0]} and `{side.name}` holds "
                     f"{_HOLDS[other_type][0]}. Compare columns of one kind.",
                 )
-        return _quoted(side.name)
+        return self._value_of(side)
 
     def _truth(self, column: Column, negated: bool) -> str:
         if self._type(column) is not ColumnType.BOOLEAN:
@@ -164,8 +176,11 @@ class _Compiler:
                 f"`{node.column.name}` holds a list of texts. Write: "
                 f"{node.column.name} contains 'oak' or {node.column.name} contains 'ash'",
             )
-        values = ", ".join(self._literal(value, node.column, column_type) for value in node.values)
-        return f"({_quoted(node.column.name)} {'NOT IN' if negated else 'IN'} ({values}))"
+        values = [self._literal(value, node.column, column_type) for value in node.values]
+        if node.column.name == "id":
+            values = [text for value in node.values for text in id_literals(str(value.value))]
+        word = "NOT IN" if negated else "IN"
+        return f"({self._value_of(node.column)} {word} ({', '.join(values)}))"
 
     def _between(self, node: syntax.Between, negated: bool) -> str:
         low = syntax.Comparison(node.column, ">=", node.low)
@@ -175,28 +190,38 @@ class _Compiler:
 
     def _like(self, node: syntax.Like, negated: bool) -> str:
         self._require_text(node.column, "LIKE")
-        pattern = self._text(node.pattern, node.column)
+        # No text begins or ends with a space.
+        pattern = self._part(node.pattern, node.column).strip()
         pieces = re.findall(r"\\[%_\\]|[%_]|[^%_]", pattern, re.DOTALL)
         rendered = "".join(p if p in ("%", "_") else _plain(p[-1]) for p in pieces)
-        return _ilike(node.column, rendered, negated)
+        return self._ilike(node.column, rendered, negated)
 
     def _contains(self, node: syntax.Contains, negated: bool) -> str:
-        part = self._text(node.part, node.column)
         if self._type(node.column) is ColumnType.TEXTS:
-            word = "NOT " if negated else ""
-            return f"({word}array_has({_quoted(node.column.name)}, {text_literal(part)}))"
+            entry = self._literal(node.part, node.column, ColumnType.TEXTS)
+            has = f"array_has({_quoted(node.column.name)}, {entry})"
+            given = self._empty(node.column, negated=True)
+            return f"({given} AND NOT {has})" if negated else f"({has})"
+        part = self._part(node.part, node.column)
         self._require_text(node.column, "CONTAINS")
-        return _ilike(node.column, f"%{''.join(_plain(c) for c in part)}%", negated)
+        return self._ilike(node.column, f"%{''.join(_plain(c) for c in part)}%", negated)
 
-    def _empty(self, column: Column, negated: bool) -> str:
-        name = _quoted(column.name)
-        column_type = self._type(column)
-        if column_type is ColumnType.TEXT:
-            return f"({name} != '')" if negated else f"({name} IS NULL OR {name} = '')"
-        if column_type is ColumnType.TEXTS:
+    def _ilike(self, column: Column, pattern: str, negated: bool) -> str:
+        subject = f"translate({self._value_of(column)}, 'İIı', 'iii')"
+        word = "NOT ILIKE" if negated else "ILIKE"
+        return f"({subject} {word} {text_literal(pattern.translate(_SAME_I))})"
+
+    def _empty(self, column: Column, *, negated: bool) -> str:
+        if self._type(column) is ColumnType.TEXTS:
+            # NULL and an empty list both come to 0 entries; cardinality(NULL) alone would be NULL.
             compare = "> 0" if negated else "= 0"
-            return f"(cardinality({name}) {compare})"
-        return f"({name} IS NOT NULL)" if negated else f"({name} IS NULL)"
+            return f"(coalesce(cardinality({_quoted(column.name)}), 0) {compare})"
+        return f"({self._value_of(column)} IS {'NOT NULL' if negated else 'NULL'})"
+
+    def _value_of(self, column: Column) -> str:
+        """A column's value, NULL for a product that has none; not for lists."""
+        name = _quoted(column.name)
+        return f"nullif({name}, '')" if self._type(column) is ColumnType.TEXT else name
 
     def _require_text(self, column: Column, word: str) -> None:
         column_type = self._type(column)
@@ -213,9 +238,9 @@ class _Compiler:
                 f"Write: {column.name} = {_HOLDS[column_type][2]}",
             )
 
-    def _text(self, value: Value, column: Column) -> str:
+    def _part(self, value: Value, column: Column) -> str:
         self._literal(value, column, ColumnType.TEXT)
-        return str(value.value)
+        return part_as_kept(column.name, str(value.value))
 
     def _literal(self, value: Value, column: Column, column_type: ColumnType) -> str:
         content = value.value
@@ -223,7 +248,7 @@ class _Compiler:
             fits, rendered = column_type is ColumnType.BOOLEAN, str(content).upper()
         elif isinstance(content, str):
             fits = column_type in (ColumnType.TEXT, ColumnType.TEXTS)
-            rendered = text_literal(content)
+            rendered = text_literal(as_kept(column.name, content))
         else:
             fits, rendered = column_type is ColumnType.NUMBER, repr(content)
         if not fits:
@@ -269,12 +294,17 @@ def text_literal(text: str) -> str:
     return f"'{escaped}'"
 
 
+def id_literals(product_id: str) -> tuple[str, ...]:
+    """The SQL literals of an id, one of which its product has: as it is kept, and as it once was.
+
+    Catalogs of photo folders kept the runs of spaces in a file's name.
+    """
+    kept = dict.fromkeys((one_line(product_id), readable(product_id)))
+    # No catalog has half of a surrogate pair, and no encoding; U+FFFD takes its place.
+    whole = (text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in kept)
+    return tuple(text_literal(text) for text in whole)
+
+
 def _plain(character: str) -> str:
     """A character of a LIKE pattern that stands for itself; LanceDB's escape is the backslash."""
     return f"\\{character}" if character in "%_\\" else character
-
-
-def _ilike(column: Column, pattern: str, negated: bool) -> str:
-    subject = f"translate({_quoted(column.name)}, 'İIı', 'iii')"
-    word = "NOT ILIKE" if negated else "ILIKE"
-    return f"({subject} {word} {text_literal(pattern.translate(_SAME_I))})"

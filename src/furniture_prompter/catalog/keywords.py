@@ -9,6 +9,7 @@ import re
 import unicodedata
 from typing import Final, TypedDict
 
+from furniture_prompter.catalog.turkish import turkish_stems
 from furniture_prompter.errors import InvalidFeedError
 
 SUPPORTED_LANGUAGES: Final = (
@@ -64,10 +65,12 @@ _POSSESSIVE: Final = re.compile(r"(?<=\w)['’ʼ]s\b")
 _NO_WORD: Final = re.compile(r"[\W_]+")
 _TURKISH_CAPITALS: Final = str.maketrans({"İ": "i", "I": "ı"})
 
-# Turkish strings suffixes together and softens a stem's last letter (dolap, dolabı), which the
-# Snowball stemmer undoes for half of the forms only; a word's first letters stay. Five were found
-# as good as a dictionary in retrieval (Can et al., Information retrieval on Turkish texts, JASIST
-# 59(3), 2008); benchmarks/results/keyword_stemming.json has the figures on furniture words.
+PREFIX_FOLDING: Final = 1
+"""Turkish words beside their first five letters, stemmed by the index; of catalogs made before."""
+
+STEM_FOLDING: Final = 2
+"""Turkish words beside their stems, by :mod:`furniture_prompter.catalog.turkish`."""
+
 _TURKISH_PREFIX_LETTERS: Final = 5
 
 
@@ -109,18 +112,36 @@ def fold(text: str) -> str:
     return " ".join(folded.split())
 
 
-def keyword_text(text: str, language: str) -> str:
+def current_folding(language: str) -> int:
+    """The folding of new catalogs in a language; one where all foldings are alike is the first."""
+    return STEM_FOLDING if _supported(language) == "turkish" else PREFIX_FOLDING
+
+
+def keyword_text(text: str, language: str, folding: int | None = None) -> str:
     """What the keyword index of a `language` holds for a text, and what it is asked for a prompt.
 
-    That is the folded text. In Turkish it is the words in Turkish small letters, for the stemmer
-    needs ş, ç, ğ, ö, ü and ı to find suffixes, and beside each word of more than five letters
-    its first five, folded: so masası, masalar and MASA meet, and dolabı and dolaplar.
+    That is the folded text. In Turkish the stems of its words stand beside it, for the Snowball
+    stemmer undoes half of the forms only: so masa, masası, masaların and MASALAR meet, and dolap
+    and dolabı. benchmarks/results/keyword_stemming.json has the figures.
+
+    Args:
+        text: Of a product, or a prompt.
+        language: A name of SUPPORTED_LANGUAGES.
+        folding: That of the catalog; None for :func:`current_folding`.
 
     Raises:
         InvalidFeedError: the language is not supported; the message names the nearest.
     """
     if _supported(language) != "turkish":
         return fold(text)
+    if folding == PREFIX_FOLDING:
+        return _turkish_prefixes(text)
+    words = fold(text).split()
+    return " ".join([*words, *(stem for word in words for stem in turkish_stems(word))])
+
+
+def _turkish_prefixes(text: str) -> str:
+    # The index's own stemmer needs ş, ç, ğ, ö, ü and ı to find suffixes.
     plain = unicodedata.normalize("NFKC", text).translate(_TURKISH_CAPITALS).lower()
     words = _NO_WORD.sub(" ", _POSSESSIVE.sub("", plain)).split()
     prefixes = (
@@ -131,8 +152,8 @@ def keyword_text(text: str, language: str) -> str:
     return " ".join([*words, *prefixes])
 
 
-def keyword_index_settings(language: str) -> KeywordIndexSettings:
-    """How LanceDB shall index :func:`keyword_text` in `language`, a name of SUPPORTED_LANGUAGES.
+def keyword_index_settings(language: str, folding: int | None = None) -> KeywordIndexSettings:
+    """How LanceDB shall index :func:`keyword_text` of the same `language` and `folding`.
 
     Stop words stay: BM25 weighs them down by itself, and LanceDB's lists hold words that a
     shopper means (``above``, ``under``).
@@ -140,12 +161,14 @@ def keyword_index_settings(language: str) -> KeywordIndexSettings:
     Raises:
         InvalidFeedError: the language is not supported; the message names the nearest.
     """
+    name = _supported(language)
     return KeywordIndexSettings(
         base_tokenizer="simple",
-        language=_supported(language).capitalize(),
-        stem=True,
+        language=name.capitalize(),
+        stem=name != "turkish" or folding == PREFIX_FOLDING,
         lower_case=False,
-        # After stemming; folded text has nothing left to fold but the letters kept for Turkish.
+        # After stemming; folded text has nothing left to fold but the letters that the first
+        # folding kept for Turkish.
         ascii_folding=True,
         remove_stop_words=False,
         with_position=False,

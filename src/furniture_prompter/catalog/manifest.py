@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -33,6 +34,7 @@ CHECKSUMS_FOLDER = "checksums"
 _SEAL = "sha256"
 # Part and name of what format version 1 did not have at first; each may be left out.
 _LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
+_KNOWN_FOLDINGS = (PREFIX_FOLDING, STEM_FOLDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Manifest:
         next_number: The next product number to give.
         alignment: The alignment, or why there is none.
         vector_index: Kind of the vector index, or None for an exact scan.
+        folding: How words of the keyword index are folded.
         format_version: Version of this layout.
         replaced: Versions replaced within the grace time of the last commit, earliest first.
         checksums: File under ``checksums/`` that has the sizes and hashes of all that this version
@@ -107,6 +110,7 @@ class Manifest:
     next_number: int
     alignment: AlignmentRecord
     vector_index: str | None
+    folding: int = PREFIX_FOLDING
     format_version: int = FORMAT_VERSION
     replaced: tuple[Replaced, ...] = ()
     checksums: str | None = None
@@ -118,6 +122,8 @@ class Manifest:
         for part, name in _LATER_KEYS:
             if not raw[part][name]:
                 del raw[part][name]
+        if self.folding == PREFIX_FOLDING:
+            del raw["folding"]
         if not self.replaced:
             del raw["replaced"]
         if self.checksums is None:
@@ -186,6 +192,13 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
     values: dict[str, Any] = {name: value for name, value in raw.items() if name != _SEAL}
     if _SEAL in raw and raw[_SEAL] != _seal(values):
         raise _damaged(folder, "it is not what was written")
+    folding = raw.get("folding", PREFIX_FOLDING)
+    if isinstance(folding, bool) or folding not in _KNOWN_FOLDINGS:
+        raise CatalogFormatError(
+            f"The keyword index of the catalog at {folder} is folded in a way ({folding!r}) that "
+            "this release does not know. Use the release that wrote it, or index the feed again "
+            "into a new folder."
+        )
     try:
         return Manifest(
             **{

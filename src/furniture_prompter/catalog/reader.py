@@ -25,7 +25,7 @@ from furniture_prompter.catalog.columns import (
 )
 from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.facets import facet_of
-from furniture_prompter.catalog.filters import compile_filter, text_literal
+from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
 from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.rows import MemoryRows, Rows, StoredRows
@@ -158,7 +158,7 @@ class CatalogReader:
         self, prompt: str, count: int, only: Filter | None
     ) -> tuple[Numbers, Scores]:
         """Numbers and BM25 scores of up to `count` products whose words match, best first."""
-        words = keyword_text(prompt, self.manifest.language)
+        words = keyword_text(prompt, self.manifest.language, self.manifest.folding)
         if not words:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         query = self._products.query().nearest_to_text(any_word(words))
@@ -245,9 +245,13 @@ class CatalogReader:
         )
 
     async def number_of(self, product_id: str) -> int | None:
-        """The number of a product; None where the catalog has none of that id."""
+        """The number of a product; None where the catalog has none of that id.
+
+        The id may be written as a filter may write it.
+        """
+        spellings = ", ".join(id_literals(product_id))
         with reading(self.folder):
-            query = self._products.query().where(f"`id` = {text_literal(product_id)}")
+            query = self._products.query().where(f"`id` IN ({spellings})")
             rows = await query.select([NUMBER]).limit(1).to_arrow()
         return int(rows[NUMBER][0].as_py()) if rows.num_rows else None
 

@@ -34,7 +34,11 @@ from furniture_prompter.catalog.columns import (
 )
 from furniture_prompter.catalog.compatibility import refuse_mismatch, refuse_other_language
 from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.keywords import keyword_index_settings
+from furniture_prompter.catalog.keywords import (
+    current_folding,
+    keyword_index_settings,
+    keyword_text,
+)
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
     AlignmentRecord,
@@ -51,6 +55,7 @@ from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
 from furniture_prompter.catalog.storage_errors import writing
 from furniture_prompter.domain import EncoderIdentity, Product
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -87,6 +92,7 @@ class CatalogWriter:
         self._encoder = encoder
         self._prompt_encoder = prompt_encoder
         self.language = language
+        self.folding = manifest.folding if manifest else current_folding(language)
         self._tables: dict[str, AsyncTable] = {}
         self._begin: Literal["create", "overwrite"] = "create"
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
@@ -120,12 +126,21 @@ class CatalogWriter:
         self._begin = "overwrite"
 
     async def stored_products(self) -> dict[str, StoredProduct]:
-        """Number and row hash of every product of the current version, by product id."""
+        """Number and row hash of every product of the current version, by product id.
+
+        The ids are written as new ones are: catalogs of photo folders once kept the runs of spaces
+        in a file's name, and such a product is still found by it.
+        """
         if PRODUCTS not in self._tables:
             return {}
         with writing(self.folder):
             rows = await self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH]).to_arrow()
-        return {row["id"]: StoredProduct(row[NUMBER], row[ROW_HASH]) for row in rows.to_pylist()}
+        found: dict[str, StoredProduct] = {}
+        for row in rows.to_pylist():
+            product_id = one_line(row["id"])
+            kept = row["id"] if product_id in found else product_id
+            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH])
+        return found
 
     async def encoded_photos(self) -> set[str]:
         """Ids of photos that have a vector: of the current version, or saved by a killed run."""
@@ -251,21 +266,51 @@ class CatalogWriter:
 
     async def realign(self, align: Align | None) -> None:
         """Compute every photo's aligned vector anew, after the alignment changed."""
+
+        def aligned(rows: pa.Table) -> pa.FixedSizeListArray:
+            return vector_array(
+                _aligned(vectors_from(rows[VECTOR], self._encoder.dimension), align)
+            )
+
+        await self._rewrite(PHOTOS, ALIGNED, aligned)
+
+    @property
+    def words_are_outdated(self) -> bool:
+        """Whether the catalog's words are folded in an older way than those of new catalogs."""
+        return self.folding != current_folding(self.language)
+
+    def words(self, product: Product) -> str:
+        """What the keyword index holds of a product, folded as the catalog's other words are."""
+        return keyword_text(product.words, self.language, self.folding)
+
+    async def refold(self) -> None:
+        """Fold every product's words anew, as new catalogs do."""
+        self.folding = current_folding(self.language)
+
+        def folded(rows: pa.Table) -> pa.StringArray:
+            stored = rows.select([*KNOWN_COLUMNS, *self.columns]).to_pylist()
+            products = (product_from(row, self.columns) for row in stored)
+            return pa.array([self.words(product) for product in products], pa.string())
+
+        await self._rewrite(PRODUCTS, WORDS, folded)
+
+    async def _rewrite(
+        self, name: str, column: str, values: Callable[[pa.Table], pa.Array]
+    ) -> None:
+        """Replace a column of a whole table, rows by rows; its indexes are gone then."""
         with writing(self.folder):
-            source = await self._database.open_table(PHOTOS)
-            await source.checkout(await self._tables[PHOTOS].version())
+            source = await self._database.open_table(name)
+            await source.checkout(await self._tables[name].version())
             mode: Literal["create", "overwrite"] = "overwrite"
             async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
                 rows = pa.Table.from_batches([batch])
-                vectors = vectors_from(rows[VECTOR], self._encoder.dimension)
-                aligned = _aligned(vectors, align)
-                index = rows.schema.get_field_index(ALIGNED)
-                rows = rows.set_column(index, ALIGNED, vector_array(aligned))
+                index = rows.schema.get_field_index(column)
+                rows = rows.set_column(index, column, values(rows))
                 if mode == "overwrite":
-                    table = await self._database.create_table(PHOTOS, rows, mode=mode)
-                    self._tables[PHOTOS], mode = table, "create"
+                    table = await self._database.create_table(name, rows, mode=mode)
+                    self._tables[name], mode = table, "create"
                 else:
-                    await self._tables[PHOTOS].add(rows)
+                    await self._tables[name].add(rows)
 
     async def build_indexes(self, vector_index_photos: int, has_alignment: bool) -> str | None:
         """Bring keyword, number and vector indexes up to date.
@@ -279,7 +324,7 @@ class CatalogWriter:
         """
         products, photos = self._tables[PRODUCTS], self._tables[PHOTOS]
         wanted: list[tuple[AsyncTable, str, FTS | BTree | IvfRq]] = [
-            (products, WORDS, FTS(**keyword_index_settings(self.language))),
+            (products, WORDS, FTS(**keyword_index_settings(self.language, self.folding))),
             (products, NUMBER, BTree()),
             (photos, NUMBER, BTree()),
         ]
@@ -336,6 +381,7 @@ class CatalogWriter:
             alignment=alignment,
             vector_index=vector_index,
             replaced=replaced_with(before, grace_s),
+            folding=self.folding,
         )
         manifest = with_checksums(self.folder, manifest, before)
         with writing(self.folder):

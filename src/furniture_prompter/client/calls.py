@@ -99,16 +99,22 @@ def photo_text(photo: PhotoInput) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def _address(product_id: str) -> str:
+    segment = quote(product_id, safe="")
+    # These two would be taken for steps in a path (RFC 3986, section 5.2.4).
+    return "/v1/products/" + (segment.replace(".", "%2E") if segment in {".", ".."} else segment)
+
+
 def product(product_id: str) -> Call[ProductAnswer]:
     """GET /v1/products/{id}."""
-    return Call("GET", f"/v1/products/{quote(product_id, safe='')}", _record(ProductAnswer.of))
+    return Call("GET", _address(product_id), _record(ProductAnswer.of))
 
 
 def similar(product_id: str, parameters: Mapping[str, Any]) -> Call[SearchAnswer]:
     """GET /v1/products/{id}/similar."""
     given = {name: value for name, value in parameters.items() if value is not None}
     query = f"?{httpx.QueryParams(given)}" if given else ""
-    path = f"/v1/products/{quote(product_id, safe='')}/similar{query}"
+    path = f"{_address(product_id)}/similar{query}"
     return Call("GET", path, _record(SearchAnswer.of))
 
 
@@ -128,12 +134,12 @@ def put_product(
 ) -> Call[Stored]:
     """PUT /v1/products/{id}; without photos a product keeps those it has."""
     body = {**fields} | ({"photos": [photo_text(photo) for photo in photos]} if photos else {})
-    return Call("PUT", f"/v1/products/{quote(product_id, safe='')}", _record(Stored.of), body)
+    return Call("PUT", _address(product_id), _record(Stored.of), body)
 
 
 def delete_product(product_id: str) -> Call[Stored]:
     """DELETE /v1/products/{id}."""
-    return Call("DELETE", f"/v1/products/{quote(product_id, safe='')}", _record(Stored.of))
+    return Call("DELETE", _address(product_id), _record(Stored.of))
 
 
 BATCH_PATH = "/v1/products:batch"

@@ -93,10 +93,17 @@ def fit_alignment(
     )
     distinct = len({row.tobytes() for row in texts[firsts]})
     if len(firsts) < settings.least_products or distinct < settings.least_texts:
+        total = len(set(product_ids))
+        if total < settings.least_products:
+            cure = "Index more products."
+        elif len(firsts) < settings.least_products:
+            cure = "Give more products a title, category or colour in words that are known."
+        else:
+            cure = "Give products titles, categories or colours that tell them apart."
         return AlignmentRefusal(
-            f"Prompts search by keyword only: {len(firsts)} products have text, of which "
-            f"{distinct} differ, where {settings.least_products} and {settings.least_texts} are "
-            "needed to learn what words look like. Give more products a title, category or colour."
+            f"Prompts search by keyword only: of {total} products {len(firsts)} have text in known "
+            f"words, and {distinct} of these texts differ, where {settings.least_products} and "
+            f"{settings.least_texts} are needed to learn what words look like. {cure}"
         )
     folds = np.random.default_rng(settings.seed).permutation(len(firsts)) % settings.folds
     parts = [_Moments.of(texts, photos, folds[products] == fold) for fold in range(settings.folds)]

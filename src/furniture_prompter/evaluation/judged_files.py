@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from furniture_prompter.domain import SetAside
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import BenchmarkError
 
 LIMIT_LINE_BYTES = 1 << 20
@@ -60,7 +61,7 @@ class _QueryLine(BaseModel):
     @field_validator("id")
     @classmethod
     def _worth_a_name(cls, value: str | int) -> str | int:
-        if not str(value).strip():
+        if not one_line(str(value)):
             raise ValueError("must not be empty")
         return value
 
@@ -167,7 +168,7 @@ def _query(data: bytes, line: int, folder: Path) -> JudgedQuery | tuple[str, str
                 "Put it there, or correct the path; it is relative to the file of queries.",
             )
     return JudgedQuery(
-        id=str(fields.id),
+        id=one_line(str(fields.id)),
         prompt=fields.prompt or None,
         photo=photo,
         where=fields.where,
@@ -196,4 +197,4 @@ def _judgement(data: bytes, line: int) -> Judgement | tuple[str, str]:
         return f"The gain {gain[:40]!r} is no whole number.", "Write 0, 1, 2, …"
     if not 0 <= value <= 1_000:
         return f"The gain {gain[:40]} is not between 0 and 1,000.", "Write 0, 1, 2, …"
-    return Judgement(query, product, value, line)
+    return Judgement(one_line(query), one_line(product), value, line)

@@ -57,7 +57,8 @@ class FolderFeed:
                 product = _product(found.relative_to(self._path))
                 if product.id in ids:
                     raise UnusableValueError(
-                        f"Another photo has the same path but for Unicode's forms: {product.id}.",
+                        "Another photo has the same path but for spaces or Unicode's forms: "
+                        f"{product.id}.",
                         "Rename one of the two.",
                     )
                 image = images.contain(found.relative_to(self._path))
@@ -66,8 +67,8 @@ class FolderFeed:
                         "It is a link to nothing, or no plain file.", "Put the photo itself there."
                     )
             except UnusableValueError as problem:
-                name = unicodedata.normalize("NFC", found.relative_to(self._path).as_posix())
-                product_id = "" if has_half_pair(name) else name
+                name = found.relative_to(self._path).as_posix()
+                product_id = "" if has_half_pair(name) else one_line(name)
                 yield SetAside(_writable(found), 0, problem.reason, problem.cure, product_id)
                 continue
             ids.add(product.id)
@@ -123,8 +124,8 @@ def _product(path: Path) -> Product:
         raise UnusableValueError(
             "The file's name is not UTF-8.", "Rename it in UTF-8, as systems do today."
         ) from error
-    identifier = unicodedata.normalize("NFC", path.as_posix())
-    if has_control_characters(identifier):
+    identifier = one_line(path.as_posix())
+    if has_control_characters(path.as_posix()):
         raise UnusableValueError("The file's name holds control characters.", "Rename it.")
     if len(identifier) > LIMIT_ID:
         raise UnusableValueError(

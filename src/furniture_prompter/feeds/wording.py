@@ -1,11 +1,9 @@
 """Text of a feed, made fit to be stored, shown and searched."""
 
 import re
-import unicodedata
 
-# Control characters, and the marks that turn the direction of text around (Unicode UAX #9), which
-# could make a title show as something else than it is. Tabs and line breaks are white space here.
-_DROPPED = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+from furniture_prompter.domain import wording
+
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -26,19 +24,18 @@ class UnusableValueError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """Text in Unicode's composed form, without control characters, spaces run together."""
-    return " ".join(_readable(text).split())
+    """As :func:`furniture_prompter.domain.wording.one_line`; half a surrogate pair is refused."""
+    return wording.one_line(_whole(text))
 
 
 def prose(text: str) -> str:
-    """As :func:`one_line`, line by line; empty lines are left out."""
-    lines = (" ".join(line.split()) for line in _readable(text).splitlines())
-    return "\n".join(line for line in lines if line)
+    """As :func:`furniture_prompter.domain.wording.prose`; half a surrogate pair is refused."""
+    return wording.prose(_whole(text))
 
 
 def has_control_characters(text: str) -> bool:
     """Whether text holds anything that a single line cannot show."""
-    return bool(_DROPPED.search(text)) or len(text.splitlines()) > 1 or "\t" in text
+    return wording.has_dropped_characters(text) or len(text.splitlines()) > 1 or "\t" in text
 
 
 def shown(value: object, length: int = 60) -> str:
@@ -52,10 +49,10 @@ def has_half_pair(text: str) -> bool:
     return bool(_HALF_PAIR.search(text))
 
 
-def _readable(text: str) -> str:
+def _whole(text: str) -> str:
     if has_half_pair(text):
         raise UnusableValueError(
             f"{shown(text)} holds bytes or \\u codes that are no characters.",
             "Save the feed as UTF-8 again from where it comes from.",
         )
-    return unicodedata.normalize("NFC", _DROPPED.sub("", text))
+    return text

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from furniture_prompter.catalog.columns import ProductRow
-from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.writer import CatalogWriter, open_writer
 from furniture_prompter.domain import (
@@ -15,6 +14,7 @@ from furniture_prompter.domain import (
     FeedRow,
     IndexProgress,
     IndexSummary,
+    Product,
     SetAside,
 )
 from furniture_prompter.encoders.card import EncoderCard
@@ -29,6 +29,8 @@ from furniture_prompter.ingest.photos import PhotosOfRows, encode_photos
 from furniture_prompter.settings import Settings
 
 NOTHING_INDEXED = "No row was usable, so no catalog was made. Mend what was set aside, then retry."
+
+REFOLDED = "Words were folded anew: forms of a word meet that did not when the catalog was made."
 
 OnProgress = Callable[[IndexProgress], None]
 
@@ -83,7 +85,10 @@ async def index_feed(
         )
         set_aside += changes.set_aside
         manifest = writer.manifest
-        if changes.any:
+        outdated = manifest is not None and writer.words_are_outdated
+        if outdated:
+            await writer.refold()
+        if changes.any or outdated:
             manifest = await write_changes(
                 writer, changes, prompt_encoder, encoder.card, settings, on_progress
             )
@@ -102,6 +107,7 @@ async def index_feed(
         seconds=time.perf_counter() - began,
         notes=(
             *changes.notes,
+            *([REFOLDED] if outdated else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
             *writer.pruner.troubles,
         ),
@@ -165,7 +171,7 @@ async def write_changes(
     """Write changed rows, alignment and indexes, and make them current together."""
     total = len(changes.written)
     on_progress(IndexProgress("words", 0, total, "products"))
-    rows = product_rows(changes.written, prompt_encoder, writer.language)
+    rows = product_rows(changes.written, prompt_encoder, writer.words)
     on_progress(IndexProgress("words", total, total, "products"))
     on_progress(IndexProgress("writing", 0, total, "products"))
     current = CurrentAlignment.of(writer.folder, writer.manifest)
@@ -183,7 +189,9 @@ async def write_changes(
 
 
 def product_rows(
-    changes: tuple[Change, ...], prompt_encoder: PromptEncoder, language: str
+    changes: tuple[Change, ...],
+    prompt_encoder: PromptEncoder,
+    words: Callable[[Product], str],
 ) -> list[ProductRow]:
     """Rows to store, with the keyword index's words and text vectors."""
     vectors = prompt_encoder.encode([change.product.text for change in changes])
@@ -193,7 +201,7 @@ def product_rows(
             product=change.product,
             photos=change.photos,
             row_hash=change.row_hash,
-            words=keyword_text(change.product.words, language),
+            words=words(change.product),
             text_vector=vector,
         )
         for change, vector in zip(changes, vectors, strict=True)

@@ -228,7 +228,7 @@ async def _rewrite(
             "NEW-FOLDER`."
         )
     current = _usable_alignment(folder, manifest.alignment)
-    rows = product_rows(changes, encoders.prompt(), writer.language)
+    rows = product_rows(changes, encoders.prompt(), writer.words)
     await writer.apply(rows, (), current.align if current else None)
     if current is None:
         alignment = await _new_alignment(writer, encoders)

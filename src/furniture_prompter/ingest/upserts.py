@@ -19,6 +19,7 @@ from furniture_prompter.domain import (
     WriteResult,
     WriteSummary,
 )
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.changes import Change, find_changes
@@ -84,7 +85,8 @@ async def write_products(
             )
             results.update({item.line: _refused(item) for item in changes.set_aside})
             removed = [write for write in once if isinstance(write, Removal)]
-            gone = {stored[each.product_id].number for each in removed if each.product_id in stored}
+            ids = {product_id_of(each) for each in removed}
+            gone = {stored[product_id].number for product_id in ids & stored.keys()}
             changes = replace(changes, removed=tuple(sorted(gone)))
             written = changes.written
             if changes.any:
@@ -107,8 +109,8 @@ async def write_products(
 
 
 def product_id_of(write: Write) -> str:
-    """The product that a write is about."""
-    return write.product.id if isinstance(write, Upsert) else write.product_id
+    """The product that a write is about, its id written as the catalog keeps it."""
+    return write.product.id if isinstance(write, Upsert) else one_line(write.product_id)
 
 
 def _first_of_each_id(writes: Sequence[Write], results: dict[int, WriteResult]) -> list[Write]:

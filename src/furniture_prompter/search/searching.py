@@ -236,6 +236,8 @@ class Searcher:
             added = {name: float(row[place]) for name, row in fused.contributions.items()}
             strongest = dict(sorted(added.items(), key=lambda item: -item[1]))
             matched = [name for name, strength in strongest.items() if strength >= least[name]]
+            # 0 is what a part adds that knows nothing of the product: no word of it, or no text.
+            known = [name for name, strength in strongest.items() if strength]
             row = best[number]
             hits.append(
                 Hit(
@@ -243,7 +245,7 @@ class Searcher:
                     score=float(fused.scores[place]),
                     product=products[number],
                     photo=Photo(rows.ids[row], products[number].id, rows.paths[row]),
-                    matched=tuple(matched or list(strongest)[:1]),
+                    matched=tuple(matched or known[:1] or list(strongest)[:1]),
                     parts=strongest,
                 )
             )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from furniture_prompter.catalog.manifest import replace_file, utc_now
@@ -36,6 +37,8 @@ _LIMIT_KEY_CHARACTERS: Final = 200
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}")
 # A key that was taken out of the file stops working within this time.
 _LOOK_AGAIN_S: Final = 1.0
+# Writing a file takes milliseconds; who waits longer waits for a process that stands still.
+_LOCK_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +129,35 @@ class Keys:
 def add_key(path: Path, name: str, scopes: Iterable[Scope]) -> str:
     """Make a key and add its hash to a file, made if it is not there.
 
+    Processes that do so at once wait for one another, so that none writes over another's key.
+
     Returns:
         The key; it is kept nowhere.
 
     Raises:
-        ServeError: the name is taken or none, or the file is damaged or cannot be written.
+        ServeError: the name is taken or none, or the file is damaged, cannot be written or is
+            being written for longer than ten seconds.
     """
     if not _NAME.fullmatch(name):
         raise ServeError(
             f"{name!r} cannot be a key's name. Use up to 64 letters, digits, dots, dashes and "
             "underscores."
         )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCK_TIMEOUT_S):
+            return _add_key(path, name, scopes)
+    except Timeout as error:
+        raise ServeError(
+            f"Another process is writing the API keys at {path}. Wait for it to finish, or stop it."
+        ) from error
+    except (OSError, CatalogWriteError) as error:
+        raise ServeError(
+            f"The API keys at {path} cannot be written. Mend the permissions, or name another file."
+        ) from error
+
+
+def _add_key(path: Path, name: str, scopes: Iterable[Scope]) -> str:
     held = _read(path) if path.exists() else _File()
     if any(entry.name == name for entry in held.keys):
         raise ServeError(
@@ -151,14 +172,8 @@ def add_key(path: Path, name: str, scopes: Iterable[Scope]) -> str:
         created=utc_now(),
     )
     content = _File(keys=(*held.keys, entry)).model_dump()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and renamed, readable for its owner alone, as mkstemp makes files.
-        replace_file(path, (json.dumps(content, indent=2) + "\n").encode("utf-8"))
-    except (OSError, CatalogWriteError) as error:
-        raise ServeError(
-            f"The API keys at {path} cannot be written. Mend the permissions, or name another file."
-        ) from error
+    # Written beside and renamed, readable for its owner alone, as mkstemp makes files.
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode("utf-8"))
     return key
 
 

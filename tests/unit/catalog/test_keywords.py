@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lancedb.index import FTS
 
 from furniture_prompter.catalog.keywords import (
+    PREFIX_FOLDING,
     SUPPORTED_LANGUAGES,
     fold,
     keyword_index_settings,
@@ -74,10 +75,18 @@ def test_a_language_but_turkish_is_indexed_as_folded_text() -> None:
     assert keyword_text("Çocuk Chairs", "english") == "cocuk chairs"
 
 
-def test_turkish_keeps_its_letters_and_the_first_five_of_long_words_beside() -> None:
+def test_stems_stand_beside_turkish_words() -> None:
     assert keyword_text("KİTAPLIK, children's masası", "turkish") == (
+        "kitaplik children masasi masa masas"
+    )
+
+
+def test_a_catalog_of_the_first_folding_keeps_its_letters_and_five_of_long_words() -> None:
+    assert keyword_text("KİTAPLIK, children's masası", "turkish", PREFIX_FOLDING) == (
         "kitaplık children masası kitap child masas"
     )
+    assert keyword_index_settings("turkish", PREFIX_FOLDING)["stem"]
+    assert keyword_text("Çocuk", "english", PREFIX_FOLDING) == keyword_text("Çocuk", "english")
 
 
 async def found(language: str, titles: list[str], prompt: str, folder: str) -> list[str]:
@@ -108,6 +117,9 @@ TURKISH_TITLES = ["Işıklı ayna", "Kitap dolabı", "Yemek masası", "Ahşap is
         ("iskemlesi", "Ahşap iskemle"),
         ("yatağın", "Çocuk yatağı"),
         ("COCUK", "Çocuk yatağı"),
+        ("masa", "Yemek masası"),
+        ("MASALARIN", "Yemek masası"),
+        ("dolaplarda", "Kitap dolabı"),
     ],
 )
 def test_a_turkish_catalog_is_found_in_any_spelling(

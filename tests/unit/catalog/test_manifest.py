@@ -86,6 +86,19 @@ def test_replaced_versions_are_remembered(tmp_path: Path) -> None:
     assert read_manifest(tmp_path).replaced == (replaced,)
 
 
+def test_a_folding_is_recorded_where_it_is_not_the_first_and_an_unknown_one_refused(
+    tmp_path: Path,
+) -> None:
+    assert "folding" not in json.loads(MANIFEST.to_json())
+    write_manifest(tmp_path, replace(MANIFEST, folding=2))
+    assert read_manifest(tmp_path) == replace(MANIFEST, folding=2)
+    for folding in (0, 3, "2", True, None):
+        raw = {**json.loads(MANIFEST.to_json()), "folding": folding}
+        (tmp_path / "manifest.json").write_text(json.dumps(raw))
+        with pytest.raises(CatalogFormatError, match="keyword index"):
+            read_manifest(tmp_path)
+
+
 def test_a_missing_catalog_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(CatalogNotFoundError, match="index"):

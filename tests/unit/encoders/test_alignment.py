@@ -117,20 +117,30 @@ def test_too_few_products_with_text_are_refused_with_the_number_needed() -> None
     texts, photos, ids = catalog(100)
     texts[39:] = 0
     refusal = refused(fit_alignment(texts, photos, ids))
-    assert "39 products have text" in refusal.reason
+    assert "of 100 products 39 have text" in refusal.reason
     assert "40 and 10 are needed" in refusal.reason
+    assert "Give more products a title" in refusal.reason
     assert refusal.quality is None
 
 
 def test_too_few_different_texts_are_refused() -> None:
     texts, photos, ids = catalog(100)
     texts[:] = texts[np.arange(100) % 9]
-    assert "9 differ" in refused(fit_alignment(texts, photos, ids)).reason
+    reason = refused(fit_alignment(texts, photos, ids)).reason
+    assert "9 of these texts differ" in reason
+    assert "colours that tell them apart" in reason
+
+
+def test_a_small_catalog_whose_products_all_have_text_is_told_to_grow() -> None:
+    texts, photos, ids = catalog(2)
+    reason = refused(fit_alignment(texts, photos, ids)).reason
+    assert "of 2 products 2 have text" in reason
+    assert reason.endswith("Index more products.")
 
 
 def test_an_empty_catalog_is_refused() -> None:
     nothing = np.zeros((0, 4), np.float32)
-    assert "0 products have text" in refused(fit_alignment(nothing, nothing, [])).reason
+    assert "of 0 products 0 have text" in refused(fit_alignment(nothing, nothing, [])).reason
 
 
 def test_photos_that_are_all_alike_are_refused() -> None:

@@ -73,6 +73,18 @@ def test_both_forms_of_judgements_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_ids_are_read_as_a_catalog_keeps_them(tmp_path: Path) -> None:
+    queries_file, qrels = tmp_path / "queries.jsonl", tmp_path / "qrels.tsv"
+    queries_file.write_text('{"id": " Bu\u0308ro  1", "prompt": "oak"}\n', "utf-8")
+    qrels.write_text(
+        "Büro 1\t0\tbu\u0308ro\u00a0 desk\t1\nBu\u0308ro 1\t0\tbüro desk\t1\n", "utf-8"
+    )
+    assert read_queries(queries_file)[0][0].id == "Büro 1"
+    judgements, (again,) = read_judgements(qrels)
+    assert judgements == [Judgement("Büro 1", "büro desk", 1, 1)]
+    assert "in line 1 already" in again.reason
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

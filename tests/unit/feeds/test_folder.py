@@ -129,3 +129,12 @@ def test_a_link_that_leaves_the_folder_is_known_by_its_id(tmp_path: Path) -> Non
     (tmp_path / "photos" / "chairs" / "oak.jpg").symlink_to(tmp_path / "outside.jpg")
     (problem,) = set_aside_of(open_feed(tmp_path / "photos").items())
     assert problem.product_id == "chairs/oak.jpg"
+
+
+def test_an_id_has_one_space_where_the_files_name_has_several(tmp_path: Path) -> None:
+    (row,) = rows_of(read(tmp_path, "a  b/c \u00a0d.jpg"))
+    assert row.product.id == "a b/c d.jpg"
+    items = read(tmp_path, "a b/c d.jpg")
+    assert [row.product.id for row in rows_of(items)] == ["a b/c d.jpg"]
+    (problem,) = set_aside_of(items)
+    assert "same path but for spaces" in problem.reason

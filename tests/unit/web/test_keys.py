@@ -6,10 +6,14 @@ import json
 import logging
 import os
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from furniture_prompter.catalog.manifest import replace_file
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import keys as keys_module
@@ -47,6 +51,38 @@ def test_keys_are_long_random_and_never_alike(path: Path) -> None:
     made = {add_key(path, f"k{number}", ["read"]) for number in range(20)}
     assert len(made) == 20
     assert all(key.startswith("fp_") and len(key) == 46 for key in made)
+
+
+def test_ten_keys_made_at_once_are_ten_keys_in_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = replace_file
+
+    def slow(path: Path, content: bytes) -> None:
+        time.sleep(0.02)  # by now, without a lock, every other has read the file as it was
+        write(path, content)
+
+    monkeypatch.setattr(keys_module, "replace_file", slow)
+    names = [f"k{number}" for number in range(10)]
+    with ThreadPoolExecutor(len(names)) as threads:
+        made = dict(
+            zip(names, threads.map(lambda name: add_key(path, name, ["read"]), names), strict=True)
+        )
+    keys = Keys.load(path)
+    for name, key in made.items():
+        assert keys.check(key) == Key(name, frozenset({"read"}))
+
+
+def test_a_key_file_that_another_process_holds_is_told_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_key(path, "shop", ["read"])
+    monkeypatch.setattr(keys_module, "_LOCK_TIMEOUT_S", 0.05)
+    with (
+        FileLock(path.with_name(f".{path.name}.lock")),
+        pytest.raises(ServeError, match="Another process is writing the API keys"),
+    ):
+        add_key(path, "importer", ["read"])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from furniture_prompter import domain
 from furniture_prompter.search.answer import product_answer
@@ -10,7 +10,7 @@ from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.answers import Clock, json_answer, photo_address, search_answer
 from furniture_prompter.web.descriptions import answers
-from furniture_prompter.web.product_ids import PRODUCT
+from furniture_prompter.web.product_ids import PRODUCT, ends_in_id
 from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
 from furniture_prompter.web.services import ServicesDep
 
@@ -24,9 +24,14 @@ router = APIRouter(tags=["products"], dependencies=[Depends(require("read"))])
     responses=answers(SearchAnswer, examples.SEARCH_ANSWER, 404),
 )
 async def similar(
-    product_id: str, parameters: Annotated[SimilarParameters, Query()], services: ServicesDep
+    product_id: str,
+    parameters: Annotated[SimilarParameters, Query()],
+    request: Request,
+    services: ServicesDep,
 ) -> Response:
     """Products whose photos look like those of a product, that one left out."""
+    if ends_in_id(request):
+        return await product(f"{product_id}/similar", services)
     clock = Clock()
     query = domain.Query(
         similar_to=product_id,

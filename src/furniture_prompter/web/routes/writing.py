@@ -14,13 +14,14 @@ from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
 from furniture_prompter.domain import Removal, Upsert, Write, WriteResult, WriteSummary
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import (
     CatalogBusyError,
     FurniturePrompterError,
     InvalidPhotoError,
     InvalidQueryError,
 )
-from furniture_prompter.feeds.rows import LIMIT_IMAGES
+from furniture_prompter.feeds.rows import LIMIT_ID, LIMIT_IMAGES
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import require
 from furniture_prompter.web.errors import ApiError
@@ -69,8 +70,7 @@ async def put_product(product_id: str, request: Request, services: ServicesDep) 
         spool = kept.enter_context(services.upserts.spool())
         bodies = ProductBodies(spool, services.fetcher, services.settings)
         value, files = await _product_sent(request, services.settings)
-        own_ids = (product_id, _as_number(product_id))
-        if isinstance(value, dict) and value.setdefault("id", product_id) not in own_ids:
+        if isinstance(value, dict) and not _names(value.setdefault("id", product_id), product_id):
             raise ApiError(
                 422,
                 "invalid_request",
@@ -282,6 +282,11 @@ def _line(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _as_number(product_id: str) -> int | str:
-    """A whole number in a body is the id that is written like it."""
-    return int(product_id) if product_id.isdecimal() and len(product_id) < 20 else product_id
+def _names(given: object, product_id: str) -> bool:
+    """Whether an id in a body is the one in the address; a whole number is written as its digits.
+
+    What is no id at all is left to whoever reads the product.
+    """
+    if isinstance(given, int) and not isinstance(given, bool):
+        return abs(given) < 10**LIMIT_ID and str(given) == one_line(product_id)
+    return not isinstance(given, str) or one_line(given) == one_line(product_id)

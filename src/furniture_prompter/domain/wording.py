@@ -1,0 +1,64 @@
+"""Text as a catalog keeps it: one rule for what is written and for what is asked for.
+
+Feeds and the API store text by these functions, and ids, filters and judgements are read by them:
+so whatever spelling was taken when a product was written finds it again.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+# Control characters, and the marks that turn the direction of text around (Unicode UAX #9), which
+# could make a title show as something else than it is. Tabs and line breaks are white space here.
+_DROPPED: Final = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+_SPACES: Final = re.compile(r"\s+")
+# What str.splitlines() breaks at; all of them are white space.
+_BREAK: Final = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_ONE_LINE_COLUMNS: Final = frozenset({"id", "title", "category", "color", "tags"})
+
+
+def one_line(text: str) -> str:
+    """Text in Unicode's composed form, without control characters, spaces run together.
+
+    Ids are kept so, and titles, categories, colours and tags.
+    """
+    return _spaces_as_one(readable(text)).strip()
+
+
+def prose(text: str) -> str:
+    """As :func:`one_line`, line by line; empty lines are left out.
+
+    Descriptions are kept so, and texts of a feed's own columns.
+    """
+    return _lines_kept(readable(text)).strip()
+
+
+def as_kept(column: str, text: str) -> str:
+    """A whole text as `column` keeps it."""
+    return one_line(text) if column in _ONE_LINE_COLUMNS else prose(text)
+
+
+def part_as_kept(column: str, part: str) -> str:
+    """A part of a text as it stands within what `column` keeps: a space at its ends is meant."""
+    plain = readable(part)
+    return _spaces_as_one(plain) if column in _ONE_LINE_COLUMNS else _lines_kept(plain)
+
+
+def readable(text: str) -> str:
+    """Text in Unicode's composed form (NFC), without control characters; its spaces stay."""
+    return unicodedata.normalize("NFC", _DROPPED.sub("", text))
+
+
+def has_dropped_characters(text: str) -> bool:
+    """Whether text holds control characters that are not kept."""
+    return bool(_DROPPED.search(text))
+
+
+def _spaces_as_one(text: str) -> str:
+    return _SPACES.sub(" ", text)
+
+
+def _lines_kept(text: str) -> str:
+    return _SPACES.sub(lambda run: "\n" if _BREAK.search(run[0]) else " ", text)
