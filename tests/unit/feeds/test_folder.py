@@ -129,3 +129,25 @@ def test_a_link_that_leaves_the_folder_is_known_by_its_id(tmp_path: Path) -> Non
     (tmp_path / "photos" / "chairs" / "oak.jpg").symlink_to(tmp_path / "outside.jpg")
     (problem,) = set_aside_of(open_feed(tmp_path / "photos").items())
     assert problem.product_id == "chairs/oak.jpg"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", ".Trash-1000", ".thumbnails", "lost+found"],
+)
+def test_folders_of_thumbnails_and_deleted_files_are_passed_over(tmp_path: Path, name: str) -> None:
+    items = read(tmp_path, "a.jpg", f"{name}/b.jpg", f"chairs/{name}/c.jpg")
+    assert [row.product.id for row in rows_of(items)] == ["a.jpg"]
+    assert set_aside_of(items) == []
+
+
+def test_a_catalog_inside_the_folder_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "catalog" / "products.lance").mkdir(parents=True)
+    items = read(tmp_path, "a.jpg", "catalog/manifest.json", "catalog/uploads/b.jpg")
+    assert [row.product.id for row in rows_of(items)] == ["a.jpg"]
+
+
+def test_a_catalog_is_no_feed(tmp_path: Path) -> None:
+    (tmp_path / "products.lance").mkdir()
+    with pytest.raises(InvalidFeedError, match="is a catalog"):
+        read(tmp_path, "manifest.json", "uploads/b.jpg")
