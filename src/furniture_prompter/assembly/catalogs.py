@@ -344,6 +344,7 @@ def index(
     encoder: str | None = None,
     language: str | None = None,
     sync: bool = False,
+    text_encoding: str | None = None,
     progress: Callable[[IndexProgress], None] | None = None,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
@@ -355,6 +356,7 @@ def index(
         encoder: Photo encoder by name or folder; the settings' when left out.
         language: Language of the keyword index; the catalog's own when left out.
         sync: Whether to remove products that the feed no longer has.
+        text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         progress: Called often while it goes.
 
     Raises:
@@ -364,7 +366,7 @@ def index(
     chosen = settings or Settings()
     return event_loop.run(
         index_feed(
-            open_feed(Path(source)),
+            open_feed(Path(source), encoding=text_encoding),
             Path(catalog),
             load_encoder(
                 encoder or chosen.encoder,

@@ -1,10 +1,11 @@
 """Writing a catalog: staged vectors, one batch of changes, one commit."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import lancedb
@@ -51,6 +52,7 @@ from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 # Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
 CHUNK_ROWS = 8_192
 # LanceDB warns below one second: a search that opens the catalog right now needs that long.
@@ -59,10 +61,11 @@ LEAST_GRACE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """What a later run needs to know of a product that is already there."""
+    """What a later run needs to know of a product that is there; `holds`: columns with a value."""
 
     number: int
     row_hash: str
+    holds: frozenset[str] = frozenset()
 
 
 class CatalogWriter:
@@ -103,13 +106,18 @@ class CatalogWriter:
                 self._tables[name] = table
         await self._staged.restore()
 
-    async def stored_products(self) -> dict[str, StoredProduct]:
-        """Number and row hash of every product of the current version, by product id."""
+    async def stored_products(self, columns: Collection[str] = ()) -> dict[str, StoredProduct]:
+        """Every product of the current version by id, and which of `columns` it holds."""
         if PRODUCTS not in self._tables:
             return {}
         with writing(self.folder):
-            rows = await self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH]).to_arrow()
-        return {row["id"]: StoredProduct(row[NUMBER], row[ROW_HASH]) for row in rows.to_pylist()}
+            query = self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH, *columns])
+            rows = (await query.to_arrow()).to_pylist()
+        held = [frozenset(name for name in columns if row[name] is not None) for row in rows]
+        return {
+            row["id"]: StoredProduct(row[NUMBER], row[ROW_HASH], holds)
+            for row, holds in zip(rows, held, strict=True)
+        }
 
     async def encoded_photos(self) -> set[str]:
         """Ids of photos that have a vector: of the current version, or saved by a killed run."""
@@ -144,7 +152,11 @@ class CatalogWriter:
         return found
 
     async def apply(
-        self, rows: Sequence[ProductRow], removed: Sequence[int], align: Align | None
+        self,
+        rows: Sequence[ProductRow],
+        removed: Sequence[int],
+        align: Align | None,
+        retyped: Mapping[str, str] = NO_COLUMNS,
     ) -> None:
         """Insert or replace products with their photos, and delete others.
 
@@ -152,7 +164,12 @@ class CatalogWriter:
             rows: New and changed products; their photos are encoded already.
             removed: Numbers of products to delete.
             align: Maps photo vectors to aligned ones; None without an alignment.
+            retyped: New types of columns whose every value is in `rows`, or of a removed product.
         """
+        if retyped:
+            self.columns.update(retyped)
+            with writing(self.folder):
+                await self._tables[PRODUCTS].drop_columns(list(retyped))
         self._learn_columns(rows)
         for start in range(0, len(removed), CHUNK_ROWS):
             numbers = np.asarray(removed[start : start + CHUNK_ROWS], np.int64)

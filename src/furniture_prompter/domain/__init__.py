@@ -1,7 +1,7 @@
 """The words everybody shares: product, photo, query, hit. numpy and standard library only."""
 
 from furniture_prompter.domain.catalog import CatalogInfo, OptimizeSummary, VerifyReport
-from furniture_prompter.domain.feed import Feed, FeedItem, FeedRow, SetAside
+from furniture_prompter.domain.feed import Feed, FeedItem, FeedNote, FeedRow, SetAside
 from furniture_prompter.domain.identity import EncoderIdentity
 from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.domain.indexing import IndexProgress, IndexSummary
@@ -17,6 +17,7 @@ __all__ = [
     "EncoderIdentity",
     "Feed",
     "FeedItem",
+    "FeedNote",
     "FeedRow",
     "Hit",
     "IndexProgress",
