@@ -25,6 +25,7 @@ from furniture_prompter.feeds.text_encoding import (
     LineTooLongError,
     RereadableLines,
     TextEncoding,
+    TooMuchRereadError,
     detect_encoding,
     open_text,
 )
@@ -81,8 +82,14 @@ class DelimitedFeed:
             InvalidFeedError: the file cannot be read, is no text, has no usable header, or no row,
                 or was written to while it was read.
         """
-        with open_unchanged(self._path) as file:
-            yield from self._items(file)
+        try:
+            with open_unchanged(self._path) as file:
+                yield from self._items(file)
+        except TooMuchRereadError as error:
+            raise InvalidFeedError(
+                f"The feed {self._path} cannot be parted into rows: too many of its quotes are "
+                "never closed. Double the quotes inside of cells."
+            ) from error
 
     def _items(self, file: BinaryIO) -> Iterator[FeedItem]:
         encoding = (

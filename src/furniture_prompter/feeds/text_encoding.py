@@ -13,6 +13,10 @@ LIMIT_LINE_CHARACTERS: Final = 1 << 20
 _LIMIT_SAMPLE_BYTES: Final = 1 << 14
 """Of lines beyond ASCII: more of them change no guess."""
 
+_REREAD_SHARE: Final = 10
+_REREAD_ANYWAY: Final = 10_000
+"""Lines read again: so many times those read from the file, and so many on top."""
+
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -197,11 +201,16 @@ class BoundedLines:
         return line
 
 
+class TooMuchRereadError(ValueError):
+    """So many lines were read again that reading would take more than linear time."""
+
+
 class RereadableLines:
-    """Lines of which those since a mark can be read once more."""
+    """Lines of which those since a mark can be read once more, for a bounded number of times."""
 
     def __init__(self, lines: BoundedLines) -> None:
         self._lines = lines
+        self._reread = 0
         self._again: deque[str] = deque()
         self._since_mark: list[str] = []
 
@@ -234,6 +243,13 @@ class RereadableLines:
         self._since_mark.clear()
 
     def reread_after_first(self) -> None:
-        """Read the lines since the mark again, all but the first."""
+        """Read the lines since the mark again, all but the first.
+
+        Raises:
+            TooMuchRereadError: it has come to several times all lines of the file.
+        """
+        self._reread += len(self._since_mark) - 1
+        if self._reread > _REREAD_SHARE * self._lines.count + _REREAD_ANYWAY:
+            raise TooMuchRereadError
         self._again.extendleft(reversed(self._since_mark[1:]))
         self._since_mark.clear()

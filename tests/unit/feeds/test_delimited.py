@@ -5,6 +5,7 @@ import pytest
 from furniture_prompter.domain import FeedItem, FeedNote
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.feeds.text_encoding import RereadableLines
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
 
 
@@ -397,3 +398,25 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_refused(shop: Path) -> Non
     path.write_text("")
     with pytest.raises(InvalidFeedError, match="written to while it was read"):
         list(items)
+
+
+# In a row's own right each line leaves a quote open, and inside of quotes it closes and opens one.
+_OPENING = 'a.jpg","a.jpg,""\n'
+
+
+@pytest.mark.parametrize("lines", [2_000, 4_000])
+def test_quotes_that_stay_open_to_the_end_are_not_followed_there_from_every_row(
+    read_feed: ReadFeed, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    read = 0
+    original = RereadableLines.__next__
+
+    def counted(self: RereadableLines) -> str:
+        nonlocal read
+        read += 1
+        return original(self)
+
+    monkeypatch.setattr(RereadableLines, "__next__", counted)
+    with pytest.raises(InvalidFeedError, match="quotes"):
+        read_feed("p.csv", "id,title,image\n" + _OPENING * lines)
+    assert read < 15 * lines + 15_000
