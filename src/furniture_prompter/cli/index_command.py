@@ -103,9 +103,9 @@ def index_command(
     if set_aside_file is not None:
         _write_set_aside(set_aside_file, summary.set_aside)
     tell_set_aside(summary.set_aside, set_aside_file)
-    if summary.products_not_removed:
+    if kept := summary.products_not_removed:
         say(
-            f"Not removed: {summary.products_not_removed:,} products that the feed no longer has, "
+            f"Not removed: {kept:,} product{'s' * (kept != 1)} that the feed no longer has, "
             "because some of it could not be read.",
             style="yellow",
         )

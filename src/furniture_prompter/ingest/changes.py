@@ -155,8 +155,8 @@ def _why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
     further = len(places) - _SHOWN_PLACES
     listed = ", ".join(places[:_SHOWN_PLACES]) + (f" and {further:,} more" if further > 0 else "")
     note = (
-        f"{gone:,} products are missing from the feed but were not removed, because what was set "
-        f"aside at {listed} may hold them. Mend that and run again with --sync."
+        f"{gone:,} product{'s' * (gone != 1)} missing from the feed: not removed, because "
+        f"what was set aside at {listed} may hold them. Mend that and run again with --sync."
     )
     return (note,)
 
