@@ -12,14 +12,14 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "core", "manager", "mis
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_module_has_at_most_400_lines_and_a_telling_name(module: Path) -> None:
-    assert len(module.read_text("utf-8").splitlines()) <= 400
+def test_a_module_has_at_most_500_lines_and_a_telling_name(module: Path) -> None:
+    assert len(module.read_text("utf-8").splitlines()) <= 500
     assert module.stem not in VAGUE
 
 
-def test_the_median_module_has_at_most_150_lines() -> None:
+def test_the_median_module_has_at_most_220_lines() -> None:
     lengths = sorted(len(module.read_text("utf-8").splitlines()) for module in MODULES)
-    assert lengths[len(lengths) // 2] <= 150
+    assert lengths[len(lengths) // 2] <= 220
 
 
 def test_nothing_unpickles_and_nothing_prints_outside_the_terminal_door() -> None:

@@ -18,7 +18,8 @@ from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
-from furniture_prompter.domain import FeedRow, Query, SetAside
+from furniture_prompter.catalog.writer import CatalogWriter
+from furniture_prompter.domain import FeedNote, FeedRow, Query, SetAside
 from furniture_prompter.errors import (
     CatalogBusyError,
     CatalogFormatError,
@@ -111,8 +112,21 @@ def test_sync_keeps_products_whose_rows_were_set_aside(shop: Shop, rows: list[Fe
     assert shop.index([*rows[:40], *rows[41:47], known], sync=True).products_removed == 1
     unknown = SetAside(Path("f"), 1, "broken JSON", "mend")
     summary = shop.index([*rows[:30], unknown], sync=True)
-    assert summary.products_removed == 0
+    assert (summary.products_removed, summary.products_not_removed) == (0, 17)
     assert "not removed" in summary.notes[0]
+    assert "f:1" in summary.notes[0]
+    assert "--sync" in summary.notes[0]
+
+
+def test_sync_removes_nothing_where_a_row_whose_id_is_known_may_hide_others(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
+    shop.index(rows)
+    hiding = SetAside(Path("f"), 9, "quote", "close it", product_id="p47", hides_ids=True)
+    summary = shop.index([*rows[:40], hiding], sync=True)
+    assert (summary.products, summary.products_removed, summary.products_not_removed) == (48, 0, 7)
+    cell = SetAside(Path("f"), 9, "cell", "mend it", product_id="p39", column="price")
+    assert shop.index([*rows[:40], cell], sync=True).products_removed == 8
 
 
 def test_a_bad_photo_is_set_aside_with_its_row_and_the_rest_goes_on(
@@ -125,12 +139,70 @@ def test_a_bad_photo_is_set_aside_with_its_row_and_the_rest_goes_on(
     assert "5.png" in summary.set_aside[0].reason
 
 
-def test_a_column_that_changes_its_type_is_set_aside(shop: Shop, rows: list[FeedRow]) -> None:
+def test_a_value_of_another_type_costs_the_value_and_not_the_product(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
     shop.index(rows[:40])
-    odd = with_product(rows[41], attributes={"price": "cheap"})
+    odd = with_product(rows[41], attributes={"price": "cheap", "stock": True})
     summary = shop.index([odd, rows[42]])
-    assert summary.products_added == 1
+    assert summary.products_added == 2
     assert "price is a text" in summary.set_aside[0].reason
+    assert (summary.set_aside[0].product_id, summary.set_aside[0].column) == ("p41", "price")
+    assert shop.ids(Query(prompt="thing", where="stock = true")) == ["p41"]
+    assert shop.index([odd, rows[42]]).products_unchanged == 2
+
+
+def priced(rows: list[FeedRow], price: str | float) -> list[FeedRow]:
+    return [with_product(row, attributes={"price": price, "line": row.line}) for row in rows]
+
+
+def test_a_column_whose_type_changed_in_the_whole_feed_changes_in_the_catalog(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
+    shop.index(priced(rows, 5.0))
+    summary = shop.index(priced(rows, "on request"))
+    assert (summary.set_aside, summary.products_updated) == ((), 48)
+    assert "price holds text now" in summary.notes[0]
+    assert len(shop.ids(Query(prompt="sofa", where="price = 'on request' and line < 4"))) == 3
+    shop.index(priced(rows, 7.0))
+    assert len(shop.ids(Query(prompt="sofa", where="price = 7 and line < 4"))) == 3
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+    asyncio.run(optimize_catalog(shop.folder, 50_000, 0.0))
+    assert len(shop.ids(Query(prompt="sofa", where="price = 7 and line < 4"))) == 3
+
+
+def test_the_cure_of_a_column_that_could_not_change_works(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(priced(rows, 5.0))
+    part = priced(rows[:40], "on request")
+    summary = shop.index(part)
+    assert (summary.products, len(summary.set_aside)) == (48, 40)
+    assert all("--sync removes the others" in item.cure for item in summary.set_aside)
+    assert len(shop.ids(Query(prompt="sofa", where="price = 5 and line > 45"))) == 3
+    cured = shop.index(part, sync=True)
+    assert (cured.set_aside, cured.products) == ((), 40)
+    assert len(shop.ids(Query(prompt="sofa", where="price = 'on request' and line < 4"))) == 3
+
+
+def test_a_run_that_stops_after_it_emptied_a_column_leaves_the_column_as_it_was(
+    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.index(priced(rows, 5.0))
+
+    async def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CatalogWriter, "apply", stop)
+        with pytest.raises(KeyboardInterrupt):
+            shop.index(priced(rows, "on request"))
+    assert len(shop.ids(Query(prompt="sofa", where="price = 5 and line < 4"))) == 3
+    assert shop.index(rows[:1]).products == 48
+    assert len(shop.ids(Query(prompt="sofa", where="price = 5 and line > 1 and line < 5"))) == 3
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+
+
+def test_how_a_feed_was_read_is_among_the_notes(shop: Shop, rows: list[FeedRow]) -> None:
+    assert shop.index([FeedNote("Read as cp1254."), *rows]).notes[0] == "Read as cp1254."
 
 
 def test_a_new_column_can_be_filtered_on(shop: Shop, rows: list[FeedRow]) -> None:

@@ -341,6 +341,7 @@ def index(
     encoder: str | None = None,
     language: str | None = None,
     sync: bool = False,
+    text_encoding: str | None = None,
     progress: Callable[[IndexProgress], None] | None = None,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
@@ -353,6 +354,7 @@ def index(
             the catalog's own where it is there, and the default for a new catalog.
         language: Language of the keyword index; the catalog's own when left out.
         sync: Whether to remove products that the feed no longer has.
+        text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         progress: Called often while it goes.
 
     Raises:
@@ -360,7 +362,7 @@ def index(
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
     chosen, folder = settings or Settings(), Path(catalog)
-    feed = open_feed(Path(source))
+    feed = open_feed(Path(source), encoding=text_encoding)
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:

@@ -1,9 +1,10 @@
 """Writing a catalog: staged vectors, one batch of changes, one commit."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -59,16 +60,18 @@ from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 # Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
 CHUNK_ROWS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """What a later run needs to know of a product that is already there."""
+    """What a later run needs to know of a product that is there; `holds`: columns with a value."""
 
     number: int
     row_hash: str
+    holds: frozenset[str] = frozenset()
 
 
 class CatalogWriter:
@@ -125,8 +128,8 @@ class CatalogWriter:
         self._tables.clear()
         self._begin = "overwrite"
 
-    async def stored_products(self) -> dict[str, StoredProduct]:
-        """Number and row hash of every product of the current version, by product id.
+    async def stored_products(self, columns: Collection[str] = ()) -> dict[str, StoredProduct]:
+        """Every product of the current version by id, and which of `columns` it holds.
 
         The ids are written as new ones are: catalogs of photo folders once kept the runs of spaces
         in a file's name, and such a product is still found by it.
@@ -134,12 +137,14 @@ class CatalogWriter:
         if PRODUCTS not in self._tables:
             return {}
         with writing(self.folder):
-            rows = await self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH]).to_arrow()
+            query = self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH, *columns])
+            rows = (await query.to_arrow()).to_pylist()
         found: dict[str, StoredProduct] = {}
-        for row in rows.to_pylist():
+        for row in rows:
             product_id = one_line(row["id"])
             kept = row["id"] if product_id in found else product_id
-            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH])
+            holds = frozenset(name for name in columns if row[name] is not None)
+            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH], holds)
         return found
 
     async def encoded_photos(self) -> set[str]:
@@ -175,7 +180,11 @@ class CatalogWriter:
         return found
 
     async def apply(
-        self, rows: Sequence[ProductRow], removed: Sequence[int], align: Align | None
+        self,
+        rows: Sequence[ProductRow],
+        removed: Sequence[int],
+        align: Align | None,
+        retyped: Mapping[str, str] = NO_COLUMNS,
     ) -> None:
         """Insert or replace products with their photos, and delete others.
 
@@ -183,7 +192,12 @@ class CatalogWriter:
             rows: New and changed products; their photos are encoded already.
             removed: Numbers of products to delete.
             align: Maps photo vectors to aligned ones; None without an alignment.
+            retyped: New types of columns whose every value is in `rows`, or of a removed product.
         """
+        if retyped:
+            self.columns.update(retyped)
+            with writing(self.folder):
+                await self._tables[PRODUCTS].drop_columns(list(retyped))
         self._learn_columns(rows)
         for start in range(0, len(removed), CHUNK_ROWS):
             numbers = np.asarray(removed[start : start + CHUNK_ROWS], np.int64)

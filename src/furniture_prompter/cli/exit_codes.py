@@ -34,7 +34,7 @@ MEANINGS = {
     ExitCode.ALL_GOOD: "everything was done",
     ExitCode.UNEXPECTED: "something unexpected went wrong",
     ExitCode.USAGE: "the command was not given as it must be",
-    ExitCode.SET_ASIDE: "done, but something was set aside or a batch line failed",
+    ExitCode.SET_ASIDE: "done, but something was set aside or not removed, or a batch line failed",
     ExitCode.REFUSED: "the query, filter, photo or feed was refused",
     ExitCode.CATALOG: "the catalog cannot be used, or verify found it unsound",
     ExitCode.ENCODER: "the encoder cannot be used",

@@ -56,6 +56,15 @@ def index_command(
             show_default=False,
         ),
     ] = None,
+    text_encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--text-encoding",
+            metavar="ENCODING",
+            help="Encoding of a CSV file: utf-8, windows-1254, … Found out when left out.",
+            show_default=False,
+        ),
+    ] = None,
     set_aside_file: Annotated[
         Path | None,
         typer.Option(
@@ -88,11 +97,18 @@ def index_command(
             encoder=encoder,
             language=language,
             sync=sync,
+            text_encoding=text_encoding,
             progress=progress,
         )
     if set_aside_file is not None:
         _write_set_aside(set_aside_file, summary.set_aside)
     tell_set_aside(summary.set_aside, set_aside_file)
+    if kept := summary.products_not_removed:
+        say(
+            f"Not removed: {kept:,} product{'s' * (kept != 1)} that the feed no longer has, "
+            "because some of it could not be read.",
+            style="yellow",
+        )
     if as_json:
         write_json(summary_answer(summary, catalog))
     else:
@@ -113,6 +129,7 @@ def summary_answer(summary: "IndexSummary", catalog: Path) -> dict[str, Any]:
             "removed": summary.products_removed,
             "unchanged": summary.products_unchanged,
             "total": summary.products,
+            "not_removed": summary.products_not_removed,
         },
         "photos": {
             "encoded": summary.photos_encoded,
@@ -126,13 +143,14 @@ def summary_answer(summary: "IndexSummary", catalog: Path) -> dict[str, Any]:
 
 
 def set_aside_answer(item: "SetAside") -> dict[str, Any]:
-    """One record of what was left out: ``file``, ``line``, ``product``, ``reason``, ``cure``."""
+    """One record of what was left out: a row, a photo or, with ``column``, one cell of a row."""
     return {
         "file": str(item.source),
         "line": item.line or None,
         "product": item.product_id or None,
         "reason": item.reason,
         "cure": item.cure,
+        "column": item.column or None,
     }
 
 
@@ -161,7 +179,12 @@ def _print_summary(summary: "IndexSummary", catalog: Path) -> None:
         "catalog": f"{catalog}, version {summary.version}",
         "products": f"{summary.products:,}: {summary.products_added:,} added, "
         f"{summary.products_updated:,} updated, {summary.products_removed:,} removed, "
-        f"{summary.products_unchanged:,} unchanged",
+        f"{summary.products_unchanged:,} unchanged"
+        + (
+            f", {summary.products_not_removed:,} not removed"
+            if summary.products_not_removed
+            else ""
+        ),
         "photos": f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
         f"{summary.photos_reused:,} reused",
         "set aside": f"{len(summary.set_aside):,}",

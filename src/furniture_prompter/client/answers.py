@@ -192,17 +192,20 @@ class Stored:
         outcome: ``created``, ``updated``, ``unchanged`` or ``deleted``.
         version: Version of the catalog that holds it so.
         raw: The whole answer.
+        left_out: What is wrong with attributes that were left out, and what helps.
     """
 
     id: str
     outcome: str
     version: int
     raw: Json
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, value: Json) -> Self:
         """Read an answer's object."""
-        return cls(value["id"], value["outcome"], value["version"], value)
+        left_out = tuple(value.get("left_out", ()))
+        return cls(value["id"], value["outcome"], value["version"], value, left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,7 @@ class BatchLine:
         outcome: ``created``, ``updated``, ``unchanged``, ``deleted``, ``missing`` or ``refused``.
         reason: Why it was refused and what helps; None where it was not.
         raw: The whole line.
+        left_out: What is wrong with attributes that were left out, and what helps.
     """
 
     line: int
@@ -222,11 +226,14 @@ class BatchLine:
     outcome: str
     reason: str | None
     raw: Json
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, value: Json) -> Self:
         """Read a line's object."""
-        return cls(value["line"], value["id"], value["outcome"], value["reason"], value)
+        left_out = tuple(value.get("left_out", ()))
+        found = (value["line"], value["id"], value["outcome"], value["reason"])
+        return cls(*found, value, left_out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.domain import Feed, RgbImage, SetAside
+from furniture_prompter.domain import Feed, FeedNote, RgbImage, SetAside
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import (
     PhotoLimits,
@@ -90,6 +90,8 @@ def photos_of_feed(
     for row in feed.items():
         if isinstance(row, SetAside):
             set_aside.append(row)
+            continue
+        if isinstance(row, FeedNote):  # on words, which nothing here reads
             continue
         for path in row.images:
             read += 1

@@ -6,7 +6,7 @@ from furniture_prompter.domain.catalog import (
     RepairSummary,
     VerifyReport,
 )
-from furniture_prompter.domain.feed import Feed, FeedItem, FeedRow, SetAside
+from furniture_prompter.domain.feed import Feed, FeedItem, FeedNote, FeedRow, SetAside
 from furniture_prompter.domain.identity import EncoderIdentity
 from furniture_prompter.domain.images import RgbImage
 from furniture_prompter.domain.indexing import IndexProgress, IndexSummary
@@ -22,6 +22,7 @@ __all__ = [
     "EncoderIdentity",
     "Feed",
     "FeedItem",
+    "FeedNote",
     "FeedRow",
     "Hit",
     "IndexProgress",

@@ -37,10 +37,12 @@ class IndexSummary:
         photos_reused: Photos whose vector was already there, by content hash.
         products: Products in the current version.
         photos: Photos in the current version.
-        set_aside: Rows and photos that were left out, in the feed's order.
+        set_aside: Rows, photos and cells that were left out, in the feed's order.
         seconds: Wall time of the run.
         notes: Sentences a person should read, such as that there is too little text to let
             prompts search pictures.
+        products_not_removed: Products that the feed no longer has and ``sync`` left, because some
+            of the feed could not be read and may hold them.
     """
 
     version: int
@@ -55,3 +57,4 @@ class IndexSummary:
     set_aside: tuple[SetAside, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+    products_not_removed: int = 0

@@ -51,6 +51,8 @@ class WriteResult:
         outcome: ``missing`` for a removal of what is not there; ``refused`` has a reason.
         reason: What is wrong, in one sentence; empty where nothing is.
         cure: What to do about it, in one sentence.
+        left_out: What was stored without: a sentence or two for each attribute of another type
+            than its column.
     """
 
     line: int
@@ -58,6 +60,7 @@ class WriteResult:
     outcome: Outcome
     reason: str = ""
     cure: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

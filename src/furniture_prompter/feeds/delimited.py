@@ -2,25 +2,37 @@
 
 import csv
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Final, TextIO
+from typing import BinaryIO, Final
 
-from furniture_prompter.domain import FeedItem
+from furniture_prompter.domain import FeedItem, FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.column_names import KNOWN, column_name
-from furniture_prompter.feeds.column_types import ColumnEvidence, typed
+from furniture_prompter.feeds.column_types import (
+    ColumnEvidence,
+    DecimalMark,
+    decimal_marks,
+    typed,
+)
+from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 from furniture_prompter.feeds.rows import RowReader
 from furniture_prompter.feeds.text_encoding import (
     BoundedLines,
     LineTooLongError,
     RereadableLines,
+    TextEncoding,
+    TooMuchRereadError,
     detect_encoding,
     open_text,
 )
+from furniture_prompter.feeds.unchanged import open_unchanged
 from furniture_prompter.feeds.wording import (
     UnusableValueError,
+    has_control_characters,
     has_half_pair,
     one_line,
     shown,
@@ -29,6 +41,9 @@ from furniture_prompter.feeds.wording import (
 DELIMITERS: Final = (",", ";", "\t", "|")
 _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LISTS: Final = ("image", "images")
+_IMAGE_NAME: Final = re.compile(
+    rf"\w({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})\b|https?://", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,63 +79,93 @@ class DelimitedFeed:
         """See :class:`furniture_prompter.domain.Feed`.
 
         Raises:
-            InvalidFeedError: the file cannot be read, is no text, has no usable header, or no row.
+            InvalidFeedError: the file cannot be read, is no text, has no usable header, or no row,
+                or was written to while it was read.
         """
         try:
-            yield from self._items()
-        except OSError as error:
+            with open_unchanged(self._path) as file:
+                yield from self._items(file)
+        except TooMuchRereadError as error:
             raise InvalidFeedError(
-                f"The feed {self._path} cannot be read ({error.strerror}). Check its permissions."
-            ) from error
-        except UnicodeDecodeError as error:
-            raise InvalidFeedError(
-                f"The feed {self._path} is not {error.encoding}, as it seemed to be. Save it as "
-                "UTF-8."
+                f"The feed {self._path} cannot be parted into rows: too many of its quotes are "
+                "never closed. Double the quotes inside of cells."
             ) from error
 
-    def _items(self) -> Iterator[FeedItem]:
-        shape = self._shape()
-        # A table says nothing of its columns' types, so all rows are read once before the first
-        # is given away: only as much is kept as a column needs.
-        evidence = {
-            name: ColumnEvidence(point_is_decimal=shape.delimiter != ";")
-            for name in shape.columns
-            if name and name not in KNOWN
-        }
+    def _items(self, file: BinaryIO) -> Iterator[FeedItem]:
+        encoding = (
+            TextEncoding(self._encoding)
+            if self._encoding is not None
+            else detect_encoding(file, self.name)
+        )
+        shape = self._shape(file, encoding.name)
+        # A table says nothing of how its numbers are written, so all rows are read once before the
+        # first is given away: only as much is kept as a column needs.
+        evidence = {name: ColumnEvidence() for name in shape.columns if name and name not in KNOWN}
         empty = True
-        for _, cells in self._rows(shape):
+        for row in _rows(file, shape):
             empty = False
-            if not isinstance(cells, UnusableValueError):
+            if not isinstance(row.cells, UnusableValueError):
                 for name, column in evidence.items():
-                    column.add(cells[name])
+                    column.add(row.cells[name])
         if empty:
             raise InvalidFeedError(
                 f"The feed {self._path} has a header but no row. Write one product a row under it."
             )
-        kinds = {name: column.kind for name, column in evidence.items()}
+        # Where cells are parted by commas, a decimal comma would have to stand in quotes.
+        marks = decimal_marks(evidence, "." if shape.delimiter == "," else None)
+        yield from self._notes(encoding, evidence, marks)
         reader = RowReader(self._path)
-        for line, cells in self._rows(shape):
-            if isinstance(cells, UnusableValueError):
-                yield reader.set_aside(cells, line)
-            else:
-                yield from reader.read(_fields(cells, kinds), line)
+        for row in _rows(file, shape):
+            if isinstance(row.cells, UnusableValueError):
+                yield reader.set_aside(row.cells, row.line)
+                continue
+            fields = _fields(row.cells, marks)
+            cells = {name: row.cells[name] for name in marks if not isinstance(fields[name], str)}
+            for item in reader.read(fields, row.line, cells):
+                yield _cut_off(item) if row.is_open and isinstance(item, SetAside) else item
 
-    def _shape(self) -> _Shape:
-        encoding = self._encoding
-        if encoding is None:
-            with self._path.open("rb") as file:
-                encoding = detect_encoding(file, self.name)
-        with open_text(self._path, encoding) as text:
-            lines = BoundedLines(text)
-            header, delimiter = self._header(lines)
-            return _Shape(encoding, delimiter, self._columns(header, delimiter), lines.count)
+    def _notes(
+        self,
+        encoding: TextEncoding,
+        evidence: Mapping[str, ColumnEvidence],
+        marks: Mapping[str, DecimalMark | None],
+    ) -> Iterator[FeedNote]:
+        if encoding.guessed:
+            yield FeedNote(
+                f"The feed {self._path} is not UTF-8 and was read as {encoding.name}, a guess from "
+                "its letters. Where they look wrong, give --text-encoding with the right name, or "
+                "save the feed as UTF-8."
+            )
+        for name, column in evidence.items():
+            if not column.needs_telling:
+                continue
+            mark = marks[name]
+            read = "text" if mark is None else f"{typed(column.doubtful, mark):.15g}"
+            yield FeedNote(
+                f"The column {name} does not tell whether {column.doubtful} has thousands or "
+                f"decimals; it was read as {read}. If that is wrong, write whole numbers without a "
+                "mark (1299), or decimals that can be meant in one way (1299.50 or 1299,50)."
+            )
+
+    def _shape(self, file: BinaryIO, encoding: str) -> _Shape:
+        text = open_text(file, encoding)
+        lines = BoundedLines(text)
+        header, delimiter = self._header(lines)
+        text.detach()
+        if any("\0" in name or has_half_pair(name) for name in header):
+            raise InvalidFeedError(
+                f"The header of the feed {self._path} holds bytes that are no {encoding} text. "
+                "Save the feed as UTF-8, or name its encoding with --text-encoding."
+            )
+        return _Shape(encoding, delimiter, self._columns(header, delimiter), lines.count)
 
     def _header(self, lines: BoundedLines) -> tuple[list[str], str]:
         try:
             first = next((line for line in lines if line.strip()), "")
-            # Excel's own way of telling the delimiter.
-            if first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5:
-                delimiter = first[4]
+            # Excel's own way of telling the delimiter; other programs put it into quotes.
+            told = first.strip("\r\n\ufeff").strip('"')
+            if told.lower().startswith("sep=") and len(told) == 5:
+                delimiter = told[4]
                 first = next((line for line in lines if line.strip()), "")
             else:
                 delimiter = _delimiter(first)
@@ -174,18 +219,27 @@ class DelimitedFeed:
             f"{_DELIMITER_NAMES.get(delimiter, delimiter)}, its header names {found}. {cure}"
         )
 
-    def _rows(self, shape: _Shape) -> Iterator[tuple[int, dict[str, str] | UnusableValueError]]:
-        """Rows under the header by the line where they begin: cells by column, or what is wrong."""
-        with open_text(self._path, shape.encoding) as text:
-            yield from _read_rows(text, shape)
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row under the header.
+
+    Attributes:
+        line: The line where it begins.
+        cells: Its cells by column, or what is wrong with it.
+        is_open: Whether the file ends in it, without a line break.
+    """
+
+    line: int
+    cells: dict[str, str] | UnusableValueError
+    is_open: bool
 
 
-def _read_rows(
-    text: TextIO, shape: _Shape
-) -> Iterator[tuple[int, dict[str, str] | UnusableValueError]]:
+def _rows(file: BinaryIO, shape: _Shape) -> Iterator[_Row]:
+    text = open_text(file, shape.encoding)
     lines = RereadableLines(BoundedLines(text))
-    for _ in range(shape.header_line):
-        next(lines)
+    for _ in islice(lines, shape.header_line):
+        pass
     reader = csv.reader(lines, delimiter=shape.delimiter, strict=True)
     while True:
         line = lines.count + 1
@@ -193,17 +247,56 @@ def _read_rows(
         try:
             cells = next(reader)
         except StopIteration:
-            return
+            break
         except csv.Error as error:
             # A quote that is never closed swallows the rows after it: only its own line is lost.
             lines.reread_after_first()
-            yield line, _broken(error)
+            yield _Row(line, _broken(error), is_open=False)
             continue
         except LineTooLongError as error:
-            yield line, _broken(error)
+            yield _Row(line, _broken(error), is_open=False)
             continue
-        if cells and any(cell.strip() for cell in cells):
-            yield line, _by_column(cells, shape)
+        if any(_looks_like_a_row(below, shape) for below in lines.since_mark[1:]):
+            last = lines.count
+            lines.reread_after_first()
+            yield _Row(line, _swallowing(cells, last, shape), is_open=False)
+        elif any(cell.strip() for cell in cells):
+            is_open = not lines.since_mark[-1].endswith(("\n", "\r"))
+            yield _Row(line, _by_column(cells, shape), is_open)
+    text.detach()
+
+
+def _looks_like_a_row(line: str, shape: _Shape) -> bool:
+    """Whether a line inside of quotes is more likely a row than part of a description.
+
+    It has as many cells as the header, an id and an image: descriptions have line breaks and
+    commas, but no name of an image where the column of images is.
+    """
+    if line.count(shape.delimiter) < len(shape.columns) - 1:
+        return False
+    try:
+        cells = next(csv.reader([line], delimiter=shape.delimiter), [])
+    except csv.Error:
+        return False
+    return (
+        len(cells) == len(shape.columns)
+        and bool(cells[shape.columns.index("id")].strip())
+        and any(
+            _IMAGE_NAME.search(cell)
+            for name, cell in zip(shape.columns, cells, strict=True)
+            if name in _LISTS
+        )
+    )
+
+
+def _swallowing(cells: Sequence[str], last: int, shape: _Shape) -> UnusableValueError:
+    return UnusableValueError(
+        f"A quote that this row opens is closed in line {last} only, and between them stands what "
+        "looks like further rows; they were read as rows.",
+        "Close the quote, or double it where it belongs to the text.",
+        _id_at_least(cells, shape),
+        hides_ids=True,
+    )
 
 
 def _broken(error: Exception) -> UnusableValueError:
@@ -211,30 +304,58 @@ def _broken(error: Exception) -> UnusableValueError:
         f"The row cannot be read ({error}).",
         "Close its quotes, double the quotes inside them, and keep cells below "
         f"{csv.field_size_limit():,} characters.",
+        hides_ids=True,
     )
 
 
 def _by_column(cells: Sequence[str], shape: _Shape) -> dict[str, str] | UnusableValueError:
+    # Files that were put together keep the byte-order mark that each began with.
+    cells = [cells[0].removeprefix("\ufeff"), *cells[1:]]
     width = len(shape.columns)
+    if any("\0" in cell or has_half_pair(cell) for cell in cells):
+        zeros = any("\0" in cell for cell in cells)
+        kind = "zero bytes" if zeros else f"bytes that are no {shape.encoding} text"
+        return UnusableValueError(
+            f"The row holds {kind}.",
+            "Save the feed again as UTF-8 from where it comes from"
+            + ("." if zeros else ", or name its encoding with --text-encoding."),
+            _id_at_least(cells, shape),
+            hides_ids=True,
+        )
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
         name = _DELIMITER_NAMES.get(shape.delimiter, shape.delimiter)
-        # Cells before the one that is missing or too many are right; the first always is.
-        first = cells[0] if shape.columns[0] == "id" and not has_half_pair(cells[0]) else ""
         return UnusableValueError(
             f"The row has {len(cells)} cells under a header of {width}.",
             f"Put cells that hold a {name} into double quotes.",
-            one_line(first),
+            # Cells before the one that is missing or too many are right; the first always is.
+            _id_at_least(cells, shape) if shape.columns[0] == "id" else "",
+            hides_ids=True,
         )
     return {name: cell for name, cell in zip(shape.columns, cells, strict=False) if name}
 
 
-def _fields(cells: Mapping[str, str], kinds: Mapping[str, str]) -> dict[str, object]:
+def _id_at_least(cells: Sequence[str], shape: _Shape) -> str:
+    """The id of a row that cannot be read whole; empty where it is not readable itself."""
+    place = shape.columns.index("id")
+    text = cells[place] if place < len(cells) else ""
+    if has_half_pair(text) or has_control_characters(text.strip()):
+        return ""
+    return one_line(text)
+
+
+def _cut_off(item: SetAside) -> SetAside:
+    """A set-aside of a row in which the file ends: it may be cut off there."""
+    reason = f"{item.reason} The file ends in this row without a line break, as if it were cut off."
+    return replace(item, reason=reason, hides_ids=True)
+
+
+def _fields(cells: Mapping[str, str], marks: Mapping[str, DecimalMark | None]) -> dict[str, object]:
     fields: dict[str, object] = {}
     for name, cell in cells.items():
         if name in _LISTS:
             fields[name] = cell.split("|")
         else:
-            fields[name] = typed(cell, kinds[name]) if name in kinds else cell
+            fields[name] = typed(cell, marks[name]) if name in marks else cell
     return fields
 
 

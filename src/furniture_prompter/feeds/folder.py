@@ -24,6 +24,19 @@ PHOTO_EXTENSIONS: Final = (
 )  # fmt: skip
 """Extensions that are taken for photos. HEIC is, so that decoding can say what to do about it."""
 
+_PASSED_OVER: Final = frozenset(
+    {
+        "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot",  # Synology and QNAP
+        "$recycle.bin", "system volume information", "recycler",  # Windows
+        "__macosx",  # what a Mac puts into archives
+        "lost+found",
+    }
+)  # fmt: skip
+"""Folders, in small letters, in which systems keep thumbnails and what was deleted. Most others
+begin with a dot, which is passed over as well."""
+
+_CATALOG_PARTS: Final = ("manifest.json", "products.lance")
+
 _BETWEEN_WORDS = re.compile(r"[\s_\-.+]+")
 _DIGITS = re.compile(r"(\d+)")
 
@@ -43,8 +56,13 @@ class FolderFeed:
         """See :class:`furniture_prompter.domain.Feed`.
 
         Raises:
-            InvalidFeedError: the folder cannot be read, or holds no photo.
+            InvalidFeedError: the folder cannot be read, is a catalog, or holds no photo.
         """
+        if _is_catalog(self._path):
+            raise InvalidFeedError(
+                f"The folder {self._path} is a catalog, not a feed. Give the folder of photos or "
+                "the file that it was made from."
+            )
         images = ImageFolder(self._path)
         ids: set[str] = set()
         empty = True
@@ -101,12 +119,14 @@ def _photos(folder: Path, root: Path) -> Iterator[Path | SetAside]:
         reason = f"The folder cannot be read ({error.strerror})."
         yield SetAside(_writable(folder), 0, reason, "Check its permissions.")
         return
-    visible = [entry for entry in entries if not entry.name.startswith(".")]
     folders = []
-    for entry in visible:
+    for entry in entries:
         path = folder / entry.name
+        if entry.name.startswith(".") or entry.name.casefold() in _PASSED_OVER:
+            continue
         if entry.is_dir(follow_symlinks=False):
-            folders.append(path)
+            if not _is_catalog(path):
+                folders.append(path)
         elif entry.is_symlink() and path.is_dir():
             reason = "It is a link to a folder, and those are not followed."
             yield SetAside(_writable(path), 0, reason, "Move the photos into the folder.")
@@ -114,6 +134,11 @@ def _photos(folder: Path, root: Path) -> Iterator[Path | SetAside]:
             yield path
     for subfolder in folders:
         yield from _photos(subfolder, root)
+
+
+def _is_catalog(folder: Path) -> bool:
+    """Whether a folder is a catalog, whose photos are copies of what some feed has."""
+    return all(os.path.lexists(folder / part) for part in _CATALOG_PARTS)
 
 
 def _product(path: Path) -> Product:

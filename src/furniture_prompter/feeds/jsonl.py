@@ -10,7 +10,8 @@ from furniture_prompter.domain import FeedItem
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.json_values import JsonObject, object_at
 from furniture_prompter.feeds.rows import RowReader
-from furniture_prompter.feeds.wording import UnusableValueError
+from furniture_prompter.feeds.unchanged import open_unchanged
+from furniture_prompter.feeds.wording import UnusableValueError, has_half_pair
 
 LIMIT_LINE_BYTES: Final = 1 << 20
 LIMIT_ARRAY_BYTES: Final = 64 << 20
@@ -36,22 +37,18 @@ class JsonLinesFeed:
         """See :class:`furniture_prompter.domain.Feed`.
 
         Raises:
-            InvalidFeedError: the file cannot be read, is UTF-16, or holds no row.
+            InvalidFeedError: the file cannot be read, is UTF-16, holds no row, or was written to
+                while it was read.
         """
         reader = RowReader(self._path)
         empty = True
-        try:
-            with self._path.open("rb") as file:
-                for line, found in self._objects(file):
-                    empty = False
-                    if isinstance(found, UnusableValueError):
-                        yield reader.set_aside(found, line)
-                    else:
-                        yield from reader.read(found, line)
-        except OSError as error:
-            raise InvalidFeedError(
-                f"The feed {self._path} cannot be read ({error.strerror}). Check its permissions."
-            ) from error
+        with open_unchanged(self._path) as file:
+            for line, found in self._objects(file):
+                empty = False
+                if isinstance(found, UnusableValueError):
+                    yield reader.set_aside(found, line)
+                else:
+                    yield from reader.read(found, line)
         if empty:
             raise InvalidFeedError(
                 f"The feed {self._path} is empty. Write one JSON object a line, such as "
@@ -77,20 +74,15 @@ class JsonLinesFeed:
                 f"The feed {self._path} is an array of more than {LIMIT_ARRAY_BYTES:,} bytes. "
                 "Write it as JSON lines (.jsonl), one object a line."
             )
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise InvalidFeedError(
-                f"The feed {self._path} is not UTF-8 in line {line}. Save it as UTF-8."
-            ) from error
-        yield from _elements(text)
+        yield from _elements(data.decode("utf-8", "surrogateescape"))
 
 
 def _lines(file: BinaryIO) -> Iterator[NumberedObject]:
     line = 0
     while data := file.readline(LIMIT_LINE_BYTES + 1):
         line += 1
+        # Files that were put together keep the mark that each began with.
+        data = data.removeprefix(codecs.BOM_UTF8)
         if len(data) > LIMIT_LINE_BYTES:
             while data and not data.endswith(b"\n"):
                 data = file.readline(LIMIT_LINE_BYTES)
@@ -122,7 +114,10 @@ def _only_object(data: bytes) -> JsonObject | UnusableValueError:
 
 
 def _elements(text: str) -> Iterator[NumberedObject]:
-    """The objects of an array; the first broken one is the last, for nobody knows its end."""
+    """The objects of an array; the first broken one is the last, for nobody knows its end.
+
+    Bytes that are not UTF-8 have become half surrogate pairs, and cost the object they are in.
+    """
     position = _skip_space(text, text.index("[") + 1)
     line, counted = 1, 0
     if text.startswith("]", position):
@@ -130,15 +125,23 @@ def _elements(text: str) -> Iterator[NumberedObject]:
     while True:
         line += text.count("\n", counted, position)
         counted = position
+        begin = position
         try:
             value, position = object_at(text, position)
         except UnusableValueError as problem:
             reason = f"{problem.reason} Nothing after it was read."
             yield line, UnusableValueError(reason, problem.cure)
             return
+        if has_half_pair(text[begin:position]):
+            value = UnusableValueError("The object is not UTF-8.", "Save the feed as UTF-8.")
         yield line, value
         position = _skip_space(text, position)
         if text.startswith("]", position):
+            behind = _skip_space(text, position + 1)
+            if behind < len(text):
+                line += text.count("\n", counted, behind)
+                reason = "Something follows the array. Nothing after it was read."
+                yield line, UnusableValueError(reason, "Write one array, or JSON lines.")
             return
         if not text.startswith(",", position):
             reason = "Broken JSON: the array goes on without a comma. Nothing after it was read."

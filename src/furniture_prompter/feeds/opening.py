@@ -21,12 +21,14 @@ def open_feed(path: Path, *, encoding: str | None = None) -> Feed:
         encoding: Encoding of a CSV file, in Python's words; found out when left out.
 
     Raises:
-        InvalidFeedError: nothing is there, its format is unknown, or there is no such encoding.
+        InvalidFeedError: nothing is there, its format is unknown, there is no such encoding, or
+            the feed is none that can have one.
     """
     if encoding is not None:
         _refuse_unknown(encoding)
     try:
         if path.is_dir():
+            _refuse_encoding(path, encoding)
             return FolderFeed(path)
         there, plain = path.exists(), path.is_file()
     except (OSError, ValueError) as error:
@@ -40,6 +42,7 @@ def open_feed(path: Path, *, encoding: str | None = None) -> Feed:
         raise InvalidFeedError(f"The feed {path} is no plain file. Save it as one first.")
     extension = path.suffix.lower()
     if extension in JSON_EXTENSIONS:
+        _refuse_encoding(path, encoding)
         return JsonLinesFeed(path)
     if extension in TABLE_EXTENSIONS:
         return DelimitedFeed(path, encoding)
@@ -58,7 +61,15 @@ def _cure(extension: str, path: Path) -> str:
 def _refuse_unknown(encoding: str) -> None:
     try:
         "".encode(encoding)
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise InvalidFeedError(
             f"There is no text encoding {encoding!r}. Write utf-8, windows-1254 or utf-16."
         ) from error
+
+
+def _refuse_encoding(path: Path, encoding: str | None) -> None:
+    if encoding is not None:
+        raise InvalidFeedError(
+            f"A text encoding was given, but only CSV files have one, and the feed {path} is none: "
+            "JSON is UTF-8. Leave it out."
+        )

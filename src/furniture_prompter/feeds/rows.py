@@ -1,11 +1,13 @@
 """One row of a feed, whatever its file format: checked, then a product with its images."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside
+from furniture_prompter.domain.feed import NO_CELLS
 from furniture_prompter.feeds.column_names import KNOWN, column_name
 from furniture_prompter.feeds.image_paths import ImageFolder
 from furniture_prompter.feeds.wording import (
@@ -29,35 +31,34 @@ LIMIT_ATTRIBUTES: Final = 200
 _EXACT: Final = 2**53
 """Whole numbers beyond are not all floats."""
 
+_T = TypeVar("_T")
+
 
 class RowReader:
-    """Turns the rows of one file into feed items, and remembers what it has seen of them.
-
-    An id belongs to the first row that gives it, and a column has the type that its first value
-    has.
-    """
+    """Turns the rows of one file into feed items; an id belongs to the first row that gives it."""
 
     def __init__(self, source: Path) -> None:
         self._source = source
         self._images = ImageFolder(source.parent)
         self._line_of_id: dict[str, int] = {}
-        self._type_of_column: dict[str, tuple[str, int]] = {}
 
-    def read(self, fields: Mapping[str, object], line: int) -> Iterator[FeedItem]:
-        """The items of one row: a row, or what is wrong with it, or with some of its images.
+    def read(
+        self, fields: Mapping[str, object], line: int, cells: Mapping[str, str] = NO_CELLS
+    ) -> Iterator[FeedItem]:
+        """The items of one row: a row, or what is wrong with it, or with some of its cells.
 
         Args:
             fields: Values by the names that the feed gives; strings, numbers, truth values,
                 None, or lists of those.
             line: 1-based line where the row begins.
+            cells: Text that numbers and truth values were read from, by column.
         """
         product_id = ""
         try:
             columns = _by_column(fields)
             product_id = _identifier(columns)
             self._claim(product_id, line)
-            product = _product(product_id, columns)
-            self._refuse_other_types(product)
+            product, problems = _product(product_id, columns)
             references = _references(columns)
         except UnusableValueError as problem:
             yield self.set_aside(problem, line, product_id or _identifier_at_least(fields))
@@ -69,14 +70,23 @@ class RowReader:
             except UnusableValueError as problem:
                 yield self.set_aside(problem, line, product_id)
         if images:
-            for name, value in product.attributes.items():
-                self._type_of_column.setdefault(name, (_type_name(value), line))
-            yield FeedRow(product, tuple(images), self._source, line)
+            for column, unusable in problems.items():
+                yield self.set_aside(unusable, line, product_id, column)
+            own = {name: prose(text) for name, text in cells.items() if name in product.attributes}
+            yield FeedRow(product, tuple(images), self._source, line, own or NO_CELLS)
 
-    def set_aside(self, problem: UnusableValueError, line: int, product_id: str = "") -> SetAside:
-        """What is wrong with a row, as the feed yields it."""
+    def set_aside(
+        self, problem: UnusableValueError, line: int, product_id: str = "", column: str = ""
+    ) -> SetAside:
+        """What is wrong with a row or one of its cells, as the feed yields it."""
         return SetAside(
-            self._source, line, problem.reason, problem.cure, product_id or problem.product_id
+            self._source,
+            line,
+            problem.reason,
+            problem.cure,
+            product_id or problem.product_id,
+            column,
+            problem.hides_ids,
         )
 
     def _claim(self, product_id: str, line: int) -> None:
@@ -88,19 +98,11 @@ class RowReader:
             )
         self._line_of_id[product_id] = line
 
-    def _refuse_other_types(self, product: Product) -> None:
-        for name, value in product.attributes.items():
-            found = _type_name(value)
-            known, first = self._type_of_column.get(name, (found, 0))
-            if found != known:
-                raise UnusableValueError(
-                    f"{name} is a {found} here ({shown(value)}) and a {known} in line {first}.",
-                    "Write it the same way in every row, or leave it out.",
-                )
-
 
 def read_product(fields: Mapping[str, object], source: Path, line: int) -> Product | SetAside:
     """The product of a row whose photos come another way, or what is wrong with it.
+
+    A cell that cannot be used refuses the row: whoever sends it is there to mend it.
 
     Args:
         fields: As for :meth:`RowReader.read`; images among them are refused.
@@ -117,7 +119,10 @@ def read_product(fields: Mapping[str, object], source: Path, line: int) -> Produ
                 "Give the photos themselves in photos.",
                 product_id,
             )
-        return _product(product_id, columns)
+        product, problems = _product(product_id, columns)
+        if problems:
+            raise next(iter(problems.values()))
+        return product
     except UnusableValueError as problem:
         identity = product_id or _identifier_at_least(fields)
         return SetAside(source, line, problem.reason, problem.cure, identity)
@@ -167,26 +172,40 @@ def _identifier_at_least(fields: Mapping[str, object]) -> str:
         return ""
 
 
-def _product(product_id: str, columns: Mapping[str, object]) -> Product:
+def _product(
+    product_id: str, columns: Mapping[str, object]
+) -> tuple[Product, dict[str, UnusableValueError]]:
+    """The product of a row's usable cells, and what is wrong with the others, by column."""
+    problems: dict[str, UnusableValueError] = {}
+
+    def cell(name: str, read: Callable[[], _T], otherwise: _T) -> _T:
+        try:
+            return read()
+        except UnusableValueError as problem:
+            problems[name] = problem
+            return otherwise
+
     attributes = {
         name: attribute
         for name, value in columns.items()
-        if name not in KNOWN and (attribute := _attribute(name, value)) is not None
+        if name not in KNOWN
+        and (attribute := cell(name, partial(_attribute, name, value), None)) is not None
     }
     if len(attributes) > LIMIT_ATTRIBUTES:
         raise UnusableValueError(
             f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
             "Leave out those that nobody will search or filter by.",
         )
-    return Product(
+    product = Product(
         id=product_id,
-        title=_words(columns, "title", LIMIT_TITLE) or product_id,
-        category=_words(columns, "category", LIMIT_WORDS),
-        color=_color(columns),
-        description=_description(columns),
-        tags=_tags(columns.get("tags")),
+        title=cell("title", lambda: _words(columns, "title", LIMIT_TITLE), "") or product_id,
+        category=cell("category", lambda: _words(columns, "category", LIMIT_WORDS), ""),
+        color=cell("color", lambda: _color(columns), ""),
+        description=cell("description", lambda: _description(columns), ""),
+        tags=cell("tags", lambda: _tags(columns.get("tags")), ()),
         attributes=attributes,
     )
+    return product, problems
 
 
 def _words(columns: Mapping[str, object], name: str, limit: int) -> str:
@@ -324,9 +343,3 @@ def _refuse_type(name: str, value: object, wanted: str) -> NoReturn:
     kinds = {int: "a number", float: "a number", list: "a list", bool: "true or false", str: "text"}
     kind = "null" if value is None else kinds.get(type(value), "an object")
     raise UnusableValueError(f"{name} is {kind}, of the wrong type.", f"Write it as {wanted}.")
-
-
-def _type_name(value: AttributeValue) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "text" if isinstance(value, str) else "number"

@@ -14,13 +14,17 @@ class UnusableValueError(ValueError):
         reason: What is wrong, in one sentence.
         cure: What to do about it, in one sentence.
         product_id: The product it belongs to, where that could be told; otherwise empty.
+        hides_ids: Whether rows of further products may stand in what cannot be used.
     """
 
-    def __init__(self, reason: str, cure: str, product_id: str = "") -> None:
+    def __init__(
+        self, reason: str, cure: str, product_id: str = "", *, hides_ids: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.cure = cure
         self.product_id = product_id
+        self.hides_ids = hides_ids
 
 
 def one_line(text: str) -> str:

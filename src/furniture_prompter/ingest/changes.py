@@ -2,12 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from furniture_prompter.catalog.columns import attribute_type
 from furniture_prompter.catalog.writer import StoredProduct
 from furniture_prompter.domain import FeedRow, Photo, Product, SetAside
+from furniture_prompter.ingest.attribute_types import Tally, fit, settle
+
+_SHOWN_PLACES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,19 @@ class Changes:
     Attributes:
         written: Products to insert or replace, in feed order.
         removed: Numbers of products that are gone.
+        not_removed: Products that `sync` would have removed, had all of the feed been readable.
         unchanged: Products that are as they were.
-        set_aside: Rows that cannot be stored, and why.
+        retyped: New types of columns that the catalog has as another type; every product that has
+            a value there is written or removed.
+        set_aside: Rows and values that cannot be stored, and why.
         notes: Sentences a person should read.
     """
 
     written: tuple[Change, ...]
     removed: tuple[int, ...]
+    not_removed: int
     unchanged: int
+    retyped: Mapping[str, str]
     set_aside: tuple[SetAside, ...]
     notes: tuple[str, ...]
 
@@ -74,45 +82,53 @@ def row_hash(product: Product, photos: Sequence[Photo]) -> str:
 
 
 def find_changes(
-    rows: Iterable[FeedRow],
+    rows: Sequence[FeedRow],
     photos: Mapping[str, Sequence[Photo]],
     stored: Mapping[str, StoredProduct],
     columns: Mapping[str, str],
     next_number: int,
     set_aside: Sequence[SetAside],
     sync: bool,
+    tallies: Mapping[str, Tally],
+    follow: bool = True,
 ) -> Changes:
     """Compare a feed with the current version.
 
     Args:
         rows: The feed's rows.
         photos: Usable photos by product id.
-        stored: The current version's products by id.
+        stored: The current version's products by id, with the columns they hold of those whose
+            type may change.
         columns: Its attribute columns and their types.
         next_number: The first free product number.
         set_aside: What the feed and its photos had to leave out; such products are not gone.
         sync: Whether products that the feed no longer has are removed.
+        tallies: Attribute columns of the rows that have photos.
+        follow: Whether columns may change their types.
     """
+    reported = {item.product_id for item in set_aside}
+    usable = [row for row in rows if photos.get(row.product.id)]
+    present = reported | {row.product.id for row in rows}
+    gone = [name for name in stored if name not in present] if sync else []
+    hiding = [item for item in set_aside if item.may_be_any_product]
+    leaving = [] if hiding else gone
+    written_ids = {row.product.id for row in usable}
+    # Values of the old type that would be left in the catalog keep a column as it is.
+    replaced = written_ids.union(leaving)
+    held = {name for key, entry in stored.items() if key not in replaced for name in entry.holds}
+    types = settle(tallies, columns, held if follow else columns)
     written: list[Change] = []
     problems: list[SetAside] = []
-    types = dict(columns)
-    reported = {item.product_id for item in set_aside}
-    seen = set(reported)
     unchanged = 0
     for row in rows:
-        product = row.product
-        seen.add(product.id)
-        problem = _unfit(row, types)
-        if problem is None and not photos.get(product.id):
-            if product.id in reported:
-                continue
-            problem = _pictureless(row)
-        if problem is not None:
-            problems.append(problem)
+        if row.product.id not in written_ids:
+            if row.product.id not in reported:
+                problems.append(_pictureless(row))
             continue
+        fitting, left_out = fit(row, types)
+        problems += left_out
+        product = fitting.product
         own_photos = tuple(photos[product.id])
-        for name, value in product.attributes.items():
-            types.setdefault(name, attribute_type(value))
         digest = row_hash(product, own_photos)
         before = stored.get(product.id)
         if before is not None and before.row_hash == digest:
@@ -121,35 +137,28 @@ def find_changes(
         number = before.number if before else next_number
         next_number += before is None
         written.append(Change(number, product, own_photos, digest, before is None))
-    removed: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    if sync:
-        gone = sorted(entry.number for name, entry in stored.items() if name not in seen)
-        if gone and "" in seen:
-            kept = (
-                f"{len(gone)} products are missing from the feed but were not removed, because "
-                "rows whose id could not be read were set aside and may be theirs. Mend those "
-                "rows and run again."
-            )
-            notes = (kept,)
-        else:
-            removed = tuple(gone)
-    return Changes(tuple(written), removed, unchanged, tuple(problems), notes)
+    return Changes(
+        written=tuple(written),
+        removed=tuple(sorted(stored[name].number for name in leaving)),
+        not_removed=len(gone) - len(leaving),
+        unchanged=unchanged,
+        retyped=types.changed,
+        set_aside=tuple(problems),
+        notes=(*_why_kept(len(gone), hiding), *types.notes),
+    )
 
 
-def _unfit(row: FeedRow, types: Mapping[str, str]) -> SetAside | None:
-    for name, value in row.product.attributes.items():
-        known = types.get(name)
-        found = attribute_type(value)
-        if known is not None and known != found:
-            return SetAside(
-                row.source,
-                row.line,
-                f"{name} is a {found} ({value!r}), and a {known} in the catalog so far.",
-                f"Write it as a {known}, or name the column differently.",
-                row.product.id,
-            )
-    return None
+def _why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
+    if not (gone and hiding):
+        return ()
+    places = [f"{item.source}:{item.line}" if item.line else f"{item.source}" for item in hiding]
+    further = len(places) - _SHOWN_PLACES
+    listed = ", ".join(places[:_SHOWN_PLACES]) + (f" and {further:,} more" if further > 0 else "")
+    note = (
+        f"{gone:,} product{'s' * (gone != 1)} missing from the feed: not removed, because "
+        f"what was set aside at {listed} may hold them. Mend that and run again with --sync."
+    )
+    return (note,)
 
 
 def _pictureless(row: FeedRow) -> SetAside:

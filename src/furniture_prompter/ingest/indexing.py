@@ -11,6 +11,7 @@ from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.writer import CatalogWriter, open_writer
 from furniture_prompter.domain import (
     Feed,
+    FeedNote,
     FeedRow,
     IndexProgress,
     IndexSummary,
@@ -24,6 +25,7 @@ from furniture_prompter.ingest.aligning import (
     CurrentAlignment,
     realign_if_due,
 )
+from furniture_prompter.ingest.attribute_types import changing, tally
 from furniture_prompter.ingest.changes import Change, Changes, find_changes
 from furniture_prompter.ingest.photos import PhotosOfRows, encode_photos
 from furniture_prompter.settings import Settings
@@ -63,7 +65,7 @@ async def index_feed(
         CatalogError: the catalog cannot be written; see :mod:`furniture_prompter.errors`.
     """
     began = time.perf_counter()
-    rows, set_aside = read_feed(feed, on_progress)
+    rows, set_aside, notes = read_feed(feed, on_progress)
     async with open_writer(
         folder,
         identity_of(encoder.card),
@@ -74,14 +76,16 @@ async def index_feed(
         await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
         photos, encoded = await encode_and_stage(writer, rows, encoder, settings, on_progress)
         set_aside += photos.set_aside
+        tallies = tally(row for row in rows if photos.by_product.get(row.product.id))
         changes = find_changes(
             rows,
             photos.by_product,
-            await writer.stored_products(),
+            await writer.stored_products(changing(tallies, writer.columns)),
             writer.columns,
             writer.next_number,
             set_aside,
             sync,
+            tallies,
         )
         set_aside += changes.set_aside
         manifest = writer.manifest
@@ -98,6 +102,7 @@ async def index_feed(
         products_added=changes.added,
         products_updated=changes.updated,
         products_removed=len(changes.removed),
+        products_not_removed=changes.not_removed,
         products_unchanged=changes.unchanged,
         photos_encoded=encoded,
         photos_reused=photos.reused,
@@ -106,6 +111,7 @@ async def index_feed(
         set_aside=tuple(set_aside),
         seconds=time.perf_counter() - began,
         notes=(
+            *notes,
             *changes.notes,
             *([REFOLDED] if outdated else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
@@ -114,17 +120,22 @@ async def index_feed(
     )
 
 
-def read_feed(feed: Feed, on_progress: OnProgress) -> tuple[list[FeedRow], list[SetAside]]:
-    """Read a feed to its end: usable rows, and what had to be set aside."""
+def read_feed(
+    feed: Feed, on_progress: OnProgress
+) -> tuple[list[FeedRow], list[SetAside], list[str]]:
+    """Read a feed to its end: usable rows, what had to be set aside, and how it was read."""
     rows: list[FeedRow] = []
     set_aside: list[SetAside] = []
+    notes: list[str] = []
     for count, item in enumerate(feed.items(), start=1):
         if isinstance(item, SetAside):
             set_aside.append(item)
+        elif isinstance(item, FeedNote):
+            notes.append(item.text)
         else:
             rows.append(item)
         on_progress(IndexProgress("reading", count, None, "rows"))
-    return rows, set_aside
+    return rows, set_aside, notes
 
 
 async def encode_and_stage(
@@ -175,7 +186,7 @@ async def write_changes(
     on_progress(IndexProgress("words", total, total, "products"))
     on_progress(IndexProgress("writing", 0, total, "products"))
     current = CurrentAlignment.of(writer.folder, writer.manifest)
-    await writer.apply(rows, changes.removed, current.align)
+    await writer.apply(rows, changes.removed, current.align, changes.retyped)
     on_progress(IndexProgress("writing", total, total, "products"))
     on_progress(IndexProgress("indexing", 0, 2, "steps"))
     alignment = await realign_if_due(writer, current, changes, prompt_encoder, encoder)

@@ -51,7 +51,7 @@ from furniture_prompter.settings import Settings
 
 # Ids that a sentence names.
 _NAMED_IDS: Final = 20
-_NO_CHANGES: Final = Changes((), (), 0, (), ())
+_NO_CHANGES: Final = Changes((), (), 0, 0, {}, (), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,11 @@ from furniture_prompter.domain import (
     WriteResult,
     WriteSummary,
 )
+from furniture_prompter.domain.upserts import Outcome
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.ingest.attribute_types import tally
 from furniture_prompter.ingest.changes import Change, find_changes
 from furniture_prompter.ingest.indexing import encode_and_stage, write_changes
 from furniture_prompter.settings import Settings
@@ -40,7 +42,8 @@ async def write_products(
     """Store and delete products, as one new version or not at all.
 
     A product is stored with all of its photos or refused; what is refused leaves the others alone.
-    An id that comes twice is taken the first time.
+    An attribute of another type than the catalog's column is left out, and its result says so. An
+    id that comes twice is taken the first time.
 
     Args:
         writes: What to do, by line.
@@ -74,16 +77,25 @@ async def write_products(
             photos, _ = await encode_and_stage(writer, rows, encoder, settings, lambda _: None)
             spoilt = _spoilt(rows, photos.set_aside)
             results.update(spoilt)
+            unspoilt = [row for row in rows if row.line not in spoilt]
+            pictures = photos.by_product | kept
             changes = find_changes(
-                [row for row in rows if row.line not in spoilt],
-                photos.by_product | kept,
+                unspoilt,
+                pictures,
                 stored,
                 writer.columns,
                 writer.next_number,
                 (),
                 sync=False,
+                tallies=tally(row for row in unspoilt if pictures.get(row.product.id)),
+                follow=False,
             )
-            results.update({item.line: _refused(item) for item in changes.set_aside})
+            left_out: dict[int, list[str]] = {}
+            for item in changes.set_aside:
+                if item.column:
+                    left_out.setdefault(item.line, []).append(f"{item.reason} {item.cure}")
+                else:
+                    results[item.line] = _refused(item)
             removed = [write for write in once if isinstance(write, Removal)]
             ids = {product_id_of(each) for each in removed}
             gone = {stored[product_id].number for product_id in ids & stored.keys()}
@@ -100,7 +112,8 @@ async def write_products(
             uploads.undo({photo.id for change in committed for photo in change.photos})
     created = {change.product.id: change.is_new for change in written}
     for write in once:
-        results.setdefault(write.line, _done(write, created, stored))
+        done = _done(write, created, stored, left_out.get(write.line, ()))
+        results.setdefault(write.line, done)
     return WriteSummary(
         manifest.version if manifest else 0,
         tuple(results[line] for line in sorted(results)),
@@ -182,10 +195,16 @@ def _refused(item: SetAside) -> WriteResult:
     return WriteResult(item.line, item.product_id, "refused", item.reason, item.cure)
 
 
-def _done(write: Write, created: dict[str, bool], stored: dict[str, StoredProduct]) -> WriteResult:
+def _done(
+    write: Write,
+    created: dict[str, bool],
+    stored: dict[str, StoredProduct],
+    left_out: Sequence[str],
+) -> WriteResult:
     product_id = product_id_of(write)
     if isinstance(write, Removal):
         return WriteResult(write.line, product_id, "deleted" if product_id in stored else "missing")
-    if product_id not in created:
-        return WriteResult(write.line, product_id, "unchanged")
-    return WriteResult(write.line, product_id, "created" if created[product_id] else "updated")
+    outcome: Outcome = "unchanged"
+    if product_id in created:
+        outcome = "created" if created[product_id] else "updated"
+    return WriteResult(write.line, product_id, outcome, left_out=tuple(left_out))

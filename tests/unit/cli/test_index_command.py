@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,14 @@ def index(monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
 
 def test_every_option_reaches_the_indexing(index: FakeIndex, shop: Run) -> None:
     done = shop(
-        *("index", "feed.csv", "--catalog", "shop", "--sync"),
+        *("index", "feed.csv", "--catalog", "shop", "--sync", "--text-encoding", "cp1251"),
         *("--encoder", "other", "--language", "turkish"),
     )
     assert done.status == 0
     assert index.given["source"] == Path("feed.csv")
     assert index.given["catalog"] == Path("shop")
     assert index.given["sync"] is True
+    assert index.given["text_encoding"] == "cp1251"
     assert index.given["encoder"] == "other"
     assert index.given["language"] == "turkish"
 
@@ -100,7 +102,14 @@ def test_json_holds_the_whole_summary(index: FakeIndex, shop: Run) -> None:
     assert done.status == 3
     assert json.loads(done.out) == {
         "catalog": {"path": "shop", "version": 2},
-        "products": {"added": 1200, "updated": 3, "removed": 2, "unchanged": 5, "total": 1208},
+        "products": {
+            "added": 1200,
+            "updated": 3,
+            "removed": 2,
+            "unchanged": 5,
+            "total": 1208,
+            "not_removed": 0,
+        },
         "photos": {"encoded": 2000, "reused": 7, "total": 2007},
         "seconds": 20.0,
         "set_aside": [
@@ -110,10 +119,23 @@ def test_json_holds_the_whole_summary(index: FakeIndex, shop: Run) -> None:
                 "product": "p1",
                 "reason": "Row 1 has no id.",
                 "cure": "Give it one.",
+                "column": None,
             }
         ],
         "notes": ["Prompts search photos."],
     }
+
+
+def test_products_that_sync_could_not_remove_are_told_on_both_streams_and_by_the_exit_code(
+    index: FakeIndex, shop: Run
+) -> None:
+    index.outcome = replace(_summary(_set_aside(1)), products_not_removed=7)
+    done = shop("index", "feed.csv", "--catalog", "shop", "--sync")
+    assert done.status == 3
+    assert "7 not removed" in done.out
+    assert "Not removed: 7 products" in done.err
+    told = json.loads(shop("index", "feed.csv", "--catalog", "shop", "--sync", "--json").out)
+    assert told["products"]["not_removed"] == 7
 
 
 def test_what_was_set_aside_is_told_with_file_line_reason_and_cure(

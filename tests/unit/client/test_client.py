@@ -217,7 +217,7 @@ def test_a_batch_streams_lines_in_and_results_out() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         sent.extend(json.loads(line) for line in request.read().splitlines())
         lines = [
-            {"line": 1, "id": "a", "outcome": "created", "reason": None},
+            {"line": 1, "id": "a", "outcome": "created", "reason": None, "left_out": ["No."]},
             {"line": 2, "id": None, "outcome": "refused", "reason": "It has no id."},
             {"version": 5, "created": 1, "refused": 1},
         ]
@@ -229,7 +229,7 @@ def test_a_batch_streams_lines_in_and_results_out() -> None:
         )
     assert sent == [{"id": "a", "title": "A", "photos": ["eA=="]}, {"title": "B"}]
     assert isinstance(first, BatchLine)
-    assert first.outcome == "created"
+    assert (first.outcome, first.left_out) == ("created", ("No.",))
     assert isinstance(second, BatchLine)
     assert second.reason == "It has no id."
     assert isinstance(end, Batch)

@@ -2,9 +2,16 @@ from pathlib import Path
 
 import pytest
 
+from furniture_prompter.domain import FeedItem, FeedNote
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.feeds.text_encoding import RereadableLines
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
+
+
+def notes_of(items: list[FeedItem]) -> list[str]:
+    return [item.text for item in items if isinstance(item, FeedNote)]
+
 
 TURKISH = (
     "id;başlık;title;image;fiyat\n"
@@ -62,17 +69,17 @@ def test_ids_stay_text(read_feed: ReadFeed) -> None:
         (["1", "2.5", "-3"], [1.0, 2.5, -3.0]),
         (["1", "", "3"], [1.0, None, 3.0]),
         (["1e3", "2", "3"], [1000.0, 2.0, 3.0]),
-        (["1", "cheap", "3"], ["1", "cheap", "3"]),
+        (["1", "cheap", "3"], [1.0, "cheap", 3.0]),
         (["true", "FALSE", ""], [True, False, None]),
         (["0", "1", "0"], [0.0, 1.0, 0.0]),
-        (["00123", "5", "6"], ["00123", "5", "6"]),
-        (["1234567890123456", "5", "6"], ["1234567890123456", "5", "6"]),
-        (["nan", "1", "2"], ["nan", "1", "2"]),
-        (["inf", "1", "2"], ["inf", "1", "2"]),
+        (["00123", "5", "6"], ["00123", 5.0, 6.0]),
+        (["1234567890123456", "5", "6"], ["1234567890123456", 5.0, 6.0]),
+        (["nan", "1", "2"], ["nan", 1.0, 2.0]),
+        (["inf", "1", "2"], ["inf", 1.0, 2.0]),
         (["1.299", "2.5", "3"], [1.299, 2.5, 3.0]),
     ],
 )
-def test_all_values_of_a_column_decide_its_type(
+def test_cells_are_read_as_what_they_are(
     read_feed: ReadFeed, cells: list[str], values: list[object]
 ) -> None:
     lines = [f"{number},{number}.jpg,{cell}" for number, cell in enumerate(cells)]
@@ -89,7 +96,8 @@ def test_all_values_of_a_column_decide_its_type(
         (["1.299", "2.500", "3.000"], ["1.299", "2.500", "3.000"]),
         (["12.5", "3", "4"], [12.5, 3.0, 4.0]),
         (["0,125", "0,250", "0"], [0.125, 0.25, 0.0]),
-        (["12,5", "12.5", "4"], ["12,5", "12.5", "4"]),
+        (["12,5", "12.5", "4"], ["12,5", "12.5", 4.0]),
+        (["12,5", "1.299", "cheap"], [12.5, 1299.0, "cheap"]),
     ],
 )
 def test_decimal_commas_are_read_and_doubtful_numbers_stay_text(
@@ -182,8 +190,12 @@ def test_a_column_without_a_name_is_ignored(read_feed: ReadFeed) -> None:
         (b"\n\n", "empty"),
         (b"id,title,image\n", "no row"),
         (b"PK\x03\x04rest", "CSV"),
-        (b"id,image\n1,\0a.jpg\n", "UTF-8"),
-        ("id,image\n1,a.jpg\n".encode("utf-16")[:-1], "UTF-8"),
+        (b"id,\0image\n1,a.jpg\n2,b.jpg\n", "header"),
+        ("id,image\n1,a.jpg\n".encode("utf-16-le"), "--text-encoding utf-16-le"),
+        (
+            "id,image,größe\n1,a.jpg,5\nü,ü,ü\nş,ş,ş\n".encode().replace(b"\xc3\xb6", b"\xf6"),
+            "header",
+        ),
         (b'id,"image\n1,a.jpg\n', "header"),
     ],
 )
@@ -196,3 +208,215 @@ def test_an_encoding_can_be_given(shop: Path) -> None:
     (shop / "p.csv").write_bytes("id,title,image\n1,стул,a.jpg\n".encode("cp1251"))
     (row,) = rows_of(open_feed(shop / "p.csv", encoding="cp1251").items())
     assert row.product.title == "стул"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "title"),
+    [
+        ("cp1254", "Ağaç işi masası"),
+        ("cp1252", "Židle grün weiß"),
+        ("cp1250", "Bílá skříň žlutá"),
+        ("cp1251", "Стул дубовый"),
+        ("cp1253", "ξύλινο τραπέζι"),
+        ("cp857", "Büyük köşe takımı"),
+        ("cp866", "Кресло мягкое"),
+    ],
+)
+def test_a_code_page_is_guessed_from_what_makes_words_and_the_guess_is_told(
+    read_feed: ReadFeed, encoding: str, title: str
+) -> None:
+    items = read_feed("p.csv", f"id;title;image\n1;{title};a.jpg\n".encode(encoding))
+    assert [row.product.title for row in rows_of(items)] == [title]
+    (note,) = notes_of(items)
+    assert encoding in note
+    assert "--text-encoding" in note
+
+
+def test_utf_8_is_no_guess(read_feed: ReadFeed) -> None:
+    assert notes_of(read_feed("p.csv", TURKISH)) == []
+
+
+def test_an_encoding_that_is_given_overrules_the_guess_and_costs_the_rows_that_do_not_fit(
+    shop: Path,
+) -> None:
+    (shop / "p.csv").write_bytes("id,title,image\n1,Şık,a.jpg\n2,Lamp,b.jpg\n".encode("cp1254"))
+    items = list(open_feed(shop / "p.csv", encoding="utf-8").items())
+    assert [row.product.id for row in rows_of(items)] == ["2"]
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.product_id, problem.hides_ids) == (2, "1", True)
+    assert "--text-encoding" in problem.cure
+    assert notes_of(items) == []
+
+
+def test_zero_bytes_cost_the_rows_they_are_in(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", b"id,title,image\n1,A,a.jpg\n2,\0B,b.jpg\n3,C,c.jpg\n" + b"\0" * 99)
+    assert [row.product.id for row in rows_of(items)] == ["1", "3"]
+    assert [problem.line for problem in set_aside_of(items)] == [3, 5]
+    assert all(problem.hides_ids for problem in set_aside_of(items))
+    assert all("zero bytes" in problem.reason for problem in set_aside_of(items))
+
+
+def test_half_a_character_at_the_end_costs_the_last_row(read_feed: ReadFeed) -> None:
+    data = "id,image\n1,a.jpg\n2,b.jpg\n".encode("utf-16")[:-1]
+    items = read_feed("p.csv", data)
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    assert [problem.line for problem in set_aside_of(items)] == [3]
+
+
+SWALLOWING = """\
+id,title,image,note
+1,"Oslo,a.jpg,x
+2,Chair,b.jpg,x
+3,Sofa,c.jpg,x
+4,Table,a.jpg,24"
+5,Bed,b.jpg,x
+"""
+
+
+def test_a_pair_of_stray_quotes_costs_one_row_and_not_those_between(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", SWALLOWING)
+    assert [(row.product.id, row.line) for row in rows_of(items)] == [
+        ("2", 3),
+        ("3", 4),
+        ("4", 5),
+        ("5", 6),
+    ]
+    assert rows_of(items)[2].product.attributes["note"] == '24"'
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.product_id, problem.hides_ids) == (2, "1", True)
+    assert "line 5" in problem.reason
+
+
+def test_rows_that_a_quote_swallows_into_a_row_of_the_right_width_are_found(
+    read_feed: ReadFeed,
+) -> None:
+    items = read_feed(
+        "p.csv", 'id,title,image,note\n1,Oslo,a.jpg,"x\n2,Chair,b.jpg,x"\n3,Sofa,c.jpg,y\n'
+    )
+    assert [row.product.id for row in rows_of(items)] == ["2", "3"]
+    assert [problem.line for problem in set_aside_of(items)] == [2]
+
+
+def test_descriptions_of_many_lines_and_commas_are_no_rows(read_feed: ReadFeed) -> None:
+    description = "Oak, ash, beech\n4 legs, 2 drawers, 1 door\n\nSee oslo.jpg, bergen.jpg, x"
+    items = read_feed(
+        "p.csv", f'id,title,image,description\n1,A,a.jpg,"{description}"\n2,B,b.jpg,"one\n"\n'
+    )
+    assert set_aside_of(items) == []
+    first, _ = rows_of(items)
+    assert first.product.description == description.replace("\n\n", "\n")
+
+
+def test_a_row_of_the_wrong_width_may_hide_the_row_that_runs_into_it(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", "id,title,image\n1,A,a.jpg2,B,b.jpg\n3,C,c.jpg\n")
+    assert [problem.hides_ids for problem in set_aside_of(items)] == [True]
+
+
+def test_a_last_row_that_cannot_be_used_and_has_no_line_break_may_be_cut_off(
+    read_feed: ReadFeed,
+) -> None:
+    (whole,) = set_aside_of(read_feed("p.csv", "id,title,image\n1,A,a.jpg\n2,B,b.jp\n"))
+    (cut,) = set_aside_of(read_feed("q.csv", "id,title,image\n1,A,a.jpg\n2,B,b.jp"))
+    assert (whole.hides_ids, cut.hides_ids) == (False, True)
+    assert "cut off" in cut.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "read"),
+    [
+        ("id\timage\tx\ty", "1.299\t45,5", 1299.0),
+        ("id|image|x|y", "1.299|45,5", 1299.0),
+        ("id;image;x;y", "1.299;45,5", 1299.0),
+        ("id\timage\tx\ty", "1.299\t45.5", 1.299),
+        ("id,image,x,y", '1.299,"45,5"', 1299.0),
+        ("id,image,x,y", "1.299,7", 1.299),
+        ("id\timage\tx\ty", "1.299\t7", "1.299"),
+        ("id\timage\tx\ty", "1,299\t7", "1,299"),
+    ],
+)
+def test_a_column_that_tells_no_decimal_mark_takes_the_files_and_says_so(
+    read_feed: ReadFeed, header: str, cells: str, read: float | str
+) -> None:
+    delimiter = header[2]
+    items = read_feed("p.tsv", f"{header}\n1{delimiter}a.jpg{delimiter}{cells}\n")
+    (row,) = rows_of(items)
+    assert row.product.attributes["x"] == read
+    (note,) = notes_of(items)
+    assert "column x" in note
+    assert (f"read as {read:.15g}" if isinstance(read, float) else "read as text") in note
+
+
+def test_a_column_that_tells_its_decimal_mark_needs_no_note(read_feed: ReadFeed) -> None:
+    text = "id\timage\tx\n1\ta.jpg\t1.299\n2\tb.jpg\t45,5\n"
+    items = read_feed("p.tsv", text)
+    assert [row.product.attributes["x"] for row in rows_of(items)] == [1299.0, 45.5]
+    assert notes_of(items) == []
+
+
+def test_one_number_among_words_needs_no_note(read_feed: ReadFeed) -> None:
+    text = "id\timage\tx\n1\ta.jpg\t1.299\n2\tb.jpg\toak\n"
+    assert notes_of(read_feed("p.tsv", text)) == []
+
+
+def test_the_text_of_numbers_is_kept_beside_them(read_feed: ReadFeed) -> None:
+    (row,) = rows_of(read_feed("p.csv", "id,image,x,y,z\n1,a.jpg, 12.50 ,TRUE,oak\n"))
+    assert dict(row.product.attributes) == {"x": 12.5, "y": True, "z": "oak"}
+    assert dict(row.cells) == {"x": "12.50", "y": "TRUE"}
+
+
+def test_excels_line_about_the_delimiter_may_stand_in_quotes(read_feed: ReadFeed) -> None:
+    (row,) = rows_of(read_feed("p.csv", '"sep=;"\r\nid;title;image\r\n1;A;a.jpg\r\n'))
+    assert (row.product.title, row.line) == ("A", 3)
+
+
+def test_a_mark_in_the_middle_of_files_put_together_is_no_part_of_an_id(
+    read_feed: ReadFeed,
+) -> None:
+    text = "\ufeffid,image\n1,a.jpg\n\ufeff2,b.jpg\n"
+    assert [row.product.id for row in rows_of(read_feed("p.csv", text))] == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
+def test_a_file_that_is_written_to_while_it_is_read_is_refused(shop: Path, name: str) -> None:
+    row = "{},a.jpg\n" if name == "p.csv" else '{{"id": "{}", "image": "a.jpg"}}\n'
+    head = "id,image\n" if name == "p.csv" else ""
+    path = shop / name
+    path.write_text(head + "".join(row.format(number) for number in range(5_000)))
+    items = open_feed(path).items()
+    next(items)
+    with path.open("a") as file:
+        file.write(row.format("late"))
+    with pytest.raises(InvalidFeedError, match="written to while it was read"):
+        list(items)
+
+
+def test_a_file_that_is_cut_short_while_it_is_read_is_refused(shop: Path) -> None:
+    path = shop / "p.csv"
+    path.write_text("id,image\n" + "".join(f"{number},a.jpg\n" for number in range(50_000)))
+    items = open_feed(path).items()
+    next(items)
+    path.write_text("")
+    with pytest.raises(InvalidFeedError, match="written to while it was read"):
+        list(items)
+
+
+# In a row's own right each line leaves a quote open, and inside of quotes it closes and opens one.
+_OPENING = 'a.jpg","a.jpg,""\n'
+
+
+@pytest.mark.parametrize("lines", [2_000, 4_000])
+def test_quotes_that_stay_open_to_the_end_are_not_followed_there_from_every_row(
+    read_feed: ReadFeed, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    read = 0
+    original = RereadableLines.__next__
+
+    def counted(self: RereadableLines) -> str:
+        nonlocal read
+        read += 1
+        return original(self)
+
+    monkeypatch.setattr(RereadableLines, "__next__", counted)
+    with pytest.raises(InvalidFeedError, match="quotes"):
+        read_feed("p.csv", "id,title,image\n" + _OPENING * lines)
+    assert read < 15 * lines + 15_000

@@ -138,3 +138,25 @@ def test_an_id_has_one_space_where_the_files_name_has_several(tmp_path: Path) ->
     assert [row.product.id for row in rows_of(items)] == ["a b/c d.jpg"]
     (problem,) = set_aside_of(items)
     assert "same path but for spaces" in problem.reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", ".Trash-1000", ".thumbnails", "lost+found"],
+)
+def test_folders_of_thumbnails_and_deleted_files_are_passed_over(tmp_path: Path, name: str) -> None:
+    items = read(tmp_path, "a.jpg", f"{name}/b.jpg", f"chairs/{name}/c.jpg")
+    assert [row.product.id for row in rows_of(items)] == ["a.jpg"]
+    assert set_aside_of(items) == []
+
+
+def test_a_catalog_inside_the_folder_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "catalog" / "products.lance").mkdir(parents=True)
+    items = read(tmp_path, "a.jpg", "catalog/manifest.json", "catalog/uploads/b.jpg")
+    assert [row.product.id for row in rows_of(items)] == ["a.jpg"]
+
+
+def test_a_catalog_is_no_feed(tmp_path: Path) -> None:
+    (tmp_path / "products.lance").mkdir()
+    with pytest.raises(InvalidFeedError, match="is a catalog"):
+        read(tmp_path, "manifest.json", "uploads/b.jpg")

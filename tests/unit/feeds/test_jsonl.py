@@ -146,3 +146,24 @@ def test_a_double_id_on_one_line_of_an_array_is_set_aside(read_feed: ReadFeed) -
     items = read_feed("p.json", '[{"id": "1", "image": "a.jpg"}, {"id": "1", "image": "b.jpg"}]')
     assert [row.images[0].name for row in rows_of(items)] == ["a.jpg"]
     assert "already in line 1" in set_aside_of(items)[0].reason
+
+
+def test_the_marks_of_files_put_together_are_no_json(read_feed: ReadFeed) -> None:
+    line = '\ufeff{{"id": "{}", "image": "a.jpg"}}\n'
+    items = read_feed("p.jsonl", line.format(1) + line.format(2))
+    assert [row.product.id for row in rows_of(items)] == ["1", "2"]
+
+
+def test_what_follows_an_array_is_told(read_feed: ReadFeed) -> None:
+    items = read_feed("p.json", '[{"id": "1", "image": "a.jpg"}]\n[{"id": "2", "image": "b.jpg"}]')
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    (problem,) = set_aside_of(items)
+    assert problem.line == 2
+    assert problem.may_be_any_product
+
+
+def test_an_object_of_an_array_that_is_not_utf_8_is_set_aside_alone(read_feed: ReadFeed) -> None:
+    data = b'[{"id": "1", "title": "\xfe", "image": "a.jpg"},\n{"id": "2", "image": "b.jpg"}]'
+    items = read_feed("p.json", data)
+    assert [row.product.id for row in rows_of(items)] == ["2"]
+    assert [problem.line for problem in set_aside_of(items)] == [1]

@@ -55,6 +55,13 @@ def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
         open_feed(tmp_path / "p.csv", encoding="klingon")
 
 
+def test_an_encoding_of_a_feed_that_has_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text("{}")
+    for feed in (tmp_path, tmp_path / "p.jsonl"):
+        with pytest.raises(InvalidFeedError, match="only CSV"):
+            open_feed(feed, encoding="cp1254")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.csv")

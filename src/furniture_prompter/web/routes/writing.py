@@ -43,11 +43,15 @@ _LINES_AT_ONCE: Final = 8
 
 
 class WrittenProduct(BaseModel):
-    """What became of a product, and the version that holds it."""
+    """What became of a product, and the version that holds it.
+
+    `left_out` says of each attribute that its column is of another type, and what to do.
+    """
 
     id: str
     outcome: Literal["created", "updated", "unchanged", "deleted"]
     version: int
+    left_out: list[str] = []
 
 
 router = APIRouter(tags=["writing"], dependencies=[Depends(require("write"))])
@@ -255,7 +259,12 @@ def _answer(summary: WriteSummary) -> Response:
         raise ApiError(404, "not_found", f"There is no product {result.product_id[:200]!r}.")
     if result.outcome == "refused":
         raise ApiError(422, "invalid_request", f"{result.reason} {result.cure}".strip())
-    written = WrittenProduct(id=result.product_id, outcome=result.outcome, version=summary.version)
+    written = WrittenProduct(
+        id=result.product_id,
+        outcome=result.outcome,
+        version=summary.version,
+        left_out=list(result.left_out),
+    )
     return Response(
         written.model_dump_json(),
         201 if result.outcome == "created" else 200,
@@ -273,6 +282,7 @@ async def _result_lines(results: Iterable[WriteResult], version: int) -> AsyncIt
                 "id": result.product_id or None,
                 "outcome": result.outcome,
                 "reason": f"{result.reason} {result.cure}".strip() or None,
+                "left_out": list(result.left_out),
             }
         )
     yield _line({"version": version, **{name: counts[name] for name in examples.OUTCOMES}})

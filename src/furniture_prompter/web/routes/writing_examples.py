@@ -93,8 +93,10 @@ BATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
             "application/x-ndjson": {
                 "schema": {"type": "string"},
                 "example": (
-                    '{"line": 1, "id": "stool-7", "outcome": "created", "reason": null}\n'
-                    '{"line": 2, "id": "stool-6", "outcome": "deleted", "reason": null}\n'
+                    '{"line": 1, "id": "stool-7", "outcome": "created", "reason": null, '
+                    '"left_out": []}\n'
+                    '{"line": 2, "id": "stool-6", "outcome": "deleted", "reason": null, '
+                    '"left_out": []}\n'
                     '{"version": 8, "created": 1, "updated": 0, "unchanged": 0, "deleted": 1, '
                     '"missing": 0, "refused": 0}\n'
                 ),

@@ -140,15 +140,16 @@ def test_put_then_search_finds_it_and_delete_takes_it_away(api: Api) -> None:
     product = {"title": "Zebrano bench", "price": 12.5, "photos": [base64_photo()]}
     created = api("PUT", "/products/bench-1", json=product)
     assert created.status_code == 201
-    assert created.json() == {"id": "bench-1", "outcome": "created", "version": 2}
+    written = {"id": "bench-1", "left_out": []}
+    assert created.json() == {**written, "outcome": "created", "version": 2}
     assert api.found("zebrano bench", "price = 12.5") == ["bench-1"]
     again = api("PUT", "/products/bench-1", json=product | {"id": "bench-1"})
     assert (again.status_code, again.json()["outcome"]) == (200, "unchanged")
     cheaper = api("PUT", "/products/bench-1", json={"title": "Zebrano bench", "price": 11})
-    assert cheaper.json() == {"id": "bench-1", "outcome": "updated", "version": 3}
+    assert cheaper.json() == {**written, "outcome": "updated", "version": 3}
     assert api.found("zebrano", "price = 11") == ["bench-1"]
     gone = api("DELETE", "/products/bench-1")
-    assert gone.json() == {"id": "bench-1", "outcome": "deleted", "version": 4}
+    assert gone.json() == {**written, "outcome": "deleted", "version": 4}
     assert "bench-1" not in api.found("zebrano bench")
     assert error_of(api("DELETE", "/products/bench-1"))["code"] == "not_found"
     assert api.services.catalog.refreshed == 5
@@ -267,21 +268,36 @@ def test_a_batch_is_one_version_and_its_bad_lines_are_told(api: Api) -> None:
         {"title": "nameless", "photos": [base64_photo()]},
         {"id": "a", "title": "again", "photos": [base64_photo("blue")]},
         "[" * 10_000,
-        {"id": "d", "title": "Dogwood bench", "photos": [base64_photo("red")]},
+        {"id": "d", "title": "Dogwood bench", "price": 3, "photos": [base64_photo("red")]},
     )
     assert [result["line"] for result in results] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
     assert [result["outcome"] for result in results] == [
-        "created", "refused", "refused", "refused", "deleted", "missing", "refused", "refused",
+        "created", "refused", "refused", "created", "deleted", "missing", "refused", "refused",
         "refused", "created",
     ]  # fmt: skip
+    assert [bool(result["left_out"]) for result in results] == [
+        *(False, False, False, True, False, False, False, False, False, False)
+    ]
+    assert "price is a text ('cheap')" in results[3]["left_out"][0]
     assert counts == {
-        "version": 2, "created": 2, "updated": 0, "unchanged": 0, "deleted": 1, "missing": 1,
-        "refused": 6,
+        "version": 2, "created": 3, "updated": 0, "unchanged": 0, "deleted": 1, "missing": 1,
+        "refused": 5,
     }  # fmt: skip
     assert all(result["reason"] for result in results if result["outcome"] == "refused")
     assert set(api.found("bench")) >= {"a", "d"}
     assert api.version() == 2
-    assert len(api.uploads()) == 1, "both products show one photo; refused ones left none"
+    assert len(api.uploads()) == 2, "two products show one photo; refused ones left none"
+
+
+def test_a_product_is_stored_without_an_attribute_that_its_column_cannot_hold(api: Api) -> None:
+    api("PUT", "/products/bench-1", json={"price": 12.5, "photos": [base64_photo()]})
+    odd = {"title": "Zebrano bench", "price": "on request", "photos": [base64_photo("red")]}
+    answer = api("PUT", "/products/bench-2", json=odd)
+    assert answer.status_code == 201
+    (left_out,) = answer.json()["left_out"]
+    assert "price is a text ('on request') in a column of numbers" in left_out
+    assert "leave it empty" in left_out
+    assert "bench-2" in api.found("Zebrano")
 
 
 def test_a_batch_of_nothing_or_of_too_many_lines_writes_nothing(api: Api) -> None:

@@ -1,0 +1,204 @@
+"""Which type each attribute column has, and products whose values fit it.
+
+A value of another type costs that value and nothing else. A column of text takes numbers too, as
+they are written; one of numbers or truth values leaves out what is none.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from furniture_prompter.catalog.columns import attribute_type
+from furniture_prompter.domain import AttributeValue, FeedRow, SetAside
+from furniture_prompter.feeds.column_types import is_code, is_doubtful
+from furniture_prompter.feeds.wording import shown
+
+_ODD_SHARE: Final = 0.1
+"""Values of another type that a new column of numbers or truth values may have; one it may have in
+any case. With more of them it is text, in which nothing is lost."""
+
+_PLURAL: Final = {"text": "text", "number": "numbers", "boolean": "true or false"}
+
+
+@dataclass(slots=True)
+class Tally:
+    """The values of one column of a feed.
+
+    Attributes:
+        count: Values of each type.
+        code: The first text that is digits and no quantity, such as ``00123``; empty without.
+        doubtful: Texts that are numbers of which the decimal mark could not be told.
+    """
+
+    count: dict[str, int]
+    code: str = ""
+    doubtful: int = 0
+
+    def add(self, value: AttributeValue) -> None:
+        """Count one value."""
+        self.count[attribute_type(value)] += 1
+        if isinstance(value, str):
+            self.doubtful += is_doubtful(value)
+            if not self.code and is_code(value):
+                self.code = value
+
+    @property
+    def total(self) -> int:
+        """Values of all types."""
+        return sum(self.count.values())
+
+    @property
+    def own_type(self) -> str:
+        """The type of a new column with these values."""
+        likeliest = max(("number", "boolean"), key=self.count.__getitem__)
+        fitting = self.count[likeliest]
+        odd = self.total - fitting
+        few = odd < fitting and odd <= max(1, self.total * _ODD_SHARE)
+        return likeliest if few and not self.code else "text"
+
+    def other_than(self, known: str) -> str | None:
+        """The type that a column of another one clearly has in this feed; None without such.
+
+        Text takes values of all types, so all of them have to be of another for it to change. A
+        number whose decimal mark could not be told speaks for nothing.
+        """
+        for name, count in self.count.items():
+            certain = count - self.doubtful if name == "text" else count
+            least = self.total - 1 if known == "text" else self.total / 2
+            if name != known and certain > least and (name == "text" or not self.code):
+                return name
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnTypes:
+    """The types of attribute columns once a run is written.
+
+    Attributes:
+        types: The type of each, by name.
+        changed: Those that the catalog has as another type.
+        kept: Those that are clearly of another type in the feed, which not every product with a
+            value there is in, so that the catalog's type stays.
+        notes: Sentences a person should read.
+    """
+
+    types: Mapping[str, str]
+    changed: Mapping[str, str]
+    kept: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def tally(rows: Iterable[FeedRow]) -> dict[str, Tally]:
+    """Count the values of each attribute column."""
+    found: dict[str, Tally] = {}
+    for row in rows:
+        for name, value in row.product.attributes.items():
+            found.setdefault(name, Tally({"text": 0, "number": 0, "boolean": 0})).add(value)
+    return found
+
+
+def changing(tallies: Mapping[str, Tally], columns: Mapping[str, str]) -> list[str]:
+    """Columns of the catalog that are clearly of another type in the feed."""
+    return [
+        name
+        for name, values in tallies.items()
+        if name in columns and values.other_than(columns[name])
+    ]
+
+
+def settle(
+    tallies: Mapping[str, Tally], columns: Mapping[str, str], held: Collection[str]
+) -> ColumnTypes:
+    """Decide the type of each column of a feed.
+
+    A column of the catalog keeps its type, unless it clearly has another in the feed and every
+    product that has a value there is written or removed in this run: then nothing of the old type
+    is left.
+
+    Args:
+        tallies: The feed's columns.
+        columns: The catalog's attribute columns and their types.
+        held: Columns in which a product has a value that this run neither writes nor removes.
+    """
+    types, changed, kept = dict(columns), {}, {}
+    notes = []
+    for name, values in tallies.items():
+        known = columns.get(name)
+        if known is None:
+            types[name] = values.own_type
+            notes += _why_text(name, values)
+            continue
+        other = values.other_than(known)
+        if other is None:
+            continue
+        if name not in held:
+            types[name] = changed[name] = other
+            notes.append(
+                f"The column {name} holds {_PLURAL[other]} now, as it does in the feed; it held "
+                f"{_PLURAL[known]} before. Filters have to compare it so."
+            )
+            continue
+        kept[name] = other
+        if known == "text":
+            notes.append(
+                f"The column {name} is text in the catalog, so what the feed has there was kept as "
+                f"text. It comes to hold {_PLURAL[other]} when one run of index has nothing else "
+                "there and brings all products that have a value in it; --sync removes the others."
+            )
+    return ColumnTypes(types, changed, kept, tuple(notes))
+
+
+def _why_text(name: str, values: Tally) -> list[str]:
+    """Why a new column that is mostly of numbers is text."""
+    numbers = values.count["number"]
+    if values.own_type != "text" or numbers <= values.total / 2:
+        return []
+    if values.code:
+        why = f"values such as {shown(values.code)} are codes, not quantities"
+        cure = "Write them as numbers"
+    else:
+        why = f"{values.total - numbers:,} of its {values.total:,} values are no numbers"
+        cure = "Leave those cells empty"
+    return [f"The column {name} is text, because {why}. {cure} to have a column of numbers."]
+
+
+def fit(row: FeedRow, columns: ColumnTypes) -> tuple[FeedRow, list[SetAside]]:
+    """A row whose values are of their columns' types, and the values that had to be left out."""
+    attributes: dict[str, AttributeValue] = {}
+    left_out: list[SetAside] = []
+    for name, value in row.product.attributes.items():
+        known = columns.types[name]
+        if attribute_type(value) == known:
+            attributes[name] = value
+        elif known == "text":
+            attributes[name] = row.cells.get(name) or _as_text(value)
+        else:
+            left_out.append(_left_out(row, name, value, known, columns.kept.get(name)))
+    if attributes == row.product.attributes and not left_out:
+        return row, []
+    return replace(row, product=replace(row.product, attributes=attributes)), left_out
+
+
+def _as_text(value: AttributeValue) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.15g}"
+
+
+def _left_out(
+    row: FeedRow, name: str, value: AttributeValue, known: str, other: str | None
+) -> SetAside:
+    if isinstance(value, str) and known == "number" and is_doubtful(value):
+        reason = f"{name} is {shown(value)}, which may be a number or a thousandth of it."
+        cure = "Write it without a mark between thousands, such as 1299 or 1299.50."
+    else:
+        found = attribute_type(value)
+        reason = f"{name} is a {found} ({shown(value)}) in a column of {_PLURAL[known]}."
+        wanted = "true or false" if known == "boolean" else f"a {known}"
+        cure = f"Write it as {wanted}, leave it empty, or name the column differently."
+    if other is not None:
+        cure += (
+            f" The whole column comes to hold {_PLURAL[other]} when one run of index brings all "
+            "products that have a value in it; --sync removes the others."
+        )
+    return SetAside(row.source, row.line, reason, cure, row.product.id, name)
