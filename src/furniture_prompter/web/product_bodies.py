@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from furniture_prompter.catalog.uploads import Spool
-from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write
+from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write, WriteResult
 from furniture_prompter.encoders.decoding import PhotoLimits, photo_extension, photo_id
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.rows import LIMIT_IMAGES, read_product
@@ -16,6 +16,11 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.fetching import PhotoFetcher
 
+LIMIT_PRODUCT_VALUES: Final = 10_000
+"""Values of one product as it is sent; the lists among its columns count too."""
+
+# What an object of Python's takes beside its letters.
+_OBJECT_BYTES: Final = 100
 _REQUEST: Final = Path("request")
 _WEB: Final = ("http://", "https://")
 
@@ -117,6 +122,18 @@ def from_base64(text: str, name: str, limit_bytes: int) -> bytes:
             f"The photo {name} is no base64 (RFC 4648) and no web address. Encode the file's bytes "
             "as base64, without line breaks."
         ) from error
+
+
+def kept_bytes(write: Write | WriteResult) -> int:
+    """About what is in memory of a line until its batch is written, in bytes."""
+    texts = [write.reason] if isinstance(write, WriteResult) else [str(write.line)]
+    if isinstance(write, Upsert):
+        product = write.product
+        texts += [product.id, product.title, product.category, product.color, product.description]
+        texts += [*product.tags, *product.attributes]
+        texts += [each for each in product.attributes.values() if isinstance(each, str)]
+        texts += [str(path) for path in write.photos or ()]
+    return sum(_OBJECT_BYTES + len(text) for text in texts)
 
 
 def id_of(value: object) -> str:
