@@ -180,6 +180,23 @@ def test_a_form_carries_photos_as_files(api: Api) -> None:
     assert api.found("formed seat")[0] == "formed"
 
 
+def test_fields_for_photos_in_which_none_was_chosen_are_no_photos(api: Api) -> None:
+    def part(name: str, filename: str | None, data: bytes) -> bytes:
+        file = "" if filename is None else f'; filename="{filename}"'
+        head = f'--cut\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        return head.encode() + data + b"\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=cut"}
+    product = part("product", None, json.dumps({"title": "Formed seat"}).encode())
+    unchosen = part("photos", "", b"")
+    body = product + unchosen + part("photos", "a.jpg", photo()) + unchosen + b"--cut--\r\n"
+    answer = api("PUT", "/products/formed", content=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    body = product + unchosen + b"--cut--\r\n"
+    again = api("PUT", "/products/formed", content=body, headers=headers)
+    assert again.json()["outcome"] == "unchanged"
+
+
 def test_a_form_that_is_cut_off_anywhere_is_refused_and_writes_nothing(api: Api) -> None:
     request = httpx.Request(
         "PUT", "http://api/", data={"product": '{"title": "x"}'}, files={"photos": photo()}
