@@ -23,6 +23,7 @@ from furniture_prompter.web.docs_page import POLICY, docs_page
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers
 from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.head_requests import AnswerHead
 from furniture_prompter.web.headers import SecurityHeaders
 from furniture_prompter.web.keys import Keys
 from furniture_prompter.web.metrics import Metrics
@@ -124,6 +125,7 @@ def _middlewares(services: Services) -> list[Middleware]:
         Middleware(HangUp, metrics),
         Middleware(LimitBody, bodies, services.held, apart={_BATCH: batches}),
         Middleware(RequestTimeout, settings.request_timeout_s, unlimited={_BATCH}),
+        Middleware(AnswerHead),
     ]
 
 
