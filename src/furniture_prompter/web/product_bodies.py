@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,14 @@ from furniture_prompter.web.fetching import PhotoFetcher
 
 LIMIT_PRODUCT_VALUES: Final = 10_000
 """Values of one product as it is sent; the lists among its columns count too."""
+
+LIMIT_TEXT: Final = 50_000
+"""Characters of one text of a product as it is sent; the longest that is stored has 20,000."""
+LIMIT_MARKS: Final = 30
+"""Accents on one letter, as many as Unicode's stream-safe form has (UAX #15): putting them into
+their order takes time in the square of their number."""
+# What takes a millisecond to clean, which the event loop has not got.
+_LONG_CHARACTERS: Final = 20_000
 
 # What an object of Python's takes beside its letters.
 _OBJECT_BYTES: Final = 100
@@ -53,7 +62,10 @@ class ProductBodies:
         fields: dict[str, Any] = dict(value)
         given = fields.pop("photos", None)
         delete = fields.pop("delete", False)
-        product = read_product(fields, _REQUEST, line)
+        if _characters(fields) > _LONG_CHARACTERS:
+            product = await asyncio.to_thread(read_product, fields, _REQUEST, line)
+        else:
+            product = read_product(fields, _REQUEST, line)
         if isinstance(product, SetAside):
             raise _invalid(product.reason, product.cure)
         if delete is True:
@@ -97,6 +109,38 @@ class ProductBodies:
     def _keep(self, data: bytes, name: str) -> Path:
         extension = photo_extension(data, name=name, limits=self._limits)
         return self._spool.add(photo_id(data) + extension, data)
+
+
+def _characters(fields: Mapping[str, Any]) -> int:
+    """Characters of all texts together.
+
+    Raises:
+        ApiError: one of them costs more to read than any that is stored.
+    """
+    count = 0
+    for name, value in fields.items():
+        for text in (name, *(value if isinstance(value, list) else (value,))):
+            if isinstance(text, str):
+                count += len(text)
+                _refuse_costly(name, text)
+    return count
+
+
+def _refuse_costly(name: str, text: str) -> None:
+    if len(text) > LIMIT_TEXT:
+        raise _invalid(
+            f"{name[:40]!r} has {len(text):,} characters, more than {LIMIT_TEXT:,}.", "Shorten it."
+        )
+    if text.isascii() or len(text) <= LIMIT_MARKS:
+        return
+    marks = 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        if marks > LIMIT_MARKS:
+            raise _invalid(
+                f"{name[:40]!r} has more than {LIMIT_MARKS} accents on one letter.",
+                "Write the letter with those that are read.",
+            )
 
 
 def from_base64(text: str, name: str, limit_bytes: int) -> bytes:

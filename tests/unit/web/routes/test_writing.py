@@ -245,17 +245,29 @@ def test_a_web_address_is_fetched_only_where_the_server_fetches(api: Api) -> Non
         ('{"delete": 1}', 422, "true nor false"),
         ('{"price": 1e999}', 400, "too large"),
         ('{"colour": {"a": 1}}', 422, "color"),
+        ('{"title": "' + "a " * 30_000 + '"}', 422, "60,000 characters"),
+        ('{"tags": ["' + "a," * 30_000 + '"]}', 422, "60,000 characters"),
+        ('{"' + "a" * 60_000 + '": 1}', 422, "60,000 characters"),
+        ('{"title": "a' + "\u0301\u0323" * 16 + '"}', 422, "accents"),
+        ('{"e' + "\u0301\u0323" * 16 + '": 1}', 422, "accents"),
     ],
 )
 def test_what_is_no_product_is_refused_in_one_shape(
     api: Api, body: str, status: int, words: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = api("PUT", "/products/x", content=body, headers=headers)
+    answer = api("PUT", "/products/x", content=body.encode(), headers=headers)
     assert answer.status_code == status, answer.text
     assert words in error_of(answer)["message"]
     assert str(api.folder.parent) not in answer.text
     assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_texts_in_scripts_of_many_marks_are_stored(api: Api) -> None:
+    titles = ("Ghế gỗ sồi", "เก้าอี้ไม้โอ๊ค", "כִּסֵּא עֵץ", "e\u0301" * 60)
+    for title in titles:
+        product = {"title": title, "description": title * 90, "photos": [base64_photo()]}
+        assert api("PUT", "/products/x", json=product).status_code in (200, 201), title
 
 
 def test_other_kinds_of_bodies_are_refused(api: Api) -> None:
