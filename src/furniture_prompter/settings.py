@@ -153,6 +153,15 @@ class ServeSettings(Settings):
     limit_batch_lines: int = Field(
         default=10_000, ge=1, description="Most products in one batch request."
     )
+    limit_batch_bytes: int = Field(
+        default=1_000_000_000, ge=1024, description="Largest batch request in all."
+    )
+    limit_batches: int = Field(
+        default=8,
+        ge=1,
+        description="Batch requests in work at once before others are refused; they take no place "
+        "of `limit_requests`.",
+    )
     limit_embeddings: int = Field(
         default=64, ge=1, le=2_048, description="Most inputs of one embeddings request."
     )
@@ -177,6 +186,12 @@ class ServeSettings(Settings):
     )
     body_timeout_s: float = Field(
         default=15.0, gt=0, le=600, description="Time for receiving one request body."
+    )
+    batch_timeout_s: float = Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        description="Time for receiving one whole batch, its writing aside.",
     )
     shutdown_timeout_s: float = Field(
         default=20.0, ge=0, le=600, description="Time for finishing accepted requests at the end."

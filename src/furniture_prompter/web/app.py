@@ -15,7 +15,7 @@ from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate
 from furniture_prompter.web.answers import json_answer
-from furniture_prompter.web.bodies import LimitBody
+from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
 from furniture_prompter.web.cors import cors_middleware
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.descriptions import describe
@@ -23,6 +23,7 @@ from furniture_prompter.web.docs_page import POLICY, docs_page
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers
 from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.head_requests import AnswerHead
 from furniture_prompter.web.headers import SecurityHeaders
 from furniture_prompter.web.keys import Keys
 from furniture_prompter.web.metrics import Metrics
@@ -43,7 +44,7 @@ from furniture_prompter.web.services import Services
 from furniture_prompter.web.timeouts import HangUp, RequestTimeout
 from furniture_prompter.web.versions import VersionedCatalog
 
-_BATCHES = frozenset({"/v1/products:batch"})
+_BATCH = "/v1/products:batch"
 _DESCRIPTION = (
     "Search a furniture catalog by photo, by prompt or by both. Every error has one shape: a code "
     "for programs, and a message that says what helps."
@@ -89,6 +90,7 @@ def _services(settings: ServeSettings) -> Services:
     return Services(
         settings=settings,
         metrics=metrics,
+        held=HeldBytes.for_bodies(settings.limit_body_bytes, metrics),
         catalog=VersionedCatalog(settings.catalog, settings, metrics),
         decoding=DecodePool(settings, metrics),
         pictures=PictureCache(settings.cache_images),
@@ -102,24 +104,28 @@ def _middlewares(services: Services) -> list[Middleware]:
     """Outermost first: what is cheap and refuses most comes before what reads."""
     settings, metrics = services.settings, services.metrics
     cors = cors_middleware(settings)
+    bodies = BodyLimits(settings.limit_body_bytes, settings.body_timeout_s)
+    batches = BodyLimits(
+        settings.limit_batch_bytes, settings.batch_timeout_s, settings.body_timeout_s
+    )
     return [
         Middleware(RequestLog, metrics),
         Middleware(SecurityHeaders),
         *([cors] if cors is not None else []),
-        Middleware(LimitRequests, settings.limit_requests, metrics),
+        Middleware(
+            LimitRequests,
+            settings.limit_requests,
+            metrics,
+            apart={_BATCH: ("batches", settings.limit_batches)},
+        ),
         Middleware(Authenticate, services.keys),
         Middleware(RateLimit, settings.rate_limit_per_minute),
         # Inside of these, exceptions end a request that was cut off or whose client has gone.
         Middleware(AnswerUnexpected),
         Middleware(HangUp, metrics),
-        Middleware(
-            LimitBody,
-            settings.limit_body_bytes,
-            settings.body_timeout_s,
-            metrics,
-            streamed=_BATCHES,
-        ),
-        Middleware(RequestTimeout, settings.request_timeout_s, unlimited=_BATCHES),
+        Middleware(LimitBody, bodies, services.held, apart={_BATCH: batches}),
+        Middleware(RequestTimeout, settings.request_timeout_s, unlimited={_BATCH}),
+        Middleware(AnswerHead),
     ]
 
 

@@ -1,8 +1,9 @@
 """Request bodies that are too large, too slow, or too many at once, cut off."""
 
 import asyncio
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +20,10 @@ _BODIES_AT_ONCE: Final = 6
 # read the answer: a connection closed below an upload loses it.
 _LINGER_S: Final = 2.0
 
+PACE_BYTES_S: Final = 4_096
+"""What a batch must bring on average: a quarter of the slowest lines that shops have (128 kbit/s).
+Its slot is one of few."""
+
 
 class HeldBytes:
     """Bytes of request bodies in memory, of all requests together."""
@@ -29,64 +34,115 @@ class HeldBytes:
         self._refused = metrics.refused.labels("memory")
         self._bytes = 0
 
-    def take(self, count: int) -> None:
-        """Count bytes that came; who takes them gives them back, refused or not.
+    @classmethod
+    def for_bodies(cls, limit_body_bytes: int, metrics: Metrics) -> "HeldBytes":
+        """As many as six of the largest bodies have."""
+        return cls(_BODIES_AT_ONCE * limit_body_bytes, metrics)
 
-        Raises:
-            Overloaded: there are more than the limit now.
-        """
-        self._bytes += count
-        if self._bytes > self._limit_bytes:
+    @contextmanager
+    def share(self) -> Iterator["HeldShare"]:
+        """What one request holds; given back at the end, whatever happened."""
+        share = HeldShare(self)
+        try:
+            yield share
+        finally:
+            share.give_back(share.held_bytes)
+
+    def take(self, count: int, of_one: int) -> None:
+        """Count bytes that come; for :class:`HeldShare`."""
+        if of_one + count > self._limit_bytes:
+            raise _too_large(self._limit_bytes)
+        if self._bytes + count > self._limit_bytes:
             self._refused.inc()
             raise Overloaded
+        self._bytes += count
 
     def give_back(self, count: int) -> None:
-        """Count bytes that are gone."""
+        """Count bytes that are gone; for :class:`HeldShare`."""
         self._bytes -= count
+
+
+class HeldShare:
+    """Bytes that one request holds.
+
+    Attributes:
+        held_bytes: How many.
+    """
+
+    def __init__(self, held: HeldBytes) -> None:
+        """Hold none yet."""
+        self.held_bytes = 0
+        self._held = held
+
+    def take(self, count: int) -> None:
+        """Hold more, before they are kept.
+
+        Raises:
+            Overloaded: all requests together would hold too many.
+            ApiError: this one would by itself (413).
+        """
+        self._held.take(count, self.held_bytes)
+        self.held_bytes += count
+
+    def give_back(self, count: int) -> None:
+        """Hold fewer."""
+        self._held.give_back(count)
+        self.held_bytes -= count
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large and how slow a body may be.
+
+    Attributes:
+        limit_bytes: Its bytes in all.
+        timeout_s: Seconds in all for which it may let the server wait.
+        streamed_patience_s: For a body whose route reads it piece by piece and counts itself what
+            it keeps: for how long it may lag behind :data:`PACE_BYTES_S`. None for one that is kept
+            whole, and counted here.
+    """
+
+    limit_bytes: int
+    timeout_s: float
+    streamed_patience_s: float | None = None
 
 
 class LimitBody:
     """Bounds a request's body in bytes and time, and all bodies in memory together.
 
-    Too large answers 413 and too slow 408; too many bytes in all answer 429. Streamed paths are
-    read piece by piece by their route, so they are bounded only in the time between two pieces.
+    Too large answers 413 and too slow 408; too many bytes in all answer 429.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        limit_bytes: int,
-        timeout_s: float,
-        metrics: Metrics,
+        limits: BodyLimits,
+        held: HeldBytes,
         *,
-        streamed: Collection[str] = (),
+        apart: Mapping[str, BodyLimits] | None = None,
     ) -> None:
         """Wrap an application.
 
         Args:
             app: What is wrapped.
-            limit_bytes: Largest body.
-            timeout_s: Time for a whole body; for each piece where it is streamed.
-            metrics: Where to count.
-            streamed: Paths whose routes read a stream.
+            limits: Those of a body.
+            held: What all requests hold together.
+            apart: Paths with limits of their own.
         """
         self._app = app
-        self._limit_bytes = limit_bytes
-        self._timeout_s = timeout_s
-        self._streamed = frozenset(streamed)
-        self._held = HeldBytes(_BODIES_AT_ONCE * limit_bytes, metrics)
+        self._limits = limits
+        self._held = held
+        self._apart = dict(apart or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] in self._streamed:
-            body = _Body(receive, send, None, self._timeout_s, self._held)
-        else:
-            body = _Body(receive, send, self._limit_bytes, self._timeout_s, self._held)
         headers = Headers(scope=scope)
-        try:
+        with self._held.share() as share:
+            limits = self._apart.get(scope["path"], self._limits)
+            body = _Body(receive, send, limits, share)
             body.refuse_declared(headers.get("content-length", ""))
             if body.failure is None:
                 # The route gave up its body; what it said of that is answered below instead.
@@ -97,8 +153,6 @@ class LimitBody:
                 waits = "expect" in headers
                 answer = send if waits else body.send_then_linger
                 await send_error(scope, receive, answer, body.failure)
-        finally:
-            self._held.give_back(body.held_bytes)
 
 
 class _CutOffError(Exception):
@@ -109,34 +163,25 @@ class _Body:
     """One request's body on its way through.
 
     Attributes:
-        held_bytes: Bytes of it that count as in memory.
         failure: Why it was cut off.
         answered: Whether the route has begun to answer.
     """
 
-    def __init__(
-        self,
-        receive: Receive,
-        send: Send,
-        limit_bytes: int | None,
-        timeout_s: float,
-        held: HeldBytes,
-    ) -> None:
-        self.held_bytes = 0
+    def __init__(self, receive: Receive, send: Send, limits: BodyLimits, share: HeldShare) -> None:
         self.failure: ApiError | None = None
         self.answered = False
         self._receive = receive
         self._send = send
-        self._limit_bytes = limit_bytes
-        self._timeout_s = timeout_s
-        self._held = held
-        self._until = asyncio.get_running_loop().time() + timeout_s
+        self._limits = limits
+        self._share = share
+        self._bytes = 0
+        self._waited_s = 0.0
         self._complete = False
 
     def refuse_declared(self, length: str) -> None:
         """Refuse by Content-Length what would be refused after reading it."""
-        if self._limit_bytes is not None and length.isdecimal() and int(length) > self._limit_bytes:
-            self.failure = _too_large(self._limit_bytes)
+        if length.isdecimal() and int(length[:20]) > self._limits.limit_bytes:
+            self.failure = _too_large(self._limits.limit_bytes)
 
     async def receive(self) -> Message:
         """The next message, within the limits."""
@@ -144,16 +189,20 @@ class _Body:
             raise _CutOffError
         if self._complete:
             return await self._receive()
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
         try:
-            async with asyncio.timeout_at(self._deadline()):
+            async with asyncio.timeout(self._patience_s()):
                 message = await self._receive()
             self._count(len(message.get("body", b"")))
         except TimeoutError:
-            self.failure = _too_slow(self._timeout_s)
+            self.failure = self._too_slow(self._waited_s + clock() - began_s)
             raise _CutOffError from None
         except ApiError as error:
             self.failure = error
             raise _CutOffError from error
+        # What the server takes between two pieces is not the client's.
+        self._waited_s += clock() - began_s
         self._complete = not message.get("more_body", False)
         return message
 
@@ -175,18 +224,33 @@ class _Body:
                     pass
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _deadline(self) -> float:
-        if self._limit_bytes is None:
-            return asyncio.get_running_loop().time() + self._timeout_s
-        return self._until
+    def _patience_s(self) -> float:
+        """How long the next piece may take."""
+        left_s = self._limits.timeout_s - self._waited_s
+        lag_s = self._limits.streamed_patience_s
+        if lag_s is None:
+            return left_s
+        return min(left_s, lag_s + self._bytes / PACE_BYTES_S - self._waited_s)
 
     def _count(self, count: int) -> None:
-        if self._limit_bytes is None:
-            return
-        self.held_bytes += count
-        self._held.take(count)
-        if self.held_bytes > self._limit_bytes:
-            raise _too_large(self._limit_bytes)
+        self._bytes += count
+        if self._bytes > self._limits.limit_bytes:
+            raise _too_large(self._limits.limit_bytes)
+        if self._limits.streamed_patience_s is None:
+            self._share.take(count)
+
+    def _too_slow(self, waited_s: float) -> ApiError:
+        if waited_s < self._limits.timeout_s:
+            why = f"came more slowly than {PACE_BYTES_S:,} bytes a second"
+        else:
+            why = f"took longer than {self._limits.timeout_s:g} seconds"
+        return ApiError(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "timeout",
+            f"The request's body {why}. Send it faster, or send smaller photos or fewer things at "
+            "once.",
+            {"Connection": "close"},
+        )
 
 
 def _too_large(limit_bytes: int) -> ApiError:
@@ -195,15 +259,5 @@ def _too_large(limit_bytes: int) -> ApiError:
         "too_large",
         f"The request's body has more than {limit_bytes:,} bytes. Send a smaller photo, or fewer "
         "things at once.",
-        {"Connection": "close"},
-    )
-
-
-def _too_slow(timeout_s: float) -> ApiError:
-    return ApiError(
-        HTTPStatus.REQUEST_TIMEOUT,
-        "timeout",
-        f"The request's body took longer than {timeout_s:g} seconds. Send it faster, or send a "
-        "smaller photo.",
         {"Connection": "close"},
     )

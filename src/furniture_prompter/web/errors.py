@@ -70,6 +70,8 @@ _MESSAGES: Final[Mapping[int, str]] = {
 }
 # A page of problems helps nobody more than the first few.
 _SHOWN_PROBLEMS: Final = 5
+# Names are the client's own, and may be as long as a body.
+_SHOWN_CHARACTERS: Final = 100
 
 
 class ApiError(Exception):
@@ -129,11 +131,18 @@ def answered(error: FurniturePrompterError) -> ApiError:
 
 def invalid_request(error: ValidationError | RequestValidationError) -> ApiError:
     """What to answer for values that do not fit the schema: where, and what was expected."""
+    if isinstance(error, ValidationError):
+        # Values are not written out: one of them may be a photo of 40 MB.
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = list(error.errors())
     problems = []
-    for problem in error.errors()[:_SHOWN_PROBLEMS]:
+    for problem in found[:_SHOWN_PROBLEMS]:
         place = ".".join(str(part) for part in problem["loc"]) or "the request"
+        if len(place) > _SHOWN_CHARACTERS:
+            place = place[:_SHOWN_CHARACTERS] + "…"
         problems.append(f"{place}: {problem['msg']}")
-    further = len(error.errors()) - len(problems)
+    further = len(found) - len(problems)
     rest = f"; and {further} more" if further > 0 else ""
     return ApiError(
         HTTPStatus.UNPROCESSABLE_ENTITY,

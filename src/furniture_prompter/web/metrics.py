@@ -34,7 +34,8 @@ class Metrics:
 
     Attributes:
         in_flight: Requests in work.
-        refused: Requests refused before any work, by reason: requests, photos or memory.
+        refused: Requests refused before any work, by reason: requests, batches, photos or
+            memory.
         batch_photos: Photos encoded in one run.
         queue_photos: Photos waiting to be encoded.
         cache_hits: Photos whose vector was in memory, or being computed for somebody else.

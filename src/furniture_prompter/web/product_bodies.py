@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import binascii
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from furniture_prompter.catalog.uploads import Spool
-from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write
+from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write, WriteResult
 from furniture_prompter.encoders.decoding import PhotoLimits, photo_extension, photo_id
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.rows import LIMIT_IMAGES, read_product
@@ -16,6 +17,19 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.fetching import PhotoFetcher
 
+LIMIT_PRODUCT_VALUES: Final = 10_000
+"""Values of one product as it is sent; the lists among its columns count too."""
+
+LIMIT_TEXT: Final = 50_000
+"""Characters of one text of a product as it is sent; the longest that is stored has 20,000."""
+LIMIT_MARKS: Final = 30
+"""Accents on one letter, as many as Unicode's stream-safe form has (UAX #15): putting them into
+their order takes time in the square of their number."""
+# What takes a millisecond to clean, which the event loop has not got.
+_LONG_CHARACTERS: Final = 20_000
+
+# What an object of Python's takes beside its letters.
+_OBJECT_BYTES: Final = 100
 _REQUEST: Final = Path("request")
 _WEB: Final = ("http://", "https://")
 
@@ -48,7 +62,10 @@ class ProductBodies:
         fields: dict[str, Any] = dict(value)
         given = fields.pop("photos", None)
         delete = fields.pop("delete", False)
-        product = read_product(fields, _REQUEST, line)
+        if _characters(fields) > _LONG_CHARACTERS:
+            product = await asyncio.to_thread(read_product, fields, _REQUEST, line)
+        else:
+            product = read_product(fields, _REQUEST, line)
         if isinstance(product, SetAside):
             raise _invalid(product.reason, product.cure)
         if delete is True:
@@ -94,6 +111,38 @@ class ProductBodies:
         return self._spool.add(photo_id(data) + extension, data)
 
 
+def _characters(fields: Mapping[str, Any]) -> int:
+    """Characters of all texts together.
+
+    Raises:
+        ApiError: one of them costs more to read than any that is stored.
+    """
+    count = 0
+    for name, value in fields.items():
+        for text in (name, *(value if isinstance(value, list) else (value,))):
+            if isinstance(text, str):
+                count += len(text)
+                _refuse_costly(name, text)
+    return count
+
+
+def _refuse_costly(name: str, text: str) -> None:
+    if len(text) > LIMIT_TEXT:
+        raise _invalid(
+            f"{name[:40]!r} has {len(text):,} characters, more than {LIMIT_TEXT:,}.", "Shorten it."
+        )
+    if text.isascii() or len(text) <= LIMIT_MARKS:
+        return
+    marks = 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.combining(letter) else 0
+        if marks > LIMIT_MARKS:
+            raise _invalid(
+                f"{name[:40]!r} has more than {LIMIT_MARKS} accents on one letter.",
+                "Write the letter with those that are read.",
+            )
+
+
 def from_base64(text: str, name: str, limit_bytes: int) -> bytes:
     """The bytes of a photo written as base64, bare or as a ``data:`` address.
 
@@ -117,6 +166,18 @@ def from_base64(text: str, name: str, limit_bytes: int) -> bytes:
             f"The photo {name} is no base64 (RFC 4648) and no web address. Encode the file's bytes "
             "as base64, without line breaks."
         ) from error
+
+
+def kept_bytes(write: Write | WriteResult) -> int:
+    """About what is in memory of a line until its batch is written, in bytes."""
+    texts = [write.reason] if isinstance(write, WriteResult) else [str(write.line)]
+    if isinstance(write, Upsert):
+        product = write.product
+        texts += [product.id, product.title, product.category, product.color, product.description]
+        texts += [*product.tags, *product.attributes]
+        texts += [each for each in product.attributes.values() if isinstance(each, str)]
+        texts += [str(path) for path in write.photos or ()]
+    return sum(_OBJECT_BYTES + len(text) for text in texts)
 
 
 def id_of(value: object) -> str:

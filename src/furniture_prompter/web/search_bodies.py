@@ -1,43 +1,52 @@
 """A search as it is sent: JSON, or a form with the photo as a file."""
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.json_limits import parse_json
+from furniture_prompter.web.json_limits import LIMIT_VALUES, parse_json, read_json_body
 from furniture_prompter.web.multipart import read_form
 from furniture_prompter.web.query_photos import SentPhoto
 from furniture_prompter.web.schemas import SearchRequest
-
-Sent = TypeVar("Sent", bound=BaseModel)
 
 _LIST: Final = "facets"
 _NAME_CHARACTERS: Final = 100
 
 
-async def read_json(request: Request, model: type[Sent], settings: ServeSettings) -> Sent:
-    """A JSON body.
+async def json_value(
+    request: Request, settings: ServeSettings, limit_values: int = LIMIT_VALUES
+) -> Any:
+    """A JSON body as it is, of no schema yet.
+
+    Args:
+        request: The request.
+        settings: The limits.
+        limit_values: Most values; no more things than these can be wrong with it.
 
     Raises:
         ApiError: it is sent as something else (415).
         InvalidQueryError: it is no JSON that is read here.
-        ValidationError: it does not fit the schema.
     """
     if media_type(request) != "application/json":
         raise _unsupported("application/json")
-    return model.model_validate(parse_json(await request.body(), settings.limit_json_depth))
+    return await read_json_body(request, settings.limit_json_depth, limit_values)
 
 
 async def read_search(
     request: Request, settings: ServeSettings
 ) -> tuple[SearchRequest, SentPhoto | None]:
-    """What is asked, and the photo that came as a file; errors as :func:`read_json`."""
+    """What is asked, and the photo that came as a file.
+
+    Raises:
+        ApiError: it is sent as something else (415), or is no form that is read here (422).
+        InvalidQueryError: it is no JSON that is read here.
+        ValidationError: it does not fit the schema.
+    """
     if media_type(request) == "application/json":
-        return await read_json(request, SearchRequest, settings), None
+        return SearchRequest.model_validate(await json_value(request, settings)), None
     if media_type(request) != "multipart/form-data":
         raise _unsupported("application/json or multipart/form-data")
     form = await read_form(request, 1)

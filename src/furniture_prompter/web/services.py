@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from furniture_prompter.assembly.upserts import CatalogUpserts
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.fetching import PhotoFetcher
@@ -23,6 +24,7 @@ class Services:
     Attributes:
         settings: The settings.
         metrics: What is counted.
+        held: Bytes of bodies in memory.
         catalog: The catalog, in its newest version.
         decoding: Threads that decode photos and resize pictures.
         pictures: Resized pictures of products.
@@ -34,6 +36,7 @@ class Services:
 
     settings: ServeSettings
     metrics: Metrics
+    held: HeldBytes
     catalog: VersionedCatalog
     decoding: DecodePool
     pictures: PictureCache

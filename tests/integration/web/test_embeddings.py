@@ -9,6 +9,7 @@ import pytest
 from furniture_prompter import Catalog
 from furniture_prompter.assembly import load_encoder
 from furniture_prompter.encoders.decoding import decode_photo
+from furniture_prompter.web.schemas import EmbeddingsRequest
 from tests.integration.web.conftest import Api
 
 SHARED = "efficientnet-lite2+minilm-static-256"
@@ -107,6 +108,45 @@ def test_inputs_that_cannot_be_embedded_are_refused(
     api: Api, body: Any, status: int, code: str
 ) -> None:
     assert api.error("POST", "/v1/embeddings", json=body)[:2] == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        pytest.param(b'{"input": [' + b"1," * 64 + b"1]}", 422, "There are 65 inputs", id="65"),
+        pytest.param(b'{"input": [' + b"1," * 500_000 + b"1]}", 400, "values", id="a megabyte"),
+        pytest.param(b'{"input": [' + b"[]," * 3_000_000 + b"1]}", 400, "bytes", id="nine"),
+        pytest.param(
+            b"{" + b",".join(b'"k%d":1' % n for n in range(50_000)) + b"}",
+            400,
+            "values",
+            id="names",
+        ),
+        pytest.param(b'[[],[],"' + b'\\"' * 100_000, 400, "cannot be read", id="unclosed"),
+    ],
+)
+def test_inputs_are_counted_before_they_are_checked(
+    api: Api, monkeypatch: pytest.MonkeyPatch, body: bytes, status: int, reason: str
+) -> None:
+    def check(*_: Any, **__: Any) -> None:
+        raise AssertionError("They were checked.")
+
+    monkeypatch.setattr(EmbeddingsRequest, "model_validate", check)
+    headers = {"content-type": "application/json"}
+    for path in ("/v1/embeddings", "/v1/search"):
+        found = api.error("POST", path, content=body, headers=headers)
+        if path == "/v1/embeddings":
+            assert found[0] == status
+            assert reason in found[2]
+        else:
+            assert found[0] in (400, 422)
+
+
+def test_of_many_things_that_are_wrong_the_first_few_are_told(api: Api) -> None:
+    status, code, message = api.error("POST", "/v1/embeddings", json={"input": [1] * 64})
+    assert (status, code) == (422, "invalid_request")
+    assert "and 190 more" in message
+    assert len(message) < 1_000
 
 
 def test_a_form_is_no_embeddings_request(api: Api) -> None:

@@ -106,6 +106,37 @@ def test_what_is_not_there_is_said_in_the_one_shape(
     assert api.error(method, path)[:2] == (status, code)
 
 
+def test_head_answers_what_get_answers_without_its_body(api: Api) -> None:
+    photo = api.search(prompt="chair", limit=1)["hits"][0]["photo"]
+    for path in (
+        photo,
+        "/docs",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/catalog",
+        "/v1/encoders",
+        "/v1/products/p1",
+        "/v1/products/p1/similar",
+        "/v1/products/nope",
+        "/v1/nowhere",
+        "/v1/search",
+    ):
+        got, head = api("GET", path), api("HEAD", path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        kept = ("content-type", "etag", "cache-control", "content-security-policy", "allow")
+        assert [head.headers.get(name) for name in kept] == [
+            got.headers.get(name) for name in kept
+        ], path
+        if path not in {"/metrics", "/v1/products/p1/similar"} and got.is_success:
+            assert head.headers["content-length"] == got.headers["content-length"], path
+    unchanged = {"if-none-match": api("HEAD", photo).headers["etag"]}
+    assert api("HEAD", photo, headers=unchanged).status_code == 304
+    counted = 'requests_total{method="HEAD",route="/v1/products/{product_id}",status="200"} 1.0'
+    assert counted in api("GET", "/metrics").text
+
+
 def test_what_nobody_foresaw_is_an_internal_error_that_says_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import FastAPI, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.middleware import Middleware
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +20,7 @@ from furniture_prompter.web.errors import (
     Overloaded,
     add_error_handlers,
     answered,
+    invalid_request,
 )
 
 PRIVATE = "/srv/private-folder/catalog"
@@ -54,6 +55,18 @@ def answer_to(error: BaseException, path: str = "/fail") -> httpx.Response:
             return await client.get(path)
 
     return asyncio.run(ask())
+
+
+def test_of_the_schemas_errors_a_few_are_told_and_none_is_written_out() -> None:
+    class Strict(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+    with pytest.raises(ValidationError) as caught:
+        Strict.model_validate({"n" * 1_000_000: "v" * 1_000_000, **{f"k{n}": n for n in range(8)}})
+    error = invalid_request(caught.value)
+    assert "and 4 more" in error.message
+    assert len(error.message) < 600
+    assert "vvv" not in error.message
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)

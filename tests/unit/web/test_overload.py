@@ -70,3 +70,28 @@ def test_those_who_watch_the_server_are_answered_however_full_it_is(path: str) -
         await busy
 
     asyncio.run(test())
+
+
+def test_paths_with_places_of_their_own_keep_nobody_else_waiting() -> None:
+    async def test() -> None:
+        metrics, let = Metrics(), asyncio.Event()
+
+        async def work(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == "/batch":
+                await let.wait()
+            await PlainTextResponse("done")(scope, receive, send)
+
+        app = LimitRequests(work, 4, metrics, apart={"/batch": ("batches", 2)})
+        clients = [Client(path="/batch") for _ in range(256)]
+        calls = [asyncio.create_task(client.call(app)) for client in clients]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert [client.status for client in clients].count(429) == 254
+        searches = await asyncio.gather(*(Client().call(app) for _ in range(4)))
+        assert {client.status for client in searches} == {200}
+        let.set()
+        await asyncio.gather(*calls)
+        assert [client.status for client in clients].count(200) == 2
+        assert 'refused_total{full="batches"} 254.0' in metrics.render()[0].decode()
+
+    asyncio.run(test())

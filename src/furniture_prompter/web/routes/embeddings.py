@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from typing import Final
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,6 +13,7 @@ from furniture_prompter.web.access import require
 from furniture_prompter.web.answers import json_answer
 from furniture_prompter.web.descriptions import answers, json_body
 from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.json_limits import LIMIT_VALUES
 from furniture_prompter.web.query_photos import Vector, photo_of_text, sha256_of, vector_of
 from furniture_prompter.web.schemas import (
     EmbeddingsAnswer,
@@ -19,8 +21,11 @@ from furniture_prompter.web.schemas import (
     PhotoInput,
     TextInput,
 )
-from furniture_prompter.web.search_bodies import read_json
+from furniture_prompter.web.search_bodies import json_value
 from furniture_prompter.web.services import Services, ServicesDep
+
+# An object with its type and its photo, and one of a list.
+_VALUES_OF_INPUT: Final = 4
 
 router = APIRouter(tags=["embeddings"], dependencies=[Depends(require("read"))])
 
@@ -42,13 +47,11 @@ async def embeddings(request: Request, services: ServicesDep) -> Response:
     A prompt of which no word is known has a vector of zeros. `usage` counts words of prompts, and
     one for each photo.
     """
-    asked = await read_json(request, EmbeddingsRequest, services.settings)
-    given = asked.input if isinstance(asked.input, list) else [asked.input]
     limit = services.settings.limit_embeddings
-    if not 1 <= len(given) <= limit:
-        raise ApiError(
-            422, "invalid_request", f"There are {len(given)} inputs. Send 1 to {limit} of them."
-        )
+    value = await json_value(request, services.settings, LIMIT_VALUES + _VALUES_OF_INPUT * limit)
+    _refuse_many(value, limit)
+    asked = EmbeddingsRequest.model_validate(value)
+    given = asked.input if isinstance(asked.input, list) else [asked.input]
     inputs = [each.text if isinstance(each, TextInput) else each for each in given]
     prompts = [each for each in inputs if isinstance(each, str)]
     _refuse_long(prompts, services)
@@ -74,6 +77,15 @@ async def embeddings(request: Request, services: ServicesDep) -> Response:
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
     )
+
+
+def _refuse_many(value: object, limit: int) -> None:
+    """Count before anything is checked: each input that is none is wrong in three ways."""
+    given = value.get("input") if isinstance(value, dict) else None
+    if isinstance(given, list) and not 1 <= len(given) <= limit:
+        raise ApiError(
+            422, "invalid_request", f"There are {len(given)} inputs. Send 1 to {limit} of them."
+        )
 
 
 def _refuse_long(prompts: list[str], services: Services) -> None:

@@ -24,11 +24,17 @@ from furniture_prompter.errors import (
 from furniture_prompter.feeds.rows import LIMIT_ID, LIMIT_IMAGES
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import require
+from furniture_prompter.web.bodies import HeldShare
 from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.json_limits import parse_json
+from furniture_prompter.web.json_limits import read_json_body, read_value
 from furniture_prompter.web.multipart import read_form
 from furniture_prompter.web.ndjson import MEDIA_TYPES, lines
-from furniture_prompter.web.product_bodies import ProductBodies, id_of
+from furniture_prompter.web.product_bodies import (
+    LIMIT_PRODUCT_VALUES,
+    ProductBodies,
+    id_of,
+    kept_bytes,
+)
 from furniture_prompter.web.product_ids import PRODUCT
 from furniture_prompter.web.routes import writing_examples as examples
 from furniture_prompter.web.services import Services, ServicesDep
@@ -124,9 +130,11 @@ async def write_batch(request: Request, services: ServicesDep) -> StreamingRespo
         )
     settings = services.settings
     with ExitStack() as kept:
+        # Until the batch is written: its lines wait in memory for that.
+        share = kept.enter_context(services.held.share())
         spool = kept.enter_context(services.upserts.spool())
         bodies = ProductBodies(spool, services.fetcher, settings)
-        taken = await _take_lines(request.stream(), bodies, settings)
+        taken = await _take_lines(request.stream(), bodies, settings, share)
         writes = [each for each in taken if not isinstance(each, WriteResult)]
         refused = [each for each in taken if isinstance(each, WriteResult)]
         summary = await _commit(services, writes, kept.pop_all(), _BATCH_WAIT_S)
@@ -139,7 +147,8 @@ async def write_batch(request: Request, services: ServicesDep) -> StreamingRespo
 async def _product_sent(request: Request, settings: ServeSettings) -> tuple[Any, list[bytes]]:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return parse_json(await request.body(), settings.limit_json_depth), []
+        value = await read_json_body(request, settings.limit_json_depth, LIMIT_PRODUCT_VALUES)
+        return value, []
     if kind != "multipart/form-data":
         raise ApiError(
             415,
@@ -164,52 +173,68 @@ async def _product_sent(request: Request, settings: ServeSettings) -> tuple[Any,
         files = [await each.read() for each in sent if isinstance(each, UploadFile)]
     finally:
         await form.close()
-    return parse_json(text, settings.limit_json_depth), files
+    return await read_value(text, settings.limit_json_depth, LIMIT_PRODUCT_VALUES), files
 
 
 async def _take_lines(
-    stream: AsyncIterator[bytes], bodies: ProductBodies, settings: ServeSettings
+    stream: AsyncIterator[bytes], bodies: ProductBodies, settings: ServeSettings, share: HeldShare
 ) -> list[Write | WriteResult]:
     """What each line asks for, or why it is refused, in the order of the lines."""
     places = asyncio.Semaphore(_LINES_AT_ONCE)
     tasks: list[asyncio.Task[Write | WriteResult]] = []
 
-    async def take(line: int, data: bytes | None) -> Write | WriteResult:
+    async def take(line: int, text: list[bytes]) -> Write | WriteResult:
         try:
-            return await _take_line(line, data, bodies, settings)
+            return await _take_line(line, text, bodies, settings, share)
         finally:
             places.release()
 
     try:
-        async for line, data in lines(
-            stream, settings.limit_body_bytes, settings.limit_batch_lines
-        ):
-            await places.acquire()
-            tasks.append(asyncio.create_task(take(line, data)))
-        return [await task for task in tasks]
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        async with asyncio.TaskGroup() as group:
+            async for line, data in lines(
+                stream, settings.limit_body_bytes, settings.limit_batch_lines, share
+            ):
+                await places.acquire()
+                tasks.append(group.create_task(take(line, [] if data is None else [data])))
+                # The task takes it out of its list, and then nobody has it.
+                del data
+    except BaseExceptionGroup as failed:
+        # One answer has one error; the others were cancelled for it.
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 async def _take_line(
-    line: int, data: bytes | None, bodies: ProductBodies, settings: ServeSettings
+    line: int, text: list[bytes], bodies: ProductBodies, settings: ServeSettings, share: HeldShare
 ) -> Write | WriteResult:
+    """What a line asks for, or why it is refused.
+
+    Args:
+        line: Its number.
+        text: It; empty where it is too long. It is taken out.
+        bodies: What reads products.
+        settings: The limits.
+        share: What of it is not kept until the batch is written is given back.
+    """
     value: object = None
+    write: Write | WriteResult
+    line_bytes = len(text[0]) if text else 0
     try:
-        if data is None:
+        if not text:
             raise InvalidQueryError(
                 f"The line has more than {settings.limit_body_bytes:,} bytes. Save its photos "
                 "smaller."
             )
-        value = parse_json(data, settings.limit_json_depth)
-        return await bodies.read(value, line)
+        value = await read_value(text.pop(), settings.limit_json_depth, LIMIT_PRODUCT_VALUES)
+        write = await bodies.read(value, line)
     except (InvalidQueryError, InvalidPhotoError) as error:
-        return WriteResult(line, id_of(value), "refused", str(error))
+        write = WriteResult(line, id_of(value), "refused", str(error))
     except ApiError as error:
-        return WriteResult(line, id_of(value), "refused", error.message)
+        write = WriteResult(line, id_of(value), "refused", error.message)
+    finally:
+        share.give_back(line_bytes)
+    share.take(kept_bytes(write))
+    return write
 
 
 async def _commit(

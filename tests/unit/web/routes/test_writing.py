@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from furniture_prompter.catalog.uploads import UPLOADS_FOLDER
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate
+from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.errors import add_error_handlers
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.keys import Keys, add_key
+from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.routes.writing import router
 from tests.fakes import draw_product
 
@@ -68,6 +70,7 @@ class FakeServices:
     upserts: CatalogUpserts
     fetcher: PhotoFetcher | None
     catalog: Versions
+    held: HeldBytes = field(default_factory=lambda: HeldBytes(10**8, Metrics()))
 
 
 @dataclass
@@ -178,6 +181,23 @@ def test_a_form_carries_photos_as_files(api: Api) -> None:
     assert api.found("formed seat")[0] == "formed"
 
 
+def test_fields_for_photos_in_which_none_was_chosen_are_no_photos(api: Api) -> None:
+    def part(name: str, filename: str | None, data: bytes) -> bytes:
+        file = "" if filename is None else f'; filename="{filename}"'
+        head = f'--cut\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        return head.encode() + data + b"\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=cut"}
+    product = part("product", None, json.dumps({"title": "Formed seat"}).encode())
+    unchosen = part("photos", "", b"")
+    body = product + unchosen + part("photos", "a.jpg", photo()) + unchosen + b"--cut--\r\n"
+    answer = api("PUT", "/products/formed", content=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    body = product + unchosen + b"--cut--\r\n"
+    again = api("PUT", "/products/formed", content=body, headers=headers)
+    assert again.json()["outcome"] == "unchanged"
+
+
 def test_a_form_that_is_cut_off_anywhere_is_refused_and_writes_nothing(api: Api) -> None:
     request = httpx.Request(
         "PUT", "http://api/", data={"product": '{"title": "x"}'}, files={"photos": photo()}
@@ -226,17 +246,29 @@ def test_a_web_address_is_fetched_only_where_the_server_fetches(api: Api) -> Non
         ('{"delete": 1}', 422, "true nor false"),
         ('{"price": 1e999}', 400, "too large"),
         ('{"colour": {"a": 1}}', 422, "color"),
+        ('{"title": "' + "a " * 30_000 + '"}', 422, "60,000 characters"),
+        ('{"tags": ["' + "a," * 30_000 + '"]}', 422, "60,000 characters"),
+        ('{"' + "a" * 60_000 + '": 1}', 422, "60,000 characters"),
+        ('{"title": "a' + "\u0301\u0323" * 16 + '"}', 422, "accents"),
+        ('{"e' + "\u0301\u0323" * 16 + '": 1}', 422, "accents"),
     ],
 )
 def test_what_is_no_product_is_refused_in_one_shape(
     api: Api, body: str, status: int, words: str
 ) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = api("PUT", "/products/x", content=body, headers=headers)
+    answer = api("PUT", "/products/x", content=body.encode(), headers=headers)
     assert answer.status_code == status, answer.text
     assert words in error_of(answer)["message"]
     assert str(api.folder.parent) not in answer.text
     assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_texts_in_scripts_of_many_marks_are_stored(api: Api) -> None:
+    titles = ("Ghế gỗ sồi", "เก้าอี้ไม้โอ๊ค", "כִּסֵּא עֵץ", "e\u0301" * 60)
+    for title in titles:
+        product = {"title": title, "description": title * 90, "photos": [base64_photo()]}
+        assert api("PUT", "/products/x", json=product).status_code in (200, 201), title
 
 
 def test_other_kinds_of_bodies_are_refused(api: Api) -> None:
@@ -307,6 +339,49 @@ def test_a_batch_of_nothing_or_of_too_many_lines_writes_nothing(api: Api) -> Non
     answer = api("POST", "/products:batch", content="\n".join(lines), headers=NDJSON)
     assert (answer.status_code, error_of(answer)["code"]) == (413, "too_large")
     assert (api.version(), api.uploads()) == (1, [])
+
+
+def test_a_batch_may_begin_with_a_byte_order_mark(api: Api) -> None:
+    results, _ = api.batch("\ufeff" + json.dumps({"id": "a", "photos": [base64_photo()]}))
+    assert [(each["line"], each["outcome"]) for each in results] == [(1, "created")]
+
+
+def holds_nothing(held: HeldBytes, limit_bytes: int) -> bool:
+    with held.share() as share:
+        share.take(limit_bytes)
+    return True
+
+
+def test_a_batch_that_would_hold_more_than_all_may_is_refused_and_writes_nothing(api: Api) -> None:
+    held = api.services.held = HeldBytes(100_000, Metrics())
+    photo_line = {"id": "p", "photos": [base64_photo()]}
+    assert 60 * len(photo_line["photos"][0]) > 100_000
+    # Photos are written to disk line by line, and then no longer held.
+    results, counts = api.batch(*[photo_line | {"id": f"p{n}"} for n in range(60)])
+    assert counts["created"] == len(results) == 60
+    assert holds_nothing(held, 100_000)
+    texts = [{"id": f"t{n}", "description": "x" * 2_000} for n in range(60)]
+    body = "\n".join(json.dumps(each) for each in texts)
+    # What is kept of lines until they are written counts on: this one is too large by itself,
+    answer = api("POST", "/products:batch", content=body, headers=NDJSON)
+    assert (answer.status_code, error_of(answer)["code"]) == (413, "too_large")
+    # and this one beside others.
+    with held.share() as others:
+        others.take(95_000)
+        some = "\n".join(json.dumps(each) for each in texts[:8])
+        answer = api("POST", "/products:batch", content=some, headers=NDJSON)
+        assert (answer.status_code, error_of(answer)["code"]) == (429, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+    assert holds_nothing(held, 100_000)
+    assert api.version() == 2
+
+
+def test_a_product_of_more_values_than_products_have_is_refused_by_itself(api: Api) -> None:
+    many = {"id": "many", "tags": ["a"] * 10_001}
+    few = {"id": "few", "sizes": list(range(500)), "photos": [base64_photo()]}
+    results, _ = api.batch(many, few)
+    assert [each["outcome"] for each in results] == ["refused", "created"]
+    assert "10,000 values" in results[0]["reason"]
 
 
 def test_a_batch_whose_client_hangs_up_writes_nothing(api: Api) -> None:
