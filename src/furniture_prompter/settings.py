@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, IPvAnyNetwork
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -131,6 +131,11 @@ class ServeSettings(Settings):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Web origins whose pages may call the API."
     )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto "
+        "are believed; nobody's unless given.",
+    )
     rate_limit_per_minute: int = Field(
         default=0,
         ge=0,
@@ -163,6 +168,12 @@ class ServeSettings(Settings):
     )
     limit_requests: int = Field(
         default=256, ge=1, description="Requests in work at once before others are refused."
+    )
+    limit_connections: int = Field(
+        default=1_024,
+        ge=1,
+        description="Connections open at once in each worker before those that wait for a "
+        "request are closed; fewer where the process may open fewer files.",
     )
     cache_vectors: int = Field(
         default=4_096, ge=0, description="Vectors of equal photos and prompts kept in memory."

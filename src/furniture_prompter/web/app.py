@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from furniture_prompter.assembly.upserts import CatalogUpserts
 from furniture_prompter.errors import ServeError
@@ -16,6 +17,7 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate
 from furniture_prompter.web.answers import json_answer
 from furniture_prompter.web.bodies import LimitBody
+from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
 from furniture_prompter.web.cors import cors_middleware
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.descriptions import describe
@@ -102,7 +104,9 @@ def _middlewares(services: Services) -> list[Middleware]:
     """Outermost first: what is cheap and refuses most comes before what reads."""
     settings, metrics = services.settings, services.metrics
     cors = cors_middleware(settings)
+    proxies = [str(network) for network in settings.trusted_proxies]
     return [
+        *([Middleware(ProxyHeadersMiddleware, proxies)] if proxies else []),
         Middleware(RequestLog, metrics),
         Middleware(SecurityHeaders),
         *([cors] if cors is not None else []),
@@ -124,7 +128,7 @@ def _middlewares(services: Services) -> list[Middleware]:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     services: Services = app.state.services
     settings, metrics, decoding = services.settings, services.metrics, services.decoding
     try:
@@ -133,7 +137,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             encoder = await asyncio.to_thread(lambda: opened.encoder)
         decoding.fit = encoder.card.preprocessing
         services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
-        yield
+        # For the protocol, which knows no more of the application.
+        yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
     finally:
         if services.encoding is not None:
             await services.encoding.close()
