@@ -15,6 +15,14 @@ def _user_cache() -> Path:
     return base / "furniture-prompter" / "encoders"
 
 
+# A name, an address, `*.` before a name, or `*`: no scheme, no port and no path.
+HostPattern = Annotated[
+    str,
+    Field(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])$"),
+    AfterValidator(str.lower),
+]
+
+
 class Settings(BaseSettings):
     """Settings of one process; each can be given in the environment as FURNITURE_PROMPTER_<NAME>.
 
@@ -130,6 +138,13 @@ class ServeSettings(Settings):
     )
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Web origins whose pages may call the API."
+    )
+    allowed_hosts: tuple[HostPattern, ...] = Field(
+        default=(),
+        description="Names, without port, by which the server is called: `shop.example`, "
+        "`*.shop.example` for all below it, `*` for any. Loopback names always count. Without any, "
+        "a loopback address answers to these alone, a public one with keys to any name, one "
+        "without keys to addresses.",
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),

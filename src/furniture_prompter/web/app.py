@@ -28,6 +28,7 @@ from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.headers import SecurityHeaders
 from furniture_prompter.web.keys import Keys
 from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.origins import GuardOrigins
 from furniture_prompter.web.overload import LimitRequests
 from furniture_prompter.web.pictures import PictureCache
 from furniture_prompter.web.rate_limits import RateLimit
@@ -109,6 +110,7 @@ def _middlewares(services: Services) -> list[Middleware]:
         *([Middleware(ProxyHeadersMiddleware, proxies)] if proxies else []),
         Middleware(RequestLog, metrics),
         Middleware(SecurityHeaders),
+        Middleware(GuardOrigins, settings),
         *([cors] if cors is not None else []),
         Middleware(LimitRequests, settings.limit_requests, metrics),
         Middleware(Authenticate, services.keys),

@@ -108,6 +108,40 @@ def test_however_many_addresses_are_asked_for_the_numbers_stay_as_many(
 
 
 @pytest.mark.parametrize(
+    "kind",
+    [None, "", "text/plain", "Text/Plain; a=application/json", "multipart/form-data; boundary=x",
+     "application/x-www-form-urlencoded"],
+)  # fmt: skip
+def test_without_a_key_no_page_can_write_by_a_request_that_browsers_send_unasked(
+    api: Api, kind: str | None
+) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    deletion = b'{"id": "p1", "delete": true}'
+    found = api.error("POST", "/v1/products:batch", content=deletion, headers=headers)
+    assert found[:2] == (415, "unsupported_media_type")
+    assert "application/x-ndjson" in found[2]
+    assert api("GET", "/v1/products/p1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/products:batch"), ("PUT", "/v1/products/p1"), ("DELETE", "/v1/products/p1")],
+)
+def test_no_page_of_another_site_writes_whatever_it_sends(api: Api, method: str, path: str) -> None:
+    for told in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        headers = {"content-type": "application/json", **told}
+        body = b'{"id": "p1", "delete": true}'
+        assert api.error(method, path, content=body, headers=headers)[:2] == (403, "forbidden")
+    assert api("GET", "/v1/products/p1").status_code == 200
+
+
+def test_a_name_that_is_none_of_the_servers_is_refused_at_every_door(api: Api) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/docs", "/v1/catalog", "/v1/products/p1"):
+        found = api.error("GET", path, headers={"host": "evil.example"})
+        assert found[:2] == (421, "misdirected")
+
+
+@pytest.mark.parametrize(
     ("trusted", "addresses"),
     [((), 1), (("127.0.0.1",), 4), (("127.0.0.0/8",), 4), (("10.0.0.1",), 1)],
 )
@@ -239,7 +273,8 @@ def test_a_product_that_is_put_is_found_at_once(shop: Path, tmp_path: Path) -> N
         shown = api("GET", "/v1/products/bench%2F1").json()
         assert shown["product"]["price"] == 12.5
         lines = "\n".join(json.dumps({"id": f"p{n}", "delete": True}) for n in range(3))
-        batch = api("POST", "/v1/products:batch", content=lines)
+        kind = {"content-type": "application/x-ndjson"}
+        batch = api("POST", "/v1/products:batch", content=lines, headers=kind)
         assert json.loads(batch.text.splitlines()[-1])["deleted"] == 3
         assert api.error("GET", "/v1/products/p1")[:2] == (404, "not_found")
 
