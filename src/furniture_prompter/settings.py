@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, IPvAnyNetwork
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -13,6 +13,14 @@ def _user_cache() -> Path:
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     base = given if given.is_absolute() else Path("~/.cache").expanduser()
     return base / "furniture-prompter" / "encoders"
+
+
+# A name, an address, `*.` before a name, or `*`: no scheme, no port and no path.
+HostPattern = Annotated[
+    str,
+    Field(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])$"),
+    AfterValidator(str.lower),
+]
 
 
 class Settings(BaseSettings):
@@ -135,6 +143,18 @@ class ServeSettings(Settings):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Web origins whose pages may call the API."
     )
+    allowed_hosts: tuple[HostPattern, ...] = Field(
+        default=(),
+        description="Names, without port, by which the server is called: `shop.example`, "
+        "`*.shop.example` for all below it, `*` for any. Loopback names always count. Without any, "
+        "a loopback address answers to these alone, a public one with keys to any name, one "
+        "without keys to addresses.",
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto "
+        "are believed; nobody's unless given.",
+    )
     rate_limit_per_minute: int = Field(
         default=0,
         ge=0,
@@ -176,6 +196,12 @@ class ServeSettings(Settings):
     )
     limit_requests: int = Field(
         default=256, ge=1, description="Requests in work at once before others are refused."
+    )
+    limit_connections: int = Field(
+        default=1_024,
+        ge=1,
+        description="Connections open at once in each worker before those that wait for a "
+        "request are closed; fewer where the process may open fewer files.",
     )
     cache_vectors: int = Field(
         default=4_096, ge=0, description="Vectors of equal photos and prompts kept in memory."

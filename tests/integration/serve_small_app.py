@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import connections
+from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
 from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.request_log import RequestLog
 from furniture_prompter.web.server import run_app
@@ -46,10 +47,10 @@ def create(settings: ServeSettings) -> ASGIApp:
         return Response(content, media_type=media_type)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         if settings.log_level == "error":
             raise RuntimeError("it was told not to start")
-        yield
+        yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
         tell("closed")
 
     return Starlette(

@@ -157,6 +157,26 @@ def test_a_killed_worker_loses_its_own_requests_at_most_and_is_replaced() -> Non
         assert set(outcomes) <= {"200", "lost"}
         assert outcomes["lost"] <= 8
         assert server.get("/who").status_code == 200
+        assert "furniture_prompter_workers_replaced_total 1.0" in server.get("/metrics").text
+
+
+def test_idle_connections_give_way_to_new_ones_and_the_log_says_so_once() -> None:
+    with serving(1, limit_connections="8") as server:
+        parts = urlsplit(server.address)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        held = []
+        for _ in range(40):
+            held.append(socket.create_connection((parts.hostname, parts.port), WAIT_S))
+            held[-1].sendall(b"GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert held[-1].recv(64).startswith(b"HTTP/1.1 200")
+        told = server.get("/metrics").text
+        assert "furniture_prompter_connections 8.0" in told
+        assert 'furniture_prompter_connections_closed_total{which="idle"} 33.0' in told
+        for each in held:
+            each.close()
+        server.end()
+    assert sum("limit_connections" in line for line in server.lines) == 1
 
 
 def test_two_workers_share_the_processors_and_count_together() -> None:

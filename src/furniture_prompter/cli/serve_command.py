@@ -106,6 +106,16 @@ def serve_command(
             show_default=False,
         ),
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-host",
+            metavar="NAME",
+            help="Name by which the server is called, such as shop.example; loopback names always "
+            "count. May be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     rate_limit: Annotated[
         int | None,
         typer.Option(
@@ -167,6 +177,7 @@ def serve_command(
         # A flag that was not given must not undo what the environment says.
         "open_access": open_access or None,
         "cors_origins": tuple(cors_origin) if cors_origin else None,
+        "allowed_hosts": tuple(allowed_host) if allowed_host else None,
         "rate_limit_per_minute": rate_limit,
         "fetch_photos": fetch_photos or None,
         "log_level": log_level,

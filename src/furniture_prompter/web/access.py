@@ -14,6 +14,9 @@ from furniture_prompter.web.keys import SCOPES, Keys, Scope, presented_key
 
 # For whoever watches over the process and cannot know a key, and the description of the API.
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+_SIMPLE_TYPES: Final = frozenset(
+    {"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"}
+)
 # The framework's own checks are off: the middleware decides, these only describe.
 _BEARER: Final = HTTPBearer(auto_error=False, description="An API key.")
 _HEADER: Final = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key.")
@@ -64,8 +67,28 @@ def require(scope: Scope) -> Callable[..., Awaitable[None]]:
             raise ApiError(
                 403, "forbidden", f"This key may not {scope}. Use one with the scope {scope}."
             )
+        if scope == "write":
+            _refuse_simple(request)
 
     return allowed
+
+
+def _refuse_simple(request: Request) -> None:
+    """Without a key, take for writing only what no page of another site can send unasked.
+
+    Browsers send a POST of these types anywhere (the Fetch standard's simple requests, also under
+    ``no-cors``); for a key, another type or another method they ask the server first.
+    """
+    if request.method != "POST" or presented_key(request.headers) is not None:
+        return
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _SIMPLE_TYPES:
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            "Writing without a key needs a Content-Type that tells what is sent, such as "
+            "application/x-ndjson for a batch.",
+        )
 
 
 def _unauthorized(presented: bool) -> ApiError:

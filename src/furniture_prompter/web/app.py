@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from furniture_prompter.assembly.upserts import CatalogUpserts
 from furniture_prompter.errors import ServeError
@@ -16,6 +17,7 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate
 from furniture_prompter.web.answers import json_answer
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
+from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
 from furniture_prompter.web.cors import cors_middleware
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.descriptions import describe
@@ -27,6 +29,7 @@ from furniture_prompter.web.head_requests import AnswerHead
 from furniture_prompter.web.headers import SecurityHeaders
 from furniture_prompter.web.keys import Keys
 from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.origins import GuardOrigins
 from furniture_prompter.web.overload import LimitRequests
 from furniture_prompter.web.pictures import PictureCache
 from furniture_prompter.web.rate_limits import RateLimit
@@ -108,9 +111,12 @@ def _middlewares(services: Services) -> list[Middleware]:
     batches = BodyLimits(
         settings.limit_batch_bytes, settings.batch_timeout_s, settings.body_timeout_s
     )
+    proxies = [str(network) for network in settings.trusted_proxies]
     return [
+        *([Middleware(ProxyHeadersMiddleware, proxies)] if proxies else []),
         Middleware(RequestLog, metrics),
         Middleware(SecurityHeaders),
+        Middleware(GuardOrigins, settings),
         *([cors] if cors is not None else []),
         Middleware(
             LimitRequests,
@@ -130,7 +136,7 @@ def _middlewares(services: Services) -> list[Middleware]:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     services: Services = app.state.services
     settings, metrics, decoding = services.settings, services.metrics, services.decoding
     try:
@@ -139,7 +145,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             encoder = await asyncio.to_thread(lambda: opened.encoder)
         decoding.fit = encoder.card.preprocessing
         services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
-        yield
+        # For the protocol, which knows no more of the application.
+        yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
     finally:
         if services.encoding is not None:
             await services.encoding.close()

@@ -28,6 +28,7 @@ _ERRORS: Final[Mapping[str, tuple[str, str, str]]] = {
     "408": ("timeout", "The body came too slowly.", "The request's body took too long."),
     "413": ("too_large", "The body is too large.", "The request's body has too many bytes."),
     "415": ("unsupported_media_type", "The body is of another kind.", "Send application/json."),
+    "421": ("misdirected", "The server has no such name.", "This server does not answer for it."),
     "422": ("invalid_request", "It does not fit the schema.", "limit: Input should be at least 1."),
     "429": ("overloaded", "Too many requests; see Retry-After.", "Try again after a second."),
     "500": ("internal", "The server failed.", "Something went wrong in the server."),
@@ -35,7 +36,7 @@ _ERRORS: Final[Mapping[str, tuple[str, str, str]]] = {
     "504": ("timeout", "The answer took too long.", "The answer took too long. Try again."),
     "507": ("catalog_write", "The disk is full; nothing was changed.", "Nothing was changed."),
 }
-_EVERYWHERE: Final = ("405", "408", "413", "429", "500", "503", "504")
+_EVERYWHERE: Final = ("405", "408", "413", "421", "429", "500", "503", "504")
 _BEHIND_KEYS: Final = ("400", "401", "403", "422")
 _RETRY_AFTER: Final = {
     "Retry-After": {

@@ -179,7 +179,7 @@ def _add_key(path: Path, name: str, scopes: Iterable[Scope]) -> str:
 
 def refuse_public_without_keys(settings: ServeSettings) -> None:
     """Raise :class:`ServeError` where anybody on the network could ask, and nobody said so."""
-    if settings.api_keys is not None or settings.open_access or _is_loopback(settings.host):
+    if settings.api_keys is not None or settings.open_access or is_loopback(settings.host):
         return
     raise ServeError(
         f"{settings.host} can be reached from other machines, and there are no API keys. Name a "
@@ -196,7 +196,8 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-api-key", "").strip() or None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or address, IPv6 in brackets or not, is this machine's own to itself alone."""
     if host == "localhost":
         return True
     try:

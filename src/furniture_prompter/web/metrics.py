@@ -9,7 +9,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -20,6 +21,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.values import MultiProcessValue
 
 SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where several processes count together; prometheus_client reads it when it is imported."""
@@ -27,6 +29,8 @@ SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 # From a cached prompt to the longest request timeout.
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _PHOTOS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
+_WORKERS_REPLACED: Final = "furniture_prompter_workers_replaced"
+_WORKERS_REPLACED_SAYS: Final = "Workers that ended or hung and were replaced."
 
 
 class Metrics:
@@ -45,6 +49,10 @@ class Metrics:
         catalog_swaps: Versions taken up since the start.
         catalog_failures: New versions that could not be opened.
         hang_ups: Requests whose client left before the answer.
+        connections: Connections that are open.
+        connections_closed: Connections closed because there were as many as may be, by which: idle
+            ones, or new ones where none was idle.
+        workers_replaced: Workers that ended or hung and were replaced; counted by their supervisor.
     """
 
     def __init__(self) -> None:
@@ -123,6 +131,19 @@ class Metrics:
         self.hang_ups = Counter(
             f"{name}_hang_ups", "Requests whose client left before the answer.", registry=own
         )
+        self.connections = Gauge(
+            f"{name}_connections",
+            "Connections that are open.",
+            registry=own,
+            multiprocess_mode="livesum",
+        )
+        self.connections_closed = Counter(
+            f"{name}_connections_closed",
+            "Connections closed because there were as many as may be, by which: idle or new.",
+            ("which",),
+            registry=own,
+        )
+        self.workers_replaced = Counter(_WORKERS_REPLACED, _WORKERS_REPLACED_SAYS, registry=own)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that is over.
@@ -156,3 +177,15 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # upstream leaves it untyped
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+@cache
+def replaced_workers() -> Any:
+    """The counter of a supervisor of several processes, which answers nothing itself.
+
+    A value of prometheus_client in the folder that its workers count in, whatever was set when that
+    was imported here; ``inc(1)`` adds one.
+    """
+    total = f"{_WORKERS_REPLACED}_total"
+    value = MultiProcessValue()  # type: ignore[no-untyped-call]  # upstream leaves it untyped
+    return value("counter", _WORKERS_REPLACED, total, (), (), _WORKERS_REPLACED_SAYS)

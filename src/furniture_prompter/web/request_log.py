@@ -21,6 +21,7 @@ REQUEST_ID: Final = "X-Request-Id"
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Nobody's status, but what nginx made the word for it.
 LEFT_FIRST: Final = 499
+_NO_ROUTE: Final = "none"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -80,7 +81,10 @@ class RequestLog:
 
 def route_of(scope: Scope) -> str:
     """Template of the route that answered, such as ``/v1/products/{id}``; never a path itself."""
-    template = str(getattr(scope.get("route"), "path_format", "none"))
+    route = scope.get("route")
+    if route is None:
+        return _NO_ROUTE
+    template = str(getattr(route, "path_format", _NO_ROUTE))
     # A route of an included router knows its own part alone; the rest of the path is the prefix.
     own = template.format(**scope.get("path_params", {}))
     path = str(scope["path"])

@@ -5,6 +5,7 @@ alive: when one is killed, only what it was working on is lost, and a new one ta
 """
 
 import errno
+import logging
 import math
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,26 +25,29 @@ import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.connections import PatientProtocol
+from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
 from furniture_prompter.web.keys import Keys, refuse_public_without_keys
 from furniture_prompter.web.logs import log_config
-from furniture_prompter.web.metrics import SHARED_FOLDER
+from furniture_prompter.web.metrics import SHARED_FOLDER, replaced_workers
+
+_LOG = logging.getLogger("furniture_prompter.web")
 
 CreateApp = Callable[[ServeSettings], ASGIApp]
 
-# Connections that wait to be taken; the kernel's own limit is often 4,096.
-_BACKLOG: Final = 2_048
 # Longer than proxies and clients keep an idle connection (60 s is usual), so that it is they who
 # close it: a connection closed from here may have a request on its way.
 _KEEP_ALIVE_S: Final = 65
-# A worker that does not answer its supervisor this long is replaced. Starting on a busy machine
-# takes seconds.
-_WORKER_ANSWERS_S: Final = 20
+# A worker that does not answer its supervisor this long is replaced.
+_WORKER_ANSWERS_S: Final = 20.0
+# The first answer takes as long as starting; on a machine that is busy, one that were replaced for
+# that would never come up.
+_WORKER_STARTS_S: Final = 180.0
 # Uvicorn's own for a worker that never came up.
 _STARTUP_FAILED: Final = 3
 # Pools of native threads that each take all processors unless they are told.
@@ -80,6 +85,7 @@ def run_app(create: CreateApp, settings: ServeSettings, on_bound: Callable[[str]
     Raises:
         ServeError: the address cannot be taken, or the application does not start.
     """
+    raise_file_limit()
     with listen(settings.host, settings.port) as listener, _environment(settings.workers):
         on_bound(_address(listener))
         config = uvicorn.Config(
@@ -92,10 +98,12 @@ def run_app(create: CreateApp, settings: ServeSettings, on_bound: Callable[[str]
             log_config=log_config(settings.log_level),
             access_log=False,
             server_header=False,
-            backlog=_BACKLOG,
+            # Whose word counts is the application's affair (trusted_proxies); else uvicorn believes
+            # whatever comes from loopback.
+            proxy_headers=False,
+            backlog=backlog(),
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_timeout_s),
-            timeout_worker_healthcheck=_WORKER_ANSWERS_S,
         )
         if settings.workers == 1:
             _run_here(config, listener)
@@ -130,7 +138,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        listener = socket.create_server(address[:2], family=family, backlog=backlog())
     except OSError as error:
         raise ServeError(_why_not_bound(host, port, error)) from error
     listener.set_inheritable(True)
@@ -216,7 +224,18 @@ def _not_started() -> ServeError:
 
 
 class _Supervisor(Multiprocess):
-    """Uvicorn's supervisor, which replaces workers that were killed or hang."""
+    """Uvicorn's supervisor, which replaces workers that were killed or hang.
+
+    Its own waits for each worker in turn to answer, so that a dead one behind one that starts, or
+    has much to do, is found many seconds later. This one waits for none.
+    """
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        """See uvicorn."""
+        super().__init__(config, sockets)
+        # Since when a worker owes an answer, and which have given one.
+        self._asked_s: dict[Process, float] = {}
+        self._up: set[Process] = set()
 
     def run(self) -> None:
         """Supervise until a signal ends it."""
@@ -225,9 +244,46 @@ class _Supervisor(Multiprocess):
             raise _not_started()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace dead workers, and take their gauges out of the sums."""
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            if pid is not None:
-                mark_process_dead(pid, os.environ[SHARED_FOLDER])  # type: ignore[no-untyped-call]  # upstream leaves it untyped
+        """Replace dead workers and take their gauges out of the sums; called twice a second."""
+        for place, process in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            why = self._why_replaced(process)
+            if why is None:
+                continue
+            process.kill()
+            process.join()
+            self._asked_s.pop(process, None)
+            self._up.discard(process)
+            mark_process_dead(process.pid, os.environ[SHARED_FOLDER])  # type: ignore[no-untyped-call]  # upstream leaves it untyped
+            if process.exitcode == _STARTUP_FAILED:
+                # It would fail again, and so would the others.
+                self.should_exit.set()
+                return
+            successor = Process(self.config, self.sockets)
+            successor.start()
+            self.processes[place] = successor
+            replaced_workers().inc(1)
+            _LOG.warning("Worker %s %s; %s takes its place.", process.pid, why, successor.pid)
+
+    def _why_replaced(self, process: Process) -> str | None:
+        if not process.process.is_alive():
+            code = process.exitcode or 0
+            return f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+        now_s = time.monotonic()
+        asked_s = self._asked_s.get(process)
+        try:
+            if asked_s is None:
+                process.parent_conn.send(b"ping")
+                self._asked_s[process] = now_s
+            elif process.parent_conn.poll():
+                process.parent_conn.recv()
+                del self._asked_s[process]
+                self._up.add(process)
+        except (OSError, EOFError):
+            # It ends just now, as the next look sees; or it closed this and hangs.
+            self._asked_s.setdefault(process, now_s)
+        limit_s = _WORKER_ANSWERS_S if process in self._up else _WORKER_STARTS_S
+        if now_s - self._asked_s.get(process, now_s) > limit_s:
+            return f"has not answered for {limit_s:.0f} s"
+        return None

@@ -1,6 +1,6 @@
 """What the routes of one process share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,6 +14,7 @@ from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.keys import Keys
 from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.pictures import PictureCache
+from furniture_prompter.web.readiness import Readiness
 from furniture_prompter.web.versions import VersionedCatalog
 
 
@@ -32,6 +33,7 @@ class Services:
         keys: The API keys; None where everybody may ask.
         fetcher: What fetches photos by web address; None where that is off.
         encoding: The queue of photos for the encoder; None until the catalog is open.
+        readiness: Whether searches can be answered, as it was tried last.
     """
 
     settings: ServeSettings
@@ -44,6 +46,7 @@ class Services:
     keys: Keys | None
     fetcher: PhotoFetcher | None
     encoding: EncodeQueue | None = None
+    readiness: Readiness = field(default_factory=Readiness)
 
     @property
     def queue(self) -> EncodeQueue:

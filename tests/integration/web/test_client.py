@@ -26,7 +26,7 @@ def writable(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[A
 def call(api: Api, ask: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
     async def run() -> Answer:
         transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
-        async with AsyncClient("http://api", transport=transport) as client:
+        async with AsyncClient("http://localhost", transport=transport) as client:
             return await ask(client)
 
     return api.runner.run(run())

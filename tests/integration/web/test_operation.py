@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from furniture_prompter import Catalog
 from furniture_prompter.errors import CatalogDamagedError, CatalogNotFoundError, ServeError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web import readiness
 from furniture_prompter.web.app import create_app
 from furniture_prompter.web.keys import add_key
 from tests.integration.web.conftest import PRODUCTS, Api, running
@@ -34,8 +36,12 @@ def test_ready_means_that_a_photo_was_encoded_and_searched_with(
         return encode(images)
 
     monkeypatch.setattr(encoder, "encode", counting)
-    for _ in range(2):
+    # Nobody needs a key for it, so that however often it is asked it is tried now and then.
+    for _ in range(20):
         assert api("GET", "/readyz").json() == {"status": "ready", "catalog_version": 1}
+    assert encoded == [1]
+    monkeypatch.setattr(readiness, "FRESH_S", 0.0)
+    assert api("GET", "/readyz").status_code == 200
     assert encoded == [1, 1]
 
     def broken(images: Any) -> Any:
@@ -81,6 +87,73 @@ def test_numbers_for_prometheus_count_requests_by_their_route(api: Api) -> None:
     assert 'route="/v1/products/{product_id}"' in told.text
     assert 'stage="search_retrieve"' in told.text
     assert "/v1/products/p1" not in told.text
+
+
+def test_however_many_addresses_are_asked_for_the_numbers_stay_as_many(
+    serve: Callable[..., Api],
+) -> None:
+    api = serve()
+    ways = ("/{}", "/{}/none", "/{}none", "/v1/products/{}", "/v1/products/{}/none",
+            "/v1/images/{}none", "/v1/{}/{{product_id}}", "/none/{}/none")  # fmt: skip
+
+    def labels() -> int:
+        for way in ways:
+            for method in ("GET", "DELETE" if "products" not in way else "PATCH", "BREW"):
+                api(method, way.format(uuid4().hex))
+        return len(api("GET", "/metrics").text.splitlines())
+
+    labels()
+    known = labels()
+    assert [labels() for _ in range(5)] == [known] * 5
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [None, "", "text/plain", "Text/Plain; a=application/json", "multipart/form-data; boundary=x",
+     "application/x-www-form-urlencoded"],
+)  # fmt: skip
+def test_without_a_key_no_page_can_write_by_a_request_that_browsers_send_unasked(
+    api: Api, kind: str | None
+) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    deletion = b'{"id": "p1", "delete": true}'
+    found = api.error("POST", "/v1/products:batch", content=deletion, headers=headers)
+    assert found[:2] == (415, "unsupported_media_type")
+    assert "application/x-ndjson" in found[2]
+    assert api("GET", "/v1/products/p1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/products:batch"), ("PUT", "/v1/products/p1"), ("DELETE", "/v1/products/p1")],
+)
+def test_no_page_of_another_site_writes_whatever_it_sends(api: Api, method: str, path: str) -> None:
+    for told in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+        headers = {"content-type": "application/json", **told}
+        body = b'{"id": "p1", "delete": true}'
+        assert api.error(method, path, content=body, headers=headers)[:2] == (403, "forbidden")
+    assert api("GET", "/v1/products/p1").status_code == 200
+
+
+def test_a_name_that_is_none_of_the_servers_is_refused_at_every_door(api: Api) -> None:
+    for path in ("/healthz", "/readyz", "/metrics", "/docs", "/v1/catalog", "/v1/products/p1"):
+        found = api.error("GET", path, headers={"host": "evil.example"})
+        assert found[:2] == (421, "misdirected")
+
+
+@pytest.mark.parametrize(
+    ("trusted", "addresses"),
+    [((), 1), (("127.0.0.1",), 4), (("127.0.0.0/8",), 4), (("10.0.0.1",), 1)],
+)
+def test_who_asked_is_believed_of_trusted_proxies_alone(
+    serve: Callable[..., Api], trusted: tuple[str, ...], addresses: int
+) -> None:
+    api = serve(rate_limit_per_minute=1, trusted_proxies=trusted)
+    statuses = [
+        api("GET", "/v1/products/p1", headers={"x-forwarded-for": f"1.1.1.1, 203.0.113.{last}"})
+        for last in range(4)
+    ]
+    assert [each.status_code for each in statuses].count(200) == addresses
 
 
 def test_a_request_keeps_the_id_that_it_came_with(api: Api) -> None:
@@ -231,7 +304,8 @@ def test_a_product_that_is_put_is_found_at_once(shop: Path, tmp_path: Path) -> N
         shown = api("GET", "/v1/products/bench%2F1").json()
         assert shown["product"]["price"] == 12.5
         lines = "\n".join(json.dumps({"id": f"p{n}", "delete": True}) for n in range(3))
-        batch = api("POST", "/v1/products:batch", content=lines)
+        kind = {"content-type": "application/x-ndjson"}
+        batch = api("POST", "/v1/products:batch", content=lines, headers=kind)
         assert json.loads(batch.text.splitlines()[-1])["deleted"] == 3
         assert api.error("GET", "/v1/products/p1")[:2] == (404, "not_found")
 

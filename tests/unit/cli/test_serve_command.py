@@ -77,6 +77,7 @@ def test_every_flag_is_the_setting_that_it_says(shop: Shop, served: list[ServeSe
         "--threads": 3,
         "--encoder": "student",
         "--api-keys": "k.json",
+        "--allowed-host": "shop.example",
         "--rate-limit": 60,
         "--log-level": "error",
     }
@@ -95,6 +96,7 @@ def test_every_flag_is_the_setting_that_it_says(shop: Shop, served: list[ServeSe
         api_keys=Path("k.json"),
         open_access=True,
         cors_origins=("https://shop.example",),
+        allowed_hosts=("shop.example",),
         rate_limit_per_minute=60,
         fetch_photos=True,
         log_level="error",

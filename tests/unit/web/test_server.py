@@ -1,9 +1,17 @@
-"""How the processors are shared among the processes of a server."""
+"""How processes of a server share its processors, and how one that is lost is replaced."""
+
+import logging
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web import server
+from furniture_prompter.web import metrics, server
 from furniture_prompter.web.server import pinned
 
 
@@ -17,3 +25,117 @@ def test_several_processes_share_the_processors_and_one_is_left_to_choose(
     monkeypatch.setattr(server, "available_cpus", lambda: 32)
     settings = ServeSettings(workers=workers, threads=threads)
     assert pinned(settings).threads == expected
+
+
+@dataclass(eq=False)
+class Worker:
+    """Stands for a process: alive or not, silent or not; nobody may wait for its answer."""
+
+    pid: int = 0
+    exitcode: int | None = None
+    silent: bool = False
+    asked: int = 0
+    owed: int = 0
+    killed: bool = False
+    process: Any = field(init=False)
+    parent_conn: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.process = self.parent_conn = self
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def send(self, _: bytes) -> None:
+        self.asked += 1
+        self.owed += 1
+
+    def poll(self, timeout: float = 0.0) -> bool:
+        assert timeout == 0, "a look waits for nobody"
+        return self.owed > 0 and not self.silent
+
+    def recv(self) -> bool:
+        self.owed -= 1
+        return True
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def join(self) -> None:
+        self.exitcode = self.exitcode or -9
+
+
+@dataclass
+class Supervised:
+    """A supervisor of such workers, its clock, and those it started."""
+
+    supervisor: Any
+    now_s: float = 1_000.0
+    started: list[Worker] = field(default_factory=list)
+
+    def look(self, after_s: float = 0.5) -> None:
+        self.now_s += after_s
+        self.supervisor.keep_subprocess_alive()
+
+
+@pytest.fixture
+def supervised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Supervised:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv(metrics.SHARED_FOLDER, str(tmp_path))
+    metrics.replaced_workers.cache_clear()
+    config = uvicorn.Config("none:none", workers=3, log_config=None)
+    held = Supervised(server._Supervisor(config, []))
+    held.supervisor.processes = [Worker(pid) for pid in (11, 12, 13)]
+
+    class Started(Worker):
+        def __init__(self, *_: object) -> None:
+            super().__init__(pid=100 + len(held.started))
+            held.started.append(self)
+
+        def start(self) -> None:
+            pass
+
+    monkeypatch.setattr(server, "Process", Started)
+    monkeypatch.setattr(time, "monotonic", lambda: held.now_s)
+    return held
+
+
+def test_a_dead_worker_is_replaced_at_the_next_look_whatever_the_others_do(
+    supervised: Supervised, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second, third = supervised.supervisor.processes
+    supervised.look()
+    first.silent = third.silent = True
+    second.exitcode = -9
+    with caplog.at_level(logging.WARNING, "furniture_prompter.web"):
+        supervised.look()
+    assert supervised.supervisor.processes == [first, supervised.started[0], third]
+    assert "Worker 12 was killed by signal 9; 100 takes its place." in caplog.messages
+    # Counted where its workers count, for whichever of them is asked.
+    told = metrics.Metrics().render()[0].decode()
+    assert "furniture_prompter_workers_replaced_total 1.0" in told
+
+
+def test_a_worker_that_never_answers_again_is_replaced_and_one_that_starts_is_waited_for(
+    supervised: Supervised,
+) -> None:
+    hangs, starts, answers = supervised.supervisor.processes
+    starts.silent = True
+    for _ in range(4):
+        supervised.look()
+    hangs.silent = True
+    for _ in range(60):
+        supervised.look()
+    assert hangs.killed
+    assert supervised.supervisor.processes == [supervised.started[0], starts, answers]
+    assert starts.asked == 1
+    assert answers.asked > 20
+    supervised.look(after_s=200)
+    assert starts.killed
+
+
+def test_a_worker_that_cannot_start_ends_them_all(supervised: Supervised) -> None:
+    supervised.supervisor.processes[1].exitcode = 3
+    supervised.look()
+    assert supervised.supervisor.should_exit.is_set()
+    assert supervised.started == []
