@@ -68,7 +68,12 @@ class Settings(BaseSettings):
         default=30_000_000, ge=1024, description="Largest photo file, in bytes."
     )
     limit_photo_pixels: int = Field(
-        default=80_000_000, ge=1024, description="Largest photo, in pixels, before decoding."
+        default=120_000_000, ge=1024, description="Largest photo, in pixels, before decoding."
+    )
+    limit_decoding_bytes: int = Field(
+        default=700_000_000,
+        ge=16_000_000,
+        description="Memory that photos being decoded take together, in each process.",
     )
     limit_prompt_characters: int = Field(
         default=2_000, ge=1, description="Longest prompt or `without`, in characters."
