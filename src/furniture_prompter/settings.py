@@ -176,6 +176,12 @@ class ServeSettings(Settings):
     request_timeout_s: float = Field(
         default=10.0, gt=0, le=600, description="Time for answering one request."
     )
+    decode_timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=600,
+        description="Time for decoding one photo; a thread that takes longer is given up.",
+    )
     body_timeout_s: float = Field(
         default=15.0, gt=0, le=600, description="Time for receiving one request body."
     )

@@ -177,7 +177,6 @@ def decode_into(
     name: str,
     target_side_px: int | None = None,
     limits: PhotoLimits = DEFAULT_LIMITS,
-    on_start: Callable[[], None] = lambda: None,
 ) -> Result:
     """As :func:`decode_photo`, with what `use` makes of the pixels while their memory is counted.
 
@@ -189,7 +188,6 @@ def decode_into(
         name: See :func:`decode_photo`.
         target_side_px: See :func:`decode_photo`.
         limits: What to refuse.
-        on_start: Called when there is memory, before decoding.
     """
     _refuse_size(data, name, limits)
     try:
@@ -202,7 +200,6 @@ def decode_into(
             if header.jpeg is not None:
                 needed = jpeg_bytes(header, target_side_px)
                 with _memory(needed, header.format, name, limits):
-                    on_start()
                     pixels = _turn(_decode_jpeg(header, target_side_px), header.orientation)
                     return use(pixels)
             with _opened(header, name) as image:
@@ -210,7 +207,6 @@ def decode_into(
                 _refuse_mode(image.mode, name)
                 needed = pillow_bytes(header.format, image.mode, image.size)
                 with _memory(needed, header.format, name, limits):
-                    on_start()
                     pixels = _decode_with_pillow(image, header)
                     turned = header.orientation or _orientation(image)
                     image.close()

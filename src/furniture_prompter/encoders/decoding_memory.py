@@ -76,13 +76,17 @@ class MemoryBudget:
     def __init__(self) -> None:
         """Nothing is spoken for yet."""
         self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[threading.Thread] = deque()
         self._held_bytes = 0
 
     @property
     def held_bytes(self) -> int:
         """Bytes that are spoken for now."""
         return self._held_bytes
+
+    def keeps_waiting(self, thread: threading.Thread) -> bool:
+        """Whether a thread waits for others to let go."""
+        return thread in self._waiting
 
     @contextmanager
     def hold(self, wanted_bytes: int, limit_bytes: int, wait_s: float | None) -> Iterator[None]:
@@ -105,7 +109,7 @@ class MemoryBudget:
                 self._changed.notify_all()
 
     def _take(self, wanted_bytes: int, limit_bytes: int, wait_s: float | None) -> None:
-        place = object()
+        place = threading.current_thread()
         with self._changed:
             self._waiting.append(place)
             try:

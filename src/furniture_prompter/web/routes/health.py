@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Response
 
 from furniture_prompter.domain import Query
-from furniture_prompter.errors import FurniturePrompterError
+from furniture_prompter.errors import DecodingBusyError, FurniturePrompterError
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.answers import json_answer
@@ -34,6 +34,8 @@ async def healthz() -> Response:
 async def readyz(services: ServicesDep) -> Response:
     """It encodes a photo and a prompt and searches with both; send no requests where it fails."""
     try:
+        if services.decoding.is_stuck():
+            raise DecodingBusyError("all decoding threads are lost to photos that never end")
         vector = await services.queue.encode(_PHOTO)
         async with services.catalog.current() as catalog:
             result = await catalog.search_async(
