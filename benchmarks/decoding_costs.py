@@ -1,4 +1,4 @@
-"""What decoding takes of memory and time: ``python -m benchmarks.decoding_costs``.
+"""What decoding takes of memory: ``python -m benchmarks.decoding_costs``.
 
 The limits of ``furniture_prompter.encoders.decoding_memory`` follow these figures.
 """
@@ -6,11 +6,9 @@ The limits of ``furniture_prompter.encoders.decoding_memory`` follow these figur
 import argparse
 import hashlib
 import io
-import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -102,16 +100,14 @@ def _peak_kb() -> int:
 
 
 def measure_here(small: Path, large: Path) -> None:
-    """Decode both files in this process and print what the large one added, as JSON."""
+    """Decode both files in this process and print what the large one added, a pixel, in bytes."""
     limits = replace(DEFAULT_LIMITS, limit_memory_bytes=1 << 40, limit_bytes=1 << 30)
     # What the libraries load and keep, whatever the size, is not the photo's.
     decode_photo(small.read_bytes(), name="small", limits=limits)
     data = large.read_bytes()
-    before_kb, began = _peak_kb(), time.perf_counter()
+    before_kb = _peak_kb()
     image = decode_photo(data, name="large", limits=limits)
-    took_s = time.perf_counter() - began
-    pixels = image.shape[0] * image.shape[1]
-    print(json.dumps([1024 * (_peak_kb() - before_kb) / pixels, 1e9 * took_s / pixels]))
+    print(1024 * (_peak_kb() - before_kb) / (image.shape[0] * image.shape[1]))
 
 
 def measured(kind: str, folder: Path) -> dict[str, Any]:
@@ -122,12 +118,10 @@ def measured(kind: str, folder: Path) -> dict[str, Any]:
     large.write_bytes(data)
     command = [sys.executable, "-m", "benchmarks.decoding_costs", "--here", str(small), str(large)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    bytes_a_pixel, ns_a_pixel = json.loads(output)
     return {
         "photo": kind,
         "file, MB": round(len(data) / 1e6, 1),
-        "bytes a pixel": round(bytes_a_pixel, 1),
-        "ns a pixel": round(ns_a_pixel, 1),
+        "bytes a pixel": round(float(output), 1),
     }
 
 
@@ -148,7 +142,7 @@ def main() -> None:
             print(rows[-1], file=sys.stderr)
     write_result(
         arguments.out,
-        title="What decoding takes",
+        title="Memory of decoding",
         data=[
             DataSet(
                 "soft shapes with grain",
@@ -158,8 +152,7 @@ def main() -> None:
         ],
         method=f"""Each row is a fresh process that decodes a small photo of the kind and then one
             of {SIDE_PX} × {SIDE_PX} pixels, at full size, to upright RGB on white. Memory is what
-            the second adds to the process's peak (VmHWM), without the file itself; time is of one
-            run. The limits of memory in furniture_prompter.encoders.decoding_memory are these
+            the second adds to the process's peak (VmHWM), without the file itself. The limits of memory in furniture_prompter.encoders.decoding_memory are these
             figures, rounded up.""",
         figures={"rows": rows},
     )

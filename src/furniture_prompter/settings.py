@@ -177,7 +177,7 @@ class ServeSettings(Settings):
         default=10.0, gt=0, le=600, description="Time for answering one request."
     )
     decode_timeout_s: float = Field(
-        default=5.0,
+        default=8.0,
         gt=0,
         le=600,
         description="Time for decoding one photo; a thread that takes longer is given up.",

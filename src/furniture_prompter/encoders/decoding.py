@@ -414,11 +414,13 @@ def _decode_with_pillow(image: Image.Image, header: ImageHeader) -> RgbImage:
 
 def _read_png(image: Image.Image, header: ImageHeader) -> Image.Image:
     """Read a PNG whose rows are all there; Pillow leaves those that are not as they were before."""
-    # So before, they have a colour by which they are known again. Counting what every PNG inflates
-    # to would take a third more time.
+    # So before, the last one has a colour by which it is known again. Counting what every PNG
+    # inflates to would take a third more time.
     bands = len(image.getbands())
     unread = (_UNREAD,) * bands if bands > 1 else _UNREAD
-    image.im = Image.new(image.mode, image.size, unread).im
+    before = Image.new(image.mode, image.size, None)
+    before.paste(unread, (0, image.height - 1, image.width, image.height))
+    image.im = before.im
     try:
         image.load()
     except OSError as error:

@@ -91,7 +91,7 @@ class DecodePool:
         """
         self.fit: Preprocessing | None = None
         self._metrics = metrics
-        self._limits = PhotoLimits.of(settings, wait_s=settings.request_timeout_s)
+        self._limits = PhotoLimits.of(settings, wait_s=settings.request_timeout_s / 2)
         self._wanted = settings.decode_workers
         self._timeout_s = settings.decode_timeout_s
         self._clock = clock

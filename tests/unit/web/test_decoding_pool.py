@@ -181,7 +181,7 @@ def test_who_waits_too_long_for_the_memory_of_others_is_told_to_come_again() -> 
     limit = ServeSettings().limit_decoding_bytes
 
     async def test() -> None:
-        decoding = pool(request_timeout_s=0.1)
+        decoding = pool(request_timeout_s=0.2)
         with MEMORY.hold(limit, limit, None), pytest.raises(Overloaded):
             await decoding.decode(photo(), 32)
         decoding.close()

@@ -29,10 +29,11 @@ _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL: Final = frozenset({0xC0, 0xC1, 0xC9})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-# Between segments: padding and bytes that belong to nothing are passed over at once.
-_MARKER: Final = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
+_NO_PADDING: Final = re.compile(rb"[^\xff]")
 # Within a scan: stuffed bytes and restart markers belong to it.
 _END_OF_SCAN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+# A search holds up all other threads: 20 ms for so many bytes at the worst.
+_SEARCHED_BYTES: Final = 1 << 20
 _ICC: Final = b"ICC_PROFILE\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 
@@ -85,11 +86,15 @@ class _Jpeg:
         """Whether the end marker was met; what comes after it is another picture, or nothing."""
         data, at = self.data, 2
         for _ in range(LIMIT_PIECES):
-            marker = _MARKER.search(data, at)
-            if marker is None:
+            # Padding, and bytes that belong to nothing, are passed over at once.
+            start = data.find(b"\xff", at)
+            found = _search(_NO_PADDING, data, start) if start >= 0 else -1
+            if found < 0:
                 return False
-            self.odd |= marker.start() != at
-            code, at = marker[1][0], marker.end()
+            self.odd |= found != at + 1
+            code, at = data[found], found + 1
+            if code == 0:
+                continue
             if code == _EOI:
                 return True
             if code in _ALONE:
@@ -126,8 +131,8 @@ class _Jpeg:
         count = content[0]
         chosen = tuple(content[1 : 1 + 2 * count : 2])
         first, last, bits = content[1 + 2 * count : 4 + 2 * count]
-        found = _END_OF_SCAN.search(self.data, end)
-        after = found.start() if found else len(self.data)
+        found = _search(_END_OF_SCAN, self.data, end)
+        after = found if found >= 0 else len(self.data)
         if self.code in _SEQUENTIAL and (first, last, bits) != (0, 63, 0):
             # They mean nothing there, and some writers leave them empty.
             first, last, bits = 0, 63, 0
@@ -184,6 +189,15 @@ class _Jpeg:
         for bits in left.values():
             if len(bits) < 64 or any(bits.values()):
                 raise DamagedImageError(f"it ends after {len(self.scans)} of its scans")
+
+
+def _search(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+    """Where a pattern of at most two bytes is met first; -1 where it is not."""
+    for start in range(at, len(data), _SEARCHED_BYTES):
+        found = pattern.search(data, start, start + _SEARCHED_BYTES + 1)
+        if found is not None:
+            return found.start()
+    return -1
 
 
 def jpeg(data: bytes) -> ImageHeader:
