@@ -152,8 +152,9 @@ def main() -> None:
         ],
         method=f"""Each row is a fresh process that decodes a small photo of the kind and then one
             of {SIDE_PX} × {SIDE_PX} pixels, at full size, to upright RGB on white. Memory is what
-            the second adds to the process's peak (VmHWM), without the file itself. The limits of memory in furniture_prompter.encoders.decoding_memory are these
-            figures, rounded up.""",
+            the second adds to the process's peak (VmHWM), without the file itself. The limits of
+            memory in furniture_prompter.encoders.decoding_memory are these figures, rounded
+            up.""",
         figures={"rows": rows},
     )
 
