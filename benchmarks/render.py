@@ -26,6 +26,7 @@ ORDER = (
     "vector_index",
     "starting_report",
     "encoder_memory",
+    "decoding_costs",
     "distillation",
     "own_photos",
     "loss_terms",

@@ -7,6 +7,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 │       ├── ProductNotFoundError       no product of that id
 │       └── PhotoNotFoundError         no photo of that id, or its file is gone
 ├── InvalidPhotoError                  bytes that are no usable photo
+├── DecodingBusyError                  other photos take all the memory for decoding
 ├── InvalidFeedError                   a feed that cannot be read at all
 ├── CatalogError                       a catalog that cannot be used
 │   ├── CatalogNotFoundError           nothing is there
@@ -53,6 +54,10 @@ class PhotoNotFoundError(NotInCatalogError):
 
 class InvalidPhotoError(FurniturePrompterError):
     """The bytes are no usable photo: damaged, empty, too large, or of an unknown format."""
+
+
+class DecodingBusyError(FurniturePrompterError):
+    """Other photos took all the memory that decoding may take, for too long."""
 
 
 class InvalidFeedError(FurniturePrompterError):

@@ -80,7 +80,12 @@ class Settings(BaseSettings):
         default=30_000_000, ge=1024, description="Largest photo file, in bytes."
     )
     limit_photo_pixels: int = Field(
-        default=80_000_000, ge=1024, description="Largest photo, in pixels, before decoding."
+        default=120_000_000, ge=1024, description="Largest photo, in pixels, before decoding."
+    )
+    limit_decoding_bytes: int = Field(
+        default=700_000_000,
+        ge=16_000_000,
+        description="Memory that photos being decoded take together, in each process.",
     )
     limit_prompt_characters: int = Field(
         default=2_000, ge=1, description="Longest prompt or `without`, in characters."
@@ -209,6 +214,12 @@ class ServeSettings(Settings):
     cache_images: int = Field(default=512, ge=0, description="Resized pictures kept in memory.")
     request_timeout_s: float = Field(
         default=10.0, gt=0, le=600, description="Time for answering one request."
+    )
+    decode_timeout_s: float = Field(
+        default=8.0,
+        gt=0,
+        le=600,
+        description="Time for decoding one photo; a thread that takes longer is given up.",
     )
     body_timeout_s: float = Field(
         default=15.0, gt=0, le=600, description="Time for receiving one request body."

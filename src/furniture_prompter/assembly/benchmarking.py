@@ -131,9 +131,7 @@ def benchmark(
             teacher=teacher,
             prompt_encoder=load_prompt_encoder(prompt_name, chosen.encoder_cache),
             suite=suite,
-            limits=PhotoLimits(
-                limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
-            ),
+            limits=PhotoLimits.of(chosen),
             threads=chosen.threads or threads_for_one_image(),
             doors=doors,
             command=request.command,

@@ -293,10 +293,7 @@ class Catalog:
             return None, None
         if isinstance(photo, np.ndarray):
             return photo, "pixels"
-        limits = PhotoLimits(
-            limit_bytes=self._settings.limit_photo_bytes,
-            limit_pixels=self._settings.limit_photo_pixels,
-        )
+        limits = PhotoLimits.of(self._settings)
         if isinstance(photo, bytes):
             name, data = "photo", photo
         else:

@@ -199,9 +199,7 @@ def export_encoder(
     :func:`furniture_prompter.distillation.teacher_export.export_teacher`.
     """
     chosen = settings or Settings()
-    limits = PhotoLimits(
-        limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
-    )
+    limits = PhotoLimits.of(chosen)
     with registry.needing("hub,train", name):
         from furniture_prompter.distillation.teacher_export import export_teacher
 

@@ -53,9 +53,7 @@ def distill(
     """
     chosen = settings or Settings()
     tell = progress or (lambda _: None)
-    limits = PhotoLimits(
-        limit_bytes=chosen.limit_photo_bytes, limit_pixels=chosen.limit_photo_pixels
-    )
+    limits = PhotoLimits.of(chosen)
     with registry.needing("train", "Distillation"):
         from furniture_prompter.distillation.distilling import distill as run
         from furniture_prompter.distillation.photos import photos_of_catalog, photos_of_feed

@@ -1,48 +1,63 @@
 """From a file's bytes to pixels, safely: the only place where photos are decoded.
 
 JPEG goes through libjpeg-turbo, which can decode straight to a fraction of the size; everything
-else, and the JPEGs that it does not take (CMYK), through Pillow. Sizes are read from the header and
-refused before any pixel is allocated. Nothing is repaired: a photo that cannot be decoded to its
-end is refused, never filled up with grey.
+else through Pillow. Size, work and memory are known from the header and refused before any pixel is
+allocated; all photos that a process decodes at once share one budget of memory. Nothing is
+repaired: a photo of which pixels are missing is refused, never filled up with grey.
 """
 
 import hashlib
 import io
+import re
 import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final, Self, TypeVar
 
 import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from furniture_prompter.domain import RgbImage
+from furniture_prompter.encoders.colour_profiles import Conversion, conversion_to_srgb
+from furniture_prompter.encoders.decoding_memory import MEMORY, jpeg_bytes, pillow_bytes
+from furniture_prompter.encoders.headers import image_format, read_header
+from furniture_prompter.encoders.headers.model import (
+    LIMIT_PROFILE_BYTES,
+    DamagedImageError,
+    ImageHeader,
+    IntricateImageError,
+    JpegFrame,
+)
+from furniture_prompter.encoders.headers.png import refuse_missing_rows, with_stream_end
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.settings import Settings
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-"""Formats that are accepted; Pillow's other decoders are never reached."""
+Result = TypeVar("Result")
 
-_EXTENSIONS = {
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""Formats that are always read; HEIC is where pillow-heif is installed. Pillow's other decoders are
+never reached."""
+
+_EXTENSIONS: Final = {
     "JPEG": ".jpg",
-    "MPO": ".jpg",
     "PNG": ".png",
     "WEBP": ".webp",
     "GIF": ".gif",
     "BMP": ".bmp",
     "TIFF": ".tif",
     "AVIF": ".avif",
+    "HEIF": ".heic",
 }
-_EXIF_ORIENTATION = 0x0112
-# ISO/IEC 23008-12, annex B. The last two say only that there are pictures; AVIF has them as well.
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"heif")
-_PICTURE_BRANDS = (b"mif1", b"msf1")
+_EXIF_ORIENTATION: Final = 0x0112
 # What Pillow and its plugins raise on damaged files.
-_PILLOW_ERRORS = (
+_PILLOW_ERRORS: Final = (
     OSError,
     ValueError,
     SyntaxError,
@@ -56,10 +71,16 @@ _PILLOW_ERRORS = (
     struct.error,
     zlib.error,
 )
-_ALPHA_MODES = {"RGBA", "LA", "PA", "RGBa"}
-_SIXTEEN_BIT_MODES = {"I;16", "I;16B", "I;16L", "I;16N"}
+_ALPHA_MODES: Final = {"RGBA", "LA", "PA", "RGBa"}
+_SIXTEEN_BIT_MODES: Final = {"I;16", "I;16B", "I;16L", "I;16N"}
 # Of 32-bit grey nobody knows which value is white.
-_UNSCALED_MODES = {"I", "F"}
+_UNSCALED_MODES: Final = {"I", "F"}
+# Whole images are converted a strip at a time: copies of a strip are small.
+_STRIP_PIXELS: Final = 1 << 18
+# Behind the last row's data, before the end marker: bytes that belong to no pixel.
+_HARMLESS: Final = re.compile(r"extraneous bytes before marker 0xd9")
+# A colour that no row of a photo is likely to have throughout; see _read_png.
+_UNREAD: Final = 0x9B
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +89,31 @@ class PhotoLimits:
 
     Attributes:
         limit_bytes: Largest file, in bytes.
-        limit_pixels: Largest width times height. Pillow's own alarm rings at 89 million.
+        limit_pixels: Largest width times height.
         least_side_px: Smallest width and height: fewer pixels show no piece of furniture.
+        limit_memory_bytes: Memory that all photos being decoded in this process may take together.
+            Who finds too little left waits; who needs more than that alone is refused.
+        wait_s: Longest wait for that memory; None waits as long as it takes.
     """
 
     limit_bytes: int = 30_000_000
-    limit_pixels: int = 80_000_000
+    limit_pixels: int = 120_000_000
     least_side_px: int = 16
+    limit_memory_bytes: int = 700_000_000
+    wait_s: float | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, *, wait_s: float | None = None) -> Self:
+        """The limits that settings give."""
+        return cls(
+            limit_bytes=settings.limit_photo_bytes,
+            limit_pixels=settings.limit_photo_pixels,
+            limit_memory_bytes=settings.limit_decoding_bytes,
+            wait_s=wait_s,
+        )
 
 
-DEFAULT_LIMITS = PhotoLimits()
+DEFAULT_LIMITS: Final = PhotoLimits()
 
 
 def photo_id(data: bytes) -> str:
@@ -127,19 +163,60 @@ def decode_photo(
     Raises:
         InvalidPhotoError: the bytes are no photo that can be used; the message names `name`, the
             reason and the cure.
+        DecodingBusyError: other photos took all the memory for longer than ``limits.wait_s``.
+    """
+    return decode_into(
+        data, lambda image: image, name=name, target_side_px=target_side_px, limits=limits
+    )
+
+
+def decode_into(
+    data: bytes,
+    use: Callable[[RgbImage], Result],
+    *,
+    name: str,
+    target_side_px: int | None = None,
+    limits: PhotoLimits = DEFAULT_LIMITS,
+) -> Result:
+    """As :func:`decode_photo`, with what `use` makes of the pixels while their memory is counted.
+
+    Where many photos wait for something after decoding, such as an encoder, `use` makes them small.
+
+    Args:
+        data: The file's bytes.
+        use: Takes the pixels and keeps no hold of them.
+        name: See :func:`decode_photo`.
+        target_side_px: See :func:`decode_photo`.
+        limits: What to refuse.
     """
     _refuse_size(data, name, limits)
-    if _is_heic(data):
-        raise _heic(name)
     try:
-        with _silent_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _refuse_dimensions(image.size, name, limits)
-            _refuse_mode(image.mode, name)
-            if image.format == "JPEG" and image.mode in {"RGB", "L"}:
-                pixels = _decode_jpeg(data, image.size, target_side_px)
-            else:
-                pixels = _decode_with_pillow(image)
-            return _turn(pixels, _orientation(image))
+        header = read_header(data)
+        if header is None:
+            raise _unknown_format(name)
+        with _silent_pillow():
+            if header.size is not None:
+                _refuse_dimensions(header.size, name, limits)
+            if header.jpeg is not None:
+                needed = jpeg_bytes(header, target_side_px)
+                with _memory(needed, header.format, name, limits):
+                    pixels = _turn(_decode_jpeg(header, target_side_px), header.orientation)
+                    return use(pixels)
+            with _opened(header, name) as image:
+                _refuse_dimensions(image.size, name, limits)
+                _refuse_mode(image.mode, name)
+                needed = pillow_bytes(header.format, image.mode, image.size)
+                with _memory(needed, header.format, name, limits):
+                    pixels = _decode_with_pillow(image, header)
+                    turned = header.orientation or _orientation(image)
+                    image.close()
+                    return use(_turn(pixels, turned))
+    except InvalidPhotoError:
+        raise
+    except IntricateImageError as error:
+        raise InvalidPhotoError(
+            f"The photo {name} {error}. Export it again as a plain JPEG or PNG."
+        ) from error
     except UnidentifiedImageError as error:
         raise _unknown_format(name) from error
     except Image.DecompressionBombError as error:
@@ -159,15 +236,12 @@ def photo_extension(data: bytes, *, name: str, limits: PhotoLimits = DEFAULT_LIM
             told only by decoding.
     """
     _refuse_size(data, name, limits)
-    if _is_heic(data):
-        raise _heic(name)
-    try:
-        with _silent_pillow(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _EXTENSIONS[str(image.format)]
-    except _PILLOW_ERRORS as error:
-        raise _unknown_format(name) from error
-    except Image.DecompressionBombError as error:
-        raise _bomb(name, error) from error
+    kind = image_format(data)
+    if kind is None:
+        raise _unknown_format(name)
+    if kind == "HEIF":
+        _heif_reader(name)
+    return _EXTENSIONS[kind]
 
 
 class _Silence:
@@ -210,12 +284,16 @@ def _silent_pillow() -> Iterator[None]:
         _SILENCE.leave()
 
 
-def _is_heic(data: bytes) -> bool:
-    if data[4:8] != b"ftyp":
-        return False
-    brand = data[8:12]
-    compatible = data[16 : int.from_bytes(data[:4], "big")]
-    return brand in _HEIC_BRANDS or (brand in _PICTURE_BRANDS and b"avif" not in compatible)
+@contextmanager
+def _memory(needed_bytes: int, kind: str, name: str, limits: PhotoLimits) -> Iterator[None]:
+    if needed_bytes > limits.limit_memory_bytes:
+        raise InvalidPhotoError(
+            f"The photo {name} takes {needed_bytes / 1e6:,.0f} MB to decode from {kind}, more than "
+            f"{limits.limit_memory_bytes / 1e6:,.0f}. Save it smaller or as JPEG, or raise "
+            "FURNITURE_PROMPTER_LIMIT_DECODING_BYTES."
+        )
+    with MEMORY.hold(needed_bytes, limits.limit_memory_bytes, limits.wait_s):
+        yield
 
 
 def _refuse_size(data: bytes, name: str, limits: PhotoLimits) -> None:
@@ -250,19 +328,158 @@ def _refuse_mode(mode: str, name: str) -> None:
         )
 
 
-def _decode_jpeg(data: bytes, size: tuple[int, int], target_side_px: int | None) -> RgbImage:
-    width, height = size
+# --- JPEG ----------------------------------------------------------------------------------------
+
+
+def _decode_jpeg(header: ImageHeader, target_side_px: int | None) -> RgbImage:
+    frame = header.jpeg
+    if frame is None or header.size is None:
+        raise TypeError("only the header of a JPEG goes this way")
+    if frame.components not in {1, 3, 4} or frame.precision != 8:
+        raise DamagedImageError(
+            f"it has {frame.components} components of {frame.precision} bits, which are not read"
+        )
+    if frame.components == 4:
+        return _decode_cmyk(header)
+    width, height = header.size
     # libjpeg scales both sides alike, so asking for the longer side alone is enough. A factor of
     # two first: scaling by less takes longer than it saves.
     side = target_side_px or 0
-    decoded = simplejpeg.decode_jpeg(
-        data,
+    pixels = _libjpeg(
+        header.data,
         "RGB",
         min_width=side if width >= height else 0,
         min_height=side if height > width else 0,
-        min_factor=2 if side and max(size) >= 2 * side else 1,
+        min_factor=2 if side and max(header.size) >= 2 * side else 1,
     )
+    return _convert_in_place(pixels, frame, header.profile)
+
+
+def _libjpeg(data: bytes, colours: str, **options: int) -> RgbImage:
+    """Decode, and refuse whatever libjpeg only warns of, unless every pixel has been read."""
+    try:
+        decoded = simplejpeg.decode_jpeg(data, colours, strict=True, **options)
+    except ValueError as error:
+        # It tells its first warning alone; this one is of the end, where nothing comes after.
+        if not _HARMLESS.search(str(error)):
+            raise
+        decoded = simplejpeg.decode_jpeg(data, colours, strict=False, **options)
     return np.asarray(decoded)
+
+
+def _convert_in_place(pixels: RgbImage, frame: JpegFrame, profile: bytes | None) -> RgbImage:
+    mode = "L" if frame.components == 1 else "RGB"
+    convert = conversion_to_srgb(profile, mode)
+    if convert is None:
+        return pixels
+    for rows in _strips(pixels.shape[1], pixels.shape[0]):
+        strip = pixels[rows, :, 0] if mode == "L" else pixels[rows]
+        pixels[rows] = np.asarray(convert(Image.fromarray(np.ascontiguousarray(strip))))
+    return pixels
+
+
+def _decode_cmyk(header: ImageHeader) -> RgbImage:
+    # Adobe stores how much of each ink is missing, and everybody followed.
+    inks = _libjpeg(header.data, "CMYK")
+    convert = conversion_to_srgb(header.profile, "CMYK")
+    height, width = inks.shape[:2]
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in _strips(width, height):
+        strip = np.ascontiguousarray(255 - inks[rows])
+        image = Image.frombytes("CMYK", (width, len(strip)), strip.tobytes())
+        pixels[rows] = np.asarray(convert(image) if convert else image.convert("RGB"))
+    return pixels
+
+
+# --- Everything else -----------------------------------------------------------------------------
+
+
+def _opened(header: ImageHeader, name: str) -> Image.Image:
+    if header.format == "HEIF":
+        _heif_reader(name)()
+    return Image.open(io.BytesIO(header.data), formats=(header.format,))
+
+
+def _decode_with_pillow(image: Image.Image, header: ImageHeader) -> RgbImage:
+    profile = header.profile or image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or len(profile) > LIMIT_PROFILE_BYTES:
+        profile = None
+    if header.format == "PNG":
+        image = _read_png(image, header)
+    else:
+        image.seek(0)
+        image.load()
+    return _on_white(image, profile)
+
+
+def _read_png(image: Image.Image, header: ImageHeader) -> Image.Image:
+    """Read a PNG whose rows are all there; Pillow leaves those that are not as they were before."""
+    # So before, the last one has a colour by which it is known again. Counting what every PNG
+    # inflates to would take a third more time.
+    bands = len(image.getbands())
+    unread = (_UNREAD,) * bands if bands > 1 else _UNREAD
+    before = Image.new(image.mode, image.size, None)
+    before.paste(unread, (0, image.height - 1, image.width, image.height))
+    image.im = before.im
+    try:
+        image.load()
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+        image = Image.open(io.BytesIO(with_stream_end(header)), formats=("PNG",))
+        image.load()
+        return image
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    unread_row = Image.new(image.mode, last.size, unread)
+    if image.info.get("interlace") or last.tobytes() == unread_row.tobytes():
+        refuse_missing_rows(header)
+    return image
+
+
+def _on_white(image: Image.Image, profile: bytes | None) -> RgbImage:
+    """Pixels in sRGB on white, converted a strip at a time."""
+    width, height = image.size
+    convert = _conversion_of(image, profile)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in _strips(width, height):
+        whole = rows.stop - rows.start == height
+        strip = image if whole else image.crop((0, rows.start, width, rows.stop))
+        pixels[rows] = np.asarray(_strip_on_white(strip, convert))
+    return pixels
+
+
+def _conversion_of(image: Image.Image, profile: bytes | None) -> Conversion | None:
+    if image.mode in {"CMYK", "LAB"}:
+        return conversion_to_srgb(profile, image.mode)
+    grey = image.mode in {"1", "L", "LA"} or image.mode in _SIXTEEN_BIT_MODES
+    return conversion_to_srgb(profile, "L" if grey else "RGB")
+
+
+def _strip_on_white(strip: Image.Image, convert: Conversion | None) -> Image.Image:
+    if strip.mode in _SIXTEEN_BIT_MODES:
+        strip = _to_eight_bits(strip)
+    opacity = None
+    if strip.mode in _ALPHA_MODES or "transparency" in strip.info:
+        strip = strip.convert("RGBA")
+        opacity = strip.getchannel("A")
+        strip = strip.convert("RGB")
+    colours = convert(strip) if convert is not None else strip.convert("RGB")
+    if opacity is None:
+        return colours
+    white = Image.new("RGB", colours.size, "white")
+    white.paste(colours, mask=opacity)
+    return white
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255."""
+    return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+
+
+def _strips(width: int, height: int) -> Iterator[slice]:
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
 
 
 def _orientation(image: Image.Image) -> object:
@@ -284,29 +501,19 @@ def _turn(image: RgbImage, orientation: object) -> RgbImage:
     return np.ascontiguousarray(image)
 
 
-def _decode_with_pillow(image: Image.Image) -> RgbImage:
-    image.seek(0)
-    image.load()
-    if image.mode in _SIXTEEN_BIT_MODES:
-        return np.array(_to_eight_bits(image).convert("RGB"))
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
-        layers = image.convert("RGBA")
-        white = Image.new("RGB", layers.size, "white")
-        white.paste(layers, mask=layers.getchannel("A"))
-        return np.array(white)
-    return np.array(image.convert("RGB"))
+# --- HEIC ----------------------------------------------------------------------------------------
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255."""
-    values = np.asarray(image).astype(np.int64)
-    return Image.fromarray((values.clip(0, 65_535) // 257).astype(np.uint8))
-
-
-def _heic(name: str) -> InvalidPhotoError:
-    return InvalidPhotoError(
-        f"The photo {name} is HEIC, which is not read here. Convert it to JPEG or PNG."
-    )
+def _heif_reader(name: str) -> Callable[[], None]:
+    """What makes Pillow read HEIC; only files that say they are HEIC are ever given to it."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ModuleNotFoundError as error:
+        raise InvalidPhotoError(
+            f"The photo {name} is HEIC, which is read where the extra `heic` is installed: pip "
+            "install 'furniture-prompter[heic]'. Convert it to JPEG or PNG otherwise."
+        ) from error
+    return partial(register_heif_opener, thumbnails=False)
 
 
 def _unknown_format(name: str) -> InvalidPhotoError:

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import FeedRow, Photo, RgbImage, SetAside
+from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import (
     PhotoLimits,
-    decode_photo,
+    decode_into,
     photo_id,
     read_photo_bytes,
 )
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.settings import Settings
@@ -104,17 +106,15 @@ def _read_ahead(
     rows: Iterable[FeedRow], known: frozenset[str], encoder: Encoder, settings: Settings
 ) -> Iterator[_Read]:
     """Read and decode in worker threads, a few batches ahead, in order."""
-    limits = PhotoLimits(
-        limit_bytes=settings.limit_photo_bytes, limit_pixels=settings.limit_photo_pixels
-    )
-    side_px = encoder.card.input_side_px
+    limits = PhotoLimits.of(settings)
+    spec = encoder.card.preprocessing
     waiting: deque[Future[_Read]] = deque()
-    # Decoded images are the largest thing in memory: never more than two batches of them wait.
+    # Never more than two batches of them wait, in the encoder's size.
     most_waiting = 2 * settings.encode_batch_photos
     with ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode") as workers:
         for row in rows:
             for path in row.images:
-                waiting.append(workers.submit(_read, row, path, known, side_px, limits))
+                waiting.append(workers.submit(_read, row, path, known, spec, limits))
                 if len(waiting) >= most_waiting:
                     yield waiting.popleft().result()
         while waiting:
@@ -125,7 +125,7 @@ def _read(
     row: FeedRow,
     path: Path,
     known: frozenset[str],
-    side_px: int | None,
+    spec: Preprocessing | None,
     limits: PhotoLimits,
 ) -> _Read:
     try:
@@ -133,7 +133,15 @@ def _read(
         identity = photo_id(data)
         if identity in known:
             return _Read(row, path, identity)
-        image = decode_photo(data, name=str(path), target_side_px=side_px, limits=limits)
+        # Fitted right here, the largest thing in memory is let go of at once. The encoder takes a
+        # fitted square as it is.
+        image = decode_into(
+            data,
+            lambda pixels: pixels if spec is None else preprocess(pixels, spec),
+            name=str(path),
+            target_side_px=None if spec is None else spec.side_px,
+            limits=limits,
+        )
     except InvalidPhotoError as error:
         problem = SetAside(row.source, row.line, str(error), "", row.product.id)
         return _Read(row, path, problem=problem)

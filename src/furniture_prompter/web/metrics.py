@@ -40,6 +40,8 @@ class Metrics:
         in_flight: Requests in work.
         refused: Requests refused before any work, by reason: requests, batches, photos or
             memory.
+        decoders_lost: Decoding threads given up because a photo took too long.
+        decoders_stuck: Of these, threads that are still busy.
         batch_photos: Photos encoded in one run.
         queue_photos: Photos waiting to be encoded.
         cache_hits: Photos whose vector was in memory, or being computed for somebody else.
@@ -90,6 +92,17 @@ class Metrics:
             "Requests refused because too much was in work, by what was full.",
             ("full",),
             registry=own,
+        )
+        self.decoders_lost = Counter(
+            f"{name}_decoders_lost",
+            "Decoding threads given up because a photo took longer than decode_timeout_s.",
+            registry=own,
+        )
+        self.decoders_stuck = Gauge(
+            f"{name}_decoders_stuck",
+            "Decoding threads that were given up and are still busy.",
+            registry=own,
+            multiprocess_mode="livesum",
         )
         self.batch_photos = Histogram(
             f"{name}_batch_photos", "Photos encoded in one run.", buckets=_PHOTOS, registry=own

@@ -3,19 +3,24 @@
 import io
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 from cachetools import LRUCache
 from PIL import Image
 
-from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
+from furniture_prompter.domain import RgbImage
+from furniture_prompter.encoders.decoding import PhotoLimits, decode_into, read_photo_bytes
 
 Format = Literal["jpeg", "webp"]
 
 LEAST_SIDE_PX: Final = 16
 LIMIT_SIDE_PX: Final = 2_048
 DEFAULT_SIDE_PX: Final = 512
+# The second way of making them: in sRGB, whatever the photo's own colours. Browsers that kept one
+# of the first way ask for it anew.
+_RENDERING: Final = 2
 # Of JPEG and WebP alike: artefacts are hard to see at the size of a page's picture.
 _QUALITY: Final = 85
 
@@ -35,7 +40,7 @@ class Picture:
 
 def etag(photo_id: str, side_px: int, kind: Format) -> str:
     """What tells a picture from any other; a photo's id is the hash of its content (RFC 9110)."""
-    return f'"{photo_id[:32]}-{side_px}-{kind}"'
+    return f'"{photo_id[:32]}-{side_px}-{kind}-{_RENDERING}"'
 
 
 def resized(path: Path, side_px: int, kind: Format, limits: PhotoLimits) -> Picture:
@@ -45,15 +50,21 @@ def resized(path: Path, side_px: int, kind: Format, limits: PhotoLimits) -> Pict
         InvalidPhotoError: the file cannot be used; the message has its path.
     """
     data = read_photo_bytes(path, limits)
-    pixels = decode_photo(data, name=str(path), target_side_px=side_px, limits=limits)
-    image = Image.fromarray(pixels)
-    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    image = decode_into(
+        data, partial(_thumbnail, side_px), name=str(path), target_side_px=side_px, limits=limits
+    )
     buffer = io.BytesIO()
     if kind == "webp":
         image.save(buffer, "WEBP", quality=_QUALITY, method=2)
     else:
         image.save(buffer, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
     return Picture(buffer.getvalue(), f"image/{kind}")
+
+
+def _thumbnail(side_px: int, pixels: RgbImage) -> Image.Image:
+    image = Image.fromarray(pixels)
+    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    return image
 
 
 class PictureCache:

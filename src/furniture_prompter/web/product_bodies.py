@@ -41,9 +41,7 @@ class ProductBodies:
         """Take where photos are kept, and what fetches those that are given by address."""
         self._spool = spool
         self._fetcher = fetcher
-        self._limits = PhotoLimits(
-            limit_bytes=settings.limit_photo_bytes, limit_pixels=settings.limit_photo_pixels
-        )
+        self._limits = PhotoLimits.of(settings)
 
     async def read(self, value: object, line: int, files: Sequence[bytes] = ()) -> Write:
         """What one product object asks for.

@@ -54,6 +54,16 @@ def test_ready_means_that_a_photo_was_encoded_and_searched_with(
     assert api("GET", "/healthz").status_code == 200
 
 
+def test_the_server_is_not_ready_while_it_can_decode_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.app.state.services.decoding, "is_stuck", lambda: True)
+    assert api.error("GET", "/readyz")[:2] == (503, "unavailable")
+    assert api("GET", "/healthz").status_code == 200
+    monkeypatch.undo()
+    assert api("GET", "/readyz").status_code == 200
+
+
 def test_the_catalog_says_of_itself_what_the_command_says_but_for_its_path(api: Api) -> None:
     found = api("GET", "/v1/catalog")
     with Catalog.open(api.catalog) as catalog:

@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Response
 
 from furniture_prompter.domain import Query
-from furniture_prompter.errors import FurniturePrompterError
+from furniture_prompter.errors import DecodingBusyError, FurniturePrompterError
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.answers import json_answer
@@ -51,6 +51,8 @@ async def readyz(services: ServicesDep) -> Response:
 async def _probe(services: Services) -> int | None:
     """The version that a search of photo and prompt was answered from; None where it was not."""
     try:
+        if services.decoding.is_stuck():
+            raise DecodingBusyError("all decoding threads are lost to photos that never end")
         async with asyncio.timeout(services.settings.request_timeout_s):
             vector = await services.queue.encode(_PHOTO)
             async with services.catalog.current() as catalog:

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.errors import InvalidPhotoError, PhotoNotFoundError
 from furniture_prompter.web.access import require
 from furniture_prompter.web.pictures import (
@@ -70,10 +69,7 @@ async def image(
         return Response(status_code=304, headers=headers)
     picture = services.pictures.get(tag)
     if picture is None:
-        limits = PhotoLimits(
-            limit_bytes=services.settings.limit_photo_bytes,
-            limit_pixels=services.settings.limit_photo_pixels,
-        )
+        limits = services.decoding.limits
         try:
             picture = await services.decoding.run(resized, path, side_px, kind, limits)
         except InvalidPhotoError as error:

@@ -1,0 +1,152 @@
+"""The directories of a TIFF (revision 6.0, and BigTIFF), which EXIF uses too."""
+
+import re
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from furniture_prompter.encoders.headers.model import (
+    LIMIT_PIECES,
+    LIMIT_PROFILE_BYTES,
+    DamagedImageError,
+    ImageHeader,
+    IntricateImageError,
+)
+
+Buffer: TypeAlias = bytes | memoryview
+
+LIMIT_METADATA_BYTES: Final = 1_000_000
+"""Most of EXIF and XMP that is looked at; JPEG allows 64 kB."""
+
+_LIMIT_TAGS: Final = 4_096
+_ORIENTATION: Final = 0x0112
+_PROFILE: Final = 0x8773
+_XMP_ORIENTATION: Final = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
+# Compressions of TIFF 6.0 and its supplements, and WebP and Zstandard by libtiff's numbers. LZMA is
+# not among them: its header alone can ask for gigabytes.
+_TIFF_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32_773, 32_946, 50_000, 50_001})
+_TIFF_BYTES: Final = MappingProxyType(
+    {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+    | {16: 8, 17: 8, 18: 8}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """Entries by tag: kind, count and bytes of the value; and where the next one's address is."""
+
+    order: str
+    entries: Mapping[int, tuple[int, int, bytes]]
+    next_at: int
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """The whole numbers of an entry; none where there is none."""
+        kind, count, value = self.entries.get(tag, (0, 0, b""))
+        code = {1: "B", 3: "H", 4: "I", 16: "Q"}.get(kind)
+        return struct.unpack_from(f"{self.order}{count}{code}", value) if code else ()
+
+
+def _directory(data: Buffer, at: int | None = None) -> _Directory:
+    """One directory, the first unless told.
+
+    Raises:
+        IntricateImageError: its entries name more bytes than there are: each would be copied.
+        struct.error, KeyError: it is damaged.
+    """
+    order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
+    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
+    address, count_of, entry_bytes = ("Q", "Q", 20) if big else ("I", "H", 12)
+    if at is None:
+        (at,) = struct.unpack_from(order + address, data, 8 if big else 4)
+    (count,) = struct.unpack_from(order + count_of, data, at)
+    at += struct.calcsize(count_of)
+    if count > _LIMIT_TAGS:
+        raise IntricateImageError(f"has more than {_LIMIT_TAGS:,} tags")
+    inline = struct.calcsize(address)
+    entries: dict[int, tuple[int, int, bytes]] = {}
+    named = 0
+    for place in range(at, at + count * entry_bytes, entry_bytes):
+        try:
+            tag, kind, length = struct.unpack_from(f"{order}HH{address}", data, place)
+            size = _TIFF_BYTES.get(kind, 0) * length
+            where = place + 4 + inline
+            if size > inline:
+                named += size
+                (where,) = struct.unpack_from(order + address, data, where)
+        except struct.error:
+            # What stands before the cut is as good as ever.
+            break
+        if named > 2 * len(data):
+            raise IntricateImageError("has tags that name more bytes than there are")
+        entries.setdefault(tag, (kind, length, bytes(data[where : where + size])))
+    return _Directory(order, entries, at + count * entry_bytes)
+
+
+_EXIF_DIRECTORIES: Final = (34_665, 34_853, 40_965)
+
+
+def tiff(data: bytes) -> ImageHeader:
+    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    try:
+        found = _directory(data)
+    except KeyError as error:
+        raise DamagedImageError("its directory cannot be read") from error
+    compression = (*found.numbers(259), 1)[0]
+    if compression not in _TIFF_COMPRESSIONS:
+        raise IntricateImageError(f"is compressed by method {compression}, which is not read here")
+    width, height = (*found.numbers(256), 0)[0], (*found.numbers(257), 0)[0]
+    if max(len(found.numbers(tag)) for tag in (273, 324)) > LIMIT_PIECES:
+        raise IntricateImageError(f"has more than {LIMIT_PIECES:,} strips")
+    tile = (*found.numbers(322), 0)[0] * (*found.numbers(323), 0)[0]
+    if tile > max(2 * width * height, 1 << 22):
+        raise IntricateImageError("has tiles much larger than itself")
+    for tag in _EXIF_DIRECTORIES:
+        for place in found.numbers(tag)[:1]:
+            refuse_hostile_directory(data, place)
+    profile = found.entries.get(_PROFILE, (0, 0, b""))[2]
+    return ImageHeader(
+        "TIFF",
+        _without_next(data, found),
+        (width, height),
+        profile=profile if 0 < len(profile) <= LIMIT_PROFILE_BYTES else None,
+    )
+
+
+def refuse_hostile_directory(data: Buffer, place: int | None = None) -> None:
+    """Refuse a directory, the first unless told, whose entries name more bytes than there are.
+
+    A damaged one is nobody's concern here.
+
+    Raises:
+        IntricateImageError: it does.
+    """
+    with suppress(struct.error, KeyError):
+        _directory(data, place)
+
+
+def _without_next(data: bytes, found: _Directory) -> bytes:
+    """The file without its further pictures, whose chain Pillow follows to its end."""
+    wide = 8 if struct.unpack_from(f"{found.order}H", data, 2)[0] == 43 else 4
+    at = found.next_at
+    if at + wide > len(data) or not any(data[at : at + wide]):
+        return data
+    return b"".join([data[:at], bytes(wide), data[at + wide :]])
+
+
+def orientation(exif: bytes, xmp: bytes) -> int:
+    """The orientation that an EXIF block names, or else an XMP one; 1, upright, without either.
+
+    Of EXIF only the first directory is read (CIPA DC-008-2023): a hostile block has further ones
+    without end.
+    """
+    try:
+        named = _directory(exif.removeprefix(b"Exif\0\0")).numbers(_ORIENTATION)
+    except (struct.error, KeyError, IntricateImageError):
+        named = ()
+    if not named:
+        found = _XMP_ORIENTATION.search(xmp[:LIMIT_METADATA_BYTES])
+        named = (int(found[1]),) if found else ()
+    return named[0] if named and 1 <= named[0] <= 8 else 1

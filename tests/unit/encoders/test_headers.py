@@ -1,0 +1,219 @@
+"""What is spoilt beside the pixels costs nothing; what would cost too much is told beforehand."""
+
+import io
+import re
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import simplejpeg
+from PIL import Image
+
+from furniture_prompter.encoders.headers import read_header
+from furniture_prompter.encoders.headers.model import LIMIT_PIECES
+from tests.unit.encoders.photos import (
+    decode,
+    difference,
+    noise,
+    picture,
+    png_chunk,
+    refused,
+    saved,
+)
+
+# --- Whole photos in spoilt files ----------------------------------------------------------------
+
+
+def test_a_jpeg_without_its_end_marker_is_whole_as_long_as_its_pixels_are() -> None:
+    for options in ({}, {"progressive": True}):
+        data = saved(noise(), "JPEG", **options)
+        assert data.endswith(b"\xff\xd9")
+        assert np.array_equal(decode(data[:-2]), decode(data))
+        refused(data[:-40], "damaged or cut short")
+
+
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_refused() -> None:
+    data = saved(picture(), "JPEG", progressive=True)
+    for scan in list(re.finditer(rb"\xff\xda", data))[1:]:
+        refused(data[: scan.start()], "ends after")
+
+
+def test_bytes_that_belong_to_no_pixel_cost_nothing() -> None:
+    data = saved(picture(), "JPEG", quality=90)
+    expected = decode(data)
+    end = data.index(b"\xff\xda")
+    for spoilt in (
+        data[:-2] + b"12345678" * 5 + b"\xff\xd9",
+        data + b"\xff\xd9" + bytes(500),
+        data[:-2] + bytes(3) + b"\xff" * 99 + b"\xff\xd9",
+        data[:end] + b"\xff" * 5_000 + data[end:],
+        data[:end] + b"no segment" + data[end:],
+        data[:end] + b"\xff\xfe\x00\x09damaged" + b"\xff\x01" + data[end:],
+    ):
+        assert np.array_equal(decode(spoilt), expected)
+
+
+def test_scan_parameters_that_mean_nothing_cost_nothing() -> None:
+    for image in (picture(), picture().convert("L")):
+        data = bytearray(saved(image, "JPEG"))
+        place = data.index(b"\xff\xda")
+        place += 5 + 2 * data[place + 4]
+        assert data[place : place + 3] == b"\x00\x3f\x00"
+        expected = decode(bytes(data))
+        data[place : place + 3] = bytes(3)
+        assert np.array_equal(decode(bytes(data)), expected)
+
+
+def test_text_of_a_png_costs_nothing_whatever_is_wrong_with_it() -> None:
+    data = saved(picture(), "PNG")
+    long = zlib.compress(bytes(5_000_000))
+    wrong = png_chunk(b"tEXt", b"Comment\0oak")[:-1] + b"?"
+    for chunk in (
+        png_chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + long),
+        png_chunk(b"iCCP", b"ICC Profile\0\0" + long),
+        png_chunk(b"iCCP", b"ICC Profile\0\0no zlib"),
+        png_chunk(b"eXIf", b"MM\0*\xff\xff\xff\xff"),
+        png_chunk(b"gAMA", b""),
+        wrong,
+    ):
+        assert np.array_equal(decode(data[:33] + chunk + data[33:]), np.asarray(picture()))
+
+
+def test_a_png_is_whole_as_long_as_its_rows_are() -> None:
+    data = saved(picture(), "PNG")
+    end = data.index(b"IEND") - 4
+    for cut in (end, end - 2, end - 6):
+        assert np.array_equal(decode(data[:cut]), np.asarray(picture())), cut
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "I;16", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("rows", [1, 30, 47])
+def test_a_png_with_rows_missing_is_refused_with_their_number(mode: str, rows: int) -> None:
+    whole = saved(picture().convert("L" if mode == "I;16" else mode), "PNG")
+    assert decode(whole).shape == (48, 64, 3)
+    refused(with_rows(whole, rows), f"{rows} of its 48 rows")
+
+
+def test_an_interlaced_png_with_rows_missing_is_refused() -> None:
+    # Pillow writes none: 16 rows of 16 grey pixels in seven passes.
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 0, 0, 0, 1))
+    sizes = [(2, 2), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8)]
+    rows = b"".join((b"\0" + bytes([99]) * wide) * high for wide, high in sizes)
+    start, end = b"\x89PNG\r\n\x1a\n" + header, png_chunk(b"IEND", b"")
+    whole = start + png_chunk(b"IDAT", zlib.compress(rows)) + end
+    assert (decode(whole) == 99).all()
+    refused(start + png_chunk(b"IDAT", zlib.compress(rows[:-17])) + end, "of its 16 rows")
+
+
+def test_a_png_whose_rows_look_as_if_they_were_missing_is_decoded() -> None:
+    image = Image.new("RGB", (40, 30), (0x9B, 0x9B, 0x9B))
+    assert np.array_equal(decode(saved(image, "PNG")), np.asarray(image))
+
+
+def with_rows(data: bytes, rows: int) -> bytes:
+    """A PNG of 48 rows with no more than `rows` of them in it."""
+    at = data.index(b"IDAT")
+    pixels = zlib.decompress(data[at + 4 : at + 4 + int.from_bytes(data[at - 4 : at], "big")])
+    kept = zlib.compress(pixels[: len(pixels) // 48 * rows])
+    return data[: at - 4] + png_chunk(b"IDAT", kept) + png_chunk(b"IEND", b"")
+
+
+# --- More work than a photo needs ----------------------------------------------------------------
+
+
+def jpeg_of_scans(width: int, height: int, scans: int) -> bytes:
+    """A black JPEG whose coefficients come one by one and bit by bit, each in a scan of its own.
+
+    Nothing is in them, so a scan of any coefficient is the same few bytes.
+    """
+    data = saved(Image.new("L", (width, height)), "JPEG", progressive=True)
+    places = [place.start() for place in re.finditer(rb"\xff\xda", data)]
+    ends = [re.search(rb"\xff[^\x00]", data[at + 4 :]).start() + at + 4 for at in places]  # type: ignore[union-attr]  # there is an end
+    steady = next(at for at in range(len(places)) if data[places[at] + 7] == 1)
+    pieces = [data[: places[0]], data[places[0] : ends[0]], data[ends[0] : places[steady]]]
+    scan = data[places[steady] : ends[steady]]
+    for number in range(scans - 1):
+        place, low = 1 + number % 63, number // 63
+        # From the highest bit down to the lowest, as successive approximation has it.
+        bits = (13 - low) | (0 if low == 0 else (14 - low) << 4)
+        pieces.append(scan[:7] + bytes([place, place, bits]) + scan[10:])
+    return b"".join([*pieces, b"\xff\xd9"])
+
+
+def test_a_jpeg_of_hundreds_of_scans_is_refused_by_their_number() -> None:
+    data = jpeg_of_scans(1_200, 900, 600)
+    refused(data, "600 scans", "Export it again")
+    # It is whole: nothing else would refuse it.
+    assert simplejpeg.decode_jpeg(jpeg_of_scans(64, 48, 600)).shape == (48, 64, 3)
+    assert decode(jpeg_of_scans(64, 48, 600)).shape == (48, 64, 3)
+
+
+def test_a_jpeg_of_twenty_scans_is_decoded() -> None:
+    for side_px in (64, 4_000):
+        assert (decode(jpeg_of_scans(side_px, side_px, 16), target_side_px=64) == 0).all()
+    data = saved(Image.new("RGB", (1_200, 900), "red"), "JPEG", progressive=True)
+    assert difference(decode(data), Image.new("RGB", (1_200, 900), "red")) < 2
+
+
+def test_pieces_of_a_file_are_walked_up_to_a_number() -> None:
+    many = LIMIT_PIECES + 1
+    jpeg, png, webp = (saved(picture(), each) for each in ("JPEG", "PNG", "WEBP"))
+    refused(jpeg[:2] + b"\xff\xfe\x00\x02" * many + jpeg[2:], "segments", "Export")
+    refused(png[:33] + png_chunk(b"tEXt", b"") * many + png[33:], "chunks", "Export")
+    body = webp[8:] + b"JUNK\0\0\0\0" * many
+    refused(b"RIFF" + struct.pack("<I", len(body)) + body, "chunks", "Export")
+    gif = saved(picture(), "GIF")
+    after = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
+    refused(gif[:after] + b"\x21\xfe" + b"\x01a" * 200_001 + b"\0" + gif[after:], "blocks")
+
+
+def test_padding_between_segments_is_passed_over_at_once() -> None:
+    data = saved(picture(), "JPEG")
+    padded = data[:2] + b"\xff" * 20_000_000 + data[2:]
+    header = read_header(padded)
+    assert header is not None
+    # What reaches the decoder, and any loop of its own, is as long as without the padding.
+    assert len(header.data) <= len(data)
+    assert np.array_equal(decode(padded), decode(data))
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_further_pictures_never_reach_a_decoder(file_format: str) -> None:
+    others = [noise().resize((64, 48)) for _ in range(9)]
+    one = saved(picture(), file_format, lossless=True)
+    several = saved(picture(), file_format, save_all=True, append_images=others, lossless=True)
+    header = read_header(several)
+    assert header is not None
+    with Image.open(io.BytesIO(header.data)) as image:
+        assert getattr(image, "n_frames", 1) == 1
+    assert len(several) > 2 * len(one)
+    assert np.array_equal(decode(several), decode(one))
+
+
+def tiff_of(*entries: tuple[int, int, int, int]) -> bytes:
+    """A TIFF's header and directory of tag, kind, count and value; no pixels."""
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4)
+
+
+def test_tags_that_name_the_same_bytes_again_and_again_are_refused() -> None:
+    bomb = tiff_of(*((40_000 + each, 7, 900, 8) for each in range(100))) + bytes(1_000)
+    refused(bomb, "tags that name more bytes")
+    refused(saved(picture(), "AVIF") + bomb, "tags that name more bytes")
+    # JPEG, PNG and WebP: nothing but the orientation is ever read.
+    for file_format in ("JPEG", "PNG", "WEBP"):
+        data = saved(picture(), file_format, exif=b"Exif\0\0" + bomb, quality=95, lossless=True)
+        assert difference(decode(data), picture()) < 3
+
+
+def test_tiffs_whose_tables_ask_for_more_than_they_show_are_refused() -> None:
+    size = ((256, 4, 1, 64), (257, 4, 1, 48))
+    refused(tiff_of(*size, (259, 3, 1, 34_925)), "method 34925")
+    refused(tiff_of(*size, (322, 4, 1, 60_000), (323, 4, 1, 60_000)), "tiles")
+    refused(tiff_of(*size, (273, 1, 70_000, 8)) + bytes(70_000), "strips")
+
+
+def test_a_large_run_length_bmp_is_refused() -> None:
+    head = struct.pack("<IiiHHIIiiII", 40, 3_000, 3_000, 1, 8, 1, 0, 0, 0, 0, 0)
+    refused(b"BM" + struct.pack("<IHHI", 1_100, 0, 0, 1_078) + head + bytes(1_048), "run-length")
