@@ -9,7 +9,7 @@ OURS := $(PIP) install --quiet --no-build-isolation --editable
 LOCKS := locks/build.txt locks/base.txt locks/serve.txt locks/dev.txt
 DEMO := demo-output
 
-.PHONY: audit benchmark demo test check check-install format constraints full-catalog clean sbom \
+.PHONY: audit benchmark demo test check check-install format constraints full-catalog clean mutants sbom \
 	system-packages
 
 $(VENV)/bin/python:
@@ -72,7 +72,11 @@ sbom: $(VENV)/.installed-dev
 		--output-reproducible --output-file build/furniture-prompter.cdx.json build/serve/bin/python
 	@echo "written: build/furniture-prompter.cdx.json"
 
-# What changes the code to see whether a test notices.
+# How many small changes of the code the tests notice: hours, resumed where it stopped.
+# MUTANTS names options, such as '--rooms domain --sample 20'.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/python -m benchmarks.mutation_score $(MUTANTS)
+
 $(VENV)/.installed-mutants: $(VENV)/.installed-dev
 	$(OURS) '.[mutants]' --constraint constraints.txt
 	@touch $@
