@@ -3,20 +3,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Every file that is installed has a hash in locks/, what builds ours too; PyTorch has its version alone.
+HASHED := $(PIP) install --quiet --require-hashes --requirement locks/build.txt --requirement
+OURS := $(PIP) install --quiet --no-build-isolation --editable
+LOCKS := locks/build.txt locks/base.txt locks/serve.txt locks/dev.txt
 DEMO := demo-output
 
-.PHONY: benchmark demo test check check-install format constraints full-catalog clean system-packages
+.PHONY: audit benchmark demo test check check-install format constraints full-catalog clean mutants sbom \
+	system-packages
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # What a user installs: no development packages, no extras.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+$(VENV)/.installed: pyproject.toml locks/base.txt locks/build.txt | $(VENV)/bin/python
+	$(HASHED) locks/base.txt
+	$(OURS) . --no-deps
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+$(VENV)/.installed-dev: pyproject.toml constraints.txt locks/dev.txt locks/build.txt | $(VENV)/bin/python
+	$(HASHED) locks/dev.txt --no-deps
+	$(OURS) '.[dev]' --constraint constraints.txt
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed
@@ -26,11 +33,15 @@ demo: $(VENV)/.installed
 system-packages:
 	@sh scripts/check-system-packages
 
-check: $(VENV)/.installed-dev
+check: $(VENV)/.installed-dev audit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Known vulnerabilities fail; a service that cannot be reached is one line that says so.
+audit: $(VENV)/.installed-dev
+	@$(BIN)/python -m tools.audit $(LOCKS)
 
 test: $(VENV)/.installed-dev system-packages check
 	$(BIN)/python -m pytest
@@ -44,9 +55,31 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Write down what is installed now, so that an install is the same tomorrow.
-constraints: $(VENV)/.installed-dev
-	$(PIP) freeze --exclude-editable --exclude furniture-prompter | sed 's/+cpu$$//' > constraints.txt
+# Write down what is installed now, so that an install is the same tomorrow, byte for byte.
+constraints: $(VENV)/.installed-dev $(VENV)/.installed-mutants
+	$(PIP) freeze --all --exclude-editable --exclude furniture-prompter \
+		| sed 's/+.*$$//' > constraints.txt
+	sh scripts/lock
+
+# What the API's image consists of, as CycloneDX: packages, versions, licences, who needs whom.
+sbom: $(VENV)/.installed-dev
+	rm -rf build/serve
+	$(PYTHON) -m venv --without-pip build/serve
+	$(PIP) --python build/serve/bin/python install --quiet --require-hashes --requirement locks/serve.txt
+	$(BIN)/python -m hatchling build --target wheel --directory build/wheel > /dev/null
+	$(PIP) --python build/serve/bin/python install --quiet --no-deps build/wheel/*.whl
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-file build/furniture-prompter.cdx.json build/serve/bin/python
+	@echo "written: build/furniture-prompter.cdx.json"
+
+# How many small changes of the code the tests notice: hours, resumed where it stopped.
+# MUTANTS names options, such as '--rooms domain --sample 20'.
+mutants: $(VENV)/.installed-mutants
+	$(BIN)/python -m benchmarks.mutation_score $(MUTANTS)
+
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev
+	$(OURS) '.[mutants]' --constraint constraints.txt
+	@touch $@
 
 # Other engines, to be measured beside ours.
 $(VENV)/.installed-peers: $(VENV)/.installed-dev

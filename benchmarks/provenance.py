@@ -19,7 +19,7 @@ from furniture_prompter.evaluation.machine import commit_of, processor_name, ver
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
-_PACKAGES = ("lancedb", "numpy", "onnxruntime", "pillow", "pyarrow", "simplejpeg", "tokenizers")
+_PACKAGES = ("lancedb", "numpy", "onnxruntime", "pillow", "pyarrow", "simplejpeg")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from furniture_prompter.distillation.quantisation import quantise
 from furniture_prompter.domain.projection import Projection
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.preprocessing import preprocess
 from tools.encoder_builder import colour
-from tools.encoder_builder.graph import Head, Pooling, build_graph
+from tools.encoder_builder.build import float_layers
+from tools.encoder_builder.graph import Head, Pooling, build_graph, serialise
 from tools.encoder_builder.networks import load_network
-from tools.encoder_builder.quantise import quantise
 
 Vectors = NDArray[np.float32]
 Squares = list[NDArray[np.uint8]]
@@ -109,7 +110,8 @@ def int8_weights(
 ) -> bytes:
     """The int8 form of a candidate's float graph."""
     network = load_network(candidate.network, tail=candidate.tail)
-    return quantise(graph, calibration, float_blocks=network.blocks[:float_blocks])
+    kept = float_layers(network.blocks[:float_blocks])
+    return serialise(quantise(graph, calibration, float_layers=kept))
 
 
 def open_session(weights: bytes) -> onnxruntime.InferenceSession:

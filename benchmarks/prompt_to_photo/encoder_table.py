@@ -10,11 +10,11 @@ import argparse
 import dataclasses
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from benchmarks.prompt_to_photo.data import (
     WEIGHTS,
@@ -26,7 +26,8 @@ from benchmarks.prompt_to_photo.protocol import Pairs, Vectors, measure, ranks
 from furniture_prompter.encoders.alignment_fit import AlignmentSettings
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
+from furniture_prompter.encoders.prompt_encoder import TOKENIZER_FILE, StaticPromptEncoder
+from furniture_prompter.encoders.wordpiece import WordPieceTokenizer
 from tools.prompt_encoder_builder.build import NAME
 from tools.prompt_encoder_builder.checks import (
     rank_correlation,
@@ -34,7 +35,7 @@ from tools.prompt_encoder_builder.checks import (
     read_triplets,
     triplets_right,
 )
-from tools.prompt_encoder_builder.distil import DistilSettings, distil
+from tools.prompt_encoder_builder.distil import Distilled, DistilSettings, distil
 from tools.prompt_encoder_builder.network import Network
 from tools.prompt_encoder_builder.quantise import quantise_rows
 from tools.prompt_encoder_builder.source import find_source
@@ -64,8 +65,9 @@ def main(arguments: list[str]) -> None:
     ]
     whole = distil(source.folder, DistilSettings(FULL_DIMENSION, ALMOST_UNWEIGHTED))
     rotated = whole.embeddings / _weights(len(whole.embeddings), ALMOST_UNWEIGHTED)
+    tokenizer = _tokenizer(whole)
     rows += [
-        _row(settings, rotated, whole.tokenizer, network, data, photos, options.seeds)
+        _row(settings, rotated, tokenizer, network, data, photos, options.seeds)
         for settings in SETTINGS
     ]
     command = "python -m benchmarks.prompt_to_photo.encoder_table"
@@ -74,10 +76,17 @@ def main(arguments: list[str]) -> None:
     print(json.dumps(rows, indent=2))
 
 
+def _tokenizer(distilled: Distilled) -> WordPieceTokenizer:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, TOKENIZER_FILE)
+        path.write_text(distilled.tokenizer.to_str(), encoding="utf-8")
+        return WordPieceTokenizer.load(path)
+
+
 def _row(
     settings: DistilSettings,
     rotated: Vectors,
-    tokenizer: Tokenizer,
+    tokenizer: WordPieceTokenizer,
     network: Network,
     data: MeasuringSet,
     photos: Vectors,

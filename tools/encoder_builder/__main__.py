@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.build import Recipe, build
 from tools.encoder_builder.gates import GateError
 from tools.encoder_builder.graph import Head, Pooling
@@ -52,6 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
     make.add_argument(
         "--catalog", type=Path, default=_CATALOG, help="images to fit, calibrate and measure on"
     )
+    make.add_argument(
+        "--space-of", type=Path, help="folder of an earlier build whose catalogs this one may ask"
+    )
     make.add_argument("--ikea-dev", type=Path, help="measuring set for same-type figures")
     options = parser.parse_args(arguments)
     recipe = Recipe(
@@ -69,9 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         card = build(
-            recipe, options.out, catalog=options.catalog, ikea_dev=options.ikea_dev, report=print
+            recipe,
+            options.out,
+            catalog=options.catalog,
+            ikea_dev=options.ikea_dev,
+            report=print,
+            space_of=options.space_of,
         )
-    except (GateError, FileNotFoundError, ValueError) as error:
+    except (GateError, DistillationError, FileNotFoundError, ValueError) as error:
         print(f"Nothing was written. {error}", file=sys.stderr)
         return 1
     print(f"Wrote {card.name}: {card.dimension} components, {card.weights_bytes:,} bytes.")

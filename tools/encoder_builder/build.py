@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.distillation.quantisation import quantise
 from furniture_prompter.domain.projection import Projection, fit_projection
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
 from tools.encoder_builder import figures, gates
 from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
 from tools.encoder_builder.graph import Head, build_graph, output_dimension, serialise
-from tools.encoder_builder.networks import Network, load_network
-from tools.encoder_builder.quantise import quantise
+from tools.encoder_builder.networks import Block, Network, load_network
 from tools.encoder_builder.reference import reference_vectors
 
 CALIBRATION_IMAGES = 128
@@ -59,6 +60,7 @@ def build(
     catalog: Path,
     ikea_dev: Path | None,
     report: Callable[[str], None],
+    space_of: Path | None = None,
 ) -> EncoderCard:
     """Build the encoder into the folder ``target``, whose name becomes the encoder's.
 
@@ -70,11 +72,14 @@ def build(
             views of the same product. Its licence must allow that use.
         ikea_dev: Measuring set for same-type figures; None gates on other views alone.
         report: Told what happens.
+        space_of: Folder of an earlier build whose catalogs the new encoder may ask, behind the
+            gate of int8 against float; None gives it a space of its own.
 
     Raises:
         GateError: the encoder failed a gate; nothing was written.
         FileNotFoundError: a package or an image is missing.
         ValueError: the catalog has too few images for the components.
+        DistillationError: with all blocks in float there is nothing to quantise.
     """
     network = load_network(recipe.network, tail=recipe.tail)
     images = read_catalog(catalog)
@@ -99,13 +104,13 @@ def build(
             exact, exact_found = encoder, found
             chosen = _spread(learned, CALIBRATION_IMAGES)
             spec = Preprocessing(side_px=recipe.side_px)
-            weights = quantise(
+            small = quantise(
                 graph,
                 [preprocess(image, spec) for image in pixels(chosen, recipe.side_px)],
-                float_blocks=network.blocks[: recipe.float_blocks],
+                float_layers=float_layers(network.blocks[: recipe.float_blocks]),
             )
             built = Path(work, "int8")
-            encoder = _open(plan, built, "int8", weights, training)
+            encoder = _open(plan, built, "int8", serialise(small), training)
             calibrated_on = set(chosen)
             others = [image for image in images if image not in calibrated_on]
             moved = gates.parity(encode_catalog(exact, others), encode_catalog(encoder, others))
@@ -118,9 +123,40 @@ def build(
             measured["int8_least_cosine"] = moved.least
             measured |= {f"float_{name}": value for name, value in exact_found.items()}
         card = replace(encoder.card, figures=_rounded(measured | found))
+        if space_of is not None:
+            card = in_space_of(OnnxEncoder.load(space_of), encoder, card, images, report)
         card.save(built)
         _put_in_place(built, target, Path(work))
     return card
+
+
+def in_space_of(
+    earlier: OnnxEncoder,
+    encoder: OnnxEncoder,
+    card: EncoderCard,
+    images: Sequence[CatalogImage],
+    report: Callable[[str], None],
+) -> EncoderCard:
+    """The card of ``encoder``, in the space of an earlier build of it.
+
+    Raises:
+        GateError: their vectors of ``images`` are not near enough to be compared.
+    """
+    near = gates.parity(encode_catalog(earlier, images), encode_catalog(encoder, images))
+    report(f"Against {earlier.card.name} of before, {len(images)} images: {near}")
+    gates.require_int8(near)
+    space = earlier.card.space or Space(earlier.card.name, identity_of(earlier.card).space_id)
+    figures = {"earlier_build_mean_cosine": near.mean, "earlier_build_least_cosine": near.least}
+    return replace(card, space=space, figures={**card.figures, **_rounded(figures)})
+
+
+def float_layers(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """What an int8 graph leaves float: ``blocks``, the colour part and the projection.
+
+    The last two are a hundredth of the work, and cubes and roots do not survive 256 levels.
+    """
+    named = (f"{layer.name}.weight" for block in blocks for layer in block.layers)
+    return (*named, "colour.", "projection")
 
 
 def _rounded(measured: Mapping[str, float]) -> dict[str, float]:

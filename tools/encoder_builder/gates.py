@@ -53,10 +53,10 @@ def require_export(exported: Parity) -> None:
 
 
 def require_int8(quantised: Parity) -> None:
-    """Refuse an int8 graph whose vectors moved too far."""
+    """Refuse an int8 graph whose vectors moved too far, from float or from an earlier build's."""
     if not quantised.mean >= LEAST_MEAN_INT8_COSINE:
         raise GateError(
-            f"The int8 graph differs from float: mean cosine {quantised.mean:.4f}, "
+            f"The int8 graph differs too much: mean cosine {quantised.mean:.4f}, "
             f"at least {LEAST_MEAN_INT8_COSINE} is needed."
         )
 

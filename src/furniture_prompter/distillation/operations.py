@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import onnx
 import torch
-from google.protobuf.message import (  # type: ignore[import-untyped]  # stubs are a package apart
-    DecodeError,
-)
+from google.protobuf.message import DecodeError
 from onnx import shape_inference
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode

@@ -61,9 +61,11 @@ def quantise(
     """The int8 graph of ``model``; ``model`` stays as it is.
 
     Args:
-        model: A float graph of :func:`~furniture_prompter.distillation.graph.write_graph`.
+        model: A float graph of :func:`~furniture_prompter.distillation.graph.write_graph`, or of
+            the tool that builds the default encoder.
         calibration: Preprocessed square images (side, side, 3); a transformer needs none.
-        float_layers: Convolutions whose weights' names begin so stay float, with their ReLU.
+        float_layers: Convolutions whose weights' names begin so stay float, with their ReLU; so do
+            all other nodes whose own names do.
 
     Raises:
         DistillationError: no images, or a graph with nothing that could become int8.
@@ -186,9 +188,11 @@ def _kept_float(model: onnx.ModelProto, float_layers: Sequence[str]) -> list[str
     So does a clip that is no layer's activation, such as that of the vector's length.
     """
     kept = set()
+    asked = tuple(float_layers)
     made_by = {output: node for node in model.graph.node for output in node.output}
     for node in model.graph.node:
-        if node.op_type == "Conv" and node.input[1].startswith(tuple(float_layers)):
+        name = node.input[1] if node.op_type == "Conv" else node.name
+        if name.startswith(asked):
             kept.add(node.name)
         elif node.op_type in _ACTIVATIONS:
             source = made_by.get(node.input[0])

@@ -1,19 +1,19 @@
-"""The prompt encoder that runs: one vector a word piece, averaged. Needs numpy and tokenizers."""
+"""The prompt encoder that runs: one vector a word piece, averaged. Needs numpy alone."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.wordpiece import WordPieceTokenizer
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
 
 TOKENIZER_FILE = "tokenizer.json"
 EMBEDDINGS_FILE = "embeddings.npy"
-UNKNOWN_TOKEN = "[UNK]"  # noqa: S105 - a word piece's name, not a password
 
 LIMIT_CHARACTERS = 4_096
 """A prompt is cut here first, so that a pasted page costs no more than a long description."""
@@ -36,6 +36,22 @@ def row_type(dimension: int) -> np.dtype[np.void]:
     return np.dtype([("scale", "<f4"), ("vector", "i1", (dimension,))])
 
 
+class Tokenizer(Protocol):
+    """Cuts text into word pieces.
+
+    Attributes:
+        size: How many pieces there are, numbered from 0.
+        unknown: The number that stands for what the vocabulary does not have.
+    """
+
+    size: int
+    unknown: int
+
+    def encode(self, text: str, limit: int) -> list[int]:
+        """Numbers of the text's first ``limit`` pieces, unknown ones among them."""
+        ...
+
+
 class StaticPromptEncoder:
     """A :class:`~furniture_prompter.encoders.protocols.PromptEncoder` without a network to run.
 
@@ -47,12 +63,9 @@ class StaticPromptEncoder:
     """
 
     def __init__(self, card: EncoderCard, tokenizer: Tokenizer, rows: NDArray[np.void]) -> None:
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(LIMIT_TOKENS)
         self._card = card
         self._tokenizer = tokenizer
         self._rows = rows
-        self._unknown = tokenizer.token_to_id(UNKNOWN_TOKEN)
 
     @classmethod
     def load(cls, folder: Path, *, verify: bool = True) -> "StaticPromptEncoder":
@@ -76,10 +89,9 @@ class StaticPromptEncoder:
             card.verify_files(folder)
         rows = _open_rows(folder / card.weights_file, card.dimension)
         tokenizer = _open_tokenizer(folder / TOKENIZER_FILE)
-        if tokenizer.get_vocab_size() != len(rows):
+        if tokenizer.size != len(rows):
             raise EncoderDamagedError(
-                f"{folder} has {tokenizer.get_vocab_size()} word pieces and {len(rows)} vectors. "
-                f"{_REBUILD}"
+                f"{folder} has {tokenizer.size} word pieces and {len(rows)} vectors. {_REBUILD}"
             )
         return cls(card, tokenizer, rows)
 
@@ -104,10 +116,7 @@ class StaticPromptEncoder:
         return vectors
 
     def _encode_batch(self, prompts: Sequence[str], out: NDArray[np.float32]) -> None:
-        encodings = self._tokenizer.encode_batch_fast(
-            [_readable(prompt) for prompt in prompts], add_special_tokens=False
-        )
-        pieces = [[i for i in encoding.ids if i != self._unknown] for encoding in encodings]
+        pieces = [self._known_pieces(prompt) for prompt in prompts]
         known = [row for row, ids in enumerate(pieces) if ids]
         if not known:
             return
@@ -118,6 +127,11 @@ class StaticPromptEncoder:
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         out[known] = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
 
+    def _known_pieces(self, prompt: str) -> list[int]:
+        unknown = self._tokenizer.unknown
+        numbers = self._tokenizer.encode(_readable(prompt), LIMIT_TOKENS)
+        return [number for number in numbers if number != unknown]
+
 
 def _batches(prompts: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(prompts), _BATCH_PROMPTS):
@@ -125,7 +139,7 @@ def _batches(prompts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _readable(prompt: str) -> str:
-    # A lone surrogate, as a shell gives for bytes that are no UTF-8, has no place in a tokenizer.
+    # A lone surrogate, as a shell gives for bytes that are no UTF-8, is no character.
     return prompt[:LIMIT_CHARACTERS].encode("utf-8", "ignore").decode("utf-8")
 
 
@@ -143,9 +157,9 @@ def _open_rows(path: Path, dimension: int) -> NDArray[np.void]:
     return np.asarray(rows)
 
 
-def _open_tokenizer(path: Path) -> Tokenizer:
+def _open_tokenizer(path: Path) -> WordPieceTokenizer:
     try:
-        return Tokenizer.from_buffer(path.read_bytes())
+        return WordPieceTokenizer.load(path)
     except OSError as error:
         raise EncoderDamagedError(f"Cannot read {path}: {error}. {_REBUILD}") from error
     except ValueError as error:

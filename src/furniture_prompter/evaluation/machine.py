@@ -27,7 +27,6 @@ PACKAGES: Final = (
     "pillow",
     "pyarrow",
     "simplejpeg",
-    "tokenizers",
     "torch",
 )
 """Whose versions are told, where they are installed."""

@@ -72,21 +72,42 @@ def test_the_health_check_fails_where_nobody_listens() -> None:
     assert health(9) == 1
 
 
-def test_the_image_installs_an_extra_that_the_project_has() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    (install,) = (each for each in instructions("RUN") if "pip install" in each)
-    extras = re.search(r"'\.\[([a-z,]+)\]'", install)
-    assert extras is not None
-    assert set(extras[1].split(",")) <= set(project["optional-dependencies"])
-    assert "--constraint constraints.txt" in install
+def test_the_image_installs_nothing_whose_hash_is_not_known() -> None:
+    installs = [each for each in instructions("RUN") if re.search(r"pip (install|wheel)", each)]
+    commands = [
+        command for each in installs for command in each.split("&&") if "bin/pip" in command
+    ]
+    assert any("locks/serve.txt" in command for command in commands)
+    for command in commands:
+        hashed = re.search(r"--require-hashes --requirement (\S+)", command)
+        if hashed is not None:
+            assert (ROOT / hashed[1]).is_file()
+        else:
+            # Ours, built and installed without asking an index.
+            assert "--no-index" in command or "--no-deps --no-build-isolation" in command
 
 
-def test_the_image_is_of_a_python_that_the_project_supports() -> None:
+def test_the_image_beneath_is_a_digest_of_a_python_that_the_project_supports(
+    tmp_path: Path,
+) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    versions = {re.match(r"python:(3\.\d+)-slim", each) for each in instructions("FROM")}
-    for found in versions:
-        assert found is not None
-        assert f"Programming Language :: Python :: {found[1]}" in project["classifiers"]
+    assert {each.partition(" ")[0] for each in instructions("FROM")} == {"${PYTHON_IMAGE}"}
+    found = re.fullmatch(r"PYTHON_IMAGE=python:(3\.\d+)-slim", instructions("ARG")[0])
+    assert found is not None
+    assert f"Programming Language :: Python :: {found[1]}" in project["classifiers"]
+    (check,) = (each for each in instructions("RUN") if "PYTHON_IMAGE" in each)
+    for image, code in (
+        (f"python@sha256:{'0f' * 32}", 0),
+        (f"python:3.13-slim@sha256:{'0f' * 32}", 0),
+        ("python:3.13-slim", 1),
+        ("python@sha256:0f", 1),
+    ):
+        done = subprocess.run(
+            ["sh", "-c", check], env={"PYTHON_IMAGE": image, "PATH": "/usr/bin:/bin"}, cwd=tmp_path
+        )
+        assert done.returncode == code, image
+    (service,) = COMPOSE["services"].values()
+    assert service["build"]["args"]["PYTHON_IMAGE"].startswith("${PYTHON_IMAGE:?")
 
 
 def test_the_image_copies_what_is_there_and_nothing_is_ignored_that_it_copies() -> None:

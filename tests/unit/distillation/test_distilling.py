@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
-from furniture_prompter.distillation import student_export
+from furniture_prompter.distillation import distilling, student_export
 from furniture_prompter.distillation.distilling import DistillationSummary
-from furniture_prompter.distillation.photos import PhotoSet, photos_of_feed
+from furniture_prompter.distillation.material import Material
+from furniture_prompter.distillation.photos import PhotoSet, decode, photos_of_feed
 from furniture_prompter.domain import RgbImage
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.registry import load_encoder
@@ -24,6 +27,7 @@ from furniture_prompter.errors import DistillationError
 from furniture_prompter.feeds.folder import FolderFeed
 from tests.fakes import ColourGridEncoder
 from tests.unit.distillation.tiny_student import (
+    SIDE_PX,
     TinyBackbone,
     install,
     options,
@@ -96,6 +100,39 @@ def test_curves_metrics_and_tensorboard_are_there(made: DistillationSummary) -> 
     assert any((made.run_folder / "tensorboard").iterdir())
     assert not (made.run_folder / "checkpoints").exists()
     assert not (made.run_folder / "student").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_int8_is_calibrated_on_photos_learned_from_and_judged_on_photos_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    materials: list[Material] = []
+    given: list[dict[str, Any]] = []
+    export_student, export_encoder = student_export.export_student, student_export.export_encoder
+
+    def watched(*arguments: Any) -> None:
+        materials.extend(each for each in arguments if isinstance(each, Material))
+        export_student(*arguments)
+
+    def exported(*arguments: Any, **named: Any) -> EncoderCard:
+        given.append(named)
+        return export_encoder(*arguments, **named)
+
+    monkeypatch.setattr(distilling, "export_student", watched)
+    monkeypatch.setattr(student_export, "export_encoder", exported)
+    run(tmp_path, photos(tmp_path, 48), epochs=1.0)
+    (material,) = materials
+
+    def contents(places: NDArray[np.intp]) -> set[bytes]:
+        some = [material.found.photos[place] for place in places]
+        return {decode(photo, SIDE_PX, DEFAULT_LIMITS).tobytes() for photo in some}
+
+    learned, held = contents(material.train), contents(material.held)
+    assert learned.isdisjoint(held)
+    assert {named["precision"] for named in given} == {"int8", "fp32"}
+    for named in given:
+        assert {image.tobytes() for image in named["calibration"]} <= learned
+        assert {image.tobytes() for image in named["held_out"]} == held
 
 
 @pytest.mark.usefixtures("tiny")

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from furniture_prompter.distillation import export as export_module
 from furniture_prompter.distillation import graph
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
 from furniture_prompter.distillation.graph import write_graph
@@ -237,6 +238,18 @@ def test_int8_without_enough_photos_is_refused(
     with pytest.raises(DistillationError, match=message):
         export(tmp_path / "tiny", "int8", calibration=calibration, held_out=held_out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_int8_gate_compares_all_photos_held_out_and_none_calibrated_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+    parity = export_module.parity
+    monkeypatch.setattr(
+        export_module, "parity", lambda *rows: compared.append(len(rows[0])) or parity(*rows)
+    )
+    export(tmp_path / "tiny", "int8", calibration=24, held_out=11)
+    assert compared == [export_module.PARITY_IMAGES, 11]
 
 
 def test_training_is_written_as_json(int8: Path) -> None:

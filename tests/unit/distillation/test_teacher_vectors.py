@@ -1,6 +1,7 @@
 """The teacher is asked once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from furniture_prompter.distillation.teacher_vectors import (
     space_of,
 )
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.card import Preprocessing
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError
@@ -84,6 +85,23 @@ def test_another_teacher_or_seed_or_number_of_views_is_asked_anew(tmp_path: Path
     ):
         _ask(tmp_path, found, teacher, views, seed)
         assert teacher.encoded == 20 * (1 + views)
+
+
+class StudentTeacher(ColourGridEncoder):
+    """A teacher in another encoder's space, as a student or an export is."""
+
+    @property
+    def card(self) -> EncoderCard:
+        return replace(super().card, space=Space("colour-grid", "a" * 64))
+
+
+def test_other_weights_in_the_same_space_are_asked_anew(tmp_path: Path) -> None:
+    found = photos(tmp_path, 20)
+    first, second = StudentTeacher("1" * 64), StudentTeacher("2" * 64)
+    assert space_of(first) == space_of(second)
+    _ask(tmp_path, found, first)
+    _ask(tmp_path, found, second)
+    assert (first.encoded, second.encoded) == (20, 20)
 
 
 def test_the_teacher_sees_the_students_views(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The loop on a tiny student: it learns, stops, resumes, and says what went wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from furniture_prompter.distillation.augmentation import CLEAN, ViewMaker
 from furniture_prompter.distillation.batches import Batches
 from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
 from furniture_prompter.distillation.device import open_accelerator
-from furniture_prompter.distillation.judging import Judge
+from furniture_prompter.distillation.judging import Judge, Judgement
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet, as_indexed
@@ -149,6 +150,43 @@ def test_it_stops_when_retrieval_gets_no_better(
     assert progress.steps == 100
     assert progress.step == 15
     assert progress.best_step == 0
+
+
+class ScriptedJudge:
+    """Gives judgements as written, and keeps the vectors that it was shown."""
+
+    def __init__(self, *overlaps: float) -> None:
+        self._left = iter(overlaps)
+        self.shown: list[NDArray[np.float32]] = []
+
+    def asymmetric(self, rows: NDArray[np.float32]) -> Judgement:
+        self.shown.append(rows.copy())
+        return Judgement(next(self._left), 0.5, 0.0, 0.0)
+
+
+def test_a_student_ends_with_the_running_mean_that_was_judged_best(
+    found: PhotoSet, cache: Path, tmp_path: Path
+) -> None:
+    run = Run(found, cache, tmp_path, evaluations=4, learning_rate=5e-3, ema_decay=0.9)
+    # Judged before the first step and after steps 3, 6, 9 and 10, the last.
+    judge: Any = ScriptedJudge(0.1, 0.2, 0.3, 0.9, 0.4)
+    run.training.lesson = replace(run.training.lesson, judge=judge)
+    progress = run.run()
+    assert (progress.step, progress.best_step) == (10, 9)
+    final = run.student.state_dict()
+    kept = run.training.checkpoints.folder
+    best = load_file(kept / "step-00000009" / "mean.safetensors")
+    assert all(torch.equal(final[name], best[name]) for name in best)
+    # Neither the last running mean, nor the weights that it is a mean of.
+    for other in ("step-00000010/mean", "step-00000009/student", "step-00000010/student"):
+        weights = load_file(kept / f"{other}.safetensors")
+        assert not torch.equal(final["head.weight"], weights["head.weight"]), other
+    # And what was judged is what was kept.
+    run.student.eval()
+    with torch.inference_mode():
+        rows = run.student(torch.from_numpy(run.training.lesson.held)).numpy()
+    np.testing.assert_allclose(judge.shown[3], rows, atol=1e-5)
+    assert not np.allclose(judge.shown[4], rows, atol=1e-4)
 
 
 def test_minutes_decide_the_number_of_steps(found: PhotoSet, cache: Path, tmp_path: Path) -> None:

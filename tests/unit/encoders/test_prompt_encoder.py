@@ -1,10 +1,10 @@
 import dataclasses
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from furniture_prompter import encoders
 from furniture_prompter.encoders.card import EncoderCard
@@ -30,9 +30,9 @@ def write_tiny_encoder(folder: Path) -> Path:
     rows["scale"] = 0.5
     rows["vector"] = VECTORS
     np.save(folder / "embeddings.npy", rows, allow_pickle=False)
-    tokenizer = Tokenizer(models.WordLevel(WORDS, unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+    tokenizer = json.loads((SHIPPED / "tokenizer.json").read_text("utf-8"))
+    tokenizer["model"]["vocab"] = WORDS
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     sign(folder)
     return folder
 

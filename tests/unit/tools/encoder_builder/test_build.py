@@ -1,15 +1,22 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from PIL import Image
 
+from furniture_prompter import encoders
 from furniture_prompter.domain.projection import fit_projection
+from furniture_prompter.encoders.card import EncoderCard, Space
+from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.search.asymmetry import asymmetry_note
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import build as build_module
 from tools.encoder_builder.__main__ import main
@@ -65,6 +72,84 @@ def test_a_build_that_passes_writes_an_encoder_that_loads(tmp_path: Path, catalo
     assert [path.name for path in target.parent.iterdir()] == ["tiny"]
 
 
+def int8_weights(weights: Path) -> dict[str, int]:
+    """Name of each int8 weight → its greatest absolute value."""
+    return {
+        tensor.name: int(np.abs(numpy_helper.to_array(tensor).astype(np.int16)).max())
+        for tensor in onnx.load(weights).graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) > 1
+    }
+
+
+def test_weights_have_seven_bits_and_colours_projection_and_first_blocks_stay_float(
+    tmp_path: Path, catalog: Path
+) -> None:
+    build(RECIPE, tmp_path / "tiny", catalog=catalog, ikea_dev=None, report=lambda _: None)
+    found = int8_weights(tmp_path / "tiny" / "encoder.onnx")
+    first, *others = (layer.name for block in tiny_network().blocks for layer in block.layers)
+    assert sorted(found) == sorted(f"{name}.weight_quantized" for name in others)
+    assert first not in others
+    assert all(60 <= greatest <= 64 for greatest in found.values())
+
+
+def test_the_encoder_that_ships_saturates_on_no_processor() -> None:
+    folder = Path(encoders.__file__).parent / "weights" / "efficientnet-lite2"
+    found = int8_weights(folder / "encoder.onnx")
+    assert len(found) == 58
+    assert max(found.values()) == 64
+
+
+def test_a_build_may_ask_the_catalogs_of_an_earlier_one_that_it_is_near_to(
+    tmp_path: Path, catalog: Path
+) -> None:
+    given: dict[str, Any] = {"catalog": catalog, "ikea_dev": None, "report": lambda _: None}
+    target = tmp_path / "tiny"
+    first = build(RECIPE, target, **given)
+    finer = replace(RECIPE, float_blocks=2)
+    second = build(finer, target, space_of=target, **given)
+    assert second.weights_sha256 != first.weights_sha256
+    assert identity_of(second).shares_space_with(identity_of(first))
+    assert second.figures["earlier_build_mean_cosine"] >= 0.98
+    third = build(RECIPE, target, space_of=target, **given)
+    assert third.space == second.space == Space("tiny", identity_of(first).space_id)
+
+
+def test_a_build_far_from_the_earlier_one_is_refused(
+    tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {"catalog": catalog, "ikea_dev": None, "report": lambda _: None}
+    build(RECIPE, tmp_path / "tiny", **given)
+    plain = replace(RECIPE, head=Head("mean", "gem3", colour_weight=4.0))
+    with pytest.raises(GateError, match="differs too much"):
+        build(plain, tmp_path / "other", space_of=tmp_path / "tiny", **given)
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_encoder_that_ships_asks_catalogs_of_the_build_with_eight_bits() -> None:
+    folder = Path(encoders.__file__).parent / "weights" / "efficientnet-lite2"
+    card = EncoderCard.load(folder)
+    before = replace(
+        card,
+        weights_sha256="c8b6cfdffd890e2328d6b0e8601342238ec06b3aecaefc81e0e73fd88da43dbb",
+        space=None,
+    )
+    assert identity_of(card).shares_space_with(identity_of(before))
+    assert asymmetry_note(identity_of(before), card) == (
+        "Photos were embedded by efficientnet-lite2; this query by efficientnet-lite2, another "
+        "build of it."
+    )
+
+
+def test_a_build_with_nothing_left_to_quantise_is_refused(
+    tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
+    code = main(["build", "--side-px", "64", "--components", "24", "--float-blocks", "99", *where])
+    assert code == 1
+    assert "int8 has nothing to gain" in capsys.readouterr().err
+    assert not (tmp_path / "t").exists()
+
+
 def test_a_measuring_set_adds_its_figures(tmp_path: Path, catalog: Path) -> None:
     target = tmp_path / "weights" / "tiny"
     card = build(RECIPE, target, catalog=catalog, ikea_dev=catalog, report=lambda _: None)
@@ -107,7 +192,7 @@ def test_a_second_build_replaces_the_first_and_gives_the_same_bytes(
 def test_vectors_that_quantisation_ruined_are_refused(
     tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ruined(model: Any, images: list[NDArray[np.uint8]], **_: Any) -> bytes:
+    def ruined(model: Any, images: list[NDArray[np.uint8]], **_: Any) -> onnx.ModelProto:
         del model, images
         other = tiny_network()
         for block in other.blocks:
@@ -119,7 +204,7 @@ def test_vectors_that_quantisation_ruined_are_refused(
         session = onnxruntime.InferenceSession(serialise(build_graph(other, 64, RECIPE.head)))
         (rows,) = session.run(None, {"image": np.stack(plain)})
         projection = fit_projection(rows, RECIPE.components)
-        return serialise(build_graph(other, 64, RECIPE.head, projection))
+        return build_graph(other, 64, RECIPE.head, projection)
 
     monkeypatch.setattr(build_module, "quantise", ruined)
     with pytest.raises(GateError, match="int8"):

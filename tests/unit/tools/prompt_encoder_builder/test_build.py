@@ -21,8 +21,8 @@ WORDS = {"[PAD]": 0, UNKNOWN: 1, "kirmizi": 2, "chair": 3}
 
 
 def distilled() -> Distilled:
-    tokenizer = Tokenizer(models.WordLevel(WORDS, unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = Tokenizer(models.WordPiece(WORDS, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.enable_padding()
     tokenizer.enable_truncation(1)

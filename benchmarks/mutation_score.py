@@ -1,0 +1,328 @@
+"""How many small changes of the code do the tests notice? ``python -m benchmarks.mutation_score``.
+
+Needs the extra ``mutants``. Cosmic Ray's operators make the mutants; a sample drawn by a fixed
+seed, in each room as large as its share, is run: each mutant against the tests that reach its line,
+and no others. What is done is kept under ``build/mutants`` and not done again for the same sources.
+"""
+
+import argparse
+import ast
+import hashlib
+import importlib
+import json
+import math
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.provenance import ROOT, DataSet, add_output_option, write_result
+
+ROOMS = ("domain", "search", "catalog", "ingest", "feeds")
+PACKAGE = Path("src", "furniture_prompter")
+WORK = ROOT / "build" / "mutants"
+COPIED = ("src", "tests", "tools", "benchmarks", "docs", "deploy", "pyproject.toml", "README.md")
+DURATIONS = "FURNITURE_PROMPTER_TEST_DURATIONS"
+
+LEAST_LIMIT_S = 60.0
+LIMIT_FACTOR = 5.0
+"""A mutant that takes longer than this times its tests' own time, and the least, is noticed."""
+
+METHOD = """
+Mutants are Cosmic Ray's, but for those inside annotations, which nobody runs. Each is run against
+the tests that reach its line (its module, if the line runs at import), the quick ones first, until
+one fails; noticed is one that a test fails on, that cannot be imported, or that takes five times as
+long. One that no test reaches is missed. Equivalent mutants, which no test could notice, are not
+taken out: the true share is higher. The interval is Wilson's of 95% for the sample.
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mutant:
+    """One change: the ``occurrence``-th place where ``operator`` applies in ``module``."""
+
+    module: str
+    operator: str
+    occurrence: int
+    line: int
+
+    @property
+    def room(self) -> str:
+        """The room that the module lies in."""
+        return Path(self.module).parts[len(PACKAGE.parts)].removesuffix(".py")
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """As a plugin of pytest: note how long each test took."""
+    target = os.environ.get(DURATIONS)
+    if target and report.when == "call":
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.write(json.dumps([report.nodeid, report.duration]) + "\n")
+
+
+def mutants_of(path: Path, module: str) -> Iterator[Mutant]:
+    """All mutants of one file."""
+    plugins, trees = map(importlib.import_module, ("cosmic_ray.plugins", "cosmic_ray.ast"))
+    source = path.read_text("utf-8")
+    annotated = annotation_spans(source)
+    tree = trees.get_ast(source)
+    for name in sorted(plugins.operator_names()):
+        if plugins.get_operator(name).arguments():
+            continue  # changes only what its arguments name
+        operator = plugins.get_operator(name)()
+        places = (start for node in _nodes(tree) for start, _ in operator.mutation_positions(node))
+        for occurrence, start in enumerate(places):
+            if not any(first <= start < last for first, last in annotated):
+                yield Mutant(module, name, occurrence, start[0])
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    # In Cosmic Ray's own order, by which it counts occurrences.
+    yield node
+    for child in getattr(node, "children", ()):
+        yield from _nodes(child)
+
+
+def annotation_spans(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where annotations begin and end, as (line, column)."""
+    found: list[ast.expr | None] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append(node.returns)
+        elif isinstance(node, ast.arg | ast.AnnAssign):
+            found.append(node.annotation)
+    return [
+        ((each.lineno, each.col_offset), (each.end_lineno or 0, each.end_col_offset or 0))
+        for each in found
+        if each is not None
+    ]
+
+
+def inside_functions(source: str) -> set[int]:
+    """Lines of functions' bodies; all others run when the module is imported."""
+    return {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+    }
+
+
+def noticing(mutant: Mutant, reached: Mapping[tuple[str, int], set[str]], source: str) -> set[str]:
+    """Tests that reach the mutant's line, or its module where the line runs at import."""
+    if mutant.line in inside_functions(source):
+        return reached.get((mutant.module, mutant.line), set())
+    lines = (tests for (module, _), tests in reached.items() if module == mutant.module)
+    return set().union(*lines)
+
+
+def sampled(mutants: Sequence[Mutant], count: int, seed: int = 17) -> list[Mutant]:
+    """``count`` mutants, of each room its share, the same each time."""
+    rooms = {room: sorted(each for each in mutants if each.room == room) for room in ROOMS}
+    count = min(count, len(mutants))
+    exact = {room: count * len(each) / max(1, len(mutants)) for room, each in rooms.items()}
+    shares = {room: int(share) for room, share in exact.items()}
+    left = count - sum(shares.values())
+    for room in sorted(ROOMS, key=lambda room: shares[room] - exact[room])[:left]:
+        shares[room] += 1
+    draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    return [one for room in ROOMS for one in draw.sample(rooms[room], shares[room])]
+
+
+def interval(noticed: int, count: int) -> tuple[float, float]:
+    """Wilson's interval of 95% for a share (Wilson, JASA 1927)."""
+    if not count:
+        return 0.0, 1.0
+    z, share = 1.959964, noticed / count
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    whole = 1 + z * z / count
+    return (middle - half) / whole, (middle + half) / whole
+
+
+def rows_of(mutants: Iterable[Mutant], outcomes: Mapping[Mutant, str]) -> list[dict[str, Any]]:
+    """A row for each room, and one for all."""
+    there = Counter(each.room for each in mutants)
+    rows = []
+    for room in (*ROOMS, "all"):
+        found = Counter(outcome for each, outcome in outcomes.items() if room in {each.room, "all"})
+        count = found.total()
+        noticed = count - found["missed"] - found["not reached"]
+        low, high = interval(noticed, count)
+        rows.append(
+            {
+                "room": room,
+                "mutants": there.total() if room == "all" else there[room],
+                "sampled": count,
+                "noticed": noticed,
+                "of them too slow": found["too slow"],
+                "missed": found["missed"],
+                "not reached": found["not reached"],
+                "share": round(noticed / count, 3) if count else None,
+                "low": round(low, 3),
+                "high": round(high, 3),
+            }
+        )
+    return rows
+
+
+def prepare(
+    tests: Sequence[str], state: str
+) -> tuple[dict[tuple[str, int], set[str]], Mapping[str, float]]:
+    """Tests by the line that they reach, and seconds by test; measured once for each state."""
+    folder = WORK / state
+    data, durations = folder / "coverage", folder / "durations.jsonl"
+    if not (folder / "measured").is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "benchmarks.mutation_score"]
+        command += ["--cov=furniture_prompter", "--cov-context=test", "--cov-report=", *tests]
+        environment = {**os.environ, "COVERAGE_FILE": str(data), DURATIONS: str(durations)}
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        (folder / "measured").touch()
+    measured = importlib.import_module("coverage").CoverageData(str(data))
+    measured.read()
+    reached: dict[tuple[str, int], set[str]] = {}
+    for file in measured.measured_files():
+        module = str(Path(file).relative_to(ROOT))
+        for line, contexts in measured.contexts_by_lineno(file).items():
+            names = {context.partition("|")[0] for context in contexts if context}
+            reached[(module, line)] = {_function(name) for name in names}
+    seconds: dict[str, float] = {}
+    for text in durations.read_text("utf-8").splitlines():
+        name, duration = json.loads(text)
+        seconds[_function(name)] = seconds.get(_function(name), 0.0) + duration
+    return reached, seconds
+
+
+def _function(name: str) -> str:
+    # All parameters of a test at once: what they are called cannot always be asked for.
+    return name.partition("[")[0]
+
+
+def run(mutant: Mutant, tests: Sequence[str], limit_s: float, tree: Path) -> str:
+    """Put the mutant into ``tree``, a copy of the project, run the tests, and take it out again."""
+    mutating, plugins = map(importlib.import_module, ("cosmic_ray.mutating", "cosmic_ray.plugins"))
+    target = tree / mutant.module
+    source = (ROOT / mutant.module).read_text("utf-8")
+    changed = mutating.mutate_code(
+        source, plugins.get_operator(mutant.operator)(), mutant.occurrence
+    )
+    if changed is None:
+        raise RuntimeError(f"Cosmic Ray makes no mutant of {mutant}.")
+    target.write_text(changed, "utf-8")
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, timeout=limit_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "too slow"
+    finally:
+        target.write_text(source, "utf-8")
+    return outcome_of(done.returncode, done.stdout.decode("utf-8", "replace"))
+
+
+def outcome_of(code: int, said: str) -> str:
+    """What pytest's exit status says of a mutant.
+
+    Raises:
+        RuntimeError: no test was run, which says nothing of the mutant.
+    """
+    if code == 0:
+        return "missed"
+    if code == 5:
+        raise RuntimeError(f"pytest found none of the tests:\n{said[-2000:]}")
+    return "noticed"
+
+
+def _tree(number: int) -> Path:
+    tree = WORK / f"tree-{number}"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, tree / name)
+    return tree
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_output_option(parser, "mutation_score")
+    parser.add_argument("--sample", type=int, default=400, help="mutants to run")
+    parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS)
+    parser.add_argument("--workers", type=int, default=2, help="mutants at a time")
+    parser.add_argument(
+        "--tests",
+        nargs="+",
+        default=[*(f"tests/unit/{room}" for room in ROOMS), "tests/integration"],
+        help="what may notice them",
+    )
+    options = parser.parse_args()
+    files = sorted(path for room in options.rooms for path in (ROOT / PACKAGE / room).rglob("*.py"))
+    mutants = [one for path in files for one in mutants_of(path, str(path.relative_to(ROOT)))]
+    state = hashlib.sha256("\0".join(options.tests).encode())
+    for path in sorted((*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py"))):
+        state.update(path.read_bytes())
+    key = state.hexdigest()[:16]
+    reached, seconds = prepare(options.tests, key)
+    chosen = sampled(mutants, options.sample)
+    kept = WORK / key / "outcomes.jsonl"
+    outcomes: dict[Mutant, str] = {}
+    if kept.is_file():
+        for line in kept.read_text("utf-8").splitlines():
+            one = json.loads(line)
+            outcomes[Mutant(**one["mutant"])] = one["outcome"]
+    left = [one for one in chosen if one not in outcomes]
+    trees = [_tree(number) for number in range(options.workers)] if left else []
+
+    def work(mutant: Mutant) -> tuple[Mutant, str, float]:
+        began_s = time.monotonic()
+        found = noticing(mutant, reached, (ROOT / mutant.module).read_text("utf-8"))
+        tests = sorted(found, key=lambda test: seconds.get(test, 0.0))
+        if not tests:
+            return mutant, "not reached", 0.0
+        tree = trees.pop()
+        try:
+            own_s = sum(seconds.get(test, 0.0) for test in tests)
+            outcome = run(mutant, tests, LEAST_LIMIT_S + LIMIT_FACTOR * own_s, tree)
+        finally:
+            trees.append(tree)
+        return mutant, outcome, time.monotonic() - began_s
+
+    with ThreadPoolExecutor(options.workers) as pool, kept.open("a", encoding="utf-8") as file:
+        for done, (mutant, outcome, took_s) in enumerate(pool.map(work, left), 1):
+            outcomes[mutant] = outcome
+            record = {"mutant": asdict(mutant), "outcome": outcome, "seconds": round(took_s, 1)}
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            print(f"{done}/{len(left)} {outcome}, {took_s:.0f} s: {mutant}", file=sys.stderr)
+    outcomes = {one: outcomes[one] for one in chosen}
+    survivors = [
+        {"module": one.module, "line": one.line, "change": one.operator, "outcome": outcome}
+        for one, outcome in sorted(outcomes.items())
+        if outcome in {"missed", "not reached"}
+    ]
+    write_result(
+        options.out,
+        title="Small changes that the tests notice",
+        data=[DataSet("sources and tests", state.hexdigest(), f"{len(mutants):,} mutants")],
+        method=METHOD,
+        figures={"rooms": rows_of(mutants, outcomes), "survivors": survivors},
+    )
+
+
+if __name__ == "__main__":
+    main()

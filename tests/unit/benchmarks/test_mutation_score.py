@@ -1,0 +1,73 @@
+"""The mutation figure: a sample that is the same each time, and no outcome counted for another."""
+
+import pytest
+
+from benchmarks.mutation_score import (
+    ROOMS,
+    Mutant,
+    annotation_spans,
+    interval,
+    noticing,
+    outcome_of,
+    rows_of,
+    sampled,
+)
+
+
+def some(room: str, count: int) -> list[Mutant]:
+    module = f"src/furniture_prompter/{room}/a.py"
+    return [Mutant(module, "core/NumberReplacer", number, 7) for number in range(count)]
+
+
+MUTANTS = [*some("domain", 50), *some("search", 250), *some("catalog", 701)]
+
+
+def test_a_sample_holds_each_rooms_share_and_is_the_same_each_time() -> None:
+    chosen = sampled(MUTANTS, 100)
+    assert chosen == sampled(list(reversed(MUTANTS)), 100)
+    assert len(set(chosen)) == 100
+    rooms = [each.room for each in chosen]
+    assert [rooms.count(room) for room in ROOMS] == [5, 25, 70, 0, 0]
+    assert len(sampled(MUTANTS, 5_000)) == len(MUTANTS)
+
+
+def test_a_share_counts_what_no_test_reaches_as_missed() -> None:
+    one, two, three, four = some("domain", 4)
+    outcomes = {one: "noticed", two: "too slow", three: "missed", four: "not reached"}
+    first, *_, whole = rows_of(MUTANTS, outcomes)
+    assert (first["mutants"], first["sampled"], first["noticed"], first["share"]) == (50, 4, 2, 0.5)
+    assert (whole["mutants"], whole["noticed"], whole["missed"]) == (1_001, 2, 1)
+    assert whole["low"] < 0.5 < whole["high"]
+
+
+@pytest.mark.parametrize(
+    ("noticed", "count", "low", "high"),
+    [(0, 0, 0.0, 1.0), (340, 400, 0.8118, 0.8818), (10, 10, 0.7225, 1.0)],
+)
+def test_the_interval_is_wilsons(noticed: int, count: int, low: float, high: float) -> None:
+    assert interval(noticed, count) == pytest.approx((low, high), abs=2e-4)
+
+
+def test_annotations_are_no_code() -> None:
+    spans = annotation_spans("def f(a: int | None) -> int | str:\n    b: int | None = a\n")
+    assert sorted(spans) == [((1, 9), (1, 19)), ((1, 24), (1, 33)), ((2, 7), (2, 17))]
+
+
+def test_a_line_that_runs_at_import_is_every_test_of_its_modules() -> None:
+    source = "LIMIT = 3\n\ndef f(a=LIMIT):\n    return a\n\ndef g():\n    return 2\n"
+    module = "src/furniture_prompter/domain/a.py"
+    reached = {(module, 4): {"one"}, (module, 7): {"two"}, ("other.py", 4): {"three"}}
+
+    def found(line: int) -> set[str]:
+        return noticing(Mutant(module, "core/NumberReplacer", 0, line), reached, source)
+
+    assert [found(line) for line in (1, 3, 4, 7)] == [{"one", "two"}] * 2 + [{"one"}, {"two"}]
+    del reached[(module, 7)]
+    assert found(7) == set()
+
+
+def test_a_run_without_a_test_says_nothing_of_a_mutant() -> None:
+    assert outcome_of(0, "") == "missed"
+    assert {outcome_of(code, "") for code in (1, 2, 3, 4)} == {"noticed"}
+    with pytest.raises(RuntimeError, match="found none of the tests"):
+        outcome_of(5, "no tests ran")
