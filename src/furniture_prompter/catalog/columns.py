@@ -61,6 +61,14 @@ class ProductRow:
     text_vector: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """What a later run needs to know of a product that is already there."""
+
+    number: int
+    row_hash: str
+
+
 def attribute_type(value: AttributeValue) -> str:
     """The filter language's name for a value's type: ``text``, ``number`` or ``boolean``."""
     if isinstance(value, bool):

@@ -5,8 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from furniture_prompter.catalog.columns import attribute_type
-from furniture_prompter.catalog.writer import StoredProduct
+from furniture_prompter.catalog.columns import StoredProduct, attribute_type
 from furniture_prompter.domain import FeedRow, Photo, Product, SetAside
 
 
