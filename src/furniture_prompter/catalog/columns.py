@@ -61,6 +61,15 @@ class ProductRow:
     text_vector: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """What a later run needs to know of a product that is there; `holds`: columns with a value."""
+
+    number: int
+    row_hash: str
+    holds: frozenset[str] = frozenset()
+
+
 def attribute_type(value: AttributeValue) -> str:
     """The filter language's name for a value's type: ``text``, ``number`` or ``boolean``."""
     if isinstance(value, bool):

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -25,6 +24,7 @@ from furniture_prompter.catalog.columns import (
     VECTOR,
     WORDS,
     ProductRow,
+    StoredProduct,
     attribute_type,
     empty_column_sql,
     photo_table,
@@ -52,6 +52,7 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.pruning import Pruner, fold, replaced_with
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.rewriting import CHUNK_ROWS, rewrite_column
 from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
 from furniture_prompter.catalog.storage_errors import writing
@@ -61,17 +62,6 @@ from furniture_prompter.errors import CatalogNotFoundError
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
-# Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
-CHUNK_ROWS = 8_192
-
-
-@dataclass(frozen=True, slots=True)
-class StoredProduct:
-    """What a later run needs to know of a product that is there; `holds`: columns with a value."""
-
-    number: int
-    row_hash: str
-    holds: frozenset[str] = frozenset()
 
 
 class CatalogWriter:
@@ -286,7 +276,9 @@ class CatalogWriter:
                 _aligned(vectors_from(rows[VECTOR], self._encoder.dimension), align)
             )
 
-        await self._rewrite(PHOTOS, ALIGNED, aligned)
+        with writing(self.folder):
+            photos = await rewrite_column(self._database, self._tables[PHOTOS], ALIGNED, aligned)
+            self._tables[PHOTOS] = photos
 
     @property
     def words_are_outdated(self) -> bool:
@@ -306,25 +298,9 @@ class CatalogWriter:
             products = (product_from(row, self.columns) for row in stored)
             return pa.array([self.words(product) for product in products], pa.string())
 
-        await self._rewrite(PRODUCTS, WORDS, folded)
-
-    async def _rewrite(
-        self, name: str, column: str, values: Callable[[pa.Table], pa.Array]
-    ) -> None:
-        """Replace a column of a whole table, rows by rows; its indexes are gone then."""
         with writing(self.folder):
-            source = await self._database.open_table(name)
-            await source.checkout(await self._tables[name].version())
-            mode: Literal["create", "overwrite"] = "overwrite"
-            async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
-                rows = pa.Table.from_batches([batch])
-                index = rows.schema.get_field_index(column)
-                rows = rows.set_column(index, column, values(rows))
-                if mode == "overwrite":
-                    table = await self._database.create_table(name, rows, mode=mode)
-                    self._tables[name], mode = table, "create"
-                else:
-                    await self._tables[name].add(rows)
+            products = await rewrite_column(self._database, self._tables[PRODUCTS], WORDS, folded)
+            self._tables[PRODUCTS] = products
 
     async def build_indexes(self, vector_index_photos: int, has_alignment: bool) -> str | None:
         """Bring keyword, number and vector indexes up to date.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from furniture_prompter.catalog.writer import StoredProduct
+from furniture_prompter.catalog.columns import StoredProduct
 from furniture_prompter.domain import FeedRow, Photo, Product, SetAside
 from furniture_prompter.ingest.attribute_types import Tally, fit, settle
 

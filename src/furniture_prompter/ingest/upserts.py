@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from furniture_prompter.catalog.columns import StoredProduct
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.uploads import Uploads
-from furniture_prompter.catalog.writer import StoredProduct, open_writer
+from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     FeedRow,
     Photo,
