@@ -35,6 +35,7 @@ ORDER = (
     "api_peer",
     "api_full_disk",
     "upload_fuzz",
+    "catalog_mutations",
     "demo",
 )
 
