@@ -12,8 +12,9 @@ from furniture_prompter.errors import CatalogDamagedError, CatalogWriteError
 # LanceDB raises these for everything that its Rust core reports, pyarrow the last for what does
 # not fit together.
 STORAGE_ERRORS = (OSError, RuntimeError, ValueError, pa.ArrowException)
-# The Rust core's word for a panic. It is no Exception, and no module exports it.
-_PANIC = "PanicException"
+# The Rust core's words for a panic, in a call (which is no Exception) and in what is awaited. No
+# module exports them.
+_PANICS = frozenset({"PanicException", "RustPanic"})
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def unreadable(folder: Path, detail: str) -> CatalogDamagedError:
 
 def is_storage_error(error: BaseException) -> bool:
     """Whether the storage engine reports something, if only by a panic."""
-    return isinstance(error, STORAGE_ERRORS) or type(error).__name__ == _PANIC
+    return isinstance(error, STORAGE_ERRORS) or type(error).__name__ in _PANICS
 
 
 def first_line(error: BaseException) -> str:
