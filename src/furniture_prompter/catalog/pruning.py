@@ -142,9 +142,13 @@ class Pruner:
         shown = await self._shown_of(self._tables[PHOTOS])
         gone = [path for path in uploaded_photos(self._folder) if path.stem not in shown]
         if gone:
-            table = await database.open_table(PHOTOS)
-            await table.checkout(before.tables[PHOTOS])
-            shown_before = await self._shown_of(table)
+            try:
+                table = await database.open_table(PHOTOS)
+                await table.checkout(before.tables[PHOTOS])
+                shown_before = await self._shown_of(table)
+            except STORAGE_ERRORS:
+                # A repair replaces a version that cannot be read; it may have shown any of them.
+                shown_before = {path.stem for path in gone}
             mark_replaced(path for path in gone if path.stem in shown_before)
 
     async def after_commit(

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from furniture_prompter.distillation import distilling, student_export
 from furniture_prompter.distillation.distilling import DistillationSummary
+from furniture_prompter.distillation.export import export_encoder
 from furniture_prompter.distillation.material import Material
 from furniture_prompter.distillation.photos import PhotoSet, decode, photos_of_feed
 from furniture_prompter.domain import RgbImage
@@ -108,7 +109,7 @@ def test_int8_is_calibrated_on_photos_learned_from_and_judged_on_photos_held_out
 ) -> None:
     materials: list[Material] = []
     given: list[dict[str, Any]] = []
-    export_student, export_encoder = student_export.export_student, student_export.export_encoder
+    export_student = student_export.export_student
 
     def watched(*arguments: Any) -> None:
         materials.extend(each for each in arguments if isinstance(each, Material))

@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from furniture_prompter.distillation import export as export_module
@@ -19,6 +20,7 @@ from furniture_prompter.distillation.export import CardFields, Precision, export
 from furniture_prompter.distillation.graph import write_graph
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.parity import Parity, parity
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
@@ -244,10 +246,12 @@ def test_the_int8_gate_compares_all_photos_held_out_and_none_calibrated_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[int] = []
-    parity = export_module.parity
-    monkeypatch.setattr(
-        export_module, "parity", lambda *rows: compared.append(len(rows[0])) or parity(*rows)
-    )
+
+    def counted(left: NDArray[np.float32], right: NDArray[np.float32]) -> Parity:
+        compared.append(len(left))
+        return parity(left, right)
+
+    monkeypatch.setattr(export_module, "parity", counted)
     export(tmp_path / "tiny", "int8", calibration=24, held_out=11)
     assert compared == [export_module.PARITY_IMAGES, 11]
 
