@@ -58,16 +58,30 @@ def used_patterns() -> Iterator[Used]:
             if isinstance(target, ast.Name)
         }
         for call in calls_of_re(tree):
-            name = next((name for name, value in names.items() if value is call), None)
+            holders = (n for n, value in names.items() if value and call in ast.walk(value))
+            name = next(holders, None)
             method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
             if method == "compile":
                 assert name is not None, f"{module}: compile patterns at the module's top."
+                if names[name] is not call:
+                    held = getattr(importlib.import_module(module), name)
+                    for number, pattern in enumerate(patterns_in(held)):
+                        yield Used(f"{module}.{name}[{number}]", pattern, METHODS)
+                    continue
                 yield Used(f"{module}.{name}", compiled(module, name, call), methods(name, tree))
             else:
                 yield Used(f"{module}:{method}", re.compile(literal(call)), (method,))
     for terminal in filter_parser._parser().terminals:
         pattern = re.compile(terminal.pattern.to_regexp())
         yield Used(f"the filter's {terminal.name}", pattern, ("match",))
+
+
+def patterns_in(held: object) -> Iterator[re.Pattern[Any]]:
+    if isinstance(held, re.Pattern):
+        yield held
+    elif isinstance(held, tuple):
+        for each in held:
+            yield from patterns_in(each)
 
 
 def calls_of_re(tree: ast.AST) -> Iterator[ast.Call]:

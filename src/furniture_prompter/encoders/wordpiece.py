@@ -13,7 +13,6 @@ Unicode 8: a word of known letters that holds a mark or a punctuation character 
 """
 
 import json
-import re
 import string
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -68,9 +67,8 @@ class WordPieceTokenizer:
         """
         self.size = len(vocabulary)
         self.unknown = vocabulary[unknown]
-        self._specials = {special: vocabulary[special] for special in specials}
-        alternatives = sorted(map(re.escape, specials), key=len, reverse=True)
-        self._special = re.compile(f"({'|'.join(alternatives)})") if alternatives else None
+        longest_first = sorted(specials, key=len, reverse=True)
+        self._specials = {special: vocabulary[special] for special in longest_first}
         starts = {piece: at for piece, at in vocabulary.items() if not piece.startswith("##")}
         inner = {piece[2:]: at for piece, at in vocabulary.items() if piece.startswith("##")}
         self._pieces = (starts, inner)
@@ -110,9 +108,8 @@ class WordPieceTokenizer:
 
     def encode(self, text: str, limit: int) -> list[int]:
         """Numbers of the text's first ``limit`` pieces; time is linear in the text's length."""
-        parts = self._special.split(text) if self._special else [text]
         numbers: list[int] = []
-        for part in parts:
+        for part in self._around_specials(text):
             if part in self._specials:
                 numbers.append(self._specials[part])
             else:
@@ -123,6 +120,19 @@ class WordPieceTokenizer:
                     known = len(word) <= self._longest_word
                     numbers += self._cut(word) if known else (self.unknown,)
         return numbers[:limit]
+
+    def _around_specials(self, text: str) -> list[str]:
+        """The text in parts, of which those that are special pieces stand alone."""
+        parts = [text]
+        for special in self._specials:
+            cut: list[str] = []
+            for part in parts:
+                between = [part] if part in self._specials else part.split(special)
+                pieces = [special] * (2 * len(between) - 1)
+                pieces[::2] = between
+                cut += pieces
+            parts = cut
+        return parts
 
     def _cut_word(self, word: str) -> tuple[int, ...]:
         numbers = []

@@ -54,6 +54,24 @@ _LANGUAGES: Final = (
 """Code pages, the likelier ones first, with the letters beyond ASCII of languages written in them.
 A page comes once for each group of languages: all its letters together would fit any text."""
 _SIGNS: Final = "–—‘“”„…•°€£©®™²³½¼¾×«»·±´µº№\xa0"
+
+
+def _misfits(letters: str) -> tuple[str, ...]:
+    """Patterns of what does not fit words with these letters beyond ASCII."""
+    capitals = letters.upper().replace("SS", "ẞ") + ("İ" if "ı" in letters else "")
+    return (
+        rf"[^\x00-\x7f{letters}{capitals}{_SIGNS}’]",
+        "\ufffd",  # undefined in the page: worse than a letter of another language
+        rf"(?<=[^\W\d_])[{_SIGNS}](?=[^\W\d_])",
+        rf"[a-z{letters}](?=[{capitals}])",
+        "[a-zA-Z](?=[\u0370-\u04ff])|[\u0370-\u04ff](?=[a-zA-Z])",
+    )
+
+
+_MISFITS: Final = tuple(
+    (page, tuple(re.compile(pattern) for pattern in _misfits(letters)))
+    for page, letters in _LANGUAGES
+)
 _DAMAGED: Final = "feed-damaged"
 """Error handler by which each byte that is no character becomes half a surrogate pair."""
 
@@ -137,20 +155,13 @@ def likeliest_code_page(sample: bytes) -> str:
     behind small letters. On titles of a line or two in eight languages this was right where the
     general detectors took Turkish for something else half of the time.
     """
-    return min(_LANGUAGES, key=lambda language: _misfits(sample, *language))[0]
 
+    def misfits(language: tuple[str, tuple[re.Pattern[str], ...]]) -> int:
+        page, patterns = language
+        text = sample.decode(page, "replace")
+        return sum(len(pattern.findall(text)) for pattern in patterns)
 
-def _misfits(sample: bytes, page: str, letters: str) -> int:
-    text = sample.decode(page, "replace")
-    capitals = letters.upper().replace("SS", "ẞ") + ("İ" if "ı" in letters else "")
-    patterns = (
-        rf"[^\x00-\x7f{letters}{capitals}{_SIGNS}’]",
-        "\ufffd",  # undefined in the page: worse than a letter of another language
-        rf"(?<=[^\W\d_])[{_SIGNS}](?=[^\W\d_])",
-        rf"[a-z{letters}](?=[{capitals}])",
-        "[a-zA-Z](?=[\u0370-\u04ff])|[\u0370-\u04ff](?=[a-zA-Z])",
-    )
-    return sum(len(re.findall(pattern, text)) for pattern in patterns)
+    return min(_MISFITS, key=misfits)[0]
 
 
 def open_text(file: BinaryIO, encoding: str) -> io.TextIOWrapper:
