@@ -1,4 +1,4 @@
-"""From the colours that a profile describes to sRGB.
+"""From the colours that a profile describes to sRGB, on white.
 
 A photo's numbers mean what its embedded profile (ICC.1:2022) says: the same red has other numbers
 in Display P3 or Adobe RGB. Encoders learned from sRGB and pages show sRGB, so every photo is
@@ -9,13 +9,15 @@ as sRGB.
 import hashlib
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from furniture_prompter.domain import RgbImage
 
 Conversion: TypeAlias = Callable[[Image.Image], Image.Image]
 """Takes an image of the mode that it was made for, gives RGB."""
@@ -27,6 +29,10 @@ _MODES: Final = {"RGB ": ("RGB", "L"), "GRAY": ("L",), "CMYK": ("CMYK",), "Lab "
 _INPUTS: Final = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}
 # Profiles that call themselves sRGB differ by their rounding; nobody sees two levels of 255.
 _SAME_LEVELS: Final = 2
+_ALPHA_MODES: Final = {"RGBA", "LA", "PA", "RGBa"}
+_SIXTEEN_BIT_MODES: Final = {"I;16", "I;16B", "I;16L", "I;16N"}
+# Whole images are converted a strip at a time: copies of a strip are small.
+_STRIP_PIXELS: Final = 1 << 18
 _USELESS: Final = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
@@ -121,3 +127,95 @@ def _probe(mode: str) -> NDArray[np.uint8] | None:
     levels = np.linspace(0, 255, 9).astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
     return np.concatenate([grid, np.repeat(grey[:, None], 3, axis=1)])[None]
+
+
+def convert_in_place(pixels: RgbImage, mode: str, profile: bytes | None) -> RgbImage:
+    """Convert pixels to sRGB where they lie.
+
+    Args:
+        pixels: Shape (height, width, 3), uint8; all three the same where `mode` is ``L``.
+        mode: ``L`` or ``RGB``: what the profile speaks of.
+        profile: The ICC profile; None leaves the pixels as they are.
+    """
+    convert = conversion_to_srgb(profile, mode)
+    if convert is None:
+        return pixels
+    for rows in _strips(pixels.shape[1], pixels.shape[0]):
+        strip = pixels[rows, :, 0] if mode == "L" else pixels[rows]
+        pixels[rows] = np.asarray(convert(Image.fromarray(np.ascontiguousarray(strip))))
+    return pixels
+
+
+def missing_inks_to_srgb(missing: NDArray[np.uint8], profile: bytes | None) -> RgbImage:
+    """Convert to sRGB what was not printed.
+
+    Args:
+        missing: How much of cyan, magenta, yellow and black is missing, shape (height, width, 4),
+            uint8, 0 for all of the ink.
+        profile: The ICC profile; None takes Pillow's plain conversion.
+
+    Returns:
+        Shape (height, width, 3), uint8.
+    """
+    convert = conversion_to_srgb(profile, "CMYK")
+    height, width = missing.shape[:2]
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in _strips(width, height):
+        strip = 255 - missing[rows]
+        image = Image.frombytes("CMYK", (width, len(strip)), strip.tobytes())
+        pixels[rows] = np.asarray(convert(image) if convert else image.convert("RGB"))
+    return pixels
+
+
+def on_white(image: Image.Image, profile: bytes | None) -> RgbImage:
+    """An image of any mode in sRGB on white, converted a strip at a time.
+
+    Args:
+        image: Read whole.
+        profile: Its ICC profile; None takes it for sRGB.
+
+    Returns:
+        Shape (height, width, 3), uint8.
+    """
+    width, height = image.size
+    convert = _conversion_of(image, profile)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in _strips(width, height):
+        whole = rows.stop - rows.start == height
+        strip = image if whole else image.crop((0, rows.start, width, rows.stop))
+        pixels[rows] = np.asarray(_strip_on_white(strip, convert))
+    return pixels
+
+
+def _conversion_of(image: Image.Image, profile: bytes | None) -> Conversion | None:
+    if image.mode in {"CMYK", "LAB"}:
+        return conversion_to_srgb(profile, image.mode)
+    grey = image.mode in {"1", "L", "LA"} or image.mode in _SIXTEEN_BIT_MODES
+    return conversion_to_srgb(profile, "L" if grey else "RGB")
+
+
+def _strip_on_white(strip: Image.Image, convert: Conversion | None) -> Image.Image:
+    if strip.mode in _SIXTEEN_BIT_MODES:
+        strip = _to_eight_bits(strip)
+    opacity = None
+    if strip.mode in _ALPHA_MODES or "transparency" in strip.info:
+        strip = strip.convert("RGBA")
+        opacity = strip.getchannel("A")
+        strip = strip.convert("RGB")
+    colours = convert(strip) if convert is not None else strip.convert("RGB")
+    if opacity is None:
+        return colours
+    white = Image.new("RGB", colours.size, "white")
+    white.paste(colours, mask=opacity)
+    return white
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255."""
+    return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+
+
+def _strips(width: int, height: int) -> Iterator[slice]:
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))

@@ -25,7 +25,11 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.colour_profiles import Conversion, conversion_to_srgb
+from furniture_prompter.encoders.colour_profiles import (
+    convert_in_place,
+    missing_inks_to_srgb,
+    on_white,
+)
 from furniture_prompter.encoders.decoding_memory import MEMORY, jpeg_bytes, pillow_bytes
 from furniture_prompter.encoders.headers import image_format, read_header
 from furniture_prompter.encoders.headers.model import (
@@ -33,7 +37,6 @@ from furniture_prompter.encoders.headers.model import (
     DamagedImageError,
     ImageHeader,
     IntricateImageError,
-    JpegFrame,
 )
 from furniture_prompter.encoders.headers.png import refuse_missing_rows, with_stream_end
 from furniture_prompter.errors import InvalidPhotoError
@@ -71,12 +74,8 @@ _PILLOW_ERRORS: Final = (
     struct.error,
     zlib.error,
 )
-_ALPHA_MODES: Final = {"RGBA", "LA", "PA", "RGBa"}
-_SIXTEEN_BIT_MODES: Final = {"I;16", "I;16B", "I;16L", "I;16N"}
 # Of 32-bit grey nobody knows which value is white.
 _UNSCALED_MODES: Final = {"I", "F"}
-# Whole images are converted a strip at a time: copies of a strip are small.
-_STRIP_PIXELS: Final = 1 << 18
 # Behind the last row's data, before the end marker: bytes that belong to no pixel.
 _HARMLESS: Final = re.compile(r"extraneous bytes before marker 0xd9")
 # A colour that no row of a photo is likely to have throughout; see _read_png.
@@ -352,7 +351,7 @@ def _decode_jpeg(header: ImageHeader, target_side_px: int | None) -> RgbImage:
         min_height=side if height > width else 0,
         min_factor=2 if side and max(header.size) >= 2 * side else 1,
     )
-    return _convert_in_place(pixels, frame, header.profile)
+    return convert_in_place(pixels, "L" if frame.components == 1 else "RGB", header.profile)
 
 
 def _libjpeg(data: bytes, colours: str, **options: int) -> RgbImage:
@@ -367,28 +366,9 @@ def _libjpeg(data: bytes, colours: str, **options: int) -> RgbImage:
     return np.asarray(decoded)
 
 
-def _convert_in_place(pixels: RgbImage, frame: JpegFrame, profile: bytes | None) -> RgbImage:
-    mode = "L" if frame.components == 1 else "RGB"
-    convert = conversion_to_srgb(profile, mode)
-    if convert is None:
-        return pixels
-    for rows in _strips(pixels.shape[1], pixels.shape[0]):
-        strip = pixels[rows, :, 0] if mode == "L" else pixels[rows]
-        pixels[rows] = np.asarray(convert(Image.fromarray(np.ascontiguousarray(strip))))
-    return pixels
-
-
 def _decode_cmyk(header: ImageHeader) -> RgbImage:
     # Adobe stores how much of each ink is missing, and everybody followed.
-    inks = _libjpeg(header.data, "CMYK")
-    convert = conversion_to_srgb(header.profile, "CMYK")
-    height, width = inks.shape[:2]
-    pixels = np.empty((height, width, 3), np.uint8)
-    for rows in _strips(width, height):
-        strip = np.ascontiguousarray(255 - inks[rows])
-        image = Image.frombytes("CMYK", (width, len(strip)), strip.tobytes())
-        pixels[rows] = np.asarray(convert(image) if convert else image.convert("RGB"))
-    return pixels
+    return missing_inks_to_srgb(_libjpeg(header.data, "CMYK"), header.profile)
 
 
 # --- Everything else -----------------------------------------------------------------------------
@@ -409,7 +389,7 @@ def _decode_with_pillow(image: Image.Image, header: ImageHeader) -> RgbImage:
     else:
         image.seek(0)
         image.load()
-    return _on_white(image, profile)
+    return on_white(image, profile)
 
 
 def _read_png(image: Image.Image, header: ImageHeader) -> Image.Image:
@@ -434,52 +414,6 @@ def _read_png(image: Image.Image, header: ImageHeader) -> Image.Image:
     if image.info.get("interlace") or last.tobytes() == unread_row.tobytes():
         refuse_missing_rows(header)
     return image
-
-
-def _on_white(image: Image.Image, profile: bytes | None) -> RgbImage:
-    """Pixels in sRGB on white, converted a strip at a time."""
-    width, height = image.size
-    convert = _conversion_of(image, profile)
-    pixels = np.empty((height, width, 3), np.uint8)
-    for rows in _strips(width, height):
-        whole = rows.stop - rows.start == height
-        strip = image if whole else image.crop((0, rows.start, width, rows.stop))
-        pixels[rows] = np.asarray(_strip_on_white(strip, convert))
-    return pixels
-
-
-def _conversion_of(image: Image.Image, profile: bytes | None) -> Conversion | None:
-    if image.mode in {"CMYK", "LAB"}:
-        return conversion_to_srgb(profile, image.mode)
-    grey = image.mode in {"1", "L", "LA"} or image.mode in _SIXTEEN_BIT_MODES
-    return conversion_to_srgb(profile, "L" if grey else "RGB")
-
-
-def _strip_on_white(strip: Image.Image, convert: Conversion | None) -> Image.Image:
-    if strip.mode in _SIXTEEN_BIT_MODES:
-        strip = _to_eight_bits(strip)
-    opacity = None
-    if strip.mode in _ALPHA_MODES or "transparency" in strip.info:
-        strip = strip.convert("RGBA")
-        opacity = strip.getchannel("A")
-        strip = strip.convert("RGB")
-    colours = convert(strip) if convert is not None else strip.convert("RGB")
-    if opacity is None:
-        return colours
-    white = Image.new("RGB", colours.size, "white")
-    white.paste(colours, mask=opacity)
-    return white
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips at 255."""
-    return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-
-
-def _strips(width: int, height: int) -> Iterator[slice]:
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
 
 
 def _orientation(image: Image.Image) -> object:
