@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -298,16 +298,8 @@ class Bench:
         Raises:
             RuntimeError: no test was run, which says nothing of the mutant.
         """
-        tests = list(tests)
-        while tests:
-            outcome, said = self._run(mutant, tests, LEAST_LIMIT_S + LIMIT_FACTOR * own_s)
-            failed = [_function(name) for name in _FAILED.findall(said) if "::" in name]
-            doubted = [test for test in failed if test in tests and not self._passes(test)]
-            if outcome != "noticed" or not doubted:
-                return outcome
-            # What fails by itself, because it needs another test before it, is no judge.
-            tests = [test for test in tests if test not in doubted]
-        return "missed"
+        limit_s = LEAST_LIMIT_S + LIMIT_FACTOR * own_s
+        return settled(lambda some: self._run(mutant, some, limit_s), self._passes, tests)
 
     def _passes(self, test: str) -> bool:
         """Whether it passes by itself, without a mutant."""
@@ -340,6 +332,29 @@ class Bench:
 
 
 _OPTIONS = ("-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-m", "not slow")
+
+
+def settled(
+    run: Callable[[Sequence[str]], tuple[str, str]],
+    passes: Callable[[str], bool],
+    tests: Sequence[str],
+) -> str:
+    """The outcome of a run in which a test failed for no other reason than the mutant.
+
+    Args:
+        run: Runs tests until one fails; gives the outcome and what pytest said.
+        passes: Whether a test passes by itself, without a mutant; what does not, because it needs
+            another before it, is left out.
+        tests: In their order.
+    """
+    while tests:
+        outcome, said = run(tests)
+        failed = {_function(name) for name in _FAILED.findall(said)} & {*tests}
+        doubted = {test for test in failed if not passes(test)}
+        if outcome != "noticed" or not doubted:
+            return outcome
+        tests = [test for test in tests if test not in doubted]
+    return "missed"
 
 
 def outcome_of(code: int, said: str) -> str:

@@ -1,7 +1,7 @@
 """The mutation figure: a sample that is the same each time, and no outcome counted for another."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from benchmarks.mutation_score import (
     outcome_of,
     rows_of,
     sampled,
+    settled,
     timed,
 )
 from benchmarks.warm_pytest import WarmPytest
@@ -110,6 +111,24 @@ def test_a_test_that_fails_in_any_phase_or_with_any_parameter_is_told() -> None:
         ("two[b]", 1, True),
     ]
     assert timed(map(json.dumps, noted)) == ({"one": 1.0, "two": 1.75}, {"two"})
+
+
+def test_a_test_that_fails_by_itself_is_no_judge() -> None:
+    runs: list[tuple[str, ...]] = []
+
+    def run(tests: Sequence[str]) -> tuple[str, str]:
+        runs.append(tuple(tests))
+        return "noticed", f"1 failed\nFAILED {tests[0]}[a] - AssertionError"
+
+    names = ["a.py::alone", "a.py::honest", "a.py::other"]
+    assert settled(run, lambda name: name != "a.py::alone", names) == "noticed"
+    assert runs == [tuple(names), tuple(names[1:])]
+    assert settled(run, lambda _: False, names) == "missed"
+
+    def broken(_: Sequence[str]) -> tuple[str, str]:
+        return "noticed", "ERROR a.py - ImportError"
+
+    assert settled(broken, lambda _: False, names) == "noticed"
 
 
 @pytest.fixture
