@@ -2,29 +2,33 @@
 
 Needs the extra ``mutants``. Cosmic Ray's operators make the mutants; a sample drawn by a fixed
 seed, in each room as large as its share, is run: each mutant against the tests that reach its line,
-and no others. What is done is kept under ``build/mutants`` and not done again for the same sources.
+nearest and quickest first, and no others. What is done is kept under ``build/mutants`` and not done
+again for the same sources.
 """
 
 import argparse
 import ast
 import hashlib
 import importlib
+import importlib.util
 import json
 import math
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import ROOT, DataSet, add_output_option, write_result
+from benchmarks.warm_pytest import WarmPytest
 
 ROOMS = ("domain", "search", "catalog", "ingest", "feeds")
 PACKAGE = Path("src", "furniture_prompter")
@@ -33,15 +37,22 @@ COPIED = ("src", "tests", "tools", "benchmarks", "docs", "deploy", "pyproject.to
 DURATIONS = "FURNITURE_PROMPTER_TEST_DURATIONS"
 
 LEAST_LIMIT_S = 60.0
-LIMIT_FACTOR = 5.0
+LIMIT_FACTOR = 10.0
 """A mutant that takes longer than this times its tests' own time, and the least, is noticed."""
+MOST_TESTS_S = 60.0
+"""Tests of a mutant beyond this much time of their own are left out."""
 
-METHOD = """
+_FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)
+
+METHOD = f"""
 Mutants are Cosmic Ray's, but for those inside annotations, which nobody runs. Each is run against
-the tests that reach its line (its module, if the line runs at import), the quick ones first, until
-one fails; noticed is one that a test fails on, that cannot be imported, or that takes five times as
-long. One that no test reaches is missed. Equivalent mutants, which no test could notice, are not
-taken out: the true share is higher. The interval is Wilson's of 95% for the sample.
+the tests that reach its line (its module, if the line runs at import), those of its own room first,
+then other unit tests, the quick ones first, up to {MOST_TESTS_S:.0f} seconds of tests, until one
+fails; left out are tests marked slow. Noticed is one that a test fails on that passes by itself
+without the mutant, that cannot be imported, or that takes {LIMIT_FACTOR:.0f} times as long as its
+tests, and {LEAST_LIMIT_S:.0f} seconds more. One that no test reaches is missed. Equivalent mutants,
+which no test could notice, are not taken out: the true share is higher. The interval is Wilson's
+of 95% for the sample.
 """
 
 
@@ -61,11 +72,11 @@ class Mutant:
 
 
 def pytest_runtest_logreport(report: Any) -> None:
-    """As a plugin of pytest: note how long each test took."""
+    """As a plugin of pytest: note how long each test took, and whether it passed."""
     target = os.environ.get(DURATIONS)
-    if target and report.when == "call":
+    if target:
         with Path(target).open("a", encoding="utf-8") as file:
-            file.write(json.dumps([report.nodeid, report.duration]) + "\n")
+            file.write(json.dumps([report.nodeid, report.duration, not report.failed]) + "\n")
 
 
 def mutants_of(path: Path, module: str) -> Iterator[Mutant]:
@@ -177,17 +188,29 @@ def rows_of(mutants: Iterable[Mutant], outcomes: Mapping[Mutant, str]) -> list[d
 def prepare(
     tests: Sequence[str], state: str
 ) -> tuple[dict[tuple[str, int], set[str]], Mapping[str, float]]:
-    """Tests by the line that they reach, and seconds by test; measured once for each state."""
+    """Tests by the line that they reach, and seconds by test; measured once for each state.
+
+    A test that fails without any mutant is left out, and said.
+
+    Raises:
+        RuntimeError: pytest did not come to its end.
+    """
     folder = WORK / state
     data, durations = folder / "coverage", folder / "durations.jsonl"
     if not (folder / "measured").is_file():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "benchmarks.mutation_score"]
-        command += ["--cov=furniture_prompter", "--cov-context=test", "--cov-report=", *tests]
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow"]
+        command += ["-p", "benchmarks.mutation_score", "--cov-context=test", "--cov-report="]
+        command += [f"--cov=furniture_prompter.{room}" for room in ROOMS]
         environment = {**os.environ, "COVERAGE_FILE": str(data), DURATIONS: str(durations)}
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        done = subprocess.run([*command, *tests], cwd=ROOT, env=environment, check=False)
+        if done.returncode not in {0, 1}:
+            raise RuntimeError(f"pytest ended with {done.returncode} while coverage was measured.")
         (folder / "measured").touch()
+    seconds, failing = timed(durations.read_text("utf-8").splitlines())
+    for test in sorted(failing):
+        print(f"fails without a mutant, and is left out: {test}", file=sys.stderr)
     measured = importlib.import_module("coverage").CoverageData(str(data))
     measured.read()
     reached: dict[tuple[str, int], set[str]] = {}
@@ -195,12 +218,40 @@ def prepare(
         module = str(Path(file).relative_to(ROOT))
         for line, contexts in measured.contexts_by_lineno(file).items():
             names = {context.partition("|")[0] for context in contexts if context}
-            reached[(module, line)] = {_function(name) for name in names}
-    seconds: dict[str, float] = {}
-    for text in durations.read_text("utf-8").splitlines():
-        name, duration = json.loads(text)
-        seconds[_function(name)] = seconds.get(_function(name), 0.0) + duration
+            reached[(module, line)] = {_function(name) for name in names} - failing
     return reached, seconds
+
+
+def timed(lines: Iterable[str]) -> tuple[dict[str, float], set[str]]:
+    """Seconds by test and the tests that failed, from what the plugin noted."""
+    seconds: dict[str, float] = {}
+    failing = set()
+    for text in lines:
+        name, duration, passed = json.loads(text)
+        seconds[_function(name)] = seconds.get(_function(name), 0.0) + duration
+        if not passed:
+            failing.add(_function(name))
+    return seconds, failing
+
+
+def chosen_tests(
+    mutant: Mutant, found: Iterable[str], seconds: Mapping[str, float]
+) -> tuple[list[str], float]:
+    """Tests to run, nearest and quickest first, and how long they take by themselves."""
+    near, unit = f"tests/unit/{mutant.room}/", "tests/unit/"
+
+    def place(test: str) -> tuple[bool, bool, float, str]:
+        own_s = seconds.get(test, 0.0)
+        return not test.startswith(near), not test.startswith(unit), own_s, test
+
+    chosen: list[str] = []
+    total_s = 0.0
+    for test in sorted(found, key=place):
+        own_s = seconds.get(test, 0.0)
+        if not chosen or total_s + own_s <= MOST_TESTS_S:
+            chosen.append(test)
+            total_s += own_s
+    return chosen, total_s
 
 
 def _function(name: str) -> str:
@@ -208,28 +259,102 @@ def _function(name: str) -> str:
     return name.partition("[")[0]
 
 
-def run(mutant: Mutant, tests: Sequence[str], limit_s: float, tree: Path) -> str:
-    """Put the mutant into ``tree``, a copy of the project, run the tests, and take it out again."""
-    mutating, plugins = map(importlib.import_module, ("cosmic_ray.mutating", "cosmic_ray.plugins"))
-    target = tree / mutant.module
-    source = (ROOT / mutant.module).read_text("utf-8")
-    changed = mutating.mutate_code(
-        source, plugins.get_operator(mutant.operator)(), mutant.occurrence
-    )
-    if changed is None:
-        raise RuntimeError(f"Cosmic Ray makes no mutant of {mutant}.")
-    target.write_text(changed, "utf-8")
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
-    try:
-        done = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, timeout=limit_s, check=False
+class Bench:
+    """A copy of the project into which one mutant after the other is put."""
+
+    def __init__(self, number: int, tests: Iterable[str]) -> None:
+        """Copy the project, and see that pytest finds the tests there.
+
+        Raises:
+            RuntimeError: it does not.
+        """
+        self._tree = _tree(number)
+        self._passing: set[str] = set()
+        # Both leave compiled files behind; the runs themselves write none, for a mutant may be as
+        # long and as old, in seconds, as what it replaces.
+        subprocess.run(
+            [sys.executable, "-m", "compileall", "-q", "src"], cwd=self._tree, check=True
         )
-    except subprocess.TimeoutExpired:
-        return "too slow"
-    finally:
-        target.write_text(source, "utf-8")
-    return outcome_of(done.returncode, done.stdout.decode("utf-8", "replace"))
+        environment = {**os.environ, "PYTHONPATH": str(self._tree / "src")}
+        found = subprocess.run(
+            [sys.executable, "-m", "pytest", "--collect-only", "-q", *sorted(tests)],
+            cwd=self._tree,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        if found.returncode:
+            said = found.stdout.decode("utf-8", "replace")[-2000:]
+            raise RuntimeError(f"pytest does not find the tests:\n{said}")
+        self._pytest = WarmPytest(self._tree)
+
+    def close(self) -> None:
+        """End its process; the copy stays."""
+        self._pytest.close()
+
+    def judged(self, mutant: Mutant, tests: Sequence[str], own_s: float) -> str:
+        """What the tests, which take so long by themselves, make of the mutant.
+
+        Raises:
+            RuntimeError: no test was run, which says nothing of the mutant.
+        """
+        limit_s = LEAST_LIMIT_S + LIMIT_FACTOR * own_s
+        return settled(lambda some: self._run(mutant, some, limit_s), self._passes, tests)
+
+    def _passes(self, test: str) -> bool:
+        """Whether it passes by itself, without a mutant."""
+        if test not in self._passing:
+            status, _ = self._pytest.run([*_OPTIONS, test], 10 * LEAST_LIMIT_S)
+            if status != 0:
+                return False
+            self._passing.add(test)
+        return True
+
+    def _run(self, mutant: Mutant, tests: Sequence[str], limit_s: float) -> tuple[str, str]:
+        """Put the mutant in, run the tests until one fails, and take it out again."""
+        mutating, plugins = map(
+            importlib.import_module, ("cosmic_ray.mutating", "cosmic_ray.plugins")
+        )
+        target = self._tree / mutant.module
+        source = (ROOT / mutant.module).read_text("utf-8")
+        changed = mutating.mutate_code(
+            source, plugins.get_operator(mutant.operator)(), mutant.occurrence
+        )
+        if changed is None:
+            raise RuntimeError(f"Cosmic Ray makes no mutant of {mutant}.")
+        Path(importlib.util.cache_from_source(str(target))).unlink(missing_ok=True)
+        target.write_text(changed, "utf-8")
+        try:
+            status, said = self._pytest.run([*_OPTIONS, *tests], limit_s)
+        finally:
+            target.write_text(source, "utf-8")
+        return ("too slow" if status is None else outcome_of(status, said)), said
+
+
+_OPTIONS = ("-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-m", "not slow")
+
+
+def settled(
+    run: Callable[[Sequence[str]], tuple[str, str]],
+    passes: Callable[[str], bool],
+    tests: Sequence[str],
+) -> str:
+    """The outcome of a run in which a test failed for no other reason than the mutant.
+
+    Args:
+        run: Runs tests until one fails; gives the outcome and what pytest said.
+        passes: Whether a test passes by itself, without a mutant; what does not, because it needs
+            another before it, is left out.
+        tests: In their order.
+    """
+    while tests:
+        outcome, said = run(tests)
+        failed = {_function(name) for name in _FAILED.findall(said)} & {*tests}
+        doubted = {test for test in failed if not passes(test)}
+        if outcome != "noticed" or not doubted:
+            return outcome
+        tests = [test for test in tests if test not in doubted]
+    return "missed"
 
 
 def outcome_of(code: int, said: str) -> str:
@@ -286,20 +411,23 @@ def main() -> None:
             one = json.loads(line)
             outcomes[Mutant(**one["mutant"])] = one["outcome"]
     left = [one for one in chosen if one not in outcomes]
-    trees = [_tree(number) for number in range(options.workers)] if left else []
+    asked = {}
+    for one in left:
+        found = noticing(one, reached, (ROOT / one.module).read_text("utf-8"))
+        asked[one] = chosen_tests(one, found, seconds)
+    needed = {test for tests, _ in asked.values() for test in tests}
+    benches = [Bench(number, needed) for number in range(options.workers)] if needed else []
 
     def work(mutant: Mutant) -> tuple[Mutant, str, float]:
         began_s = time.monotonic()
-        found = noticing(mutant, reached, (ROOT / mutant.module).read_text("utf-8"))
-        tests = sorted(found, key=lambda test: seconds.get(test, 0.0))
+        tests, own_s = asked[mutant]
         if not tests:
             return mutant, "not reached", 0.0
-        tree = trees.pop()
+        bench = benches.pop()
         try:
-            own_s = sum(seconds.get(test, 0.0) for test in tests)
-            outcome = run(mutant, tests, LEAST_LIMIT_S + LIMIT_FACTOR * own_s, tree)
+            outcome = bench.judged(mutant, tests, own_s)
         finally:
-            trees.append(tree)
+            benches.append(bench)
         return mutant, outcome, time.monotonic() - began_s
 
     with ThreadPoolExecutor(options.workers) as pool, kept.open("a", encoding="utf-8") as file:
@@ -309,6 +437,8 @@ def main() -> None:
             file.write(json.dumps(record) + "\n")
             file.flush()
             print(f"{done}/{len(left)} {outcome}, {took_s:.0f} s: {mutant}", file=sys.stderr)
+    for bench in benches:
+        bench.close()
     outcomes = {one: outcomes[one] for one in chosen}
     survivors = [
         {"module": one.module, "line": one.line, "change": one.operator, "outcome": outcome}

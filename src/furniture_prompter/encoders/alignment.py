@@ -146,10 +146,14 @@ class Alignment:
             CatalogDamagedError: the file is missing, altered or of another format.
         """
         try:
-            # The handle is ours: numpy leaves it open where the file is no archive.
-            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
-                meta = json.loads(str(stored["meta"]))
-                arrays = {name: stored[name] for name in _ARRAYS}
+            with path.open("rb") as handle:
+                # What begins otherwise numpy takes for a pickle, and tells how to open that.
+                if not zipfile.is_zipfile(handle):
+                    raise ValueError("no archive of arrays")
+                handle.seek(0)
+                with np.load(handle, allow_pickle=False) as stored:
+                    meta = json.loads(str(stored["meta"]))
+                    arrays = {name: stored[name] for name in _ARRAYS}
             if meta["format"] != FORMAT or not _fit_together(arrays):
                 raise ValueError(f"format {meta['format']} or shapes that do not fit")
             return cls(

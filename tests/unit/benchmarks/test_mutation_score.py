@@ -1,17 +1,26 @@
 """The mutation figure: a sample that is the same each time, and no outcome counted for another."""
 
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import pytest
 
 from benchmarks.mutation_score import (
+    MOST_TESTS_S,
     ROOMS,
     Mutant,
     annotation_spans,
+    chosen_tests,
     interval,
     noticing,
     outcome_of,
     rows_of,
     sampled,
+    settled,
+    timed,
 )
+from benchmarks.warm_pytest import WarmPytest
 
 
 def some(room: str, count: int) -> list[Mutant]:
@@ -71,3 +80,89 @@ def test_a_run_without_a_test_says_nothing_of_a_mutant() -> None:
     assert {outcome_of(code, "") for code in (1, 2, 3, 4)} == {"noticed"}
     with pytest.raises(RuntimeError, match="found none of the tests"):
         outcome_of(5, "no tests ran")
+
+
+def test_a_mutant_meets_its_rooms_tests_first_then_quick_ones_as_far_as_there_is_time() -> None:
+    (mutant,) = some("search", 1)
+    seconds = {
+        "tests/integration/a.py::quick": 0.1,
+        "tests/unit/feeds/a.py::quick": 0.1,
+        "tests/unit/search/a.py::slow": 3.0,
+        "tests/unit/search/a.py::quick": 0.2,
+        "tests/integration/a.py::endless": MOST_TESTS_S,
+    }
+    chosen, total_s = chosen_tests(mutant, seconds, seconds)
+    assert chosen == [
+        "tests/unit/search/a.py::quick",
+        "tests/unit/search/a.py::slow",
+        "tests/unit/feeds/a.py::quick",
+        "tests/integration/a.py::quick",
+    ]
+    assert total_s == pytest.approx(3.4)
+    endless = ["tests/integration/a.py::endless"]
+    assert chosen_tests(mutant, endless, seconds) == (endless, MOST_TESTS_S)
+
+
+def test_a_test_that_fails_in_any_phase_or_with_any_parameter_is_told() -> None:
+    noted = [
+        ("one", 1.0, True),
+        ("two[a]", 0.5, True),
+        ("two[b]", 0.25, False),
+        ("two[b]", 1, True),
+    ]
+    assert timed(map(json.dumps, noted)) == ({"one": 1.0, "two": 1.75}, {"two"})
+
+
+def test_a_test_that_fails_by_itself_is_no_judge() -> None:
+    runs: list[tuple[str, ...]] = []
+
+    def run(tests: Sequence[str]) -> tuple[str, str]:
+        runs.append(tuple(tests))
+        return "noticed", f"1 failed\nFAILED {tests[0]}[a] - AssertionError"
+
+    names = ["a.py::alone", "a.py::honest", "a.py::other"]
+    assert settled(run, lambda name: name != "a.py::alone", names) == "noticed"
+    assert runs == [tuple(names), tuple(names[1:])]
+    assert settled(run, lambda _: False, names) == "missed"
+
+    def broken(_: Sequence[str]) -> tuple[str, str]:
+        return "noticed", "ERROR a.py - ImportError"
+
+    assert settled(broken, lambda _: False, names) == "noticed"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A project whose only test fails where its package says 2, and never ends where it says 3."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "benchmarks").symlink_to(Path(__file__).parents[3] / "benchmarks")
+    (tmp_path / "test_it.py").write_text(
+        "import package, time\n"
+        "def test_it():\n"
+        "    while package.NUMBER == 3:\n"
+        "        time.sleep(0.1)\n"
+        "    assert package.NUMBER == 1\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def warm(tree: Path) -> Iterator[WarmPytest]:
+    warm = WarmPytest(tree)
+    yield warm
+    warm.close()
+
+
+def test_each_run_sees_the_files_as_they_are_and_ends_with_its_time(
+    tree: Path, warm: WarmPytest
+) -> None:
+    def run(number: int, limit_s: float) -> tuple[int | None, str]:
+        (tree / "src" / "package.py").write_text(f"NUMBER = {number}\n")
+        return warm.run(["-x", "-q", "-p", "no:cacheprovider", "test_it.py"], limit_s)
+
+    assert run(1, 60)[0] == 0
+    status, said = run(2, 60)
+    assert status == 1
+    assert "FAILED test_it.py::test_it" in said
+    assert run(3, 3)[0] is None
+    assert run(1, 60)[0] == 0
