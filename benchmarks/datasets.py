@@ -52,7 +52,10 @@ class BenchmarkSet:
 
 
 def load_products(feed: Path, name: str) -> BenchmarkSet:
-    """Read a ``products.jsonl``; image paths in it are relative to its folder."""
+    """Read a ``products.jsonl``; image paths in it are relative to its folder.
+
+    Shops call a family a model.
+    """
     products = []
     for line in feed.read_text("utf-8").splitlines():
         row = json.loads(line)
@@ -64,7 +67,7 @@ def load_products(feed: Path, name: str) -> BenchmarkSet:
                 category=row.get("category", ""),
                 color=row.get("color", ""),
                 description=row.get("description", ""),
-                family=row.get("family", row["id"]),
+                family=row.get("family") or row.get("model") or row["id"],
                 images=tuple(feed.parent / image for image in images),
             )
         )

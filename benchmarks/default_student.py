@@ -43,8 +43,8 @@ of them.
 """
 
 
-def times_ms(encoders: list[OnnxEncoder], files: list[Path]) -> list[float]:
-    """Median milliseconds an image of each encoder, all taking turns."""
+def rounds_ms(encoders: list[OnnxEncoder], files: list[Path]) -> list[list[float]]:
+    """Milliseconds an image of each encoder in each round, all taking turns."""
     times: list[list[float]] = [[] for _ in encoders]
     for turn in range(SPEED_ROUNDS + 1):
         for place, encoder in enumerate(encoders):
@@ -52,7 +52,7 @@ def times_ms(encoders: list[OnnxEncoder], files: list[Path]) -> list[float]:
             encode_files(encoder, files)
             if turn:
                 times[place].append(1_000 * (time.perf_counter() - began) / len(files))
-    return [statistics.median(each) for each in times]
+    return times
 
 
 def prompt_recall(vectors: np.ndarray, prompts: np.ndarray) -> str:
@@ -92,7 +92,8 @@ def main() -> None:
         *arguments.others,
     ]
     encoders = [OnnxEncoder.load(folder) for folder in folders]
-    speeds = times_ms(encoders, types.files[:: len(types.files) // SPEED_PHOTOS][:SPEED_PHOTOS])
+    timed = rounds_ms(encoders, types.files[:: len(types.files) // SPEED_PHOTOS][:SPEED_PHOTOS])
+    speeds = [statistics.median(each) for each in timed]
     rows: list[dict[str, object]] = []
     reference: SameLabelRetrieval | None = None
     for folder, encoder, took_ms in zip(folders, encoders, speeds, strict=True):

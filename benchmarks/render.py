@@ -31,6 +31,7 @@ ORDER = (
     "own_photos",
     "loss_terms",
     "default_student",
+    "default_bits",
     "distill_bundled",
     "api_load",
     "api_peer",
