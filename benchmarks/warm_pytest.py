@@ -13,18 +13,24 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-# What most tests import, and what takes longest.
+# What most tests import, and what takes longest. Plugins of pytest are left to pytest: Hypothesis,
+# and anyio, which FastAPI and httpx bring.
 _PACKAGES: Final = (
     *("numpy", "pyarrow", "pyarrow.compute", "lancedb", "onnxruntime", "PIL.Image", "simplejpeg"),
-    *("pydantic_settings", "lark", "hypothesis", "rich", "typer", "fastapi", "httpx"),
+    *("pydantic_settings", "lark", "rich", "typer"),
 )
 _SAID: Final = 4_000
+
+NOT_STARTED: Final = 70
+"""Exit status where pytest could not be started; it has none that is so high."""
 
 
 class WarmPytest:
@@ -63,7 +69,7 @@ def forked(arguments: Sequence[str], limit_s: float) -> tuple[int | None, str]:
     with tempfile.TemporaryFile() as words:
         child = os.fork()
         if child == 0:
-            status = 3
+            status = NOT_STARTED
             try:
                 os.setsid()
                 os.dup2(words.fileno(), 1)
@@ -72,7 +78,10 @@ def forked(arguments: Sequence[str], limit_s: float) -> tuple[int | None, str]:
                     os.dup2(nothing.fileno(), 0)
                 status = int(pytest.main([*arguments]))
                 sys.stdout.flush()
+            except BaseException:  # noqa: BLE001 - a child must never go on as its parent would
+                traceback.print_exc()
             finally:
+                sys.stderr.flush()
                 os._exit(status)
         killed = False
 
@@ -98,6 +107,8 @@ def _end(group: int) -> None:
 
 
 def main() -> None:
+    # It was only imported: none of its threads runs when a child is forked.
+    warnings.filterwarnings("ignore", "lancedb fork support is experimental")
     for name in _PACKAGES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

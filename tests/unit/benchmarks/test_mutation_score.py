@@ -78,7 +78,7 @@ def test_a_line_that_runs_at_import_is_every_test_of_its_modules() -> None:
 def test_a_run_without_a_test_says_nothing_of_a_mutant() -> None:
     assert outcome_of(0, "") == "missed"
     assert {outcome_of(code, "") for code in (1, 2, 3, 4)} == {"noticed"}
-    with pytest.raises(RuntimeError, match="found none of the tests"):
+    with pytest.raises(RuntimeError, match="ran none of the tests"):
         outcome_of(5, "no tests ran")
 
 
@@ -128,13 +128,19 @@ def test_a_test_that_fails_by_itself_is_no_judge() -> None:
     def broken(_: Sequence[str]) -> tuple[str, str]:
         return "noticed", "ERROR a.py - ImportError"
 
-    assert settled(broken, lambda _: False, names) == "noticed"
+    assert settled(broken, lambda name: name == names[0], names) == "noticed"
+    # Where nothing runs, nothing was noticed.
+    assert settled(broken, lambda _: False, names) == "missed"
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A project whose only test fails where its package says 2, and never ends where it says 3."""
     (tmp_path / "src").mkdir()
+    # As strict as ours: a plugin of pytest's that is imported before it is an error.
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\naddopts = ["--strict-config"]\nfilterwarnings = ["error"]\n'
+    )
     (tmp_path / "benchmarks").symlink_to(Path(__file__).parents[3] / "benchmarks")
     (tmp_path / "test_it.py").write_text(
         "import package, time\n"
