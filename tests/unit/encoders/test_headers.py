@@ -214,6 +214,30 @@ def test_tiffs_whose_tables_ask_for_more_than_they_show_are_refused() -> None:
     refused(tiff_of(*size, (273, 1, 70_000, 8)) + bytes(70_000), "strips")
 
 
+def test_a_png_inflates_one_of_each_text_and_one_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    begin = zlib.decompressobj
+
+    def counted(*given: int) -> object:
+        started.append(given)
+        return begin(*given)
+
+    monkeypatch.setattr(zlib, "decompressobj", counted)
+    data = saved(picture(), "PNG")
+    packed = b"\0\0" + zlib.compress(bytes(480_000))
+    too_long = b"\0\0" + zlib.compress(bytes(5_000_000))
+    names = (b"Comment", b"Raw profile type exif", b"XML:com.adobe.xmp", b"k" * 500)
+    many = b"".join(
+        png_chunk(b"zTXt", name + packed) + png_chunk(b"iTXt", name + b"\0\1\0\0\0" + packed)
+        for name in names
+    ) + png_chunk(b"iCCP", b"ICC Profile" + too_long)
+    header = read_header(data[:33] + many * 50 + data[33:])
+    assert header is not None
+    assert len(started) == 3
+    # Nor does the decoder meet any of them.
+    assert all(kind not in header.data for kind in (b"zTXt", b"iTXt", b"iCCP"))
+
+
 def test_a_large_run_length_bmp_is_refused() -> None:
     head = struct.pack("<IiiHHIIiiII", 40, 3_000, 3_000, 1, 8, 1, 0, 0, 0, 0, 0)
     refused(b"BM" + struct.pack("<IHHI", 1_100, 0, 0, 1_078) + head + bytes(1_048), "run-length")
