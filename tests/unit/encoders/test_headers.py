@@ -4,6 +4,8 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 
 from furniture_prompter.encoders.headers import read_header
 from furniture_prompter.encoders.headers.model import LIMIT_PIECES
+from furniture_prompter.errors import InvalidPhotoError
 from tests.unit.encoders.photos import (
     decode,
     difference,
@@ -218,9 +221,9 @@ def test_a_png_inflates_one_of_each_text_and_one_profile(monkeypatch: pytest.Mon
     started = []
     begin = zlib.decompressobj
 
-    def counted(*given: int) -> object:
-        started.append(given)
-        return begin(*given)
+    def counted() -> object:
+        started.append(1)
+        return begin()
 
     monkeypatch.setattr(zlib, "decompressobj", counted)
     data = saved(picture(), "PNG")
@@ -236,6 +239,59 @@ def test_a_png_inflates_one_of_each_text_and_one_profile(monkeypatch: pytest.Mon
     assert len(started) == 3
     # Nor does the decoder meet any of them.
     assert all(kind not in header.data for kind in (b"zTXt", b"iTXt", b"iCCP"))
+
+
+def numbers_unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many numbers each call of struct.unpack and its like makes."""
+    counts = []
+    for name in ("unpack", "unpack_from"):
+        real = getattr(struct, name)
+
+        def counted(*given: object, real: Callable[..., tuple[object, ...]] = real) -> object:
+            found = real(*given)
+            counts.append(len(found))
+            return found
+
+        monkeypatch.setattr(struct, name, counted)
+    return counts
+
+
+@pytest.mark.parametrize("tag", [256, 257, 258, 259, 273, 277, 282, 322, 34_665, 40_000])
+@pytest.mark.parametrize("kind", [1, 3, 4, 5])
+def test_no_tag_of_a_tiff_becomes_a_million_numbers(
+    monkeypatch: pytest.MonkeyPatch, tag: int, kind: int
+) -> None:
+    sound = [(256, 4, 1, 64), (257, 4, 1, 48), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    sound += [(273, 4, 1, 200), (278, 4, 1, 48), (279, 4, 1, 3_072)]
+    entries = sorted([each for each in sound if each[0] != tag] + [(tag, kind, 1_000_000, 200)])
+    data = tiff_of(*entries) + b"\1" * 8_000_300
+    counts = numbers_unpacked(monkeypatch)
+    with suppress(InvalidPhotoError):
+        decode(data)
+    assert max(counts) < 1_000
+
+
+def test_exif_of_a_million_numbers_turns_nothing_and_unpacks_none_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exif = tiff_of((0x0112, 3, 1_000_000, 200)) + b"\6\0" * 1_000_200
+    data = saved(picture(), "PNG")
+    data = data[:33] + png_chunk(b"eXIf", exif) + data[33:]
+    webp = saved(picture(), "WEBP", exif=exif, lossless=True)
+    counts = numbers_unpacked(monkeypatch)
+    for each in (data, webp):
+        assert np.array_equal(decode(each), np.asarray(picture()))
+    assert max(counts) < 1_000
+
+
+def test_a_tiff_of_30_000_strips_and_one_with_a_transfer_function_are_decoded() -> None:
+    image = Image.new("L", (16, 30_000), 77)
+    strips = saved(image, "TIFF", compression="tiff_lzw", strip_size=16)
+    curves = saved(image, "TIFF", tiffinfo={301: tuple(range(65_536)) * 3})
+    for data, tag, count in ((strips, 273, 30_000), (curves, 301, 3 * 65_536)):
+        with Image.open(io.BytesIO(data)) as opened:
+            assert len(opened.tag_v2[tag]) == count  # type: ignore[attr-defined]  # of a TIFF
+        assert (decode(data) == 77).all()
 
 
 def test_a_large_run_length_bmp_is_refused() -> None:

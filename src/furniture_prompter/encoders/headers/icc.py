@@ -87,16 +87,16 @@ def _is_table(kind: bytes, content: bytes, channels: int) -> bool:
     """Whether a table of colours is as large as it says; room for it is made before it is read."""
     if content[8:10] != bytes([channels, 3]):
         return False
-    points = content[10] ** channels * 3
+    points: int = 3 * content[10] ** channels
     if kind == b"mft1":
         return 48 + 256 * (channels + 3) + points <= len(content)
     if kind == b"mft2":
-        before, after = struct.unpack_from(">HH", content, 48)
+        before, after = (int.from_bytes(content[at : at + 2], "big") for at in (48, 50))
         return 52 + 2 * (before * channels + points + after * 3) <= len(content)
     if kind != b"mAB ":
         return False
     # The curves and the matrix around it are ten at most, each bounded by its 16-bit length.
-    (at,) = struct.unpack_from(">I", content, 24)
-    points = math.prod(content[at : at + channels]) * 3
+    at = int.from_bytes(content[24:28], "big")
+    points = 3 * math.prod(content[at : at + channels])
     value_bytes = content[at + 16]
     return at == 0 or (value_bytes in {1, 2} and at + 20 + points * value_bytes <= len(content))
