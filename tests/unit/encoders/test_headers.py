@@ -57,6 +57,22 @@ def test_bytes_that_belong_to_no_pixel_cost_nothing() -> None:
         assert np.array_equal(decode(spoilt), expected)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_whose_frame_can_be_read_in_two_ways_is_refused(progressive: bool) -> None:
+    data = saved(picture(), "JPEG", progressive=progressive)
+    start = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    alike = bytearray(data)
+    for place in range(start + 10, end, 3):
+        alike[place] = 1
+    refused(bytes(alike), "components have the same name")
+    frame = bytearray(data[start:end])
+    frame[5:9] = struct.pack(">HH", 16, 16)
+    scan = data.index(b"\xff\xda")
+    for twice in (data[:start] + frame + data[start:], data[:scan] + frame + data[scan:]):
+        refused(bytes(twice), "two frames")
+
+
 def test_scan_parameters_that_mean_nothing_cost_nothing() -> None:
     for image in (picture(), picture().convert("L")):
         data = bytearray(saved(image, "JPEG"))
