@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
 
 from furniture_prompter.encoders.headers import read_header
 from furniture_prompter.encoders.headers.model import LIMIT_PIECES
@@ -308,6 +309,47 @@ def test_a_tiff_of_30_000_strips_and_one_with_a_transfer_function_are_decoded() 
         with Image.open(io.BytesIO(data)) as opened:
             assert len(opened.tag_v2[tag]) == count  # type: ignore[attr-defined]  # of a TIFF
         assert (decode(data) == 77).all()
+
+
+def test_an_avif_whose_frames_are_larger_than_it_says_is_refused_before_they_are_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for options in ({}, {"save_all": True, "append_images": [picture(1_600, 1_200)]}):
+        data = bytearray(saved(picture(1_600, 1_200), "AVIF", speed=10, **options))
+        for said in re.finditer(rb"ispe\0{4}|tkhd", bytes(data)):
+            place = said.end() + (0 if said[0][:4] == b"ispe" else 88)
+            fixed = 0 if said[0][:4] == b"ispe" else 16
+            data[place : place + 8] = struct.pack(">II", 64 << fixed, 48 << fixed)
+        monkeypatch.setattr(AvifImageFile, "load", lambda _: pytest.fail("it was decoded"))
+        refused(bytes(data), "64 × 48", "frames have 1,920,000")
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 48), (1_601, 1_203)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_frames_of_an_avif_have_its_pixels_and_those_of_its_alpha(
+    size: tuple[int, int], mode: str
+) -> None:
+    image = picture(*size).convert(mode)
+    if mode == "RGBA":
+        image.putpixel((0, 0), (0, 0, 0, 0))
+    pixels = size[0] * size[1] * (2 if mode == "RGBA" else 1)
+    for options in ({}, {"save_all": True, "append_images": [image.rotate(180)]}):
+        data = saved(image, "AVIF", speed=10, **options)
+        header = read_header(data)
+        assert header is not None
+        assert header.coded_pixels == pixels
+        assert decode(data).shape == (size[1], size[0], 3)
+
+
+def test_boxes_of_an_avif_that_are_there_twice_are_refused() -> None:
+    data = saved(picture(), "AVIF")
+    at = data.index(b"meta") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    place = data.index(b"iloc") - 4
+    box = data[place : place + int.from_bytes(data[place : place + 4], "big")]
+    meta = struct.pack(">I", size + len(box)) + data[at + 4 : at + size] + box
+    refused(data[:at] + meta + data[at + size :], "two boxes iloc")
 
 
 def test_a_large_run_length_bmp_is_refused() -> None:
