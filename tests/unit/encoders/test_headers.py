@@ -12,6 +12,7 @@ import pytest
 import simplejpeg
 from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
+from pillow_heif import register_heif_opener
 
 from furniture_prompter.encoders.headers import read_header
 from furniture_prompter.encoders.headers.model import LIMIT_PIECES
@@ -323,6 +324,15 @@ def test_an_avif_whose_frames_are_larger_than_it_says_is_refused_before_they_are
         monkeypatch.setattr(AvifImageFile, "load", lambda _: pytest.fail("it was decoded"))
         refused(bytes(data), "64 × 48", "frames have 1,920,000")
         monkeypatch.undo()
+
+
+def test_a_heic_whose_picture_is_larger_than_it_says_is_refused_by_its_library() -> None:
+    register_heif_opener(thumbnails=False)
+    data = bytearray(saved(picture(1_600, 1_200), "HEIF"))
+    for said in re.finditer(rb"ispe\0{4}", bytes(data)):
+        data[said.end() : said.end() + 8] = struct.pack(">II", 64, 48)
+    # Room is made for no more than was said: the 1,920,000 pixels are never decoded.
+    refused(bytes(data), "exceeds the maximum image size")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 48), (1_601, 1_203)])
