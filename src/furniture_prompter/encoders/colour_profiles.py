@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from furniture_prompter.domain import RgbImage
+from furniture_prompter.encoders.headers.icc import classic_profile
 
 Conversion: TypeAlias = Callable[[Image.Image], Image.Image]
 """Takes an image of the mode that it was made for, gives RGB."""
@@ -37,20 +38,29 @@ _USELESS: Final = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
 class _Transforms:
-    """Transforms by mode and profile, made once; safe to use from several threads."""
+    """Transforms by mode and profile, made once; safe to use from several threads.
+
+    One is made at a time, which takes milliseconds: photos of one camera come together, and who
+    waits finds it made. That a profile is of no use is remembered as well.
+    """
 
     def __init__(self) -> None:
         self._kept: LRUCache[tuple[str, bytes], Conversion | None] = LRUCache(_KEPT_TRANSFORMS)
         self._lock = threading.Lock()
+        self._making = threading.Lock()
 
     def get(self, profile: bytes, mode: str) -> Conversion | None:
         key = (mode, hashlib.sha256(profile).digest())
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
-        made = _made(profile, mode)
-        with self._lock:
-            self._kept[key] = made
+        with self._making:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            made = _made(profile, mode)
+            with self._lock:
+                self._kept[key] = made
         return made
 
 
@@ -65,8 +75,9 @@ def conversion_to_srgb(profile: bytes | None, mode: str) -> Conversion | None:
         mode: Pillow's mode of the image: RGB, L, CMYK or LAB.
 
     Returns:
-        None where the pixels are sRGB already: there is no profile, it is one of sRGB, or it does
-        not fit the image.
+        None where the pixels are sRGB already: there is no profile, it is one of sRGB, it does not
+        fit the image, or it is none that can be used within bounds; see
+        :func:`furniture_prompter.encoders.headers.icc.classic_profile`.
     """
     if mode == "LAB":
         # Its numbers are the profile's own connection space: they need none to have a meaning.
@@ -76,8 +87,9 @@ def conversion_to_srgb(profile: bytes | None, mode: str) -> Conversion | None:
 
 def _made(profile: bytes, mode: str) -> Conversion | None:
     try:
-        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        source = lab if mode == "LAB" else ImageCms.getOpenProfile(io.BytesIO(profile))
+        source = _source(profile, mode)
+        if source is None:
+            return None
         space = source.profile.xcolor_space
         if mode not in _MODES.get(space, ()):
             return None
@@ -93,6 +105,13 @@ def _made(profile: bytes, mode: str) -> Conversion | None:
         return None if _changes_nothing(convert, source_mode) else convert
     except _USELESS:
         return None
+
+
+def _source(profile: bytes, mode: str) -> ImageCms.ImageCmsProfile | None:
+    if mode == "LAB":
+        return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    classic = classic_profile(profile)
+    return None if classic is None else ImageCms.getOpenProfile(io.BytesIO(classic))
 
 
 def _applying(transform: ImageCms.ImageCmsTransform, source_mode: str) -> Conversion:

@@ -78,6 +78,10 @@ _PILLOW_ERRORS: Final = (
 _UNSCALED_MODES: Final = {"I", "F"}
 # Behind the last row's data, before the end marker: bytes that belong to no pixel.
 _HARMLESS: Final = re.compile(r"extraneous bytes before marker 0xd9")
+# Frames of an AVIF have its pixels, once more for alpha, and less than both where the tiles of a
+# grid stick out; small ones may stick out further, and have a thumbnail.
+_MOST_CODED: Final = 4
+_FREE_CODED_PIXELS: Final = 1 << 20
 # A colour that no row of a photo is likely to have throughout; see _read_png.
 _UNREAD: Final = 0x9B
 
@@ -204,7 +208,8 @@ def decode_into(
             with _opened(header, name) as image:
                 _refuse_dimensions(image.size, name, limits)
                 _refuse_mode(image.mode, name)
-                needed = pillow_bytes(header.format, image.mode, image.size)
+                _refuse_other_frames(image.size, header.coded_pixels)
+                needed = pillow_bytes(header.format, image.mode, image.size, header.coded_pixels)
                 with _memory(needed, header.format, name, limits):
                     pixels = _decode_with_pillow(image, header)
                     turned = header.orientation or _orientation(image)
@@ -316,6 +321,17 @@ def _refuse_dimensions(size: tuple[int, int], name: str, limits: PhotoLimits) ->
         raise InvalidPhotoError(
             f"The photo {name} has {width} × {height} pixels, too few to show anything. Give one "
             f"of at least {limits.least_side_px} pixels on each side."
+        )
+
+
+def _refuse_other_frames(size: tuple[int, int], coded_pixels: int | None) -> None:
+    """Refuse frames that are not of the size that the file says; the decoder would scale them."""
+    if coded_pixels is None:
+        return
+    pixels = size[0] * size[1]
+    if not pixels <= coded_pixels <= _MOST_CODED * pixels + _FREE_CODED_PIXELS:
+        raise DamagedImageError(
+            f"it says {size[0]} × {size[1]} pixels, and its frames have {coded_pixels:,} together"
         )
 
 

@@ -39,10 +39,21 @@ _WORST_BYTES_A_PIXEL: Final = MappingProxyType(
 _FIXED_BYTES: Final = 12_000_000
 
 
-def pillow_bytes(kind: str, mode: str, size: tuple[int, int]) -> int:
-    """Bytes that decoding takes at its peak, for a format and mode as Pillow names them."""
+def pillow_bytes(
+    kind: str, mode: str, size: tuple[int, int], coded_pixels: int | None = None
+) -> int:
+    """Bytes that decoding takes at its peak, for a format and mode as Pillow names them.
+
+    Args:
+        kind: The format.
+        mode: The mode of what comes out.
+        size: Its width and height.
+        coded_pixels: Pixels of all frames that are decoded for it, where they are known; alpha,
+            which is one of the same size, is in what was measured.
+    """
     pixel = _BYTES_A_PIXEL.get((kind, mode), _WORST_BYTES_A_PIXEL[kind])
-    return round(pixel * size[0] * size[1]) + _FIXED_BYTES
+    pixels = size[0] * size[1]
+    return round(pixel * max(pixels, (coded_pixels or 0) - pixels)) + _FIXED_BYTES
 
 
 def jpeg_bytes(header: ImageHeader, target_side_px: int | None) -> int:

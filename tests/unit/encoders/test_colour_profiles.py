@@ -1,4 +1,6 @@
 import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from PIL import Image, ImageCms
 from pillow_heif import register_heif_opener
 
 from furniture_prompter.encoders.colour_profiles import conversion_to_srgb
+from furniture_prompter.encoders.headers.icc import classic_profile
 from furniture_prompter.encoders.headers.model import LIMIT_PROFILE_BYTES
 from tests.unit.encoders.photos import (
     decode,
@@ -54,6 +57,31 @@ def profile_of(space: bytes, parts: dict[bytes, bytes]) -> bytes:
     head += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
     head += struct.pack(">iii", 63_190, 65_536, 54_061) + bytes(48)
     return head + struct.pack(">I", len(parts)) + table + body
+
+
+def table_of(channels: int, kind: bytes = b"mft2", *, points: int = 2) -> bytes:
+    """A table to Lab: no ink, or full light, is white, all ink is black, and greys in between."""
+    places = np.stack(np.meshgrid(*[np.linspace(0, 1, points)] * channels, indexing="ij"), axis=-1)
+    light = places.mean(axis=-1).ravel()
+    light = 1 - light if channels == 4 else light
+    lab = np.stack([light, np.full_like(light, 0.5), np.full_like(light, 0.5)], axis=-1)
+    unit = struct.pack(">9i", *(65_536 if each % 4 == 0 else 0 for each in range(9)))
+    head = kind + bytes(4) + bytes([channels, 3, points, 0]) + unit
+    if kind == b"mft1":
+        ramp = bytes(range(256))
+        return head + ramp * channels + (255 * lab).astype(np.uint8).tobytes() + ramp * 3
+    ramps = struct.pack(">HH", 0, 65_535)
+    body = struct.pack(">HH", 2, 2) + ramps * channels
+    # Lab of version 2: 0xFF00 is 100, 0x8000 is 0.
+    return head + body + (65_280 * lab).astype(">u2").tobytes() + ramps * 3
+
+
+def program_of(steps: int) -> bytes:
+    """A multi-process element of as many steps, all of them the same few bytes."""
+    matrix = b"matf" + bytes(4) + struct.pack(">HH", 3, 3)
+    matrix += struct.pack(">12f", 0, 0.5, 0.5, 0.5, 0, 0.5, 0.5, 0.5, 0, 0, 0, 0)
+    step = struct.pack(">II", 16 + 8 * steps, len(matrix))
+    return b"mpet" + bytes(4) + struct.pack(">HHI", 3, 3, steps) + step * steps + matrix
 
 
 def in_colours_of(columns: tuple[tuple[float, float, float], ...]) -> Image.Image:
@@ -145,3 +173,114 @@ def test_a_transform_is_made_once_for_a_profile(monkeypatch: pytest.MonkeyPatch)
     for _ in range(3):
         decode(data)
     assert len(made) == 1
+
+
+# --- Profiles that ask for more than they are ----------------------------------------------------
+
+
+def given_to_the_library(monkeypatch: pytest.MonkeyPatch, profile: bytes, mode: str) -> list[bytes]:
+    """The profiles that reach Little CMS while a conversion is asked for."""
+    given = []
+    read = ImageCms.getOpenProfile
+
+    def noted(file: object) -> object:
+        given.append(file.getvalue())  # type: ignore[attr-defined]  # bytes in memory
+        return read(file)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(ImageCms, "getOpenProfile", noted)
+    conversion_to_srgb(profile, mode)
+    return given
+
+
+@pytest.mark.parametrize("tag", [b"D2B0", b"D2B1", b"B2D0", b"A2B0", b"rTRC"])
+def test_a_program_within_a_profile_never_reaches_the_library(
+    monkeypatch: pytest.MonkeyPatch, tag: bytes
+) -> None:
+    profile = profile_of(b"RGB ", {tag: program_of(1_000)})
+    given = given_to_the_library(monkeypatch, profile, "RGB")
+    assert all(b"mpet" not in each and len(each) < 200 for each in given)
+    plain, odd = (saved(picture(), "JPEG", icc_profile=each) for each in (None, profile))
+    assert np.array_equal(decode(odd), decode(plain))
+
+
+def test_a_profile_with_a_program_beside_its_matrix_is_used_without_it() -> None:
+    profile = rgb_profile(WIDE_GAMUT["ProPhoto"])
+    at = 128 + 4
+    tags = {profile[at + 12 * n : at + 12 * n + 4]: n for n in range(7)}
+    parts = {}
+    for tag, n in tags.items():
+        start, size = struct.unpack_from(">II", profile, at + 12 * n + 4)
+        parts[tag] = profile[start : start + size]
+    both = profile_of(b"RGB ", {**parts, b"D2B0": program_of(5)})
+    data = saved(in_colours_of(WIDE_GAMUT["ProPhoto"]), "PNG", icc_profile=both)
+    assert difference(decode(data), picture()) < 2.5
+
+
+@pytest.mark.parametrize("kind", [b"mft1", b"mft2"])
+def test_tables_of_presses_and_displays_are_used(kind: bytes) -> None:
+    press = profile_of(b"CMYK", {b"A2B0": table_of(4, kind)}).replace(b"XYZ ", b"Lab ", 1)
+    grey = Image.new("CMYK", (40, 30), (128, 128, 128, 128))
+    pixels = decode(saved(grey, "TIFF", icc_profile=press))
+    # Half of the light from black to white, L* of 50, is 119 in sRGB.
+    assert np.abs(pixels.astype(float) - 119).max() <= 3
+    display = profile_of(b"RGB ", {b"A2B0": table_of(3, kind)}).replace(b"XYZ ", b"Lab ", 1)
+    for value, expected in ((0, 0), (128, 119), (255, 255)):
+        image = Image.new("RGB", (40, 30), (value, value, value))
+        pixels = decode(saved(image, "PNG", icc_profile=display))
+        assert np.abs(pixels.astype(float) - expected).max() <= 3
+
+
+def test_tables_larger_than_what_is_there_never_reach_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = bytearray(table_of(4))
+    table[10] = 250
+    after = bytearray(b"mAB " + bytes(4) + bytes([4, 3, 0, 0]) + struct.pack(">5I", 0, 0, 0, 32, 0))
+    after += bytes([250] * 16 + [2, 0, 0, 0]) + bytes(100)
+    for each in (table, after):
+        profile = profile_of(b"CMYK", {b"A2B0": bytes(each)})
+        assert given_to_the_library(monkeypatch, profile, "CMYK") == []
+    curve = b"curv" + bytes(4) + struct.pack(">I", 1_000_000) + bytes(2_000_000)
+    grey = profile_of(b"GRAY", {b"kTRC": curve})
+    assert given_to_the_library(monkeypatch, grey, "L") == []
+
+
+def test_tags_that_share_bytes_have_no_more_than_a_profile_may_have() -> None:
+    curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, 0x0233)
+    three = profile_of(b"RGB ", dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
+    start, size = struct.unpack_from(">II", three, 132 + 4)
+    shared = bytearray(three)
+    for n in range(3):
+        struct.pack_into(">II", shared, 132 + 12 * n + 4, start, size)
+    classic = classic_profile(bytes(shared))
+    assert classic is not None
+    assert len(classic) == 132 + 36 + size
+    tables = {b"A2B0": table_of(3) + bytes(3_000_000), b"A2B1": table_of(3) + bytes(3_000_000)}
+    assert classic_profile(profile_of(b"RGB ", tables)) is None
+    assert classic_profile(profile_of(b"RGB ", {b"t%03d" % n: b"" for n in range(101)})) is None
+
+
+def test_threads_that_need_one_transform_at_once_make_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+    together = threading.Barrier(4)
+    build = ImageCms.buildTransform
+
+    def counted(*given: object, **options: object) -> object:
+        made.append(given)
+        return build(*given, **options)  # type: ignore[arg-type]  # passed on as it came
+
+    def ask(profile: bytes) -> None:
+        together.wait(10)
+        conversion_to_srgb(profile, "RGB")
+
+    monkeypatch.setattr(ImageCms, "buildTransform", counted)
+    useful, useless = rgb_profile(SRGB, gamma=1.7), profile_of(b"RGB ", {})
+    with ThreadPoolExecutor(4) as threads:
+        for profile in (useful, useless):
+            before = len(made)
+            list(threads.map(ask, [profile] * 4))
+            assert len(made) == before + 1
+            conversion_to_srgb(profile, "RGB")
+            assert len(made) == before + 1

@@ -4,14 +4,19 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import simplejpeg
 from PIL import Image
+from PIL.AvifImagePlugin import AvifImageFile
+from pillow_heif import register_heif_opener
 
 from furniture_prompter.encoders.headers import read_header
 from furniture_prompter.encoders.headers.model import LIMIT_PIECES
+from furniture_prompter.errors import InvalidPhotoError
 from tests.unit.encoders.photos import (
     decode,
     difference,
@@ -52,6 +57,22 @@ def test_bytes_that_belong_to_no_pixel_cost_nothing() -> None:
         data[:end] + b"\xff\xfe\x00\x09damaged" + b"\xff\x01" + data[end:],
     ):
         assert np.array_equal(decode(spoilt), expected)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_whose_frame_can_be_read_in_two_ways_is_refused(progressive: bool) -> None:
+    data = saved(picture(), "JPEG", progressive=progressive)
+    start = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    end = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    alike = bytearray(data)
+    for place in range(start + 10, end, 3):
+        alike[place] = 1
+    refused(bytes(alike), "components have the same name")
+    frame = bytearray(data[start:end])
+    frame[5:9] = struct.pack(">HH", 16, 16)
+    scan = data.index(b"\xff\xda")
+    for twice in (data[:start] + frame + data[start:], data[:scan] + frame + data[scan:]):
+        refused(bytes(twice), "two frames")
 
 
 def test_scan_parameters_that_mean_nothing_cost_nothing() -> None:
@@ -212,6 +233,133 @@ def test_tiffs_whose_tables_ask_for_more_than_they_show_are_refused() -> None:
     refused(tiff_of(*size, (259, 3, 1, 34_925)), "method 34925")
     refused(tiff_of(*size, (322, 4, 1, 60_000), (323, 4, 1, 60_000)), "tiles")
     refused(tiff_of(*size, (273, 1, 70_000, 8)) + bytes(70_000), "strips")
+
+
+def test_a_png_inflates_one_of_each_text_and_one_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    begin = zlib.decompressobj
+
+    def counted() -> object:
+        started.append(1)
+        return begin()
+
+    monkeypatch.setattr(zlib, "decompressobj", counted)
+    data = saved(picture(), "PNG")
+    packed = b"\0\0" + zlib.compress(bytes(480_000))
+    too_long = b"\0\0" + zlib.compress(bytes(5_000_000))
+    names = (b"Comment", b"Raw profile type exif", b"XML:com.adobe.xmp", b"k" * 500)
+    many = b"".join(
+        png_chunk(b"zTXt", name + packed) + png_chunk(b"iTXt", name + b"\0\1\0\0\0" + packed)
+        for name in names
+    ) + png_chunk(b"iCCP", b"ICC Profile" + too_long)
+    header = read_header(data[:33] + many * 50 + data[33:])
+    assert header is not None
+    assert len(started) == 3
+    # Nor does the decoder meet any of them.
+    assert all(kind not in header.data for kind in (b"zTXt", b"iTXt", b"iCCP"))
+
+
+def numbers_unpacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many numbers each call of struct.unpack and its like makes."""
+    counts = []
+    for name in ("unpack", "unpack_from"):
+        real = getattr(struct, name)
+
+        def counted(*given: object, real: Callable[..., tuple[object, ...]] = real) -> object:
+            found = real(*given)
+            counts.append(len(found))
+            return found
+
+        monkeypatch.setattr(struct, name, counted)
+    return counts
+
+
+@pytest.mark.parametrize("tag", [256, 257, 258, 259, 273, 277, 282, 322, 34_665, 40_000])
+@pytest.mark.parametrize("kind", [1, 3, 4, 5])
+def test_no_tag_of_a_tiff_becomes_a_million_numbers(
+    monkeypatch: pytest.MonkeyPatch, tag: int, kind: int
+) -> None:
+    sound = [(256, 4, 1, 64), (257, 4, 1, 48), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    sound += [(273, 4, 1, 200), (278, 4, 1, 48), (279, 4, 1, 3_072)]
+    entries = sorted([each for each in sound if each[0] != tag] + [(tag, kind, 1_000_000, 200)])
+    data = tiff_of(*entries) + b"\1" * 8_000_300
+    counts = numbers_unpacked(monkeypatch)
+    with suppress(InvalidPhotoError):
+        decode(data)
+    assert max(counts) < 1_000
+
+
+def test_exif_of_a_million_numbers_turns_nothing_and_unpacks_none_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exif = tiff_of((0x0112, 3, 1_000_000, 200)) + b"\6\0" * 1_000_200
+    data = saved(picture(), "PNG")
+    data = data[:33] + png_chunk(b"eXIf", exif) + data[33:]
+    webp = saved(picture(), "WEBP", exif=exif, lossless=True)
+    counts = numbers_unpacked(monkeypatch)
+    for each in (data, webp):
+        assert np.array_equal(decode(each), np.asarray(picture()))
+    assert max(counts) < 1_000
+
+
+def test_a_tiff_of_30_000_strips_and_one_with_a_transfer_function_are_decoded() -> None:
+    image = Image.new("L", (16, 30_000), 77)
+    strips = saved(image, "TIFF", compression="tiff_lzw", strip_size=16)
+    curves = saved(image, "TIFF", tiffinfo={301: tuple(range(65_536)) * 3})
+    for data, tag, count in ((strips, 273, 30_000), (curves, 301, 3 * 65_536)):
+        with Image.open(io.BytesIO(data)) as opened:
+            assert len(opened.tag_v2[tag]) == count  # type: ignore[attr-defined]  # of a TIFF
+        assert (decode(data) == 77).all()
+
+
+def test_an_avif_whose_frames_are_larger_than_it_says_is_refused_before_they_are_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for options in ({}, {"save_all": True, "append_images": [picture(1_600, 1_200)]}):
+        data = bytearray(saved(picture(1_600, 1_200), "AVIF", speed=10, **options))
+        for said in re.finditer(rb"ispe\0{4}|tkhd", bytes(data)):
+            place = said.end() + (0 if said[0][:4] == b"ispe" else 88)
+            fixed = 0 if said[0][:4] == b"ispe" else 16
+            data[place : place + 8] = struct.pack(">II", 64 << fixed, 48 << fixed)
+        monkeypatch.setattr(AvifImageFile, "load", lambda _: pytest.fail("it was decoded"))
+        refused(bytes(data), "64 × 48", "frames have 1,920,000")
+        monkeypatch.undo()
+
+
+def test_a_heic_whose_picture_is_larger_than_it_says_is_refused_by_its_library() -> None:
+    register_heif_opener(thumbnails=False)
+    data = bytearray(saved(picture(1_600, 1_200), "HEIF"))
+    for said in re.finditer(rb"ispe\0{4}", bytes(data)):
+        data[said.end() : said.end() + 8] = struct.pack(">II", 64, 48)
+    # Room is made for no more than was said: the 1,920,000 pixels are never decoded.
+    refused(bytes(data), "exceeds the maximum image size")
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 48), (1_601, 1_203)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_frames_of_an_avif_have_its_pixels_and_those_of_its_alpha(
+    size: tuple[int, int], mode: str
+) -> None:
+    image = picture(*size).convert(mode)
+    if mode == "RGBA":
+        image.putpixel((0, 0), (0, 0, 0, 0))
+    pixels = size[0] * size[1] * (2 if mode == "RGBA" else 1)
+    for options in ({}, {"save_all": True, "append_images": [image.rotate(180)]}):
+        data = saved(image, "AVIF", speed=10, **options)
+        header = read_header(data)
+        assert header is not None
+        assert header.coded_pixels == pixels
+        assert decode(data).shape == (size[1], size[0], 3)
+
+
+def test_boxes_of_an_avif_that_are_there_twice_are_refused() -> None:
+    data = saved(picture(), "AVIF")
+    at = data.index(b"meta") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    place = data.index(b"iloc") - 4
+    box = data[place : place + int.from_bytes(data[place : place + 4], "big")]
+    meta = struct.pack(">I", size + len(box)) + data[at + 4 : at + size] + box
+    refused(data[:at] + meta + data[at + size :], "two boxes iloc")
 
 
 def test_a_large_run_length_bmp_is_refused() -> None:

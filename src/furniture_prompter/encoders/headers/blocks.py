@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from furniture_prompter.encoders.headers.av1 import av1_pixels
 from furniture_prompter.encoders.headers.model import (
     LIMIT_PIECES,
     LIMIT_PROFILE_BYTES,
@@ -141,4 +142,4 @@ def avif(data: bytes) -> ImageHeader:
         raise IntricateImageError(f"has more than {_LIMIT_EXIFS} blocks of EXIF")
     for place in places:
         refuse_hostile_directory(memoryview(data)[place:])
-    return ImageHeader("AVIF", data)
+    return ImageHeader("AVIF", data, coded_pixels=av1_pixels(data))

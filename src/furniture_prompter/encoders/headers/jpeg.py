@@ -117,10 +117,14 @@ class _Jpeg:
         raise IntricateImageError(f"has more than {LIMIT_PIECES:,} segments")
 
     def _frame(self, code: int, content: bytes) -> None:
+        if self.code:
+            raise DamagedImageError("it has two frames, so its size could be either's")
         self.code = code
         self.precision, self.height, self.width, count = struct.unpack_from(">BHHB", content)
         for place in range(6, 6 + 3 * count, 3):
             identity, factors = content[place], content[place + 1]
+            if identity in self.components:
+                raise DamagedImageError("two of its components have the same name")
             self.components[identity] = (factors >> 4, factors & 15)
         if not all(1 <= each <= 4 for pair in self.components.values() for each in pair):
             raise DamagedImageError("its sampling factors do not exist")

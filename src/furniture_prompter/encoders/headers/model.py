@@ -48,6 +48,8 @@ class ImageHeader:
         profile: The colour profile as it is embedded; None where there is none that can be read,
             or where only the decoder can tell.
         jpeg: What a JPEG's tables say besides.
+        coded_pixels: Pixels of all frames of an AVIF, with those of alpha, tiles and thumbnails;
+            None of other formats.
     """
 
     format: str
@@ -56,3 +58,4 @@ class ImageHeader:
     orientation: int | None = None
     profile: bytes | None = None
     jpeg: JpegFrame | None = None
+    coded_pixels: int | None = None

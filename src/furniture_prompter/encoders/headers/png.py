@@ -22,27 +22,31 @@ _PASSES: Final = (
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
 _RAW_EXIF: Final = b"Raw profile type exif"
+_XMP: Final = b"XML:com.adobe.xmp"
+_LONGEST_KEYWORD: Final = 79
 _INFLATE_BYTES: Final = 1 << 18
 
 
 def png(data: bytes) -> ImageHeader:
     """As :func:`furniture_prompter.encoders.headers.read_header`."""
     kept: list[bytes] = []
-    exif = xmp = b""
-    profile: bytes | None = None
+    exif = b""
+    # What is inflated, each once, whatever comes of it: a file may have tens of thousands.
+    firsts: dict[bytes, tuple[bytes, bytes]] = {}
     for kind, content in _png_chunks(data):
         if kind in {b"IHDR", b"PLTE", b"IDAT", b"tRNS"}:
             kept.append(content)
         elif kind == b"eXIf":
             exif = content[8:-4]
-        elif kind == b"iCCP" and profile is None:
-            profile = _inflated(content[8:-4].partition(b"\0")[2][1:], LIMIT_PROFILE_BYTES)
+        elif kind == b"iCCP":
+            firsts.setdefault(kind, (kind, content[8:-4]))
         elif kind in {b"tEXt", b"zTXt", b"iTXt"}:
-            name, text = _png_text(kind, content[8:-4])
-            if name == _RAW_EXIF and not exif:
-                exif = _unhexed(text)
-            elif name == b"XML:com.adobe.xmp":
-                xmp = text
+            name = content[8 : 9 + _LONGEST_KEYWORD].partition(b"\0")[0]
+            if name in {_RAW_EXIF, _XMP}:
+                firsts.setdefault(name, (kind, content[8:-4]))
+    profile = _profile(firsts.get(b"iCCP", (b"", b""))[1])
+    exif = exif or _unhexed(_png_text(*firsts.get(_RAW_EXIF, (b"", b""))))
+    xmp = _png_text(*firsts.get(_XMP, (b"", b"")))
     if not kept or kept[0][4:8] != b"IHDR":
         raise DamagedImageError("it has no header")
     width, height = struct.unpack_from(">II", kept[0], 8)
@@ -77,14 +81,19 @@ def _checksum(body: bytes) -> bytes:
     return struct.pack(">I", zlib.crc32(body))
 
 
-def _png_text(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
-    name, _, text = content.partition(b"\0")
+def _profile(content: bytes) -> bytes | None:
+    packed = content.partition(b"\0")[2][1:]
+    return _inflated(packed, LIMIT_PROFILE_BYTES) if packed else None
+
+
+def _png_text(kind: bytes, content: bytes) -> bytes:
+    text = content.partition(b"\0")[2]
     if kind == b"zTXt":
-        return name, _inflated(text[1:], LIMIT_METADATA_BYTES) or b""
+        return _inflated(text[1:], LIMIT_METADATA_BYTES) or b""
     if kind == b"iTXt":
         packed, text = text[:1] == b"\1", text[2:].partition(b"\0")[2].partition(b"\0")[2]
-        return name, (_inflated(text, LIMIT_METADATA_BYTES) or b"") if packed else text
-    return name, text
+        return (_inflated(text, LIMIT_METADATA_BYTES) or b"") if packed else text
+    return text
 
 
 def _unhexed(text: bytes) -> bytes:

@@ -22,8 +22,16 @@ LIMIT_METADATA_BYTES: Final = 1_000_000
 """Most of EXIF and XMP that is looked at; JPEG allows 64 kB."""
 
 _LIMIT_TAGS: Final = 4_096
+# Of all tags together, beside bytes and text: Pillow makes objects of the numbers that it looks at.
+# Offsets and lengths of the most strips, and three curves of 16 bits (TransferFunction), are fewer.
+_LIMIT_NUMBERS: Final = 400_000
+# A fraction takes Pillow as long as so many plain numbers; cameras write a dozen.
+_FRACTIONS: Final = frozenset({5, 10})
+_NUMBERS_A_FRACTION: Final = 100
 _ORIENTATION: Final = 0x0112
 _PROFILE: Final = 0x8773
+# Width, height, and the same of a tile.
+_SINGLE: Final = (256, 257, 322, 323)
 _XMP_ORIENTATION: Final = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
 # Compressions of TIFF 6.0 and its supplements, and WebP and Zstandard by libtiff's numbers. LZMA is
 # not among them: its header alone can ask for gigabytes.
@@ -32,6 +40,8 @@ _TIFF_BYTES: Final = MappingProxyType(
     {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
     | {16: 8, 17: 8, 18: 8}
 )
+# Bytes, text and what is undefined stay bytes, however many there are.
+_PLAIN_BYTES: Final = frozenset({1, 2, 7})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +49,29 @@ class _Directory:
     """Entries by tag: kind, count and bytes of the value; and where the next one's address is."""
 
     order: str
-    entries: Mapping[int, tuple[int, int, bytes]]
+    entries: Mapping[int, tuple[int, int, memoryview]]
     next_at: int
 
-    def numbers(self, tag: int) -> tuple[int, ...]:
-        """The whole numbers of an entry; none where there is none."""
-        kind, count, value = self.entries.get(tag, (0, 0, b""))
-        code = {1: "B", 3: "H", 4: "I", 16: "Q"}.get(kind)
-        return struct.unpack_from(f"{self.order}{count}{code}", value) if code else ()
+    def number(self, tag: int, default: int = 0) -> int:
+        """The first whole number of an entry; `default` where there is none."""
+        kind, count, value = self.entries.get(tag, (0, 0, memoryview(b"")))
+        code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}.get(kind)
+        if not code or not count:
+            return default
+        first: int = struct.unpack_from(f"{self.order}{code}", value)[0]
+        return first
+
+    def count(self, tag: int) -> int:
+        """How many values an entry has."""
+        return self.entries.get(tag, (0, 0, b""))[1]
 
 
 def _directory(data: Buffer, at: int | None = None) -> _Directory:
     """One directory, the first unless told.
 
     Raises:
-        IntricateImageError: its entries name more bytes than there are: each would be copied.
+        IntricateImageError: its entries name more bytes than there are: each would be copied; or
+            more numbers than any photo has.
         struct.error, KeyError: it is damaged.
     """
     order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
@@ -66,8 +84,9 @@ def _directory(data: Buffer, at: int | None = None) -> _Directory:
     if count > _LIMIT_TAGS:
         raise IntricateImageError(f"has more than {_LIMIT_TAGS:,} tags")
     inline = struct.calcsize(address)
-    entries: dict[int, tuple[int, int, bytes]] = {}
-    named = 0
+    whole = memoryview(data)
+    entries: dict[int, tuple[int, int, memoryview]] = {}
+    named = numbers = 0
     for place in range(at, at + count * entry_bytes, entry_bytes):
         try:
             tag, kind, length = struct.unpack_from(f"{order}HH{address}", data, place)
@@ -81,7 +100,11 @@ def _directory(data: Buffer, at: int | None = None) -> _Directory:
             break
         if named > 2 * len(data):
             raise IntricateImageError("has tags that name more bytes than there are")
-        entries.setdefault(tag, (kind, length, bytes(data[where : where + size])))
+        if kind not in _PLAIN_BYTES and size:
+            numbers += length * (_NUMBERS_A_FRACTION if kind in _FRACTIONS else 1)
+        if numbers > _LIMIT_NUMBERS:
+            raise IntricateImageError(f"has more than {_LIMIT_NUMBERS:,} numbers in its tags")
+        entries.setdefault(tag, (kind, length, whole[where : where + size]))
     return _Directory(order, entries, at + count * entry_bytes)
 
 
@@ -94,24 +117,26 @@ def tiff(data: bytes) -> ImageHeader:
         found = _directory(data)
     except KeyError as error:
         raise DamagedImageError("its directory cannot be read") from error
-    compression = (*found.numbers(259), 1)[0]
+    compression = found.number(259, 1)
     if compression not in _TIFF_COMPRESSIONS:
         raise IntricateImageError(f"is compressed by method {compression}, which is not read here")
-    width, height = (*found.numbers(256), 0)[0], (*found.numbers(257), 0)[0]
-    if max(len(found.numbers(tag)) for tag in (273, 324)) > LIMIT_PIECES:
+    if max(found.count(tag) for tag in _SINGLE) > 1:
+        raise DamagedImageError("it has several sizes")
+    width, height = found.number(256), found.number(257)
+    if max(found.count(tag) for tag in (273, 324)) > LIMIT_PIECES:
         raise IntricateImageError(f"has more than {LIMIT_PIECES:,} strips")
-    tile = (*found.numbers(322), 0)[0] * (*found.numbers(323), 0)[0]
+    tile = found.number(322) * found.number(323)
     if tile > max(2 * width * height, 1 << 22):
         raise IntricateImageError("has tiles much larger than itself")
     for tag in _EXIF_DIRECTORIES:
-        for place in found.numbers(tag)[:1]:
+        if place := found.number(tag):
             refuse_hostile_directory(data, place)
-    profile = found.entries.get(_PROFILE, (0, 0, b""))[2]
+    profile = found.entries.get(_PROFILE, (0, 0, memoryview(b"")))[2]
     return ImageHeader(
         "TIFF",
         _without_next(data, found),
         (width, height),
-        profile=profile if 0 < len(profile) <= LIMIT_PROFILE_BYTES else None,
+        profile=bytes(profile) if 0 < len(profile) <= LIMIT_PROFILE_BYTES else None,
     )
 
 
@@ -143,10 +168,11 @@ def orientation(exif: bytes, xmp: bytes) -> int:
     without end.
     """
     try:
-        named = _directory(exif.removeprefix(b"Exif\0\0")).numbers(_ORIENTATION)
+        found = _directory(exif.removeprefix(b"Exif\0\0"))
+        named = found.number(_ORIENTATION) if found.count(_ORIENTATION) else None
     except (struct.error, KeyError, IntricateImageError):
-        named = ()
-    if not named:
-        found = _XMP_ORIENTATION.search(xmp[:LIMIT_METADATA_BYTES])
-        named = (int(found[1]),) if found else ()
-    return named[0] if named and 1 <= named[0] <= 8 else 1
+        named = None
+    if named is None:
+        match = _XMP_ORIENTATION.search(xmp[:LIMIT_METADATA_BYTES])
+        named = int(match[1]) if match else 1
+    return named if 1 <= named <= 8 else 1
