@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter import assembly
 from furniture_prompter.catalog import pruning
 from furniture_prompter.catalog import writer as writer_module
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
@@ -449,3 +450,28 @@ async def keyword_found(shop: Shop, prompt: str) -> list[str]:
     finally:
         reader.close()
     return [products[number].title for number in numbers.tolist()]
+
+
+def test_nothing_is_written_between_photos_of_a_folder_that_is_no_catalog(
+    shop: Shop, tmp_path: Path
+) -> None:
+    rows = make_rows(tmp_path / "photos", 3)
+    shop.folder = tmp_path / "photos"
+    before = sorted(shop.folder.iterdir())
+    for use in (
+        lambda: shop.index(rows),
+        lambda: assembly.index(shop.folder, shop.folder),
+        lambda: assembly.optimize(shop.folder),
+        lambda: assembly.verify(shop.folder),
+    ):
+        with pytest.raises((CatalogFormatError, CatalogNotFoundError), match="no catalog"):
+            use()
+        assert sorted(shop.folder.iterdir()) == before
+    shop.folder /= "catalog"
+    assert shop.index(rows).products == 3
+
+
+def test_a_catalog_that_is_not_there_is_not_made_by_optimizing_it(tmp_path: Path) -> None:
+    with pytest.raises(CatalogNotFoundError):
+        assembly.optimize(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()

@@ -353,6 +353,7 @@ async def optimize_catalog(
         CatalogError: it cannot be read or written; see :mod:`furniture_prompter.errors`.
     """
     began = time.perf_counter()
+    read_manifest(folder)  # where there is none, the lock must not make a folder
     with writer_lock(folder):
         manifest = read_manifest(folder)
         before = bytes_on_disk(folder)
