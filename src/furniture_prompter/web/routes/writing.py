@@ -283,7 +283,10 @@ def _answer(summary: WriteSummary) -> Response:
     if result.outcome == "missing":
         raise ApiError(404, "not_found", f"There is no product {result.product_id[:200]!r}.")
     if result.outcome == "refused":
-        raise ApiError(422, "invalid_request", f"{result.reason} {result.cure}".strip())
+        why = f"{result.reason} {result.cure}".strip()
+        if result.of_photo:
+            raise InvalidPhotoError(why)
+        raise ApiError(422, "invalid_request", why)
     written = WrittenProduct(
         id=result.product_id,
         outcome=result.outcome,
