@@ -142,6 +142,12 @@ def _cure(folder: Path, damaged: Mapping[str, str], checks: Mapping[str, str | N
         return "Send these products with their photos again; everything else is sound."
     repair = f"Run `furniture-prompter catalog repair --catalog {folder}`: "
     if not _rows_are_damaged(damaged, checks):
+        if checks.get("checksums") is not None:
+            return repair + (
+                "every row can be read, and it makes everything else anew from the rows. Whether "
+                "one was altered cannot be told without the checksums; `furniture-prompter index` "
+                "with the feed and a new folder makes sure."
+            )
         return repair + "no row is damaged, and it makes everything else anew from the rows."
     return repair + (
         "it keeps every product that can be read and names what only `furniture-prompter index` "
