@@ -49,7 +49,7 @@ class FakeIndex:
 
     def __call__(self, source: Path, catalog: Path, **given: Any) -> IndexSummary:
         self.given = {"source": source, "catalog": catalog, **given}
-        for step, total, unit in (("reading", None, "rows"), ("encoding", 2, "photos")):
+        for step, total, unit in (("reading", None, "rows"), ("checking", 2, "photos")):
             for done in (1, 2):
                 given["progress"](IndexProgress(step, done, total, unit))
         if isinstance(self.outcome, BaseException):
@@ -92,7 +92,7 @@ def test_progress_goes_to_standard_error_in_few_lines_where_no_terminal_is(
     index: FakeIndex, shop: Run
 ) -> None:
     done = shop("index", "feed.csv", "--catalog", "shop", "--json")
-    assert done.err == "reading\nencoding 2 photos\n"
+    assert done.err == "reading\nchecking 2 photos\n"
     assert done.out.count("\n") == 1
 
 
