@@ -14,7 +14,8 @@ PAGE = ROOT / "README.md"
 DEMO_LOG = RESULTS / "demo.txt"
 # Of the demo's output, what follows the installation.
 DEMO_STARTS = "Index the catalog"
-PROGRESS = re.compile(r"(reading|encoding|words|writing|indexing)( |$)")
+# Logs that were filed before photos were "checked" say encoding.
+PROGRESS = re.compile(r"(reading|checking|encoding|words|writing|indexing)( |$)")
 HIT = re.compile(r" *(\d+)  +\d+\.\d\d  ")
 HITS_SHOWN = 3
 MORE = "  …"

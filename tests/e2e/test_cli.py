@@ -182,7 +182,7 @@ def test_an_interrupted_index_run_says_that_nothing_is_lost(tmp_path: Path) -> N
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
-    assert any(line.startswith("encoding") for line in process.stderr)
+    assert any(line.startswith("checking") for line in process.stderr)
     staged = tmp_path / "catalog"
     patience_s = 60.0
     while not list(staged.rglob("*.lance")) and patience_s > 0:

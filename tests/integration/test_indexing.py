@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter import assembly
 from furniture_prompter.catalog import pruning
 from furniture_prompter.catalog import writer as writer_module
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
@@ -113,9 +114,10 @@ def test_sync_keeps_products_whose_rows_were_set_aside(shop: Shop, rows: list[Fe
     unknown = SetAside(Path("f"), 1, "broken JSON", "mend")
     summary = shop.index([*rows[:30], unknown], sync=True)
     assert (summary.products_removed, summary.products_not_removed) == (0, 17)
-    assert "not removed" in summary.notes[0]
-    assert "f:1" in summary.notes[0]
-    assert "--sync" in summary.notes[0]
+    assert summary.notes[0] == (
+        "Kept 17 products that the feed no longer has: what was set aside at f:1 may hold them. "
+        "Mend that, then run with --sync again."
+    )
 
 
 def test_sync_removes_nothing_where_a_row_whose_id_is_known_may_hide_others(
@@ -301,12 +303,12 @@ def test_verify_finds_a_damaged_table(shop: Shop, rows: list[FeedRow]) -> None:
     assert not report.sound
 
 
-def test_too_little_text_leaves_keywords_and_says_so(shop: Shop, rows: list[FeedRow]) -> None:
+def test_too_little_text_leaves_the_texts_and_says_so(shop: Shop, rows: list[FeedRow]) -> None:
     bare = [with_product(row, title="x", category="", color="") for row in rows[:-1]]
     summary = shop.index([*bare, rows[-1]])
-    assert "keyword only" in summary.notes[-1]
+    assert "Words cannot search the pictures" in summary.notes[-1]
     result = shop.search(Query(prompt="sofa"))
-    assert "keyword only" in result.notes[0]
+    assert "Words cannot search the pictures" in result.notes[0]
     assert result.hits[0].product.id == "p47"
 
 
@@ -449,3 +451,28 @@ async def keyword_found(shop: Shop, prompt: str) -> list[str]:
     finally:
         reader.close()
     return [products[number].title for number in numbers.tolist()]
+
+
+def test_nothing_is_written_between_photos_of_a_folder_that_is_no_catalog(
+    shop: Shop, tmp_path: Path
+) -> None:
+    rows = make_rows(tmp_path / "photos", 3)
+    shop.folder = tmp_path / "photos"
+    before = sorted(shop.folder.iterdir())
+    for use in (
+        lambda: shop.index(rows),
+        lambda: assembly.index(shop.folder, shop.folder),
+        lambda: assembly.optimize(shop.folder),
+        lambda: assembly.verify(shop.folder),
+    ):
+        with pytest.raises((CatalogFormatError, CatalogNotFoundError), match="no catalog"):
+            use()
+        assert sorted(shop.folder.iterdir()) == before
+    shop.folder /= "catalog"
+    assert shop.index(rows).products == 3
+
+
+def test_a_catalog_that_is_not_there_is_not_made_by_optimizing_it(tmp_path: Path) -> None:
+    with pytest.raises(CatalogNotFoundError):
+        assembly.optimize(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()

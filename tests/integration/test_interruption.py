@@ -41,8 +41,8 @@ def _run(shop: Shop, photos: Path, step: str, done: int, limit_bytes: int | None
 
 
 MOMENTS = [
-    ("encoding", 20),
-    ("encoding", 48),
+    ("checking", 20),
+    ("checking", 48),
     ("words", 0),
     ("writing", 0),
     ("writing", 40),
@@ -68,11 +68,11 @@ def test_a_run_killed_while_updating_leaves_the_previous_version_searchable(
     summary = shop.index(rows)
     assert (summary.version, summary.products, summary.photos) == (2, 48, 48)
     # Progress is saved every eight photos here; 40 were new.
-    saved = 40 if step != "encoding" else max(0, (done - 8) // 8 * 8 - 8)
+    saved = 40 if step != "checking" else max(0, (done - 8) // 8 * 8 - 8)
     assert shop.encoder.encoded <= 40 - saved
 
 
-@pytest.mark.parametrize(("step", "done"), [("encoding", 20), ("writing", 40), ("indexing", 1)])
+@pytest.mark.parametrize(("step", "done"), [("checking", 20), ("writing", 40), ("indexing", 1)])
 def test_a_first_run_that_was_killed_is_resumed(
     shop: Shop, tmp_path: Path, step: str, done: int
 ) -> None:

@@ -204,6 +204,22 @@ def test_a_damaged_format_number_is_put_back_and_another_format_is_not(shop: Sho
         repair(shop)
 
 
+def test_without_checksums_nothing_is_said_of_rows_that_nobody_can_know(shop: Shop) -> None:
+    name = read_manifest(shop.folder).checksums
+    assert name is not None
+    (shop.folder / "checksums" / name).unlink()
+    report = verify(shop)
+    told = report.checks["checksums"]
+    assert told is not None
+    assert f"{name} is missing. " in told
+    assert "Errno" not in told
+    assert report.cure is not None
+    assert "no row is damaged" not in report.cure
+    assert "cannot be told without the checksums" in report.cure
+    assert repair(shop).lost == ()
+    assert verify(shop).sound
+
+
 def test_altered_checksums_are_told_and_written_anew(shop: Shop) -> None:
     name = read_manifest(shop.folder).checksums
     assert name is not None

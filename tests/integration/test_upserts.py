@@ -201,7 +201,7 @@ def test_bad_lines_are_refused_with_their_reason_and_the_rest_is_one_version(fil
         "created", "refused", "refused", "refused", "deleted", "refused", "created",
     ]  # fmt: skip
     reasons = {result.product_id: result.reason for result in summary.results if result.reason}
-    assert "photo 2 is damaged" in reasons["b"]
+    assert "Photo 2 is damaged" in reasons["b"]
     assert "no photo" in reasons["c"]
     assert "already in line 1" in reasons["a"]
     assert str(filled.folder) not in "".join(reasons.values())

@@ -21,7 +21,7 @@ from furniture_prompter.catalog.compatibility import (
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
-from furniture_prompter.catalog.manifest import read_manifest
+from furniture_prompter.catalog.manifest import read_manifest, refuse_foreign_folder
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
 from furniture_prompter.domain import (
@@ -345,7 +345,7 @@ def index(
 
     Args:
         source: A folder of photos, or a JSON-lines or CSV file; see docs/feeds.md.
-        catalog: The catalog's folder; begun when nothing is there.
+        catalog: The catalog's folder; begun when it is empty or not there.
         settings: Settings; from the environment when left out.
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
             the catalog's own where it is there, and the default for a new catalog.
@@ -363,6 +363,7 @@ def index(
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:
+        refuse_foreign_folder(folder)
         manifest = None
     photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     return event_loop.run(

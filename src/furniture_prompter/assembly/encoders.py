@@ -6,7 +6,7 @@ from typing import Literal
 
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.encoders import registry
-from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.card import EncoderCard, Kind
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
@@ -66,14 +66,14 @@ def photo_encoder_folder(in_catalog: str | None, given: str | None, settings: Se
     """
     own = in_catalog if given is None and _is_unset("encoder", settings.encoder) else None
     cure = "Name its folder, or that of an encoder taught into its space, with --encoder."
-    return _folder(own, given or settings.encoder, cure, settings)
+    return _folder("image", own, given or settings.encoder, cure, settings)
 
 
 def prompt_encoder_folder(in_catalog: str | None, settings: Settings) -> Path:
     """The folder of the prompt encoder for a catalog, as :func:`photo_encoder_folder`."""
     own = in_catalog if _is_unset("prompt_encoder", settings.prompt_encoder) else None
     cure = "Set FURNITURE_PROMPTER_PROMPT_ENCODER to its folder."
-    return _folder(own, settings.prompt_encoder, cure, settings)
+    return _folder("prompt", own, settings.prompt_encoder, cure, settings)
 
 
 def catalog_encoders(
@@ -103,9 +103,9 @@ def _is_unset(setting: str, value: str) -> bool:
     return bool(value == Settings.model_fields[setting].default)
 
 
-def _folder(own: str | None, otherwise: str, cure: str, settings: Settings) -> Path:
+def _folder(kind: Kind, own: str | None, otherwise: str, cure: str, settings: Settings) -> Path:
     try:
-        return encoder_folder(own or otherwise, settings.encoder_cache)
+        return encoder_folder(own or otherwise, settings.encoder_cache, kind)
     except EncoderNotFoundError as error:
         if own is None:
             raise

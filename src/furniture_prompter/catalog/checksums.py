@@ -137,9 +137,15 @@ def load_checksums(folder: Path, name: str) -> VersionChecksums:
             {name: FileChecksum(*values) for name, values in raw["files"].items()},
             {name: base64.b64decode(text) for name, text in raw["copies"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error, CatalogError) as error:
+    except FileNotFoundError as error:
         raise CatalogDamagedError(
-            f"{path} cannot be used ({error}). Run `furniture-prompter catalog repair --catalog "
+            f"{path} is missing. Run `furniture-prompter catalog repair --catalog {folder}`, which "
+            "writes it anew."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, binascii.Error, CatalogError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CatalogDamagedError(
+            f"{path} cannot be used ({why}). Run `furniture-prompter catalog repair --catalog "
             f"{folder}`, which writes it anew."
         ) from error
 

@@ -253,6 +253,8 @@ class _Compiler:
             fits, rendered = column_type is ColumnType.NUMBER, repr(content)
         if not fits:
             holds, wanted, example = _HOLDS[column_type]
+            if isinstance(content, float) and example.startswith("'"):
+                example = f"'{content:.15g}'"
             self._refuse(
                 value, f"`{column.name}` holds {holds}. Compare it with {wanted}, such as {example}"
             )

@@ -179,7 +179,9 @@ def _supported(language: str) -> str:
     name = language.strip().lower()
     if name in SUPPORTED_LANGUAGES:
         return name
-    nearest = difflib.get_close_matches(name, SUPPORTED_LANGUAGES, n=1, cutoff=0.5)
+    # Who misspells a language begins it right: klingonish is not meant to be finnish.
+    likely = [each for each in SUPPORTED_LANGUAGES if each[:1] == name[:1]]
+    nearest = difflib.get_close_matches(name, likely, n=1, cutoff=0.6)
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     raise InvalidFeedError(
         f"There is no keyword index for the language {language!r}.{hint} "

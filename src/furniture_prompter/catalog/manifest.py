@@ -11,13 +11,15 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from furniture_prompter.catalog.columns import PHOTOS, PRODUCTS, STAGED
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
+from furniture_prompter.catalog.lock import LOCK_FILE
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -35,6 +37,18 @@ _SEAL = "sha256"
 # Part and name of what format version 1 did not have at first; each may be left out.
 _LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
 _KNOWN_FOLDINGS = (PREFIX_FOLDING, STEM_FOLDING)
+# What a run writes from its first moment on. Alignments and uploads come later, and never alone.
+_TRACES: Final = (
+    MANIFEST_FILE,
+    *(f"{table}.lance" for table in (PRODUCTS, PHOTOS, STAGED)),
+    LOCK_FILE,
+    CHECKSUMS_FOLDER,
+)
+# What systems put into a folder that is new to people, in small letters; the rest is hidden.
+_OF_THE_SYSTEM: Final = frozenset(
+    {"lost+found", "system volume information", "$recycle.bin", "@eadir", "desktop.ini"}
+)
+_NAMED_ENTRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +191,44 @@ def read_manifest(folder: Path) -> Manifest:
     return parse_manifest(raw, folder)
 
 
+def refuse_foreign_folder(folder: Path) -> None:
+    """Refuse to begin a catalog among other things; one that was begun, or is there, passes.
+
+    Its files would lie between them, and a folder of photos would be no feed any more.
+
+    Raises:
+        CatalogFormatError: the folder holds something, and nothing of a catalog.
+    """
+    if _is_begun(folder) or not (there := _entries(folder)):
+        return
+    raise CatalogFormatError(
+        f"{folder} holds other things ({_listed(there)}) and no catalog, whose files would lie "
+        "between them. Name a new or an empty folder with --catalog, such as "
+        f"{folder / 'catalog'}."
+    )
+
+
+def _is_begun(folder: Path) -> bool:
+    return any(os.path.lexists(folder / trace) for trace in _TRACES)
+
+
+def _entries(folder: Path) -> list[str]:
+    """What a person put into a folder; nothing where it is none or cannot be read."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+    return sorted(
+        name for name in names if not name.startswith(".") and name.casefold() not in _OF_THE_SYSTEM
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [ascii(name)[1:-1] if not name.isprintable() else name for name in names]
+    further = len(shown) - _NAMED_ENTRIES
+    return ", ".join(shown[:_NAMED_ENTRIES]) + (f" and {further:,} more" if further > 0 else "")
+
+
 def parse_manifest(raw: object, folder: Path) -> Manifest:
     """Validate decoded JSON; errors as :func:`read_manifest`."""
     if not isinstance(raw, dict):
@@ -306,6 +358,13 @@ def _missing(folder: Path) -> CatalogError:
     ]
     if committed:
         return _damaged(folder, f"{MANIFEST_FILE} is missing")
+    if not _is_begun(folder):
+        there = _entries(folder)
+        what = f"it holds other things ({_listed(there)})" if there else "it is empty"
+        return CatalogNotFoundError(
+            f"{folder} is no catalog: {what}. Name a catalog's folder with --catalog; "
+            "`furniture-prompter index PHOTOS --catalog NEW-FOLDER` makes one."
+        )
     return CatalogNotFoundError(
         f"{folder} holds no finished catalog. Run `furniture-prompter index` with "
         f"--catalog {folder}; work that an interrupted run saved is picked up. Where there was "

@@ -142,6 +142,12 @@ def _cure(folder: Path, damaged: Mapping[str, str], checks: Mapping[str, str | N
         return "Send these products with their photos again; everything else is sound."
     repair = f"Run `furniture-prompter catalog repair --catalog {folder}`: "
     if not _rows_are_damaged(damaged, checks):
+        if checks.get("checksums") is not None:
+            return repair + (
+                "every row can be read, and it makes everything else anew from the rows. Whether "
+                "one was altered cannot be told without the checksums; `furniture-prompter index` "
+                "with the feed and a new folder makes sure."
+            )
         return repair + "no row is damaged, and it makes everything else anew from the rows."
     return repair + (
         "it keeps every product that can be read and names what only `furniture-prompter index` "
@@ -353,6 +359,7 @@ async def optimize_catalog(
         CatalogError: it cannot be read or written; see :mod:`furniture_prompter.errors`.
     """
     began = time.perf_counter()
+    read_manifest(folder)  # where there is none, the lock must not make a folder
     with writer_lock(folder):
         manifest = read_manifest(folder)
         before = bytes_on_disk(folder)

@@ -47,6 +47,7 @@ from furniture_prompter.catalog.manifest import (
     files_below,
     flush,
     read_manifest,
+    refuse_foreign_folder,
     utc_now,
     write_manifest,
 )
@@ -415,10 +416,12 @@ async def open_writer(
     Raises:
         CatalogBusyError: another process writes it.
         CatalogMismatchError: it was made with another encoder, prompt encoder or language.
-        CatalogFormatError, CatalogDamagedError, CatalogWriteError: see those.
+        CatalogFormatError: it is another format's, or a folder of other things.
+        CatalogDamagedError, CatalogWriteError: see those.
         InvalidFeedError: the language is not supported.
     """
     keyword_index_settings(language or default_language)  # an unknown language, before any work
+    refuse_foreign_folder(folder)  # before the lock, which leaves a trace of its own
     with writer_lock(folder):
         try:
             manifest: Manifest | None = read_manifest(folder)

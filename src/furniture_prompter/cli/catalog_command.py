@@ -54,8 +54,16 @@ def verify(catalog: CatalogOption, as_json: JsonOption = False) -> None:
 
     report = assembly.verify(catalog)
     if as_json:
-        told = {**_fields(report), "sound": report.sound}
-        write_json({**told, "checks": dict(report.checks), "damaged": dict(report.damaged)})
+        write_json(
+            {
+                "version": report.version,
+                "sound": report.sound,
+                "checks": dict(report.checks),
+                "damaged": dict(report.damaged),
+                "cure": report.cure,
+                "notes": report.notes,
+            }
+        )
     else:
         rows = {name: problem or "ok" for name, problem in report.checks.items()}
         print_facts(rows)
@@ -84,9 +92,13 @@ def repair(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     else:
         for told in (*summary.done, *summary.lost):
             output().print(plain_lines(told), soft_wrap=True)
-        end = "as good as what is left of it" if summary.lost else "sound"
         begin = "Version" if summary.done else "Nothing was changed: version"
-        output().print(f"{begin} {summary.version} is {end}.", soft_wrap=True)
+        end = (
+            "holds what could be kept; what could not is named above."
+            if summary.lost
+            else "is sound."
+        )
+        output().print(f"{begin} {summary.version} {end}", soft_wrap=True)
     if summary.lost:
         raise typer.Exit(ExitCode.SET_ASIDE)
 

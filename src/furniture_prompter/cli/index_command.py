@@ -103,12 +103,6 @@ def index_command(
     if set_aside_file is not None:
         _write_set_aside(set_aside_file, summary.set_aside)
     tell_set_aside(summary.set_aside, set_aside_file)
-    if kept := summary.products_not_removed:
-        say(
-            f"Not removed: {kept:,} product{'s' * (kept != 1)} that the feed no longer has, "
-            "because some of it could not be read.",
-            style="yellow",
-        )
     if as_json:
         write_json(summary_answer(summary, catalog))
     else:

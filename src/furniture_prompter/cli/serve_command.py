@@ -1,5 +1,6 @@
 """``serve``: the real-time API over HTTP."""
 
+import difflib
 import os
 from enum import StrEnum
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from furniture_prompter.cli.terminal import say
 from furniture_prompter.errors import ServeError
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from furniture_prompter.settings import ServeSettings
 
 EXAMPLES = """\b
@@ -209,9 +212,37 @@ def read_serve_settings(flags: dict[str, Any], config: Path | None) -> "ServeSet
     try:
         return ServeSettings(_env_file=config, **given)  # type: ignore[call-arg]  # of BaseSettings
     except ValidationError as error:
+        if config is not None and (unknown := _unknown_names(error, config)):
+            raise typer.BadParameter(" ".join(unknown)) from error
         raise typer.BadParameter(
             f"Flags, environment or --config set what does not fit. {misfits(error)}."
         ) from error
+
+
+def _unknown_names(error: "ValidationError", config: Path) -> list[str]:
+    """A sentence for each name in the file that is no setting, with its line and the nearest."""
+    from furniture_prompter.settings import ServeSettings
+
+    prefix = ServeSettings.model_config["env_prefix"]
+    settings = [f"{prefix}{name}".upper() for name in ServeSettings.model_fields]
+    lines = config.read_text("utf-8", "replace").splitlines()
+    told = []
+    for item in error.errors(include_url=False, include_input=False):
+        if item["type"] != "extra_forbidden":
+            continue
+        name = str(item["loc"][0]).upper()
+        at = next(
+            (
+                f":{number}"
+                for number, line in enumerate(lines, start=1)
+                if line.partition("=")[0].removeprefix("export ").strip().upper() == name
+            ),
+            "",
+        )
+        nearest = difflib.get_close_matches(name, settings, n=1, cutoff=0.8)
+        cure = f"Did you mean {nearest[0]}?" if nearest else "docs/settings.md lists them all."
+        told.append(f"{config}{at}: {name} is no setting. {cure}")
+    return told
 
 
 def _pin_products_of_matrices() -> None:

@@ -10,7 +10,7 @@ class IndexProgress:
     """Where an index run stands.
 
     Attributes:
-        step: What it is doing, in a word or two: ``reading``, ``encoding``, ``words``,
+        step: What it is doing, in a word or two: ``reading``, ``checking``, ``words``,
             ``writing``, ``indexing``.
         done: Units finished in this step.
         total: Units in this step; None while unknown.

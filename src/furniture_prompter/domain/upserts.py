@@ -53,6 +53,7 @@ class WriteResult:
         cure: What to do about it, in one sentence.
         left_out: What was stored without: a sentence or two for each attribute of another type
             than its column.
+        of_photo: Whether a photo that cannot be used is what was refused.
     """
 
     line: int
@@ -61,6 +62,7 @@ class WriteResult:
     reason: str = ""
     cure: str = ""
     left_out: tuple[str, ...] = ()
+    of_photo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

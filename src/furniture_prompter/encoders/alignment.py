@@ -49,7 +49,7 @@ class AlignmentQuality:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentRefusal:
-    """Why a catalog gets no alignment, and is searched by keyword alone.
+    """Why a catalog gets no alignment, so that prompts search its texts and not its photos.
 
     Attributes:
         reason: A sentence for the person who indexes, with the cure.

@@ -93,18 +93,7 @@ def fit_alignment(
     )
     distinct = len({row.tobytes() for row in texts[firsts]})
     if len(firsts) < settings.least_products or distinct < settings.least_texts:
-        total = len(set(product_ids))
-        if total < settings.least_products:
-            cure = "Index more products."
-        elif len(firsts) < settings.least_products:
-            cure = "Give more products a title, category or colour in words that are known."
-        else:
-            cure = "Give products titles, categories or colours that tell them apart."
-        return AlignmentRefusal(
-            f"Prompts search by keyword only: of {total} products {len(firsts)} have text in known "
-            f"words, and {distinct} of these texts differ, where {settings.least_products} and "
-            f"{settings.least_texts} are needed to learn what words look like. {cure}"
-        )
+        return AlignmentRefusal(_too_little(len(set(product_ids)), len(firsts), distinct, settings))
     folds = np.random.default_rng(settings.seed).permutation(len(firsts)) % settings.folds
     parts = [_Moments.of(texts, photos, folds[products] == fold) for fold in range(settings.folds)]
     quality = _cross_validate(
@@ -113,9 +102,10 @@ def fit_alignment(
     margin = _STANDARD_ERRORS / np.sqrt(12 * quality.products)
     if quality.mean_percentile < max(_LEAST_PERCENTILE, 0.5 + margin):
         return AlignmentRefusal(
-            "Prompts search by keyword only: asked for by their own text, products that were held "
-            f"back came at percentile {quality.mean_percentile:.2f} on average, where chance is "
-            "0.50. Give titles, categories or colours that say what the photos show.",
+            "Words cannot search the pictures: the products' texts do not tell what their photos "
+            "show. Give titles, categories or colours that say it. (Asked for by their own text, "
+            f"products that were held back came at percentile {quality.mean_percentile:.2f} on "
+            "average, where chance is 0.50.)",
             quality,
         )
     fitted = _solve(sum(parts[1:], parts[0]), len(firsts), settings)
@@ -124,6 +114,27 @@ def fit_alignment(
     )
     return Alignment(
         prompt_mean, prompt_map, photo_mean, photo_map, products=len(firsts), quality=quality
+    )
+
+
+def _too_little(total: int, told: int, distinct: int, settings: AlignmentSettings) -> str:
+    """Why nothing is fitted for `total` products, of which `told` have text in known words."""
+    needed = settings.least_products
+    if total < needed:
+        return (
+            f"Words cannot search the pictures yet: that takes {needed} products with text, and "
+            f"this catalog has {told}."
+        )
+    if told < needed:
+        return (
+            f"Words cannot search the pictures: that takes {needed} products whose text holds "
+            f"words that are known, and of {total:,} products {told} have such. Give more of them "
+            "a title, category or colour."
+        )
+    return (
+        f"Words cannot search the pictures: that takes {settings.least_texts} different texts, and "
+        f"this catalog has {distinct}. Give products titles, categories or colours that tell them "
+        "apart."
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -467,9 +468,10 @@ def _heif_reader(name: str) -> Callable[[], None]:
 
 
 def _unknown_format(name: str) -> InvalidPhotoError:
+    heic = ("HEIC",) if find_spec("pillow_heif") else ()
     return InvalidPhotoError(
         f"The photo {name} is no image of a known format, whatever its name says. Give one of "
-        f"{', '.join(FORMATS)}."
+        f"{', '.join((*FORMATS, *heic))}."
     )
 
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Runtime
+from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Kind, Runtime
 from furniture_prompter.encoders.hub.catalogue import known_teacher
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
@@ -33,12 +33,13 @@ BUILT_FROM_PACKAGES = "imagenet-ensemble"
 """The teacher that ``encoders pull`` builds, because no hub has it."""
 
 
-def encoder_folder(name: str, cache: Path | None = None) -> Path:
+def encoder_folder(name: str, cache: Path | None = None, kind: Kind | None = None) -> Path:
     """The folder of an encoder that ships or lies in the cache, by name, or of any, by path.
 
     Args:
         name: A name, or a folder.
         cache: Where pulled encoders lie; None for where the settings in the environment say.
+        kind: Which encoders are named where there is no such; None for all.
 
     Raises:
         EncoderNotFoundError: it is in none of the three.
@@ -53,12 +54,23 @@ def encoder_folder(name: str, cache: Path | None = None) -> Path:
         raise EncoderNotFoundError(
             f"{name} is not in the cache {pulled}. Run: furniture-prompter encoders pull {name}"
         )
+    folders = (*_shipped_folders(), *encoder_folders(pulled))
     names = ", ".join(
-        [*DEFAULTS, *(folder.name for folder in (*_shipped_folders(), *encoder_folders(pulled)))]
+        each
+        for each in (*DEFAULTS, *(folder.name for folder in folders))
+        if kind in (None, _kind_of(find_encoder_folder(each, pulled)))
     )
     raise EncoderNotFoundError(
         f"There is no encoder {name!r}. Name one of {names}, or a folder that holds {CARD_FILE}."
     )
+
+
+def _kind_of(folder: Path | None) -> Kind | None:
+    """The kind on an encoder's card; None where it has no card that can be read."""
+    try:
+        return None if folder is None else EncoderCard.load(folder).kind
+    except EncoderError:
+        return None
 
 
 def find_encoder_folder(name: str, cache: Path) -> Path | None:

@@ -43,7 +43,9 @@ def object_at(text: str, start: int) -> tuple[JsonObject | UnusableValueError, i
         value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
         column = error.pos - text.rfind("\n", 0, error.pos)
-        raise UnusableValueError(f"Broken JSON at column {column}: {error.msg}.", MEND) from error
+        # Python's words end where it would write the place: "Unterminated string starting at".
+        what = error.msg.rstrip(": ").removesuffix(" at").removesuffix(" starting")
+        raise UnusableValueError(f"Broken JSON at column {column}: {what}.", MEND) from error
     except RecursionError as error:
         raise UnusableValueError("The JSON is nested too deeply.", MEND) from error
     except ValueError as error:

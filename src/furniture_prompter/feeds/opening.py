@@ -51,7 +51,7 @@ def open_feed(path: Path, *, encoding: str | None = None) -> Feed:
 
 def _cure(extension: str, path: Path) -> str:
     if extension in PHOTO_EXTENSIONS:
-        return f"It is a photo: give its folder, {path.parent}."
+        return f"It is a photo: give its folder, {path.parent.resolve()}"
     if extension in {".xlsx", ".xls", ".ods", ".numbers"}:
         return "Export the table as CSV (UTF-8) and give that."
     endings = ", ".join(JSON_EXTENSIONS + TABLE_EXTENSIONS)

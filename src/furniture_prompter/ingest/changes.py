@@ -155,8 +155,8 @@ def _why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
     further = len(places) - _SHOWN_PLACES
     listed = ", ".join(places[:_SHOWN_PLACES]) + (f" and {further:,} more" if further > 0 else "")
     note = (
-        f"{gone:,} product{'s' * (gone != 1)} missing from the feed: not removed, because "
-        f"what was set aside at {listed} may hold them. Mend that and run again with --sync."
+        f"Kept {gone:,} product{'s' * (gone != 1)} that the feed no longer has: what was set "
+        f"aside at {listed} may hold them. Mend that, then run with --sync again."
     )
     return (note,)
 

@@ -153,7 +153,7 @@ async def encode_and_stage(
     def count_photo() -> None:
         nonlocal read
         read += 1
-        on_progress(IndexProgress("encoding", read, total, "photos"))
+        on_progress(IndexProgress("checking", read, total, "photos"))
 
     known = await writer.encoded_photos()
     ids: list[str] = []

@@ -143,6 +143,10 @@ def _read(
             limits=limits,
         )
     except InvalidPhotoError as error:
-        problem = SetAside(row.source, row.line, str(error), "", row.product.id)
+        reason = str(error)
+        if not row.line:
+            # The photo itself is what is at fault, and is named by that.
+            reason = reason.replace(f"The photo {path} ", "The photo ", 1)
+        problem = SetAside(row.source, row.line, reason, "", row.product.id)
         return _Read(row, path, problem=problem)
     return _Read(row, path, identity, image)

@@ -187,8 +187,10 @@ def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int,
         reason = item.reason
         for place, path in enumerate(by_line[item.line].images, start=1):
             # Where the server keeps a photo is nobody's business.
+            reason = reason.replace(f"The photo {path}", f"Photo {place}")
             reason = reason.replace(str(path), str(place))
-        spoilt.setdefault(item.line, WriteResult(item.line, item.product_id, "refused", reason))
+        result = WriteResult(item.line, item.product_id, "refused", reason, of_photo=True)
+        spoilt.setdefault(item.line, result)
     return spoilt
 
 

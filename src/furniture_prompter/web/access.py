@@ -13,7 +13,7 @@ from furniture_prompter.web.errors import ApiError, send_error
 from furniture_prompter.web.keys import SCOPES, Keys, Scope, presented_key
 
 # For whoever watches over the process and cannot know a key, and the description of the API.
-OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 _SIMPLE_TYPES: Final = frozenset(
     {"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"}
 )

@@ -38,6 +38,7 @@ _ERRORS: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 _EVERYWHERE: Final = ("405", "408", "413", "421", "429", "500", "503", "504")
 _BEHIND_KEYS: Final = ("400", "401", "403", "422")
+_OF_THE_FRAMEWORK: Final = "Validation Error"
 _RETRY_AFTER: Final = {
     "Retry-After": {
         "description": "Seconds after which to try again.",
@@ -79,6 +80,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             ref_template="#/components/schemas/{model}",
         )
         schemas.update(further.get("$defs", {}))
+        # Of the framework's own answer to what does not fit, which is never given.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
         for path, methods in found["paths"].items():
             for operation in methods.values():
                 _describe_errors(path, operation["responses"])
@@ -91,6 +95,8 @@ def _describe_errors(path: str, responses: dict[str, Any]) -> None:
     for status in {*expected, *(status for status in responses if status >= "400")}:
         code, description, message = _ERRORS[status]
         response = responses.setdefault(status, {"description": description})
+        if response["description"] == _OF_THE_FRAMEWORK:
+            response["description"] = description
         response["content"] = {
             _JSON: {
                 "schema": schema_reference(ErrorAnswer),

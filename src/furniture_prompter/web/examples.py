@@ -50,6 +50,11 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
     },
     "cursor": "WzUsIDIwMCwgNCwgIjVmM2M3YTBlIl0",
 }
+SIMILAR_ANSWER: Final[dict[str, Any]] = {
+    **SEARCH_ANSWER,
+    "query": {**SEARCH_ANSWER["query"], "prompt": None, "without": None, "similar_to": "stool-9"},
+    "hits": [{**SEARCH_ANSWER["hits"][0], "matched": ["photo"]}],
+}
 PRODUCT_ANSWER: Final[dict[str, Any]] = {"product": PRODUCT, "photos": [_PHOTO]}
 EMBEDDINGS_ANSWER: Final[dict[str, Any]] = {
     "object": "list",

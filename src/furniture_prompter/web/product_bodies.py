@@ -90,8 +90,12 @@ class ProductBodies:
         kept: dict[Path, None] = {}
         for place, photo in enumerate([*files, *listed], start=1):
             name = f"{place} of product {product.id!r}"
-            data = photo if isinstance(photo, bytes) else await self._data(str(photo), name)
-            kept[await asyncio.to_thread(self._keep, data, name)] = None
+            try:
+                data = photo if isinstance(photo, bytes) else await self._data(str(photo), name)
+                kept[await asyncio.to_thread(self._keep, data, name)] = None
+            except InvalidPhotoError as error:
+                told = str(error).replace(f"The photo {name}", f"Photo {name}", 1)
+                raise InvalidPhotoError(told) from error
         return tuple(kept)
 
     async def _data(self, text: str, name: str) -> bytes:

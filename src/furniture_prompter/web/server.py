@@ -32,6 +32,7 @@ from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
+from furniture_prompter.web.cors import cors_middleware
 from furniture_prompter.web.keys import Keys, refuse_public_without_keys
 from furniture_prompter.web.logs import log_config
 from furniture_prompter.web.metrics import SHARED_FOLDER, replaced_workers
@@ -162,6 +163,7 @@ def _check(settings: ServeSettings) -> None:
         raise ServeError("There is no catalog to serve. Name its folder with --catalog.")
     if settings.api_keys is not None:
         Keys.load(settings.api_keys)
+    cors_middleware(settings)
     Catalog.open(settings.catalog, settings=settings, encoder=settings.query_encoder).close()
 
 

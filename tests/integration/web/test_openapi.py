@@ -98,6 +98,7 @@ def test_every_reference_of_the_description_leads_somewhere(api: Api) -> None:
         (schemas.SearchRequest, examples.SEARCH),
         (schemas.EmbeddingsRequest, examples.EMBEDDINGS),
         (schemas.SearchAnswer, examples.SEARCH_ANSWER),
+        (schemas.SearchAnswer, examples.SIMILAR_ANSWER),
         (schemas.ProductAnswer, examples.PRODUCT_ANSWER),
         (schemas.EmbeddingsAnswer, examples.EMBEDDINGS_ANSWER),
         (schemas.CatalogAnswer, examples.CATALOG_ANSWER),
@@ -117,6 +118,22 @@ def test_the_page_shows_every_endpoint_and_loads_nothing_from_elsewhere(api: Api
         assert f"{method} {path}</code></h2>" in page.text
     assert "<script" not in page.text
     assert not re.search(r"(src|href)=\"(?!#|/openapi.json)", page.text)
+
+
+def test_the_page_says_nothing_twice_and_nothing_in_the_frameworks_words(api: Api) -> None:
+    described = api("GET", "/openapi.json").json()
+    for method, path, operation in operations(described):
+        begin = operation["description"].partition(".")[0]
+        assert operation["summary"].rstrip("?.") != begin, (method, path)
+    for words in ("Validation Error", "Successful Response"):
+        assert words not in api("GET", "/docs").text
+        assert words not in json.dumps(described)
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+
+
+def test_an_example_of_similar_products_has_no_prompt() -> None:
+    query = examples.SIMILAR_ANSWER["query"]
+    assert (query["prompt"], query["without"], query["similar_to"]) == (None, None, "stool-9")
 
 
 def test_the_page_shows_each_field_and_what_it_must_keep_to(api: Api) -> None:

@@ -175,7 +175,7 @@ def test_a_request_keeps_the_id_that_it_came_with(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/nowhere", 404, "not_found"),
         ("GET", "/v2/search", 404, "not_found"),
         ("GET", "/v1/images/", 404, "not_found"),
         ("GET", "/v1/search", 405, "method_not_allowed"),
@@ -187,6 +187,14 @@ def test_what_is_not_there_is_said_in_the_one_shape(
     api: Api, method: str, path: str, status: int, code: str
 ) -> None:
     assert api.error(method, path)[:2] == (status, code)
+
+
+def test_the_address_alone_leads_to_the_documentation(api: Api) -> None:
+    browser = api("GET", "/", headers={"accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
+    assert (browser.status_code, browser.headers["location"]) == (307, "/docs")
+    program = api("GET", "/", headers={"accept": "application/json"})
+    assert program.json() == {"documentation": "/docs", "description": "/openapi.json"}
+    assert "accept" in program.headers["vary"].lower()
 
 
 def test_head_answers_what_get_answers_without_its_body(api: Api) -> None:
@@ -273,6 +281,7 @@ def test_without_a_key_nothing_is_answered_but_health_and_the_description(
         wrong = writer if method == "GET" or path in {"/v1/search", "/v1/embeddings"} else reader
         headers = {"authorization": f"Bearer {wrong}"}
         assert api.error(method, path, headers=headers)[:2] == (403, "forbidden")
+    assert api("GET", "/").status_code == 307
     for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
         assert api("GET", path).status_code == 200
     headers = {"x-api-key": reader}

@@ -55,10 +55,16 @@ def test_a_name_in_the_settings_that_is_nowhere_is_refused_with_what_there_is(
 ) -> None:
     named = settings.model_copy(update={"encoder": name, "prompt_encoder": name})
     for in_catalog in (None, "own"):
-        with pytest.raises(EncoderNotFoundError, match=r"There is no encoder .*Name one of .*own"):
+        with pytest.raises(EncoderNotFoundError, match="There is no encoder") as refused:
             photo_encoder_folder(in_catalog, None, named)
-        with pytest.raises(EncoderNotFoundError, match=r"There is no encoder .*Name one of .*own"):
+        named_ones = str(refused.value).partition("Name one of ")[2].split(", ")
+        assert {"default", "efficientnet-lite2", "own", "other"} <= set(named_ones)
+        assert not {"default-prompt", "minilm-static-256"} & set(named_ones)
+        with pytest.raises(EncoderNotFoundError, match="There is no encoder") as refused:
             prompt_encoder_folder(in_catalog, named)
+        named_ones = str(refused.value).partition("Name one of ")[2].split(", ")
+        assert named_ones[:2] == ["default-prompt", "minilm-static-256"]
+        assert "own" not in named_ones
 
 
 def test_a_catalogs_own_encoder_that_is_not_here_is_named_with_the_cure(settings: Settings) -> None:

@@ -13,7 +13,7 @@ def test_the_readme_is_current() -> None:
 
 
 def test_progress_and_installation_are_left_out_of_the_demo() -> None:
-    log = "pip says things\nIndex the catalog\n$ command\nreading\nencoding 3 photos\nproducts 3\n"
+    log = "pip says things\nIndex the catalog\n$ command\nreading\nchecking 3 photos\nproducts 3\n"
     assert demo_output(log) == "    Index the catalog\n    $ command\n    products 3"
 
 

@@ -147,6 +147,8 @@ def test_an_expression_finds_its_products(
         ("__number = 3", "no column `__number`", 0),
         ("price < '300'", "`price` holds numbers. Compare it with a number without quotes", 8),
         ("title = 300", "`title` holds text. Compare it with a text in quotes", 8),
+        ("title = 4", "a text in quotes, such as '4'", 8),
+        ("title = 4.5", "a text in quotes, such as '4.5'", 8),
         ("title in ('a', 3)", "`title` holds text", 15),
         ("on_sale = 'yes'", "true or false without quotes", 10),
         ("on_sale < true", "no order", 0),

@@ -154,6 +154,11 @@ def test_an_unknown_language_is_refused_with_the_nearest(use: object) -> None:
         use("turkce")
 
 
+def test_a_language_that_begins_as_none_does_has_no_nearest() -> None:
+    with pytest.raises(InvalidFeedError, match=r"'klingonish'\. Name one of"):
+        keyword_index_settings("klingonish")
+
+
 def test_the_language_may_be_written_in_any_case() -> None:
     assert keyword_index_settings(" Turkish ") == keyword_index_settings("turkish")
     assert keyword_index_settings("TURKISH")["language"] == "Turkish"

@@ -11,6 +11,7 @@ from furniture_prompter.catalog.manifest import (
     Manifest,
     Replaced,
     read_manifest,
+    refuse_foreign_folder,
     replace_file,
     write_manifest,
 )
@@ -103,6 +104,42 @@ def test_a_missing_catalog_is_named_with_the_command_that_makes_one(tmp_path: Pa
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(CatalogNotFoundError, match="index"):
             read_manifest(folder)
+
+
+def test_a_folder_of_other_things_is_told_from_a_catalog_that_was_begun(tmp_path: Path) -> None:
+    (tmp_path / "chair.jpg").touch()
+    with pytest.raises(CatalogNotFoundError, match=r"is no catalog: .*\(chair\.jpg\)"):
+        read_manifest(tmp_path)
+    (tmp_path / "staged_photos.lance").mkdir()
+    with pytest.raises(CatalogNotFoundError, match="an interrupted run saved is picked up"):
+        read_manifest(tmp_path)
+
+
+def test_no_catalog_is_begun_among_other_things(tmp_path: Path) -> None:
+    for name in "abcde":
+        (tmp_path / f"{name}.jpg").touch()
+    with pytest.raises(CatalogFormatError, match=r"a\.jpg, b\.jpg, c\.jpg and 2 more") as refused:
+        refuse_foreign_folder(tmp_path)
+    assert str(tmp_path / "catalog") in str(refused.value)
+
+
+@pytest.mark.parametrize("hidden", [[], [".DS_Store", "lost+found"], ["System Volume Information"]])
+def test_a_catalog_is_begun_in_a_folder_that_is_new_to_people(
+    tmp_path: Path, hidden: list[str]
+) -> None:
+    for name in hidden:
+        (tmp_path / name).mkdir()
+    refuse_foreign_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "trace",
+    ["manifest.json", ".writer.lock", "products.lance", "photos.lance", "staged_photos.lance"],
+)
+def test_a_catalog_that_a_killed_run_began_is_gone_on_with(tmp_path: Path, trace: str) -> None:
+    (tmp_path / trace).mkdir()
+    (tmp_path / "notes.txt").touch()
+    refuse_foreign_folder(tmp_path)
 
 
 def test_a_failed_write_leaves_nothing_behind(

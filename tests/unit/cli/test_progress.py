@@ -26,8 +26,8 @@ def test_bars_show_the_step_the_count_and_the_unit() -> None:
     console = _console(terminal=True)
     with ProgressBars(console) as bars:
         bars(IndexProgress("reading", 5, None, "rows"))
-        bars(IndexProgress("encoding", 1, 990, "photos"))
-        bars(IndexProgress("encoding", 990, 990, "photos"))
+        bars(IndexProgress("checking", 1, 990, "photos"))
+        bars(IndexProgress("checking", 990, 990, "photos"))
     text = _text(console)
     assert "990/990" in text
     assert "5/5" in text
@@ -39,10 +39,10 @@ def test_lines_come_every_ten_seconds_with_rate_and_time_left() -> None:
     console = _console(terminal=False)
     with ProgressLines(console, clock=lambda: now_s) as lines:
         for done in range(1, 26):
-            lines(IndexProgress("encoding", 20 * done, 1_000, "photos"))
+            lines(IndexProgress("checking", 20 * done, 1_000, "photos"))
             now_s += 1.0
     assert _text(console).splitlines() == [
-        "encoding 1,000 photos",
-        "encoding 220 of 1,000 photos, 22/s, 35 s left",
-        "encoding 420 of 1,000 photos, 21/s, 28 s left",
+        "checking 1,000 photos",
+        "checking 220 of 1,000 photos, 22/s, 35 s left",
+        "checking 420 of 1,000 photos, 21/s, 28 s left",
     ]

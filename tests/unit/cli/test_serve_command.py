@@ -68,6 +68,22 @@ def test_a_flag_comes_before_the_environment_and_that_before_the_file(
     assert settings.fetch_photos
 
 
+def test_a_misspelt_name_in_the_file_is_told_with_its_line_and_the_nearest(
+    shop: Shop, served: list[ServeSettings], tmp_path: Path
+) -> None:
+    config = tmp_path / "serve.env"
+    config.write_text(
+        "# ours\nFURNITURE_PROMPTER_CATALOG=shop\nexport FURNITURE_PROMPTER_WORKER=2\nSECRET=x1y2\n"
+    )
+    done = shop("serve", "--config", config)
+    told = " ".join(done.err.replace("│", " ").split())
+    assert (done.status, served) == (2, [])
+    assert "serve.env:3: FURNITURE_PROMPTER_WORKER is no setting." in told
+    assert "Did you mean FURNITURE_PROMPTER_WORKERS?" in told
+    assert "serve.env:4: SECRET is no setting. docs/settings.md lists them all." in told
+    assert "x1y2" not in done.err
+
+
 def test_every_flag_is_the_setting_that_it_says(shop: Shop, served: list[ServeSettings]) -> None:
     flags = {
         "--catalog": "c",

@@ -108,7 +108,7 @@ def test_text_that_says_nothing_about_the_photos_is_refused_however_much_there_i
     texts, photos, ids = catalog(1_000)
     shuffled = photos[np.random.default_rng(5).permutation(1_000)]
     refusal = refused(fit_alignment(texts, shuffled, ids))
-    assert "keyword only" in refusal.reason
+    assert "the products' texts do not tell what their photos show" in refusal.reason
     assert refusal.quality is not None
     assert refusal.quality.mean_percentile == pytest.approx(0.5, abs=0.05)
 
@@ -117,9 +117,9 @@ def test_too_few_products_with_text_are_refused_with_the_number_needed() -> None
     texts, photos, ids = catalog(100)
     texts[39:] = 0
     refusal = refused(fit_alignment(texts, photos, ids))
-    assert "of 100 products 39 have text" in refusal.reason
-    assert "40 and 10 are needed" in refusal.reason
-    assert "Give more products a title" in refusal.reason
+    assert "takes 40 products whose text" in refusal.reason
+    assert "of 100 products 39 have such" in refusal.reason
+    assert "Give more of them a title" in refusal.reason
     assert refusal.quality is None
 
 
@@ -127,20 +127,22 @@ def test_too_few_different_texts_are_refused() -> None:
     texts, photos, ids = catalog(100)
     texts[:] = texts[np.arange(100) % 9]
     reason = refused(fit_alignment(texts, photos, ids)).reason
-    assert "9 of these texts differ" in reason
+    assert "takes 10 different texts, and this catalog has 9." in reason
     assert "colours that tell them apart" in reason
 
 
 def test_a_small_catalog_whose_products_all_have_text_is_told_to_grow() -> None:
     texts, photos, ids = catalog(2)
     reason = refused(fit_alignment(texts, photos, ids)).reason
-    assert "of 2 products 2 have text" in reason
-    assert reason.endswith("Index more products.")
+    assert reason == (
+        "Words cannot search the pictures yet: that takes 40 products with text, and this catalog "
+        "has 2."
+    )
 
 
 def test_an_empty_catalog_is_refused() -> None:
     nothing = np.zeros((0, 4), np.float32)
-    assert "of 0 products 0 have text" in refused(fit_alignment(nothing, nothing, [])).reason
+    assert "this catalog has 0." in refused(fit_alignment(nothing, nothing, [])).reason
 
 
 def test_photos_that_are_all_alike_are_refused() -> None:

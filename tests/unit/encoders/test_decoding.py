@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from pillow_heif import register_heif_opener
 
 from furniture_prompter.domain import RgbImage
+from furniture_prompter.encoders import decoding
 from furniture_prompter.encoders.decoding import (
     FORMATS,
     PhotoLimits,
@@ -282,6 +283,14 @@ def test_text_renamed_to_jpg_is_refused() -> None:
 
 def test_a_page_renamed_to_jpg_is_refused() -> None:
     refused(b"<!doctype html><html><body>404 Not Found</body></html>", "no image of a known format")
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_formats_that_are_named_are_those_that_this_install_reads(
+    monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setattr(decoding, "find_spec", lambda _: object() if installed else None)
+    refused(b"no photo", "AVIF, HEIC." if installed else "AVIF.")
 
 
 @pytest.mark.parametrize("file_format", ["PPM", "ICO", "PCX", "TGA", "EPS"])

@@ -167,3 +167,18 @@ def test_an_object_of_an_array_that_is_not_utf_8_is_set_aside_alone(read_feed: R
     items = read_feed("p.json", data)
     assert [row.product.id for row in rows_of(items)] == ["2"]
     assert [problem.line for problem in set_aside_of(items)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"id": "a\tb"}', "Broken JSON at column 10: Invalid control character."),
+        ('{"id": "a', "Broken JSON at column 8: Unterminated string."),
+        ('{"id": }', "Broken JSON at column 8: Expecting value."),
+    ],
+)
+def test_what_is_broken_in_json_is_a_whole_sentence(
+    read_feed: ReadFeed, line: str, reason: str
+) -> None:
+    (item,) = set_aside_of(read_feed("shop.jsonl", line))
+    assert item.reason == reason

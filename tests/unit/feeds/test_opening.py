@@ -67,3 +67,13 @@ def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.csv")
     with pytest.raises(InvalidFeedError, match="plain file"):
         open_feed(tmp_path / "p.csv")
+
+
+def test_a_photo_is_answered_with_the_folder_that_it_lies_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chair.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidFeedError) as refused:
+        open_feed(Path("chair.jpg"))
+    assert str(refused.value).endswith(f"give its folder, {tmp_path.resolve()}")

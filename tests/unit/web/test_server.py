@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import metrics, server
 from furniture_prompter.web.server import pinned
@@ -25,6 +26,14 @@ def test_several_processes_share_the_processors_and_one_is_left_to_choose(
     monkeypatch.setattr(server, "available_cpus", lambda: 32)
     settings = ServeSettings(workers=workers, threads=threads)
     assert pinned(settings).threads == expected
+
+
+def test_settings_that_do_not_fit_are_told_before_an_address_is(tmp_path: Path) -> None:
+    told: list[str] = []
+    settings = ServeSettings(catalog=tmp_path, port=0, cors_origins=("shop.example",))
+    with pytest.raises(ServeError, match="CORS origin 'shop"):
+        server.serve(settings, told.append)
+    assert told == []
 
 
 @dataclass(eq=False)

@@ -21,7 +21,7 @@ router = APIRouter(tags=["products"], dependencies=[Depends(require("read"))])
 @router.get(
     f"{PRODUCT}/similar",
     summary="Find products that look like one",
-    responses=answers(SearchAnswer, examples.SEARCH_ANSWER, 404),
+    responses=answers(SearchAnswer, examples.SIMILAR_ANSWER, 404),
 )
 async def similar(
     product_id: str,

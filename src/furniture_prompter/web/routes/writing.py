@@ -71,7 +71,7 @@ router = APIRouter(tags=["writing"], dependencies=[Depends(require("write"))])
     openapi_extra=examples.PUT_BODY,
 )
 async def put_product(product_id: str, request: Request, services: ServicesDep) -> Response:
-    """Store a product in place of whatever has its id; without `photos` it keeps those it has.
+    """It takes the place of whatever has its id; without `photos` it keeps those it has.
 
     JSON with photos as base64 or public web addresses, or a form with the JSON in `product` and
     the photos as files in `photos`. Answers when the product can be found.
@@ -103,7 +103,7 @@ async def put_product(product_id: str, request: Request, services: ServicesDep) 
     responses=examples.DELETE_ANSWERS,
 )
 async def delete_product(product_id: str, services: ServicesDep) -> Response:
-    """Delete a product. Answers when it cannot be found any more."""
+    """Answers when the product cannot be found any more."""
     summary = await _commit(services, [Removal(1, product_id)], ExitStack())
     return _answer(summary)
 
@@ -283,7 +283,10 @@ def _answer(summary: WriteSummary) -> Response:
     if result.outcome == "missing":
         raise ApiError(404, "not_found", f"There is no product {result.product_id[:200]!r}.")
     if result.outcome == "refused":
-        raise ApiError(422, "invalid_request", f"{result.reason} {result.cure}".strip())
+        why = f"{result.reason} {result.cure}".strip()
+        if result.of_photo:
+            raise InvalidPhotoError(why)
+        raise ApiError(422, "invalid_request", why)
     written = WrittenProduct(
         id=result.product_id,
         outcome=result.outcome,

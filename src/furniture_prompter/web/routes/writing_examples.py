@@ -79,10 +79,12 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     507: {"description": "The disk is full; nothing was changed."},
 }
 PUT_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "It was there before."},
     201: {"description": "It is new.", "content": {"application/json": {}}},
     **_REFUSALS,
 }
 DELETE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "It is deleted."},
     404: {"description": "There is no such product."},
     **{status: _REFUSALS[status] for status in (401, 403, 422, 429, 503, 504, 507)},
 }
