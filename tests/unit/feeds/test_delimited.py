@@ -297,6 +297,80 @@ def test_rows_that_a_quote_swallows_into_a_row_of_the_right_width_are_found(
     assert [problem.line for problem in set_aside_of(items)] == [2]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '1,"Sofa 3,a.jpg,\n2,Table 5",b.jpg,\n',
+        '1,"Sofa 3,a.jpg,,\n2,Table 5",b.jpg,,\n',
+        '1,"Sofa 3,photo1\n2,Table 5",photo2\n',
+    ],
+    ids=["a blank cell more", "two blank cells more", "images without an extension"],
+)
+def test_swallowed_rows_are_found_with_surplus_blank_cells_and_by_the_files_that_are_there(
+    shop: Path, read_feed: ReadFeed, rows: str
+) -> None:
+    for name in ("photo1", "photo2"):
+        (shop / name).write_bytes(b"pixels")
+    items = read_feed("p.csv", f"id,title,image\n{rows}3,Chair,c.jpg\n")
+    assert [(row.product.id, row.line) for row in rows_of(items)] == [("2", 3), ("3", 4)]
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.product_id, problem.hides_ids) == (2, "1", True)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '1,"Sofa 3,a.jpg\n2,Table 5",\n',
+        '1,"Sofa 3,gone1\n2,Table 5",gone2\n',
+        '1,"Sofa 3\n2,Table 5",b.jpg\n',
+    ],
+    ids=["without an image", "with an image that nobody knows", "below a row that lacks a cell"],
+)
+def test_a_line_in_quotes_that_may_be_a_row_hides_ids_and_is_told_with_its_line(
+    read_feed: ReadFeed, rows: str
+) -> None:
+    items = read_feed("p.csv", f"id,title,image\n{rows}3,Chair,c.jpg\n")
+    assert rows_of(items)[-1].product.id == "3"
+    (problem,) = [item for item in set_aside_of(items) if item.hides_ids]
+    assert (problem.line, problem.product_id) == (2, "1")
+    assert "Line 3" in problem.reason
+
+
+def test_a_swallowed_row_of_too_many_cells_hides_ids(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id,image,title\n1,a.jpg,"Sofa 3\n2,b.jpg,Table,big 5"\n')
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    assert [problem.hides_ids for problem in set_aside_of(items)] == [True]
+
+
+def test_a_doubtful_line_costs_no_row(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id,image,description\n1,a.jpg,"Woods:\noak,ash,beech\nfine"\n')
+    (row,) = rows_of(items)
+    assert row.product.description == "Woods:\noak,ash,beech\nfine"
+    assert [problem.hides_ids for problem in set_aside_of(items)] == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'id,description,image\n1,"Oak\nash, beech",a.jpg\n',
+        'id,image,description\n1,a.jpg,"Woods:\noak, ash, beech\nall of them, planed, oiled"\n',
+        'id;image;description\n1;a.jpg;"Delivered in two parts; see below\nA; B; C"\n',
+        'id,image,description\n1,a.jpg,"For rooms of\nten by four metres or more,wide,light"\n',
+    ],
+)
+def test_prose_of_as_many_parts_as_the_header_is_read_without_complaint(
+    read_feed: ReadFeed, text: str
+) -> None:
+    items = read_feed("p.csv", text)
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    assert set_aside_of(items) == []
+
+
+def test_rows_with_blanks_behind_their_commas_are_no_prose(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id, title, image\n1, A, a.jpg\n2,"Sofa 3, a.jpg\n3, B 5", \n')
+    assert any(problem.hides_ids for problem in set_aside_of(items))
+
+
 def test_descriptions_of_many_lines_and_commas_are_no_rows(read_feed: ReadFeed) -> None:
     description = "Oak, ash, beech\n4 legs, 2 drawers, 1 door\n\nSee oslo.jpg, bergen.jpg, x"
     items = read_feed(
