@@ -35,7 +35,7 @@ from furniture_prompter.feeds.wording import (
     UnusableValueError,
     has_control_characters,
     has_half_pair,
-    one_line,
+    one_line_at_least,
     shown,
 )
 
@@ -44,6 +44,8 @@ _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "ba
 _LISTS: Final = ("image", "images")
 _LIMIT_ID_WORDS: Final = 4
 """An id has rarely more; what a line of a description begins with often has."""
+LIMIT_COLUMNS: Final = 2_000
+"""Named in a header; a row may have a tenth of them as attributes, others being blank."""
 _IMAGE_NAME: Final = re.compile(
     rf"\w({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})\b|https?://", re.IGNORECASE
 )
@@ -194,7 +196,13 @@ class DelimitedFeed:
             ) from error
 
     def _columns(self, header: Sequence[str], delimiter: str) -> tuple[str, ...]:
+        if len(header) > LIMIT_COLUMNS:
+            raise InvalidFeedError(
+                f"The header of the feed {self._path} names {len(header):,} columns, more than "
+                f"{LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter by."
+            )
         columns: list[str] = []
+        written: dict[str, str] = {}
         for name in header:
             try:
                 column = column_name(name) if name.strip() else ""
@@ -202,13 +210,13 @@ class DelimitedFeed:
                 raise InvalidFeedError(
                     f"The feed {self._path}: {problem.reason} {problem.cure}"
                 ) from problem
-            if column and column in columns:
-                twin = header[columns.index(column)]
+            if column and column in written:
                 raise InvalidFeedError(
-                    f"The columns {shown(twin)} and {shown(name)} of the feed {self._path} are "
-                    f"the same here: {column}. Rename one of them."
+                    f"The columns {shown(written[column])} and {shown(name)} of the feed "
+                    f"{self._path} are the same here: {column}. Rename one of them."
                 )
             columns.append(column)
+            written[column] = name
         for wanted, spellings in (("id", ("id",)), ("image", _LISTS)):
             if not set(spellings) & set(columns):
                 raise InvalidFeedError(self._missing(wanted, header, columns, delimiter))
@@ -421,9 +429,7 @@ def _id_at_least(cells: Sequence[str], shape: _Shape) -> str:
     """The id of a row that cannot be read whole; empty where it is not readable itself."""
     place = shape.columns.index("id")
     text = cells[place] if place < len(cells) else ""
-    if has_half_pair(text) or has_control_characters(text.strip()):
-        return ""
-    return one_line(text)
+    return "" if has_control_characters(text.strip()) else one_line_at_least(text)
 
 
 def _cut_off(item: SetAside) -> SetAside:

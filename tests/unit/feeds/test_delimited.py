@@ -4,6 +4,7 @@ import pytest
 
 from furniture_prompter.domain import FeedItem, FeedNote
 from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.feeds.text_encoding import RereadableLines
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
@@ -176,6 +177,46 @@ def test_a_missing_column_is_refused_with_the_columns_found_and_the_nearest(
 def test_columns_of_the_same_name_are_refused(read_feed: ReadFeed) -> None:
     with pytest.raises(InvalidFeedError, match="same"):
         read_feed("p.csv", "id,image,Price,price\n1,a.jpg,1,2\n")
+
+
+def test_too_many_columns_are_refused_before_their_names_are_looked_at(
+    read_feed: ReadFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+
+    def note(name: str) -> str:
+        named.append(name)
+        return name
+
+    monkeypatch.setattr("furniture_prompter.feeds.delimited.column_name", note)
+    columns = [f"a{number}" for number in range(LIMIT_COLUMNS - 1)]
+    with pytest.raises(InvalidFeedError, match="2,001 columns, more than 2,000"):
+        read_feed("p.csv", ",".join(["id", "image", *columns]) + "\n1,a.jpg\n")
+    assert named == []
+    wide = ",".join(["id", "image", *columns[1:]])
+    (row,) = rows_of(read_feed("p.csv", f"{wide}\n1,a.jpg{',' * len(columns[1:])}\n"))
+    assert row.product.id == "1"
+
+
+MARKS = "e" + "\u0301\u0323" * 16
+
+
+def test_many_accents_on_a_letter_cost_the_cell(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", f"id,image,title,note\n1,a.jpg,{MARKS},{MARKS}\n2,b.jpg,A,b\n")
+    assert [(row.product.id, row.product.title) for row in rows_of(items)] == [
+        ("1", "1"),
+        ("2", "A"),
+    ]
+    assert {problem.column for problem in set_aside_of(items)} == {"title", "note"}
+    assert all("accents" in problem.reason for problem in set_aside_of(items))
+
+
+def test_many_accents_in_an_id_cost_the_row_and_in_a_header_the_feed(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", f"id,image\n{MARKS},a.jpg\n{MARKS},a.jpg,x\n2,b.jpg\n")
+    assert [row.product.id for row in rows_of(items)] == ["2"]
+    assert [problem.product_id for problem in set_aside_of(items)] == ["", ""]
+    with pytest.raises(InvalidFeedError, match="accents"):
+        read_feed("p.csv", f"id,image,{MARKS}\n1,a.jpg,x\n")
 
 
 def test_a_column_without_a_name_is_ignored(read_feed: ReadFeed) -> None:
