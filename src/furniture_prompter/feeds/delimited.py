@@ -44,6 +44,7 @@ _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "ba
 _LISTS: Final = ("image", "images")
 _LIMIT_ID_WORDS: Final = 4
 """An id has rarely more; what a line of a description begins with often has."""
+_EXCEL_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"\s*')
 LIMIT_COLUMNS: Final = 2_000
 """Named in a header; a row may have a tenth of them as attributes, others being blank."""
 _IMAGE_NAME: Final = re.compile(
@@ -276,6 +277,7 @@ def _rows(file: BinaryIO, shape: _Shape, folder: ImageFolder) -> Iterator[_Row]:
         except LineTooLongError as error:
             yield _Row(line, _broken(error), is_open=False)
             continue
+        cells = [_unwrapped(cell) for cell in cells]
         swallowed = _swallowed(lines.since_mark, shape, folder)
         if swallowed is not None and swallowed.is_certain:
             last = lines.count
@@ -286,6 +288,12 @@ def _rows(file: BinaryIO, shape: _Shape, folder: ImageFolder) -> Iterator[_Row]:
             doubt = _doubt(cells, line + swallowed.below, shape) if swallowed else None
             yield _Row(line, _by_column(cells, shape), is_open, doubt)
     text.detach()
+
+
+def _unwrapped(cell: str) -> str:
+    """A cell without what Excel writes around digits to keep zeros in front: ``="00123"``."""
+    found = _EXCEL_TEXT.fullmatch(cell) if cell.startswith("=") else None
+    return found[1].replace('""', '"') if found else cell
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,26 @@ def test_several_images_and_tags_are_parted_by_bars(read_feed: ReadFeed) -> None
     assert row.product.tags == ("oak", "bar")
 
 
+@pytest.mark.parametrize("cell", ['="{}"', '"=""{}"""', '="{}" '])
+def test_excels_way_of_keeping_zeros_is_read_as_the_text_in_it(
+    read_feed: ReadFeed, cell: str
+) -> None:
+    code, note, photo = (cell.format(text) for text in ("00123", "oak", "a.jpg"))
+    rows = f"{code},{photo},{code},{note}\n{code},x\n"
+    items = read_feed("p.csv", f"id,image,code,note\n{rows}")
+    (row,) = rows_of(items)
+    assert row.product.id == "00123"
+    assert dict(row.product.attributes) == {"code": "00123", "note": "oak"}
+    # A row that cannot be read is known by the same id.
+    assert [problem.product_id for problem in set_aside_of(items)] == ["00123"]
+
+
+@pytest.mark.parametrize("cell", ["=00123", '="a"&"b"', '=""a"'])
+def test_other_formulas_stay_as_they_are(read_feed: ReadFeed, cell: str) -> None:
+    (row,) = rows_of(read_feed("p.csv", f"id,image,code\n1,a.jpg,{cell}\n"))
+    assert row.product.attributes["code"] == cell
+
+
 def test_ids_stay_text(read_feed: ReadFeed) -> None:
     (row,) = rows_of(read_feed("p.csv", "id,image\n007,a.jpg\n"))
     assert row.product.id == "007"
