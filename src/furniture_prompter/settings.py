@@ -222,7 +222,16 @@ class ServeSettings(Settings):
         description="Time for decoding one photo; a thread that takes longer is given up.",
     )
     body_timeout_s: float = Field(
-        default=15.0, gt=0, le=600, description="Time for receiving one request body."
+        default=120.0,
+        gt=0,
+        le=600,
+        description="Time for receiving one request body, batches aside: 3 MB at 25 kB a second.",
+    )
+    body_patience_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="For how long a request body or batch may lag behind 4,096 bytes a second.",
     )
     batch_timeout_s: float = Field(
         default=600.0,

@@ -16,6 +16,12 @@ _DROPPED: Final = re.compile(
 _SPACES: Final = re.compile(r"\s+")
 # What str.splitlines() breaks at; all of them are white space.
 _BREAK: Final = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+LIMIT_MARKS: Final = 30
+"""Accents on one letter, as many as Unicode's stream-safe form has (UAX #15): putting them into
+their order takes time in the square of their number."""
+_FIRST_MARK: Final = "\u0300"
+# Letters of no combining class that are taken apart into marks alone; all there are in Unicode.
+_MARKS_IN_DISGUISE: Final = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")
 _ONE_LINE_COLUMNS: Final = frozenset({"id", "title", "category", "color", "tags"})
 
 
@@ -49,6 +55,19 @@ def part_as_kept(column: str, part: str) -> str:
 def readable(text: str) -> str:
     """Text in Unicode's composed form (NFC), without control characters; its spaces stay."""
     return unicodedata.normalize("NFC", _DROPPED.sub("", text))
+
+
+def has_too_many_marks(text: str) -> bool:
+    """Whether a letter of text has more than :data:`LIMIT_MARKS` accents."""
+    if len(text) <= LIMIT_MARKS or text.isascii() or max(text) < _FIRST_MARK:
+        return False
+    marks = 0
+    for letter in text:
+        is_mark = unicodedata.combining(letter) or letter in _MARKS_IN_DISGUISE
+        marks = marks + 1 if is_mark else 0
+        if marks > LIMIT_MARKS:
+            return True
+    return False
 
 
 def has_dropped_characters(text: str) -> bool:

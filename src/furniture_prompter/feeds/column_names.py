@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from furniture_prompter.feeds.wording import UnusableValueError, shown
+from furniture_prompter.feeds.wording import UnusableValueError, shown, usable
 
 KNOWN = (
     "id",
@@ -33,10 +33,10 @@ def column_name(name: str) -> str:
     spellings of `color` and `colors` are those columns.
 
     Raises:
-        UnusableValueError: nothing is left, it does not begin with a letter, or it is longer than
-            64 characters.
+        UnusableValueError: nothing is left, it does not begin with a letter, it is longer than 64
+            characters, or it is no usable text.
     """
-    plain = unicodedata.normalize("NFKD", name).lower().translate(_LETTERS)
+    plain = unicodedata.normalize("NFKD", usable(name)).lower().translate(_LETTERS)
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     plain = _OTHER.sub("_", plain).strip("_")
     if not plain[:1].isalpha():

@@ -19,7 +19,8 @@ from furniture_prompter.feeds.column_types import (
     typed,
 )
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
-from furniture_prompter.feeds.rows import RowReader
+from furniture_prompter.feeds.image_paths import ImageFolder
+from furniture_prompter.feeds.rows import LIMIT_ID, RowReader
 from furniture_prompter.feeds.text_encoding import (
     BoundedLines,
     LineTooLongError,
@@ -34,13 +35,18 @@ from furniture_prompter.feeds.wording import (
     UnusableValueError,
     has_control_characters,
     has_half_pair,
-    one_line,
+    one_line_at_least,
     shown,
 )
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 _DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LISTS: Final = ("image", "images")
+_LIMIT_ID_WORDS: Final = 4
+"""An id has rarely more; what a line of a description begins with often has."""
+_EXCEL_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"\s*')
+LIMIT_COLUMNS: Final = 2_000
+"""Named in a header; a row may have a tenth of them as attributes, others being blank."""
 _IMAGE_NAME: Final = re.compile(
     rf"\w({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})\b|https?://", re.IGNORECASE
 )
@@ -55,12 +61,14 @@ class _Shape:
         delimiter: What parts its cells.
         columns: Column names in order; empty where the header has none.
         header_line: Line where the header ends.
+        is_spaced: Whether a blank follows each of the header's delimiters.
     """
 
     encoding: str
     delimiter: str
     columns: tuple[str, ...]
     header_line: int
+    is_spaced: bool
 
 
 class DelimitedFeed:
@@ -102,7 +110,8 @@ class DelimitedFeed:
         # first is given away: only as much is kept as a column needs.
         evidence = {name: ColumnEvidence() for name in shape.columns if name and name not in KNOWN}
         empty = True
-        for row in _rows(file, shape):
+        folder = ImageFolder(self._path.parent)
+        for row in _rows(file, shape, folder):
             empty = False
             if not isinstance(row.cells, UnusableValueError):
                 for name, column in evidence.items():
@@ -115,7 +124,7 @@ class DelimitedFeed:
         marks = decimal_marks(evidence, "." if shape.delimiter == "," else None)
         yield from self._notes(encoding, evidence, marks)
         reader = RowReader(self._path)
-        for row in _rows(file, shape):
+        for row in _rows(file, shape, folder):
             if isinstance(row.cells, UnusableValueError):
                 yield reader.set_aside(row.cells, row.line)
                 continue
@@ -123,6 +132,8 @@ class DelimitedFeed:
             cells = {name: row.cells[name] for name in marks if not isinstance(fields[name], str)}
             for item in reader.read(fields, row.line, cells):
                 yield _cut_off(item) if row.is_open and isinstance(item, SetAside) else item
+            if row.doubt is not None:
+                yield reader.set_aside(row.doubt, row.line)
 
     def _notes(
         self,
@@ -157,7 +168,9 @@ class DelimitedFeed:
                 f"The header of the feed {self._path} holds bytes that are no {encoding} text. "
                 "Save the feed as UTF-8, or name its encoding with --text-encoding."
             )
-        return _Shape(encoding, delimiter, self._columns(header, delimiter), lines.count)
+        columns = self._columns(header, delimiter)
+        is_spaced = all(name.startswith(" ") for name in header[1:])
+        return _Shape(encoding, delimiter, columns, lines.count, is_spaced)
 
     def _header(self, lines: BoundedLines) -> tuple[list[str], str]:
         try:
@@ -184,7 +197,13 @@ class DelimitedFeed:
             ) from error
 
     def _columns(self, header: Sequence[str], delimiter: str) -> tuple[str, ...]:
+        if len(header) > LIMIT_COLUMNS:
+            raise InvalidFeedError(
+                f"The header of the feed {self._path} names {len(header):,} columns, more than "
+                f"{LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter by."
+            )
         columns: list[str] = []
+        written: dict[str, str] = {}
         for name in header:
             try:
                 column = column_name(name) if name.strip() else ""
@@ -192,13 +211,13 @@ class DelimitedFeed:
                 raise InvalidFeedError(
                     f"The feed {self._path}: {problem.reason} {problem.cure}"
                 ) from problem
-            if column and column in columns:
-                twin = header[columns.index(column)]
+            if column and column in written:
                 raise InvalidFeedError(
-                    f"The columns {shown(twin)} and {shown(name)} of the feed {self._path} are "
-                    f"the same here: {column}. Rename one of them."
+                    f"The columns {shown(written[column])} and {shown(name)} of the feed "
+                    f"{self._path} are the same here: {column}. Rename one of them."
                 )
             columns.append(column)
+            written[column] = name
         for wanted, spellings in (("id", ("id",)), ("image", _LISTS)):
             if not set(spellings) & set(columns):
                 raise InvalidFeedError(self._missing(wanted, header, columns, delimiter))
@@ -228,14 +247,16 @@ class _Row:
         line: The line where it begins.
         cells: Its cells by column, or what is wrong with it.
         is_open: Whether the file ends in it, without a line break.
+        doubt: Why a line in its quotes may be a row of its own; None where none may.
     """
 
     line: int
     cells: dict[str, str] | UnusableValueError
     is_open: bool
+    doubt: UnusableValueError | None = None
 
 
-def _rows(file: BinaryIO, shape: _Shape) -> Iterator[_Row]:
+def _rows(file: BinaryIO, shape: _Shape, folder: ImageFolder) -> Iterator[_Row]:
     text = open_text(file, shape.encoding)
     lines = RereadableLines(BoundedLines(text))
     for _ in islice(lines, shape.header_line):
@@ -256,36 +277,114 @@ def _rows(file: BinaryIO, shape: _Shape) -> Iterator[_Row]:
         except LineTooLongError as error:
             yield _Row(line, _broken(error), is_open=False)
             continue
-        if any(_looks_like_a_row(below, shape) for below in lines.since_mark[1:]):
+        cells = [_unwrapped(cell) for cell in cells]
+        swallowed = _swallowed(lines.since_mark, shape, folder)
+        if swallowed is not None and swallowed.is_certain:
             last = lines.count
             lines.reread_after_first()
             yield _Row(line, _swallowing(cells, last, shape), is_open=False)
         elif any(cell.strip() for cell in cells):
             is_open = not lines.since_mark[-1].endswith(("\n", "\r"))
-            yield _Row(line, _by_column(cells, shape), is_open)
+            doubt = _doubt(cells, line + swallowed.below, shape) if swallowed else None
+            yield _Row(line, _by_column(cells, shape), is_open, doubt)
     text.detach()
 
 
-def _looks_like_a_row(line: str, shape: _Shape) -> bool:
-    """Whether a line inside of quotes is more likely a row than part of a description.
+def _unwrapped(cell: str) -> str:
+    """A cell without what Excel writes around digits to keep zeros in front: ``="00123"``."""
+    found = _EXCEL_TEXT.fullmatch(cell) if cell.startswith("=") else None
+    return found[1].replace('""', '"') if found else cell
 
-    It has as many cells as the header, an id and an image: descriptions have line breaks and
-    commas, but no name of an image where the column of images is.
+
+@dataclass(frozen=True, slots=True)
+class _Swallowed:
+    """A line inside of quotes that may be a row of its own.
+
+    Attributes:
+        below: Lines between it and the one where the row begins that it stands in.
+        is_certain: Whether it is more likely a row than part of a description.
     """
-    if line.count(shape.delimiter) < len(shape.columns) - 1:
-        return False
+
+    below: int
+    is_certain: bool
+
+
+def _swallowed(lines: Sequence[str], shape: _Shape, folder: ImageFolder) -> _Swallowed | None:
+    """What a row's quotes have taken in, of the lines that it spans: a certain row before others.
+
+    A line is a row for certain where it has the header's cells, an id and an image, below a line
+    that could be a whole row too, as the one with the stray quote is: descriptions have line breaks
+    and commas, but no name of an image where the column of images is. Without one of the two it may
+    be either.
+    """
+    doubtful = None
+    under_a_row = False
+    for below, line in enumerate(lines):
+        if below and (cells := _as_row(line, shape)):
+            if under_a_row and _names_image(cells, shape, folder):
+                return _Swallowed(below, is_certain=True)
+            if doubtful is None and not _is_prose(line.partition('"')[0], shape):
+                doubtful = _Swallowed(below, is_certain=False)
+        under_a_row = under_a_row or line.count(shape.delimiter) >= len(shape.columns) - 1
+    return doubtful
+
+
+def _as_row(line: str, shape: _Shape) -> list[str]:
+    """The cells of a line that can be read as a row by itself; none where it cannot.
+
+    It has as many as the header, surplus blank ones aside, or more with a name of an image among
+    them; and something short where the ids are.
+    """
+    width = len(shape.columns)
+    if line.count(shape.delimiter) < width - 1:
+        return []
     try:
         cells = next(csv.reader([line], delimiter=shape.delimiter), [])
     except csv.Error:
+        return []
+    if len(cells) < width or not _could_be_id(cells[shape.columns.index("id")]):
+        return []
+    surplus = any(cell.strip() for cell in cells[width:])
+    return [] if surplus and not any(map(_IMAGE_NAME.search, cells)) else cells
+
+
+def _could_be_id(cell: str) -> bool:
+    return len(cell) <= LIMIT_ID and 0 < len(cell.split()) <= _LIMIT_ID_WORDS
+
+
+def _names_image(cells: Sequence[str], shape: _Shape, folder: ImageFolder) -> bool:
+    """Whether the header's cells, and no more, hold what an image is called or a file that is."""
+    if any(cell.strip() for cell in cells[len(shape.columns) :]):
         return False
-    return (
-        len(cells) == len(shape.columns)
-        and bool(cells[shape.columns.index("id")].strip())
-        and any(
-            _IMAGE_NAME.search(cell)
-            for name, cell in zip(shape.columns, cells, strict=True)
-            if name in _LISTS
-        )
+    given = [cell for name, cell in zip(shape.columns, cells, strict=False) if name in _LISTS]
+    return any(_IMAGE_NAME.search(cell) or _is_there(cell, folder) for cell in given)
+
+
+def _is_there(cell: str, folder: ImageFolder) -> bool:
+    first = cell.split("|", 1)[0].strip()
+    if not first or has_half_pair(first):
+        return False
+    try:
+        folder.locate(first)
+    except UnusableValueError:
+        return False
+    return True
+
+
+def _is_prose(text: str, shape: _Shape) -> bool:
+    """Whether a blank follows every delimiter, and the file does not write its rows so."""
+    count = text.count(shape.delimiter)
+    return not shape.is_spaced and 0 < count == text.count(f"{shape.delimiter} ")
+
+
+def _doubt(cells: Sequence[str], line: int, shape: _Shape) -> UnusableValueError:
+    return UnusableValueError(
+        f"Line {line} stands in quotes that this row opens, and may be a row of its own; it was "
+        "read as part of this one.",
+        "Where it is a row, close the quote above it; where it is text, write a blank behind its "
+        f"{_DELIMITER_NAMES.get(shape.delimiter, shape.delimiter)}s.",
+        _id_at_least(cells, shape),
+        hides_ids=True,
     )
 
 
@@ -338,9 +437,7 @@ def _id_at_least(cells: Sequence[str], shape: _Shape) -> str:
     """The id of a row that cannot be read whole; empty where it is not readable itself."""
     place = shape.columns.index("id")
     text = cells[place] if place < len(cells) else ""
-    if has_half_pair(text) or has_control_characters(text.strip()):
-        return ""
-    return one_line(text)
+    return "" if has_control_characters(text.strip()) else one_line_at_least(text)
 
 
 def _cut_off(item: SetAside) -> SetAside:

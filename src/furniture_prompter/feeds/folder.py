@@ -14,8 +14,8 @@ from furniture_prompter.feeds.rows import LIMIT_ID
 from furniture_prompter.feeds.wording import (
     UnusableValueError,
     has_control_characters,
-    has_half_pair,
     one_line,
+    one_line_at_least,
 )
 
 PHOTO_EXTENSIONS: Final = (
@@ -86,7 +86,7 @@ class FolderFeed:
                     )
             except UnusableValueError as problem:
                 name = found.relative_to(self._path).as_posix()
-                product_id = "" if has_half_pair(name) else one_line(name)
+                product_id = one_line_at_least(name)
                 yield SetAside(_writable(found), 0, problem.reason, problem.cure, product_id)
                 continue
             ids.add(product.id)

@@ -8,6 +8,7 @@ from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.delimited import DelimitedFeed
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS, FolderFeed
 from furniture_prompter.feeds.jsonl import JsonLinesFeed
+from furniture_prompter.feeds.text_encoding import is_text_files_encoding
 
 JSON_EXTENSIONS: Final = (".jsonl", ".ndjson", ".json")
 TABLE_EXTENSIONS: Final = (".csv", ".tsv")
@@ -59,12 +60,11 @@ def _cure(extension: str, path: Path) -> str:
 
 
 def _refuse_unknown(encoding: str) -> None:
-    try:
-        "".encode(encoding)
-    except (LookupError, ValueError) as error:
+    if not is_text_files_encoding(encoding):
         raise InvalidFeedError(
-            f"There is no text encoding {encoding!r}. Write utf-8, windows-1254 or utf-16."
-        ) from error
+            f"There are no text files in an encoding {encoding!r}. Write utf-8, windows-1254 or "
+            "utf-16."
+        )
 
 
 def _refuse_encoding(path: Path, encoding: str | None) -> None:

@@ -85,6 +85,29 @@ def _keep_damaged(error: UnicodeError) -> tuple[str, int]:
 
 codecs.register_error(_DAMAGED, _keep_damaged)
 
+_MARKED: Final = ("utf-16", "utf-32", "utf-8-sig")
+_SAMPLE: Final = 'id;name,2\t|"+-&~\\u0041\\x41xn--a"\r\n'
+"""What tables are made of, and what encodings of something else write in another way."""
+
+
+def is_text_files_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of this name in which programs write text files.
+
+    It has a byte for each letter of ASCII, or is UTF-16 or UTF-32, and can go on behind bytes that
+    are none of it. Python's other codecs (``punycode``, ``unicode_escape``) escape text for
+    something else; some of them take time in the square of its length.
+    """
+    try:
+        if codecs.lookup(name).name.startswith(_MARKED):
+            return True
+        data = _SAMPLE.encode(name)
+        if len(data) != len(_SAMPLE) or data.decode(name) != _SAMPLE:
+            return False
+        bytes(range(256)).decode(name, _DAMAGED)
+        return True
+    except (LookupError, ValueError):
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class TextEncoding:

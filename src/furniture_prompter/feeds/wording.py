@@ -28,13 +28,25 @@ class UnusableValueError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """As :func:`furniture_prompter.domain.wording.one_line`; half a surrogate pair is refused."""
-    return wording.one_line(_whole(text))
+    """As :func:`furniture_prompter.domain.wording.one_line`.
+
+    Raises:
+        UnusableValueError: it holds half a surrogate pair, or too many accents on one letter.
+    """
+    return wording.one_line(usable(text))
+
+
+def one_line_at_least(text: str) -> str:
+    """As :func:`one_line`; empty where it is not usable."""
+    try:
+        return one_line(text)
+    except UnusableValueError:
+        return ""
 
 
 def prose(text: str) -> str:
-    """As :func:`furniture_prompter.domain.wording.prose`; half a surrogate pair is refused."""
-    return wording.prose(_whole(text))
+    """As :func:`furniture_prompter.domain.wording.prose`, and raises as :func:`one_line` does."""
+    return wording.prose(usable(text))
 
 
 def has_control_characters(text: str) -> bool:
@@ -53,10 +65,20 @@ def has_half_pair(text: str) -> bool:
     return bool(_HALF_PAIR.search(text))
 
 
-def _whole(text: str) -> str:
+def usable(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        UnusableValueError: as :func:`one_line` does.
+    """
     if has_half_pair(text):
         raise UnusableValueError(
             f"{shown(text)} holds bytes or \\u codes that are no characters.",
             "Save the feed as UTF-8 again from where it comes from.",
+        )
+    if wording.has_too_many_marks(text):
+        raise UnusableValueError(
+            f"{shown(text)} has more than {wording.LIMIT_MARKS} accents on one letter.",
+            "Write the letter with those that are read.",
         )
     return text

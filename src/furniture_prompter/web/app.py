@@ -108,9 +108,10 @@ def _middlewares(services: Services) -> list[Middleware]:
     """Outermost first: what is cheap and refuses most comes before what reads."""
     settings, metrics = services.settings, services.metrics
     cors = cors_middleware(settings)
-    bodies = BodyLimits(settings.limit_body_bytes, settings.body_timeout_s)
+    patience_s = settings.body_patience_s
+    bodies = BodyLimits(settings.limit_body_bytes, settings.body_timeout_s, patience_s)
     batches = BodyLimits(
-        settings.limit_batch_bytes, settings.batch_timeout_s, settings.body_timeout_s
+        settings.limit_batch_bytes, settings.batch_timeout_s, patience_s, streamed=True
     )
     proxies = [str(network) for network in settings.trusted_proxies]
     return [

@@ -21,8 +21,7 @@ _BODIES_AT_ONCE: Final = 6
 _LINGER_S: Final = 2.0
 
 PACE_BYTES_S: Final = 4_096
-"""What a batch must bring on average: a quarter of the slowest lines that shops have (128 kbit/s).
-Its slot is one of few."""
+"""What a body must bring on average: a quarter of the slowest lines of shops (128 kbit/s)."""
 
 
 class HeldBytes:
@@ -97,14 +96,16 @@ class BodyLimits:
     Attributes:
         limit_bytes: Its bytes in all.
         timeout_s: Seconds in all for which it may let the server wait.
-        streamed_patience_s: For a body whose route reads it piece by piece and counts itself what
-            it keeps: for how long it may lag behind :data:`PACE_BYTES_S`. None for one that is kept
-            whole, and counted here.
+        patience_s: Seconds for which it may lag behind :data:`PACE_BYTES_S`.
+        streamed: Whether its route reads it piece by piece and counts itself what it keeps. One
+            that is kept whole is counted here, and what it brought early buys it no pause: it fills
+            memory meanwhile.
     """
 
     limit_bytes: int
     timeout_s: float
-    streamed_patience_s: float | None = None
+    patience_s: float
+    streamed: bool = False
 
 
 class LimitBody:
@@ -176,6 +177,7 @@ class _Body:
         self._share = share
         self._bytes = 0
         self._waited_s = 0.0
+        self._lag_s = 0.0
         self._complete = False
 
     def refuse_declared(self, length: str) -> None:
@@ -202,7 +204,11 @@ class _Body:
             self.failure = error
             raise _CutOffError from error
         # What the server takes between two pieces is not the client's.
-        self._waited_s += clock() - began_s
+        waited_s = clock() - began_s
+        self._waited_s += waited_s
+        self._lag_s += waited_s - len(message.get("body", b"")) / PACE_BYTES_S
+        if not self._limits.streamed:
+            self._lag_s = max(self._lag_s, 0.0)
         self._complete = not message.get("more_body", False)
         return message
 
@@ -227,16 +233,13 @@ class _Body:
     def _patience_s(self) -> float:
         """How long the next piece may take."""
         left_s = self._limits.timeout_s - self._waited_s
-        lag_s = self._limits.streamed_patience_s
-        if lag_s is None:
-            return left_s
-        return min(left_s, lag_s + self._bytes / PACE_BYTES_S - self._waited_s)
+        return min(left_s, self._limits.patience_s - self._lag_s)
 
     def _count(self, count: int) -> None:
         self._bytes += count
         if self._bytes > self._limits.limit_bytes:
             raise _too_large(self._limits.limit_bytes)
-        if self._limits.streamed_patience_s is None:
+        if not self._limits.streamed:
             self._share.take(count)
 
     def _too_slow(self, waited_s: float) -> ApiError:

@@ -38,8 +38,8 @@ class Metrics:
 
     Attributes:
         in_flight: Requests in work.
-        refused: Requests refused before any work, by reason: requests, batches, photos or
-            memory.
+        refused: Requests refused before any work, by reason: requests, bodies, batches,
+            photos or memory.
         decoders_lost: Decoding threads given up because a photo took too long.
         decoders_stuck: Of these, threads that are still busy.
         batch_photos: Photos encoded in one run.

@@ -1,6 +1,7 @@
 """Forms with files, whole or refused."""
 
 from collections.abc import AsyncGenerator
+from email.message import Message
 from typing import Final
 
 from python_multipart.exceptions import FormParserError
@@ -14,6 +15,8 @@ from furniture_prompter.web.errors import ApiError
 LIMIT_FIELDS: Final = 32
 # The longest text beside the files, such as a product's fields.
 LIMIT_FIELD_BYTES: Final = 1 << 20
+# What would end the name of a file early.
+_QUOTING: Final = str.maketrans('"\\\r\n', "____")
 # Python knows encodings that take time in the square of the text, such as punycode.
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
 
@@ -26,7 +29,8 @@ async def read_form(request: Request, limit_files: int) -> FormData:
     in which none was chosen.
 
     Raises:
-        ApiError: it ends before its last boundary, is no form, or has more files or fields (422).
+        ApiError: it ends before its last boundary or before its first part, is no form, or has more
+            files or fields (422).
     """
     _, told = parse_options_header(request.headers.get("content-type"))
     charset = told.get(b"charset", b"utf-8").decode("latin-1").lower()
@@ -76,6 +80,20 @@ class _WholeForm(MultiPartParser):
 
     _ended = False
 
+    def on_headers_finished(self) -> None:
+        """A part with a name of a file in RFC 5987's way alone is a file.
+
+        RFC 7578 forbids that way, and some clients go it; the parser passes it over.
+        """
+        told = self._current_part.content_disposition
+        if told is not None:
+            _, options = parse_options_header(told)
+            name = _told_otherwise(told)
+            if b"filename" not in options and name is not None:
+                plain = name.translate(_QUOTING).encode("utf-8", "replace")
+                self._current_part.content_disposition = told + b'; filename="' + plain + b'"'
+        super().on_headers_finished()
+
     def on_end(self) -> None:
         """The last boundary came."""
         self._ended = True
@@ -109,6 +127,20 @@ class _WholeForm(MultiPartParser):
             )
         if not self._ended:
             raise _invalid("The form ends before its last boundary. Send it again, whole.")
+        if not self._current_files + self._current_fields:
+            raise _invalid(
+                "The form has no part: its last boundary comes first. Let your HTTP library write "
+                "header and body."
+            )
+
+
+def _told_otherwise(disposition: bytes) -> str | None:
+    header = Message()
+    header["Content-Disposition"] = disposition.decode("latin-1")
+    try:
+        return header.get_filename()
+    except ValueError:  # its encoding is none that decodes any bytes
+        return ""
 
 
 def _unreadable(error: MultiPartException) -> str:

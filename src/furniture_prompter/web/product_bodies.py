@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import binascii
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +21,6 @@ LIMIT_PRODUCT_VALUES: Final = 10_000
 
 LIMIT_TEXT: Final = 50_000
 """Characters of one text of a product as it is sent; the longest that is stored has 20,000."""
-LIMIT_MARKS: Final = 30
-"""Accents on one letter, as many as Unicode's stream-safe form has (UAX #15): putting them into
-their order takes time in the square of their number."""
 # What takes a millisecond to clean, which the event loop has not got.
 _LONG_CHARACTERS: Final = 20_000
 
@@ -133,16 +129,6 @@ def _refuse_costly(name: str, text: str) -> None:
         raise _invalid(
             f"{name[:40]!r} has {len(text):,} characters, more than {LIMIT_TEXT:,}.", "Shorten it."
         )
-    if text.isascii() or len(text) <= LIMIT_MARKS:
-        return
-    marks = 0
-    for letter in text:
-        marks = marks + 1 if unicodedata.combining(letter) else 0
-        if marks > LIMIT_MARKS:
-            raise _invalid(
-                f"{name[:40]!r} has more than {LIMIT_MARKS} accents on one letter.",
-                "Write the letter with those that are read.",
-            )
 
 
 def from_base64(text: str, name: str, limit_bytes: int) -> bytes:

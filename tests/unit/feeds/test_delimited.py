@@ -4,6 +4,7 @@ import pytest
 
 from furniture_prompter.domain import FeedItem, FeedNote
 from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.feeds.text_encoding import RereadableLines
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
@@ -56,6 +57,26 @@ def test_several_images_and_tags_are_parted_by_bars(read_feed: ReadFeed) -> None
     (row,) = rows_of(read_feed("p.csv", "id,images,tags\n1,b.jpg | a.jpg,oak|bar\n"))
     assert [path.name for path in row.images] == ["b.jpg", "a.jpg"]
     assert row.product.tags == ("oak", "bar")
+
+
+@pytest.mark.parametrize("cell", ['="{}"', '"=""{}"""', '="{}" '])
+def test_excels_way_of_keeping_zeros_is_read_as_the_text_in_it(
+    read_feed: ReadFeed, cell: str
+) -> None:
+    code, note, photo = (cell.format(text) for text in ("00123", "oak", "a.jpg"))
+    rows = f"{code},{photo},{code},{note}\n{code},x\n"
+    items = read_feed("p.csv", f"id,image,code,note\n{rows}")
+    (row,) = rows_of(items)
+    assert row.product.id == "00123"
+    assert dict(row.product.attributes) == {"code": "00123", "note": "oak"}
+    # A row that cannot be read is known by the same id.
+    assert [problem.product_id for problem in set_aside_of(items)] == ["00123"]
+
+
+@pytest.mark.parametrize("cell", ["=00123", '="a"&"b"', '=""a"'])
+def test_other_formulas_stay_as_they_are(read_feed: ReadFeed, cell: str) -> None:
+    (row,) = rows_of(read_feed("p.csv", f"id,image,code\n1,a.jpg,{cell}\n"))
+    assert row.product.attributes["code"] == cell
 
 
 def test_ids_stay_text(read_feed: ReadFeed) -> None:
@@ -178,6 +199,46 @@ def test_columns_of_the_same_name_are_refused(read_feed: ReadFeed) -> None:
         read_feed("p.csv", "id,image,Price,price\n1,a.jpg,1,2\n")
 
 
+def test_too_many_columns_are_refused_before_their_names_are_looked_at(
+    read_feed: ReadFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+
+    def note(name: str) -> str:
+        named.append(name)
+        return name
+
+    monkeypatch.setattr("furniture_prompter.feeds.delimited.column_name", note)
+    columns = [f"a{number}" for number in range(LIMIT_COLUMNS - 1)]
+    with pytest.raises(InvalidFeedError, match="2,001 columns, more than 2,000"):
+        read_feed("p.csv", ",".join(["id", "image", *columns]) + "\n1,a.jpg\n")
+    assert named == []
+    wide = ",".join(["id", "image", *columns[1:]])
+    (row,) = rows_of(read_feed("p.csv", f"{wide}\n1,a.jpg{',' * len(columns[1:])}\n"))
+    assert row.product.id == "1"
+
+
+MARKS = "e" + "\u0301\u0323" * 16
+
+
+def test_many_accents_on_a_letter_cost_the_cell(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", f"id,image,title,note\n1,a.jpg,{MARKS},{MARKS}\n2,b.jpg,A,b\n")
+    assert [(row.product.id, row.product.title) for row in rows_of(items)] == [
+        ("1", "1"),
+        ("2", "A"),
+    ]
+    assert {problem.column for problem in set_aside_of(items)} == {"title", "note"}
+    assert all("accents" in problem.reason for problem in set_aside_of(items))
+
+
+def test_many_accents_in_an_id_cost_the_row_and_in_a_header_the_feed(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", f"id,image\n{MARKS},a.jpg\n{MARKS},a.jpg,x\n2,b.jpg\n")
+    assert [row.product.id for row in rows_of(items)] == ["2"]
+    assert [problem.product_id for problem in set_aside_of(items)] == ["", ""]
+    with pytest.raises(InvalidFeedError, match="accents"):
+        read_feed("p.csv", f"id,image,{MARKS}\n1,a.jpg,x\n")
+
+
 def test_a_column_without_a_name_is_ignored(read_feed: ReadFeed) -> None:
     (row,) = rows_of(read_feed("p.csv", ",id,image\n0,1,a.jpg\n"))
     assert dict(row.product.attributes) == {}
@@ -295,6 +356,80 @@ def test_rows_that_a_quote_swallows_into_a_row_of_the_right_width_are_found(
     )
     assert [row.product.id for row in rows_of(items)] == ["2", "3"]
     assert [problem.line for problem in set_aside_of(items)] == [2]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '1,"Sofa 3,a.jpg,\n2,Table 5",b.jpg,\n',
+        '1,"Sofa 3,a.jpg,,\n2,Table 5",b.jpg,,\n',
+        '1,"Sofa 3,photo1\n2,Table 5",photo2\n',
+    ],
+    ids=["a blank cell more", "two blank cells more", "images without an extension"],
+)
+def test_swallowed_rows_are_found_with_surplus_blank_cells_and_by_the_files_that_are_there(
+    shop: Path, read_feed: ReadFeed, rows: str
+) -> None:
+    for name in ("photo1", "photo2"):
+        (shop / name).write_bytes(b"pixels")
+    items = read_feed("p.csv", f"id,title,image\n{rows}3,Chair,c.jpg\n")
+    assert [(row.product.id, row.line) for row in rows_of(items)] == [("2", 3), ("3", 4)]
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.product_id, problem.hides_ids) == (2, "1", True)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '1,"Sofa 3,a.jpg\n2,Table 5",\n',
+        '1,"Sofa 3,gone1\n2,Table 5",gone2\n',
+        '1,"Sofa 3\n2,Table 5",b.jpg\n',
+    ],
+    ids=["without an image", "with an image that nobody knows", "below a row that lacks a cell"],
+)
+def test_a_line_in_quotes_that_may_be_a_row_hides_ids_and_is_told_with_its_line(
+    read_feed: ReadFeed, rows: str
+) -> None:
+    items = read_feed("p.csv", f"id,title,image\n{rows}3,Chair,c.jpg\n")
+    assert rows_of(items)[-1].product.id == "3"
+    (problem,) = [item for item in set_aside_of(items) if item.hides_ids]
+    assert (problem.line, problem.product_id) == (2, "1")
+    assert "Line 3" in problem.reason
+
+
+def test_a_swallowed_row_of_too_many_cells_hides_ids(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id,image,title\n1,a.jpg,"Sofa 3\n2,b.jpg,Table,big 5"\n')
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    assert [problem.hides_ids for problem in set_aside_of(items)] == [True]
+
+
+def test_a_doubtful_line_costs_no_row(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id,image,description\n1,a.jpg,"Woods:\noak,ash,beech\nfine"\n')
+    (row,) = rows_of(items)
+    assert row.product.description == "Woods:\noak,ash,beech\nfine"
+    assert [problem.hides_ids for problem in set_aside_of(items)] == [True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'id,description,image\n1,"Oak\nash, beech",a.jpg\n',
+        'id,image,description\n1,a.jpg,"Woods:\noak, ash, beech\nall of them, planed, oiled"\n',
+        'id;image;description\n1;a.jpg;"Delivered in two parts; see below\nA; B; C"\n',
+        'id,image,description\n1,a.jpg,"For rooms of\nten by four metres or more,wide,light"\n',
+    ],
+)
+def test_prose_of_as_many_parts_as_the_header_is_read_without_complaint(
+    read_feed: ReadFeed, text: str
+) -> None:
+    items = read_feed("p.csv", text)
+    assert [row.product.id for row in rows_of(items)] == ["1"]
+    assert set_aside_of(items) == []
+
+
+def test_rows_with_blanks_behind_their_commas_are_no_prose(read_feed: ReadFeed) -> None:
+    items = read_feed("p.csv", 'id, title, image\n1, A, a.jpg\n2,"Sofa 3, a.jpg\n3, B 5", \n')
+    assert any(problem.hides_ids for problem in set_aside_of(items))
 
 
 def test_descriptions_of_many_lines_and_commas_are_no_rows(read_feed: ReadFeed) -> None:

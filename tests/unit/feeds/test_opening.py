@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from furniture_prompter.domain import FeedRow
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.delimited import DelimitedFeed
 from furniture_prompter.feeds.folder import FolderFeed
@@ -53,6 +54,54 @@ def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("x")
     with pytest.raises(InvalidFeedError, match="utf-8"):
         open_feed(tmp_path / "p.csv", encoding="klingon")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *[
+            "idna",
+            "punycode",
+            "utf-7",
+            "unicode_escape",
+            "raw_unicode_escape",
+            "hz",
+            "undefined",
+            "hex",
+            "rot13",
+        ],
+        *("utf-8\0", "", "ü"),
+    ],
+)
+def test_what_is_no_encoding_of_text_files_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "p.csv").write_text("x")
+    with pytest.raises(InvalidFeedError, match="utf-8"):
+        open_feed(tmp_path / "p.csv", encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *[
+            "UTF8",
+            "utf-8-sig",
+            "utf-16",
+            "utf-16-be",
+            "utf-32-le",
+            "latin-1",
+            "windows-1254",
+            "koi8-r",
+            "cp857",
+        ],
+        *["mac_turkish", "cp932", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "cp037"],
+    ],
+)
+def test_encodings_that_programs_write_tables_in_are_taken(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"pixels")
+    (tmp_path / "p.csv").write_bytes('id,title,image\n1,"A, ""b""",a.jpg\n'.encode(encoding))
+    (row,) = open_feed(tmp_path / "p.csv", encoding=encoding).items()
+    assert isinstance(row, FeedRow)
+    assert row.product.title == 'A, "b"'
 
 
 def test_an_encoding_of_a_feed_that_has_none_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import PACE_BYTES_S, BodyLimits, HeldBytes, LimitBody
 from furniture_prompter.web.errors import ApiError, Overloaded
 from furniture_prompter.web.metrics import Metrics
@@ -29,13 +30,13 @@ def limited(
     timeout_s: float = 5.0, limit_bytes: int = 100, app: ASGIApp = count_bytes
 ) -> LimitBody:
     held = HeldBytes.for_bodies(limit_bytes, Metrics())
-    return LimitBody(app, BodyLimits(limit_bytes, timeout_s), held)
+    return LimitBody(app, BodyLimits(limit_bytes, timeout_s, patience_s=timeout_s), held)
 
 
 def streaming(limit_bytes: int, timeout_s: float, patience_s: float) -> LimitBody:
     held = HeldBytes.for_bodies(100, Metrics())
-    apart = {STREAM: BodyLimits(limit_bytes, timeout_s, patience_s)}
-    return LimitBody(count_streamed, BodyLimits(100, 5.0), held, apart=apart)
+    apart = {STREAM: BodyLimits(limit_bytes, timeout_s, patience_s, streamed=True)}
+    return LimitBody(count_streamed, BodyLimits(100, 5.0, 5.0), held, apart=apart)
 
 
 def test_a_body_within_the_limits_passes_and_is_forgotten_afterwards() -> None:
@@ -76,6 +77,23 @@ def test_a_body_that_trickles_is_refused() -> None:
     client = asyncio.run(Client([b"x"] * 90, pause_s=0.05).call(limited(timeout_s=0.3)))
     assert client.status == 408
     assert client.body["error"]["code"] == "timeout"
+
+
+def test_a_body_that_keeps_the_pace_may_take_long_and_one_that_pauses_may_not() -> None:
+    held = HeldBytes.for_bodies(1_000_000, Metrics())
+    app = LimitBody(count_bytes, BodyLimits(1_000_000, 60, patience_s=0.3), held)
+    steady = asyncio.run(Client([b"x" * PACE_BYTES_S] * 8, pause_s=0.06).call(app))
+    assert (steady.status, steady.body) == (200, str(8 * PACE_BYTES_S))
+    # What came early is kept in memory, so it buys no pause, as it does in a stream.
+    pausing = asyncio.run(Client([b"x" * 100_000, *[b"x"] * 90], pause_s=0.05).call(app))
+    assert pausing.status == 408
+    assert f"{PACE_BYTES_S:,} bytes a second" in pausing.body["error"]["message"]
+
+
+def test_a_phone_on_a_slow_line_has_the_time_for_its_photo() -> None:
+    settings = ServeSettings()
+    assert settings.body_timeout_s * 30_000 > 3_000_000
+    assert PACE_BYTES_S < 30_000
 
 
 def test_a_stream_may_be_long_but_not_stall() -> None:
@@ -163,7 +181,7 @@ def test_too_many_bytes_in_memory_are_refused_and_come_free_again() -> None:
             await let.wait()
             await PlainTextResponse('"held"')(scope, receive, send)
 
-        app = LimitBody(hold, BodyLimits(100, 5), HeldBytes.for_bodies(100, metrics))
+        app = LimitBody(hold, BodyLimits(100, 5, 5), HeldBytes.for_bodies(100, metrics))
         clients = [Client([b"x" * 90]) for _ in range(9)]
         calls = [asyncio.create_task(client.call(app)) for client in clients]
         for _ in range(50):

@@ -22,9 +22,14 @@ def part(name: str, data: bytes, filename: str | None = None) -> bytes:
 
 
 def read(
-    body: bytes, content_type: str = TYPE, *, limit_files: int = 1, piece_bytes: int = 65_536
+    body: bytes,
+    content_type: str = TYPE,
+    *,
+    limit_files: int = 1,
+    piece_bytes: int = 65_536,
+    names: list[str | None] | None = None,
 ) -> list[tuple[str, str | bytes]]:
-    """Names and values; a file's is its bytes."""
+    """Names and values; a file's is its bytes. Names of files go into `names`."""
     pieces = [body[start : start + piece_bytes] for start in range(0, len(body), piece_bytes)]
 
     async def receive() -> Message:
@@ -39,6 +44,9 @@ def read(
             (name, await value.read() if isinstance(value, UploadFile) else value)
             for name, value in form.multi_items()
         ]
+        if names is not None:
+            files = (each for _, each in form.multi_items() if isinstance(each, UploadFile))
+            names.extend(file.filename for file in files)
         await form.close()
         return found
 
@@ -77,6 +85,29 @@ def test_a_file_without_a_name_or_without_bytes_is_a_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "filename"),
+    [
+        ("filename*=UTF-8''K%C3%BCche.jpg", "Küche.jpg"),
+        ("FileName*=iso-8859-1'de'K%FCche.jpg", "Küche.jpg"),
+        ("filename*0*=UTF-8''a%22; filename*1=\"b.jpg\"", "a_b.jpg"),
+        ("filename*=UTF-8''%F0%9F; filename=\"plain.jpg\"", "plain.jpg"),
+        ("filename*=nonsense", "nonsense"),
+        ("filename*=undefined'en'a.jpg", ""),
+    ],
+)
+def test_a_part_whose_name_of_a_file_is_told_in_another_way_is_a_file(
+    told: str, filename: str
+) -> None:
+    body = part("photo", b"\xff\xd8abc").replace(b'"photo"', f'"photo"; {told}'.encode()) + END
+    names: list[str | None] = []
+    assert read(body, names=names) == [("photo", b"\xff\xd8abc")]
+    assert names == [filename]
+    # What stands in quotes names no file.
+    text = part("note", b"abc").replace(b'"note"', b'"note; filename*=x"') + END
+    assert read(text) == [("note; filename*=x", "abc")]
+
+
+@pytest.mark.parametrize(
     ("body", "content_type", "reason"),
     [
         pytest.param(
@@ -91,6 +122,10 @@ def test_a_file_without_a_name_or_without_bytes_is_a_file() -> None:
         ),
         pytest.param(PROMPT + END, TYPE + "ting", "no boundary that", id="another boundary"),
         pytest.param(b"", TYPE, "no boundary that", id="nothing"),
+        pytest.param(END, TYPE, "has no part", id="the end alone"),
+        pytest.param(
+            b"-" * 9_000, "multipart/form-data; boundary=--", "has no part", id="dashes alone"
+        ),
         pytest.param(b"x" * 500_000, TYPE, "no boundary that", id="no form"),
         pytest.param(PROMPT, TYPE, "before its last boundary", id="no end"),
         pytest.param(PROMPT + part("photo", b"abc", "a")[:-3], TYPE, "last boundary", id="cut off"),
