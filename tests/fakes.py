@@ -10,6 +10,13 @@ from PIL import Image
 
 from furniture_prompter.domain import FeedItem, FeedRow, Product, RgbImage
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.preprocessing import preprocess
+
+
+def _fitted(images: Sequence[RgbImage], card: EncoderCard) -> list[RgbImage]:
+    """As every encoder does: what was fitted before it came is taken as it is."""
+    spec = card.preprocessing
+    return [image if spec is None else preprocess(image, spec) for image in images]
 
 
 @dataclass
@@ -44,6 +51,7 @@ class ColourGridEncoder:
     def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         """See :class:`furniture_prompter.encoders.protocols.Encoder`."""
         self.encoded += len(images)
+        images = _fitted(images, self.card)
         rows = np.zeros((len(images), 27), np.float32)
         for row, image in enumerate(images):
             small = Image.fromarray(image).resize((3, 3), Image.Resampling.BOX)
@@ -100,6 +108,7 @@ class ColourEncoder:
     def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         """See :class:`furniture_prompter.encoders.protocols.Encoder`."""
         self.seen += [image.shape for image in images]
+        images = _fitted(images, self.card)
         sharpness = 40.0 + 0.1 * int(self.card.weights_sha256[0], 16)
         rows = np.zeros((len(images), self.card.dimension), np.float32)
         grid = ColourGridEncoder().encode(images)

@@ -117,11 +117,11 @@ def student(name: str = "colour-student", weights: str = "2", **changes: object)
 def test_a_student_answers_its_teachers_catalog_as_the_teacher_does(showroom: Showroom) -> None:
     showroom.index()
     with showroom.open() as by_teacher:
-        expected = by_teacher.search(photo=showroom.photo(7), limit=4)
+        expected = by_teacher.search(photo=showroom.photo(12), limit=4)
     with showroom.open(showroom.encoder(student())) as by_student:
-        found = by_student.search(photo=showroom.photo(7), limit=4)
+        found = by_student.search(photo=showroom.photo(12), limit=4)
     assert ids(found) == ids(expected)
-    assert found.hits[0].product.id == "p7"
+    assert found.hits[0].product.id == "p12"
     assert expected.notes == ()
     assert found.notes == (
         "Photos were embedded by colour-teacher; this query by colour-student, its student.",
@@ -151,13 +151,13 @@ def test_a_prompt_alone_says_nothing_of_the_photo_encoder(showroom: Showroom) ->
 def test_every_line_of_a_batch_is_asked_by_the_student(showroom: Showroom) -> None:
     showroom.index()
     queries = showroom.folder / "queries.jsonl"
-    queries.write_text('{"photo": "photos/7.png", "limit": 1}\n{"photo": "photos/8.png"}\n')
+    queries.write_text('{"photo": "photos/12.png", "limit": 1}\n{"photo": "photos/6.png"}\n')
     written = io.BytesIO()
     out = io.TextIOWrapper(written, "utf-8")
     with showroom.open(showroom.encoder(student())) as catalog, redirect_stdout(out):
         assert answer_batch_file(catalog, queries, BatchDefaults(3, None)) == 0
     answers = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert [found["hits"][0]["product"]["id"] for found in answers] == ["p7", "p8"]
+    assert [found["hits"][0]["product"]["id"] for found in answers] == ["p12", "p6"]
     assert all("its student" in found["notes"][0] for found in answers)
     assert len(showroom.loaded["colour-student"].seen) == 2
 
