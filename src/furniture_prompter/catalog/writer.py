@@ -87,6 +87,8 @@ class CatalogWriter:
         self.language = language
         self.folding = manifest.folding if manifest else current_folding(language)
         self._tables: dict[str, AsyncTable] = {}
+        # Photos as they were before this run: a photo may move away from a row that it deletes.
+        self._committed_photos: AsyncTable | None = None
         self._begin: Literal["create", "overwrite"] = "create"
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
         self.pruner = Pruner(folder, self._tables)
@@ -104,6 +106,9 @@ class CatalogWriter:
                     await table.checkout(self.manifest.tables[name])
                     await table.restore()
                 self._tables[name] = table
+            if self.manifest is not None:
+                self._committed_photos = await self._database.open_table(PHOTOS)
+                await self._committed_photos.checkout(self.manifest.tables[PHOTOS])
         await self._staged.restore()
 
     async def drop_indexes(self) -> None:
@@ -116,6 +121,7 @@ class CatalogWriter:
     def start_over(self) -> None:
         """Let the next :meth:`apply` write new tables instead of changing what is there."""
         self._tables.clear()
+        self._committed_photos = None
         self._begin = "overwrite"
 
     async def stored_products(self, columns: Collection[str] = ()) -> dict[str, StoredProduct]:
@@ -140,7 +146,7 @@ class CatalogWriter:
     async def encoded_photos(self) -> set[str]:
         """Ids of photos that have a vector: of the current version, or saved by a killed run."""
         ids: set[str] = set()
-        for table in (self._staged.table, self._tables.get(PHOTOS)):
+        for table in (self._staged.table, self._committed_photos):
             if table is not None:
                 with writing(self.folder):
                     rows = await table.query().select(["id"]).to_arrow()
@@ -152,10 +158,10 @@ class CatalogWriter:
         await self._staged.add(ids, vectors)
 
     async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors of photos by id; every id must be encoded already."""
+        """Vectors of photos by id, staged or of the committed version, whatever changed since."""
         wanted = sorted(set(ids))
         found: dict[str, NDArray[np.float32]] = {}
-        for table in (self._staged.table, self._tables.get(PHOTOS)):
+        for table in (self._staged.table, self._committed_photos):
             if table is None:
                 continue
             missing = [photo_id for photo_id in wanted if photo_id not in found]
