@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from furniture_prompter.errors import CatalogDamagedError, CatalogWriteError
 
-# LanceDB raises these for everything that its Rust core reports, pyarrow the last for what does
-# not fit together.
-STORAGE_ERRORS = (OSError, RuntimeError, ValueError, pa.ArrowException)
+# LanceDB raises these for everything that its Rust core reports, OverflowError for a number or an
+# age that it cannot take, pyarrow the last for what does not fit together.
+STORAGE_ERRORS = (OSError, RuntimeError, ValueError, OverflowError, pa.ArrowException)
 # The Rust core's words for a panic, in a call (which is no Exception) and in what is awaited. No
 # module exports them.
 _PANICS = frozenset({"PanicException", "RustPanic"})
