@@ -17,6 +17,7 @@ from furniture_prompter.catalog.columns import (
     PRODUCTS,
     ROW_HASH,
     VECTOR,
+    are_unit_vectors,
     product_from,
     vectors_from,
 )
@@ -30,8 +31,6 @@ from furniture_prompter.domain import Photo, Product
 _CHUNK_ROWS: Final = 8_192
 # Reads of one column that may fail: beyond, the rest of a range that fails is given up whole.
 _MOST_FAILURES: Final = 20_000
-# A stored vector is a unit vector in float16, whose length is 1 to within 0.001.
-_LENGTH_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ async def _photos(
         if number is None or not photo_id or path is None:
             continue
         vector = vectors[place]
-        if vector is not None and abs(float(np.linalg.norm(vector)) - 1) > _LENGTH_TOLERANCE:
+        if vector is not None and not are_unit_vectors(vector[np.newaxis])[0]:
             vector = None
         trusted = vector is not None and not any(place in rows for rows in suspect)
         salvaged = SalvagedPhoto(number, Photo(photo_id, "", path), vector, trusted)
