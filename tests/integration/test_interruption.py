@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter.catalog.columns import STAGED, VECTOR, vector_array
+from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.upkeep import verify_catalog
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import Query
@@ -109,10 +111,17 @@ def test_a_staged_table_that_was_never_finished_is_dropped(shop: Shop, tmp_path:
 
 
 def _overwrite_vectors(folder: Path) -> None:
-    for path in (folder / "data").iterdir():
-        content = bytearray(path.read_bytes())
-        content[: 27 * 2 * 8] = bytes(27 * 2 * 8)
-        path.write_bytes(content)
+    async def overwrite() -> None:
+        database = await connect(folder.parent)
+        table = await database.open_table(STAGED)
+        schema, rows = await table.schema(), await table.query().to_arrow()
+        zeros = vector_array(np.zeros((rows.num_rows, 27), np.float32))
+        rows = rows.set_column(rows.schema.get_field_index(VECTOR), VECTOR, zeros)
+        await database.create_table(
+            STAGED, rows.replace_schema_metadata(schema.metadata), mode="overwrite"
+        )
+
+    asyncio.run(overwrite())
 
 
 def _replace_by_file(folder: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
+from furniture_prompter.catalog.storage_errors import misplaced
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -235,6 +236,8 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         CatalogWriteError: the disk is full or the folder cannot be written.
     """
+    if path.is_dir():
+        raise misplaced(path)
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

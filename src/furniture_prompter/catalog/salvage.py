@@ -22,7 +22,11 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.lance_files import damaged_rows, lance_versions
+from furniture_prompter.catalog.lance_files import (
+    damaged_rows,
+    lance_versions,
+    unreadable_references,
+)
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage_errors import is_storage_error, reading
 from furniture_prompter.domain import Photo, Product
@@ -82,10 +86,11 @@ class Salvage:
     lost_ids: tuple[str, ...]
 
 
-async def discard_unreadable_versions(folder: Path, manifest: Manifest) -> bool:
-    """Delete what killed runs left of newer table versions where that keeps a table shut.
+async def discard_unreadable_leftovers(folder: Path, manifest: Manifest) -> bool:
+    """Delete what no version needs where it keeps a table shut or from being cleared up.
 
-    Opening a table reads its newest version first, committed or not. Needs the writer's lock.
+    Opening a table reads its newest version first, committed or not; clearing up reads references.
+    Needs the writer's lock.
 
     Returns:
         Whether anything was deleted.
@@ -102,6 +107,9 @@ async def discard_unreadable_versions(folder: Path, manifest: Manifest) -> bool:
                 if version > committed:
                     path.unlink(missing_ok=True)
                     discarded = True
+        for path in unreadable_references(folder, table):
+            path.unlink(missing_ok=True)
+            discarded = True
     return discarded
 
 

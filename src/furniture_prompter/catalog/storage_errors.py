@@ -33,6 +33,27 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def misplaced(path: Path) -> CatalogWriteError:
+    """The error of a file where a folder belongs, or the other way round; nothing removes it."""
+    found, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
+    return CatalogWriteError(
+        f"{path} is a {found}, and a {wanted} belongs there. Move it out of the catalog and run "
+        "the command again; the catalog makes its own."
+    )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of a catalog where it is not there.
+
+    Raises:
+        CatalogWriteError: it cannot be made, or something else lies there.
+    """
+    if path.exists() and not path.is_dir():
+        raise misplaced(path)
+    with writing(path.parent):
+        path.mkdir(exist_ok=True)
+
+
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
     """Turn a failed read below `folder` into :class:`CatalogDamagedError`."""

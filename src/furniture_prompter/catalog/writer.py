@@ -55,7 +55,7 @@ from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.rewriting import CHUNK_ROWS, rewrite_column
 from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
-from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.catalog.storage_errors import make_folder, writing
 from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
@@ -392,8 +392,7 @@ class CatalogWriter:
     def alignments_folder(self) -> Path:
         """Where alignments of this catalog lie; made on first use."""
         folder = self.folder / ALIGNMENTS_FOLDER
-        with writing(self.folder):
-            folder.mkdir(exist_ok=True)
+        make_folder(folder)
         return folder
 
 

@@ -25,10 +25,11 @@ from furniture_prompter.catalog.manifest import (
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.salvage import (
     Salvage,
-    discard_unreadable_versions,
+    discard_unreadable_leftovers,
     salvage_rows,
 )
 from furniture_prompter.catalog.upkeep import (
+    PLACES,
     UPLOADS,
     rows_are_damaged,
     verify_catalog,
@@ -108,8 +109,8 @@ async def repair_catalog(
     with writer_lock(folder):
         manifest = _restored_manifest(folder, outcome)
         _put_copies_back(folder, manifest, outcome)
-        if await discard_unreadable_versions(folder, manifest):
-            outcome.done.append("Unreadable leftovers of a run that was stopped were deleted.")
+        if await discard_unreadable_leftovers(folder, manifest):
+            outcome.done.append("Unreadable leftovers that no version needs were deleted.")
         report = await verify_catalog(folder, alignment_fingerprint)
         if _needs_a_version(report):
             encoders = encoders_of(manifest)
@@ -119,6 +120,8 @@ async def repair_catalog(
                 manifest = await _rebuild(folder, manifest, encoders, settings, outcome)
             report = await verify_catalog(folder, alignment_fingerprint)
         outcome.lost += [problem for problem in report.checks.values() if problem is not None]
+        if report.checks.get(PLACES) is not None:
+            outcome.lost.append("Move these out of the catalog by hand.")
         if report.checks.get(UPLOADS) is not None:
             outcome.lost.append("Send the products of these uploaded photos again.")
     return RepairSummary(
@@ -157,8 +160,8 @@ def _put_copies_back(folder: Path, manifest: Manifest, outcome: _Outcome) -> Non
 
 
 def _needs_a_version(report: VerifyReport) -> bool:
-    # A new version has no other uploaded photos.
-    return any(problem for name, problem in report.checks.items() if name != UPLOADS)
+    # A new version has no other uploaded photos, nor other places.
+    return any(problem for name, problem in report.checks.items() if name not in (UPLOADS, PLACES))
 
 
 async def _rebuild(
