@@ -19,8 +19,15 @@ from furniture_prompter.catalog.storage_errors import reading
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.uploads import spool_in
 from furniture_prompter.domain import FeedRow, Query, RepairSummary, VerifyReport
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
-from furniture_prompter.errors import CatalogDamagedError, CatalogFormatError, CatalogWriteError
+from furniture_prompter.errors import (
+    CatalogDamagedError,
+    CatalogFormatError,
+    CatalogMismatchError,
+    CatalogWriteError,
+    EncoderNotFoundError,
+)
 from furniture_prompter.ingest.repairing import (
     CatalogEncoders,
     alignment_fingerprint,
@@ -245,6 +252,29 @@ def test_a_product_whose_words_were_altered_is_named_and_brought_back_by_the_fee
     renamed = with_product(rows[0], title="renamed thing")
     assert shop.index([renamed, *rows[1:]]).products_updated == 1
     assert shop.ids(Query(prompt="renamed thing", limit=1)) == ["p0"]
+
+
+@pytest.mark.parametrize(
+    ("error", "cure"),
+    [
+        (CatalogMismatchError("another build"), "--catalog NEW-FOLDER`"),
+        (EncoderNotFoundError("gone"), "--encoder FOLDER`"),
+    ],
+)
+def test_lost_products_come_with_a_cure_that_the_encoder_in_use_allows(
+    shop: Shop, error: Exception, cure: str
+) -> None:
+    def refused() -> EncoderCard:
+        raise error
+
+    for name in version_files(shop.folder, read_manifest(shop.folder)):
+        path = shop.folder / name
+        if name.startswith("products.lance/data/"):
+            path.write_bytes(path.read_bytes().replace(b"renamed thing", b"renamed thong"))
+    encoders = CatalogEncoders(refused, lambda: shop.encoder, lambda: shop.prompt_encoder)
+    summary = asyncio.run(repair_catalog(shop.folder, lambda _: encoders, shop.settings))
+    assert any("p0" in lost and cure in lost for lost in summary.lost)
+    assert verify(shop).sound
 
 
 def test_where_no_row_can_be_read_nothing_is_changed_and_the_cure_is_named(shop: Shop) -> None:

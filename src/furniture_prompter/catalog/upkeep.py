@@ -126,7 +126,8 @@ async def _verify_version(
         notes.append(
             "The release that wrote this version kept no checksums, so that files which can be "
             "read but were altered may go unnoticed. `furniture-prompter catalog optimize "
-            f"--catalog {folder}` writes a version that has them."
+            f"--catalog {folder}` writes a version that has them, which that release refuses, as "
+            "it does all that this one writes."
         )
     else:
         try:
