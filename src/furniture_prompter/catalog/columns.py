@@ -38,6 +38,7 @@ KNOWN_COLUMNS: Final[Mapping[str, str]] = {
 
 _ARROW_TYPES: Final = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 _SQL_TYPES: Final = {"text": "STRING", "number": "DOUBLE", "boolean": "BOOLEAN"}
+ATTRIBUTE_TYPES: Final = tuple(_SQL_TYPES)
 
 # A stored vector is a unit vector in float16, whose length is 1 to within 0.001.
 _LENGTH_TOLERANCE: Final = 0.01
