@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,29 @@ def test_optimize_tells_what_it_could_not_delete(
     summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
     assert summary.version == 2
     assert any("products" in note for note in summary.notes)
+
+
+def test_a_clock_that_was_set_back_delays_deleting_and_stops_no_run(
+    shop: Shop, rows: list[FeedRow], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.index(rows[:8])
+    shop.index(rows[:10])
+    before = stored_versions(shop, "photos")
+    with monkeypatch.context() as patch:
+        clock.ahead_s = -3_600.0
+        # What Lance is told to delete goes by the machine's clock.
+        patch.setattr(pruning, "time", SimpleNamespace(time=manifest_module.now_s))
+        summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
+        assert summary.version == 3
+        assert any("photos" in note and "clock is behind" in note for note in summary.notes)
+        assert stored_versions(shop, "photos") >= before
+        clock.ahead_s += GRACE_S + 1
+        assert shop.index(rows).products == FEW
+    assert sound(shop)
+    clock.ahead_s = DAY_S
+    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
+    assert summary.notes == ()
+    assert stored_versions(shop, "photos") < before
 
 
 def test_an_alignment_stays_until_the_grace_time_after_its_replacement(

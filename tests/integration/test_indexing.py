@@ -68,6 +68,40 @@ def test_an_unchanged_feed_encodes_nothing_and_makes_no_version(
     assert (shop.folder / "manifest.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("price", [5.0, "on request"], ids=["same type", "retyped"])
+def test_products_that_all_get_other_ids_take_their_photos_along(
+    shop: Shop, rows: list[FeedRow], price: float | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "CHUNK_ROWS", 7)
+    shop.index(rows)
+    shop.encoder.encoded = 0
+    renamed = [
+        with_product(row, id=f"new-{row.product.id}", attributes={"price": price}) for row in rows
+    ]
+    summary = shop.index(renamed, sync=True)
+    assert (summary.products_added, summary.products_removed, summary.products) == (48, 48, 48)
+    assert shop.encoder.encoded == 0
+    assert shop.search(photo_of(rows[7])).hits[0].product == renamed[7].product
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+
+
+def test_photos_that_change_their_products_across_chunks_keep_their_vectors(
+    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "CHUNK_ROWS", 7)
+    shop.index(rows)
+    shop.encoder.encoded = 0
+    turned = [
+        replace(row, images=other.images)
+        for row, other in zip(rows, [*rows[20:], *rows[:20]], strict=True)
+    ]
+    assert shop.index(turned).products_updated == 48
+    assert shop.encoder.encoded == 0
+    for number in (0, 7, 47):
+        assert shop.search(photo_of(turned[number])).hits[0].product == rows[number].product
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+
+
 def test_a_new_price_and_title_are_stored_without_encoding(shop: Shop, rows: list[FeedRow]) -> None:
     shop.index(rows)
     shop.encoder.encoded = 0

@@ -1,16 +1,24 @@
 """A killed or starved run leaves the previous version as it was, and the next run resumes."""
 
+import asyncio
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter.catalog.columns import STAGED, VECTOR, vector_array
+from furniture_prompter.catalog.database import connect
+from furniture_prompter.catalog.upkeep import verify_catalog
+from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import Query
+from furniture_prompter.errors import CatalogWriteError
 from tests.fakes import make_rows
 from tests.integration.conftest import Shop
 
@@ -100,3 +108,58 @@ def test_a_full_disk_leaves_the_previous_version_searchable(shop: Shop, tmp_path
 def test_a_staged_table_that_was_never_finished_is_dropped(shop: Shop, tmp_path: Path) -> None:
     (shop.folder / "staged_photos.lance").mkdir(parents=True)
     assert shop.index(make_rows(tmp_path / "photos")).products == 48
+
+
+def _overwrite_vectors(folder: Path) -> None:
+    async def overwrite() -> None:
+        database = await connect(folder.parent)
+        table = await database.open_table(STAGED)
+        schema, rows = await table.schema(), await table.query().to_arrow()
+        zeros = vector_array(np.zeros((rows.num_rows, 27), np.float32))
+        rows = rows.set_column(rows.schema.get_field_index(VECTOR), VECTOR, zeros)
+        await database.create_table(
+            STAGED, rows.replace_schema_metadata(schema.metadata), mode="overwrite"
+        )
+
+    asyncio.run(overwrite())
+
+
+def _replace_by_file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_bytes(b"x")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "truncated": lambda folder: [
+        path.write_bytes(path.read_bytes()[:200]) for path in (folder / "data").iterdir()
+    ],
+    "zeroed": lambda folder: [
+        path.write_bytes(bytes(path.stat().st_size)) for path in (folder / "data").iterdir()
+    ],
+    "deleted": lambda folder: shutil.rmtree(folder / "data"),
+    "vectors zeroed": _overwrite_vectors,
+    "a file": _replace_by_file,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_staged_vectors_that_a_power_cut_damaged_are_encoded_anew(
+    shop: Shop, tmp_path: Path, damage: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = make_rows(tmp_path / "photos")
+    shop.index(rows[:8])
+    with monkeypatch.context() as patch:
+        patch.setattr(CatalogWriter, "apply", _stopped)
+        with pytest.raises(CatalogWriteError):
+            shop.index(rows)
+    shop.encoder.encoded = 0
+    damage(shop.folder / "staged_photos.lance")
+    assert shop.index(rows).products == 48
+    assert shop.encoder.encoded == 40
+    assert asyncio.run(verify_catalog(shop.folder)).sound
+    photo = np.asarray(Image.open(rows[9].images[0]).convert("RGB"))
+    assert shop.ids(Query(photo=photo, limit=1)) == ["p9"]
+
+
+async def _stopped(*_: object, **__: object) -> None:
+    raise CatalogWriteError("stopped")

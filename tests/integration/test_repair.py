@@ -17,9 +17,17 @@ from furniture_prompter.catalog.checksums import version_files
 from furniture_prompter.catalog.manifest import read_manifest, write_manifest
 from furniture_prompter.catalog.storage_errors import reading
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
+from furniture_prompter.catalog.uploads import spool_in
 from furniture_prompter.domain import FeedRow, Query, RepairSummary, VerifyReport
+from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
-from furniture_prompter.errors import CatalogDamagedError, CatalogFormatError, CatalogWriteError
+from furniture_prompter.errors import (
+    CatalogDamagedError,
+    CatalogFormatError,
+    CatalogMismatchError,
+    CatalogWriteError,
+    EncoderNotFoundError,
+)
 from furniture_prompter.ingest.repairing import (
     CatalogEncoders,
     alignment_fingerprint,
@@ -262,6 +270,29 @@ def test_a_product_whose_words_were_altered_is_named_and_brought_back_by_the_fee
     assert shop.ids(Query(prompt="renamed thing", limit=1)) == ["p0"]
 
 
+@pytest.mark.parametrize(
+    ("error", "cure"),
+    [
+        (CatalogMismatchError("another build"), "--catalog NEW-FOLDER`"),
+        (EncoderNotFoundError("gone"), "--encoder FOLDER`"),
+    ],
+)
+def test_lost_products_come_with_a_cure_that_the_encoder_in_use_allows(
+    shop: Shop, error: Exception, cure: str
+) -> None:
+    def refused() -> EncoderCard:
+        raise error
+
+    for name in version_files(shop.folder, read_manifest(shop.folder)):
+        path = shop.folder / name
+        if name.startswith("products.lance/data/"):
+            path.write_bytes(path.read_bytes().replace(b"renamed thing", b"renamed thong"))
+    encoders = CatalogEncoders(refused, lambda: shop.encoder, lambda: shop.prompt_encoder)
+    summary = asyncio.run(repair_catalog(shop.folder, lambda _: encoders, shop.settings))
+    assert any("p0" in lost and cure in lost for lost in summary.lost)
+    assert verify(shop).sound
+
+
 def test_where_no_row_can_be_read_nothing_is_changed_and_the_cure_is_named(shop: Shop) -> None:
     for name in version_files(shop.folder, read_manifest(shop.folder)):
         if name.startswith("products.lance/data/"):
@@ -288,6 +319,62 @@ def test_a_repair_that_cannot_commit_leaves_the_version_that_was_there(
     assert (shop.folder / "manifest.json").read_bytes() == before
     assert repair(shop).lost == ()
     assert verify(shop).sound
+
+
+@pytest.mark.parametrize("name", ["uploads", "alignments", "checksums", ".writer.lock"])
+def test_what_lies_in_a_wrong_place_is_told_with_what_to_do_by_hand(
+    shop: Shop, rows: list[FeedRow], name: str
+) -> None:
+    path = shop.folder / name
+    if name == ".writer.lock":
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        path.write_bytes(b"x")
+    report = verify(shop)
+    assert str(report.checks["places"]).startswith(f"{name} is a ")
+    assert str(report.cure).startswith("Move what lies in a wrong place out")
+    if name == "uploads":
+        summary = repair(shop)
+        assert summary.version == 2
+        assert "by hand" in summary.lost[-1]
+        with pytest.raises(CatalogWriteError, match=r"uploads is a file.* Move it"):
+            spool_in(shop.folder).__enter__()
+    else:
+        with pytest.raises(CatalogWriteError, match=r"belongs there. Move it out"):
+            repair(shop)
+    path.rmdir() if path.is_dir() else path.unlink()
+    repair(shop)
+    assert verify(shop).sound
+    assert shop.index([with_product(rows[1], title="another")]).products == 48
+
+
+def test_a_manifest_that_is_a_folder_is_told_with_what_to_do_by_hand(shop: Shop) -> None:
+    path = shop.folder / "manifest.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(CatalogWriteError, match=r"manifest.json is a folder.* Move it out"):
+        repair(shop)
+    path.rmdir()
+    assert repair(shop).lost == ()
+    assert verify(shop).sound
+
+
+@pytest.mark.parametrize("name", ["tags/a.json", "branches/a.json"])
+@pytest.mark.parametrize("content", [b"g", b"{}"])
+def test_a_reference_that_keeps_lance_from_clearing_up_is_found_and_removed(
+    shop: Shop, rows: list[FeedRow], name: str, content: bytes
+) -> None:
+    path = shop.folder / "photos.lance" / "_refs" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    report = verify(shop)
+    assert f"photos.lance/_refs/{name}" in str(report.checks["references"])
+    assert "catalog repair" in str(report.cure)
+    assert repair(shop).lost == ()
+    assert verify(shop).sound
+    assert shop.index([with_product(rows[1], title="another")]).version == 3
 
 
 def test_a_catalog_from_before_checksums_opens_and_is_read_whole(

@@ -343,20 +343,21 @@ def test_a_tower_whose_extra_is_missing_says_the_pip_line_when_a_prompt_comes(
 
 def test_unknown_words_and_pixels_are_answered_too(showroom: Showroom) -> None:
     showroom.index()
-    pixels = np.asarray(Image.open(showroom.photo(7)).convert("RGB"))
+    pixels = np.asarray(Image.open(showroom.photo(12)).convert("RGB"))
     with showroom.open() as catalog:
-        assert ids(catalog.search(photo=pixels, limit=1)) == ["p7"]
+        assert ids(catalog.search(photo=pixels, limit=1)) == ["p12"]
         assert len(catalog.search("xqzzt", limit=3).hits) == 3
 
 
 def test_a_catalog_of_one_encoder_is_written_as_before_spaces(showroom: Showroom) -> None:
-    showroom.index("default")
+    alone = showroom.encoder(colour_card("alone", "7"))
+    showroom.index(alone)
     written = (showroom.folder / "catalog" / "manifest.json").read_text("utf-8")
     assert '"space"' not in written
     assert '"text_tower"' not in written
-    with showroom.open() as catalog:
-        assert ids(catalog.search(photo=showroom.photo(7), limit=1)) == ["p7"]
-    assert showroom.index("default").products_unchanged == 96
+    with showroom.open(alone) as catalog:
+        assert ids(catalog.search(photo=showroom.photo(12), limit=1)) == ["p12"]
+    assert showroom.index(alone).products_unchanged == 96
 
 
 def test_indexing_again_takes_the_catalogs_own_encoder_unless_another_is_named(

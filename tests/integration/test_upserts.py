@@ -173,6 +173,16 @@ def test_a_photo_that_another_product_still_shows_stays(filled: Shop) -> None:
     assert uploaded(filled) == []
 
 
+def test_a_photo_moves_from_a_deleted_product_to_another_in_one_batch(filled: Shop) -> None:
+    write(filled, (product("one"), [drawn()]))
+    filled.encoder.encoded = 0
+    summary = write(filled, Removal(1, "one"), (product("two"), [drawn()]))
+    assert (summary.version, outcomes(summary)) == (3, ["deleted", "created"])
+    assert filled.encoder.encoded == 0
+    assert filled.search(pixels(drawn())).hits[0].product == product("two")
+    assert sound(filled)
+
+
 def test_the_last_products_can_be_deleted_and_others_come_back(shop: Shop, tmp_path: Path) -> None:
     shop.index(make_rows(tmp_path / "photos", 2))
     summary = write(shop, Removal(1, "p0"), Removal(2, "p1"))

@@ -28,7 +28,7 @@ from furniture_prompter.catalog.manifest import (
     write_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
-from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.catalog.storage_errors import make_folder, writing
 from furniture_prompter.errors import CatalogDamagedError, CatalogError, CatalogWriteError
 
 _HASH_LETTERS: Final = 32
@@ -99,13 +99,7 @@ def with_checksums(folder: Path, manifest: Manifest, previous: Manifest | None) 
     }
     data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
     name = f"{manifest.version}-{hashlib.sha256(data).hexdigest()[:_HASH_LETTERS]}.json"
-    try:
-        (folder / CHECKSUMS_FOLDER).mkdir(exist_ok=True)
-    except OSError as error:
-        raise CatalogWriteError(
-            f"{folder / CHECKSUMS_FOLDER} cannot be made ({error.strerror}). Mend the permissions "
-            "and run the command again; the previous version is untouched."
-        ) from error
+    make_folder(folder / CHECKSUMS_FOLDER)
     replace_file(folder / CHECKSUMS_FOLDER / name, data)
     return replace(manifest, checksums=name)
 

@@ -38,6 +38,10 @@ KNOWN_COLUMNS: Final[Mapping[str, str]] = {
 
 _ARROW_TYPES: Final = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 _SQL_TYPES: Final = {"text": "STRING", "number": "DOUBLE", "boolean": "BOOLEAN"}
+ATTRIBUTE_TYPES: Final = tuple(_SQL_TYPES)
+
+# A stored vector is a unit vector in float16, whose length is 1 to within 0.001.
+_LENGTH_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +127,12 @@ def vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> NDArr
     if not parts:
         return np.zeros((0, dimension or stored), np.float32)
     return np.concatenate(parts).astype(np.float32)
+
+
+def are_unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether each of some stored vectors, shape (n, d), can be what was written; shape (n,)."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    return np.asarray(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
 
 
 def product_table(rows: Sequence[ProductRow], columns: Mapping[str, str]) -> pa.Table:

@@ -1,8 +1,12 @@
 """Whether a catalog and what wants to use it fit together."""
 
+from typing import Final
+
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import CatalogMismatchError
+
+IN_A_NEW_FOLDER: Final = "`furniture-prompter index FEED --catalog NEW-FOLDER`"
 
 
 def refuse_mismatch(
@@ -54,9 +58,18 @@ def _refuse_unequal(kind: str, stored: EncoderIdentity, given: EncoderIdentity) 
     if stored != given:
         raise CatalogMismatchError(
             f"The catalog's {kind} vectors come from {describe(stored)}, and the {kind} "
-            f"encoder in use is {describe(given)}: they cannot be compared. Name the "
-            "catalog's encoder with --encoder, or index the feed into a new folder."
+            f"encoder in use is {describe(given)}: {_cure(kind, stored, given)}"
         )
+
+
+def _cure(kind: str, stored: EncoderIdentity, given: EncoderIdentity) -> str:
+    problem = "they cannot be compared."
+    if stored.name == given.name:
+        problem = "it is another build of the same name, and one catalog has one build."
+    elif kind == "photo":
+        problem += f" Name the catalog's encoder with `--encoder {stored.name}`, or index"
+        return f"{problem} the feed into a new folder: {IN_A_NEW_FOLDER}."
+    return f"{problem} Index the feed into a new folder: {IN_A_NEW_FOLDER}."
 
 
 def describe(identity: EncoderIdentity) -> str:

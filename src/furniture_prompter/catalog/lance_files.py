@@ -3,6 +3,7 @@
 LanceDB has no call that tells; the layout of a manifest is that of Lance's documented table format.
 """
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,23 @@ def lance_versions(folder: Path, table: str) -> list[tuple[int, Path]]:
         if path.stem.isdecimal():
             number = int(path.stem)
             found.append((_LAST_VERSION - number if number > _LAST_VERSION // 2 else number, path))
+    return found
+
+
+def unreadable_references(folder: Path, table: str) -> list[Path]:
+    """Tags and branches of a table that Lance cannot read, so that it refuses to clear up.
+
+    No catalog has any of its own.
+    """
+    found: list[Path] = []
+    for path in (folder / f"{table}.lance" / "_refs").rglob("*.json"):
+        key = "version" if path.parent.name == "tags" else "parentVersion"
+        try:
+            readable = isinstance(json.loads(path.read_bytes())[key], int)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            readable = False
+        if not readable:
+            found.append(path)
     return found
 
 

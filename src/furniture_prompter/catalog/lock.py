@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from furniture_prompter.catalog.storage_errors import misplaced
 from furniture_prompter.errors import CatalogBusyError, CatalogFormatError, CatalogWriteError
 
 LOCK_FILE = ".writer.lock"
@@ -20,12 +21,14 @@ def writer_lock(folder: Path) -> Iterator[None]:
     Raises:
         CatalogBusyError: another process holds it.
         CatalogFormatError: `folder` is a file.
-        CatalogWriteError: the folder cannot be made or written.
+        CatalogWriteError: the folder cannot be made or written, or its lock is a folder.
     """
     if folder.exists() and not folder.is_dir():
         raise CatalogFormatError(
             f"{folder} is a file, and a catalog is a folder. Name another path."
         )
+    if (folder / LOCK_FILE).is_dir():
+        raise misplaced(folder / LOCK_FILE)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK_FILE)

@@ -15,11 +15,18 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from furniture_prompter.catalog.columns import PHOTOS, PRODUCTS, STAGED
-from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from furniture_prompter.catalog.columns import ATTRIBUTE_TYPES, PHOTOS, PRODUCTS, STAGED
+from furniture_prompter.catalog.keywords import (
+    PREFIX_FOLDING,
+    STEM_FOLDING,
+    SUPPORTED_LANGUAGES,
+)
 from furniture_prompter.catalog.lock import LOCK_FILE
+from furniture_prompter.catalog.storage_errors import misplaced
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -129,6 +136,9 @@ class Manifest:
     replaced: tuple[Replaced, ...] = ()
     checksums: str | None = None
 
+    # What a later release adds is refused, not dropped at the next commit.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     def to_json(self) -> str:
         """The manifest as indented JSON, sealed with its own hash where it names checksums."""
         raw = asdict(self)
@@ -147,6 +157,7 @@ class Manifest:
         return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 
 
+_MANIFEST: Final = TypeAdapter(Manifest)
 _clock = time.time  # where a test sets the time that everything about a catalog's age goes by
 
 
@@ -179,6 +190,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         raw = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+        return parse_manifest(raw, folder)
     except FileNotFoundError:
         raise _missing(folder) from None
     except OSError as error:
@@ -186,9 +198,8 @@ def read_manifest(folder: Path) -> Manifest:
             f"The catalog's manifest cannot be read ({error.strerror}). Check that "
             f"{folder / MANIFEST_FILE} is a readable file."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(folder, str(error)) from error
-    return parse_manifest(raw, folder)
 
 
 def refuse_foreign_folder(folder: Path) -> None:
@@ -244,6 +255,7 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
     values: dict[str, Any] = {name: value for name, value in raw.items() if name != _SEAL}
     if _SEAL in raw and raw[_SEAL] != _seal(values):
         raise _damaged(folder, "it is not what was written")
+    # An older release wrote no seal, so that every value is checked.
     folding = raw.get("folding", PREFIX_FOLDING)
     if isinstance(folding, bool) or folding not in _KNOWN_FOLDINGS:
         raise CatalogFormatError(
@@ -252,24 +264,34 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
             "into a new folder."
         )
     try:
-        return Manifest(
-            **{
-                **values,
-                "encoder": EncoderIdentity(**raw["encoder"]),
-                "prompt_encoder": EncoderIdentity(**raw["prompt_encoder"]),
-                "alignment": AlignmentRecord(**raw["alignment"]),
-                "replaced": tuple(map(_replaced, raw.get("replaced", []))),
-            }
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, str(error)) from error
+        manifest = _MANIFEST.validate_json(json.dumps(values), strict=True)
+        problem = _problem(manifest)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (ValueError, RecursionError) as error:
+        problem = str(error)
+    if problem is not None:
+        raise _damaged(folder, problem)
+    return manifest
 
 
-def _replaced(raw: dict[str, Any]) -> Replaced:
-    if datetime.fromisoformat(raw["at"]).tzinfo is None:
-        raise ValueError(f"{raw['at']} names no time zone")
-    tables = {name: int(version) for name, version in dict(raw["tables"]).items()}
-    return Replaced(raw["at"], tables, tuple(raw["alignments"]))
+def _problem(manifest: Manifest) -> str | None:
+    """What no release writes, though each value is of its type; None where all is well."""
+    times = [manifest.created, *(each.at for each in manifest.replaced)]
+    files = [manifest.checksums, manifest.alignment.file]
+    files += [name for each in manifest.replaced for name in each.alignments]
+    dimensions = (manifest.encoder.dimension, manifest.prompt_encoder.dimension)
+    checks = {
+        "a time names no time zone": all(datetime.fromisoformat(each).tzinfo for each in times),
+        "a file lies outside": all(name is None or Path(name).name == name for name in files),
+        "a count is negative": min(manifest.products, manifest.photos, *dimensions) >= 0,
+        "numbers of products would be given twice": manifest.next_number > manifest.products,
+        "it names other tables": manifest.tables.keys() == {PRODUCTS, PHOTOS},
+        "a column has no type": set(manifest.columns.values()) <= set(ATTRIBUTE_TYPES),
+        f"there is no language {manifest.language}": manifest.language in SUPPORTED_LANGUAGES,
+    }
+    return next((problem for problem, is_fine in checks.items() if not is_fine), None)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -287,6 +309,8 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         CatalogWriteError: the disk is full or the folder cannot be written.
     """
+    if path.is_dir():
+        raise misplaced(path)
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

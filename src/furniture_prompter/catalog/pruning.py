@@ -29,7 +29,7 @@ from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.staged import StagedPhotos
 from furniture_prompter.catalog.storage_errors import STORAGE_ERRORS, first_line
 from furniture_prompter.catalog.uploads import mark_replaced, prune_uploads, uploaded_photos
-from furniture_prompter.errors import CatalogError
+from furniture_prompter.errors import CatalogError, CatalogWriteError
 
 # A search that opens the catalog right now needs that long to get hold of its files.
 LEAST_GRACE_S: Final = 1.0
@@ -90,6 +90,10 @@ async def prune_table(
     """Delete versions of a table that are older than what `manifest` and `kept` name.
 
     Files that no version names, which killed runs leave, go too: the writer's lock is held.
+
+    Raises:
+        CatalogWriteError: the clock was set back, so that no age tells old versions from new.
+        OSError, RuntimeError: the disk cannot be read or written.
     """
     # What is left to fold must not delay the deleting below.
     await fold(table)
@@ -101,6 +105,8 @@ async def prune_table(
     made_s = [each["timestamp"].timestamp() for each in versions if each["version"] >= earliest]
     # Lance goes by the machine's clock, whatever a test makes of ours.
     age_s = time.time() - min(made_s) + SLACK_S
+    if age_s <= 0:
+        raise CatalogWriteError("this machine's clock is behind the time of a version it made")
     await table.optimize(cleanup_older_than=timedelta(seconds=age_s), delete_unverified=True)
 
 

@@ -17,11 +17,16 @@ from furniture_prompter.catalog.columns import (
     PRODUCTS,
     ROW_HASH,
     VECTOR,
+    are_unit_vectors,
     product_from,
     vectors_from,
 )
 from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.lance_files import damaged_rows, lance_versions
+from furniture_prompter.catalog.lance_files import (
+    damaged_rows,
+    lance_versions,
+    unreadable_references,
+)
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage_errors import is_storage_error, reading
 from furniture_prompter.domain import Photo, Product
@@ -30,8 +35,6 @@ from furniture_prompter.domain import Photo, Product
 _CHUNK_ROWS: Final = 8_192
 # Reads of one column that may fail: beyond, the rest of a range that fails is given up whole.
 _MOST_FAILURES: Final = 20_000
-# A stored vector is a unit vector in float16, whose length is 1 to within 0.001.
-_LENGTH_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,11 @@ class Salvage:
     lost_ids: tuple[str, ...]
 
 
-async def discard_unreadable_versions(folder: Path, manifest: Manifest) -> bool:
-    """Delete what killed runs left of newer table versions where that keeps a table shut.
+async def discard_unreadable_leftovers(folder: Path, manifest: Manifest) -> bool:
+    """Delete what no version needs where it keeps a table shut or from being cleared up.
 
-    Opening a table reads its newest version first, committed or not. Needs the writer's lock.
+    Opening a table reads its newest version first, committed or not; clearing up reads references.
+    Needs the writer's lock.
 
     Returns:
         Whether anything was deleted.
@@ -103,6 +107,9 @@ async def discard_unreadable_versions(folder: Path, manifest: Manifest) -> bool:
                 if version > committed:
                     path.unlink(missing_ok=True)
                     discarded = True
+        for path in unreadable_references(folder, table):
+            path.unlink(missing_ok=True)
+            discarded = True
     return discarded
 
 
@@ -171,7 +178,7 @@ async def _photos(
         if number is None or not photo_id or path is None:
             continue
         vector = vectors[place]
-        if vector is not None and abs(float(np.linalg.norm(vector)) - 1) > _LENGTH_TOLERANCE:
+        if vector is not None and not are_unit_vectors(vector[np.newaxis])[0]:
             vector = None
         trusted = vector is not None and not any(place in rows for rows in suspect)
         salvaged = SalvagedPhoto(number, Photo(photo_id, "", path), vector, trusted)

@@ -9,8 +9,14 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.columns import STAGED, VECTOR, vector_array
-from furniture_prompter.catalog.storage_errors import STORAGE_ERRORS, writing
+from furniture_prompter.catalog.columns import (
+    STAGED,
+    VECTOR,
+    are_unit_vectors,
+    vector_array,
+    vectors_from,
+)
+from furniture_prompter.catalog.storage_errors import is_storage_error, writing
 
 
 class StagedPhotos:
@@ -24,14 +30,24 @@ class StagedPhotos:
         self._weights_sha256 = weights_sha256
 
     async def restore(self) -> None:
-        """Take over what a killed run saved; drop what another encoder or a full disk left."""
+        """Take over what a killed run saved; drop what another encoder or a full disk left.
+
+        Nothing flushed it to the disk, so that all of it is read before anything relies on it.
+        """
         try:
             table = await self._database.open_table(STAGED)
             metadata = (await table.schema()).metadata or {}
-        except STORAGE_ERRORS:
-            self.discard()
-            return
-        if metadata.get(b"weights_sha256") == self._weights_sha256.encode():
+            usable = metadata.get(b"weights_sha256") == self._weights_sha256.encode()
+            if usable:
+                async for batch in await table.query().to_batches():
+                    batch.validate(full=True)
+                    vectors = vectors_from(pa.chunked_array([batch[VECTOR]]))
+                    usable = usable and bool(are_unit_vectors(vectors).all())
+        except BaseException as error:
+            if not is_storage_error(error):
+                raise
+            usable = False
+        if usable:
             self.table = table
         else:
             self.discard()
@@ -53,8 +69,10 @@ class StagedPhotos:
 
 
 def discard_table(folder: Path, name: str) -> None:
-    """Delete a table, also one that was never finished, which LanceDB refuses to drop."""
+    """Delete a table, or what lies in its place, which LanceDB refuses to drop."""
     path = folder / f"{name}.lance"
     with writing(folder):
-        if path.exists():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

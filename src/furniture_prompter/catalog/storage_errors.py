@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from furniture_prompter.errors import CatalogDamagedError, CatalogWriteError
 
-# LanceDB raises these for everything that its Rust core reports, pyarrow the last for what does
-# not fit together.
-STORAGE_ERRORS = (OSError, RuntimeError, ValueError, pa.ArrowException)
+# LanceDB raises these for everything that its Rust core reports, OverflowError for a number or an
+# age that it cannot take, pyarrow the last for what does not fit together.
+STORAGE_ERRORS = (OSError, RuntimeError, ValueError, OverflowError, pa.ArrowException)
 # The Rust core's words for a panic, in a call (which is no Exception) and in what is awaited. No
 # module exports them.
 _PANICS = frozenset({"PanicException", "RustPanic"})
@@ -31,6 +31,27 @@ def writing(folder: Path) -> Iterator[None]:
             "untouched, and photos that were already encoded are kept. Where neither is the cause, "
             f"`furniture-prompter catalog verify --catalog {folder}` says whether it is damaged."
         ) from error
+
+
+def misplaced(path: Path) -> CatalogWriteError:
+    """The error of a file where a folder belongs, or the other way round; nothing removes it."""
+    found, wanted = ("folder", "file") if path.is_dir() else ("file", "folder")
+    return CatalogWriteError(
+        f"{path} is a {found}, and a {wanted} belongs there. Move it out of the catalog and run "
+        "the command again; the catalog makes its own."
+    )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of a catalog where it is not there.
+
+    Raises:
+        CatalogWriteError: it cannot be made, or something else lies there.
+    """
+    if path.exists() and not path.is_dir():
+        raise misplaced(path)
+    with writing(path.parent):
+        path.mkdir(exist_ok=True)
 
 
 @contextmanager

@@ -22,8 +22,14 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.lock import writer_lock
-from furniture_prompter.catalog.manifest import CHECKSUMS_FOLDER, Manifest, read_manifest
+from furniture_prompter.catalog.lance_files import unreadable_references
+from furniture_prompter.catalog.lock import LOCK_FILE, writer_lock
+from furniture_prompter.catalog.manifest import (
+    CHECKSUMS_FOLDER,
+    MANIFEST_FILE,
+    Manifest,
+    read_manifest,
+)
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
 from furniture_prompter.catalog.storage_errors import first_line, is_storage_error, writing
 from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, upload_problem
@@ -34,8 +40,25 @@ from furniture_prompter.errors import CatalogDamagedError
 _TABLES: Final = "tables"
 INDEXES: Final = "indexes"
 UPLOADS: Final = "uploads"
+PLACES: Final = "places"
+_REFERENCES: Final = "references"
+# What a catalog has beside its tables, if it has it, and whether that is a folder.
+_IS_FOLDER: Final = {
+    MANIFEST_FILE: False,
+    LOCK_FILE: False,
+    CHECKSUMS_FOLDER: True,
+    UPLOADS_FOLDER: True,
+    ALIGNMENTS_FOLDER: True,
+}
 # Checks that say nothing of the rows.
-_DERIVED_CHECKS: Final = frozenset({"checksums", "files", "alignment", INDEXES, UPLOADS})
+_DERIVED_CHECKS: Final = frozenset(
+    {"checksums", "files", "alignment", INDEXES, UPLOADS, PLACES, _REFERENCES}
+)
+# What no repair mends.
+_CURES_BY_HAND: Final = {
+    PLACES: "Move what lies in a wrong place out of the catalog. ",
+    UPLOADS: "Send these products with their photos again. ",
+}
 # Damaged files that a sentence names; the report has them all.
 _NAMED_FILES: Final = 5
 
@@ -96,14 +119,15 @@ async def verify_catalog(
 async def _verify_version(
     folder: Path, manifest: Manifest, fingerprint_of: Callable[[Path], str] | None
 ) -> VerifyReport:
-    checks: dict[str, str | None] = {}
+    checks = _what_would_stop_a_run(folder, manifest)
     damaged: dict[str, str] = {}
     notes: list[str] = []
     if manifest.checksums is None:
         notes.append(
             "The release that wrote this version kept no checksums, so that files which can be "
             "read but were altered may go unnoticed. `furniture-prompter catalog optimize "
-            f"--catalog {folder}` writes a version that has them."
+            f"--catalog {folder}` writes a version that has them, which that release refuses, as "
+            "it does all that this one writes."
         )
     else:
         try:
@@ -129,6 +153,22 @@ async def _verify_version(
     return VerifyReport(manifest.version, checks, damaged, cure, tuple(notes))
 
 
+def _what_would_stop_a_run(folder: Path, manifest: Manifest) -> dict[str, str | None]:
+    """Checks of what no search reads, but whoever writes the catalog or clears up."""
+    places = {
+        name: f"is a {'file' if is_folder else 'folder'}, and a "
+        f"{'folder' if is_folder else 'file'} belongs there"
+        for name, is_folder in _IS_FOLDER.items()
+        if (folder / name).exists() and (folder / name).is_dir() != is_folder
+    }
+    references = {
+        path.relative_to(folder).as_posix(): "is no reference that Lance can read"
+        for table in manifest.tables
+        for path in unreadable_references(folder, table)
+    }
+    return {PLACES: _told(places), _REFERENCES: _told(references)}
+
+
 def _told(damaged: Mapping[str, str]) -> str | None:
     if not damaged:
         return None
@@ -138,9 +178,10 @@ def _told(damaged: Mapping[str, str]) -> str | None:
 
 
 def _cure(folder: Path, damaged: Mapping[str, str], checks: Mapping[str, str | None]) -> str:
-    if all(problem is None or name == UPLOADS for name, problem in checks.items()):
-        return "Send these products with their photos again; everything else is sound."
-    repair = f"Run `furniture-prompter catalog repair --catalog {folder}`: "
+    by_hand = "".join(cure for name, cure in _CURES_BY_HAND.items() if checks.get(name) is not None)
+    if all(problem is None or name in _CURES_BY_HAND for name, problem in checks.items()):
+        return by_hand + "Everything else is sound."
+    repair = by_hand + f"Run `furniture-prompter catalog repair --catalog {folder}`: "
     if not _rows_are_damaged(damaged, checks):
         if checks.get("checksums") is not None:
             return repair + (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from furniture_prompter.catalog.manifest import now_s, replace_file
-from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.catalog.storage_errors import make_folder, writing
 
 UPLOADS_FOLDER: Final = "uploads"
 _SPOOL: Final = ".incoming-"
@@ -62,8 +62,8 @@ def spool_in(catalog: Path) -> Iterator[Spool]:
         CatalogWriteError: the disk is full or cannot be written.
     """
     uploads = catalog / UPLOADS_FOLDER
+    make_folder(uploads)
     with writing(catalog):
-        uploads.mkdir(exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=_SPOOL, dir=uploads))
     try:
         yield Spool(folder)

@@ -56,7 +56,7 @@ from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.rewriting import CHUNK_ROWS, rewrite_column
 from furniture_prompter.catalog.spaces import Numbers, number_filter
 from furniture_prompter.catalog.staged import StagedPhotos, discard_table
-from furniture_prompter.catalog.storage_errors import writing
+from furniture_prompter.catalog.storage_errors import make_folder, writing
 from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
@@ -88,6 +88,8 @@ class CatalogWriter:
         self.language = language
         self.folding = manifest.folding if manifest else current_folding(language)
         self._tables: dict[str, AsyncTable] = {}
+        # Photos as they were before this run: a photo may move away from a row that it deletes.
+        self._committed_photos: AsyncTable | None = None
         self._begin: Literal["create", "overwrite"] = "create"
         self._staged = StagedPhotos(folder, database, encoder.weights_sha256)
         self.pruner = Pruner(folder, self._tables)
@@ -105,6 +107,9 @@ class CatalogWriter:
                     await table.checkout(self.manifest.tables[name])
                     await table.restore()
                 self._tables[name] = table
+            if self.manifest is not None:
+                self._committed_photos = await self._database.open_table(PHOTOS)
+                await self._committed_photos.checkout(self.manifest.tables[PHOTOS])
         await self._staged.restore()
 
     async def drop_indexes(self) -> None:
@@ -117,6 +122,7 @@ class CatalogWriter:
     def start_over(self) -> None:
         """Let the next :meth:`apply` write new tables instead of changing what is there."""
         self._tables.clear()
+        self._committed_photos = None
         self._begin = "overwrite"
 
     async def stored_products(self, columns: Collection[str] = ()) -> dict[str, StoredProduct]:
@@ -141,7 +147,7 @@ class CatalogWriter:
     async def encoded_photos(self) -> set[str]:
         """Ids of photos that have a vector: of the current version, or saved by a killed run."""
         ids: set[str] = set()
-        for table in (self._staged.table, self._tables.get(PHOTOS)):
+        for table in (self._staged.table, self._committed_photos):
             if table is not None:
                 with writing(self.folder):
                     rows = await table.query().select(["id"]).to_arrow()
@@ -153,10 +159,10 @@ class CatalogWriter:
         await self._staged.add(ids, vectors)
 
     async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors of photos by id; every id must be encoded already."""
+        """Vectors of photos by id, staged or of the committed version, whatever changed since."""
         wanted = sorted(set(ids))
         found: dict[str, NDArray[np.float32]] = {}
-        for table in (self._staged.table, self._tables.get(PHOTOS)):
+        for table in (self._staged.table, self._committed_photos):
             if table is None:
                 continue
             missing = [photo_id for photo_id in wanted if photo_id not in found]
@@ -387,8 +393,7 @@ class CatalogWriter:
     def alignments_folder(self) -> Path:
         """Where alignments of this catalog lie; made on first use."""
         folder = self.folder / ALIGNMENTS_FOLDER
-        with writing(self.folder):
-            folder.mkdir(exist_ok=True)
+        make_folder(folder)
         return folder
 
 

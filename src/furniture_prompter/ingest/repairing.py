@@ -15,6 +15,7 @@ from furniture_prompter.catalog.checksums import (
     restore_copies,
     restore_manifest,
 )
+from furniture_prompter.catalog.compatibility import IN_A_NEW_FOLDER
 from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
     MANIFEST_FILE,
@@ -25,10 +26,11 @@ from furniture_prompter.catalog.manifest import (
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.salvage import (
     Salvage,
-    discard_unreadable_versions,
+    discard_unreadable_leftovers,
     salvage_rows,
 )
 from furniture_prompter.catalog.upkeep import (
+    PLACES,
     UPLOADS,
     rows_are_damaged,
     verify_catalog,
@@ -42,7 +44,9 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import (
     CatalogDamagedError,
     CatalogFormatError,
+    CatalogMismatchError,
     CatalogNotFoundError,
+    EncoderError,
 )
 from furniture_prompter.ingest.aligning import CurrentAlignment, realign_if_due
 from furniture_prompter.ingest.changes import Change, Changes, row_hash
@@ -108,8 +112,8 @@ async def repair_catalog(
     with writer_lock(folder):
         manifest = _restored_manifest(folder, outcome)
         _put_copies_back(folder, manifest, outcome)
-        if await discard_unreadable_versions(folder, manifest):
-            outcome.done.append("Unreadable leftovers of a run that was stopped were deleted.")
+        if await discard_unreadable_leftovers(folder, manifest):
+            outcome.done.append("Unreadable leftovers that no version needs were deleted.")
         report = await verify_catalog(folder, alignment_fingerprint)
         if _needs_a_version(report):
             encoders = encoders_of(manifest)
@@ -119,6 +123,8 @@ async def repair_catalog(
                 manifest = await _rebuild(folder, manifest, encoders, settings, outcome)
             report = await verify_catalog(folder, alignment_fingerprint)
         outcome.lost += [problem for problem in report.checks.values() if problem is not None]
+        if report.checks.get(PLACES) is not None:
+            outcome.lost.append("Move these out of the catalog by hand.")
         if report.checks.get(UPLOADS) is not None:
             outcome.lost.append("Send the products of these uploaded photos again.")
     return RepairSummary(
@@ -157,8 +163,8 @@ def _put_copies_back(folder: Path, manifest: Manifest, outcome: _Outcome) -> Non
 
 
 def _needs_a_version(report: VerifyReport) -> bool:
-    # A new version has no other uploaded photos.
-    return any(problem for name, problem in report.checks.items() if name != UPLOADS)
+    # A new version has no other uploaded photos, nor other places.
+    return any(problem for name, problem in report.checks.items() if name not in (UPLOADS, PLACES))
 
 
 async def _rebuild(
@@ -220,12 +226,11 @@ async def _rewrite(
     writer = await writer_of(folder, manifest)
     writer.start_over()
     kept = await _with_vectors(writer, salvage, encoders, settings, outcome)
-    changes = _changes(salvage, kept, folder, outcome)
+    changes = _changes(salvage, kept, _way_back(folder, encoders), outcome)
     if not changes:
         raise CatalogDamagedError(
             f"Nothing of the catalog at {folder} can be kept: no product with a photo can be read. "
-            "Index the feed again into a new folder: `furniture-prompter index FEED --catalog "
-            "NEW-FOLDER`."
+            f"Index the feed again into a new folder: {IN_A_NEW_FOLDER}."
         )
     current = _usable_alignment(folder, manifest.alignment)
     rows = product_rows(changes, encoders.prompt(), writer.words)
@@ -290,6 +295,21 @@ async def _stage(writer: CatalogWriter, vectors: Mapping[str, NDArray[np.float32
         await writer.stage(tuple(known), np.stack(tuple(known.values())))
 
 
+def _way_back(folder: Path, encoders: CatalogEncoders) -> str:
+    """How products come back that could not be kept."""
+    index = f"`furniture-prompter index FEED --catalog {folder}"
+    try:
+        encoders.card()
+    except CatalogMismatchError:
+        return (
+            "This release has another build of the catalog's encoder, so that nothing can be added "
+            f"to it: {IN_A_NEW_FOLDER} makes a whole one."
+        )
+    except EncoderError:
+        return f"{index} --encoder FOLDER` with the catalog's encoder brings them back."
+    return f"{index}` brings them back."
+
+
 def _rows_of(paths: Iterable[str], folder: Path) -> list[FeedRow]:
     return [
         FeedRow(Product(path, ""), (Path(path),), folder, 0)
@@ -301,7 +321,7 @@ def _rows_of(paths: Iterable[str], folder: Path) -> list[FeedRow]:
 def _changes(
     salvage: Salvage,
     photos: dict[int, list[Photo]],
-    folder: Path,
+    again: str,
     outcome: _Outcome,
 ) -> tuple[Change, ...]:
     changes: list[Change] = []
@@ -319,7 +339,6 @@ def _changes(
             altered.append(product.id)
             digest = ""
         changes.append(Change(each.number, product, own, digest, is_new=False))
-    again = f"`furniture-prompter index FEED --catalog {folder}` brings them back."
     if salvage.lost:
         named = f" ({_ids(salvage.lost_ids)})" if salvage.lost_ids else ""
         outcome.lost.append(f"{salvage.lost:,} products could not be read{named}. {again}")

@@ -1,6 +1,7 @@
 """Which encoders may add to a catalog, and which may ask it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,24 @@ def test_a_student_may_ask_but_not_add() -> None:
         refuse_mismatch(MANIFEST, STUDENT, MANIFEST.prompt_encoder)
 
 
+@pytest.mark.parametrize(
+    ("change", "told", "untold"),
+    [
+        ({"weights_sha256": "9" * 64}, "another build", "--encoder"),
+        ({"preprocessing": {"side_px": 40}}, "another build", "--encoder"),
+        ({"name": "y"}, "--encoder e`", "another build"),
+    ],
+)
+def test_a_refusal_names_a_cure_that_can_be_followed(
+    change: dict[str, Any], told: str, untold: str
+) -> None:
+    with pytest.raises(CatalogMismatchError) as refused:
+        refuse_mismatch(MANIFEST, replace(TEACHER, **change), MANIFEST.prompt_encoder)
+    assert told in str(refused.value)
+    assert untold not in str(refused.value)
+    assert "`furniture-prompter index FEED --catalog NEW-FOLDER`" in str(refused.value)
+
+
 def test_a_teacher_and_a_fellow_student_may_ask_a_students_catalog() -> None:
     taught = replace(MANIFEST, encoder=STUDENT)
     refuse_other_space(taught, TEACHER, "e")
@@ -53,7 +72,8 @@ def test_a_students_catalog_names_the_space_by_its_id() -> None:
 
 def test_another_prompt_encoder_may_neither_add_nor_ask() -> None:
     other = replace(MANIFEST.prompt_encoder, weights_sha256="f" * 64)
-    with pytest.raises(CatalogMismatchError, match="prompt vectors"):
+    with pytest.raises(CatalogMismatchError, match="prompt vectors") as refused:
         refuse_mismatch(MANIFEST, TEACHER, other)
+    assert "--encoder" not in str(refused.value)
     with pytest.raises(CatalogMismatchError, match="prompt vectors"):
         refuse_other_prompt_encoder(MANIFEST, other)

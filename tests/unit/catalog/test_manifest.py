@@ -1,7 +1,7 @@
 """The manifest reads back equal, and refuses what it does not know."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,8 @@ MANIFEST = Manifest(
     vector_index=None,
 )
 
+NESTED = "[" * 300 + "]" * 300
+
 
 def test_a_manifest_reads_back_equal(tmp_path: Path) -> None:
     write_manifest(tmp_path, MANIFEST)
@@ -47,10 +49,56 @@ def test_a_manifest_reads_back_equal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '"x"', '{"format_version": 1}', '{"format_version": 1, "extra": 2}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '"x"',
+        '{"format_version": 1}',
+        '{"format_version": 1, "extra": 2}',
+        "[" * 100_000,
+    ],
 )
 def test_a_damaged_manifest_is_refused_with_the_cure(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(CatalogDamagedError, match="back-up"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "4"},
+        {"version": 4.0},
+        {"version": True},
+        {"created": "yesterday"},
+        {"encoder": {"name": "e"}},
+        {"encoder": {**asdict(MANIFEST.encoder), "dimension": "27"}},
+        {"encoder": {**asdict(MANIFEST.encoder), "later": 1}},
+        {"alignment": {**asdict(MANIFEST.alignment), "later": 1}},
+        {"alignment": {**asdict(MANIFEST.alignment), "file": "../other.npz"}},
+        {"language": "klingon"},
+        {"language": "\ud800"},
+        {"tables": "x"},
+        {"tables": {"products": "1", "photos": 9}},
+        {"tables": {"products": 4, "photos": 9, "../x": 1}},
+        {"columns": []},
+        {"columns": {"price": "money"}},
+        {"products": "2"},
+        {"photos": -1},
+        {"next_number": 1},
+        {"checksums": "../../etc/passwd"},
+        {"later": 1},
+        {"encoder": {**asdict(MANIFEST.encoder), "preprocessing": {"a": json.loads(NESTED)}}},
+    ],
+    ids=lambda change: str(change)[:40],
+)
+def test_a_value_that_no_release_writes_is_refused_with_the_cure_without_a_seal_too(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    raw = {**json.loads(MANIFEST.to_json()), **change}
+    (tmp_path / "manifest.json").write_text(json.dumps(raw))
     with pytest.raises(CatalogDamagedError, match="back-up"):
         read_manifest(tmp_path)
 
