@@ -257,7 +257,7 @@ def test_nothing_usable_makes_no_catalog(shop: Shop) -> None:
 def test_another_encoder_is_refused(shop: Shop, rows: list[FeedRow]) -> None:
     shop.index(rows[:4])
     other = replace(shop, encoder=ColourGridEncoder("f" * 64))
-    with pytest.raises(CatalogMismatchError, match="cannot be compared"):
+    with pytest.raises(CatalogMismatchError, match="another build of the same name"):
         other.index(rows)
 
 
