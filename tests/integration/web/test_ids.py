@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -36,10 +36,16 @@ def photo(shop: Path) -> str:
 def call(api: Api, ask: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
     async def run() -> Answer:
         transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
-        async with AsyncClient("http://api", transport=transport) as client:
+        async with AsyncClient("http://localhost", transport=transport) as client:
             return await ask(client)
 
     return api.runner.run(run())
+
+
+def batch(api: Api, lines: list[Any]) -> httpx.Response:
+    content = "\n".join(map(json.dumps, lines))
+    headers = {"content-type": "application/x-ndjson"}
+    return api("POST", "/v1/products:batch", content=content, headers=headers)
 
 
 SPELLINGS = [
@@ -80,11 +86,11 @@ def test_a_batch_stores_and_deletes_by_any_spelling(writable: Api, photo: str) -
         {"id": "Büro  2", "photos": [photo]},
         {"id": " Büro 2 ", "delete": True},
     ]
-    answer = writable("POST", "/v1/products:batch", content="\n".join(map(json.dumps, lines)))
+    answer = batch(writable, lines)
     outcomes = [json.loads(line).get("outcome") for line in answer.text.splitlines()]
     assert outcomes == ["created", "created", "refused", None]
     lines = [{"id": "B\u00fcro\u00a01", "delete": True}, {"id": "Bu\u0308ro 2", "delete": True}]
-    answer = writable("POST", "/v1/products:batch", content="\n".join(map(json.dumps, lines)))
+    answer = batch(writable, lines)
     assert json.loads(answer.text.splitlines()[-1])["deleted"] == 2
 
 

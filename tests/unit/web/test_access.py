@@ -90,7 +90,7 @@ def test_without_a_valid_key_nothing_but_health_is_answered(
 ) -> None:
     add_key(key_file, "front", ["read"])
     app = Authenticate(application(), Keys.load(key_file))
-    for path in ("/read", "/page", "/nowhere", "/healthz/", "//healthz"):
+    for path in ("/read", "/page", "/nowhere", "/healthz/", "http://localhost//healthz"):
         answer = ask(app, path=path, headers=headers)
         assert answer.status_code == 401, path
         assert answer.json()["error"]["code"] == "unauthorized"
