@@ -146,37 +146,27 @@ def posted(path: str, body: bytes, kind: str = "application/json") -> Send:
     """An attack by one body."""
 
     async def send(port: int) -> Statuses:
-        async with httpx.AsyncClient(timeout=WAIT_S) as client:
-            return Counter([await _status(client, port, path, body, kind)])
+        return await _post(port, path, content=body, headers={"content-type": kind})
 
     return send
-
-
-async def _status(client: httpx.AsyncClient, port: int, path: str, body: bytes, kind: str) -> str:
-    try:
-        answer = await client.post(
-            f"http://127.0.0.1:{port}{path}", content=body, headers={"content-type": kind}
-        )
-    except httpx.TransportError as error:
-        return type(error).__name__
-    return str(answer.status_code)
 
 
 def photographed(photo: bytes) -> Send:
     """An attack by one photo, each time another file."""
 
     async def send(port: int) -> Statuses:
-        async with httpx.AsyncClient(timeout=WAIT_S) as client:
-            try:
-                answer = await client.post(
-                    f"http://127.0.0.1:{port}/v1/search",
-                    files={"photo": ("p", photo + os.urandom(8))},
-                )
-            except httpx.TransportError as error:
-                return Counter([type(error).__name__])
-            return Counter([str(answer.status_code)])
+        return await _post(port, "/v1/search", files={"photo": ("p", photo + os.urandom(8))})
 
     return send
+
+
+async def _post(port: int, path: str, **body: Any) -> Statuses:
+    async with httpx.AsyncClient(timeout=WAIT_S) as client:
+        try:
+            answer = await client.post(f"http://127.0.0.1:{port}{path}", **body)
+        except httpx.TransportError as error:
+            return Counter([type(error).__name__])
+    return Counter([str(answer.status_code)])
 
 
 async def _raw(port: int, head: bytes, pieces: Sequence[bytes], pause_s: float = 0.0) -> str:

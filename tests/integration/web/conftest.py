@@ -2,20 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from furniture_prompter import index
+from furniture_prompter.client import AsyncClient
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.app import create_app
 from tests.fakes import make_rows
+
+Answer = TypeVar("Answer")
 
 PRODUCTS = 48
 
@@ -63,6 +66,17 @@ class Api:
         assert list(told["error"]) == ["code", "message", "request_id"]
         assert told["error"]["request_id"] == answer.headers["x-request-id"]
         return answer.status_code, told["error"]["code"], told["error"]["message"]
+
+
+def call(api: Api, ask: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
+    """What the Python client makes of the application's answer."""
+
+    async def run() -> Answer:
+        transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
+        async with AsyncClient("http://localhost", transport=transport) as client:
+            return await ask(client)
+
+    return api.runner.run(run())
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,15 @@
 """The Python client against the application itself."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
 from furniture_prompter.client import AnswerError, AsyncClient, Batch, BatchLine
-from tests.integration.web.conftest import PRODUCTS, Api, running
-
-Answer = TypeVar("Answer")
+from tests.integration.web.conftest import PRODUCTS, Api, call, running
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +18,6 @@ def writable(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[A
     shutil.copytree(shop / "catalog", folder / "catalog")
     with running(folder) as started:
         yield started
-
-
-def call(api: Api, ask: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
-    async def run() -> Answer:
-        transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
-        async with AsyncClient("http://localhost", transport=transport) as client:
-            return await ask(client)
-
-    return api.runner.run(run())
 
 
 def test_a_search_with_everything_comes_back_as_records(writable: Api, shop: Path) -> None:

@@ -4,20 +4,17 @@ import asyncio
 import base64
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
 from furniture_prompter import Catalog
-from furniture_prompter.client.asynchronous import AsyncClient
 from furniture_prompter.errors import ProductNotFoundError
-from tests.integration.web.conftest import Api, running
-
-Answer = TypeVar("Answer")
+from tests.integration.web.conftest import Api, call, running
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +28,6 @@ def writable(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[A
 @pytest.fixture(scope="module")
 def photo(shop: Path) -> str:
     return base64.b64encode((shop / "photos" / "0.png").read_bytes()).decode()
-
-
-def call(api: Api, ask: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
-    async def run() -> Answer:
-        transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
-        async with AsyncClient("http://localhost", transport=transport) as client:
-            return await ask(client)
-
-    return api.runner.run(run())
 
 
 def batch(api: Api, lines: list[Any]) -> httpx.Response:
