@@ -6,6 +6,8 @@ notice: whether they are answered, how long they wait, and what it costs in memo
 
 import argparse
 import asyncio
+import http.client
+import multiprocessing
 import os
 import resource
 import shutil
@@ -18,6 +20,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -51,13 +56,14 @@ METHOD = f"""
 A server of its own for each attack, one worker, default settings, no keys, a catalog of the bundled
 products. {SEARCHES} photo searches, then {AT_ONCE} attacks of a kind at once (or as many as the row
 says) for at most {LONGEST_S:.0f} s, then {SEARCHES} photo searches again. All the while `/healthz`
-is asked every {1000 * PROBE_EVERY_S:.0f} ms over a new connection each time, and a photo is
+is asked every {1000 * PROBE_EVERY_S:.0f} ms over a new connection each time, by a process of its
+own, so that the wait is the server's and not that of the attacker's interpreter, and a photo is
 searched every {SEARCH_EVERY_S:g} s; those that were refused (429, 503) are told apart from those
 that were not answered. The stall is the longest wait for `/healthz`; grown is the highest resident
 memory of all the server's processes less what they had before the attack. In the end the server
 gets SIGTERM. Targets: stall ≤ {TARGET_STALL_MS:.0f} ms, grown ≤ {TARGET_GROWN_MB:.0f} MB, every
-search before and after answered, ended within {TARGET_STOP_S:.0f} s. The attacker shares the two
-cores with the server, so a stall holds the attacker's own work too.
+search before and after answered, ended within {TARGET_STOP_S:.0f} s. The attacker, who asks over
+plain sockets, shares the two cores with the server: a stall holds what it takes from them too.
 """
 
 
@@ -95,10 +101,21 @@ class Watch:
     searches: Statuses = field(default_factory=Counter)
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _probe: SpawnProcess = field(init=False)
+    _probing_over: Event = field(init=False)
+    _said: Connection = field(init=False)
 
     def __enter__(self) -> Self:
-        """Begin to watch."""
-        for work in (self._health, self._memory, self._search):
+        """Begin to watch, once the process that asks is there."""
+        spawn = multiprocessing.get_context("spawn")
+        self._probing_over = spawn.Event()
+        self._said, saying = spawn.Pipe(duplex=False)
+        arguments = (self.port, self._probing_over, saying)
+        self._probe = spawn.Process(target=probe_health, args=arguments, daemon=True)
+        self._probe.start()
+        saying.close()
+        self._said.recv()
+        for work in (self._memory, self._search):
             self._threads.append(threading.Thread(target=work, daemon=True))
             self._threads[-1].start()
         return self
@@ -106,18 +123,13 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         """End when what is under way has been answered."""
         self._over.set()
+        self._probing_over.set()
         for thread in self._threads:
             thread.join(WAIT_S)
-
-    def _health(self) -> None:
-        while not self._over.wait(PROBE_EVERY_S):
-            began = time.perf_counter()
-            try:
-                answer = httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=WAIT_S)
-                self.healthy[str(answer.status_code)] += 1
-            except httpx.TransportError as error:
-                self.healthy[type(error).__name__] += 1
-            self.stall_ms = max(self.stall_ms, 1000 * (time.perf_counter() - began))
+        if not self._said.poll(WAIT_S):
+            raise RuntimeError("The process that asks /healthz did not come to its end.")
+        self.stall_ms, self.healthy = self._said.recv()
+        self._probe.join(WAIT_S)
 
     def _memory(self) -> None:
         while not self._over.wait(PROBE_EVERY_S):
@@ -129,6 +141,32 @@ class Watch:
     def _search(self) -> None:
         while not self._over.wait(SEARCH_EVERY_S):
             self.searches[search(self.port, self.photo)] += 1
+
+
+def probe_health(port: int, over: Event, saying: Connection) -> None:
+    """Ask ``/healthz`` until it is over; a process's work.
+
+    Args:
+        port: The server's.
+        over: Set when it is to end.
+        saying: Told once that it begins; in the end the longest wait in milliseconds and how often
+            each status came.
+    """
+    statuses: Statuses = Counter()
+    longest_ms = 0.0
+    saying.send("ready")
+    while not over.wait(PROBE_EVERY_S):
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S)
+        try:
+            connection.request("GET", "/healthz")
+            statuses[str(connection.getresponse().status)] += 1
+        except (OSError, http.client.HTTPException) as error:
+            statuses[type(error).__name__] += 1
+        finally:
+            connection.close()
+        longest_ms = max(longest_ms, 1000 * (time.perf_counter() - began))
+    saying.send((longest_ms, statuses))
 
 
 def search(port: int, photo: bytes) -> str:
@@ -205,13 +243,24 @@ async def readiness(port: int) -> Statuses:
     """``/readyz`` without a pause, for ten seconds."""
     statuses: Statuses = Counter()
     until = time.monotonic() + 10
-    async with httpx.AsyncClient(timeout=WAIT_S) as client:
-        while time.monotonic() < until:
-            try:
-                answer = await client.get(f"http://127.0.0.1:{port}/readyz")
-                statuses[str(answer.status_code)] += 1
-            except httpx.TransportError as error:
-                statuses[type(error).__name__] += 1
+    head = b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    while time.monotonic() < until:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError as error:
+            statuses[type(error).__name__] += 1
+            continue
+        try:
+            while time.monotonic() < until:
+                writer.write(head)
+                answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S)
+                fields = dict(line.lower().split(b": ", 1) for line in answer.split(b"\r\n")[1:-2])
+                await reader.readexactly(int(fields[b"content-length"]))
+                statuses[answer[9:12].decode()] += 1
+        except (OSError, EOFError, TimeoutError) as error:
+            statuses[type(error).__name__] += 1
+        finally:
+            writer.transport.abort()
     return statuses
 
 
