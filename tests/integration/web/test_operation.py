@@ -23,6 +23,21 @@ def test_a_living_process_says_so(api: Api) -> None:
     assert api("GET", "/healthz").json() == {"status": "alive"}
 
 
+def test_a_probe_of_life_is_counted_and_is_a_line_of_the_debug_log_alone(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger = "furniture_prompter.web.requests"
+    with caplog.at_level("INFO", logger):
+        answer = api("GET", "/healthz")
+        assert not [line for line in caplog.records if line.name == logger]
+    assert answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'route="/healthz",status="200"' in api("GET", "/metrics").text
+    with caplog.at_level("DEBUG", logger):
+        api("GET", "/healthz")
+        assert [line for line in caplog.records if line.name == logger]
+
+
 def test_ready_means_that_a_photo_was_encoded_and_searched_with(
     serve: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:
