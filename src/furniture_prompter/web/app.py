@@ -120,7 +120,7 @@ def _middlewares(services: Services) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(GuardOrigins, settings),
         *([cors] if cors is not None else []),
-        Middleware(health.AnswerAlive),
+        Middleware(health.AnswerProbes, services),
         Middleware(
             LimitRequests,
             settings.limit_requests,

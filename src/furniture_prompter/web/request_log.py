@@ -22,8 +22,8 @@ _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Nobody's status, but what nginx made the word for it.
 LEFT_FIRST: Final = 499
 _NO_ROUTE: Final = "none"
-# Supervisors ask it every few seconds; a thousand lines an hour that say nothing hide the rest.
-_PROBED: Final = "/healthz"
+# Supervisors ask them every few seconds; a thousand lines an hour that say nothing hide the rest.
+_PROBED: Final = frozenset({"/healthz", "/readyz"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -79,7 +79,7 @@ class RequestLog:
         if "key_name" in state:
             told["key"] = state["key_name"]
         level = logging.ERROR if status >= 500 else logging.INFO
-        if route == _PROBED and status == 200:
+        if route in _PROBED and status == 200:
             level = logging.DEBUG
         if _LOG.isEnabledFor(level):
             _LOG.log(level, "request", extra=told)

@@ -23,18 +23,19 @@ def test_a_living_process_says_so(api: Api) -> None:
     assert api("GET", "/healthz").json() == {"status": "alive"}
 
 
-def test_a_probe_of_life_is_counted_and_is_a_line_of_the_debug_log_alone(
-    api: Api, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_an_answered_probe_is_counted_and_is_a_line_of_the_debug_log_alone(
+    api: Api, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     logger = "furniture_prompter.web.requests"
     with caplog.at_level("INFO", logger):
-        answer = api("GET", "/healthz")
+        answer = api("GET", path)
         assert not [line for line in caplog.records if line.name == logger]
     assert answer.headers["x-request-id"]
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert 'route="/healthz",status="200"' in api("GET", "/metrics").text
+    assert f'route="{path}",status="200"' in api("GET", "/metrics").text
     with caplog.at_level("DEBUG", logger):
-        api("GET", "/healthz")
+        api("GET", path)
         assert [line for line in caplog.records if line.name == logger]
 
 

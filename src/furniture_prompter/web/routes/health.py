@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import numpy as np
 from fastapi import APIRouter, Depends, Response
@@ -14,7 +16,7 @@ from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.answers import json_answer
 from furniture_prompter.web.descriptions import answers
-from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.errors import ApiError, send_error
 from furniture_prompter.web.schemas import AliveAnswer, ReadyAnswer
 from furniture_prompter.web.services import Services, ServicesDep
 
@@ -33,35 +35,6 @@ async def healthz() -> Response:
     return json_answer({"status": "alive"})
 
 
-class AnswerAlive:
-    """Answers ``GET /healthz`` before limits, keys, bodies and routes are looked at.
-
-    A supervisor kills what answers late: behind a thousand requests that came at the same moment,
-    this one must cost as little as it can. Goes right inside of what
-    logs, adds headers and knows the server's hosts.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application."""
-        self._app = app
-        self._route = next(
-            route
-            for route in router.routes
-            if isinstance(route, APIRoute) and route.name == "healthz"
-        )
-        self._alive: Response | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the ASGI specification."""
-        if scope["type"] != "http" or (scope["path"], scope["method"]) != (self._route.path, "GET"):
-            await self._app(scope, receive, send)
-            return
-        scope["route"] = self._route
-        if self._alive is None:
-            self._alive = await healthz()
-        await self._alive(scope, receive, send)
-
-
 @router.get("/readyz", summary="Ready?", responses=answers(ReadyAnswer, examples.READY_ANSWER, 503))
 async def readyz(services: ServicesDep) -> Response:
     """It encodes a photo and a prompt and searches with both; send no requests where it fails.
@@ -77,6 +50,42 @@ async def readyz(services: ServicesDep) -> Response:
             {"Retry-After": "1"},
         )
     return json_answer({"status": "ready", "catalog_version": version})
+
+
+class AnswerProbes:
+    """Answers ``GET /healthz`` and ``GET /readyz`` before limits, keys, bodies and routes.
+
+    A supervisor kills what answers late: behind a thousand requests that came at the same moment,
+    its own must cost as little as it can, and so must theirs where they ask the same. Goes right
+    inside of what logs, adds headers and knows the server's hosts.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        """Wrap an application."""
+        self._app = app
+        self._answers: dict[str, Callable[[], Awaitable[Response]]] = {
+            "healthz": healthz,
+            "readyz": partial(readyz, services),
+        }
+        self._routes = {
+            route.path: route
+            for route in router.routes
+            if isinstance(route, APIRoute) and route.name in self._answers
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        try:
+            answer = await self._answers[route.name]()
+        except ApiError as error:
+            await send_error(scope, receive, send, error)
+        else:
+            await answer(scope, receive, send)
 
 
 async def _probe(services: Services) -> int | None:
