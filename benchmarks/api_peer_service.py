@@ -17,11 +17,7 @@ from PIL import Image
 from pydantic import BaseModel
 from torch import nn
 
-from furniture_prompter.distillation.networks.registry import (
-    IMAGENET_MEAN,
-    IMAGENET_SCALE,
-    build_backbone,
-)
+from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE, build_backbone
 
 SIDE_PX = 224
 DIMENSION = 2_048

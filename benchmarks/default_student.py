@@ -17,7 +17,7 @@ from benchmarks.prompt_to_photo import protocol
 from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.bundled.held_out import HELD_OUT_EVERY
 from furniture_prompter.domain.rankings import SameLabelRetrieval, same_label_retrieval
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings
+from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.onnx_encoder import available_cpus
 from furniture_prompter.evaluation.machine import commit_of, processor_name, versions_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,9 +8,14 @@ from typing import Any
 
 from benchmarks.provenance import RESULTS, ROOT
 from furniture_prompter.evaluation.filing import merged, read_filed
-from furniture_prompter.evaluation.report.blocks import Block, Heading, Paragraph, Picture
 from furniture_prompter.evaluation.report.content import blocks_of
-from furniture_prompter.evaluation.report.markdown import markdown
+from furniture_prompter.evaluation.report.rendering import (
+    Block,
+    Heading,
+    Paragraph,
+    Picture,
+    markdown,
+)
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 PROMPT_TO_PHOTO = ROOT / "benchmarks" / "prompt_to_photo" / "results.json"

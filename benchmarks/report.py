@@ -18,8 +18,7 @@ from benchmarks.datasets import IKEA_DEV, BenchmarkSet, ikea_dev, load_products,
 from benchmarks.provenance import RESULTS, ROOT
 from furniture_prompter import index
 from furniture_prompter.assembly.benchmarking import BenchmarkRequest, benchmark
-from furniture_prompter.cli.progress import show_progress
-from furniture_prompter.cli.terminal import messages
+from furniture_prompter.cli.terminal import messages, show_progress
 
 ENCODERS = ("default", "imagenet-ensemble")
 SUITES = ROOT / "benchmarks" / "suites"

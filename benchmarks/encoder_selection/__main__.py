@@ -27,9 +27,8 @@ from benchmarks.encoder_selection.candidates import (
 )
 from benchmarks.provenance import write_result
 from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
-from furniture_prompter.domain.projection import fit_projection
-from furniture_prompter.encoders.alignment import Alignment
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings, fit_alignment
+from furniture_prompter.domain.catalog import fit_projection
+from furniture_prompter.encoders.alignment import Alignment, AlignmentSettings, fit_alignment
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from tools.encoder_builder import figures, gates

@@ -17,7 +17,7 @@ from benchmarks.prompt_to_photo.data import (
     provenance,
 )
 from benchmarks.prompt_to_photo.protocol import Pairs, measure, measure_sizes
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings
+from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 

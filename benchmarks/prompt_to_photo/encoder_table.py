@@ -23,11 +23,14 @@ from benchmarks.prompt_to_photo.data import (
     provenance,
 )
 from benchmarks.prompt_to_photo.protocol import Pairs, Vectors, measure, ranks
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings
+from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.prompt_encoder import TOKENIZER_FILE, StaticPromptEncoder
-from furniture_prompter.encoders.wordpiece import WordPieceTokenizer
+from furniture_prompter.encoders.prompt_encoder import (
+    TOKENIZER_FILE,
+    StaticPromptEncoder,
+    WordPieceTokenizer,
+)
 from tools.prompt_encoder_builder.build import NAME
 from tools.prompt_encoder_builder.checks import (
     rank_correlation,

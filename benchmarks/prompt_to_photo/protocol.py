@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.encoders.alignment import Alignment, AlignmentRefusal
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings, fit_alignment
+from furniture_prompter.encoders.alignment import (
+    Alignment,
+    AlignmentRefusal,
+    AlignmentSettings,
+    fit_alignment,
+)
 
 Vectors = NDArray[np.float32]
 Ranks = NDArray[np.float64]

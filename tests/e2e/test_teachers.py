@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from furniture_prompter.encoders.hub.loading import load_hub_encoder
+from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 from tests.tiny_checkpoints import save_siglip
 
 pytestmark = pytest.mark.slow

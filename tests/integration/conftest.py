@@ -20,7 +20,7 @@ from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.ingest.indexing import index_feed
-from furniture_prompter.search.prompt_routes import AlignmentRoute, NoRoute
+from furniture_prompter.search.query_vectors import AlignmentRoute, NoRoute
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.settings import Settings
 from tests.fakes import ColourGridEncoder, ListFeed

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from furniture_prompter.distillation.distilling import distill
-from furniture_prompter.distillation.teacher_vectors import space_of
+from furniture_prompter.distillation.training_data import space_of
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from tests.fakes import ColourGridEncoder

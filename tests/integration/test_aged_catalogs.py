@@ -23,8 +23,8 @@ from PIL import Image
 from furniture_prompter.catalog import manifest as manifest_module
 from furniture_prompter.catalog import pruning, writer
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, files_below, read_manifest
+from furniture_prompter.catalog.pruning import StagedPhotos
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
-from furniture_prompter.catalog.staged import StagedPhotos
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, spool_in
 from furniture_prompter.domain import FeedRow, Product, Query, Removal, Upsert, Write

@@ -11,9 +11,8 @@ from furniture_prompter.assembly import benchmarking
 from furniture_prompter.assembly.benchmarking import BenchmarkRequest, benchmark
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress
-from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.registry import encoder_folder, load_encoder
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation import latency, running

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from furniture_prompter.catalog import reader as reader_module
-from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.rows import Rows
-from furniture_prompter.catalog.spaces import Numbers
+from furniture_prompter.catalog.reader import CatalogReader, Rows
+from furniture_prompter.catalog.vector_index import Numbers
 from tests.fakes import make_rows
 from tests.integration.conftest import Shop
 

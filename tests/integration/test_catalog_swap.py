@@ -9,11 +9,11 @@ from PIL import Image
 from furniture_prompter import assembly
 from furniture_prompter.domain import Query
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.caches import content_key
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.vector_cache import content_key
-from furniture_prompter.web.versions import VersionedCatalog
+from furniture_prompter.web.services import VersionedCatalog
 from tests.fakes import draw_product
 
 COLOURS = ("red", "green", "blue", "yellow")

@@ -9,9 +9,8 @@ from furniture_prompter import assembly
 from furniture_prompter.distillation import distilling
 from furniture_prompter.distillation.photos import PhotoSet, decode
 from furniture_prompter.encoders import registry
-from furniture_prompter.encoders.card import Space
+from furniture_prompter.encoders.card import Space, identity_of
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
-from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.errors import DistillationError, EncoderNotFoundError
 from tests.fakes import colour_card, make_rows
 from tests.integration.conftest import Shop

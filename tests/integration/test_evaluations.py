@@ -10,10 +10,10 @@ import typer
 from typer.testing import CliRunner
 
 from furniture_prompter.assembly import index
-from furniture_prompter.assembly.evaluations import evaluate
+from furniture_prompter.assembly.benchmarking import evaluate
 from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.cli.evaluate_command import EXAMPLES, evaluate_command
-from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.options import ExitCode
 from furniture_prompter.errors import BenchmarkError, FurniturePrompterError
 from furniture_prompter.settings import Settings
 

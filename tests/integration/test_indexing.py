@@ -15,9 +15,9 @@ from furniture_prompter import assembly
 from furniture_prompter.catalog import pruning
 from furniture_prompter.catalog import writer as writer_module
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
-from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import FeedNote, FeedRow, Query, SetAside

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.catalog.columns import STAGED, VECTOR, vector_array
-from furniture_prompter.catalog.database import connect
+from furniture_prompter.catalog.storage import connect
 from furniture_prompter.catalog.upkeep import verify_catalog
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import Query

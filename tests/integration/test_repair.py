@@ -15,7 +15,7 @@ from PIL import Image
 from furniture_prompter.catalog import checksums
 from furniture_prompter.catalog.checksums import version_files
 from furniture_prompter.catalog.manifest import read_manifest, write_manifest
-from furniture_prompter.catalog.storage_errors import reading
+from furniture_prompter.catalog.storage import reading
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.uploads import spool_in
 from furniture_prompter.domain import FeedRow, Query, RepairSummary, VerifyReport

@@ -14,8 +14,7 @@ from furniture_prompter import Catalog, Settings, index
 from furniture_prompter.cli.batch import BatchDefaults, answer_batch_file
 from furniture_prompter.domain import IndexSummary, SearchResult
 from furniture_prompter.encoders import registry
-from furniture_prompter.encoders.card import EncoderCard, Space
-from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.card import EncoderCard, Space, identity_of
 from furniture_prompter.errors import (
     CatalogMismatchError,
     EncoderError,

@@ -10,7 +10,7 @@ from PIL import Image
 from furniture_prompter import assembly
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.domain import Hit
-from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.errors import CatalogMismatchError, EncoderError
 from furniture_prompter.settings import Settings
 from tests.tiny_checkpoints import save_resnet, save_siglip2

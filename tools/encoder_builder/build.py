@@ -12,11 +12,9 @@ import numpy as np
 
 from furniture_prompter.bundled.held_out import held_out_families
 from furniture_prompter.distillation.quantisation import quantise
-from furniture_prompter.domain.projection import Projection, fit_projection
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
-from furniture_prompter.encoders.identity import identity_of
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.domain.catalog import Projection, fit_projection
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space, identity_of
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from tools.encoder_builder import figures, gates
 from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
 from tools.encoder_builder.graph import Head, build_graph, output_dimension, serialise

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from furniture_prompter.domain.projection import Projection
+from furniture_prompter.domain.catalog import Projection
 from tools.encoder_builder.colour_graph import write_colour
 from tools.encoder_builder.graph_writer import GraphWriter
 from tools.encoder_builder.networks import Convolution, Network

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.projection import Projection
+from furniture_prompter.domain.catalog import Projection
 from tools.encoder_builder import colour
 from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import Network, package_file

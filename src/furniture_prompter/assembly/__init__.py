@@ -12,12 +12,12 @@ from furniture_prompter.assembly.catalogs import Catalog, PhotoInput, index, opt
 from furniture_prompter.assembly.encoders import (
     available_encoders,
     describe_encoder,
+    distill,
     export_encoder,
     load_encoder,
     load_prompt_encoder,
     pull_encoder,
 )
-from furniture_prompter.assembly.students import distill
 from furniture_prompter.assembly.upkeep import repair, verify
 
 __all__ = [

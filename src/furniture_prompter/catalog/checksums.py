@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from furniture_prompter.catalog.lance_files import table_files
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     FORMAT_VERSION,
@@ -28,7 +27,7 @@ from furniture_prompter.catalog.manifest import (
     write_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
-from furniture_prompter.catalog.storage_errors import make_folder, writing
+from furniture_prompter.catalog.storage import make_folder, table_files, writing
 from furniture_prompter.errors import CatalogDamagedError, CatalogError, CatalogWriteError
 
 _HASH_LETTERS: Final = 32

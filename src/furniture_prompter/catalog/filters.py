@@ -1,7 +1,7 @@
 """The ``where`` filter language: a checked expression becomes a predicate for LanceDB.
 
 Nothing of the input is copied into the predicate. The expression is parsed into a typed tree
-(:mod:`~furniture_prompter.catalog.filter_syntax`), every column in it is looked up, every literal
+(:mod:`~furniture_prompter.catalog.filter_parser`), every column in it is looked up, every literal
 is checked against the column's type, and the predicate is written anew from that tree.
 The language is described for users in docs/filters.md.
 

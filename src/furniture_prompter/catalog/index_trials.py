@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from furniture_prompter import event_loop
 from furniture_prompter.catalog.columns import NUMBER, VECTOR, pad, vector_array
-from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.spaces import ExactSpace, Numbers
+from furniture_prompter.catalog.storage import connect
+from furniture_prompter.catalog.vector_index import ExactSpace, Numbers
 
 Vectors = NDArray[np.float32]
 
@@ -47,7 +47,7 @@ _INDEXES: Mapping[str, Any] = {
 
 
 class ExactTrial:
-    """All vectors in memory, as :class:`~furniture_prompter.catalog.spaces.ExactSpace` does it.
+    """All vectors in memory, as the exact space of the catalog does it.
 
     The filter's rows are found by comparing all buckets, which are in memory too.
     """

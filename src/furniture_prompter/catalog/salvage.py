@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
-from lancedb import AsyncTable
+from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
@@ -21,14 +21,15 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
-from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.lance_files import (
+from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.storage import (
+    connect,
     damaged_rows,
+    is_storage_error,
     lance_versions,
+    reading,
     unreadable_references,
 )
-from furniture_prompter.catalog.manifest import Manifest
-from furniture_prompter.catalog.storage_errors import is_storage_error, reading
 from furniture_prompter.domain import Photo, Product
 
 # Rows of one column read at once; where that fails, halves of them, down to single rows.
@@ -218,3 +219,38 @@ async def _column(
             middle = (places.start + places.stop) // 2
             waiting += [range(places.start, middle), range(middle, places.stop)]
     return values
+
+
+# Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
+CHUNK_ROWS: Final = 8_192
+
+
+async def rewrite_column(
+    database: AsyncConnection,
+    table: AsyncTable,
+    column: str,
+    values: Callable[[pa.Table], pa.Array],
+) -> AsyncTable:
+    """Replace a column in all rows of a table; its indexes are gone then.
+
+    Args:
+        database: Where the table lies.
+        table: The table, at its newest version.
+        column: Name of the column.
+        values: What it shall hold for some rows of the table, in their order.
+
+    Returns:
+        The table as it is now.
+    """
+    source = await database.open_table(table.name)
+    await source.checkout(await table.version())
+    mode: Literal["create", "overwrite"] = "overwrite"
+    async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
+        rows = pa.Table.from_batches([batch])
+        rows = rows.set_column(rows.schema.get_field_index(column), column, values(rows))
+        if mode == "overwrite":
+            table = await database.create_table(table.name, rows, mode=mode)
+            mode = "create"
+        else:
+            await table.add(rows)
+    return table

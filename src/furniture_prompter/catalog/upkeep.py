@@ -21,9 +21,6 @@ from furniture_prompter.catalog.columns import (
     stored_dimension,
     vectors_from,
 )
-from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.lance_files import unreadable_references
-from furniture_prompter.catalog.lock import LOCK_FILE, writer_lock
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
@@ -31,7 +28,15 @@ from furniture_prompter.catalog.manifest import (
     read_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
-from furniture_prompter.catalog.storage_errors import first_line, is_storage_error, writing
+from furniture_prompter.catalog.storage import (
+    LOCK_FILE,
+    connect,
+    first_line,
+    is_storage_error,
+    unreadable_references,
+    writer_lock,
+    writing,
+)
 from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import CatalogInfo, OptimizeSummary, VerifyReport

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from furniture_prompter.catalog.manifest import now_s, replace_file
-from furniture_prompter.catalog.storage_errors import make_folder, writing
+from furniture_prompter.catalog.storage import make_folder, writing
 
 UPLOADS_FOLDER: Final = "uploads"
 _SPOOL: Final = ".incoming-"

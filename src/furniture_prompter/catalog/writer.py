@@ -33,14 +33,11 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
-from furniture_prompter.catalog.compatibility import refuse_mismatch, refuse_other_language
-from furniture_prompter.catalog.database import connect
 from furniture_prompter.catalog.keywords import (
     current_folding,
     keyword_index_settings,
     keyword_text,
 )
-from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
     AlignmentRecord,
     Manifest,
@@ -48,15 +45,22 @@ from furniture_prompter.catalog.manifest import (
     flush,
     read_manifest,
     refuse_foreign_folder,
+    refuse_mismatch,
+    refuse_other_language,
     utc_now,
     write_manifest,
 )
-from furniture_prompter.catalog.pruning import Pruner, fold, replaced_with
+from furniture_prompter.catalog.pruning import (
+    Pruner,
+    StagedPhotos,
+    discard_table,
+    fold,
+    replaced_with,
+)
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
-from furniture_prompter.catalog.rewriting import CHUNK_ROWS, rewrite_column
-from furniture_prompter.catalog.spaces import Numbers, number_filter
-from furniture_prompter.catalog.staged import StagedPhotos, discard_table
-from furniture_prompter.catalog.storage_errors import make_folder, writing
+from furniture_prompter.catalog.salvage import CHUNK_ROWS, rewrite_column
+from furniture_prompter.catalog.storage import connect, make_folder, writer_lock, writing
+from furniture_prompter.catalog.vector_index import Numbers, number_filter
 from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from furniture_prompter.cli.exit_codes import ExitCode
-from furniture_prompter.cli.loading import collector_paused
-from furniture_prompter.cli.options import CatalogOption, JsonOption, read_settings
-from furniture_prompter.cli.terminal import messages, output, print_facts, say, write_json
+from furniture_prompter.cli.options import CatalogOption, ExitCode, JsonOption, read_settings
+from furniture_prompter.cli.terminal import (
+    collector_paused,
+    messages,
+    output,
+    print_facts,
+    say,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from furniture_prompter.assembly.benchmarking import BenchmarkSummary
@@ -97,9 +102,9 @@ def benchmark_command(
     settings = read_settings()
     with collector_paused():
         from furniture_prompter.assembly import benchmarking
-        from furniture_prompter.evaluation.gate import read_allowances
+        from furniture_prompter.evaluation.comparisons import read_allowances
         from furniture_prompter.evaluation.suite import STANDARD
-    from furniture_prompter.cli.progress import show_progress
+    from furniture_prompter.cli.terminal import show_progress
 
     request = benchmarking.BenchmarkRequest(
         catalog=catalog,
@@ -130,7 +135,7 @@ def benchmark_command(
 
 def benchmark_answer(summary: "BenchmarkSummary") -> dict[str, Any]:
     """The promised JSON of a benchmark; see docs/json.md."""
-    from furniture_prompter.evaluation.conclusion import conclusion
+    from furniture_prompter.evaluation.comparisons import conclusion
 
     verdict = summary.verdict
     return {
@@ -146,7 +151,7 @@ def benchmark_answer(summary: "BenchmarkSummary") -> dict[str, Any]:
 
 
 def _print_summary(summary: "BenchmarkSummary") -> None:
-    from furniture_prompter.evaluation.conclusion import conclusion
+    from furniture_prompter.evaluation.comparisons import conclusion
 
     for sentence in conclusion(summary.run):
         output().print(f"- {sentence}", soft_wrap=True, markup=False)

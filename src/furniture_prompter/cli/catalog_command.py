@@ -5,11 +5,15 @@ from typing import Any
 
 import typer
 
-from furniture_prompter.cli.exit_codes import ExitCode
-from furniture_prompter.cli.loading import collector_paused
-from furniture_prompter.cli.options import CatalogOption, JsonOption, read_settings
-from furniture_prompter.cli.plain_text import plain_lines
-from furniture_prompter.cli.terminal import output, print_facts, size_text, write_json
+from furniture_prompter.cli.options import CatalogOption, ExitCode, JsonOption, read_settings
+from furniture_prompter.cli.terminal import (
+    collector_paused,
+    output,
+    plain_lines,
+    print_facts,
+    size_text,
+    write_json,
+)
 
 catalog_app = typer.Typer(
     no_args_is_help=True, help="Look after a catalog: what it is, whether it is sound, its size."

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from furniture_prompter.cli.exit_codes import ExitCode
 from furniture_prompter.cli.index_command import set_aside_answer, tell_set_aside
-from furniture_prompter.cli.loading import collector_paused
-from furniture_prompter.cli.options import JsonOption, read_settings
-from furniture_prompter.cli.terminal import messages, print_facts, say, size_text, write_json
+from furniture_prompter.cli.options import ExitCode, JsonOption, read_settings
+from furniture_prompter.cli.terminal import (
+    collector_paused,
+    messages,
+    print_facts,
+    say,
+    size_text,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from furniture_prompter.distillation.distilling import DistillationSummary
@@ -223,7 +228,7 @@ def distill_command(
     with collector_paused():
         from furniture_prompter import assembly
         from furniture_prompter.distillation.options import DistillationOptions
-    from furniture_prompter.cli.progress import show_progress
+    from furniture_prompter.cli.terminal import show_progress
 
     options = DistillationOptions(
         student=student,

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import JsonOption, read_settings
-from furniture_prompter.cli.plain_text import plain
-from furniture_prompter.cli.terminal import output, print_facts, say, size_text, write_json
+from furniture_prompter.cli.terminal import (
+    collector_paused,
+    output,
+    plain,
+    print_facts,
+    say,
+    size_text,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from furniture_prompter.encoders.card import EncoderCard

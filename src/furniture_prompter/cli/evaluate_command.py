@@ -6,23 +6,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from furniture_prompter.cli.exit_codes import ExitCode
 from furniture_prompter.cli.index_command import set_aside_answer
-from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
+    ExitCode,
     JsonOption,
     TextTowerOption,
     read_settings,
     refuse_unwritable,
 )
-from furniture_prompter.cli.plain_text import escape_json, plain
-from furniture_prompter.cli.terminal import messages, output, print_facts, say, write_json
+from furniture_prompter.cli.terminal import (
+    collector_paused,
+    escape_json,
+    messages,
+    output,
+    plain,
+    print_facts,
+    say,
+    write_json,
+)
 
 if TYPE_CHECKING:
-    from furniture_prompter.assembly.evaluations import Evaluation
-    from furniture_prompter.evaluation.judged_files import JudgedQuery
+    from furniture_prompter.assembly.benchmarking import Evaluation
+    from furniture_prompter.evaluation.relevance import JudgedQuery
 
 EXAMPLES = """\b
 Examples:
@@ -79,8 +86,8 @@ def evaluate_command(
     settings = read_settings()
     # Loading storage and runtime takes most of a second, which --help must not.
     with collector_paused():
-        from furniture_prompter.assembly.evaluations import evaluate
-    from furniture_prompter.cli.progress import show_progress
+        from furniture_prompter.assembly.benchmarking import evaluate
+    from furniture_prompter.cli.terminal import show_progress
 
     with show_progress(messages()) as progress:
         evaluation = evaluate(
@@ -96,7 +103,7 @@ def evaluate_command(
     _tell_set_aside(evaluation, out)
     answer = evaluation_answer(evaluation, catalog)
     if out is not None:
-        from furniture_prompter.cli.files import write_atomically
+        from furniture_prompter.cli.terminal import write_atomically
 
         text = json.dumps(answer, ensure_ascii=False, allow_nan=False, indent=2)
         write_atomically(out, escape_json(text) + "\n")

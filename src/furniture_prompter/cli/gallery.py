@@ -12,8 +12,8 @@ from string import Template
 
 from PIL import Image
 
-from furniture_prompter.cli.plain_text import plain
-from furniture_prompter.cli.prices import PRICES, number_text
+from furniture_prompter.cli.hits_table import PRICES, number_text
+from furniture_prompter.cli.terminal import plain
 from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError

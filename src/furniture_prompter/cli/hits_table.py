@@ -3,18 +3,78 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
+from PIL import Image
 from rich.cells import cell_len
 from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from furniture_prompter.cli.plain_text import plain
-from furniture_prompter.cli.prices import price_text
-from furniture_prompter.cli.swatches import photo_colours
-from furniture_prompter.cli.terminal import has_colours
-from furniture_prompter.domain import Hit, SearchResult
+from furniture_prompter.cli.terminal import has_colours, plain
+from furniture_prompter.domain import AttributeValue, Hit, Product, RgbImage, SearchResult
+from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
+from furniture_prompter.errors import InvalidPhotoError
+
+Colour: TypeAlias = tuple[int, int, int]
+
+SIDE_PX = 64
+BACKGROUND_LEVEL = 242
+LEAST_DISTANCE = 48.0
+LEAST_SHARE = 0.05
+# Less than this share left beside the background means that the furniture itself is white.
+LEAST_FOREGROUND = 0.04
+WHITE: Colour = (255, 255, 255)
+
+
+def dominant_colours(image: RgbImage, count: int = 3) -> tuple[Colour, ...]:
+    """Up to `count` colours of an image of shape (height, width, 3), most frequent first."""
+    small = Image.fromarray(image)
+    small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    pixels = np.asarray(small).reshape(-1, 3)
+    foreground = pixels[pixels.min(axis=1) < BACKGROUND_LEVEL]
+    chosen: list[Colour] = []
+    if len(foreground) < LEAST_FOREGROUND * len(pixels):
+        chosen.append(WHITE)
+    if not len(foreground):
+        return tuple(chosen)
+    levels = foreground.astype(np.int64) >> 5
+    cells = levels @ np.array([64, 8, 1])
+    counts = np.bincount(cells, minlength=512)
+    for cell in np.argsort(-counts, kind="stable")[: 4 * count]:
+        if len(chosen) == count or counts[cell] < LEAST_SHARE * len(foreground):
+            break
+        mean = foreground[cells == cell].mean(axis=0)
+        if all(np.linalg.norm(mean - np.array(other)) >= LEAST_DISTANCE for other in chosen):
+            red, green, blue = (round(channel) for channel in mean.tolist())
+            chosen.append((red, green, blue))
+    return tuple(chosen)
+
+
+def photo_colours(path: Path, count: int = 3) -> tuple[Colour, ...]:
+    """Dominant colours of a photo file; none when it is gone or no longer a usable photo."""
+    try:
+        image = decode_photo(read_photo_bytes(path), name=str(path), target_side_px=SIDE_PX)
+    except InvalidPhotoError:
+        return ()
+    return dominant_colours(image, count)
+
+
+PRICES = ("price", "sale_price")
+"""Columns of a feed that hold a price; the currency is the shop's."""
+
+
+def price_text(product: Product) -> str:
+    """The first price that the feed gives; empty where it gives none."""
+    return next((number_text(product.attributes[n]) for n in PRICES if n in product.attributes), "")
+
+
+def number_text(value: AttributeValue) -> str:
+    """A number with its thousands apart; a text as it is."""
+    return f"{value:,.10g}" if isinstance(value, float | int) else str(value)
+
 
 # Columns between a hit's columns, and the least that title, category, colour and price are cut to:
 # a price that is cut says something else, so there only what is no price at all is.

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from furniture_prompter.cli.exit_codes import ExitCode
-from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
+    ExitCode,
     JsonOption,
     read_settings,
     refuse_unwritable,
 )
-from furniture_prompter.cli.plain_text import escape_json, plain
-from furniture_prompter.cli.terminal import messages, print_facts, say, write_json
+from furniture_prompter.cli.terminal import (
+    collector_paused,
+    escape_json,
+    messages,
+    plain,
+    print_facts,
+    say,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import IndexSummary, SetAside
@@ -87,7 +93,7 @@ def index_command(
     # Loading storage and runtime takes most of a second, which --help must not.
     with collector_paused():
         from furniture_prompter import assembly
-    from furniture_prompter.cli.progress import show_progress
+    from furniture_prompter.cli.terminal import show_progress
 
     with show_progress(messages()) as progress:
         summary = assembly.index(
@@ -149,7 +155,7 @@ def set_aside_answer(item: "SetAside") -> dict[str, Any]:
 
 
 def _write_set_aside(path: Path, items: "tuple[SetAside, ...]") -> None:
-    from furniture_prompter.cli.files import write_atomically
+    from furniture_prompter.cli.terminal import write_atomically
 
     lines = (json.dumps(set_aside_answer(item), ensure_ascii=False) + "\n" for item in items)
     write_atomically(path, escape_json("".join(lines)))

@@ -18,7 +18,7 @@ from furniture_prompter.cli import (
     serve_command,
 )
 from furniture_prompter.cli.catalog_command import catalog_app
-from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
 from furniture_prompter.errors import FurniturePrompterError
 

@@ -5,17 +5,16 @@ from typing import Annotated
 
 import typer
 
-from furniture_prompter.cli.exit_codes import ExitCode
-from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
+    ExitCode,
     JsonOption,
     TextTowerOption,
     read_settings,
     refuse_unwritable,
 )
-from furniture_prompter.cli.terminal import output, say, write_json
+from furniture_prompter.cli.terminal import collector_paused, output, say, write_json
 
 EXAMPLES = """\b
 Examples:
@@ -132,8 +131,8 @@ def search_command(
 
         print_result(result, output())
     if html is not None:
-        from furniture_prompter.cli.files import write_atomically
         from furniture_prompter.cli.gallery import render_gallery
+        from furniture_prompter.cli.terminal import write_atomically
 
         write_atomically(html, render_gallery(result))
         say(f"Gallery written to {html}.")

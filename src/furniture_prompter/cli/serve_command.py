@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from furniture_prompter.cli.loading import collector_paused
 from furniture_prompter.cli.options import misfits
-from furniture_prompter.cli.terminal import say
+from furniture_prompter.cli.terminal import collector_paused, say
 from furniture_prompter.errors import ServeError
 
 if TYPE_CHECKING:
@@ -257,7 +256,7 @@ def _pin_products_of_matrices() -> None:
 
 
 def _make_key(settings: "ServeSettings", name: str, scope: KeyScope) -> None:
-    from furniture_prompter.web.keys import add_key
+    from furniture_prompter.web.access import add_key
 
     if settings.api_keys is None:
         raise typer.BadParameter("--new-key needs the file to add to. Name it with --api-keys.")

@@ -32,13 +32,13 @@ from furniture_prompter.client.answers import (
     Stored,
 )
 from furniture_prompter.client.asynchronous import AsyncClient
-from furniture_prompter.client.errors import (
+from furniture_prompter.client.calls import (
     AnswerError,
     ClientError,
     NoAnswerError,
+    Retries,
     UnexpectedAnswerError,
 )
-from furniture_prompter.client.retries import Retries
 from furniture_prompter.client.synchronous import Client
 
 __all__ = [

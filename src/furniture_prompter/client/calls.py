@@ -5,10 +5,11 @@ Both clients send these, so that they cannot differ in what they ask.
 
 import base64
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -24,8 +25,88 @@ from furniture_prompter.client.answers import (
     SearchAnswer,
     Stored,
 )
-from furniture_prompter.client.errors import AnswerError, UnexpectedAnswerError
-from furniture_prompter.client.retries import retry_after_s
+
+
+class ClientError(Exception):
+    """Base of every error that the client raises on purpose."""
+
+
+class AnswerError(ClientError):
+    """The API refused or failed, and said why.
+
+    Attributes:
+        status: HTTP status.
+        code: One word that programs tell it by, such as ``invalid_filter``; see docs/api.md.
+        message: What is wrong and what helps.
+        request_id: What the server's log calls the request; empty where the answer has none.
+        retry_after_s: Seconds after which the server wants to be asked again; None without any.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, request_id: str, retry_after_s: float | None
+    ) -> None:
+        """Take what the answer says."""
+        named = f" (request {request_id})" if request_id else ""
+        super().__init__(f"{status} {code}: {message}{named}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
+
+
+class UnexpectedAnswerError(ClientError):
+    """Something answered that is not the API, or an API of another major version."""
+
+
+class NoAnswerError(ClientError):
+    """No answer came: nobody listens, the connection broke, or time ran out."""
+
+
+# Too many requests, and unavailable for now: nothing of the call was done.
+_REFUSED_FOR_NOW: Final = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often, and how long altogether, one call is made again.
+
+    Attributes:
+        times: Most repetitions of a call; 0: none.
+        wait_s: Longest wait of one call altogether; a server that asks for more is not asked again.
+    """
+
+    times: int = 3
+    wait_s: float = 30.0
+
+    def wait_before(
+        self, again: int, waited_s: float, status: int, headers: Mapping[str, str]
+    ) -> float | None:
+        """Seconds to wait before a call is made again; None to leave it at its answer.
+
+        Args:
+            again: Repetitions so far.
+            waited_s: Seconds waited so far.
+            status: HTTP status of the answer.
+            headers: Its headers, names in any case.
+        """
+        if status not in _REFUSED_FOR_NOW or again >= self.times:
+            return None
+        wait_s = retry_after_s(headers)
+        return wait_s if wait_s is not None and waited_s + wait_s <= self.wait_s else None
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that Retry-After asks for; None without one that is a number of seconds.
+
+    The API writes seconds. A date, which other servers on the way may write, counts as none.
+    """
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
 
 Answer = TypeVar("Answer")
 PhotoInput: TypeAlias = bytes | Path | str

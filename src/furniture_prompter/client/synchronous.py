@@ -19,9 +19,7 @@ from furniture_prompter.client.answers import (
     SearchAnswer,
     Stored,
 )
-from furniture_prompter.client.calls import Answer, Call, Crop, PhotoInput
-from furniture_prompter.client.errors import NoAnswerError
-from furniture_prompter.client.retries import Retries
+from furniture_prompter.client.calls import Answer, Call, Crop, NoAnswerError, PhotoInput, Retries
 
 
 class Client:

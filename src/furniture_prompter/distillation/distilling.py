@@ -11,39 +11,44 @@ import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
-from furniture_prompter.distillation.augmentation import CLEAN
-from furniture_prompter.distillation.batches import Batches
-from furniture_prompter.distillation.checkpoints import Progress
-from furniture_prompter.distillation.curves import RunLog, draw_curves
-from furniture_prompter.distillation.device import open_accelerator
-from furniture_prompter.distillation.head_fit import HeadFit, fit_head
+from furniture_prompter.distillation.augmentation import CLEAN, Batches
+from furniture_prompter.distillation.head_fit import HeadFit, Judge, fit_head
 from furniture_prompter.distillation.initial_weights import (
     AUTO,
     IMAGENET,
     RANDOM,
     InitialWeights,
+    has_package,
     load_initial,
-)
-from furniture_prompter.distillation.judging import Judge
-from furniture_prompter.distillation.material import (
-    Material,
-    OnProgress,
-    prepare,
-    refuse_few,
-    student_preprocessing,
 )
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
-from furniture_prompter.distillation.package_weights import has_package
 from furniture_prompter.distillation.photos import PhotoSet, as_indexed
-from furniture_prompter.distillation.provenance import training_facts
-from furniture_prompter.distillation.run_folder import RunFolder, refuse_other_folder
-from furniture_prompter.distillation.student_export import export_student, put_in_place
+from furniture_prompter.distillation.run_folder import (
+    Progress,
+    RunFolder,
+    RunLog,
+    draw_curves,
+    refuse_other_folder,
+)
+from furniture_prompter.distillation.student_export import (
+    export_student,
+    put_in_place,
+    training_facts,
+)
 from furniture_prompter.distillation.training import (
     Images,
     Lesson,
     Training,
     encode_images,
+    open_accelerator,
+)
+from furniture_prompter.distillation.training_data import (
+    Material,
+    OnProgress,
+    prepare,
+    refuse_few,
+    student_preprocessing,
 )
 from furniture_prompter.domain import IndexProgress, SetAside
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space

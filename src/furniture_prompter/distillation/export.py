@@ -14,14 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from furniture_prompter.distillation.graph import write_graph
 from furniture_prompter.distillation.networks.backbone import parameter_count
-from furniture_prompter.distillation.parity import parity, require_export, require_int8
-from furniture_prompter.distillation.quantisation import quantise
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.distillation.onnx_graph import write_graph
+from furniture_prompter.distillation.quantisation import (
+    parity,
+    quantise,
+    require_export,
+    require_int8,
+)
+from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Preprocessing, Space
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from furniture_prompter.errors import DistillationError
 
 WEIGHTS_FILE = "encoder.onnx"

@@ -4,9 +4,13 @@ Every function takes unit rows, the student's and the teacher's of the same view
 and gives one number with a gradient to the student's.
 """
 
+import copy
+import math
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 CONTRASTIVE_TEMPERATURE = 0.07
@@ -92,3 +96,46 @@ def _distances(rows: torch.Tensor) -> torch.Tensor:
     # The root's slope is without bound at 0, where two views are the same.
     distances = squared[others].clamp_min(1e-6).sqrt()
     return distances / distances.mean()
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class RunningMean(Generic[Network]):
+    """Mean of a network's weights over the last steps, as Polyak & Juditsky (1992) average them.
+
+    The decay begins low and rises to its value, (1 + step) / (10 + step) as in TensorFlow's
+    ExponentialMovingAverage, so that first weights are soon forgotten.
+
+    Attributes:
+        network: The network with the mean weights, in evaluation mode.
+    """
+
+    def __init__(self, network: Network, decay: float) -> None:
+        self.network = copy.deepcopy(network)
+        self.network.eval()
+        for parameter in self.network.parameters():
+            parameter.requires_grad = False
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Take in the weights after `step`, 1-based; statistics of batch norms are copied."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - decay)
+        for own, new in zip(self.network.buffers(), network.buffers(), strict=True):
+            own.copy_(new)
+
+
+def rate_share(step: int, steps: int, warmup: float) -> float:
+    """Share of the highest learning rate at `step`, 0-based, of `steps`.
+
+    It rises in a straight line over the first `warmup` share of the steps (Goyal et al., arXiv
+    1706.02677) and falls to 0 along half a cosine (Loshchilov & Hutter, SGDR, ICLR 2017) after.
+    """
+    rising = math.ceil(warmup * steps)
+    if step < rising:
+        return (step + 1) / rising
+    done = (step - rising) / max(1, steps - rising)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

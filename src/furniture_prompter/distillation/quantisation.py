@@ -4,7 +4,7 @@ A convolutional network: convolutions, the sums between them and the head become
 signed, of seven bits and per output channel, activations unsigned with a range per tensor, the
 extremes seen while calibrating. ReLU disappears into the range of what comes before it. A first
 convolution in int8 takes the pixels' own bytes
-(:mod:`~furniture_prompter.distillation.pixel_stem`). Pooling and unit length stay float: they are a
+(:mod:`~furniture_prompter.distillation.onnx_graph`). Pooling and unit length stay float: they are a
 hundredth of the work, and means and quotients do not survive 256 levels.
 
 A transformer: its activations have outliers that one range per tensor cannot hold (Dettmers et
@@ -17,20 +17,22 @@ import inspect
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
-from furniture_prompter.distillation.graph import INPUT
-from furniture_prompter.distillation.pixel_stem import (
+from furniture_prompter.distillation.onnx_graph import (
+    INPUT,
     PIXELS,
     PixelStem,
     feed_bytes,
     with_pixel_stem,
 )
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.errors import DistillationError
 
 QUANTISED_OPERATORS = ("Conv", "Add", "Clip", "Relu", "MaxPool", "Gemm")
@@ -61,7 +63,7 @@ def quantise(
     """The int8 graph of ``model``; ``model`` stays as it is.
 
     Args:
-        model: A float graph of :func:`~furniture_prompter.distillation.graph.write_graph`, or of
+        model: A float graph of ``onnx_graph.write_graph``, or of
             the tool that builds the default encoder.
         calibration: Preprocessed square images (side, side, 3); a transformer needs none.
         float_layers: Convolutions whose weights' names begin so stay float, with their ReLU; so do
@@ -200,3 +202,69 @@ def _kept_float(model: onnx.ModelProto, float_layers: Sequence[str]) -> list[str
             if source is None or not layer or source.name in kept:
                 kept.add(node.name)
     return sorted(kept)
+
+
+LEAST_EXPORT_COSINE = 0.9999
+"""Worst image, exported float graph against the network in PyTorch."""
+
+LEAST_MEAN_INT8_COSINE = 0.98
+"""Mean over images not calibrated on, int8 graph against the float graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Cosines between two encoders' vectors of the same images."""
+
+    mean: float
+    least: float
+
+
+def parity(left: NDArray[np.float32], right: NDArray[np.float32]) -> Parity:
+    """Compare rows (images, dimension).
+
+    Raises:
+        DistillationError: shapes differ, there are no rows, or a row is not finite or has no
+            length.
+    """
+    if left.shape != right.shape or left.ndim != 2 or not len(left):
+        raise DistillationError(
+            f"Vectors of shape {left.shape} and {right.shape} cannot be compared: the exported "
+            "graph gives something else than the network. Export a network of float vectors."
+        )
+    lengths = np.linalg.norm(left.astype(np.float64), axis=1)
+    lengths *= np.linalg.norm(right.astype(np.float64), axis=1)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise DistillationError(
+            "A vector is not finite or has no length. The training has diverged: start from the "
+            "checkpoint before, with a lower learning rate."
+        )
+    cosines = (left.astype(np.float64) * right).sum(axis=1) / lengths
+    return Parity(float(cosines.mean()), float(cosines.min()))
+
+
+def require_export(exported: Parity) -> None:
+    """Refuse a float graph that is not the network it was written from.
+
+    Raises:
+        DistillationError: the worst cosine lies below LEAST_EXPORT_COSINE.
+    """
+    if not exported.least >= LEAST_EXPORT_COSINE:
+        raise DistillationError(
+            f"The exported graph is not the network: worst cosine {exported.least:.6f}, at least "
+            f"{LEAST_EXPORT_COSINE} is needed. Nothing was written; export with another version "
+            "of torch or onnxscript."
+        )
+
+
+def require_int8(quantised: Parity) -> None:
+    """Refuse an int8 graph whose vectors moved too far.
+
+    Raises:
+        DistillationError: the mean cosine lies below LEAST_MEAN_INT8_COSINE.
+    """
+    if not quantised.mean >= LEAST_MEAN_INT8_COSINE:
+        raise DistillationError(
+            f"The int8 graph is not the float one: mean cosine {quantised.mean:.4f}, at least "
+            f"{LEAST_MEAN_INT8_COSINE} is needed. Nothing was written; export as fp32, or "
+            "calibrate on more photos of the kind that will be asked with."
+        )

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from furniture_prompter.distillation.networks.backbone import parameter_count
-from furniture_prompter.distillation.networks.registry import (
+from furniture_prompter.distillation.networks import (
     IMAGENET_MEAN,
     IMAGENET_SCALE,
     architecture,
     build_backbone,
 )
+from furniture_prompter.distillation.networks.backbone import parameter_count
 from furniture_prompter.distillation.operations import multiply_adds_of_module
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.errors import InvalidPhotoError
 
 SIDE_PX: Final = 224

@@ -1,30 +1,129 @@
 """A trained student's folder: both encoders, what they score, and the page about them."""
 
+import json
+import platform
 import shutil
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
+from furniture_prompter.distillation.head_fit import Judge
 from furniture_prompter.distillation.initial_weights import InitialWeights
-from furniture_prompter.distillation.judging import Judge
-from furniture_prompter.distillation.kept_rows import writing
-from furniture_prompter.distillation.material import Material, OnProgress, student_preprocessing
-from furniture_prompter.distillation.model_card import model_card
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
-from furniture_prompter.distillation.photos import decode
+from furniture_prompter.distillation.photos import decode, writing
+from furniture_prompter.distillation.run_folder import Progress
+from furniture_prompter.distillation.training_data import (
+    Material,
+    OnProgress,
+    hash_of,
+    student_preprocessing,
+)
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.encoders.registry import load_encoder
+
+_USE = """\
+Its vectors lie in its teacher's space: a catalog that the teacher embedded can be asked by it, with
+`--encoder` and this folder. `encoder.onnx` is int8; `fp32/` holds the same student in float32."""
+
+_LICENCE = """\
+Whether these weights may be given away depends on the licences of the photos, of the first weights
+and of the teacher. This page knows only what is written above."""
+
+_FIGURES = """\
+On held-out photos of the same source: how well the student follows its teacher there, and nothing
+of other photos. Overlap is the share of the teacher's nearest photos that the student finds as
+well; asymmetric: the student's query, the teacher's catalog; symmetric: both the student's.
+`encode_ms`: median milliseconds to encode one decoded photo on the machine named below."""
+
+_LIMITS = """\
+It can be no better than its teacher, and knows only furniture like that it saw. It was judged on
+agreement with the teacher, not on what shoppers want. Measure it on photos of your own first."""
+
+
+def model_card(card: EncoderCard, full: EncoderCard) -> str:
+    """The page of a student.
+
+    Args:
+        card: Its int8 encoder, as it is in the student's folder.
+        full: Its fp32 encoder, in ``fp32/``.
+    """
+    training = card.training
+    teacher = training["teacher"]
+    parts = [
+        f"# {card.name}",
+        card.description,
+        "## What it is",
+        _table(
+            ("", ""),
+            [
+                ("architecture", card.architecture),
+                ("teacher", teacher["name"]),
+                ("vector", f"{card.dimension} components, compared by {card.metric}"),
+                ("space", f"`{teacher['space']}`"),
+                ("image", f"{card.input_side_px} x {card.input_side_px} px"),
+                ("parameters", f"{card.parameters:,}"),
+                ("size", f"{card.weights_bytes:,} bytes (int8), {full.weights_bytes:,} (fp32)"),
+                ("licence of the first weights", card.licence),
+                ("first weights", training["initial"]),
+            ],
+        ),
+        _USE,
+        "## Data",
+        _data(training["data"]),
+        _LICENCE,
+        "## Figures",
+        _FIGURES,
+        _figures(card, full),
+        "## Training",
+        f"Command: `{training['command']}`",
+        _code(training["options"]),
+        _code(training["outcome"]),
+        "## Environment",
+        _table(("part", "version"), list(training["environment"].items())),
+        "## Limits",
+        _LIMITS,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    return (
+        f"{data['train']:,} photos to train on and {data['held_out']:,} held out, by product, of "
+        f"{data['photos']:,} distinct ones; {data['set_aside']:,} files were set aside. SHA-256 "
+        f"over the contents of all of them: `{data['sha256']}`."
+    )
+
+
+def _figures(card: EncoderCard, full: EncoderCard) -> str:
+    rows = []
+    for name, value in card.figures.items():
+        exact = f"{full.figures[name]:.4f}" if name in full.figures else ""
+        rows.append((name, f"{value:.4f}", exact))
+    return _table(("figure", "int8", "fp32"), rows)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _code(values: Mapping[str, Any]) -> str:
+    return f"```json\n{json.dumps(values, indent=2)}\n```"
+
 
 CALIBRATION_PHOTOS = 64
 _JUDGED_QUERIES = 500
@@ -160,3 +259,50 @@ def put_in_place(built: Path, out: Path) -> None:
             out.rename(old)
         built.rename(out)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def training_facts(
+    material: Material,
+    options: DistillationOptions,
+    first: InitialWeights,
+    progress: Progress,
+    accelerator: Accelerator,
+    command: str,
+) -> dict[str, Any]:
+    """JSON values of everything that made the student."""
+    found = material.found
+    settings = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(options).items()
+    }
+    outcome = {
+        "steps": progress.step,
+        "best_step": progress.best_step,
+        "held_out_overlap": round(progress.best_overlap, _DIGITS),
+        "trained_s": round(progress.trained_s, 1),
+    }
+    outcome |= {name: value for name, value in progress.records[0].items() if "head_" in name}
+    return {
+        "command": command,
+        "teacher": {"name": material.vectors.space.name, "space": material.vectors.space.id},
+        "initial": first.source,
+        "data": {
+            "photos": len(found.photos),
+            "train": len(material.train),
+            "held_out": len(material.held),
+            "set_aside": len(found.set_aside),
+            "sha256": found.fingerprint,
+            "textures": hash_of(material.maker.textures),
+        },
+        "options": settings,
+        "outcome": outcome,
+        "environment": {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "device": str(accelerator.device),
+            "precision": accelerator.mixed_precision,
+            "processes": accelerator.num_processes,
+            "threads": torch.get_num_threads(),
+            **{part: version(part) for part in ("torch", "accelerate", "onnxruntime", "numpy")},
+        },
+    }

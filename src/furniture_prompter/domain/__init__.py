@@ -6,14 +6,28 @@ from furniture_prompter.domain.catalog import (
     RepairSummary,
     VerifyReport,
 )
-from furniture_prompter.domain.feed import Feed, FeedItem, FeedNote, FeedRow, SetAside
-from furniture_prompter.domain.identity import EncoderIdentity
-from furniture_prompter.domain.images import RgbImage
-from furniture_prompter.domain.indexing import IndexProgress, IndexSummary
-from furniture_prompter.domain.product import AttributeValue, Photo, Product
-from furniture_prompter.domain.query import Query
-from furniture_prompter.domain.result import CatalogReference, Hit, SearchResult
-from furniture_prompter.domain.upserts import Removal, Upsert, Write, WriteResult, WriteSummary
+from furniture_prompter.domain.feed import (
+    Feed,
+    FeedItem,
+    FeedNote,
+    FeedRow,
+    IndexProgress,
+    IndexSummary,
+    Removal,
+    SetAside,
+    Upsert,
+    Write,
+    WriteResult,
+    WriteSummary,
+)
+from furniture_prompter.domain.product import (
+    AttributeValue,
+    EncoderIdentity,
+    Photo,
+    Product,
+    RgbImage,
+)
+from furniture_prompter.domain.query import CatalogReference, Hit, Query, SearchResult
 
 __all__ = [
     "AttributeValue",

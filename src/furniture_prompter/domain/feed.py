@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from furniture_prompter.domain.product import Product
 
@@ -96,3 +96,132 @@ class Feed(Protocol):
     def items(self) -> Iterator[FeedItem]:
         """Rows, set-asides and notes, streamed."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """Where an index run stands.
+
+    Attributes:
+        step: What it is doing, in a word or two: ``reading``, ``checking``, ``words``,
+            ``writing``, ``indexing``.
+        done: Units finished in this step.
+        total: Units in this step; None while unknown.
+        unit: What is counted, plural: ``rows``, ``photos``, ``products``.
+    """
+
+    step: str
+    done: int
+    total: int | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What an index run did.
+
+    Attributes:
+        version: Number of the catalog version that is now current; unchanged when nothing was.
+        products_added: Products that were new.
+        products_updated: Products whose text, attributes or photos changed.
+        products_removed: Products removed by ``sync``.
+        products_unchanged: Products left as they were.
+        photos_encoded: Photos that went through the encoder in this run.
+        photos_reused: Photos whose vector was already there, by content hash.
+        products: Products in the current version.
+        photos: Photos in the current version.
+        set_aside: Rows, photos and cells that were left out, in the feed's order.
+        seconds: Wall time of the run.
+        notes: Sentences a person should read, such as that there is too little text to let
+            prompts search pictures.
+        products_not_removed: Products that the feed no longer has and ``sync`` left, because some
+            of the feed could not be read and may hold them.
+    """
+
+    version: int
+    products_added: int
+    products_updated: int
+    products_removed: int
+    products_unchanged: int
+    photos_encoded: int
+    photos_reused: int
+    products: int
+    photos: int
+    set_aside: tuple[SetAside, ...]
+    seconds: float
+    notes: tuple[str, ...] = ()
+    products_not_removed: int = 0
+
+
+Outcome = Literal["created", "updated", "unchanged", "deleted", "missing", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """A product to store in place of whatever has its id.
+
+    Attributes:
+        line: 1-based line of the request it came from.
+        product: The product.
+        photos: Photo files, the main one first, taken over into the catalog; None keeps those that
+            the product has.
+    """
+
+    line: int
+    product: Product
+    photos: tuple[Path, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A product to delete.
+
+    Attributes:
+        line: 1-based line of the request it came from.
+        product_id: The product.
+    """
+
+    line: int
+    product_id: str
+
+
+Write: TypeAlias = Upsert | Removal
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of one line.
+
+    Attributes:
+        line: 1-based line of the request.
+        product_id: The product; empty where it could not be told.
+        outcome: ``missing`` for a removal of what is not there; ``refused`` has a reason.
+        reason: What is wrong, in one sentence; empty where nothing is.
+        cure: What to do about it, in one sentence.
+        left_out: What was stored without: a sentence or two for each attribute of another type
+            than its column.
+        of_photo: Whether a photo that cannot be used is what was refused.
+    """
+
+    line: int
+    product_id: str
+    outcome: Outcome
+    reason: str = ""
+    cure: str = ""
+    left_out: tuple[str, ...] = ()
+    of_photo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSummary:
+    """What a request wrote, as one version of the catalog or none.
+
+    Attributes:
+        version: The catalog's version afterwards; 0 where there is no catalog still.
+        results: One for each line, by line.
+        notes: What could not be cleared up, a sentence each; the version is whole nevertheless.
+    """
+
+    version: int
+    results: tuple[WriteResult, ...]
+    notes: tuple[str, ...] = ()

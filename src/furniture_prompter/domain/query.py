@@ -1,9 +1,50 @@
-"""What a shopper asks."""
+"""The part of a photo that a shopper means."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
 
-from furniture_prompter.domain.crop import Crop
-from furniture_prompter.domain.images import RgbImage
+import numpy as np
+
+from furniture_prompter.domain.product import Photo, Product, RgbImage
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A box in shares of an upright photo's width and height, from its upper left corner.
+
+    Attributes:
+        x: Left edge, 0 to 1.
+        y: Upper edge, 0 to 1.
+        width: Share of the photo's width, above 0.
+        height: Share of the photo's height, above 0.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def whole_side_px(self, side_px: int) -> int:
+        """Longer side at which the whole photo must be decoded for the box to keep `side_px`.
+
+        It is at least what is needed: the box's longer side is no shorter than the smaller of its
+        two shares of the photo's longer side.
+        """
+        return max(side_px, round(side_px / max(min(self.width, self.height), 1e-3)))
+
+    def cut(self, image: RgbImage) -> RgbImage:
+        """The box's pixels, shape (h, w, 3), at least one; edges go to the nearest pixel."""
+        rows, columns = image.shape[:2]
+        top, bottom = _edges(self.y, self.height, rows)
+        left, right = _edges(self.x, self.width, columns)
+        return np.ascontiguousarray(image[top:bottom, left:right])
+
+
+def _edges(start: float, share: float, length: int) -> tuple[int, int]:
+    first = min(round(start * length), length - 1)
+    return first, max(first + 1, round((start + share) * length))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,3 +80,95 @@ class Query:
     photo_sha256: str | None = None
     crop: Crop | None = None
     similar_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One product that answers a query.
+
+    Attributes:
+        rank: 1 for the best.
+        score: Fused score, comparable within one result only; higher is better.
+        product: The product.
+        photo: The photo of it that answers the query best.
+        matched: Which parts found it, strongest first: ``photo``, ``prompt-photo`` (words against
+            pictures), ``prompt-text`` (words against the product's text), ``keyword``.
+        parts: Contribution of each part to the score, by the same names.
+    """
+
+    rank: int
+    score: float
+    product: Product
+    photo: Photo
+    matched: tuple[str, ...]
+    parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogReference:
+    """Which catalog answered.
+
+    Attributes:
+        path: Its folder.
+        version: Number of the catalog version that was searched.
+        encoder: Name of the encoder its photos were embedded with.
+    """
+
+    path: str
+    version: int
+    encoder: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """How many of the retrieved products have one value.
+
+    Attributes:
+        value: A text, true or false.
+        count: Products.
+    """
+
+    value: str | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRange:
+    """How many of the retrieved products have a number in a range.
+
+    Attributes:
+        low: Least number, within.
+        high: Where the next range begins: not within, but for the last range.
+        count: Products.
+    """
+
+    low: float
+    high: float
+    count: int
+
+
+Facet: TypeAlias = tuple[FacetValue, ...] | tuple[FacetRange, ...]
+"""Counts of one column: texts by falling count, numbers by rising range."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits in order, with what was asked and how long each step took.
+
+    Attributes:
+        query: The query as it was answered.
+        catalog: The catalog and the version that answered.
+        hits: Best first, one per product.
+        timings_ms: Wall time of each step in milliseconds, and ``total``.
+        notes: Sentences a person should read, such as that words cannot search pictures here.
+        facets: Counts of the columns that were asked for, by name; see docs/json.md.
+        cursor: Asks for the next page; None on the last.
+    """
+
+    query: Query
+    catalog: CatalogReference
+    hits: tuple[Hit, ...]
+    timings_ms: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+    facets: Mapping[str, Facet] = field(default_factory=lambda: MappingProxyType({}))
+    cursor: str | None = None

@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
 
 CARD_FILE = "card.json"
@@ -233,3 +234,21 @@ class EncoderCard:
 @functools.cache
 def _adapter() -> TypeAdapter[EncoderCard]:
     return TypeAdapter(EncoderCard)
+
+
+def identity_of(card: EncoderCard) -> EncoderIdentity:
+    """What decides whether vectors of this encoder and another's are comparable."""
+    preprocessing = asdict(card.preprocessing) if card.preprocessing else {}
+    # JSON has no tuples: the manifest must read back equal.
+    plain = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in preprocessing.items()
+    }
+    return EncoderIdentity(
+        name=card.name,
+        weights_sha256=card.weights_sha256,
+        dimension=card.dimension,
+        metric=card.metric,
+        preprocessing=plain,
+        space=card.space.id if card.space else "",
+    )

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 
 

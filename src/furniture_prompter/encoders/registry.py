@@ -25,7 +25,7 @@ DEFAULTS = {"default": "efficientnet-lite2", "default-prompt": "minilm-static-25
 FACTORIES: Mapping[Runtime, str] = {
     "onnx": "furniture_prompter.encoders.onnx_encoder:OnnxEncoder.load",
     "static": "furniture_prompter.encoders.prompt_encoder:StaticPromptEncoder.load",
-    "hub": "furniture_prompter.encoders.hub.loading:load_hub_encoder",
+    "hub": "furniture_prompter.encoders.hub.encoder:load_hub_encoder",
 }
 EXTRAS: Mapping[Runtime, str] = {"hub": "hub"}
 

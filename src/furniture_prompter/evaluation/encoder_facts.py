@@ -1,19 +1,21 @@
 """Rows of "models compared", from encoders' cards and from the reference recipe."""
 
 import importlib.util
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from furniture_prompter.distillation.networks.registry import ARCHITECTURES
-from furniture_prompter.encoders.card import EncoderCard, Runtime
-from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.distillation.networks import ARCHITECTURES
+from furniture_prompter.encoders.card import EncoderCard, Runtime, identity_of
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.encoders.registry import needing
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.record import EncoderFacts, Role
+from furniture_prompter.evaluation.record import EncoderFacts, EndToEnd, Role
 
 if TYPE_CHECKING:
     from furniture_prompter.distillation.reference_recipe import ReferenceRecipe
+
 
 TIMED_ONLY: Final = "random weights: timing only"
 
@@ -126,3 +128,42 @@ def _precision(card: EncoderCard, parameters: int) -> str:
     if each < _LARGEST_INT8:
         return "int8"
     return "16 bits" if each < _LARGEST_16_BITS else "fp32"
+
+
+WARM_UP: Final = 5
+"""Queries before the first that counts."""
+
+
+def measure_end_to_end(
+    key: str,
+    door: str,
+    search: Callable[[Path], object],
+    paths: Sequence[Path],
+    queries: int | None = None,
+) -> EndToEnd:
+    """Time whole queries, one at a time.
+
+    Args:
+        key: The encoder's.
+        door: ``library`` or ``HTTP``.
+        search: Answers a photo file with hits.
+        paths: Photos, asked in their order, from the first again when there are too few.
+        queries: How many count; None asks each photo once. A few more come first.
+
+    Raises:
+        BenchmarkError: there are no photos.
+    """
+    count = len(paths) if queries is None else queries
+    if not paths or count < 1:
+        raise BenchmarkError(
+            "Whole queries need a photo to ask with. Name a catalog with photos, or set "
+            "end_to_end.queries = 0 in the suite."
+        )
+    times: list[float] = []
+    for number in range(-min(WARM_UP, count), count):
+        path = paths[number % len(paths)]
+        began = time.perf_counter()
+        search(path)
+        if number >= 0:
+            times.append(1_000 * (time.perf_counter() - began))
+    return EndToEnd(encoder=key, door=door, ms=tuple(times))

@@ -5,23 +5,247 @@ batches alone. Another contender begins each round, so that none always follows 
 """
 
 import importlib.util
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from furniture_prompter.domain import IndexProgress
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.onnx_encoder import available_cpus, preprocess
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.encoder_facts import facts_of_recipe
-from furniture_prompter.evaluation.energy import EnergyMeter
-from furniture_prompter.evaluation.latency_turns import EncoderTurns, RecipeTurns, Search, Turns
-from furniture_prompter.evaluation.record import EncoderFacts, Latency
+from furniture_prompter.evaluation.machine import EnergyMeter
+from furniture_prompter.evaluation.photo_rankings import decoded
+from furniture_prompter.evaluation.record import (
+    ENCODE,
+    PREPROCESS,
+    READ_AND_DECODE,
+    SEARCH,
+    EncoderFacts,
+    Latency,
+)
 from furniture_prompter.evaluation.suite import LatencySettings
 
 if TYPE_CHECKING:
     from furniture_prompter.distillation.reference_recipe import ReferenceRecipe
+
+
+Search = Callable[[NDArray[np.float32]], object]
+
+LEAST_IMAGES: Final = 8
+"""Images that a turn encodes for each batch size at least; one alone would be too short a time."""
+
+
+@dataclass(eq=False)
+class Passed:
+    """What one pass over the photos took.
+
+    Attributes:
+        stages: Stage → milliseconds of each photo.
+        total_s: From files to vectors, searching left out.
+        joules: For the same; None without a meter.
+    """
+
+    stages: dict[str, list[float]] = field(default_factory=dict)
+    total_s: float = 0.0
+    joules: float | None = None
+
+    def add(self, stage: str, seconds: float, photos: int = 1) -> None:
+        """A stage that took so long for all of `photos`."""
+        self.stages.setdefault(stage, []).extend([1_000 * seconds / photos] * photos)
+
+
+class _Stretch:
+    """The seconds and joules of a ``with`` block, added to a pass."""
+
+    def __init__(self, passed: Passed, meter: EnergyMeter | None) -> None:
+        self._passed = passed
+        self._meter = meter
+
+    def __enter__(self) -> None:
+        self._before = self._meter.read() if self._meter else ()
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._passed.total_s += time.perf_counter() - self._began
+        if self._meter:
+            joules = self._meter.joules_since(self._before)
+            self._passed.joules = (self._passed.joules or 0.0) + joules
+
+
+class Turns(ABC):
+    """A contender, and what its turns gave."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._photos = 0
+        self._warm_up = 0
+        self._passed: list[Passed] = []
+        self._batches: dict[int, list[float]] = {}
+
+    @abstractmethod
+    def pass_over(self, photos: Sequence[Path], meter: EnergyMeter | None) -> Passed:
+        """All photos from file to vector."""
+
+    @abstractmethod
+    def prepare(self, photos: Sequence[Path]) -> None:
+        """Keep the photos ready to encode."""
+
+    @abstractmethod
+    def encode(self, count: int) -> None:
+        """Encode the first `count` of the prepared photos at once."""
+
+    def warm_up_photos(self, wanted: int) -> int:
+        """How many photos it warms up with when so many are wanted."""
+        return wanted
+
+    def warm_up(self, photos: Sequence[Path], settings: LatencySettings) -> None:
+        """Do what a turn does, without counting it."""
+        self._warm_up = self.warm_up_photos(settings.warm_up)
+        if self._warm_up:
+            self.pass_over(_cycled(photos, self._warm_up), None)
+        if settings.batches:
+            self.prepare(_cycled(photos, max(settings.batches)))
+        for size in settings.batches:
+            self.encode(size)
+
+    def turn(
+        self, photos: Sequence[Path], settings: LatencySettings, meter: EnergyMeter | None
+    ) -> None:
+        """One turn, after :meth:`warm_up`."""
+        self._photos = len(photos)
+        self._passed.append(self.pass_over(photos, meter))
+        for size in settings.batches:
+            runs = -(-LEAST_IMAGES // size)
+            began = time.perf_counter()
+            for _ in range(runs):
+                self.encode(size)
+            took_ms = 1_000 * (time.perf_counter() - began)
+            self._batches.setdefault(size, []).append(took_ms / (runs * size))
+
+    def result(self) -> Latency:
+        """All turns as one record."""
+        stages: dict[str, list[float]] = {}
+        for each in self._passed:
+            for stage, times in each.stages.items():
+                stages.setdefault(stage, []).extend(times)
+        return Latency(
+            encoder=self._key,
+            photos=self._photos,
+            warm_up=self._warm_up,
+            total_s=tuple(each.total_s for each in self._passed),
+            stages={stage: tuple(times) for stage, times in stages.items()},
+            batches={size: tuple(times) for size, times in self._batches.items()},
+            joules=tuple(each.joules for each in self._passed if each.joules is not None),
+        )
+
+
+class EncoderTurns(Turns):
+    """An encoder as searching uses it: photo by photo."""
+
+    def __init__(
+        self, key: str, encoder: Encoder, limits: PhotoLimits, search: Search | None
+    ) -> None:
+        super().__init__(key)
+        if encoder.card.preprocessing is None:
+            raise BenchmarkError(
+                f"{encoder.card.name} is a {encoder.card.kind} encoder, and photos are what is "
+                "timed. Name an image encoder; `furniture-prompter encoders` lists them."
+            )
+        self._spec = encoder.card.preprocessing
+        self._encoder = encoder
+        self._limits = limits
+        self._search = search
+        self._squares: list[RgbImage] = []
+
+    def pass_over(self, photos: Sequence[Path], meter: EnergyMeter | None) -> Passed:
+        """See :class:`Turns`."""
+        passed = Passed()
+        for path in photos:
+            with _Stretch(passed, meter):
+                began = time.perf_counter()
+                image = decoded(path, self._spec.side_px, self._limits)
+                has_image = time.perf_counter()
+                square = preprocess(image, self._spec)
+                has_square = time.perf_counter()
+                # A square that fits is still copied within, twice: about 0.15 ms at 256 px on two
+                # cores of an AMD EPYC, which counts as encoding.
+                (vector,) = self._encoder.encode([square])
+                has_vector = time.perf_counter()
+            passed.add(READ_AND_DECODE, has_image - began)
+            passed.add(PREPROCESS, has_square - has_image)
+            passed.add(ENCODE, has_vector - has_square)
+            if self._search is not None:
+                began = time.perf_counter()
+                self._search(vector)
+                passed.add(SEARCH, time.perf_counter() - began)
+        return passed
+
+    def prepare(self, photos: Sequence[Path]) -> None:
+        """See :class:`Turns`."""
+        images = (decoded(path, self._spec.side_px, self._limits) for path in photos)
+        self._squares = [preprocess(image, self._spec) for image in images]
+
+    def encode(self, count: int) -> None:
+        """See :class:`Turns`."""
+        self._encoder.encode(self._squares[:count])
+
+
+class RecipeTurns(Turns):
+    """The reference recipe, in its own batches; see :mod:`distillation.reference_recipe`."""
+
+    def __init__(self, recipe: "ReferenceRecipe") -> None:
+        super().__init__(recipe.name)
+        self._recipe = recipe
+        self._planes = np.zeros((0, 0), np.float32)
+
+    def warm_up_photos(self, wanted: int) -> int:
+        """Whole batches: PyTorch chooses its kernels anew for each number of images."""
+        return -(-wanted // self._recipe.batch) * self._recipe.batch
+
+    def pass_over(self, photos: Sequence[Path], meter: EnergyMeter | None) -> Passed:
+        """See :class:`Turns`."""
+        passed, size = Passed(), self._recipe.batch
+        for start in range(0, len(photos), size):
+            batch = photos[start : start + size]
+            squares: list[RgbImage] = []
+            read_s: list[float] = []
+            with _Stretch(passed, meter):
+                for path in batch:
+                    began = time.perf_counter()
+                    squares.append(self._recipe.read(path))
+                    read_s.append(time.perf_counter() - began)
+                has_squares = time.perf_counter()
+                planes = self._recipe.preprocess(squares)
+                has_planes = time.perf_counter()
+                self._recipe.encode(planes)
+                has_vectors = time.perf_counter()
+            for seconds in read_s:
+                passed.add(READ_AND_DECODE, seconds)
+            passed.add(PREPROCESS, has_planes - has_squares, len(batch))
+            passed.add(ENCODE, has_vectors - has_planes, len(batch))
+        return passed
+
+    def prepare(self, photos: Sequence[Path]) -> None:
+        """See :class:`Turns`."""
+        self._planes = self._recipe.preprocess([self._recipe.read(path) for path in photos])
+
+    def encode(self, count: int) -> None:
+        """See :class:`Turns`."""
+        self._recipe.encode(self._planes[:count])
+
+
+def _cycled(photos: Sequence[Path], count: int) -> list[Path]:
+    """So many photos, from the first again when there are too few."""
+    return [photos[number % len(photos)] for number in range(count)]
+
 
 OnProgress = Callable[[IndexProgress], None]
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import IndexProgress, RgbImage
-from furniture_prompter.evaluation.collection import Collection
-from furniture_prompter.evaluation.degradations import DEGRADATIONS, degradation, fitted
+from furniture_prompter.evaluation.collection import DEGRADATIONS, Collection, degradation, fitted
 from furniture_prompter.evaluation.photo_rankings import Places, Questions, answered, drawn
 from furniture_prompter.evaluation.record import (
     ANOTHER_VIEW,

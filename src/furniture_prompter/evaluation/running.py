@@ -13,20 +13,18 @@ from pydantic import TypeAdapter
 
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.domain.rankings import nearest
+from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.evaluation.collection import Collection
-from furniture_prompter.evaluation.degradations import SPOILT_SIDE_PX
-from furniture_prompter.evaluation.encoder_facts import facts_of
-from furniture_prompter.evaluation.end_to_end import measure_end_to_end
+from furniture_prompter.evaluation.collection import SPOILT_SIDE_PX, Collection
+from furniture_prompter.evaluation.encoder_facts import facts_of, measure_end_to_end
+from furniture_prompter.evaluation.filing import KeptParts
 from furniture_prompter.evaluation.indexes import measure_indexes
-from furniture_prompter.evaluation.kept_parts import KeptParts
 from furniture_prompter.evaluation.latency import measure_latency, recipe_left_out
 from furniture_prompter.evaluation.machine import this_machine
 from furniture_prompter.evaluation.memory import measure_memory
-from furniture_prompter.evaluation.photo_vectors import decoded, photo_vectors
-from furniture_prompter.evaluation.prompt_quality import measure_prompts
+from furniture_prompter.evaluation.photo_rankings import decoded, photo_vectors
+from furniture_prompter.evaluation.prompt_quality import measure_against_teacher, measure_prompts
 from furniture_prompter.evaluation.quality import flags_of, measure_quality, unasked
 from furniture_prompter.evaluation.record import (
     AGREEMENT,
@@ -43,7 +41,6 @@ from furniture_prompter.evaluation.record import (
     Run,
 )
 from furniture_prompter.evaluation.suite import Suite
-from furniture_prompter.evaluation.teacher_quality import measure_against_teacher
 
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[IndexProgress], None]

@@ -39,7 +39,7 @@ class QualitySettings(_Strict):
     Attributes:
         queries: At most, for each task; 0 takes all.
         tasks: By their names.
-        degradations: By the names of :mod:`furniture_prompter.evaluation.degradations`.
+        degradations: By the names of :mod:`furniture_prompter.evaluation.collection`.
         least_members: Products that must share a category for them to ask for it.
     """
 

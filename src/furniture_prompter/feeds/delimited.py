@@ -11,16 +11,21 @@ from typing import BinaryIO, Final
 
 from furniture_prompter.domain import FeedItem, FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.column_names import KNOWN, column_name
-from furniture_prompter.feeds.column_types import (
+from furniture_prompter.feeds.cells import (
+    KNOWN,
     ColumnEvidence,
     DecimalMark,
+    UnusableValueError,
+    column_name,
     decimal_marks,
+    has_control_characters,
+    has_half_pair,
+    one_line_at_least,
+    shown,
     typed,
 )
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
-from furniture_prompter.feeds.image_paths import ImageFolder
-from furniture_prompter.feeds.rows import LIMIT_ID, RowReader
+from furniture_prompter.feeds.rows import LIMIT_ID, ImageFolder, RowReader, open_unchanged
 from furniture_prompter.feeds.text_encoding import (
     BoundedLines,
     LineTooLongError,
@@ -29,14 +34,6 @@ from furniture_prompter.feeds.text_encoding import (
     TooMuchRereadError,
     detect_encoding,
     open_text,
-)
-from furniture_prompter.feeds.unchanged import open_unchanged
-from furniture_prompter.feeds.wording import (
-    UnusableValueError,
-    has_control_characters,
-    has_half_pair,
-    one_line_at_least,
-    shown,
 )
 
 DELIMITERS: Final = (",", ";", "\t", "|")

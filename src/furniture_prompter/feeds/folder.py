@@ -9,14 +9,13 @@ from typing import Final
 
 from furniture_prompter.domain import FeedItem, FeedRow, Product, SetAside
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.image_paths import ImageFolder, is_plain_file
-from furniture_prompter.feeds.rows import LIMIT_ID
-from furniture_prompter.feeds.wording import (
+from furniture_prompter.feeds.cells import (
     UnusableValueError,
     has_control_characters,
     one_line,
     one_line_at_least,
 )
+from furniture_prompter.feeds.rows import LIMIT_ID, ImageFolder, is_plain_file
 
 PHOTO_EXTENSIONS: Final = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",

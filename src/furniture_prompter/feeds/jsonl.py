@@ -1,17 +1,71 @@
 """JSON lines: one product a line. A .json file that holds an array of products is read too."""
 
 import codecs
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from furniture_prompter.domain import FeedItem
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.json_values import JsonObject, object_at
-from furniture_prompter.feeds.rows import RowReader
-from furniture_prompter.feeds.unchanged import open_unchanged
-from furniture_prompter.feeds.wording import UnusableValueError, has_half_pair
+from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair, shown
+from furniture_prompter.feeds.rows import RowReader, open_unchanged
+
+JsonObject = dict[str, Any]
+
+MEND: Final = "Mend the row, or leave it out."
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubled:
+    """Stands for an object that gives a name twice."""
+
+    name: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject | _Doubled:
+    value: JsonObject = {}
+    for name, item in pairs:
+        if name in value:
+            return _Doubled(name)
+        value[name] = item
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def object_at(text: str, start: int) -> tuple[JsonObject | UnusableValueError, int]:
+    """The JSON object that begins at a position, or what is wrong with the value there.
+
+    Returns:
+        It, and the position behind it.
+
+    Raises:
+        UnusableValueError: there is no JSON value, so nobody can tell where it ends.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        column = error.pos - text.rfind("\n", 0, error.pos)
+        # Python's words end where it would write the place: "Unterminated string starting at".
+        what = error.msg.rstrip(": ").removesuffix(" at").removesuffix(" starting")
+        raise UnusableValueError(f"Broken JSON at column {column}: {what}.", MEND) from error
+    except RecursionError as error:
+        raise UnusableValueError("The JSON is nested too deeply.", MEND) from error
+    except ValueError as error:
+        # Python reads no whole number of more than 4,300 digits.
+        raise UnusableValueError("A number has thousands of digits.", MEND) from error
+    if isinstance(value, _Doubled):
+        problem = f"The row gives {shown(value.name)} twice."
+        return UnusableValueError(problem, "Leave one of the two out."), end
+    if not isinstance(value, dict):
+        problem = "The row is JSON, but no object."
+        return UnusableValueError(problem, 'Write {"id": …, "title": …, "image": …}.'), end
+    return value, end
+
 
 LIMIT_LINE_BYTES: Final = 1 << 20
 LIMIT_ARRAY_BYTES: Final = 64 << 20

@@ -10,8 +10,7 @@ from typing import Final
 
 from furniture_prompter.catalog.columns import attribute_type
 from furniture_prompter.domain import AttributeValue, FeedRow, SetAside
-from furniture_prompter.feeds.column_types import is_code, is_doubtful
-from furniture_prompter.feeds.wording import shown
+from furniture_prompter.feeds.cells import is_code, is_doubtful, shown
 
 _ODD_SHARE: Final = 0.1
 """Values of another type that a new column of numbers or truth values may have; one it may have in

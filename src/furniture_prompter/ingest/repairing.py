@@ -15,9 +15,8 @@ from furniture_prompter.catalog.checksums import (
     restore_copies,
     restore_manifest,
 )
-from furniture_prompter.catalog.compatibility import IN_A_NEW_FOLDER
-from furniture_prompter.catalog.lock import writer_lock
 from furniture_prompter.catalog.manifest import (
+    IN_A_NEW_FOLDER,
     MANIFEST_FILE,
     AlignmentRecord,
     Manifest,
@@ -29,6 +28,7 @@ from furniture_prompter.catalog.salvage import (
     discard_unreadable_leftovers,
     salvage_rows,
 )
+from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.catalog.upkeep import (
     PLACES,
     UPLOADS,
@@ -48,9 +48,13 @@ from furniture_prompter.errors import (
     CatalogNotFoundError,
     EncoderError,
 )
-from furniture_prompter.ingest.aligning import CurrentAlignment, realign_if_due
 from furniture_prompter.ingest.changes import Change, Changes, row_hash
-from furniture_prompter.ingest.indexing import encode_and_stage, product_rows
+from furniture_prompter.ingest.indexing import (
+    CurrentAlignment,
+    encode_and_stage,
+    product_rows,
+    realign_if_due,
+)
 from furniture_prompter.settings import Settings
 
 # Ids that a sentence names.

@@ -20,9 +20,9 @@ from furniture_prompter.domain import (
     WriteResult,
     WriteSummary,
 )
-from furniture_prompter.domain.upserts import Outcome
+from furniture_prompter.domain.feed import Outcome
 from furniture_prompter.domain.wording import one_line
-from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.attribute_types import tally
 from furniture_prompter.ingest.changes import Change, find_changes

@@ -10,8 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, SearchResult
-from furniture_prompter.domain.crop import Crop
-from furniture_prompter.domain.result import Facet, FacetRange
+from furniture_prompter.domain.query import Crop, Facet, FacetRange
 from furniture_prompter.errors import FurniturePrompterError
 
 # More digits than two runs on one machine share; fewer make equal scores of different products.

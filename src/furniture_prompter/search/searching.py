@@ -15,16 +15,16 @@ from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
 from furniture_prompter.domain import CatalogReference, Hit, Photo, Query, SearchResult
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.search.asymmetry import asymmetry_note
-from furniture_prompter.search.cursors import (
+from furniture_prompter.search.paging import (
     LIMIT_RANKED,
     Cursor,
+    Page,
     query_digest,
     refuse_other_query,
+    turn_to,
 )
-from furniture_prompter.search.lookups import number_of_product
-from furniture_prompter.search.paging import Page, turn_to
-from furniture_prompter.search.parts import (
+from furniture_prompter.search.query_vectors import NoRoute, PromptRoute, WordEncoder, Words
+from furniture_prompter.search.retrievers import (
     PHOTO,
     PROMPT_PHOTO,
     PROMPT_TEXT,
@@ -32,10 +32,13 @@ from furniture_prompter.search.parts import (
     Part,
     PartGroup,
     VectorPart,
+    asymmetry_note,
 )
-from furniture_prompter.search.prompt_routes import NoRoute, PromptRoute, Words
-from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
-from furniture_prompter.search.words import WordEncoder
+from furniture_prompter.search.validation import (
+    number_of_product,
+    refuse_unanswerable,
+    refuse_unknown_facets,
+)
 from furniture_prompter.settings import Settings
 
 Vector = NDArray[np.float32]

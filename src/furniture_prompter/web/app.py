@@ -11,28 +11,27 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, RedirectResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from furniture_prompter.assembly.upserts import CatalogUpserts
+from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.access import Authenticate
-from furniture_prompter.web.answers import json_answer
+from furniture_prompter.web.access import Authenticate, Keys
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
+from furniture_prompter.web.caches import PictureCache
 from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
-from furniture_prompter.web.cors import cors_middleware
 from furniture_prompter.web.decoding_pool import DecodePool
-from furniture_prompter.web.descriptions import describe
-from furniture_prompter.web.docs_page import POLICY, docs_page
+from furniture_prompter.web.descriptions import POLICY, describe, docs_page
 from furniture_prompter.web.encoding import EncodeQueue
-from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers
+from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers, json_answer
 from furniture_prompter.web.fetching import PhotoFetcher
-from furniture_prompter.web.head_requests import AnswerHead
-from furniture_prompter.web.headers import SecurityHeaders
-from furniture_prompter.web.keys import Keys
+from furniture_prompter.web.limits import (
+    AnswerHead,
+    HangUp,
+    LimitRequests,
+    RateLimit,
+    RequestTimeout,
+)
 from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.origins import GuardOrigins
-from furniture_prompter.web.overload import LimitRequests
-from furniture_prompter.web.pictures import PictureCache
-from furniture_prompter.web.rate_limits import RateLimit
+from furniture_prompter.web.origins import GuardOrigins, SecurityHeaders, cors_middleware
 from furniture_prompter.web.request_log import RequestLog
 from furniture_prompter.web.routes import (
     catalog,
@@ -43,9 +42,7 @@ from furniture_prompter.web.routes import (
     search,
     writing,
 )
-from furniture_prompter.web.services import Services
-from furniture_prompter.web.timeouts import HangUp, RequestTimeout
-from furniture_prompter.web.versions import VersionedCatalog
+from furniture_prompter.web.services import Services, VersionedCatalog
 
 _BATCH = "/v1/products:batch"
 _DESCRIPTION = (

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.onnx_encoder import available_cpus
 from furniture_prompter.encoders.protocols import Encoder, ForkingEncoder
 from furniture_prompter.errors import EncoderError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.caches import Vector, VectorCache
 from furniture_prompter.web.errors import Overloaded
 from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.vector_cache import Vector, VectorCache
 
 # Until the first run has been timed.
 _EXPECTED_PHOTO_S = 0.02
@@ -100,7 +100,7 @@ class EncodeQueue:
         Args:
             image: Shape (height, width, 3), sRGB, uint8.
             key: What tells its content from any other, as
-                :func:`~furniture_prompter.web.vector_cache.content_key` gives it; None where the
+                :func:`~furniture_prompter.web.caches.content_key` gives it; None where the
                 vector shall not be kept.
 
         Raises:

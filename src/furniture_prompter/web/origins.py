@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.access import is_loopback
 from furniture_prompter.web.errors import ApiError, send_error
-from furniture_prompter.web.keys import is_loopback
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # A name in a message is worth no more than the longest that DNS has.
@@ -130,3 +133,99 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# What a page may read of an answer, beside what browsers always show.
+_EXPOSED: Final = (
+    "ETag",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Server-Timing",
+    "X-Request-ID",
+)
+
+
+def cors_middleware(settings: ServeSettings) -> Middleware | None:
+    """The middleware for the origins of the settings; None where there are none.
+
+    Cookies are never allowed: keys travel in headers that a page sets itself.
+
+    Raises:
+        ServeError: an origin is not written as browsers send it.
+    """
+    if not settings.cors_origins:
+        return None
+    for origin in settings.cors_origins:
+        _refuse_unusual(origin)
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST", "PUT", "DELETE"),
+        allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+        expose_headers=_EXPOSED,
+        max_age=600,
+    )
+
+
+def _refuse_unusual(origin: str) -> None:
+    # The Fetch standard: scheme, host and port, in lower case, without a slash behind.
+    parts = urlsplit(origin)
+    usual = f"{parts.scheme}://{parts.netloc}"
+    if origin == "*":
+        return
+    if parts.scheme not in {"http", "https"} or not parts.hostname or origin.lower() != usual:
+        raise ServeError(
+            f"The CORS origin {origin!r} is none that a browser sends. Write it like "
+            "https://shop.example, in lower case and without a path."
+        )
+
+
+# OWASP's REST and HTTP headers cheat sheets. An answer of the API is data: nothing in it may run,
+# be framed or be taken for another type, and nobody between here and there keeps it.
+_EVERYWHERE: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+}
+_DATA: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+_PAGE: Final = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+# Two years, as the preload list wants; browsers heed it over TLS alone (RFC 6797).
+_TRANSPORT: Final = "max-age=63072000; includeSubDomains"
+
+
+class SecurityHeaders:
+    """Adds what an answer does not say itself; a route's own header wins."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                is_page = headers.get("content-type", "").startswith("text/html")
+                for name, value in {**_EVERYWHERE, **(_PAGE if is_page else _DATA)}.items():
+                    headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", _TRANSPORT)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

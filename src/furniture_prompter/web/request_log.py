@@ -9,6 +9,7 @@ import time
 from typing import Any, Final
 from uuid import uuid4
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,3 +101,35 @@ def route_of(scope: Scope) -> str:
 def _id_for(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID, "")
     return given if _SANE_ID.fullmatch(given) else uuid4().hex
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """Configuration for :func:`logging.config.dictConfig`.
+
+    Args:
+        level: Least level logged: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+    logger = {"handlers": ["lines"], "level": level.upper(), "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "fmt": ["levelname", "name", "message", "process"],
+                "rename_fields": {"levelname": "level", "name": "logger"},
+                "timestamp": "time",
+                "json_ensure_ascii": False,
+                # Uvicorn's second wording, for terminals.
+                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
+            }
+        },
+        "handlers": {
+            "lines": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "stream": "ext://sys.stderr",
+            }
+        },
+        "loggers": {"furniture_prompter": logger, "uvicorn": logger},
+    }

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.search.validation import LIMIT_FACETS
 from furniture_prompter.web import examples
 

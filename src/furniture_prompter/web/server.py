@@ -28,14 +28,14 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from furniture_prompter.assembly.catalogs import Catalog
-from furniture_prompter.encoders.processors import available_cpus
+from furniture_prompter.encoders.onnx_encoder import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.access import Keys, refuse_public_without_keys
 from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
-from furniture_prompter.web.cors import cors_middleware
-from furniture_prompter.web.keys import Keys, refuse_public_without_keys
-from furniture_prompter.web.logs import log_config
 from furniture_prompter.web.metrics import SHARED_FOLDER, replaced_workers
+from furniture_prompter.web.origins import cors_middleware
+from furniture_prompter.web.request_log import log_config
 
 _LOG = logging.getLogger("furniture_prompter.web")
 

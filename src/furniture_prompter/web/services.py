@@ -1,21 +1,226 @@
 """What the routes of one process share."""
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
 
+import numpy as np
 from fastapi import Depends, Request
 
-from furniture_prompter.assembly.upserts import CatalogUpserts
+from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.upkeep import CatalogUpserts
+from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
+from furniture_prompter.encoders.card import identity_of
+from furniture_prompter.errors import CatalogMismatchError, FurniturePrompterError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web.access import Keys
 from furniture_prompter.web.bodies import HeldBytes
+from furniture_prompter.web.caches import PictureCache
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.fetching import PhotoFetcher
-from furniture_prompter.web.keys import Keys
 from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.pictures import PictureCache
-from furniture_prompter.web.readiness import Readiness
-from furniture_prompter.web.versions import VersionedCatalog
+
+_LOG = logging.getLogger("furniture_prompter.web")
+
+OpenCatalog = Callable[[Path, Catalog | None], Catalog]
+"""Opens the current version, taking over what the one that is open has loaded; blocks."""
+
+
+@dataclass(eq=False, slots=True)
+class _Opened:
+    """A version, and how many requests are answered from it."""
+
+    catalog: Catalog
+    version: int
+    requests: int = 0
+    replaced: bool = False
+
+
+class VersionedCatalog:
+    """One catalog, always its newest version; belongs to the event loop that starts it."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: ServeSettings,
+        metrics: Metrics,
+        *,
+        open_catalog: OpenCatalog | None = None,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            path: The catalog's folder.
+            settings: ``catalog_poll_s``, and what opening a catalog needs.
+            metrics: Where to count versions.
+            open_catalog: What opens a version.
+        """
+        self._path = path
+        self._poll_s = settings.catalog_poll_s
+        self._metrics = metrics
+        self._open = open_catalog or partial(_open, settings)
+        self._now: _Opened | None = None
+        self._seen: tuple[int, int, int] | None = None
+        self._refreshing = asyncio.Lock()
+        self._polling: asyncio.Task[None] | None = None
+        self._last_closed: set[asyncio.Task[None]] = set()
+
+    @property
+    def version(self) -> int:
+        """The version that new requests are answered from; 0 before the first is open."""
+        return self._now.version if self._now else 0
+
+    async def start(self) -> None:
+        """Open the current version and look for new ones from now on.
+
+        Raises:
+            CatalogError, EncoderError: there is none that can be opened.
+        """
+        async with self._refreshing:
+            self._seen = await asyncio.to_thread(self._look)
+            self._swap(await self._open_next())
+        self._polling = asyncio.create_task(self._poll(), name="look for catalog versions")
+
+    @asynccontextmanager
+    async def current(self) -> AsyncIterator[Catalog]:
+        """The newest version, which stays open until the block is left."""
+        opened = self._now
+        if opened is None:
+            raise RuntimeError("VersionedCatalog.start() has not been awaited, or close() has.")
+        opened.requests += 1
+        try:
+            yield opened.catalog
+        finally:
+            opened.requests -= 1
+            self._close_unused(opened)
+
+    async def refresh(self) -> None:
+        """Take up a new version now, such as after writing one.
+
+        Raises:
+            CatalogError, EncoderError: it cannot be opened; the old one goes on answering.
+        """
+        async with self._refreshing:
+            seen = await asyncio.to_thread(self._look)
+            if seen == self._seen:
+                return
+            newest = await asyncio.to_thread(read_manifest, self._path)
+            if newest.version != self.version:
+                catalog = await self._open_next()
+                await self._refuse_other_encoder(catalog)
+                self._swap(catalog)
+                self._metrics.catalog_swaps.inc()
+                _LOG.info("catalog version taken up", extra={"catalog_version": self.version})
+            # Only what was opened has been seen: what fails is tried again.
+            self._seen = seen
+
+    async def close(self) -> None:
+        """Look no more; close the version, and wait for those that are being closed."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.wait([self._polling])
+        async with self._refreshing:
+            opened, self._now = self._now, None
+        if opened is not None:
+            opened.replaced = True
+            self._close_unused(opened)
+        if self._last_closed:
+            await asyncio.wait(self._last_closed)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            try:
+                await self.refresh()
+            except (FurniturePrompterError, OSError) as error:
+                self._metrics.catalog_failures.inc()
+                _LOG.error(
+                    "the new catalog version cannot be opened: %s",
+                    error,
+                    extra={"catalog_version": self.version},
+                )
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """What a new manifest changes: it is replaced by rename, so at least the inode."""
+        try:
+            found = (self._path / MANIFEST_FILE).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    async def _open_next(self) -> Catalog:
+        return await asyncio.to_thread(
+            self._open, self._path, self._now.catalog if self._now else None
+        )
+
+    async def _refuse_other_encoder(self, catalog: Catalog) -> None:
+        """The photos of requests are encoded by what the first version came with."""
+        if self._now and identity_of(catalog.card) != identity_of(self._now.catalog.card):
+            await asyncio.to_thread(catalog.close)
+            raise CatalogMismatchError(
+                f"Version {catalog.version} of the catalog at {self._path} needs photos from "
+                f"{catalog.card.name}, and this server has loaded {self._now.catalog.card.name}. "
+                "Start the server again."
+            )
+
+    def _swap(self, catalog: Catalog) -> None:
+        old, self._now = self._now, _Opened(catalog, catalog.version)
+        self._metrics.catalog_version.set(self._now.version)
+        if old is not None:
+            old.replaced = True
+            self._close_unused(old)
+
+    def _close_unused(self, opened: _Opened) -> None:
+        if opened.replaced and not opened.requests:
+            closing = asyncio.create_task(asyncio.to_thread(opened.catalog.close))
+            self._last_closed.add(closing)
+            closing.add_done_callback(self._last_closed.discard)
+
+
+def _open(settings: ServeSettings, path: Path, now: Catalog | None) -> Catalog:
+    """Open a version and read what its first search would wait for."""
+    catalog = Catalog.open(
+        path,
+        settings=settings,
+        encoder=settings.query_encoder,
+        sharing=now,
+        cached_prompts=settings.cache_vectors,
+    )
+    catalog.search("furniture", photo=np.full((64, 64, 3), 128, np.uint8), limit=1)
+    return catalog
+
+
+FRESH_S: Final = 1.0
+"""How long what was found out is told on; who watches over a server asks less often."""
+
+
+class Readiness:
+    """One trial at a time, and one in :data:`FRESH_S`, whoever asks: nobody needs a key for it."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._trial: asyncio.Task[int | None] | None = None
+        self._began_s = 0.0
+
+    async def version(self, probe: Callable[[], Coroutine[None, None, int | None]]) -> int | None:
+        """The catalog version that a search was answered from; None where it cannot be.
+
+        Args:
+            probe: Tries it, in bounded time. It goes on when whoever asked has gone: others wait
+                for it.
+        """
+        now_s = asyncio.get_running_loop().time()
+        trial = self._trial
+        if trial is None or (trial.done() and now_s - self._began_s >= FRESH_S):
+            trial = self._trial = asyncio.create_task(probe(), name="probe")
+            self._began_s = now_s
+        return await asyncio.shield(trial)
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ import pytest
 from furniture_prompter import Catalog
 from furniture_prompter.errors import CatalogDamagedError, CatalogNotFoundError, ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web import readiness
+from furniture_prompter.web import services as readiness
+from furniture_prompter.web.access import add_key
 from furniture_prompter.web.app import create_app
-from furniture_prompter.web.keys import add_key
 from tests.integration.web.conftest import PRODUCTS, Api, running
 
 

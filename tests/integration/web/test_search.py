@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from furniture_prompter import Catalog
 from furniture_prompter.cli.main import app as terminal
-from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.search.answer import answer
 from tests.integration.web.conftest import PRODUCTS, Api
 

@@ -1,8 +1,7 @@
 from dataclasses import replace
 
 from furniture_prompter.assembly.benchmarking import teacher_of
-from furniture_prompter.encoders.card import Space
-from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.card import Space, identity_of
 from tests.fakes import colour_card
 
 

@@ -12,7 +12,7 @@ from benchmarks.upload_fuzz import Outcome, fuzz
 from benchmarks.upload_mutations import mutated, seeds
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, photo_id
 from furniture_prompter.web.errors import add_error_handlers
-from furniture_prompter.web.multipart import read_form
+from furniture_prompter.web.search_bodies import read_form
 
 LIMITS = PhotoLimits(limit_pixels=1_000_000)
 WHOLE = seeds(96)[:2]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from furniture_prompter.catalog.compatibility import (
+from furniture_prompter.catalog.manifest import (
     refuse_mismatch,
     refuse_other_prompt_encoder,
     refuse_other_space,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from furniture_prompter.catalog.facets import LIMIT_VALUES, RANGES, facet_of, number_ranges
-from furniture_prompter.domain.result import FacetRange, FacetValue
+from furniture_prompter.catalog.reader import LIMIT_VALUES, RANGES, facet_of, number_ranges
+from furniture_prompter.domain.query import FacetRange, FacetValue
 
 
 def column(values: Sequence[object], kind: pa.DataType) -> pa.ChunkedArray:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from furniture_prompter.catalog.columns import NUMBER, vector_array
-from furniture_prompter.catalog.database import connect
-from furniture_prompter.catalog.spaces import (
+from furniture_prompter.catalog.storage import connect
+from furniture_prompter.catalog.vector_index import (
     FEW_PRODUCTS,
     ExactSpace,
     IndexedSpace,

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from furniture_prompter.catalog import turkish
-from furniture_prompter.catalog.keywords import keyword_text
-from furniture_prompter.catalog.turkish import turkish_stems
+from furniture_prompter.catalog import keywords as turkish
+from furniture_prompter.catalog.keywords import keyword_text, turkish_stems
 
 # Lemma; plural, possessive, both, genitive, locative, ablative after a possessive, -lı, …
 FORMS = """

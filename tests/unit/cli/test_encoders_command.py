@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter import assembly
-from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.options import ExitCode
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
 from furniture_prompter.errors import EncoderNotFoundError
 

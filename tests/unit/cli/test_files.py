@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from furniture_prompter.cli.files import write_atomically
 from furniture_prompter.cli.options import refuse_unwritable
+from furniture_prompter.cli.terminal import write_atomically
 
 
 def test_a_file_is_replaced_by_the_new_text_and_nothing_is_left_beside_it(tmp_path: Path) -> None:

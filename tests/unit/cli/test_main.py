@@ -13,8 +13,8 @@ import typer.main
 
 from furniture_prompter import errors
 from furniture_prompter.cli.demo import demo_commands
-from furniture_prompter.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.main import app
+from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text("utf-8")
 

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from furniture_prompter.cli.progress import ProgressBars, ProgressLines, show_progress
+from furniture_prompter.cli.terminal import ProgressBars, ProgressLines, show_progress
 from furniture_prompter.domain import IndexProgress
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from furniture_prompter.cli import serve_command
-from furniture_prompter.cli.exit_codes import ExitCode
+from furniture_prompter.cli.options import ExitCode
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.keys import Keys
+from furniture_prompter.web.access import Keys
 
 Shop = Callable[..., Any]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from furniture_prompter.cli.swatches import WHITE, dominant_colours, photo_colours
+from furniture_prompter.cli.hits_table import WHITE, dominant_colours, photo_colours
 from furniture_prompter.domain import RgbImage
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from furniture_prompter.distillation.augmentation import CLEAN, ViewMaker
-from furniture_prompter.distillation.backgrounds import white_background
+from furniture_prompter.distillation.augmentation import CLEAN, ViewMaker, white_background
 from tests.fakes import draw_product
 
 PHOTO = "7f" * 32

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from furniture_prompter.distillation.backgrounds import (
+from furniture_prompter.distillation.augmentation import (
     draw_background,
     read_textures,
     white_background,

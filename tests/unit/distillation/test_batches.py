@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from furniture_prompter.distillation.augmentation import CLEAN, ViewMaker
-from furniture_prompter.distillation.batches import Batches
+from furniture_prompter.distillation.augmentation import CLEAN, Batches, ViewMaker
 from furniture_prompter.distillation.photos import TrainingPhoto
 
 PHOTOS = tuple(TrainingPhoto(Path(f"{n}"), f"{n:064x}", f"{n}") for n in range(14))

@@ -8,8 +8,8 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from furniture_prompter.distillation import checkpoints as module
-from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
+from furniture_prompter.distillation import run_folder as module
+from furniture_prompter.distillation.run_folder import Checkpoints, Progress
 from furniture_prompter.errors import DistillationError
 
 

@@ -17,12 +17,11 @@ from safetensors.torch import save_file
 from furniture_prompter.distillation import distilling, student_export
 from furniture_prompter.distillation.distilling import DistillationSummary
 from furniture_prompter.distillation.export import export_encoder
-from furniture_prompter.distillation.material import Material
 from furniture_prompter.distillation.photos import PhotoSet, decode, photos_of_feed
+from furniture_prompter.distillation.training_data import Material
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
-from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.registry import load_encoder
 from furniture_prompter.errors import DistillationError
 from furniture_prompter.feeds.folder import FolderFeed

@@ -15,12 +15,12 @@ from furniture_prompter.distillation import ensemble_teacher
 from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
 from furniture_prompter.distillation.export import CardFields
 from furniture_prompter.distillation.initial_weights import InitialWeights, load_initial
+from furniture_prompter.distillation.networks import build_backbone
 from furniture_prompter.distillation.networks.backbone import Backbone
-from furniture_prompter.distillation.networks.ensemble import ImagenetEnsemble
-from furniture_prompter.distillation.networks.registry import build_backbone
+from furniture_prompter.distillation.networks.student import ImagenetEnsemble
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
-from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.onnx_encoder import preprocess
 
 
 class _RecordedError(Exception):

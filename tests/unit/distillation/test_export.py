@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from furniture_prompter.distillation import export as export_module
-from furniture_prompter.distillation import graph
+from furniture_prompter.distillation import onnx_graph as graph
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
-from furniture_prompter.distillation.graph import write_graph
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
-from furniture_prompter.distillation.parity import Parity, parity
+from furniture_prompter.distillation.onnx_graph import write_graph
+from furniture_prompter.distillation.quantisation import Parity, parity
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from furniture_prompter.errors import DistillationError
 from tests.unit.distillation.tiny import SIDE_PX, TinyNetwork, photos
 

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from furniture_prompter.distillation.head_fit import REGULARISATIONS, fit_head, least
-from furniture_prompter.distillation.judging import Judge, Judgement
+from furniture_prompter.distillation.head_fit import (
+    REGULARISATIONS,
+    Judge,
+    Judgement,
+    fit_head,
+    least,
+)
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from furniture_prompter.distillation.initial_weights import load_initial
-from furniture_prompter.distillation.networks.registry import build_backbone
+from furniture_prompter.distillation.networks import build_backbone
 from furniture_prompter.errors import DistillationError
 
 State = dict[str, torch.Tensor]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from furniture_prompter.distillation.kept_rows import KeptRows, writing
+from furniture_prompter.distillation.photos import KeptRows, writing
 from furniture_prompter.errors import DistillationError
 
 

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.distillation.parity import Parity, parity, require_export, require_int8
+from furniture_prompter.distillation.quantisation import (
+    Parity,
+    parity,
+    require_export,
+    require_int8,
+)
 from furniture_prompter.errors import DistillationError
 
 ROWS = np.eye(3, dtype=np.float32)

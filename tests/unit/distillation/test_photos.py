@@ -11,7 +11,7 @@ from furniture_prompter.distillation.photos import (
     held_out_places,
     photos_of_feed,
 )
-from furniture_prompter.distillation.squares import keep_squares, square_side_px
+from furniture_prompter.distillation.training_data import keep_squares, square_side_px
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.errors import InvalidPhotoError

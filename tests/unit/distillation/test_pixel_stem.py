@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from furniture_prompter.distillation.graph import write_graph
 from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
-from furniture_prompter.distillation.pixel_stem import PIXELS, with_pixel_stem
+from furniture_prompter.distillation.onnx_graph import PIXELS, with_pixel_stem, write_graph
 from furniture_prompter.distillation.quantisation import quantise
 from tests.unit.distillation.tiny import photos
 

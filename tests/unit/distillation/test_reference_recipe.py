@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from furniture_prompter.distillation.networks.registry import IMAGENET_MEAN, IMAGENET_SCALE
+from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE
 from furniture_prompter.distillation.reference_recipe import (
     DIMENSION,
     SIDE_PX,

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from furniture_prompter.distillation.checkpoints import Progress
-from furniture_prompter.distillation.run_folder import RunFolder, refuse_other_folder
+from furniture_prompter.distillation.run_folder import Progress, RunFolder, refuse_other_folder
 from furniture_prompter.encoders.card import Space
 from furniture_prompter.errors import DistillationError
 from tests.fakes import colour_card

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from furniture_prompter.distillation.schedule import rate_share
+from furniture_prompter.distillation.losses import rate_share
 
 
 def test_it_rises_in_a_line_and_falls_along_a_cosine() -> None:

@@ -7,13 +7,12 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.distillation import ensemble_teacher
+from furniture_prompter.distillation.ensemble_teacher import export_teacher
 from furniture_prompter.distillation.export import Precision
-from furniture_prompter.distillation.teacher_export import export_teacher
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
-from furniture_prompter.encoders.hub.loading import load_hub_encoder
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space, identity_of
+from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 from furniture_prompter.encoders.hub.pulling import pull
-from furniture_prompter.encoders.identity import identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import DistillationError, EncoderError

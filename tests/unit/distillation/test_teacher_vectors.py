@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from furniture_prompter.distillation.augmentation import ViewMaker
 from furniture_prompter.distillation.photos import PhotoSet
-from furniture_prompter.distillation.squares import keep_squares
-from furniture_prompter.distillation.teacher_vectors import (
+from furniture_prompter.distillation.training_data import (
     TeacherVectors,
     ask_teacher,
     from_catalog,
+    keep_squares,
     refuse_alike,
     space_of,
 )

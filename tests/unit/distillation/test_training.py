@@ -12,20 +12,22 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from furniture_prompter.distillation import distilling
-from furniture_prompter.distillation.augmentation import CLEAN, ViewMaker
-from furniture_prompter.distillation.batches import Batches
-from furniture_prompter.distillation.checkpoints import Checkpoints, Progress
-from furniture_prompter.distillation.device import open_accelerator
-from furniture_prompter.distillation.judging import Judge, Judgement
+from furniture_prompter.distillation.augmentation import CLEAN, Batches, ViewMaker
+from furniture_prompter.distillation.head_fit import Judge, Judgement
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet, as_indexed
-from furniture_prompter.distillation.squares import keep_squares
-from furniture_prompter.distillation.teacher_vectors import ask_teacher
-from furniture_prompter.distillation.training import Lesson, Training, encode_images
+from furniture_prompter.distillation.run_folder import Checkpoints, Progress
+from furniture_prompter.distillation.training import (
+    Lesson,
+    Training,
+    encode_images,
+    open_accelerator,
+)
+from furniture_prompter.distillation.training_data import ask_teacher, keep_squares
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
-from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.errors import DistillationError
 from tests.fakes import ColourEncoder, colour_card
 from tests.unit.distillation.tiny_student import SIDE_PX, options, photos

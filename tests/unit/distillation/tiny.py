@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.product import RgbImage
 
 SIDE_PX = 32
 

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from furniture_prompter.distillation import networks as registry
 from furniture_prompter.distillation.distilling import DistillationSummary, distill
-from furniture_prompter.distillation.networks import registry
 from furniture_prompter.distillation.networks.backbone import Backbone, start
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet, photos_of_feed
-from furniture_prompter.distillation.teacher_vectors import space_of
+from furniture_prompter.distillation.training_data import space_of
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from tests.fakes import ColourGridEncoder, ListFeed, make_rows

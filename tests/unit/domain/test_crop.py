@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.query import Crop
 
 IMAGE = np.arange(20 * 10 * 3, dtype=np.uint8).reshape(10, 20, 3)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.projection import fit_projection
+from furniture_prompter.domain.catalog import fit_projection
 
 
 def rows_along(*lengths: float, count: int = 400) -> NDArray[np.float32]:

@@ -10,9 +10,10 @@ from furniture_prompter.encoders.alignment import (
     Alignment,
     AlignmentQuality,
     AlignmentRefusal,
+    AlignmentSettings,
+    fit_alignment,
     needs_refit,
 )
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings, fit_alignment
 from furniture_prompter.errors import CatalogDamagedError, CatalogMismatchError, CatalogWriteError
 
 Vectors = NDArray[np.float32]

@@ -11,8 +11,11 @@ import pytest
 from tokenizers import Tokenizer
 
 from furniture_prompter import bundled, encoders
-from furniture_prompter.encoders.prompt_encoder import LIMIT_CHARACTERS, LIMIT_TOKENS
-from furniture_prompter.encoders.wordpiece import WordPieceTokenizer
+from furniture_prompter.encoders.prompt_encoder import (
+    LIMIT_CHARACTERS,
+    LIMIT_TOKENS,
+    WordPieceTokenizer,
+)
 
 SHIPPED = Path(encoders.__file__).parent / "weights" / "minilm-static-256" / "tokenizer.json"
 PIECES = {"[PAD]": 0, "[UNK]": 1, "oak": 2, "##s": 3, "##en": 4, "table": 5, "!": 6, "椅": 7}

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.evaluation.chance import by_chance, expected_ndcg
-from furniture_prompter.evaluation.metrics import per_query
+from furniture_prompter.evaluation.metrics import by_chance, expected_ndcg, per_query
 
 MEASURES = ("Success@1", "Success@5", "P@5", "P@10", "R@10", "RR", "AP", "nDCG@10", "RR@3", "AP@3")
 

@@ -2,16 +2,18 @@ import pytest
 
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.comparisons import (
+    Allowance,
+    conclusion,
     difference,
     front,
+    gate,
     headline,
     image_ms,
     interval,
     photo_ms,
     ratio,
+    read_allowances,
 )
-from furniture_prompter.evaluation.conclusion import conclusion
-from furniture_prompter.evaluation.gate import Allowance, gate, read_allowances
 from furniture_prompter.evaluation.record import ANOTHER_VIEW, SAME_CATEGORY
 from tests.unit.evaluation.runs import a_run, answers, latency, with_values
 

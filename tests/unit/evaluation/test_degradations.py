@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.degradations import DEGRADATIONS, degradation, fitted
+from furniture_prompter.evaluation.collection import DEGRADATIONS, degradation, fitted
 from furniture_prompter.evaluation.suite import QualitySettings
 from tests.fakes import draw_product
 from tests.unit.evaluation.collections import picture

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.encoders.card import Space
-from furniture_prompter.encoders.identity import identity_of
+from furniture_prompter.encoders.card import Space, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder, load_prompt_encoder
 from furniture_prompter.errors import BenchmarkError

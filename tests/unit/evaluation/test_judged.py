@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from furniture_prompter.errors import BenchmarkError, InvalidQueryError
-from furniture_prompter.evaluation.judged import Judged, judge, match_judgements, measures_at
-from furniture_prompter.evaluation.judged_files import JudgedQuery, Judgement
 from furniture_prompter.evaluation.metrics import bootstrap_interval
 from furniture_prompter.evaluation.record import JUDGED
+from furniture_prompter.evaluation.relevance import (
+    Judged,
+    JudgedQuery,
+    Judgement,
+    judge,
+    match_judgements,
+    measures_at,
+)
 
 FILES = Path("queries.jsonl"), Path("qrels.tsv")
 QUERIES = [

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.judged_files import (
+from furniture_prompter.evaluation.relevance import (
     JudgedQuery,
     Judgement,
     read_judgements,

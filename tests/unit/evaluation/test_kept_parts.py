@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.kept_parts import FOLDER, KeptParts
+from furniture_prompter.evaluation.filing import FOLDER, KeptParts
 
 STAMP = {"machine": "m", "data": "d"}
 NUMBERS = TypeAdapter(tuple[float, ...])

@@ -15,9 +15,8 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError, InvalidPhotoError
-from furniture_prompter.evaluation.energy import EnergyMeter
-from furniture_prompter.evaluation.latency import measure_latency, recipe_left_out
-from furniture_prompter.evaluation.latency_turns import LEAST_IMAGES
+from furniture_prompter.evaluation.latency import LEAST_IMAGES, measure_latency, recipe_left_out
+from furniture_prompter.evaluation.machine import EnergyMeter
 from furniture_prompter.evaluation.record import Latency
 from furniture_prompter.evaluation.suite import LatencySettings
 from tests.fakes import ColourGridEncoder

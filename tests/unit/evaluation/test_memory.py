@@ -12,8 +12,7 @@ from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.memory import measure_memory
-from furniture_prompter.evaluation.memory_probe import peak_bytes, probe, resident_bytes
+from furniture_prompter.evaluation.memory import measure_memory, peak_bytes, probe, resident_bytes
 from tests.fakes import ColourGridEncoder
 
 LARGE = 200_000_000

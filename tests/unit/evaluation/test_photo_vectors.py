@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.evaluation.photo_vectors import photo_vectors
+from furniture_prompter.evaluation.photo_rankings import photo_vectors
 from tests.fakes import ColourGridEncoder
 
 

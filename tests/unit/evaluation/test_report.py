@@ -10,12 +10,10 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.evaluation.report import write_report
-from furniture_prompter.evaluation.report.blocks import Picture, Table
 from furniture_prompter.evaluation.report.content import blocks_of
 from furniture_prompter.evaluation.report.drawing import Drawing, shortened, text_width, ticks
 from furniture_prompter.evaluation.report.galleries import thumbnail, worst_against_teacher
-from furniture_prompter.evaluation.report.markdown import escaped, markdown
-from furniture_prompter.evaluation.report.page import page
+from furniture_prompter.evaluation.report.rendering import Picture, Table, escaped, markdown, page
 from tests.unit.evaluation.runs import PHOTOS, a_run
 
 HOSTILE = '<script>alert("1")</script>|`*_[x](y)'

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from furniture_prompter.evaluation.metrics import bootstrap_interval
+from furniture_prompter.evaluation.prompt_quality import measure_against_teacher, spearman
 from furniture_prompter.evaluation.record import AGREEMENT, ANOTHER_VIEW, ASYMMETRIC, SAME_CATEGORY
 from furniture_prompter.evaluation.suite import QualitySettings
-from furniture_prompter.evaluation.teacher_quality import measure_against_teacher, spearman
 from tests.unit.evaluation.collections import collection_of, random_unit, unit
 
 SHOP = collection_of([f"c{number % 5}" for number in range(100)], 2)

@@ -1,7 +1,6 @@
 import pytest
 
-from furniture_prompter.feeds.column_names import column_name
-from furniture_prompter.feeds.wording import UnusableValueError
+from furniture_prompter.feeds.cells import UnusableValueError, column_name
 
 
 @pytest.mark.parametrize(

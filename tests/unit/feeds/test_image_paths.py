@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from furniture_prompter.feeds.image_paths import ImageFolder
-from furniture_prompter.feeds.wording import UnusableValueError
+from furniture_prompter.feeds.cells import UnusableValueError
+from furniture_prompter.feeds.rows import ImageFolder
 
 
 @pytest.fixture

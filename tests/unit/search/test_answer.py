@@ -16,8 +16,7 @@ from furniture_prompter.domain import (
     Query,
     SearchResult,
 )
-from furniture_prompter.domain.crop import Crop
-from furniture_prompter.domain.result import FacetRange, FacetValue
+from furniture_prompter.domain.query import Crop, FacetRange, FacetValue
 from furniture_prompter.errors import (
     CatalogNotFoundError,
     FurniturePrompterError,

@@ -8,14 +8,9 @@ import string
 import pytest
 
 from furniture_prompter.domain import Query
-from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.cursors import (
-    LIMIT_RANKED,
-    Cursor,
-    query_digest,
-    refuse_other_query,
-)
+from furniture_prompter.search.paging import LIMIT_RANKED, Cursor, query_digest, refuse_other_query
 
 CURSOR = Cursor(20, 200, 4, "5f3c7a0e6f0f4a6a8b7a5a0c")
 

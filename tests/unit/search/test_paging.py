@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from furniture_prompter.catalog.reader import Filter
-from furniture_prompter.catalog.spaces import Numbers, Scores
+from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.search.paging import Page, turn_to
-from furniture_prompter.search.parts import PartGroup
+from furniture_prompter.search.retrievers import PartGroup
 
 
 @dataclass

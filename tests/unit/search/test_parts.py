@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from furniture_prompter.catalog.reader import Filter
-from furniture_prompter.catalog.spaces import Numbers, Scores
-from furniture_prompter.search.parts import Fused, PartGroup, fuse
+from furniture_prompter.catalog.vector_index import Numbers, Scores
+from furniture_prompter.search.retrievers import Fused, PartGroup, fuse
 
 NAN = float("nan")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.domain import Query
-from furniture_prompter.domain.crop import Crop
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.validation import refuse_unanswerable
 from furniture_prompter.settings import Settings

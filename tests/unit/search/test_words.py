@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.search.prompt_routes import NoRoute, Words
-from furniture_prompter.search.words import WordEncoder
+from furniture_prompter.search.query_vectors import NoRoute, WordEncoder, Words
 
 
 class CountingEncoder:

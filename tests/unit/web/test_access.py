@@ -14,12 +14,10 @@ from starlette.responses import JSONResponse
 
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.access import Authenticate, require
-from furniture_prompter.web.cors import cors_middleware
+from furniture_prompter.web.access import Authenticate, Keys, add_key, require
 from furniture_prompter.web.errors import add_error_handlers
-from furniture_prompter.web.headers import SecurityHeaders
-from furniture_prompter.web.keys import Keys, add_key
-from furniture_prompter.web.rate_limits import RateLimit
+from furniture_prompter.web.limits import RateLimit
+from furniture_prompter.web.origins import SecurityHeaders, cors_middleware
 
 
 def application() -> FastAPI:

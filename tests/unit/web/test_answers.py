@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from furniture_prompter.web.answers import finite, json_answer
+from furniture_prompter.web.errors import finite, json_answer
 
 
 @pytest.mark.parametrize(

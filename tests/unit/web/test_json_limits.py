@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.web.json_limits import parse_json, read_value
+from furniture_prompter.web.bodies import parse_json, read_value
 from tests.linear_time import assert_linear
 
 VALUES = st.recursive(

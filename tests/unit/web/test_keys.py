@@ -16,8 +16,8 @@ from filelock import FileLock
 from furniture_prompter.catalog.manifest import replace_file
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web import keys as keys_module
-from furniture_prompter.web.keys import (
+from furniture_prompter.web import access as keys_module
+from furniture_prompter.web.access import (
     Key,
     Keys,
     add_key,

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.multipart import read_form
+from furniture_prompter.web.search_bodies import read_form
 from tests.linear_time import assert_linear
 
 TYPE = "multipart/form-data; boundary=cut"

@@ -6,8 +6,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
+from furniture_prompter.web.limits import LimitRequests
 from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.overload import LimitRequests
 from tests.unit.web.asgi import Client
 
 

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from furniture_prompter.web import readiness
-from furniture_prompter.web.readiness import Readiness
+from furniture_prompter.web import services as readiness
+from furniture_prompter.web.services import Readiness
 
 
 def test_however_many_ask_at_once_it_is_tried_once() -> None:

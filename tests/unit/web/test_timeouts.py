@@ -5,8 +5,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from furniture_prompter.web.limits import HangUp, RequestTimeout
 from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.timeouts import HangUp, RequestTimeout
 from tests.unit.web.asgi import Client
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.web.vector_cache import VectorCache, content_key
+from furniture_prompter.web.caches import VectorCache, content_key
 
 
 def vector(value: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

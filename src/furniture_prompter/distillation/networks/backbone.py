@@ -6,11 +6,7 @@ from collections.abc import Container, Iterable
 import torch
 from torch import nn
 
-from furniture_prompter.distillation.networks.registry import (
-    IMAGENET_MEAN,
-    IMAGENET_SCALE,
-    Triple,
-)
+from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE, Triple
 
 
 class Backbone(nn.Module, ABC):

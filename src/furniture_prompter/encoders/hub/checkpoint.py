@@ -1,9 +1,13 @@
 """The files of a checkpoint in the hub's layout: which are taken, how large they may be."""
 
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from transformers.utils import logging as transformers_logging
 
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 
@@ -116,3 +120,32 @@ def read_json(path: Path) -> dict[str, Any]:
             "Download the checkpoint again."
         )
     return value
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence its remarks and progress bars inside ``with``, and restore both afterwards.
+
+    It remarks on defaults of configurations that nobody here relies on (special tokens of the text
+    tower, which the tokenizer's own settings decide); what matters is checked and raised.
+    """
+    level, bars = (
+        transformers_logging.get_verbosity(),
+        transformers_logging.is_progress_bar_enabled(),
+    )
+    transformers_logging.set_verbosity(logging.ERROR)
+    _show_progress(wanted=False)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        _show_progress(wanted=bars)
+
+
+def _show_progress(*, wanted: bool) -> None:
+    switch: Callable[[], None] = (
+        transformers_logging.enable_progress_bar
+        if wanted
+        else transformers_logging.disable_progress_bar
+    )
+    switch()

@@ -10,16 +10,115 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import PreTrainedModel
 
-from furniture_prompter.domain.images import RgbImage
+from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing
-from furniture_prompter.encoders.hub.architecture import Architecture
-from furniture_prompter.encoders.hub.devices import batch_images, half_precision
-from furniture_prompter.encoders.hub.preprocessor import Normalisation
-from furniture_prompter.encoders.hub.text import PromptTokenizer
-from furniture_prompter.encoders.hub.vision import ImageNetwork, pooled, unit_rows
-from furniture_prompter.encoders.hub.weights import load_tower
-from furniture_prompter.encoders.preprocessing import preprocess
-from furniture_prompter.errors import EncoderError
+from furniture_prompter.encoders.hub.architecture import Architecture, load_tower, read_architecture
+from furniture_prompter.encoders.hub.preprocessing import (
+    Normalisation,
+    PromptTokenizer,
+    read_preprocessor,
+)
+from furniture_prompter.encoders.onnx_encoder import available_cpus, preprocess
+from furniture_prompter.errors import EncoderDamagedError, EncoderError
+from furniture_prompter.settings import Settings
+
+_SMALLEST_LENGTH = 1e-12
+"""Keeps a vector of zeros from becoming not-a-number; any real one is far longer."""
+
+
+class ImageNetwork(nn.Module):
+    """Everything after :func:`~furniture_prompter.encoders.onnx_encoder.preprocess`.
+
+    Takes uint8 (n, side, side, 3), sRGB, and gives float32 (n, dimension), rows of unit length: the
+    centre crop, rescaling and normalising of the checkpoint's own settings, the vision tower, its
+    pooled (and, for CLIP, projected) features. Features keep float32 from the tower's end on,
+    whatever the tower runs in.
+    """
+
+    def __init__(self, tower: PreTrainedModel, normalisation: Normalisation, side_px: int) -> None:
+        super().__init__()
+        self.tower = tower
+        self._first = (side_px - normalisation.crop_px) // 2
+        self._last = self._first + normalisation.crop_px
+        self.scale: torch.Tensor
+        self.shift: torch.Tensor
+        # (x · rescale - mean) / deviation, as one product and one sum.
+        deviation = torch.tensor(normalisation.deviation, dtype=torch.float64)
+        scale = normalisation.rescale / deviation
+        shift = -torch.tensor(normalisation.mean, dtype=torch.float64) / deviation
+        self.register_buffer("scale", scale.float().view(1, 3, 1, 1))
+        self.register_buffer("shift", shift.float().view(1, 3, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Encode (n, side, side, 3) into (n, dimension)."""
+        centre = images[:, self._first : self._last, self._first : self._last, :]
+        values = centre.permute(0, 3, 1, 2).to(torch.float32) * self.scale + self.shift
+        output = self.tower(values.to(self.tower.dtype))
+        return unit_rows(pooled(output))
+
+
+def pooled(output: object) -> torch.Tensor:
+    """One row a photo or prompt from what a tower of transformers returns, float32."""
+    features = next(
+        value
+        for name in ("image_embeds", "text_embeds", "pooler_output")
+        if isinstance(value := getattr(output, name, None), torch.Tensor)
+    )
+    return features.flatten(1).to(torch.float32)
+
+
+def unit_rows(features: torch.Tensor) -> torch.Tensor:
+    """Divide every row by its length."""
+    length: torch.Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / length.clamp_min(_SMALLEST_LENGTH)
+
+
+_BATCH_IMAGES = {"cuda": 64, "mps": 16, "cpu": 8}
+"""Images in one run: a GPU wants many to be busy, a CPU gains next to nothing past a few."""
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name; for None or "auto" the best that is there.
+
+    Raises:
+        EncoderError: there is no such device on this machine.
+    """
+    if name is None or name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise EncoderError(
+            f"There is no device {name!r}. Name auto, cpu, cuda, cuda:0 or mps."
+        ) from error
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, False):
+        raise EncoderError(
+            f"This machine, or this build of torch {torch.__version__}, has no device {name!r}. "
+            "Set FURNITURE_PROMPTER_ENCODER_DEVICE to auto or cpu."
+        )
+    return device
+
+
+def batch_images(device: torch.device) -> int:
+    """Images to run at once on ``device``."""
+    return _BATCH_IMAGES[device.type]
+
+
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The half precision worth trying on ``device``; None where float32 is the better choice.
+
+    On a CPU float16 is emulated, and Apple's MPS is left at float32 because nobody has measured it
+    here. Whether it is safe for a given network is found out by running it.
+    """
+    return torch.float16 if device.type == "cuda" else None
+
 
 _BATCH_PROMPTS = 64
 
@@ -43,7 +142,7 @@ class HubEncoder:
         images: tuple[Preprocessing, Normalisation],
         device: torch.device,
     ) -> None:
-        """Use :func:`furniture_prompter.encoders.hub.loading.load_hub_encoder`."""
+        """Use :func:`furniture_prompter.encoders.hub.encoder.load_hub_encoder`."""
         self._card = card
         self._weights = folder / card.weights_file
         self._folder = folder
@@ -180,3 +279,44 @@ def _probe_images(side_px: int) -> torch.Tensor:
         noise,
     )
     return torch.stack(images).to(torch.uint8)
+
+
+def load_hub_encoder(
+    folder: Path, *, threads: int | None = None, device: str | None = None, verify: bool = True
+) -> HubEncoder:
+    """Open the teacher in ``folder``: ``card.json`` and the checkpoint it names.
+
+    Args:
+        folder: Where the card lies.
+        threads: Threads of PyTorch in the whole process; None takes the processors it may use.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps"; None takes the setting.
+        verify: Compare every file with the card's sha256 first (about a second a gigabyte).
+
+    Raises:
+        EncoderNotFoundError: no card there.
+        EncoderDamagedError: card, configuration and files do not fit together.
+        EncoderError: there is no such device.
+    """
+    card = EncoderCard.load(folder)
+    if card.preprocessing is None or card.runtime != "hub":
+        raise EncoderDamagedError(
+            f"The card in {folder} is that of a {card.kind} encoder run by {card.runtime}, not of "
+            "a teacher. Load it by its name; `furniture-prompter encoders` lists all."
+        )
+    if verify:
+        card.verify_files(folder)
+    architecture = read_architecture(folder)
+    preprocessing, normalisation = read_preprocessor(folder)
+    if architecture.dimension != card.dimension or preprocessing != card.preprocessing:
+        raise EncoderDamagedError(
+            f"The card in {folder} says {card.dimension} dimensions and {card.preprocessing}, but "
+            f"the checkpoint gives {architecture.dimension} and {preprocessing}. Pull it again."
+        )
+    torch.set_num_threads(threads or available_cpus())
+    return HubEncoder(
+        card,
+        folder,
+        architecture,
+        (preprocessing, normalisation),
+        choose_device(device or Settings().encoder_device),
+    )

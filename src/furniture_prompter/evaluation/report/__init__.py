@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from furniture_prompter.evaluation.comparisons import compared_with_teacher
-from furniture_prompter.evaluation.kept_parts import save
+from furniture_prompter.evaluation.filing import save
 from furniture_prompter.evaluation.record import Run
-from furniture_prompter.evaluation.report.blocks import Gallery, Picture
 from furniture_prompter.evaluation.report.content import blocks_of
 from furniture_prompter.evaluation.report.galleries import PhotoOf, worst_against_teacher
-from furniture_prompter.evaluation.report.markdown import markdown
-from furniture_prompter.evaluation.report.page import page
+from furniture_prompter.evaluation.report.rendering import Gallery, Picture, markdown, page
 
 
 def write_report(run: Run, folder: Path, photo_of: PhotoOf) -> None:

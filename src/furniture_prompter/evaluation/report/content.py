@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from furniture_prompter.evaluation.comparisons import (
+    conclusion,
     image_ms,
     latency_of,
     photo_ms,
     ratio,
 )
-from furniture_prompter.evaluation.conclusion import conclusion
 from furniture_prompter.evaluation.record import (
     ENCODE,
     PREPROCESS,
@@ -19,7 +19,8 @@ from furniture_prompter.evaluation.record import (
     IndexTimes,
     Run,
 )
-from furniture_prompter.evaluation.report.blocks import (
+from furniture_prompter.evaluation.report.figures import latency_stages, quality
+from furniture_prompter.evaluation.report.rendering import (
     Block,
     Heading,
     Paragraph,
@@ -27,8 +28,6 @@ from furniture_prompter.evaluation.report.blocks import (
     Table,
     Warnings,
 )
-from furniture_prompter.evaluation.report.pictures import latency_stages
-from furniture_prompter.evaluation.report.quality_tables import quality
 
 _STAGES = (READ_AND_DECODE, PREPROCESS, ENCODE, SEARCH)
 _MISSING = "not measured"

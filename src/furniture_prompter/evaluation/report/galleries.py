@@ -9,7 +9,7 @@ import numpy as np
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.evaluation.record import ANOTHER_VIEW, SAME_CATEGORY, Answers, Run, Task
-from furniture_prompter.evaluation.report.blocks import Gallery, GalleryRow, Shown
+from furniture_prompter.evaluation.report.rendering import Gallery, GalleryRow, Shown
 
 PhotoOf = Callable[[int], Path | None]
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Response
 
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.answers import finite, json_answer
 from furniture_prompter.web.descriptions import answers
+from furniture_prompter.web.errors import finite, json_answer
 from furniture_prompter.web.schemas import CatalogAnswer, EncodersAnswer
 from furniture_prompter.web.services import ServicesDep
 

@@ -10,18 +10,22 @@ from fastapi import APIRouter, Depends, Request, Response
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.answers import json_answer
+from furniture_prompter.web.bodies import LIMIT_VALUES
 from furniture_prompter.web.descriptions import answers, json_body
-from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.json_limits import LIMIT_VALUES
-from furniture_prompter.web.query_photos import Vector, photo_of_text, sha256_of, vector_of
+from furniture_prompter.web.errors import ApiError, json_answer
 from furniture_prompter.web.schemas import (
     EmbeddingsAnswer,
     EmbeddingsRequest,
     PhotoInput,
     TextInput,
 )
-from furniture_prompter.web.search_bodies import json_value
+from furniture_prompter.web.search_bodies import (
+    Vector,
+    json_value,
+    photo_of_text,
+    sha256_of,
+    vector_of,
+)
 from furniture_prompter.web.services import Services, ServicesDep
 
 # An object with its type and its photo, and one of a list.

@@ -14,9 +14,8 @@ from furniture_prompter.domain import Query
 from furniture_prompter.errors import DecodingBusyError, FurniturePrompterError
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.answers import json_answer
 from furniture_prompter.web.descriptions import answers
-from furniture_prompter.web.errors import ApiError, send_error
+from furniture_prompter.web.errors import ApiError, json_answer, send_error
 from furniture_prompter.web.schemas import AliveAnswer, ReadyAnswer
 from furniture_prompter.web.services import Services, ServicesDep
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from furniture_prompter.errors import InvalidPhotoError, PhotoNotFoundError
 from furniture_prompter.web.access import require
-from furniture_prompter.web.pictures import (
+from furniture_prompter.web.caches import (
     DEFAULT_SIDE_PX,
     LEAST_SIDE_PX,
     LIMIT_SIDE_PX,

@@ -8,9 +8,9 @@ from furniture_prompter import domain
 from furniture_prompter.search.answer import product_answer
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.answers import Clock, json_answer, photo_address, search_answer
 from furniture_prompter.web.descriptions import answers
-from furniture_prompter.web.product_ids import PRODUCT, ends_in_id
+from furniture_prompter.web.errors import Clock, json_answer, photo_address, search_answer
+from furniture_prompter.web.product_bodies import PRODUCT, ends_in_id
 from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
 from furniture_prompter.web.services import ServicesDep
 

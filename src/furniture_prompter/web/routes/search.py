@@ -7,17 +7,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from furniture_prompter.domain import Query
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.answers import Clock, search_answer
 from furniture_prompter.web.descriptions import answers, json_body
-from furniture_prompter.web.query_photos import (
+from furniture_prompter.web.errors import Clock, search_answer
+from furniture_prompter.web.schemas import SearchAnswer, SearchRequest
+from furniture_prompter.web.search_bodies import (
     SentPhoto,
     Vector,
     photo_of_text,
+    read_search,
     sha256_of,
     vector_of,
 )
-from furniture_prompter.web.schemas import SearchAnswer, SearchRequest
-from furniture_prompter.web.search_bodies import read_search
 from furniture_prompter.web.services import Services, ServicesDep
 
 router = APIRouter(tags=["search"], dependencies=[Depends(require("read"))])

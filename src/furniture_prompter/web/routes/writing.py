@@ -23,20 +23,20 @@ from furniture_prompter.errors import (
 )
 from furniture_prompter.feeds.rows import LIMIT_ID, LIMIT_IMAGES
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.bodies import HeldShare
+from furniture_prompter.web.bodies import HeldShare, read_json_body, read_value
 from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.json_limits import read_json_body, read_value
-from furniture_prompter.web.multipart import read_form
-from furniture_prompter.web.ndjson import MEDIA_TYPES, lines
 from furniture_prompter.web.product_bodies import (
     LIMIT_PRODUCT_VALUES,
+    MEDIA_TYPES,
+    PRODUCT,
     ProductBodies,
     id_of,
     kept_bytes,
+    lines,
 )
-from furniture_prompter.web.product_ids import PRODUCT
-from furniture_prompter.web.routes import writing_examples as examples
+from furniture_prompter.web.search_bodies import read_form
 from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.prompt_to_photo.protocol import Pairs, figures, halves, measure, ranks
-from furniture_prompter.encoders.alignment_fit import AlignmentSettings
+from furniture_prompter.encoders.alignment import AlignmentSettings
 
 
 def test_every_product_is_tested_once_for_each_seed_and_never_fitted_on_then() -> None:

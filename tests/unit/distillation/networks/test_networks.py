@@ -6,16 +6,15 @@ import pytest
 import torch
 
 from furniture_prompter.distillation.initial_weights import load_initial
+from furniture_prompter.distillation.networks import ARCHITECTURES, build_backbone
 from furniture_prompter.distillation.networks.backbone import (
     deviations,
     normalise,
     parameter_count,
     pooled,
 )
-from furniture_prompter.distillation.networks.ensemble import MEMBERS, ImagenetEnsemble
-from furniture_prompter.distillation.networks.registry import ARCHITECTURES, build_backbone
-from furniture_prompter.distillation.networks.student import Student
-from furniture_prompter.domain.projection import Projection
+from furniture_prompter.distillation.networks.student import MEMBERS, ImagenetEnsemble, Student
+from furniture_prompter.domain.catalog import Projection
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.graph import Head, build_graph, serialise
 from tools.encoder_builder.networks import load_network

@@ -8,7 +8,7 @@ from transformers import CLIPConfig, ResNetConfig, SiglipConfig
 
 from furniture_prompter.encoders.hub.architecture import Architecture, read_architecture
 from furniture_prompter.encoders.hub.catalogue import TEACHERS
-from furniture_prompter.encoders.hub.vision import pooled
+from furniture_prompter.encoders.hub.encoder import pooled
 
 
 def _defaults(configuration: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.encoders.hub.loading import load_hub_encoder
+from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 from furniture_prompter.encoders.hub.pulling import pull
 from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
 from tests.unit.encoders.hub.fake_hub import COMMIT, FakeHub, serve

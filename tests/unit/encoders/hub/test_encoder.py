@@ -14,10 +14,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from furniture_prompter.encoders.hub.devices import batch_images
-from furniture_prompter.encoders.hub.encoder import HubEncoder
-from furniture_prompter.encoders.hub.loading import load_hub_encoder
-from furniture_prompter.encoders.hub.weights import load_tower
+from furniture_prompter.encoders.hub.architecture import load_tower
+from furniture_prompter.encoders.hub.encoder import HubEncoder, batch_images, load_hub_encoder
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder
 from furniture_prompter.encoders.registry import load_encoder
 from furniture_prompter.errors import EncoderDamagedError, EncoderError

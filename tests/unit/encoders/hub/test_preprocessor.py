@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter.encoders.card import Preprocessing
-from furniture_prompter.encoders.hub.preprocessor import Normalisation, read_preprocessor
+from furniture_prompter.encoders.hub.preprocessing import Normalisation, read_preprocessor
 from furniture_prompter.errors import EncoderDamagedError
 
 HALF = (0.5, 0.5, 0.5)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from furniture_prompter.distillation.networks import build_backbone
 from furniture_prompter.distillation.networks.backbone import Backbone, parameter_count
-from furniture_prompter.distillation.networks.registry import build_backbone
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing
 from furniture_prompter.encoders.hub.catalogue import known_teacher
-from furniture_prompter.encoders.hub.loading import load_hub_encoder
+from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 from furniture_prompter.encoders.hub.pulling import pull
 from furniture_prompter.encoders.registry import cached_cards, encoder_folder
 from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError

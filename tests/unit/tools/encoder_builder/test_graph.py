@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.projection import fit_projection
+from furniture_prompter.domain.catalog import fit_projection
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import colour
 from tools.encoder_builder.graph import Head, Pooling, build_graph, output_dimension, paddings

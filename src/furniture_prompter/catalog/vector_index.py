@@ -1,0 +1,257 @@
+"""Vector spaces of a catalog: how near every product is to a query vector.
+
+Two ways give the same answer. :class:`ExactSpace` holds a small catalog's vectors in memory and
+multiplies; :class:`IndexedSpace` asks a Lance vector index and rescores its candidates exactly.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from lancedb import AsyncTable
+from numpy.typing import NDArray
+
+from furniture_prompter.catalog.columns import NUMBER, pad, vectors_from
+from furniture_prompter.catalog.storage import reading
+
+Numbers = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+# How a query's scores spread over a catalog is estimated on this many rows; the standard error of
+# the estimated mean is then under 3.2 % of the spread.
+BACKGROUND_ROWS = 1_000
+# Candidates fetched for each product that is asked for: several photos share a product, and a
+# filter drops some.
+OVERSAMPLING = 4
+# RaBitQ codes are rescored with the stored float16 vectors: ten for each that is wanted, the
+# factor at which recall@10 reached 1.0 in benchmarks/results/vector_index.json.
+REFINE_FACTOR = 10
+# A filter that leaves at most this many products is answered by scoring just these.
+FEW_PRODUCTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Mean and standard deviation of a query's cosines over a fixed sample of the catalog."""
+
+    mean: float
+    deviation: float
+
+
+class Similarities(Protocol):
+    """Cosines between one query vector and the products of one catalog version.
+
+    A product with several photos has the cosine of its nearest photo; a row of zeros stands for
+    nothing known (no text), and has none.
+    """
+
+    @property
+    def background(self) -> Background:
+        """How this query's cosines spread over the catalog."""
+        ...
+
+    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
+        """Up to `count` product numbers, nearest first; only from `allowed` (sorted) if given."""
+        ...
+
+    async def of(self, numbers: Numbers) -> Scores:
+        """The cosine of each product in `numbers`, in that order; shape (n,); NaN without one."""
+        ...
+
+
+class Space(Protocol):
+    """One kind of vector of a catalog version."""
+
+    def similarities(self, query: NDArray[np.float32]) -> Similarities:
+        """Similarities to a unit vector of shape (dimension,)."""
+        ...
+
+
+def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
+    """Sorted unique product numbers and the best score of each."""
+    order = np.argsort(numbers, kind="stable")
+    unique, starts = np.unique(numbers[order], return_index=True)
+    if not unique.size:
+        return unique, scores[:0]
+    return unique, np.fmax.reduceat(scores[order], starts)
+
+
+def scores_of(numbers: Numbers, found: Numbers, scores: Scores) -> Scores:
+    """The score of each of `numbers`; NaN where it is not among the sorted numbers `found`."""
+    result = np.full(numbers.shape, np.nan, np.float32)
+    known = np.isin(numbers, found)
+    result[known] = scores[np.searchsorted(found, numbers[known])]
+    return result
+
+
+def nearest_first(numbers: Numbers, scores: Scores, count: int) -> Numbers:
+    """Up to `count` of `numbers` by falling score; equal scores by number, so that runs agree.
+
+    Numbers without a score (NaN) are left out.
+    """
+    known = ~np.isnan(scores)
+    if not known.all():
+        numbers, scores = numbers[known], scores[known]
+    if scores.size > count:
+        threshold = np.partition(scores, scores.size - count)[scores.size - count]
+        kept = scores >= threshold
+        numbers, scores = numbers[kept], scores[kept]
+    order = np.lexsort((numbers, -scores))
+    return np.asarray(numbers[order[:count]])
+
+
+def background_of(scores: Scores) -> Background:
+    """Mean and standard deviation of a sample of cosines; (0, 1) of an empty one."""
+    if not scores.size:
+        return Background(0.0, 1.0)
+    return Background(float(scores.mean()), max(float(scores.std()), 1e-6))
+
+
+class ExactSpace:
+    """All vectors in memory, float32."""
+
+    def __init__(self, vectors: NDArray[np.float32], numbers: Numbers) -> None:
+        """Take vectors of shape (n, d) and the product number of each row, in any order."""
+        order = np.argsort(numbers, kind="stable")
+        self._vectors = np.ascontiguousarray(pad(vectors[order]))
+        self._numbers, self._starts = np.unique(numbers[order], return_index=True)
+        self._empty = ~self._vectors.any(axis=1)
+        known = np.flatnonzero(~self._empty)
+        self._sample = known[:: max(1, len(known) // BACKGROUND_ROWS)]
+
+    @classmethod
+    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "ExactSpace":
+        """Read a vector column of a table."""
+        with reading(folder):
+            rows = await table.query().select([NUMBER, column]).to_arrow()
+        return cls(vectors_from(rows[column]), rows[NUMBER].to_numpy())
+
+    def similarities(self, query: NDArray[np.float32]) -> Similarities:
+        """See :class:`Space`."""
+        scores = self._vectors @ pad(query)
+        sample = background_of(scores[self._sample])
+        scores[self._empty] = np.nan
+        if len(self._starts) < len(scores):
+            scores = np.fmax.reduceat(scores, self._starts)
+        return _ExactSimilarities(self._numbers, scores, sample)
+
+
+class _ExactSimilarities:
+    def __init__(self, numbers: Numbers, scores: Scores, background: Background) -> None:
+        self._numbers = numbers
+        self._scores = scores
+        self._background = background
+
+    @property
+    def background(self) -> Background:
+        return self._background
+
+    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
+        if allowed is None:
+            return nearest_first(self._numbers, self._scores, count)
+        kept = np.isin(self._numbers, allowed, assume_unique=True)
+        return nearest_first(self._numbers[kept], self._scores[kept], count)
+
+    async def of(self, numbers: Numbers) -> Scores:
+        return scores_of(numbers, self._numbers, self._scores)
+
+
+class IndexedSpace:
+    """Vectors stay on disk; a Lance vector index proposes and exact cosines decide."""
+
+    def __init__(
+        self, table: AsyncTable, column: str, sample: NDArray[np.float32], folder: Path
+    ) -> None:
+        """Take a table with an index on `column` and a sample of its rows, shape (m, d)."""
+        self._table = table
+        self._column = column
+        self._sample = sample
+        self._folder = folder
+
+    @classmethod
+    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "IndexedSpace":
+        """Read the sample that backgrounds are estimated on."""
+        with reading(folder):
+            count = await table.count_rows()
+            step = max(1, count // BACKGROUND_ROWS)
+            rows = await table.take_offsets(list(range(0, count, step))).select([column]).to_arrow()
+        sample = vectors_from(rows[column])
+        return cls(table, column, sample[sample.any(axis=1)], folder)
+
+    def similarities(self, query: NDArray[np.float32]) -> Similarities:
+        """See :class:`Space`."""
+        query = pad(query)
+        background = background_of(self._sample @ query)
+        return _IndexedSimilarities(self._table, self._column, query, background, self._folder)
+
+
+class _IndexedSimilarities:
+    def __init__(
+        self,
+        table: AsyncTable,
+        column: str,
+        query: NDArray[np.float32],
+        background: Background,
+        folder: Path,
+    ) -> None:
+        self._table = table
+        self._column = column
+        self._query = query
+        self._background = background
+        self._folder = folder
+
+    @property
+    def background(self) -> Background:
+        return self._background
+
+    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
+        if allowed is not None and allowed.size <= FEW_PRODUCTS:
+            return nearest_first(allowed, await self.of(allowed), count)
+        rows_wanted = count * OVERSAMPLING
+        total = await self._table.count_rows()
+        while True:
+            numbers, scores = await self._candidates(rows_wanted)
+            if allowed is not None:
+                kept = np.isin(numbers, allowed)
+                numbers, scores = numbers[kept], scores[kept]
+            numbers, scores = best_per_product(numbers, scores)
+            if numbers.size >= count or rows_wanted >= total:
+                return nearest_first(numbers, scores, count)
+            rows_wanted = min(total, rows_wanted * 4)
+
+    async def _candidates(self, count: int) -> tuple[Numbers, Scores]:
+        with reading(self._folder):
+            rows = await (
+                self._table.query()
+                .nearest_to(self._query)
+                .column(self._column)
+                .distance_type("cosine")
+                .refine_factor(REFINE_FACTOR)
+                .select([NUMBER, "_distance"])
+                .limit(count)
+                .to_arrow()
+            )
+        return rows[NUMBER].to_numpy(), 1.0 - rows["_distance"].to_numpy().astype(np.float32)
+
+    async def of(self, numbers: Numbers) -> Scores:
+        if not numbers.size:
+            return np.zeros(0, np.float32)
+        with reading(self._folder):
+            rows: pa.Table = await (
+                self._table.query()
+                .where(number_filter(numbers))
+                .select([NUMBER, self._column])
+                .to_arrow()
+            )
+        vectors = vectors_from(rows[self._column])
+        cosines = vectors @ self._query
+        cosines[~vectors.any(axis=1)] = np.nan
+        found, scores = best_per_product(rows[NUMBER].to_numpy(), cosines)
+        return scores_of(numbers, found, scores)
+
+
+def number_filter(numbers: Numbers) -> str:
+    """The SQL predicate that keeps rows of these products; `numbers` must not be empty."""
+    return f"`{NUMBER}` IN ({', '.join(str(int(number)) for number in numbers)})"

@@ -1,0 +1,408 @@
+"""Photos and what the teacher says of them, made ready for training."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.distillation.augmentation import (
+    CLEAN,
+    VIEWS_VERSION,
+    ViewMaker,
+    read_textures,
+    white_background,
+)
+from furniture_prompter.distillation.networks import architecture
+from furniture_prompter.distillation.options import LEAST_PHOTOS, DistillationOptions
+from furniture_prompter.distillation.photos import (
+    KeptRows,
+    PhotoSet,
+    TrainingPhoto,
+    as_indexed,
+    decode,
+    held_out_places,
+)
+from furniture_prompter.domain import IndexProgress, RgbImage, SetAside
+from furniture_prompter.encoders.card import Preprocessing, Space, identity_of
+from furniture_prompter.encoders.decoding import PhotoLimits
+from furniture_prompter.encoders.protocols import Encoder
+from furniture_prompter.errors import DistillationError, InvalidPhotoError
+
+SQUARES_VERSION: Final = 2
+"""Raise it with every change to what a square holds."""
+
+_AHEAD = 16
+_STEP_PX: Final = 32
+
+
+def square_side_px(student_px: int, teacher_px: int) -> int:
+    """Side of the kept squares: an eighth larger than the student's, never below the teacher's.
+
+    So a crop of 89 % is still not enlarged.
+    """
+    return max(-(-student_px * 9 // 8 // _STEP_PX) * _STEP_PX, teacher_px)
+
+
+def keep_squares(
+    found: PhotoSet,
+    spec: Preprocessing,
+    side_px: int,
+    folder: Path,
+    limits: PhotoLimits,
+    workers: int,
+    on_photo: Callable[[int], None] = lambda _: None,
+) -> tuple[PhotoSet, NDArray[np.uint8], NDArray[np.intp]]:
+    """Decode every photo that is not kept yet.
+
+    Args:
+        found: The photos.
+        spec: How photos are fitted into a square; its side is not used.
+        side_px: Side of the squares.
+        folder: Where they are kept.
+        limits: What is refused.
+        workers: Threads that decode.
+        on_photo: Called with the number of squares that are there.
+
+    Returns:
+        The photos that can be used, all squares memory-mapped, shape (n, side, side, 4) uint8, and
+        for each photo the place of its square.
+
+    Raises:
+        DistillationError: the disk is full or cannot be written.
+    """
+    larger = replace(spec, side_px=side_px)
+    recipe = [SQUARES_VERSION, found.fingerprint, asdict(larger)]
+    shape = (len(found.photos), side_px, side_px, 4)
+    kept = KeptRows.open(folder, "squares", recipe, shape, np.uint8)
+    missing = kept.missing()
+    problems: list[SetAside] = []
+    already = len(found.photos) - len(missing)
+
+    def square(photo: TrainingPhoto) -> NDArray[np.uint8] | SetAside:
+        try:
+            image = as_indexed(photo, larger, limits)
+        except InvalidPhotoError as error:
+            return SetAside(photo.path, 0, str(error), "", "")
+        return np.dstack([image, white_background(image)])
+
+    results = _ahead(square, [found.photos[place] for place in missing], workers)
+    for number, (place, made) in enumerate(zip(missing, results, strict=True), 1):
+        if isinstance(made, SetAside):
+            problems.append(made)
+        else:
+            kept.put(place, made)
+        on_photo(already + number)
+    places = np.flatnonzero(np.asarray(kept.done) == 1)
+    return found.without(tuple(problems), places), kept.rows, places
+
+
+def _ahead(
+    make: Callable[[TrainingPhoto], NDArray[np.uint8] | SetAside],
+    photos: list[TrainingPhoto],
+    workers: int,
+) -> Iterator[NDArray[np.uint8] | SetAside]:
+    waiting: deque[Future[NDArray[np.uint8] | SetAside]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        for photo in photos:
+            waiting.append(pool.submit(make, photo))
+            if len(waiting) >= _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+_BATCH = 8
+_AHEAD_BATCHES = 2
+
+LEAST_SPREAD = 1e-4
+"""Least mean of 1 - cosine between photos; what is closer cannot be told apart in float16."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TeacherVectors:
+    """Unit rows of every view of every photo.
+
+    Attributes:
+        space: The teacher's space.
+        views: Views beside the clean one.
+        rows: Shape (photos * (1 + views), dimension), float16, perhaps memory-mapped: photo by
+            photo, the clean view first.
+        places: For each photo the place of its clean row.
+    """
+
+    space: Space
+    views: int
+    rows: NDArray[np.float16] | NDArray[np.float32]
+    places: NDArray[np.intp]
+
+    @property
+    def dimension(self) -> int:
+        """Components of a vector."""
+        return int(self.rows.shape[1])
+
+    def of(self, photos: NDArray[np.intp], numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Rows of view `numbers[i]` of photo `photos[i]`, float32, of unit length.
+
+        Without `views` every view has the row of the clean one.
+        """
+        places = self.places[photos] + (numbers if self.views else 0)
+        return _unit(np.asarray(self.rows[places], np.float32))
+
+    def clean(self) -> NDArray[np.float32]:
+        """Row *i* is photo *i* as it is; float32, of unit length, in memory."""
+        return _unit(np.asarray(self.rows[self.places], np.float32))
+
+
+def from_catalog(found: PhotoSet, space: Space) -> TeacherVectors:
+    """The vectors that a catalog holds of its photos; no teacher is needed."""
+    if found.vectors is None:
+        raise ValueError("the photos come from no catalog.")
+    return TeacherVectors(space, 0, found.vectors, np.arange(len(found.photos)))
+
+
+def space_of(teacher: Encoder) -> Space:
+    """The space that the teacher's vectors lie in."""
+    card = teacher.card
+    return card.space or Space(card.name, identity_of(card).space_id)
+
+
+def ask_teacher(
+    teacher: Encoder,
+    found: PhotoSet,
+    squares: NDArray[np.uint8],
+    places: NDArray[np.intp],
+    maker: ViewMaker,
+    texture_hash: str,
+    views: int,
+    folder: Path,
+    limits: PhotoLimits,
+    workers: int,
+    on_vector: Callable[[int, int], None] = lambda _done, _total: None,
+) -> TeacherVectors:
+    """Encode the clean view and `views` augmented ones of each photo, as far as not kept.
+
+    The teacher sees what the student will see: "function matching" of Beyer et al., Knowledge
+    distillation: A good teacher is patient and consistent (CVPR 2022, arXiv 2106.05237). The clean
+    view is the photo decoded and fitted as in indexing; others are made out of its kept square.
+
+    Args:
+        teacher: Whoever teaches.
+        found: The photos; vectors that a catalog holds of them are taken as the clean view's.
+        squares: Kept squares, shape (n, side, side, 4).
+        places: For each photo the place of its square.
+        maker: Makes the views.
+        texture_hash: SHA-256 over the maker's textures.
+        views: Views beside the clean one.
+        folder: Where the vectors are kept.
+        limits: What is refused.
+        workers: Threads that prepare images.
+        on_vector: Called with vectors there and wanted.
+
+    Raises:
+        DistillationError: the disk is full or cannot be written, or a vector is no unit row.
+        EncoderError: the teacher cannot be run.
+    """
+    space = space_of(teacher)
+    a_photo = 1 + views
+    recipe: list[str | int] = [found.fingerprint, space.id, teacher.card.weights_sha256]
+    if views:
+        recipe += [VIEWS_VERSION, maker.seed, texture_hash, squares.shape[1]]
+    shape = (len(found.photos) * a_photo, teacher.card.dimension)
+    kept = KeptRows.open(folder, "teacher-vectors", recipe, shape, np.float16)
+    clean_places = np.arange(len(found.photos)) * a_photo
+    if found.vectors is not None and not kept.done[clean_places].all():
+        kept.put(clean_places, found.vectors.astype(np.float16))
+    side_px = teacher.card.input_side_px or squares.shape[1]
+
+    def image(row: int) -> RgbImage:
+        photo, number = found.photos[row // a_photo], row % a_photo
+        if number == CLEAN:
+            return decode(photo, teacher.card.input_side_px, limits)
+        return maker.view(squares[places[row // a_photo]], photo.id, number, side_px)
+
+    missing = kept.missing()
+    done = shape[0] - len(missing)
+    for rows, images in _batches(image, missing, workers):
+        vectors = teacher.encode(images)
+        _refuse_unusable(vectors, teacher.card.name)
+        kept.put(rows, vectors.astype(np.float16))
+        done += len(rows)
+        on_vector(done, shape[0])
+    return TeacherVectors(space, views, kept.rows, clean_places)
+
+
+def refuse_alike(vectors: NDArray[np.float32]) -> None:
+    """Refuse photos between which the teacher sees no difference.
+
+    Args:
+        vectors: Unit rows, shape (n, d).
+
+    Raises:
+        DistillationError: the mean of 1 - cosine over all pairs is below LEAST_SPREAD.
+    """
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    # For unit rows the mean cosine over all pairs is the squared length of the mean.
+    if not 1 - float(mean @ mean) >= LEAST_SPREAD:
+        raise DistillationError(
+            "All photos look alike to the teacher: there is nothing to learn from them. Give "
+            "photos of different products."
+        )
+
+
+def _batches(
+    make: Callable[[int], RgbImage], rows: NDArray[np.intp], workers: int
+) -> Iterator[tuple[NDArray[np.intp], Sequence[RgbImage]]]:
+    """Images prepared in threads while the teacher works on the batch before."""
+    waiting: deque[tuple[NDArray[np.intp], list[Future[RgbImage]]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="views") as pool:
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            waiting.append((batch, [pool.submit(make, int(row)) for row in batch]))
+            if len(waiting) > _AHEAD_BATCHES:
+                first, images = waiting.popleft()
+                yield first, [image.result() for image in images]
+        for batch, images in waiting:
+            yield batch, [image.result() for image in images]
+
+
+def _refuse_unusable(vectors: NDArray[np.float32], teacher: str) -> None:
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.isfinite(lengths).all() and (np.abs(lengths - 1) < 1e-2).all()):
+        raise DistillationError(
+            f"{teacher} gives vectors that are not of unit length or not finite. It cannot teach "
+            "at this precision; load it in float32, or take another teacher."
+        )
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
+    return unit
+
+
+OnProgress = Callable[[IndexProgress], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a training learns from.
+
+    Attributes:
+        found: The usable photos.
+        squares: Kept squares, memory-mapped, shape (n, side, side, 4).
+        places: For each photo the place of its square.
+        vectors: The teacher's, of every view.
+        maker: Makes the views.
+        held: Places of photos held out, ordered by content.
+        train: Places of the others.
+    """
+
+    found: PhotoSet
+    squares: NDArray[np.uint8]
+    places: NDArray[np.intp]
+    vectors: TeacherVectors
+    maker: ViewMaker
+    held: NDArray[np.intp]
+    train: NDArray[np.intp]
+
+
+def refuse_few(found: PhotoSet) -> None:
+    """Refuse fewer than LEAST_PHOTOS.
+
+    Raises:
+        DistillationError: with how many there are.
+    """
+    if len(found.photos) >= LEAST_PHOTOS:
+        return
+    aside = f" {len(found.set_aside)} files were set aside." if found.set_aside else ""
+    raise DistillationError(
+        f"{len(found.photos)} distinct usable photos are too few to train on: {LEAST_PHOTOS} are "
+        f"the least, thousands are better.{aside}"
+    )
+
+
+def prepare(
+    found: PhotoSet,
+    space: Space,
+    teacher: Encoder | None,
+    cache: Path,
+    options: DistillationOptions,
+    limits: PhotoLimits,
+    on_progress: OnProgress,
+) -> Material:
+    """Decode, embed and divide the photos, as far as that is not kept from before.
+
+    Args:
+        found: Photos, with the teacher's vectors where a catalog holds them.
+        space: The teacher's.
+        teacher: Whoever teaches; None where the catalog's vectors are enough.
+        cache: Where squares and teacher vectors are kept.
+        options: How to train.
+        limits: What photos are refused.
+        on_progress: Told often where it stands.
+
+    Raises:
+        DistillationError: too few photos or products, all alike, or a full disk.
+        EncoderError: the teacher cannot be used.
+    """
+    spec = student_preprocessing(options)
+    textures = read_textures(options.backgrounds) if options.backgrounds else ()
+    maker = ViewMaker(options.view_seed, textures)
+    teacher_px = (teacher.card.input_side_px or 0) if teacher and options.views else 0
+    total = len(found.photos)
+    found, squares, places = keep_squares(
+        found,
+        spec,
+        square_side_px(spec.side_px, teacher_px),
+        cache,
+        limits,
+        options.workers,
+        lambda done: on_progress(IndexProgress("decoding", done, total, "photos")),
+    )
+    refuse_few(found)
+    if teacher is None:
+        vectors = from_catalog(found, space)
+    else:
+        vectors = ask_teacher(
+            teacher,
+            found,
+            squares,
+            places,
+            maker,
+            hash_of(textures),
+            options.views,
+            cache,
+            limits,
+            options.workers,
+            lambda done, total: on_progress(IndexProgress("teaching", done, total, "views")),
+        )
+    clean = vectors.clean()
+    refuse_alike(clean)
+    held = held_out_places(found.photos, options.held_out)
+    train = np.setdiff1d(np.arange(len(found.photos)), held)
+    if len(held) < 4 or len(train) < 8:
+        raise DistillationError(
+            "The photos show too few products to hold some out. Give photos of more products."
+        )
+    return Material(found, squares, places, vectors, maker, held, train)
+
+
+def student_preprocessing(options: DistillationOptions) -> Preprocessing:
+    """How photos become the student's images: whole, on white, as the default encoder's."""
+    return Preprocessing(side_px=options.side_px or architecture(options.student).side_px)
+
+
+def hash_of(textures: Sequence[RgbImage]) -> str:
+    """SHA-256 over textures; empty for none."""
+    if not textures:
+        return ""
+    whole = hashlib.sha256()
+    for texture in textures:
+        whole.update(str(texture.shape).encode())
+        whole.update(np.ascontiguousarray(texture).data)
+    return whole.hexdigest()

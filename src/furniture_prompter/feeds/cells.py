@@ -1,0 +1,253 @@
+"""Text of a feed, made fit to be stored, shown and searched."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from furniture_prompter.domain import wording
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+class UnusableValueError(ValueError):
+    """A value of one row that cannot be used; it never leaves the feeds.
+
+    Attributes:
+        reason: What is wrong, in one sentence.
+        cure: What to do about it, in one sentence.
+        product_id: The product it belongs to, where that could be told; otherwise empty.
+        hides_ids: Whether rows of further products may stand in what cannot be used.
+    """
+
+    def __init__(
+        self, reason: str, cure: str, product_id: str = "", *, hides_ids: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cure = cure
+        self.product_id = product_id
+        self.hides_ids = hides_ids
+
+
+def one_line(text: str) -> str:
+    """As :func:`furniture_prompter.domain.wording.one_line`.
+
+    Raises:
+        UnusableValueError: it holds half a surrogate pair, or too many accents on one letter.
+    """
+    return wording.one_line(usable(text))
+
+
+def one_line_at_least(text: str) -> str:
+    """As :func:`one_line`; empty where it is not usable."""
+    try:
+        return one_line(text)
+    except UnusableValueError:
+        return ""
+
+
+def prose(text: str) -> str:
+    """As :func:`furniture_prompter.domain.wording.prose`, and raises as :func:`one_line` does."""
+    return wording.prose(usable(text))
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether text holds anything that a single line cannot show."""
+    return wording.has_dropped_characters(text) or len(text.splitlines()) > 1 or "\t" in text
+
+
+def shown(value: object, length: int = 60) -> str:
+    """A value as a message quotes it, cut to a length in characters."""
+    text = ascii(value) if _HALF_PAIR.search(str(value)) else repr(value)
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether text holds half of a surrogate pair, which no encoding can write."""
+    return bool(_HALF_PAIR.search(text))
+
+
+def usable(text: str) -> str:
+    """The text itself.
+
+    Raises:
+        UnusableValueError: as :func:`one_line` does.
+    """
+    if has_half_pair(text):
+        raise UnusableValueError(
+            f"{shown(text)} holds bytes or \\u codes that are no characters.",
+            "Save the feed as UTF-8 again from where it comes from.",
+        )
+    if wording.has_too_many_marks(text):
+        raise UnusableValueError(
+            f"{shown(text)} has more than {wording.LIMIT_MARKS} accents on one letter.",
+            "Write the letter with those that are read.",
+        )
+    return text
+
+
+KNOWN = (
+    "id",
+    "title",
+    "image",
+    "images",
+    "category",
+    "color",
+    "colors",
+    "description",
+    "tags",
+)
+"""Columns with a meaning of their own; every other one becomes an attribute."""
+
+LIMIT_NAME_CHARACTERS = 64
+
+_SPELLINGS = {"colour": "color", "colours": "colors"}
+_OTHER = re.compile(r"[^a-z0-9]+")
+# Letters that Unicode does not take apart into a base letter and an accent.
+_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l"})
+
+
+def column_name(name: str) -> str:
+    """The identifier of a column: ``Genişlik (cm)`` becomes ``genislik_cm``.
+
+    Lower case, accents dropped, everything but ``a-z`` and ``0-9`` to one underscore. The British
+    spellings of `color` and `colors` are those columns.
+
+    Raises:
+        UnusableValueError: nothing is left, it does not begin with a letter, it is longer than 64
+            characters, or it is no usable text.
+    """
+    plain = unicodedata.normalize("NFKD", usable(name)).lower().translate(_LETTERS)
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = _OTHER.sub("_", plain).strip("_")
+    if not plain[:1].isalpha():
+        raise UnusableValueError(
+            f"The column name {shown(name)} does not begin with a letter of the Latin alphabet.",
+            "Rename it, for example to begin with a letter.",
+        )
+    if len(plain) > LIMIT_NAME_CHARACTERS:
+        raise UnusableValueError(
+            f"The column name {shown(name)} is longer than {LIMIT_NAME_CHARACTERS} characters.",
+            "Rename it.",
+        )
+    return _SPELLINGS.get(plain, plain)
+
+
+_TRUTHS: Final = {"true": True, "false": False}
+_POINT: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d{1,2})?")
+_COMMA: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
+_CODE: Final = re.compile(r"[+-]?0\d+")
+_DIGITS_KEPT: Final = 15
+"""Decimal digits that every float64 keeps."""
+
+DecimalMark = Literal[".", ","]
+
+
+def is_code(text: str) -> bool:
+    """Whether text is digits that are no quantity: ``00123``, or too many for a number."""
+    value = text.strip()
+    if not value.isascii() or not value.lstrip("+-").isdigit():
+        return False
+    return _CODE.fullmatch(value) is not None or len(value.lstrip("+-")) > _DIGITS_KEPT
+
+
+def is_doubtful(text: str) -> bool:
+    """Whether text is a number that may be a thousandth of itself: ``1.299``, ``12,500``."""
+    value = text.strip()
+    return len(marks_of(value)) > 1 and not value.lstrip("+-").isdigit()
+
+
+def marks_of(text: str) -> tuple[DecimalMark, ...]:
+    """The decimal marks with which text is a number: both where it has none."""
+    value = text.strip()
+    digits = sum(letter.isdigit() for letter in value)
+    if not value.isascii() or digits > _DIGITS_KEPT or re.match(r"[+-]?0\d", value):
+        return ()
+    forms: tuple[tuple[DecimalMark, re.Pattern[str]], ...] = ((".", _POINT), (",", _COMMA))
+    return tuple(mark for mark, form in forms if form.fullmatch(value))
+
+
+@dataclass(slots=True)
+class ColumnEvidence:
+    """What has been seen of one column.
+
+    Attributes:
+        certain: Cells that are a number with one decimal mark only, by that mark.
+        doubtful: The first cell that may be a thousandth of itself; empty where there is none.
+        numbers: Cells that are numbers.
+        others: Cells that are none.
+    """
+
+    certain: dict[DecimalMark, int] = field(default_factory=lambda: {".": 0, ",": 0})
+    doubtful: str = ""
+    numbers: int = 0
+    others: int = 0
+
+    def add(self, text: str) -> None:
+        """Look at one cell; blank ones say nothing."""
+        if not text or text.isspace():
+            return
+        marks = marks_of(text)
+        self.numbers += bool(marks)
+        self.others += not marks
+        if len(marks) == 1:
+            self.certain[marks[0]] += 1
+        elif marks and not self.doubtful and is_doubtful(text):
+            self.doubtful = text.strip()
+
+    @property
+    def mark(self) -> DecimalMark | None:
+        """The decimal mark of most cells; None where none or as many speak for the other."""
+        points, commas = self.certain["."], self.certain[","]
+        if points == commas:
+            return None
+        return "." if points > commas else ","
+
+    @property
+    def silent(self) -> bool:
+        """Whether no cell tells the decimal mark."""
+        return not any(self.certain.values())
+
+    @property
+    def needs_telling(self) -> bool:
+        """Whether it is a column of numbers of which some could have been meant otherwise."""
+        return self.silent and bool(self.doubtful) and self.numbers > self.others
+
+
+def mark_of_file(columns: Iterable[ColumnEvidence]) -> DecimalMark | None:
+    """The decimal mark of a file's columns, where those that have one agree."""
+    marks = {column.mark for column in columns if column.mark}
+    return marks.pop() if len(marks) == 1 else None
+
+
+def decimal_marks(
+    columns: Mapping[str, ColumnEvidence], otherwise: DecimalMark | None
+) -> dict[str, DecimalMark | None]:
+    """The decimal mark of each column: its own, else the file's, else `otherwise`.
+
+    A column whose own cells speak for both alike has none.
+    """
+    common = mark_of_file(columns.values()) or otherwise
+    return {name: common if column.silent else column.mark for name, column in columns.items()}
+
+
+def typed(text: str, mark: DecimalMark | None) -> str | float | bool | None:
+    """A cell as what it is: a number, a truth value, or text as it stands; None for a blank one.
+
+    Args:
+        text: The cell.
+        mark: The column's decimal mark; None leaves every number with a mark as text.
+    """
+    value = text.strip()
+    if not value:
+        return None
+    if value.lower() in _TRUTHS:
+        return _TRUTHS[value.lower()]
+    marks = marks_of(value)
+    if not marks or (mark not in marks and not value.lstrip("+-").isdigit()):
+        return text
+    if mark == ",":
+        return float(value.replace(".", "").replace(",", "."))
+    return float(value.replace(",", ""))
