@@ -28,7 +28,7 @@ from furniture_prompter.distillation.photos import (
     held_out_places,
 )
 from furniture_prompter.domain import IndexProgress, RgbImage, SetAside
-from furniture_prompter.encoders.card import Preprocessing, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
@@ -123,7 +123,7 @@ class TeacherVectors:
         places: For each photo the place of its clean row.
     """
 
-    space: Space
+    space: EmbeddingSpace
     views: int
     rows: NDArray[np.float16] | NDArray[np.float32]
     places: NDArray[np.intp]
@@ -146,17 +146,17 @@ class TeacherVectors:
         return unit_rows(np.asarray(self.rows[self.places], np.float32))
 
 
-def from_catalog(found: PhotoSet, space: Space) -> TeacherVectors:
+def from_catalog(found: PhotoSet, space: EmbeddingSpace) -> TeacherVectors:
     """The vectors that a catalog holds of its photos; no teacher is needed."""
     if found.vectors is None:
         raise ValueError("the photos come from no catalog.")
     return TeacherVectors(space, 0, found.vectors, np.arange(len(found.photos)))
 
 
-def space_of(teacher: Encoder) -> Space:
+def space_of(teacher: Encoder) -> EmbeddingSpace:
     """The space that the teacher's vectors lie in."""
     card = teacher.card
-    return card.space or Space(card.name, identity_of(card).space_id)
+    return card.space or EmbeddingSpace(card.name, identity_of(card).space_id)
 
 
 def ask_teacher(
@@ -305,7 +305,7 @@ def refuse_few(found: PhotoSet) -> None:
 
 def prepare(
     found: PhotoSet,
-    space: Space,
+    space: EmbeddingSpace,
     teacher: Encoder | None,
     cache: Path,
     options: DistillationOptions,

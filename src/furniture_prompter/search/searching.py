@@ -189,7 +189,7 @@ class Searcher:
         photo_share = 0.0
         if photo is not None:
             photo_share = query.photo_weight if prompt is not None else 1.0
-            space = await self._reader.photo_space()
+            space = await self._reader.photo_index()
             part = VectorPart(PHOTO, 1.0, space.similarities(photo))
             groups.append(PartGroup(photo_share, (part,)))
         if prompt is not None:
@@ -206,12 +206,12 @@ class Searcher:
         if settings.weight_keyword:
             parts.append(KeywordPart(self._reader, words.text, settings.weight_keyword))
         if settings.weight_prompt_text and words.meaning.any():
-            text_space = await self._reader.text_space()
-            similarities = text_space.similarities(words.meaning)
+            text_index = await self._reader.text_index()
+            similarities = text_index.similarities(words.meaning)
             parts.append(VectorPart(PROMPT_TEXT, settings.weight_prompt_text, similarities))
         if settings.weight_prompt_photo and not isinstance(route, NoRoute) and _known(words.look):
-            photo_space = await self._reader.photo_space(route.column)
-            similarities = photo_space.similarities(words.look)
+            photo_index = await self._reader.photo_index(route.column)
+            similarities = photo_index.similarities(words.look)
             parts.append(VectorPart(PROMPT_PHOTO, settings.weight_prompt_photo, similarities))
         # A prompt of unknown words has nothing but keywords, whatever their weight.
         return tuple(parts) or (KeywordPart(self._reader, words.text, 1.0),)
