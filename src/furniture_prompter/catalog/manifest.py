@@ -225,7 +225,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def parse_manifest(raw: object, folder: Path) -> Manifest:
-    """Validate decoded JSON; errors as :func:`read_manifest`."""
+    """Validate decoded JSON.
+
+    Raises:
+        CatalogFormatError: it is of another format version, or folds words in an unknown way.
+        CatalogDamagedError: it is not what this project writes.
+    """
     if not isinstance(raw, dict):
         raise _damaged(folder, "it is not an object")
     found = raw.get("format_version")

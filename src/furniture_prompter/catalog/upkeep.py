@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 from lancedb import AsyncTable
 
-from furniture_prompter.catalog.checksums import damaged_files, load_checksums
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     NUMBER,
@@ -21,6 +20,7 @@ from furniture_prompter.catalog.columns import (
     stored_dimension,
     vectors_from,
 )
+from furniture_prompter.catalog.integrity import damaged_files, load_checksums
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,

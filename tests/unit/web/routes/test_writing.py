@@ -27,8 +27,8 @@ from furniture_prompter.web.access import Authenticate, Keys, add_key
 from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.errors import add_error_handlers
 from furniture_prompter.web.fetching import PhotoFetcher
-from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.routes.writing import router
+from furniture_prompter.web.telemetry import Metrics
 from tests.fakes import draw_product
 
 SETTINGS = ServeSettings(request_timeout_s=2.0, threads=2)
