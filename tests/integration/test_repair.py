@@ -15,9 +15,9 @@ from PIL import Image
 from furniture_prompter.catalog import integrity
 from furniture_prompter.catalog.integrity import version_files
 from furniture_prompter.catalog.manifest import read_manifest, write_manifest
+from furniture_prompter.catalog.retention import spool_in
 from furniture_prompter.catalog.storage import reading
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
-from furniture_prompter.catalog.uploads import spool_in
 from furniture_prompter.domain import FeedRow, Query, RepairSummary, VerifyReport
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder

@@ -3,7 +3,7 @@
 A catalog folder holds Lance tables, alignments and ``manifest.json``. The manifest names the exact
 version of each table and the alignment that belong together; replacing it is the commit. Whatever
 a killed run leaves beside it is invisible. It also remembers which versions were replaced when:
-:mod:`furniture_prompter.catalog.pruning` deletes by that time.
+:mod:`furniture_prompter.catalog.retention` deletes by that time.
 """
 
 import hashlib

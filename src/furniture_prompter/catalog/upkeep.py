@@ -28,6 +28,7 @@ from furniture_prompter.catalog.manifest import (
     read_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.storage import (
     LOCK_FILE,
     connect,
@@ -37,7 +38,6 @@ from furniture_prompter.catalog.storage import (
     writer_lock,
     writing,
 )
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import CatalogInfo, OptimizeSummary, VerifyReport
 from furniture_prompter.errors import CatalogDamagedError

@@ -49,14 +49,14 @@ from furniture_prompter.catalog.manifest import (
     refuse_other_language,
     write_manifest,
 )
-from furniture_prompter.catalog.pruning import (
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.retention import (
     Pruner,
     StagedPhotos,
     discard_table,
     fold,
     replaced_with,
 )
-from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import (
     CHUNK_ROWS,
     connect,

@@ -8,7 +8,7 @@ import numpy as np
 
 from furniture_prompter.catalog.columns import StoredProduct
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.uploads import Uploads
+from furniture_prompter.catalog.retention import Uploads
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     FeedRow,

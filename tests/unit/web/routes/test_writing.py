@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from benchmarks.upload_mutations import mutated, seeds
 from furniture_prompter.assembly.catalogs import Catalog, index
 from furniture_prompter.assembly.upkeep import CatalogUpserts
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.catalog.storage import writer_lock
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate, Keys, add_key

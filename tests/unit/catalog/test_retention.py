@@ -6,7 +6,7 @@ import pytest
 
 from furniture_prompter import timing
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest, Replaced
-from furniture_prompter.catalog.pruning import readable, replaced_with
+from furniture_prompter.catalog.retention import readable, replaced_with
 from furniture_prompter.domain import EncoderIdentity
 
 GRACE_S = 600.0
