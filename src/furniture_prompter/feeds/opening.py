@@ -15,7 +15,6 @@ from furniture_prompter.feeds.delimited import DelimitedFeed
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS, FolderFeed
 from furniture_prompter.feeds.jsonl import JsonLinesFeed
 from furniture_prompter.feeds.text_encoding import is_text_files_encoding
-from furniture_prompter.feeds.toml_tables import TomlFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class FileFormat:
 FILE_FORMATS: Final = (
     FileFormat((".jsonl", ".ndjson", ".json"), lambda path, _: JsonLinesFeed(path)),
     FileFormat((".csv", ".tsv"), DelimitedFeed, has_encoding=True),
-    FileFormat((".toml",), lambda path, _: TomlFeed(path)),
 )
 FILE_EXTENSIONS: Final = tuple(extension for each in FILE_FORMATS for extension in each.extensions)
 
