@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         description="Share of the photo where a query has photo and prompt.",
     )
     weight_keyword: float = Field(
-        default=2.5, ge=0, description="Weight of keyword matches within the prompt's share."
+        default=2.0, ge=0, description="Weight of keyword matches within the prompt's share."
     )
     weight_prompt_text: float = Field(
         default=0.25, ge=0, description="Weight of prompt against product text, by vectors."
