@@ -1,4 +1,4 @@
-"""How many pixels the AV1 frames of an AVIF have (ISO/IEC 23008-12, AV1 specification 5.5).
+"""AV1 frame sizes inside AVIF files (ISO/IEC 23008-12, AV1 specification 5.5).
 
 The boxes of an AVIF say one size, and the frames within say their own; the decoder makes room for
 the frames and scales them afterwards.

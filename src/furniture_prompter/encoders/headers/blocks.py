@@ -1,4 +1,4 @@
-"""WebP, GIF, BMP and AVIF: chunks and blocks, up to the end of the first picture."""
+"""WebP, GIF, BMP and AVIF headers: chunks and blocks up to the end of the first picture."""
 
 import re
 import struct
