@@ -12,7 +12,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
-from furniture_prompter.encoders.card import EncoderCard, Kind, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Kind, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
@@ -267,7 +267,7 @@ def distill(
             identity = reader.manifest.encoder
         finally:
             reader.close()
-        space = Space(identity.name, identity.space_id)
+        space = EmbeddingSpace(identity.name, identity.space_id)
         if teacher is not None or options.views:
             encoder = _teacher(teacher or identity.name, options, chosen)
             if identity_of(encoder.card) != identity:
