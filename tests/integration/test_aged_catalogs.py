@@ -20,7 +20,7 @@ import pytest
 from lancedb import AsyncTable
 from PIL import Image
 
-from furniture_prompter.catalog import manifest as manifest_module
+from furniture_prompter import timing
 from furniture_prompter.catalog import pruning, writer
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, files_below, read_manifest
 from furniture_prompter.catalog.pruning import StagedPhotos
@@ -48,7 +48,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead_s = 0.0
-        monkeypatch.setattr(manifest_module, "_clock", lambda: time.time() + self.ahead_s)
+        monkeypatch.setattr(timing, "_clock", lambda: time.time() + self.ahead_s)
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_a_clock_that_was_set_back_delays_deleting_and_stops_no_run(
     with monkeypatch.context() as patch:
         clock.ahead_s = -3_600.0
         # What Lance is told to delete goes by the machine's clock.
-        patch.setattr(pruning, "time", SimpleNamespace(time=manifest_module.now_s))
+        patch.setattr(pruning, "time", SimpleNamespace(time=timing.now_s))
         summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
         assert summary.version == 3
         assert any("photos" in note and "clock is behind" in note for note in summary.notes)

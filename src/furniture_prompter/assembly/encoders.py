@@ -14,7 +14,7 @@ from furniture_prompter.distillation.networks import ARCHITECTURES
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
-from furniture_prompter.encoders.card import EncoderCard, Kind, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Kind, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.hub.catalogue import TEACHERS
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
@@ -329,7 +329,7 @@ def distill(
             identity = reader.manifest.encoder
         finally:
             reader.close()
-        space = Space(identity.name, identity.space_id)
+        space = EmbeddingSpace(identity.name, identity.space_id)
         if teacher is not None or options.views:
             encoder = _teacher(teacher or identity.name, options, chosen, tell)
             if identity_of(encoder.card) != identity:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
+from furniture_prompter.atomic_files import flush_one
 from furniture_prompter.catalog.columns import (
     PHOTOS,
     STAGED,
@@ -28,18 +29,12 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
-from furniture_prompter.catalog.manifest import (
-    MANIFEST_FILE,
-    Manifest,
-    Replaced,
-    flush_one,
-    now_s,
-    utc_now,
-)
+from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, Replaced
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import STORAGE_ERRORS, first_line, is_storage_error, writing
 from furniture_prompter.catalog.uploads import mark_replaced, prune_uploads, uploaded_photos
 from furniture_prompter.errors import CatalogError, CatalogWriteError
+from furniture_prompter.timing import now_s, utc_now
 
 
 class StagedPhotos:

@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from furniture_prompter.catalog.manifest import now_s, replace_file
+from furniture_prompter.catalog.manifest import replace_file
 from furniture_prompter.catalog.storage import make_folder, writing
+from furniture_prompter.timing import now_s
 
 UPLOADS_FOLDER: Final = "uploads"
 _SPOOL: Final = ".incoming-"

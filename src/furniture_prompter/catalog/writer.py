@@ -47,7 +47,6 @@ from furniture_prompter.catalog.manifest import (
     refuse_foreign_folder,
     refuse_mismatch,
     refuse_other_language,
-    utc_now,
     write_manifest,
 )
 from furniture_prompter.catalog.pruning import (
@@ -64,6 +63,7 @@ from furniture_prompter.catalog.vector_index import Numbers, number_filter
 from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
+from furniture_prompter.timing import utc_now
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})

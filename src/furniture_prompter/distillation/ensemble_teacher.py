@@ -27,9 +27,9 @@ from furniture_prompter.domain.catalog import fit_projection
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import (
     CARD_FILE,
+    EmbeddingSpace,
     EncoderCard,
     Preprocessing,
-    Space,
     identity_of,
 )
 from furniture_prompter.encoders.decoding import (
@@ -107,7 +107,7 @@ def build_imagenet_ensemble(
             f"{network.dimension} principal axes; {precision}. A teacher that needs no model hub."
         ),
         architecture=NAME,
-        space=Space(NAME, _space_id(hashes, photos_sha256, network.dimension)),
+        space=EmbeddingSpace(NAME, _space_id(hashes, photos_sha256, network.dimension)),
         training={
             "fine_tuning": "none",
             "projection": {
@@ -233,7 +233,7 @@ def export_teacher(
     # The ensemble above needs no transformers.
     from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 
-    space = card.space or Space(card.name, identity_of(card).space_id)
+    space = card.space or EmbeddingSpace(card.name, identity_of(card).space_id)
     encoder = load_hub_encoder(source, device="cpu")
     return export_encoder(
         encoder.image_network,

@@ -23,7 +23,7 @@ from furniture_prompter.distillation.quantisation import (
     require_int8,
 )
 from furniture_prompter.domain.product import RgbImage
-from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import CARD_FILE, EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from furniture_prompter.errors import DistillationError
 
@@ -48,7 +48,7 @@ class CardFields:
     description: str
     source_sha256: Mapping[str, str] = field(default_factory=dict)
     architecture: str = ""
-    space: Space | None = None
+    space: EmbeddingSpace | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     encodes_prompts: bool = False

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +23,7 @@ from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.ingest.attribute_types import Tally, fit, settle
+from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.settings import Settings
 
 _SHOWN_PLACES: Final = 3
@@ -273,17 +272,14 @@ def _read_ahead(
     """Read and decode in worker threads, a few batches ahead, in order."""
     limits = PhotoLimits.of(settings)
     spec = encoder.card.preprocessing
-    waiting: deque[Future[_Read]] = deque()
-    # Never more than two batches of them wait, in the encoder's size.
-    most_waiting = 2 * settings.encode_batch_photos
-    with ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode") as workers:
-        for row in rows:
-            for path in row.images:
-                waiting.append(workers.submit(_read, row, path, known, spec, limits))
-                if len(waiting) >= most_waiting:
-                    yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    return read_ahead(
+        lambda photo: _read(*photo, known, spec, limits),
+        ((row, path) for row in rows for path in row.images),
+        workers=settings.decode_workers,
+        # Two batches of them wait at the most, in the encoder's size.
+        ahead=2 * settings.encode_batch_photos,
+        thread_name="decode",
+    )
 
 
 def _read(

@@ -14,7 +14,7 @@ import pytest
 from furniture_prompter import assembly
 from furniture_prompter.cli.options import ExitCode
 from furniture_prompter.domain import IndexProgress
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.errors import EncoderNotFoundError
 
 Run = Callable[..., Any]
@@ -90,7 +90,7 @@ def test_show_tells_every_field_of_the_card(shop: Run, asked: list[dict[str, Any
 def test_show_tells_whose_space_a_student_lies_in(
     shop: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    student = dataclasses.replace(CARD, space=Space("teacher", "ab" * 32))
+    student = dataclasses.replace(CARD, space=EmbeddingSpace("teacher", "ab" * 32))
     monkeypatch.setattr(assembly, "describe_encoder", lambda *_a, **_k: student)
     assert "that of teacher (abababababab…)" in shop("encoders", "show", "x").out
 
