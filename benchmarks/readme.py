@@ -1,7 +1,6 @@
-"""Writes the README's figures and demo output from results: ``python -m benchmarks.readme``."""
+"""Writes the README's figures from results: ``python -m benchmarks.readme``."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,14 @@ from benchmarks.provenance import RESULTS, ROOT
 from benchmarks.render import PROMPT_TO_PHOTO
 
 PAGE = ROOT / "README.md"
-DEMO_LOG = RESULTS / "demo.txt"
-# Of the demo's output, what follows the installation.
-DEMO_STARTS = "Index the catalog"
-# Logs that were filed before photos were "checked" say encoding.
-PROGRESS = re.compile(r"(reading|checking|encoding|words|writing|indexing)( |$)")
-HIT = re.compile(r" *(\d+)  +\d+\.\d\d  ")
-HITS_SHOWN = 3
-MORE = "  …"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def rendered(page: str, results: Path = RESULTS) -> str:
-    """The README with its two generated blocks as the results have them."""
-    page = _fill(page, "figures", figures(results))
-    return _fill(page, "demo", demo_output((results / DEMO_LOG.name).read_text("utf-8")))
+    """The README with its generated table as the results have it."""
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{figures(results)}\n{END}{after}"
 
 
 def figures(results: Path) -> str:
@@ -119,21 +112,6 @@ def figures(results: Path) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
-def demo_output(log: str) -> str:
-    """What the demo printed after installing, as an indented block: of each search three hits."""
-    lines = log[log.index(DEMO_STARTS) :].rstrip().splitlines()
-    kept: list[str] = []
-    rank = 0
-    for line in lines:
-        found = HIT.match(line)
-        rank = int(found[1]) if found else rank if line.startswith("   ") else 0
-        if rank > HITS_SHOWN:
-            kept += [] if kept[-1] == MORE else [MORE]
-        elif not PROGRESS.match(line):
-            kept.append(line)
-    return "\n".join(f"    {line}".rstrip() for line in kept)
-
-
 def _rows(results: Path, name: str, table: str = "rows") -> list[dict[str, Any]]:
     figures_of = json.loads((results / f"{name}.json").read_text("utf-8"))["figures"]
     rows: list[dict[str, Any]] = figures_of[table]
@@ -152,13 +130,6 @@ def _one(rows: list[dict[str, Any]], **wanted: object) -> Mapping[str, Any]:
     if len(found) != 1:
         raise SystemExit(f"{len(found)} rows are {wanted}. Run the benchmark again.")
     return found[0]
-
-
-def _fill(page: str, name: str, content: str) -> str:
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, rest = page.split(begin)
-    _, after = rest.split(end)
-    return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 if __name__ == "__main__":
