@@ -8,6 +8,8 @@ HASHED := $(PIP) install --quiet --require-hashes --requirement locks/build.txt 
 OURS := $(PIP) install --quiet --no-build-isolation --editable
 LOCKS := locks/build.txt locks/base.txt locks/serve.txt locks/dev.txt
 DEMO := demo-output
+# Processes that run the tests side by side.
+PROCESSES ?= 2
 
 .PHONY: audit benchmark check check-install clean constraints demo format full-catalog install mutants \
 	sbom system-packages test
@@ -51,7 +53,7 @@ audit: $(VENV)/.installed-dev
 	@$(BIN)/python -m tools.audit $(LOCKS)
 
 test: $(VENV)/.installed-dev system-packages check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
 	$(MAKE) --no-print-directory check-install
 
 # A wheel in a fresh environment, as a user installs it.
