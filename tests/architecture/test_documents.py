@@ -118,7 +118,7 @@ def test_every_module_that_a_document_names_exists(document: Path) -> None:
 def test_a_module_that_is_gone_is_found() -> None:
     assert _exists("furniture_prompter.catalog")
     assert _exists("furniture_prompter.Catalog.open")
-    assert _exists("benchmarks.render.rendered")
+    assert _exists("benchmarks.render.rendered_page")
     assert not _exists("furniture_prompter.catalogue")
     assert not _exists("benchmarks.render.gone")
 

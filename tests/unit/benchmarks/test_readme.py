@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from benchmarks.filed import Filed
 from benchmarks.readme import rendered
 
 README = Path(__file__).parents[3] / "README.md"
@@ -9,4 +10,4 @@ README = Path(__file__).parents[3] / "README.md"
 
 def test_the_readme_is_current() -> None:
     page = README.read_text("utf-8")
-    assert rendered(page) == page, "Run: python -m benchmarks.readme"
+    assert rendered(page, Filed()) == page, "Run: python -m benchmarks.readme"
