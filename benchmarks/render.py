@@ -78,8 +78,8 @@ LIMITS = """## Limits
 - Prompts in Turkish rely on the keyword index: the prompt encoder knows English.
 - Everything ran on two cores of shared virtual machines, on different days and under different
   loads: compare within a table, where contenders took turns.
-- Encoding is fast where the processor has VNNI, which multiplies eight-bit numbers in one step;
-  [without it](benchmarks/students.md#{bits}) an image took the default encoder {slow}.
+- Encoding is fastest where the processor has VNNI, which multiplies bytes and adds them in one
+  step; what is lost without it is told [there](experiments.md#int8-on-processors-without-vnni).
 - A student that saw renderings alone gives up more on real photos than one that saw the shop's own.
 - Engines that hold all vectors in memory may answer faster than our index, which stays on disk.
 - What was tried and lost: [experiments](experiments.md).
@@ -127,12 +127,7 @@ SUITE_NOTES = {
 def rendered_page(filed: Filed) -> str:
     """The page of answers."""
     sections = [_answers(heading, rows, filed) for heading, rows in answers(filed).items()]
-    costs = filed.rows("default_bits", "costs")
-    limits = LIMITS.format(
-        bits=_anchor(filed.result("default_bits")["title"]),
-        slow=f"{min(row['ms an image'] for row in costs):.0f} ms",
-    )
-    return "\n".join([HEAD, *sections, DATA, limits, _earlier(filed), _tables(filed), AGAIN])
+    return "\n".join([HEAD, *sections, DATA, LIMITS, _earlier(filed), _tables(filed), AGAIN])
 
 
 def rendered_details(filed: Filed) -> dict[str, str]:

@@ -26,6 +26,7 @@ NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 ELSEWHERE = re.compile(r"[a-z]+:")
 MODULE_FILE = re.compile(r"(?<![\w./-])(?:\w+/)+\w+\.py\b")
 DOTTED = re.compile(r"\b(?:furniture_prompter|benchmarks|tools)(?:\.(?!md\b)\w+)+")
+IMPORTED = re.compile(r"^ *from (furniture_prompter[.\w]*) import (\w+(?:, \w+)*)", re.MULTILINE)
 NAMED_DOCUMENT = re.compile(r"(?<![\w/.])docs/[\w/-]+\.md(?:#([\w-]+))?")
 
 
@@ -112,7 +113,10 @@ def test_every_module_that_a_document_names_exists(document: Path) -> None:
         for name in MODULE_FILE.findall(text)
         if not any((place / name).is_file() for place in places)
     ]
-    assert not gone + [name for name in DOTTED.findall(text) if not _exists(name)]
+    dotted = DOTTED.findall(text) + [
+        f"{module}.{name}" for module, names in IMPORTED.findall(text) for name in names.split(", ")
+    ]
+    assert not gone + [name for name in dotted if not _exists(name)]
 
 
 def test_a_module_that_is_gone_is_found() -> None:
