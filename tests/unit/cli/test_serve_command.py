@@ -180,7 +180,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.delitem(sys.modules, "furniture_prompter.web.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = shop("serve", "--catalog", "shop")
-    assert "pip install 'furniture-prompter[serve]'" in done.err
+    assert "pip install -e '.[serve]'" in done.err
     assert done.status == ExitCode.SERVER
 
 
