@@ -5,6 +5,7 @@ the vector, and a ResNet18 with a linear layer to as many. Speed does not depend
 say, so they are random; nothing is ever found with them.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,14 @@ from furniture_prompter.distillation.networks.backbone import parameter_count
 from furniture_prompter.distillation.operations import multiply_adds_of_module
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.evaluation.latency import Passed, Rival, Stretch
+from furniture_prompter.evaluation.machine import EnergyMeter
+from furniture_prompter.evaluation.record import (
+    ENCODE,
+    PREPROCESS,
+    READ_AND_DECODE,
+    EncoderFacts,
+)
 
 SIDE_PX: Final = 224
 DIMENSION: Final = 2_048
@@ -118,6 +127,76 @@ class ReferenceRecipe:
         return multiply_adds_of_module(self.network, torch.zeros(1, 3, SIDE_PX, SIDE_PX))
 
 
+class RecipeTurns(Rival):
+    """The recipe's turns, in its own batches.
+
+    Photos are resized while they are read; preprocessing normalises and stacks. What is done for a
+    batch is divided by the batch's photos.
+    """
+
+    def __init__(self, recipe: ReferenceRecipe) -> None:
+        super().__init__(recipe.name)
+        self._recipe = recipe
+        self._planes = np.zeros((0, 0), np.float32)
+
+    def warm_up_photos(self, wanted: int) -> int:
+        """Whole batches: PyTorch chooses its kernels anew for each number of images."""
+        return -(-wanted // self._recipe.batch) * self._recipe.batch
+
+    def pass_over(self, photos: Sequence[Path], meter: EnergyMeter | None) -> Passed:
+        """See :class:`Turns`."""
+        passed, size = Passed(), self._recipe.batch
+        for start in range(0, len(photos), size):
+            batch = photos[start : start + size]
+            squares: list[RgbImage] = []
+            read_s: list[float] = []
+            with Stretch(passed, meter):
+                for path in batch:
+                    began = time.perf_counter()
+                    squares.append(self._recipe.read(path))
+                    read_s.append(time.perf_counter() - began)
+                has_squares = time.perf_counter()
+                planes = self._recipe.preprocess(squares)
+                has_planes = time.perf_counter()
+                self._recipe.encode(planes)
+                has_vectors = time.perf_counter()
+            for seconds in read_s:
+                passed.add(READ_AND_DECODE, seconds)
+            passed.add(PREPROCESS, has_planes - has_squares, len(batch))
+            passed.add(ENCODE, has_vectors - has_planes, len(batch))
+        return passed
+
+    def prepare(self, photos: Sequence[Path]) -> None:
+        """See :class:`Turns`."""
+        self._planes = self._recipe.preprocess([self._recipe.read(path) for path in photos])
+
+    def encode(self, count: int) -> None:
+        """See :class:`Turns`."""
+        self._recipe.encode(self._planes[:count])
+
+    def facts(self) -> EncoderFacts:
+        """See :class:`Rival`; the weights never lay in a file."""
+        return EncoderFacts(
+            key=self._recipe.name,
+            name=self._recipe.name,
+            role="reference recipe",
+            architecture=self._recipe.architecture,
+            precision="fp32",
+            runtime="PyTorch, eager",
+            side_px=SIDE_PX,
+            dimension=DIMENSION,
+            parameters=self._recipe.parameters,
+            multiply_adds=self._recipe.multiply_adds,
+            file_bytes=0,
+            weights_sha256="",
+            licence="none: random weights",
+            space="",
+            space_id="",
+            searches=False,
+            notes="random weights: timing only",
+        )
+
+
 def reference_recipes(threads: int) -> tuple[ReferenceRecipe, ...]:
     """The teacher's recipe, then the student's.
 
@@ -136,3 +215,8 @@ def reference_recipes(threads: int) -> tuple[ReferenceRecipe, ...]:
             student,
         ),
     )
+
+
+def recipe_turns(threads: int) -> tuple[RecipeTurns, ...]:
+    """Both recipes, ready to be timed beside encoders; see :func:`reference_recipes`."""
+    return tuple(RecipeTurns(each) for each in reference_recipes(threads))

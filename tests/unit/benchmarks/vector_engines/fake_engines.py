@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.evaluation.peers.engine import Ids, Vectors
+from benchmarks.vector_engines.engine import Ids, Vectors
 
 
 class ExactFake:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.evaluation.grown_vectors import Vectors, grown
+from benchmarks.vector_engines.grown_vectors import Vectors, grown
 
 
 def _real(count: int = 200, dimension: int = 16) -> Vectors:

@@ -119,16 +119,16 @@ def make(factory: str, argument: str) -> Engine:
     return made
 
 
-_LANCE: Final = "furniture_prompter.catalog.index_trials:"
-_HERE: Final = "furniture_prompter.evaluation.peers."
+_OWN: Final = "benchmarks.vector_engines.lancedb_engines:"
+_PEERS: Final = "benchmarks.vector_engines.peer_engines:"
 
 OWN_ENGINES: Final[tuple[EngineSpec, ...]] = (
-    EngineSpec(name=OWN, factory=f"{_LANCE}ExactTrial"),
-    EngineSpec(name=OWN, factory=f"{_LANCE}TableTrial", argument="scan"),
+    EngineSpec(name=OWN, factory=f"{_OWN}ExactTrial"),
+    EngineSpec(name=OWN, factory=f"{_OWN}TableTrial", argument="scan"),
     *(
         EngineSpec(
             name=OWN,
-            factory=f"{_LANCE}TableTrial",
+            factory=f"{_OWN}TableTrial",
             argument=kind,
             limit_vectors=limit,
         )
@@ -147,7 +147,7 @@ PEERS: Final[tuple[EngineSpec, ...]] = (
     *(
         EngineSpec(
             name="faiss",
-            factory=f"{_HERE}faiss_engine:FaissEngine",
+            factory=f"{_PEERS}FaissEngine",
             argument=kind,
             needs=(("faiss", "faiss-cpu"),),
             limit_vectors=LIMIT_SLOW_VECTORS if kind == "HNSW" else None,
@@ -156,27 +156,27 @@ PEERS: Final[tuple[EngineSpec, ...]] = (
     ),
     EngineSpec(
         name="usearch",
-        factory=f"{_HERE}usearch_engine:UsearchEngine",
+        factory=f"{_PEERS}UsearchEngine",
         needs=(("usearch", "usearch"),),
         limit_vectors=LIMIT_SLOW_VECTORS,
         note="Its Python package has no filter: more are fetched, others dropped.",
     ),
     EngineSpec(
         name="hnswlib",
-        factory=f"{_HERE}hnswlib_engine:HnswlibEngine",
+        factory=f"{_PEERS}HnswlibEngine",
         needs=(("hnswlib", "hnswlib"),),
         limit_vectors=LIMIT_SLOW_VECTORS,
         note="Its filter is a Python function called for each vector it meets.",
     ),
     EngineSpec(
         name="Chroma",
-        factory=f"{_HERE}chroma_engine:ChromaEngine",
+        factory=f"{_PEERS}ChromaEngine",
         needs=(("chromadb", "chromadb"),),
         limit_vectors=LIMIT_SLOW_VECTORS,
     ),
     EngineSpec(
         name="Qdrant, local mode",
-        factory=f"{_HERE}qdrant_engine:QdrantEngine",
+        factory=f"{_PEERS}QdrantEngine",
         needs=(("qdrant_client", "qdrant-client"),),
         limit_vectors=LIMIT_QDRANT_LOCAL_VECTORS,
         note="Local mode compares all vectors in Python, without the server's index; it warns "
@@ -184,7 +184,7 @@ PEERS: Final[tuple[EngineSpec, ...]] = (
     ),
     EngineSpec(
         name="sqlite-vec",
-        factory=f"{_HERE}sqlite_vec_engine:SqliteVecEngine",
+        factory=f"{_PEERS}SqliteVecEngine",
         needs=(("sqlite_vec", "sqlite-vec"), ("apsw", "apsw")),
     ),
 )

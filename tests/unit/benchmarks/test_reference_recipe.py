@@ -5,13 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE
-from furniture_prompter.distillation.reference_recipe import (
+from benchmarks.reference_recipe import (
     DIMENSION,
     SIDE_PX,
+    RecipeTurns,
     ReferenceRecipe,
     reference_recipes,
 )
+from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.errors import InvalidPhotoError
@@ -90,7 +91,7 @@ def test_the_recipe_takes_its_turns_first_in_its_own_batches(
         DEFAULT_LIMITS,
         search={},
         on_progress=told.append,
-        recipes=[pair],
+        rivals=[RecipeTurns(pair)],
     )
     (row,) = facts
     assert (row.key, row.role, row.searches) == (student.name, "reference recipe", False)

@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.vector_engines.engine import OWN, OWN_ENGINES, EngineSpec
+from benchmarks.vector_engines.trials import (
+    TrialSettings,
+    bound_of,
+    buckets_of,
+    measure_indexes,
+)
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.indexes import bound_of, buckets_of, measure_indexes
-from furniture_prompter.evaluation.peers.engine import OWN, OWN_ENGINES, EngineSpec
-from furniture_prompter.evaluation.suite import IndexSettings
 
 FAKE = EngineSpec(name=OWN, factory="fake_engines:ExactFake")
 
 
 @pytest.fixture(autouse=True)
 def _fakes_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "peers"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def _vectors(count: int) -> NDArray[np.float32]:
@@ -30,7 +34,7 @@ def _quiet(progress: IndexProgress) -> None:
 
 def test_every_size_and_filter_has_a_row_and_the_folder_is_left_empty(tmp_path: Path) -> None:
     told: list[IndexProgress] = []
-    settings = IndexSettings(sizes=(800,), queries=20, shares_kept=(1.0, 0.1))
+    settings = TrialSettings(sizes=(800,), queries=20, shares_kept=(1.0, 0.1))
     rows, flags = measure_indexes(
         _vectors(400), settings, tmp_path, on_progress=told.append, engines=[FAKE]
     )
@@ -49,7 +53,7 @@ def test_every_size_and_filter_has_a_row_and_the_folder_is_left_empty(tmp_path: 
 
 
 def test_the_exact_way_finds_all(tmp_path: Path) -> None:
-    settings = IndexSettings(queries=20, shares_kept=(1.0, 0.1))
+    settings = TrialSettings(queries=20, shares_kept=(1.0, 0.1))
     rows, flags = measure_indexes(
         _vectors(600), settings, tmp_path, on_progress=_quiet, engines=OWN_ENGINES[:1]
     )
@@ -62,7 +66,7 @@ def test_the_exact_way_finds_all(tmp_path: Path) -> None:
 def test_an_engine_that_crashes_leaves_a_sentence_and_the_others_go_on(tmp_path: Path) -> None:
     engines = [EngineSpec(name=OWN, factory="fake_engines:CrashingFake"), FAKE]
     rows, (flag,) = measure_indexes(
-        _vectors(200), IndexSettings(queries=5), tmp_path, on_progress=_quiet, engines=engines
+        _vectors(200), TrialSettings(queries=5), tmp_path, on_progress=_quiet, engines=engines
     )
     assert len(rows) == 1
     assert "ended by SIGKILL" in flag
@@ -74,7 +78,7 @@ def test_an_engine_that_is_not_installed_is_named_with_the_line_that_installs_it
     absent = EngineSpec(name="x", factory="x:X", needs=(("no_such_module", "no-such-thing"),))
     rows, flags = measure_indexes(
         _vectors(200),
-        IndexSettings(queries=5),
+        TrialSettings(queries=5),
         tmp_path,
         on_progress=_quiet,
         engines=[absent, FAKE],
@@ -91,7 +95,7 @@ def test_a_slow_engine_is_left_out_above_its_limit_and_that_is_said(tmp_path: Pa
     slow = EngineSpec(name=OWN, factory="fake_engines:ExactFake", limit_vectors=500)
     rows, flags = measure_indexes(
         _vectors(400),
-        IndexSettings(sizes=(600,), queries=5),
+        TrialSettings(sizes=(600,), queries=5),
         tmp_path,
         on_progress=_quiet,
         engines=[slow],
@@ -103,7 +107,7 @@ def test_a_slow_engine_is_left_out_above_its_limit_and_that_is_said(tmp_path: Pa
 def test_a_filter_over_few_vectors_keeps_one_of_them(tmp_path: Path) -> None:
     rows, flags = measure_indexes(
         _vectors(100),
-        IndexSettings(queries=5, shares_kept=(1.0, 0.001)),
+        TrialSettings(queries=5, shares_kept=(1.0, 0.001)),
         tmp_path,
         on_progress=_quiet,
         engines=[FAKE],
@@ -116,12 +120,7 @@ def test_a_filter_over_few_vectors_keeps_one_of_them(tmp_path: Path) -> None:
 
 def test_too_few_vectors_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="11 vectors are too few"):
-        measure_indexes(_vectors(11), IndexSettings(), tmp_path, on_progress=_quiet)
-
-
-def test_no_queries_measure_nothing(tmp_path: Path) -> None:
-    settings = IndexSettings(queries=0)
-    assert measure_indexes(_vectors(20), settings, tmp_path, on_progress=_quiet) == ((), ())
+        measure_indexes(_vectors(11), TrialSettings(), tmp_path, on_progress=_quiet)
 
 
 def test_buckets_are_equally_often_and_a_bound_keeps_its_share() -> None:

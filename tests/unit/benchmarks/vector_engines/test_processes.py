@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from furniture_prompter.evaluation.peers.assignment import (
+from benchmarks.vector_engines.assignment import (
     BUCKETS,
     QUESTIONS,
     THRESHOLDS,
     VECTORS,
     thresholds_of,
 )
-from furniture_prompter.evaluation.peers.engine import OWN, EngineSpec
-from furniture_prompter.evaluation.peers.trials import measure_engine
+from benchmarks.vector_engines.engine import OWN, EngineSpec
+from benchmarks.vector_engines.processes import measure_engine
 from furniture_prompter.evaluation.record import IndexTimes
 
 TUNING, QUERIES = 4, 6

@@ -12,25 +12,25 @@ share asks for the buckets below a bound, and keeps one row at least.
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.domain import IndexProgress
-from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.grown_vectors import grown
-from furniture_prompter.evaluation.peers.assignment import (
+from benchmarks.vector_engines.assignment import (
     BUCKETS,
     QUESTIONS,
     THRESHOLDS,
     VECTORS,
     thresholds_of,
 )
-from furniture_prompter.evaluation.peers.engine import OWN_ENGINES, PEERS, EngineSpec
-from furniture_prompter.evaluation.peers.trials import measure_engine
+from benchmarks.vector_engines.engine import OWN_ENGINES, PEERS, EngineSpec
+from benchmarks.vector_engines.grown_vectors import grown
+from benchmarks.vector_engines.processes import measure_engine
+from furniture_prompter.domain import IndexProgress
+from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.record import IndexTimes
-from furniture_prompter.evaluation.suite import IndexSettings
 
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[IndexProgress], None]
@@ -43,9 +43,26 @@ _HELD_OUT_PART = 4
 _BLOCK_ROWS = 4_096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSettings:
+    """Which indexes are compared.
+
+    Attributes:
+        sizes: Numbers of vectors beside the catalog's own.
+        queries: For each.
+        shares_kept: Shares of the vectors that a filter lets through, above 0 and at most 1.
+        peers: Whether other engines are measured too.
+    """
+
+    sizes: tuple[int, ...] = ()
+    queries: int = 100
+    shares_kept: tuple[float, ...] = (1.0,)
+    peers: bool = False
+
+
 def measure_indexes(
     vectors: Vectors,
-    settings: IndexSettings,
+    settings: TrialSettings,
     work: Path,
     *,
     on_progress: OnProgress,
@@ -69,12 +86,10 @@ def measure_indexes(
     Raises:
         BenchmarkError: fewer than LEAST_VECTORS vectors.
     """
-    if not settings.queries:
-        return (), ()
     if len(vectors) < LEAST_VECTORS:
         raise BenchmarkError(
             f"{len(vectors)} vectors are too few to measure indexes on; {LEAST_VECTORS} are the "
-            "least, thousands are better. Set index.queries = 0 in the suite to leave them out."
+            "least, thousands are better."
         )
     chosen = engines if engines is not None else OWN_ENGINES + (PEERS if settings.peers else ())
     present, flags = _present(chosen)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.evaluation.peers.engine import OWN_ENGINES, PEERS, EngineSpec, make
+from benchmarks.vector_engines.engine import OWN_ENGINES, PEERS, EngineSpec, make
 
 COUNT, DIMENSION = 600, 32
 BELOW = 50
@@ -29,7 +29,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from furniture_prompter.evaluation.peers.engine import make
+from benchmarks.vector_engines.engine import make
 factory, argument, folder, below_text = sys.argv[1:]
 folder = Path(folder)
 vectors, buckets = np.load(folder / "vectors.npy"), np.load(folder / "buckets.npy")
@@ -100,7 +100,7 @@ def _recall(found: list[list[int]], scores: NDArray[np.float32]) -> float:
 
 def test_the_scan_in_memory_finds_exactly_the_nearest(tmp_path: Path) -> None:
     vectors, buckets = _vectors()
-    engine = make("furniture_prompter.catalog.index_trials:ExactTrial", "")
+    engine = make("benchmarks.vector_engines.lancedb_engines:ExactTrial", "")
     engine.build(vectors, buckets, tmp_path)
     engine.load(tmp_path)
     for query in vectors[:10]:
@@ -114,4 +114,4 @@ def test_a_missing_distribution_is_named() -> None:
 
 def test_an_unknown_index_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no index 'IVF_XX'"):
-        make("furniture_prompter.catalog.index_trials:TableTrial", "IVF_XX")
+        make("benchmarks.vector_engines.lancedb_engines:TableTrial", "IVF_XX")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.evaluation.peers.assignment import Truth, thresholds_of
+from benchmarks.vector_engines.assignment import Truth, thresholds_of
 
 # Twenty rows whose cosines with the first axis fall by 0.02 from 1; even rows are in bucket 0.
 _COSINES = 1 - 0.02 * np.arange(20)

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from furniture_prompter.evaluation.peers.assignment import (
+from benchmarks.provenance import ROOT
+from benchmarks.vector_engines.assignment import (
     ASKED,
     ASSIGNMENT,
     BUILT,
     VECTORS,
     Assignment,
 )
-from furniture_prompter.evaluation.peers.engine import EngineSpec
+from benchmarks.vector_engines.engine import EngineSpec
 from furniture_prompter.evaluation.record import IndexTimes
 
 LIMIT_BUILD_S = 3_600.0
 LIMIT_ASK_S = 3_600.0
 _LIMIT_REASON = 200
 
-_PROGRAM = "furniture_prompter.evaluation.peers.process"
+_PROGRAM = "benchmarks.vector_engines.process"
 
 
 class _FailedError(Exception):
@@ -105,8 +106,14 @@ def _run(step: str, told: Path, answer: Path, limit_s: float) -> bytes:
     answer.unlink(missing_ok=True)
     command = [sys.executable, "-m", _PROGRAM, step, str(told), str(answer)]
     try:
-        done = subprocess.run(  # noqa: S603 (this interpreter and a module of this package)
-            command, capture_output=True, text=True, errors="replace", timeout=limit_s, check=False
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit_s,
+            check=False,
+            cwd=ROOT,
         )
     except subprocess.TimeoutExpired as error:
         raise _FailedError(f"to {step} took more than {limit_s:,.0f} s.") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from furniture_prompter.evaluation.peers.assignment import (
+from benchmarks.vector_engines.assignment import (
     ASKED,
     ASSIGNMENT,
     BUCKETS,
@@ -24,7 +24,7 @@ from furniture_prompter.evaluation.peers.assignment import (
     Truth,
     WayFound,
 )
-from furniture_prompter.evaluation.peers.engine import Engine, Ids, make
+from benchmarks.vector_engines.engine import Engine, Ids, make
 
 _WARM_UP = 10
 
