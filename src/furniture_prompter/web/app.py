@@ -35,6 +35,7 @@ from furniture_prompter.web.routes import (
     catalog,
     embeddings,
     health,
+    images,
     products,
     search,
     writing,
@@ -73,9 +74,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    for each in (search, products, writing, embeddings, catalog):
+    for each in (search, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
-    app.include_router(catalog.images, prefix="/v1")
     app.include_router(health.router)
     app.add_api_route("/", _root, include_in_schema=False)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
