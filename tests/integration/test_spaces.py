@@ -336,7 +336,7 @@ def test_a_tower_whose_extra_is_missing_says_the_pip_line_when_a_prompt_comes(
     monkeypatch.setattr(fakes, "load", without_torch)
     with showroom.open(folder, "colour-teacher") as catalog:
         assert ids(catalog.search(photo=showroom.photo(5), limit=1)) == ["p5"]
-        with pytest.raises(EncoderError, match=r"pip install 'furniture-prompter\[hub\]'"):
+        with pytest.raises(EncoderError, match=r"pip install -e '\.\[hub\]'"):
             catalog.search("red")
 
 

@@ -11,14 +11,11 @@ from furniture_prompter.read_ahead import read_ahead
 def test_results_come_in_the_order_of_the_items_and_no_more_are_read_than_said() -> None:
     read: list[int] = []
 
-    def items() -> itertools.count[int]:
-        return itertools.count()
-
     def noted(number: int) -> int:
         read.append(number)
         return number * number
 
-    results = read_ahead(noted, items(), workers=2, ahead=3, thread_name="t")
+    results = read_ahead(noted, itertools.count(), workers=2, ahead=3, thread_name="t")
     assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
     results.close()
     assert max(read) <= 4 + 3

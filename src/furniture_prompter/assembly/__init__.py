@@ -1,6 +1,6 @@
 """From settings to concrete parts: the only place that chooses them.
 
-This is the library's door::
+This is the library's interface::
 
     from furniture_prompter import Catalog
 

@@ -3,7 +3,7 @@
 A catalog folder holds Lance tables, alignments and ``manifest.json``. The manifest names the exact
 version of each table and the alignment that belong together; replacing it is the commit. Whatever
 a killed run leaves beside it is invisible. It also remembers which versions were replaced when:
-:mod:`furniture_prompter.catalog.pruning` deletes by that time.
+:mod:`furniture_prompter.catalog.retention` deletes by that time.
 """
 
 import hashlib
@@ -225,7 +225,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def parse_manifest(raw: object, folder: Path) -> Manifest:
-    """Validate decoded JSON; errors as :func:`read_manifest`."""
+    """Validate decoded JSON.
+
+    Raises:
+        CatalogFormatError: it is of another format version, or folds words in an unknown way.
+        CatalogDamagedError: it is not what this project writes.
+    """
     if not isinstance(raw, dict):
         raise _damaged(folder, "it is not an object")
     found = raw.get("format_version")

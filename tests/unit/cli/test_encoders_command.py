@@ -187,4 +187,4 @@ def test_without_the_extra_the_line_that_installs_it_is_told(
         timeout=120,
     )
     assert done.returncode == ExitCode.ENCODER
-    assert f"pip install 'furniture-prompter[{extra}]'" in done.stderr
+    assert f"pip install -e '.[{extra}]'" in done.stderr

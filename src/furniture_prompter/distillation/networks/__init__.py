@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from furniture_prompter.errors import DistillationError
+from furniture_prompter.errors import DistillationError, install_line
 
 if TYPE_CHECKING:
     from furniture_prompter.distillation.networks.backbone import Backbone
@@ -159,9 +159,7 @@ def build_backbone(name: str) -> "Backbone":
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise DistillationError(
-            "Distillation needs PyTorch; run: pip install 'furniture-prompter[train]'"
-        ) from error
+        raise DistillationError(f"Distillation needs PyTorch. {install_line('train')}") from error
     backbone: Backbone = factory()
     backbone.side_px = entry.side_px
     backbone.mean = entry.mean
