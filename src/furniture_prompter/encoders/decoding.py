@@ -26,14 +26,12 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.decoding_memory import (
-    MEMORY,
+from furniture_prompter.encoders.colour_profiles import (
     convert_in_place,
-    jpeg_bytes,
     missing_inks_to_srgb,
     on_white,
-    pillow_bytes,
 )
+from furniture_prompter.encoders.decoding_memory import MEMORY, jpeg_bytes, pillow_bytes
 from furniture_prompter.encoders.headers import image_format, read_header
 from furniture_prompter.encoders.headers.model import (
     LIMIT_PROFILE_BYTES,
