@@ -11,9 +11,9 @@ from furniture_prompter.evaluation.filing import merged, read_filed
 from furniture_prompter.evaluation.report.content import blocks_of
 from furniture_prompter.evaluation.report.rendering import (
     Block,
+    Figure,
     Heading,
     Paragraph,
-    Picture,
     markdown,
 )
 
@@ -109,7 +109,7 @@ def _suite(folder: Path) -> str:
     for block in blocks_of(run)[1:]:
         if isinstance(block, Heading):
             shown.append(Heading(block.level + 1, block.text))
-        elif not isinstance(block, Picture):
+        elif not isinstance(block, Figure):
             shown.append(block)
     return markdown(shown)
 
