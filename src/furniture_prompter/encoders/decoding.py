@@ -190,10 +190,13 @@ def decode_into(
 
     Args:
         data: The file's bytes.
-        use: Takes the pixels and keeps no hold of them.
+        use: Takes the pixels, shape (height, width, 3), and keeps no hold of them.
         name: See :func:`decode_photo`.
         target_side_px: See :func:`decode_photo`.
         limits: What to refuse.
+
+    Raises:
+        InvalidPhotoError, DecodingBusyError: see :func:`decode_photo`.
     """
     _refuse_size(data, name, limits)
     try:

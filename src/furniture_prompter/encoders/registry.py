@@ -135,7 +135,12 @@ def refuse_without_text_tower(card: EncoderCard) -> None:
 
 
 def load_prompt_encoder(folder: Path) -> PromptEncoder:
-    """Load the prompt encoder in `folder`; errors as :func:`load_encoder`."""
+    """Load the prompt encoder in `folder`.
+
+    Raises:
+        EncoderNotFoundError: `folder` holds none, or an encoder of another kind.
+        EncoderError: it cannot be used; see :func:`load_encoder`.
+    """
     card = EncoderCard.load(folder)
     if card.kind != "prompt":
         raise EncoderNotFoundError(
