@@ -140,7 +140,7 @@ def _present(engines: Sequence[EngineSpec]) -> tuple[list[EngineSpec], list[str]
         return list(engines), []
     sentence = (
         f"Not installed, and so left out: {', '.join(missing)}. "
-        "Run: pip install 'furniture-prompter[peers]'"
+        "Run: pip install -e '.[peers]'"
     )
     return [spec for spec in engines if not spec.missing], [sentence]
 

@@ -87,7 +87,7 @@ def test_an_engine_that_is_not_installed_is_named_with_the_line_that_installs_it
     (flag,) = flags
     assert flag == (
         "Not installed, and so left out: no-such-thing. "
-        "Run: pip install 'furniture-prompter[peers]'"
+        "Run: pip install -e '.[peers]'"
     )
 
 
