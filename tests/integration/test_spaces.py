@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from furniture_prompter import Catalog, Settings, index
-from furniture_prompter.cli.batch import BatchDefaults, answer_batch_file
+from furniture_prompter.cli.batch import answer_batch_file
 from furniture_prompter.domain import IndexSummary, SearchResult
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.card import EncoderCard, Space, identity_of
@@ -154,7 +154,7 @@ def test_every_line_of_a_batch_is_asked_by_the_student(showroom: Showroom) -> No
     written = io.BytesIO()
     out = io.TextIOWrapper(written, "utf-8")
     with showroom.open(showroom.encoder(student())) as catalog, redirect_stdout(out):
-        assert answer_batch_file(catalog, queries, BatchDefaults(3, None)) == 0
+        assert answer_batch_file(catalog, queries, {"limit": 3}) == 0
     answers = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [found["hits"][0]["product"]["id"] for found in answers] == ["p12", "p6"]
     assert all("its student" in found["notes"][0] for found in answers)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
 
@@ -20,6 +20,7 @@ from furniture_prompter.client.answers import (
     Stored,
 )
 from furniture_prompter.client.calls import Answer, Call, Crop, NoAnswerError, PhotoInput, Retries
+from furniture_prompter.query_options import SearchOptions, SimilarOptions
 
 
 class AsyncClient:
@@ -62,12 +63,7 @@ class AsyncClient:
         *,
         photo: PhotoInput | None = None,
         crop: Crop | None = None,
-        photo_weight: float | None = None,
-        without: str | None = None,
-        where: str | None = None,
-        limit: int | None = None,
-        facets: Sequence[str] | None = None,
-        cursor: str | None = None,
+        **options: Unpack[SearchOptions],
     ) -> SearchAnswer:
         """Find products by words, by a photo, or by both.
 
@@ -75,44 +71,18 @@ class AsyncClient:
             prompt: What is wanted, in words.
             photo: A photo's bytes, its file, or as text its public web address.
             crop: The part of the photo that is meant: left, top, width, height, as shares of it.
-            photo_weight: Share of the photo when both are given, 0 to 1.
-            without: What is not wanted, in words.
-            where: Filter over the catalog's columns, such as ``price < 300``.
-            limit: Hits at the most.
-            facets: Columns whose values are to be counted.
-            cursor: ``cursor`` of the page before, with the same query, for the next one.
+            options: ``photo_weight``, ``without``, ``where``, ``limit``, ``facets`` and ``cursor``,
+                as :class:`furniture_prompter.query_options.QueryOptions` tells them.
         """
-        return await self._call(
-            calls.search(
-                {
-                    "prompt": prompt,
-                    "photo": photo,
-                    "crop": crop,
-                    "photo_weight": photo_weight,
-                    "without": without,
-                    "where": where,
-                    "limit": limit,
-                    "facets": facets,
-                    "cursor": cursor,
-                }
-            )
-        )
+        return await self._call(calls.search(prompt, photo, crop, options))
 
     async def product(self, product_id: str) -> ProductAnswer:
         """One product and the addresses of its photos."""
         return await self._call(calls.product(product_id))
 
-    async def similar(
-        self,
-        product_id: str,
-        *,
-        where: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> SearchAnswer:
-        """Products that look like one of the catalog; arguments as of :meth:`search`."""
-        parameters = {"where": where, "limit": limit, "cursor": cursor}
-        return await self._call(calls.similar(product_id, parameters))
+    async def similar(self, product_id: str, **options: Unpack[SimilarOptions]) -> SearchAnswer:
+        """Products that look like one of the catalog; options as of :meth:`search`."""
+        return await self._call(calls.similar(product_id, options))
 
     async def embeddings(
         self,

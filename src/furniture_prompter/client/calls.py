@@ -25,6 +25,7 @@ from furniture_prompter.client.answers import (
     SearchAnswer,
     Stored,
 )
+from furniture_prompter.query_options import LISTS, given
 
 
 class ClientError(Exception):
@@ -155,21 +156,19 @@ class Call(Generic[Answer]):
             ) from error
 
 
-def search(fields: Mapping[str, Any]) -> Call[SearchAnswer]:
-    """POST /v1/search."""
-    return Call("POST", "/v1/search", _record(SearchAnswer.of), search_body(fields))
-
-
-def search_body(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a search: what was given, a photo as base64 or address, a crop by name."""
-    body = {name: value for name, value in fields.items() if value is not None}
-    if "photo" in body:
-        body["photo"] = photo_text(body["photo"])
-    if "crop" in body:
-        body["crop"] = dict(zip(("x", "y", "width", "height"), body["crop"], strict=True))
-    if "facets" in body:
-        body["facets"] = list(body["facets"])
-    return body
+def search(
+    prompt: str | None, photo: PhotoInput | None, crop: Crop | None, options: Mapping[str, object]
+) -> Call[SearchAnswer]:
+    """POST /v1/search: what was given, a photo as base64 or address, a crop by name."""
+    body = given(options)
+    if prompt is not None:
+        body["prompt"] = prompt
+    if photo is not None:
+        body["photo"] = photo_text(photo)
+    if crop is not None:
+        body["crop"] = dict(zip(("x", "y", "width", "height"), crop, strict=True))
+    lists = {name: list(value) for name, value in body.items() if name in LISTS}
+    return Call("POST", "/v1/search", _record(SearchAnswer.of), {**body, **lists})
 
 
 def photo_text(photo: PhotoInput) -> str:
@@ -191,10 +190,10 @@ def product(product_id: str) -> Call[ProductAnswer]:
     return Call("GET", _address(product_id), _record(ProductAnswer.of))
 
 
-def similar(product_id: str, parameters: Mapping[str, Any]) -> Call[SearchAnswer]:
+def similar(product_id: str, options: Mapping[str, object]) -> Call[SearchAnswer]:
     """GET /v1/products/{id}/similar."""
-    given = {name: value for name, value in parameters.items() if value is not None}
-    query = f"?{httpx.QueryParams(given)}" if given else ""
+    parameters = given(options)
+    query = f"?{httpx.QueryParams(parameters)}" if parameters else ""
     path = f"{_address(product_id)}/similar{query}"
     return Call("GET", path, _record(SearchAnswer.of))
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, SearchResult
+from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, Query, SearchResult
 from furniture_prompter.domain.query import Crop, Facet, FacetRange
 from furniture_prompter.errors import FurniturePrompterError
+from furniture_prompter.query_options import OPTIONS
 
 # More digits than two runs on one machine share; fewer make equal scores of different products.
 SCORE_DIGITS = 6
@@ -31,18 +32,8 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> di
         result: The hits.
         photo_of: What a hit says of its photo: its path, unless given.
     """
-    query = result.query
     return {
-        "query": {
-            "prompt": query.prompt,
-            "photo": query.photo_name,
-            "photo_weight": query.photo_weight,
-            "without": query.without,
-            "where": query.where,
-            "limit": query.limit,
-            "crop": crop_answer(query.crop),
-            "similar_to": query.similar_to,
-        },
+        "query": query_answer(result.query),
         "catalog": {
             "path": result.catalog.path,
             "version": result.catalog.version,
@@ -55,6 +46,17 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> di
         "notes": list(result.notes),
         "facets": {name: facet_answer(facet) for name, facet in result.facets.items()},
         "cursor": result.cursor,
+    }
+
+
+def query_answer(query: Query) -> dict[str, Any]:
+    """A query as it was answered: prompt, photo, the options that are repeated, crop, product."""
+    return {
+        "prompt": query.prompt,
+        "photo": query.photo_name,
+        **{name: getattr(query, name) for name, each in OPTIONS.items() if each.about.answered},
+        "crop": crop_answer(query.crop),
+        "similar_to": query.similar_to,
     }
 
 

@@ -14,6 +14,7 @@ from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.domain import Query
 from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.query_options import OPTIONS
 from furniture_prompter.search.retrievers import Fused, PartGroup, fuse
 
 LIMIT_RANKED: Final = 10_000
@@ -83,9 +84,7 @@ def query_digest(query: Query, photo: bytes) -> str:
     """
     decisive = [
         query.prompt,
-        query.photo_weight,
-        query.without,
-        query.where,
+        *(getattr(query, name) for name, option in OPTIONS.items() if option.about.decisive),
         query.similar_to,
         astuple(query.crop) if query.crop is not None else None,
         hashlib.sha256(photo).hexdigest(),

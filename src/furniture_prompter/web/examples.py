@@ -2,6 +2,9 @@
 
 from typing import Any, Final
 
+from furniture_prompter.domain import Query
+from furniture_prompter.search.answer import query_answer
+
 _PHOTO: Final = "/v1/images/5f3c7a0e6f0f4a6a8b7a5a0c3b2d1e0f5f3c7a0e6f0f4a6a8b7a5a0c3b2d1e0f"
 
 SEARCH: Final[dict[str, Any]] = {
@@ -22,16 +25,9 @@ PRODUCT: Final[dict[str, Any]] = {
     "price": 89.0,
 }
 SEARCH_ANSWER: Final[dict[str, Any]] = {
-    "query": {
-        "prompt": "white stool",
-        "photo": None,
-        "photo_weight": 0.5,
-        "without": "metal legs",
-        "where": "price < 300",
-        "limit": 5,
-        "crop": None,
-        "similar_to": None,
-    },
+    "query": query_answer(
+        Query(prompt="white stool", without="metal legs", where="price < 300", limit=5)
+    ),
     "catalog": {"path": "my-catalog", "version": 4, "encoder": "efficientnet-lite2"},
     "hits": [
         {

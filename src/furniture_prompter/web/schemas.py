@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from furniture_prompter.domain.query import Crop
-from furniture_prompter.search.validation import LIMIT_FACETS
+from furniture_prompter.search.option_fields import answered_fields, request_fields, with_fields
 from furniture_prompter.web import examples
 
 Scalar = str | float | bool | None
@@ -36,6 +36,7 @@ class CropBox(_Taken):
         return Crop(self.x, self.y, self.width, self.height)
 
 
+@with_fields(request_fields())
 class SearchRequest(_Taken):
     """A prompt, a photo, or both."""
 
@@ -48,31 +49,13 @@ class SearchRequest(_Taken):
         "where the server fetches photos.",
     )
     crop: CropBox | None = Field(None, description="The part of the photo that is meant.")
-    photo_weight: float | None = Field(
-        None, ge=0, le=1, description="Share of the photo where there is a prompt too."
-    )
-    without: str | None = Field(None, description="What is not wanted, in words.")
-    where: str | None = Field(None, description="Filter over the columns: `price < 300`.")
-    limit: int = Field(10, ge=1, description="Hits at the most.")
-    cursor: str | None = Field(
-        None, description="`cursor` of the page before, with the same query, for the next page."
-    )
-    facets: list[str] = Field(
-        default_factory=list, max_length=LIMIT_FACETS, description="Columns to count."
-    )
 
 
+@with_fields(request_fields(similar=True))
 class SimilarParameters(BaseModel):
     """Query parameters of what is like a product."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    where: str | None = Field(None, description="Filter over the columns: `price < 300`.")
-    limit: int = Field(10, ge=1, description="Hits at the most.")
-    cursor: str | None = Field(None, description="`cursor` of the page before.")
-    facets: list[str] = Field(
-        default_factory=list, max_length=LIMIT_FACETS, description="Columns to count."
-    )
 
 
 class PhotoInput(_Taken):
@@ -131,15 +114,15 @@ class HitFields(_Answered):
     matched: list[Literal["photo", "prompt-photo", "prompt-text", "keyword"]]
 
 
-class QueryFields(_Answered):
-    """The query as it was answered."""
-
+@with_fields(answered_fields())
+class _AskedFields(_Answered):
     prompt: str | None
     photo: str | None
-    photo_weight: float
-    without: str | None
-    where: str | None
-    limit: int
+
+
+class QueryFields(_AskedFields):
+    """The query as it was answered."""
+
     crop: CropBox | None
     similar_to: str | None
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from furniture_prompter import domain
 from furniture_prompter.search.answer import product_answer
+from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers
@@ -33,13 +34,8 @@ async def similar(
     if ends_in_id(request):
         return await product(f"{product_id}/similar", services)
     clock = Clock()
-    query = domain.Query(
-        similar_to=product_id,
-        where=parameters.where,
-        limit=parameters.limit,
-        cursor=parameters.cursor,
-        facets=tuple(parameters.facets),
-    )
+    query = domain.Query(similar_to=product_id)
+    query = query.with_options(options_of(parameters), services.settings)
     async with services.catalog.current() as catalog:
         result = await catalog.search_async(query)
     return search_answer(result, services.folder_name, clock)
