@@ -228,7 +228,7 @@ def test_a_text_tower_takes_prompts_to_photos_without_an_alignment(showroom: Sho
     assert {colour_of(found) for found in ids(silent)} == {"blue"}
     assert silent.hits[0].matched == ("prompt-photo",)
     assert silent.notes == both.notes == ()
-    assert "prompt-photo" in both.hits[0].parts
+    assert "prompt-photo" in both.hits[0].contributions
     assert showroom.teacher.asked == ["something blue", "yellow", "red"]
 
 
@@ -263,7 +263,7 @@ def test_where_the_tower_of_a_catalog_is_gone_prompts_say_so(showroom: Showroom)
     with showroom.open(showroom.encoder(student())) as catalog:
         result = catalog.search("red chair")
     assert result.hits[0].product.color == "red"
-    assert "prompt-photo" not in result.hits[0].parts
+    assert "prompt-photo" not in result.hits[0].contributions
     note = (
         "Prompts cannot search photos: in this catalog they go through colour-teacher's own text "
         "tower, and colour-teacher is not here. Pull it, or name its folder with --text-tower."
@@ -282,7 +282,7 @@ def test_a_students_catalog_fits_its_alignment_and_answers_by_it(showroom: Showr
     folder = index_by_student(showroom)
     with showroom.open(folder) as catalog:
         result = catalog.search("blue", where="category is null", limit=4)
-    assert "prompt-photo" in result.hits[0].parts
+    assert "prompt-photo" in result.hits[0].contributions
     assert result.notes == ()
     assert showroom.loaded == {}
 

@@ -55,7 +55,7 @@ from furniture_prompter.search.query_vectors import (
     embed_in,
     vector_spaces,
 )
-from furniture_prompter.search.searching import Searcher, Vector
+from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 
@@ -139,7 +139,7 @@ class Catalog:
             route,
             chosen,
             card=card,
-            kept_words=cached_prompts,
+            cached_texts=cached_prompts,
         )
         return cls(reader, searcher, folder, card, prompt_card, loaded, route, chosen)
 
@@ -204,7 +204,7 @@ class Catalog:
         return event_loop.run(self._searcher.search(query))
 
     async def search_async(
-        self, query: Query, *, photo_vector: Vector | None = None
+        self, query: Query, *, photo_vector: Vectors | None = None
     ) -> SearchResult:
         """Answer a query without blocking the caller's event loop.
 
@@ -249,8 +249,8 @@ class Catalog:
         Raises:
             InvalidQueryError: the space takes no such input.
         """
-        words = await event_loop.run_beside(self._searcher.encode_words(prompts))
-        return embed_in(self.spaces, words, photos, space)
+        texts = await event_loop.run_beside(self._searcher.encode_texts(prompts))
+        return embed_in(self.spaces, texts, photos, space)
 
     @cached_property
     def spaces(self) -> tuple[VectorSpace, ...]:

@@ -98,9 +98,9 @@ class Hit:
         score: Fused score, comparable within one result only; higher is better.
         product: The product.
         photo: The photo of it that answers the query best.
-        matched: Which parts found it, strongest first: ``photo``, ``prompt-photo`` (words against
-            pictures), ``prompt-text`` (words against the product's text), ``keyword``.
-        parts: Contribution of each part to the score, by the same names.
+        matched: Which retrievers found it, strongest first: ``photo``, ``prompt-photo`` (words
+            against pictures), ``prompt-text`` (words against the product's text), ``keyword``.
+        contributions: What each retriever adds to the score, by the same names.
     """
 
     rank: int
@@ -108,7 +108,7 @@ class Hit:
     product: Product
     photo: Photo
     matched: tuple[str, ...]
-    parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
