@@ -53,7 +53,7 @@ _RETRY_AFTER: Final = {
 }
 
 
-def answers(model: type[BaseModel], example: object, *errors: int) -> Answers:
+def answers(model: type, example: object, *errors: int) -> Answers:
     """What a route answers: its model, and errors beside those of every route."""
     found: Answers = {
         200: {

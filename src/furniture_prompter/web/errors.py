@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -324,7 +324,7 @@ def search_answer(result: SearchResult, folder: str, clock: Clock) -> Response:
         clock: What was timed before the search.
     """
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
-    value: dict[str, Any] = answer(result, photo_of=photo_address)
+    value = answer(result, photo_of=photo_address)
     value["catalog"]["path"] = folder
     timings_ms = clock.timings_ms()
     value["timings_ms"] = {name: round(ms, TIMING_DIGITS) for name, ms in timings_ms.items()}

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from furniture_prompter import domain
-from furniture_prompter.search.answer import product_answer
+from furniture_prompter.search.answer import ProductAnswer, SearchAnswer, product_page_answer
 from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers
 from furniture_prompter.web.errors import Clock, json_answer, photo_address, search_answer
 from furniture_prompter.web.product_bodies import PRODUCT, ends_in_id
-from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
+from furniture_prompter.web.schemas import SimilarParameters
 from furniture_prompter.web.services import ServicesDep
 
 router = APIRouter(tags=["products"], dependencies=[Depends(require("read"))])
@@ -50,6 +50,4 @@ async def product(product_id: str, services: ServicesDep) -> Response:
     """A product's fields, and the addresses of its photos, the main one first."""
     async with services.catalog.current() as catalog:
         found, photos = await catalog.product(product_id)
-    return json_answer(
-        {"product": product_answer(found), "photos": [photo_address(each) for each in photos]}
-    )
+    return json_answer(product_page_answer(found, photos, photo_address))

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from furniture_prompter.domain import Query
 from furniture_prompter.query_options import LISTS, OPTIONS
+from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers, json_body
 from furniture_prompter.web.errors import Clock, search_answer
-from furniture_prompter.web.schemas import SearchAnswer, SearchRequest
+from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
     Vector,
     photo_of_text,
