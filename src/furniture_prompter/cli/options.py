@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings that stand behind them."""
+"""Shared command-line options, query options among them; settings; exit statuses."""
 
 import inspect
 from collections.abc import Callable

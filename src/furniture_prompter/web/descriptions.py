@@ -1,4 +1,4 @@
-"""What the description of the API (OpenAPI 3.1) says beside what routes declare themselves."""
+"""The OpenAPI 3.1 description, beside what routes declare themselves, and its HTML page."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Examples that the description of the API shows; a test holds them to the schemas."""
+"""Example requests and answers of the OpenAPI description; a test holds them to the schemas."""
 
 from typing import Any, Final
 

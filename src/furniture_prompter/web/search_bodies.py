@@ -1,4 +1,4 @@
-"""A search as it is sent: JSON, or a form with the photo as a file."""
+"""Search request bodies, JSON or multipart form; photos by base64 or web address; their vectors."""
 
 import hashlib
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""One product, and what is like it."""
+"""GET /v1/products/{id} and /similar: one product, and products that look like it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Search by words, by a photo, or by both."""
+"""POST /v1/search: by words, by a photo, or by both."""
 
 from collections.abc import Mapping
 from dataclasses import replace
