@@ -16,9 +16,12 @@ from pathlib import Path
 
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, ikea_dev, load_products, write_feed
 from benchmarks.provenance import RESULTS, ROOT
+from benchmarks.reference_recipe import recipe_turns
+from benchmarks.vector_engines.trials import TrialSettings, measure_indexes
 from furniture_prompter import index
 from furniture_prompter.assembly.benchmarking import BenchmarkRequest, benchmark
 from furniture_prompter.cli.terminal import messages, show_progress
+from furniture_prompter.evaluation.running import IndexFindings, IndexTrials, OnProgress, Vectors
 
 ENCODERS = ("default", "imagenet-ensemble")
 SUITES = ROOT / "benchmarks" / "suites"
@@ -36,17 +39,26 @@ class Part:
         suite: What is measured.
         of_photos: Of the real photos; else of the builder's renders.
         compares_encoders: With every encoder; else with the default alone.
+        trials: How engines are compared on the first encoder's vectors; None leaves them out.
     """
 
     suite: Path
     of_photos: bool = False
     compares_encoders: bool = True
+    trials: TrialSettings | None = None
 
 
 PARTS = {
-    "renders": Part(SUITES / "renders.toml"),
+    "renders": Part(
+        SUITES / "renders.toml",
+        trials=TrialSettings(sizes=(100_000,), shares_kept=(1.0, 0.01), peers=True),
+    ),
     "ikea-dev": Part(SUITES / "ikea-dev.toml", of_photos=True),
-    "index-million": Part(SUITES / "index-million.toml", compares_encoders=False),
+    "index-million": Part(
+        SUITES / "index-million.toml",
+        compares_encoders=False,
+        trials=TrialSettings(sizes=(1_000_000,), shares_kept=(1.0, 0.01)),
+    ),
 }
 
 
@@ -71,10 +83,28 @@ def report(
             command=f"python -m benchmarks.report ({data.source.name})",
         )
         with show_progress(messages()) as progress:
-            benchmark(request, out, progress=progress)
+            benchmark(
+                request,
+                out,
+                progress=progress,
+                rivals=recipe_turns,
+                index_trials=index_trials(part.trials),
+            )
     finally:
         shutil.rmtree(work)
     return time.perf_counter() - began
+
+
+def index_trials(settings: TrialSettings | None) -> IndexTrials | None:
+    """Engines compared as a section of the report; None for the catalog's own search."""
+    if settings is None:
+        return None
+
+    def trials(vectors: Vectors, on_progress: OnProgress) -> IndexFindings:
+        with tempfile.TemporaryDirectory() as work:
+            return measure_indexes(vectors, settings, Path(work), on_progress=on_progress)
+
+    return trials
 
 
 def main() -> None:

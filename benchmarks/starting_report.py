@@ -18,11 +18,7 @@ from torch import nn
 
 from benchmarks.datasets import IKEA_DEV, ikea_dev
 from benchmarks.provenance import add_output_option, write_result
-from furniture_prompter.distillation.export import CardFields, export_encoder
-from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE
-from furniture_prompter.distillation.networks.student import Student
-from furniture_prompter.distillation.operations import multiply_adds_of_module
-from furniture_prompter.distillation.reference_recipe import (
+from benchmarks.reference_recipe import (
     DIMENSION,
     RECIPE_BATCH,
     SIDE_PX,
@@ -30,6 +26,10 @@ from furniture_prompter.distillation.reference_recipe import (
     ReferenceRecipe,
     reference_recipes,
 )
+from furniture_prompter.distillation.export import CardFields, export_encoder
+from furniture_prompter.distillation.networks import IMAGENET_MEAN, IMAGENET_SCALE
+from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.operations import multiply_adds_of_module
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes

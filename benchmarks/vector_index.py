@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from benchmarks.datasets import IKEA_DEV, encode_files, ikea_dev
 from benchmarks.provenance import add_output_option, write_result
+from benchmarks.vector_engines.grown_vectors import grown
 from furniture_prompter.catalog.columns import NUMBER, VECTOR, vector_array, vectors_from
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.evaluation.grown_vectors import grown
 
 Vectors = NDArray[np.float32]
 SIZES = (5_000, 20_000, 50_000, 100_000)

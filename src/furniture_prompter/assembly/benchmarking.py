@@ -18,11 +18,13 @@ from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.onnx_encoder import threads_for_one_image
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.errors import BenchmarkError
+from furniture_prompter.errors import BenchmarkError, install_line
 from furniture_prompter.evaluation.collection import Collection, collect
 from furniture_prompter.evaluation.comparisons import Allowance, Verdict, gate
 from furniture_prompter.evaluation.filing import file_run, refuse_filed, save
-from furniture_prompter.evaluation.record import Role, Run, run_as_json
+from furniture_prompter.evaluation.latency import Rival
+from furniture_prompter.evaluation.nearest_vectors import measure_nearest
+from furniture_prompter.evaluation.record import IndexTimes, Role, Run, run_as_json
 from furniture_prompter.evaluation.relevance import (
     Judged,
     JudgedQuery,
@@ -33,7 +35,15 @@ from furniture_prompter.evaluation.relevance import (
     read_queries,
 )
 from furniture_prompter.evaluation.report import write_report
-from furniture_prompter.evaluation.running import Contender, Plan, run_benchmark
+from furniture_prompter.evaluation.running import (
+    Contender,
+    IndexFindings,
+    IndexTrials,
+    OnProgress,
+    Plan,
+    Vectors,
+    run_benchmark,
+)
 from furniture_prompter.evaluation.suite import STANDARD, read_suite
 from furniture_prompter.settings import Settings
 
@@ -95,6 +105,8 @@ def benchmark(
     *,
     settings: Settings | None = None,
     progress: Callable[[IndexProgress], None] | None = None,
+    rivals: Callable[[int], Sequence[Rival]] | None = None,
+    index_trials: IndexTrials | None = None,
 ) -> BenchmarkSummary:
     """Measure encoders on a catalog's photos and write the report.
 
@@ -103,6 +115,8 @@ def benchmark(
         out: The report's folder: ``report.md``, ``report.html``, ``results.json``, pictures.
         settings: Settings; from the environment when left out.
         progress: Called often while it goes.
+        rivals: From the threads of an encoder to what is timed beside the encoders; none if None.
+        index_trials: How the nearest vectors are found; None measures the catalog's own search.
 
     Raises:
         BenchmarkError: it cannot be measured as asked, or not be written.
@@ -135,6 +149,7 @@ def benchmark(
         doors = (
             _doors(request.catalog, in_space, chosen, opened) if suite.end_to_end.queries else {}
         )
+        threads = chosen.threads or threads_for_one_image()
         plan = Plan(
             collection=collection,
             contenders=contenders,
@@ -142,8 +157,10 @@ def benchmark(
             prompt_encoder=load_prompt_encoder(prompt_name, chosen.encoder_cache),
             suite=suite,
             limits=PhotoLimits.of(chosen),
-            threads=chosen.threads or threads_for_one_image(),
+            threads=threads,
             doors=doors,
+            rivals=rivals(threads) if rivals and suite.latency.photos else (),
+            index_trials=index_trials or _own_search(request.catalog, suite.index.queries),
             command=request.command,
             notes=_left_out(contenders, in_space, own.name) if doors else (),
         )
@@ -160,6 +177,23 @@ def benchmark(
         else None
     )
     return BenchmarkSummary(folder, run, tuple(filed), verdict)
+
+
+def _own_search(catalog: Path, queries: int) -> IndexTrials:
+    """How the catalog finds the nearest of its own vectors, whatever encoders are compared."""
+
+    async def measured() -> IndexTimes:
+        reader = await CatalogReader.open(catalog)
+        try:
+            return await measure_nearest(reader, queries)
+        finally:
+            reader.close()
+
+    def trials(_: Vectors, on_progress: OnProgress) -> IndexFindings:
+        on_progress(IndexProgress("nearest vectors", 0, 1, "indexes"))
+        return (event_loop.run(measured()),), ()
+
+    return trials
 
 
 def _contenders(
@@ -250,9 +284,7 @@ def _left_out(
             f"{', '.join(others)} would each need a catalog of their own."
         )
     if not can_serve():
-        sentences.append(
-            "Whole queries through HTTP were left out: pip install 'furniture-prompter[serve]'."
-        )
+        sentences.append(f"Whole queries through HTTP were left out. {install_line('serve')}")
     return tuple(sentences)
 
 

@@ -1,23 +1,16 @@
-"""Rows of "models compared", from encoders' cards and from the reference recipe."""
+"""Rows of "models compared", from encoders' cards; and times of whole queries."""
 
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from furniture_prompter.distillation.networks import ARCHITECTURES
 from furniture_prompter.encoders.card import EncoderCard, Runtime, identity_of
 from furniture_prompter.encoders.protocols import Encoder
-from furniture_prompter.encoders.registry import needing
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.record import EncoderFacts, EndToEnd, Role
-
-if TYPE_CHECKING:
-    from furniture_prompter.distillation.reference_recipe import ReferenceRecipe
-
-
-TIMED_ONLY: Final = "random weights: timing only"
 
 _RUNTIMES: dict[Runtime, str] = {
     "onnx": "ONNX Runtime",
@@ -76,31 +69,6 @@ def facts_of(encoder: Encoder, key: str, role: Role, folder: Path) -> EncoderFac
         space=card.space.name if card.space else card.name,
         space_id=identity.space_id,
         notes=card.description,
-    )
-
-
-def facts_of_recipe(recipe: "ReferenceRecipe") -> EncoderFacts:
-    """The row of a reference recipe, whose weights never lay in a file."""
-    with needing("train", recipe.name):
-        from furniture_prompter.distillation.reference_recipe import DIMENSION, SIDE_PX
-    return EncoderFacts(
-        key=recipe.name,
-        name=recipe.name,
-        role="reference recipe",
-        architecture=recipe.architecture,
-        precision="fp32",
-        runtime="PyTorch, eager",
-        side_px=SIDE_PX,
-        dimension=DIMENSION,
-        parameters=recipe.parameters,
-        multiply_adds=recipe.multiply_adds,
-        file_bytes=0,
-        weights_sha256="",
-        licence="none: random weights",
-        space="",
-        space_id="",
-        searches=False,
-        notes=TIMED_ONLY,
     )
 
 

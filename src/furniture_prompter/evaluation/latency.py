@@ -4,23 +4,21 @@ In every round each contender has one turn: all photos from file to vector, then
 batches alone. Another contender begins each round, so that none always follows the same one.
 """
 
-import importlib.util
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.onnx_encoder import available_cpus, preprocess
+from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.encoder_facts import facts_of_recipe
 from furniture_prompter.evaluation.machine import EnergyMeter
 from furniture_prompter.evaluation.photo_rankings import decoded
 from furniture_prompter.evaluation.record import (
@@ -32,10 +30,6 @@ from furniture_prompter.evaluation.record import (
     Latency,
 )
 from furniture_prompter.evaluation.suite import LatencySettings
-
-if TYPE_CHECKING:
-    from furniture_prompter.distillation.reference_recipe import ReferenceRecipe
-
 
 Search = Callable[[NDArray[np.float32]], object]
 
@@ -62,7 +56,7 @@ class Passed:
         self.stages.setdefault(stage, []).extend([1_000 * seconds / photos] * photos)
 
 
-class _Stretch:
+class Stretch:
     """The seconds and joules of a ``with`` block, added to a pass."""
 
     def __init__(self, passed: Passed, meter: EnergyMeter | None) -> None:
@@ -147,6 +141,14 @@ class Turns(ABC):
         )
 
 
+class Rival(Turns):
+    """What encoders are timed against, in turns with them; no encoder of the product."""
+
+    @abstractmethod
+    def facts(self) -> EncoderFacts:
+        """Its row of "models compared"."""
+
+
 class EncoderTurns(Turns):
     """An encoder as searching uses it: photo by photo."""
 
@@ -169,7 +171,7 @@ class EncoderTurns(Turns):
         """See :class:`Turns`."""
         passed = Passed()
         for path in photos:
-            with _Stretch(passed, meter):
+            with Stretch(passed, meter):
                 began = time.perf_counter()
                 image = decoded(path, self._spec.side_px, self._limits)
                 has_image = time.perf_counter()
@@ -198,50 +200,6 @@ class EncoderTurns(Turns):
         self._encoder.encode(self._squares[:count])
 
 
-class RecipeTurns(Turns):
-    """The reference recipe, in its own batches; see :mod:`distillation.reference_recipe`."""
-
-    def __init__(self, recipe: "ReferenceRecipe") -> None:
-        super().__init__(recipe.name)
-        self._recipe = recipe
-        self._planes = np.zeros((0, 0), np.float32)
-
-    def warm_up_photos(self, wanted: int) -> int:
-        """Whole batches: PyTorch chooses its kernels anew for each number of images."""
-        return -(-wanted // self._recipe.batch) * self._recipe.batch
-
-    def pass_over(self, photos: Sequence[Path], meter: EnergyMeter | None) -> Passed:
-        """See :class:`Turns`."""
-        passed, size = Passed(), self._recipe.batch
-        for start in range(0, len(photos), size):
-            batch = photos[start : start + size]
-            squares: list[RgbImage] = []
-            read_s: list[float] = []
-            with _Stretch(passed, meter):
-                for path in batch:
-                    began = time.perf_counter()
-                    squares.append(self._recipe.read(path))
-                    read_s.append(time.perf_counter() - began)
-                has_squares = time.perf_counter()
-                planes = self._recipe.preprocess(squares)
-                has_planes = time.perf_counter()
-                self._recipe.encode(planes)
-                has_vectors = time.perf_counter()
-            for seconds in read_s:
-                passed.add(READ_AND_DECODE, seconds)
-            passed.add(PREPROCESS, has_planes - has_squares, len(batch))
-            passed.add(ENCODE, has_vectors - has_planes, len(batch))
-        return passed
-
-    def prepare(self, photos: Sequence[Path]) -> None:
-        """See :class:`Turns`."""
-        self._planes = self._recipe.preprocess([self._recipe.read(path) for path in photos])
-
-    def encode(self, count: int) -> None:
-        """See :class:`Turns`."""
-        self._recipe.encode(self._planes[:count])
-
-
 def _cycled(photos: Sequence[Path], count: int) -> list[Path]:
     """So many photos, from the first again when there are too few."""
     return [photos[number % len(photos)] for number in range(count)]
@@ -250,7 +208,6 @@ def _cycled(photos: Sequence[Path], count: int) -> list[Path]:
 OnProgress = Callable[[IndexProgress], None]
 
 _STEP: Final = "latency"
-_RECIPE_NEEDS: Final = ("torch", "onnx")
 
 
 def measure_latency(
@@ -261,16 +218,13 @@ def measure_latency(
     *,
     search: Mapping[str, Search],
     on_progress: OnProgress,
-    threads: int | None = None,
-    recipes: "Sequence[ReferenceRecipe] | None" = None,
+    rivals: Sequence[Rival] = (),
     meter: EnergyMeter | None = None,
 ) -> tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]:
-    """Time encoders, and the reference recipe where PyTorch is installed.
+    """Time encoders, and what they are held against.
 
     "Preprocess" of an encoder fits the decoded image into its square. Encoding then resizes nothing
-    more, but its time is the encoder's whole call, copies of the square included. The recipe's
-    photos are resized while they are read; its preprocessing normalises and stacks. What it does
-    for a batch is divided by the batch's photos.
+    more, but its time is the encoder's whole call, copies of the square included.
 
     Args:
         contenders: Keys and encoders.
@@ -280,12 +234,11 @@ def measure_latency(
         search: Key → finds hits for one vector of shape (d,); encoders without one have no such
             stage. It is timed after each photo and is in no total.
         on_progress: Told after each turn.
-        threads: Of the recipe; None takes the processors this process may use.
-        recipes: None for both where PyTorch is installed, else none.
+        rivals: Take their turns first.
         meter: None for the machine's own, if it has one.
 
     Returns:
-        The recipe's rows of "models compared"; and the times, the recipe's first.
+        The rivals' rows of "models compared"; and the times, the rivals' first.
 
     Raises:
         BenchmarkError: no photos, or nobody to time.
@@ -293,9 +246,7 @@ def measure_latency(
         EncoderError: an encoder cannot be run.
     """
     photos = tuple(paths)[: settings.photos]
-    if recipes is None:
-        recipes = _installed_recipes(threads or available_cpus())
-    turns: list[Turns] = [RecipeTurns(each) for each in recipes]
+    turns: list[Turns] = [*rivals]
     turns += [EncoderTurns(key, encoder, limits, search.get(key)) for key, encoder in contenders]
     if not photos or not turns:
         raise BenchmarkError(
@@ -314,25 +265,4 @@ def measure_latency(
             on_progress(IndexProgress(_STEP, done, total, "turns"))
             each.turn(photos, settings, meter)
     on_progress(IndexProgress(_STEP, total, total, "turns"))
-    facts = tuple(facts_of_recipe(each) for each in recipes)
-    return facts, tuple(each.result() for each in turns)
-
-
-def recipe_left_out() -> tuple[str, ...]:
-    """A sentence where the reference recipe's rows must be missing; else none."""
-    missing = [name for name in _RECIPE_NEEDS if importlib.util.find_spec(name) is None]
-    if not missing:
-        return ()
-    sentence = (
-        f"The reference recipe was left out, for {' and '.join(missing)} cannot be imported; "
-        "ratios are against the first encoder. Run: pip install 'furniture-prompter[train]'"
-    )
-    return (sentence,)
-
-
-def _installed_recipes(threads: int) -> "tuple[ReferenceRecipe, ...]":
-    if recipe_left_out():
-        return ()
-    from furniture_prompter.distillation.reference_recipe import reference_recipes
-
-    return reference_recipes(threads)
+    return tuple(each.facts() for each in rivals), tuple(each.result() for each in turns)

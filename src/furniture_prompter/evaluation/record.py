@@ -116,7 +116,7 @@ class EncoderFacts(_Strict):
     Attributes:
         key: What other records call it; unique in a run.
         name: On its card.
-        role: Its part in the comparison. The first row is the reference recipe where PyTorch is
+        role: Its part in the comparison. The first row is the reference recipe where it was
             there; ``baseline`` is the encoder that ratios are against where it is not.
         architecture: The network.
         precision: ``int8``, ``fp32``…
@@ -235,7 +235,7 @@ class IndexTimes(_Strict):
         way: The kind of index and its settings.
         vectors: How many.
         dimension: Of each.
-        grown: Whether they were made from the catalog's, by :mod:`evaluation.grown_vectors`.
+        grown: Whether they were made from the catalog's, as `benchmarks` grows them.
         share_kept: Share of vectors that a filter lets through; 1 without one.
         queries: How many.
         recall_at_10: One value a query, against the exact scan.

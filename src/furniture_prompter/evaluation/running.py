@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,7 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.evaluation.collection import SPOILT_SIDE_PX, Collection
 from furniture_prompter.evaluation.encoder_facts import facts_of, measure_end_to_end
 from furniture_prompter.evaluation.filing import KeptParts
-from furniture_prompter.evaluation.indexes import measure_indexes
-from furniture_prompter.evaluation.latency import measure_latency, recipe_left_out
+from furniture_prompter.evaluation.latency import Rival, measure_latency
 from furniture_prompter.evaluation.machine import this_machine
 from furniture_prompter.evaluation.memory import measure_memory
 from furniture_prompter.evaluation.photo_rankings import decoded, photo_vectors
@@ -44,6 +42,10 @@ from furniture_prompter.evaluation.suite import Suite
 
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[IndexProgress], None]
+IndexFindings = tuple[tuple[IndexTimes, ...], tuple[str, ...]]
+"""Rows, and sentences about what was left out."""
+IndexTrials = Callable[[Vectors, OnProgress], IndexFindings]
+"""From vectors, unit rows of shape (n, d), to how the nearest of them are found."""
 
 # float16, with zeros to a multiple of eight components, as the catalog stores them.
 _STORED_BYTES, _STORED_MULTIPLE = 2, 8
@@ -56,9 +58,7 @@ _LATENCY: TypeAdapter[tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]] = Ty
     tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]
 )
 _MEMORY: TypeAdapter[Memory] = TypeAdapter(Memory)
-_INDEXES: TypeAdapter[tuple[tuple[IndexTimes, ...], tuple[str, ...]]] = TypeAdapter(
-    tuple[tuple[IndexTimes, ...], tuple[str, ...]]
-)
+_INDEXES: TypeAdapter[IndexFindings] = TypeAdapter(IndexFindings)
 _END_TO_END: TypeAdapter[EndToEnd] = TypeAdapter(EndToEnd)
 
 
@@ -93,6 +93,8 @@ class Plan:
         threads: That encoders were given for one image.
         doors: (encoder's key, door) → answers one photo file with hits, for whole queries.
         command: What was typed.
+        rivals: What encoders are timed against.
+        index_trials: How the nearest of the first encoder's vectors are found; None leaves it out.
         notes: Sentences for the report's head, such as encoders that could not be asked.
     """
 
@@ -104,6 +106,8 @@ class Plan:
     limits: PhotoLimits
     threads: int
     doors: Mapping[tuple[str, str], Callable[[Path], object]] = field(default_factory=dict)
+    rivals: Sequence[Rival] = ()
+    index_trials: IndexTrials | None = None
     command: str = ""
     notes: tuple[str, ...] = ()
 
@@ -132,8 +136,7 @@ def run_benchmark(
     measuring = _Measuring(plan, collection, vectors, parts, on_progress)
     answers, flags = measuring.quality()
     memory = measuring.memory()
-    recipe, latency = measuring.latency()
-    unlike = recipe_left_out() if latency and not recipe else ()
+    rivals, latency = measuring.latency()
     indexes, left_out = measuring.indexes()
     end_to_end = measuring.end_to_end()
     own = [facts_of(each.encoder, each.key, each.role, each.folder) for each in plan.contenders]
@@ -144,14 +147,14 @@ def run_benchmark(
         command=plan.command,
         machine=machine,
         data=collection.data,
-        encoders=(*recipe, *own),
+        encoders=(*rivals, *own),
         teacher=plan.teacher,
         latency=latency,
         answers=answers,
         memory=memory,
         indexes=indexes,
         end_to_end=end_to_end,
-        flags=(*plan.notes, *unusable, *flags, *unlike, *left_out),
+        flags=(*plan.notes, *unusable, *flags, *left_out),
     )
     return run, collection
 
@@ -294,7 +297,7 @@ class _Measuring:
         return tuple(found)
 
     def latency(self) -> tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]:
-        """All encoders in turns, the reference recipe among them; and the recipe's rows."""
+        """All encoders in turns, their rivals among them; and the rivals' rows."""
         settings = self._plan.suite.latency
         if not settings.photos:
             return (), ()
@@ -310,21 +313,19 @@ class _Measuring:
                 self._plan.limits,
                 search={key: search(rows) for key, rows in self._vectors.items()},
                 on_progress=self._on_progress,
-                threads=self._plan.threads,
+                rivals=self._plan.rivals,
             )
 
         return self._parts.records("latency", _LATENCY, measure)
 
-    def indexes(self) -> tuple[tuple[IndexTimes, ...], tuple[str, ...]]:
+    def indexes(self) -> IndexFindings:
         """Ways to find the nearest of the first encoder's vectors."""
-        settings = self._plan.suite.index
-        if not settings.queries:
+        trials = self._plan.index_trials
+        if not self._plan.suite.index.queries or trials is None:
             return (), ()
 
-        def measure() -> tuple[tuple[IndexTimes, ...], tuple[str, ...]]:
-            rows = self._vectors[self._plan.contenders[0].key]
-            with TemporaryDirectory() as work:
-                return measure_indexes(rows, settings, Path(work), on_progress=self._on_progress)
+        def measure() -> IndexFindings:
+            return trials(self._vectors[self._plan.contenders[0].key], self._on_progress)
 
         return self._parts.records("indexes", _INDEXES, measure)
 

@@ -76,19 +76,9 @@ class MemorySettings(_Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings(_Strict):
-    """Which indexes are compared.
+    """How many of the catalog's own vectors ask for the nearest; 0 leaves that out."""
 
-    Attributes:
-        sizes: Numbers of vectors beside the catalog's own.
-        queries: For each; 0 leaves indexes out.
-        shares_kept: Shares of the vectors that a filter lets through.
-        peers: Whether other engines are measured too.
-    """
-
-    sizes: tuple[int, ...] = ()
     queries: int = 100
-    shares_kept: tuple[float, ...] = (1.0,)
-    peers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +123,8 @@ class Suite(_Strict):
             raise ValueError(f"latency.rounds must be 3 or more, not {self.latency.rounds}.")
         if self.memory.processes < 1:
             raise ValueError(f"memory.processes must be 1 or more, not {self.memory.processes}.")
-        if not all(0 < share <= 1 for share in self.index.shares_kept):
-            raise ValueError("index.shares_kept must lie above 0 and at most at 1.")
-        if not all(size > 0 for size in (*self.index.sizes, *self.latency.batches)):
-            raise ValueError("index.sizes and latency.batches must be above 0.")
+        if not all(size > 0 for size in self.latency.batches):
+            raise ValueError("latency.batches must be above 0.")
 
     @property
     def sha256(self) -> str:
@@ -146,6 +134,8 @@ class Suite(_Strict):
 
 _ADAPTER: TypeAdapter[Suite] = TypeAdapter(Suite)
 
+_MOVED = ("sizes", "shares_kept", "peers")
+
 
 def read_suite(path: Path = STANDARD) -> Suite:
     """Read a suite.
@@ -154,7 +144,16 @@ def read_suite(path: Path = STANDARD) -> Suite:
         BenchmarkError: it is missing, no TOML, or names what there is not.
     """
     try:
-        return _ADAPTER.validate_python(tomllib.loads(path.read_text("utf-8")), strict=False)
+        written = tomllib.loads(path.read_text("utf-8"))
+        index = written.get("index")
+        moved = [name for name in _MOVED if isinstance(index, dict) and name in index]
+        if moved:
+            raise BenchmarkError(
+                f"{path}: index.{moved[0]}: a catalog's search is measured at its own size; "
+                "more vectors and other engines are what the project's `python -m "
+                f"benchmarks.report` compares. Delete {' and '.join(moved)} from [index]."
+            )
+        return _ADAPTER.validate_python(written, strict=False)
     except OSError as error:
         raise BenchmarkError(f"Cannot read the suite {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

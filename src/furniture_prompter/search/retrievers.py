@@ -250,13 +250,13 @@ async def retriever_groups(
         if settings.weight_keyword:
             retrievers.append(KeywordRetriever(reader, text.text, settings.weight_keyword))
         if settings.weight_prompt_text and text.text_embedding.any():
-            similarities = (await reader.text_space()).similarities(text.text_embedding)
+            similarities = (await reader.text_index()).similarities(text.text_embedding)
             retrievers.append(
                 VectorRetriever(PROMPT_TEXT, settings.weight_prompt_text, similarities)
             )
         image = text.image_embedding
         if settings.weight_prompt_photo and not isinstance(route, NoRoute) and is_known(image):
-            similarities = (await reader.photo_space(route.column)).similarities(image)
+            similarities = (await reader.photo_index(route.column)).similarities(image)
             retrievers.append(
                 VectorRetriever(PROMPT_PHOTO, settings.weight_prompt_photo, similarities)
             )
@@ -267,7 +267,7 @@ async def retriever_groups(
     photo_share = 0.0
     if query.photo is not None:
         photo_share = query.query.photo_weight if query.prompt is not None else 1.0
-        similarities = (await reader.photo_space()).similarities(query.photo)
+        similarities = (await reader.photo_index()).similarities(query.photo)
         groups.append(RetrieverGroup(photo_share, (VectorRetriever(PHOTO, 1.0, similarities),)))
     if query.prompt is not None:
         groups.append(RetrieverGroup(1.0 - photo_share, await of_text(query.prompt)))

@@ -1,8 +1,6 @@
 """The search recipe: encode the query, filter, retrieve and fuse, present a page of hits."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
@@ -28,6 +26,7 @@ from furniture_prompter.search.query_vectors import (
 from furniture_prompter.search.retrievers import retriever_groups
 from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
 from furniture_prompter.settings import Settings
+from furniture_prompter.timing import StepTimes
 
 
 class Searcher:
@@ -81,7 +80,7 @@ class Searcher:
         refuse_unanswerable(query, settings, photo_is_encoded=photo_vector is not None)
         refuse_unknown_facets(query.facets, reader.filter_columns)
         given = Cursor.from_text(query.cursor) if query.cursor is not None else None
-        clock = _Clock()
+        clock = StepTimes()
         with clock.step("encode"):
             encoded = await self._queries.encode(query, photo_vector)
         digest = encoded_query_digest(encoded)
@@ -117,21 +116,3 @@ class Searcher:
         if encoded.photo is None or encoded.query.similar_to is not None:
             return None
         return self._card or self._encoder().card
-
-
-class _Clock:
-    """Wall time of named steps."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-        self._steps: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self._steps[name] = time.perf_counter() - began
-
-    def timings_ms(self) -> dict[str, float]:
-        steps = {name: 1_000 * seconds for name, seconds in self._steps.items()}
-        return {**steps, "total": 1_000 * (time.perf_counter() - self._began)}

@@ -6,9 +6,9 @@ import pytest
 from benchmarks.datasets import BenchmarkProduct, bundled, ikea_dev, ranked_others, write_feed
 from benchmarks.demo import clean_environment, folder_mb
 from benchmarks.speed import first_photos, percentiles
+from benchmarks.vector_engines.grown_vectors import grown
 from benchmarks.vector_index import nearest, padded
 from furniture_prompter.domain import FeedRow
-from furniture_prompter.evaluation.grown_vectors import grown
 from furniture_prompter.feeds.opening import open_feed
 
 

@@ -1,4 +1,3 @@
-import importlib.util
 import itertools
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError, InvalidPhotoError
-from furniture_prompter.evaluation.latency import LEAST_IMAGES, measure_latency, recipe_left_out
+from furniture_prompter.evaluation.latency import LEAST_IMAGES, measure_latency
 from furniture_prompter.evaluation.machine import EnergyMeter
 from furniture_prompter.evaluation.record import Latency
 from furniture_prompter.evaluation.suite import LatencySettings
@@ -64,7 +63,6 @@ def timed(
         photos,
         settings,
         DEFAULT_LIMITS,
-        recipes=(),
         **{"search": {}, "on_progress": lambda _: None} | options,  # type: ignore[arg-type]  # test
     )
     assert facts == ()
@@ -182,16 +180,3 @@ def test_a_photo_that_is_gone_is_named(photos: list[Path]) -> None:
     photos[2].unlink()
     with pytest.raises(InvalidPhotoError, match=r"2\.png"):
         timed([("e", Watched("e", []))], photos)
-
-
-def test_without_pytorch_the_recipe_is_left_out_and_said_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert recipe_left_out() == ()
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: None if name == "torch" else find_spec(name)
-    )
-    (told,) = recipe_left_out()
-    assert "torch cannot be imported" in told
-    assert "furniture-prompter[train]" in told

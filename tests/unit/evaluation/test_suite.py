@@ -37,8 +37,9 @@ def test_a_suite_of_a_name_alone_takes_the_defaults(tmp_path: Path) -> None:
         ('name = "a"\n[latency]\nrounds = 2', "3 or more"),
         ('name = "a"\n[latency]\nphotos = -1', "latency.photos must be 0 or more"),
         ('name = "a"\n[memory]\nprocesses = 0', "1 or more"),
-        ('name = "a"\n[index]\nshares_kept = [0.0]', "above 0"),
-        ('name = "a"\n[index]\nsizes = [0]', "above 0"),
+        ('name = "a"\n[latency]\nbatches = [0]', "above 0"),
+        ('name = "a"\n[index]\nsizes = [1]\npeers = true', "Delete sizes and peers from [index]"),
+        ('name = "a"\n[index]\nqueries = -1', "index.queries must be 0 or more"),
         ('name = "a"\nspeed = 3', "speed"),
     ],
 )

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from furniture_prompter import domain
 from furniture_prompter.search.answer import ProductAnswer, SearchAnswer, product_page_answer
 from furniture_prompter.search.option_fields import options_of
+from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers
-from furniture_prompter.web.errors import Clock, json_answer, photo_address, search_answer
+from furniture_prompter.web.errors import json_answer, photo_address, search_answer
 from furniture_prompter.web.product_bodies import PRODUCT, ends_in_id
 from furniture_prompter.web.schemas import SimilarParameters
 from furniture_prompter.web.services import ServicesDep
@@ -33,7 +34,7 @@ async def similar(
     """Products whose photos look like those of a product, that one left out."""
     if ends_in_id(request):
         return await product(f"{product_id}/similar", services)
-    clock = Clock()
+    clock = StepTimes()
     query = domain.Query(similar_to=product_id)
     query = query.with_options(options_of(parameters), services.settings)
     async with services.catalog.current() as catalog:

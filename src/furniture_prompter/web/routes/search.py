@@ -10,10 +10,11 @@ from furniture_prompter.domain import Query
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
+from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers, json_body
-from furniture_prompter.web.errors import Clock, search_answer
+from furniture_prompter.web.errors import search_answer
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
     Vector,
@@ -76,7 +77,7 @@ async def search(request: Request, services: ServicesDep) -> Response:
     The header Server-Timing says where the time went.
     """
     asked, photo = await read_search(request, services.settings)
-    clock = Clock()
+    clock = StepTimes()
     if photo is None and asked.photo is not None:
         with clock.step("receive"):
             photo = await photo_of_text(asked.photo, services)
