@@ -1,4 +1,4 @@
-"""``distill``: teach a small student what a large encoder sees."""
+"""``distill``: train a small student encoder on a large teacher's vectors."""
 
 import shlex
 import sys

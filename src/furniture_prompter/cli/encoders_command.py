@@ -1,4 +1,4 @@
-"""``encoders``: what turns photos and prompts into vectors, and where more of it comes from."""
+"""``encoders``: list, pull, show and export encoders."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -17,7 +17,7 @@ from furniture_prompter.domain.catalog import fit_projection
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.errors import DistillationError
-from furniture_prompter.search.retrievers import asymmetry_note
+from furniture_prompter.search.presenting import asymmetry_note
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import build as build_module
 from tools.encoder_builder.__main__ import main
