@@ -22,7 +22,8 @@ from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter.assembly import load_encoder
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.decoding import decode_photo
-from furniture_prompter.encoders.onnx_encoder import available_cpus, preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.settings import ServeSettings
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from furniture_prompter.encoders.onnx_encoder import available_cpus
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.evaluation.machine import commit_of, processor_name, versions_of
 from furniture_prompter.timing import utc_now
 

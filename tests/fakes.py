@@ -10,7 +10,7 @@ from PIL import Image
 
 from furniture_prompter.domain import FeedItem, FeedRow, Product, RgbImage
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 
 
 def _fitted(images: Sequence[RgbImage], card: EncoderCard) -> list[RgbImage]:

@@ -14,7 +14,7 @@ from furniture_prompter.distillation.quantisation import quantise
 from furniture_prompter.domain.catalog import Projection
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from tools.encoder_builder import colour
 from tools.encoder_builder.build import float_layers
 from tools.encoder_builder.graph import Head, Pooling, build_graph

@@ -21,7 +21,8 @@ from furniture_prompter.distillation.quantisation import (
 )
 from furniture_prompter.domain.catalog import Projection, fit_projection
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing, identity_of
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.preprocessing import preprocess
 from tools.encoder_builder import figures
 from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
 from tools.encoder_builder.graph import Head, build_graph

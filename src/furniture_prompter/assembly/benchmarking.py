@@ -16,7 +16,7 @@ from furniture_prompter.domain import IndexProgress, SetAside
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.onnx_encoder import threads_for_one_image
+from furniture_prompter.encoders.processors import threads_for_one_image
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import BenchmarkError, install_line
 from furniture_prompter.evaluation.collection import Collection, collect

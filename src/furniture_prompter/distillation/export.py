@@ -24,7 +24,8 @@ from furniture_prompter.distillation.quantisation import (
 )
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import CARD_FILE, EmbeddingSpace, EncoderCard, Preprocessing
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError
 
 WEIGHTS_FILE = "encoder.onnx"

@@ -28,7 +28,7 @@ from furniture_prompter.encoders.decoding import (
     read_photo_bytes,
 )
 from furniture_prompter.encoders.headers import read_header
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
 
 _LEAST_HELD_OUT = 4

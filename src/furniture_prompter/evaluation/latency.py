@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.machine import EnergyMeter

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from furniture_prompter.encoders.onnx_encoder import available_cpus
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import BenchmarkError, install_line
 from furniture_prompter.evaluation.record import Machine
 

@@ -36,7 +36,7 @@ from furniture_prompter.encoders.decoding import (
     photo_id,
     read_photo_bytes,
 )
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.ingest.changes import (

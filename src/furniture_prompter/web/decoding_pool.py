@@ -22,7 +22,7 @@ from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_into
 from furniture_prompter.encoders.decoding_memory import MEMORY
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DecodingBusyError, InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError, Overloaded

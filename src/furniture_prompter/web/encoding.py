@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.onnx_encoder import available_cpus
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.encoders.protocols import Encoder, ForkingEncoder
 from furniture_prompter.errors import EncoderError
 from furniture_prompter.settings import ServeSettings

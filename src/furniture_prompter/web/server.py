@@ -28,7 +28,7 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from furniture_prompter.assembly.catalogs import Catalog
-from furniture_prompter.encoders.onnx_encoder import available_cpus
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Keys, refuse_public_without_keys

@@ -25,7 +25,7 @@ from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 
 
 class _RecordedError(Exception):

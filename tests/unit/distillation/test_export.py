@@ -22,7 +22,8 @@ from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.distillation.quantisation import Parity, parity
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError
 from tests.unit.distillation.tiny import SIDE_PX, TinyNetwork, photos
 

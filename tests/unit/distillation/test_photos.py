@@ -16,7 +16,7 @@ from furniture_prompter.distillation.photos import (
 from furniture_prompter.distillation.training_data import prepare_photos, square_side_px
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS, photo_id
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.folder import FolderFeed
 from tests.fakes import draw_product

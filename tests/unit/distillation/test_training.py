@@ -27,7 +27,7 @@ from furniture_prompter.distillation.training import (
 from furniture_prompter.distillation.training_data import ask_teacher, prepare_photos
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError
 from tests.fakes import ColourEncoder, colour_card
 from tests.unit.distillation.tiny_student import SIDE_PX, options, photos

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.encoders.card import Fit, Preprocessing
-from furniture_prompter.encoders.onnx_encoder import preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import InvalidPhotoError
 
 RED = np.array([200, 10, 20], np.uint8)

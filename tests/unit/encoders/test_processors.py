@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.encoders import onnx_encoder as processors
-from furniture_prompter.encoders.onnx_encoder import (
+from furniture_prompter.encoders import processors
+from furniture_prompter.encoders.processors import (
     available_cpus,
     granted_cpus,
     threads_for_one_image,

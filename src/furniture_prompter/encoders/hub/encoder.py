@@ -18,7 +18,8 @@ from furniture_prompter.encoders.hub.preprocessing import (
     PromptTokenizer,
     read_preprocessor,
 )
-from furniture_prompter.encoders.onnx_encoder import available_cpus, preprocess
+from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 from furniture_prompter.settings import Settings
 
@@ -27,7 +28,7 @@ _SMALLEST_LENGTH = 1e-12
 
 
 class ImageNetwork(nn.Module):
-    """Everything after :func:`~furniture_prompter.encoders.onnx_encoder.preprocess`.
+    """Everything after :func:`~furniture_prompter.encoders.preprocessing.preprocess`.
 
     Takes uint8 (n, side, side, 3), sRGB, and gives float32 (n, dimension), rows of unit length: the
     centre crop, rescaling and normalising of the checkpoint's own settings, the vision tower, its

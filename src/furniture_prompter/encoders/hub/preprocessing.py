@@ -64,7 +64,7 @@ def read_preprocessor(folder: Path) -> tuple[Preprocessing, Normalisation]:
 
     Raises:
         EncoderDamagedError: the settings are missing, contradict each other, or ask for something
-            that :func:`~furniture_prompter.encoders.onnx_encoder.preprocess` does not do.
+            that :func:`~furniture_prompter.encoders.preprocessing.preprocess` does not do.
     """
     config = read_json(folder / CONFIG_FILE)
     timm = config.get("pretrained_cfg")
