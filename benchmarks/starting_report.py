@@ -33,7 +33,8 @@ from furniture_prompter.distillation.operations import multiply_adds_of_module
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, available_cpus
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.processors import available_cpus
 
 INDEXING_BATCH, INDEXING_DECODERS, INDEXING_AHEAD = 16, 2, 2
 PHOTOS = 96
