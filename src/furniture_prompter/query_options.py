@@ -74,7 +74,6 @@ class QueryOptions:
         limit: Products wanted at the most.
         cursor: The `cursor` of the page before, for the next one; None for the first.
         facets: Columns whose values are to be counted.
-        min_score: Least score of a hit; None for any.
     """
 
     photo_weight: float = field(
@@ -161,19 +160,6 @@ class QueryOptions:
             )
         },
     )
-    min_score: float | None = field(
-        default=None,
-        metadata={
-            "option": Option(
-                help="Least score of a hit.",
-                flag=Flag(("--min-score",), "S", "Leave out hits of a lower score."),
-                least=0,
-                refusal="The least score is {value}. Give 0 or more.",
-                decisive=False,
-                answered=False,
-            )
-        },
-    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -190,7 +176,6 @@ class SearchOptions(SimilarOptions, total=False):
 
     photo_weight: float | None
     without: str | None
-    min_score: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,6 @@ class Searcher:
             )
         with clock.step("present"):
             hits = await present(page.hits, cursor.start, groups, encoded, reader, route)
-            if (least := query.min_score) is not None:
-                hits = tuple(hit for hit in hits if hit.score >= least)
             facets = await reader.facets(page.retrieved, query.facets) if query.facets else {}
         return SearchResult(
             query=query,
