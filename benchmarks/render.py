@@ -10,7 +10,7 @@ from benchmarks.filed import Filed, prompt_to_photo
 from benchmarks.provenance import ROOT
 from furniture_prompter.evaluation.filing import merged, read_filed
 from furniture_prompter.evaluation.report.content import blocks_of
-from furniture_prompter.evaluation.report.rendering import Block, Heading, Picture, markdown
+from furniture_prompter.evaluation.report.rendering import Block, Figure, Heading, markdown
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 DETAILS = PAGE.with_suffix("")
@@ -208,7 +208,7 @@ def _suite(folder: Path) -> str:
     run = merged(read_filed(folder))
     notes = [SUITE_NOTES[run.suite]] if run.suite in SUITE_NOTES else []
     notes += _replaced(facts.weights_sha256 for facts in run.encoders)
-    shown: list[Block] = [block for block in blocks_of(run)[1:] if not isinstance(block, Picture)]
+    shown: list[Block] = [block for block in blocks_of(run)[1:] if not isinstance(block, Figure)]
     title = markdown([Heading(1, f"Report: {run.data.name}, suite {run.suite}")])
     return "\n\n".join([title.rstrip(), _BACK, *notes, markdown(shown)])
 

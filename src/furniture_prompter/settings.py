@@ -1,4 +1,4 @@
-"""Every setting once: name, unit, default, range. Read where a process begins and passed down."""
+"""Settings: name, unit, default and range of each; read by the interfaces and passed down."""
 
 import os
 from pathlib import Path

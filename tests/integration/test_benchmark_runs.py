@@ -114,15 +114,15 @@ def test_every_section_of_the_suite_is_measured_and_reads_back_as_written(
     run, _ = ran(plan, tmp_path / "report")
     assert [each.role for each in run.encoders] == ["encoder"]
     assert {each.encoder for each in run.latency} == {each.key for each in run.encoders}
-    check = run.answered("default", INDEX_CHECK)
+    check = run.task_results("default", INDEX_CHECK)
     assert check is not None
     assert set(check.values["Success@1"]) == {1.0}
-    assert run.answered("default", SAME_CATEGORY) is not None
-    assert run.answered("default", ANOTHER_VIEW) is None
-    assert any("no product has two photos" in flag for flag in run.flags)
+    assert run.task_results("default", SAME_CATEGORY) is not None
+    assert run.task_results("default", ANOTHER_VIEW) is None
+    assert any("no product has two photos" in flag for flag in run.left_out)
     assert run.memory == ()
     assert len(run.end_to_end[0].ms) == 3
-    assert (run.indexes, run.flags[-1]) == ((found,), "told")
+    assert (run.indexes, run.left_out[-1]) == ((found,), "told")
     path = tmp_path / "results.json"
     path.write_bytes(run_as_json(run))
     assert read_run(path) == run
@@ -199,7 +199,7 @@ def test_a_student_is_held_against_its_teacher_in_the_teachers_space(
     assert ("student", "teacher's catalog, student's query") in told
     assert ("stranger", "agreement with the teacher") in told
     assert ("stranger", "teacher's catalog, student's query") not in told
-    agreement = run.answered("student", "agreement with the teacher")
+    agreement = run.task_results("student", "agreement with the teacher")
     assert agreement is not None
     assert np.mean(agreement.values["overlap@10"]) == 1
 

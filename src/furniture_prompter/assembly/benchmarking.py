@@ -10,7 +10,7 @@ import numpy as np
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
-from furniture_prompter.assembly.upkeep import ServedCatalog, can_serve
+from furniture_prompter.assembly.served_catalog import ServedCatalog, can_serve
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress, SetAside
 from furniture_prompter.domain.wording import one_line
@@ -26,13 +26,13 @@ from furniture_prompter.evaluation.latency import Rival
 from furniture_prompter.evaluation.nearest_vectors import measure_nearest
 from furniture_prompter.evaluation.record import IndexTimes, Role, Run, run_as_json
 from furniture_prompter.evaluation.relevance import (
-    Judged,
-    JudgedQuery,
+    EvaluationQuery,
+    JudgedResults,
     judge,
-    match_judgements,
+    match_relevance_judgments,
     measures_at,
-    read_judgements,
     read_queries,
+    read_relevance_judgments,
 )
 from furniture_prompter.evaluation.report import write_report
 from furniture_prompter.evaluation.running import (
@@ -303,7 +303,7 @@ class Evaluation:
         set_aside: Lines of both files, and queries that the catalog refused; by file and line.
     """
 
-    judged: Judged
+    judged: JudgedResults
     products: int
     limit: int
     set_aside: tuple[SetAside, ...]
@@ -345,9 +345,9 @@ def evaluate(
         )
     queries_file, relevance_file = Path(queries), Path(relevance)
     asked, bad_queries = read_queries(queries_file)
-    judgements, bad_judgements = read_judgements(relevance_file)
+    judgements, bad_judgements = read_relevance_judgments(relevance_file)
     known = event_loop.run(_product_ids(Path(catalog)))
-    kept, gains, unmatched = match_judgements(
+    kept, gains, unmatched = match_relevance_judgments(
         asked, judgements, known, (queries_file, relevance_file)
     )
     tell = progress or (lambda _: None)
@@ -360,7 +360,7 @@ def evaluate(
         )
     with Catalog.open(catalog, settings=chosen, encoder=encoder, text_tower=text_tower) as opened:
 
-        def search(query: JudgedQuery, wanted: int) -> list[str]:
+        def search(query: EvaluationQuery, wanted: int) -> list[str]:
             result = opened.search(
                 query.prompt,
                 photo=query.photo,

@@ -142,7 +142,7 @@ def benchmark_answer(summary: "BenchmarkSummary") -> dict[str, Any]:
         "report": str(summary.folder / "report.html"),
         "results": str(summary.folder / "results.json"),
         "filed": [str(path) for path in summary.filed],
-        "flags": list(summary.run.flags),
+        "flags": [*summary.run.flags, *summary.run.left_out],
         "conclusion": list(conclusion(summary.run)),
         "gate": None
         if verdict is None
@@ -155,7 +155,7 @@ def _print_summary(summary: "BenchmarkSummary") -> None:
 
     for sentence in conclusion(summary.run):
         output().print(f"- {sentence}", soft_wrap=True, markup=False)
-    for sentence in summary.run.flags:
+    for sentence in (*summary.run.flags, *summary.run.left_out):
         say(sentence)
     verdict = summary.verdict
     if verdict is not None:

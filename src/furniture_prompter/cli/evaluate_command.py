@@ -29,7 +29,7 @@ from furniture_prompter.cli.terminal import (
 
 if TYPE_CHECKING:
     from furniture_prompter.assembly.benchmarking import Evaluation
-    from furniture_prompter.evaluation.relevance import JudgedQuery
+    from furniture_prompter.evaluation.relevance import EvaluationQuery
 
 EXAMPLES = """\b
 Examples:
@@ -176,7 +176,7 @@ def _print(evaluation: "Evaluation") -> None:
     )
 
 
-def _asked(query: "JudgedQuery") -> str:
+def _asked(query: "EvaluationQuery") -> str:
     parts = [
         query.prompt or "",
         f"photo {query.photo.name}" if query.photo else "",

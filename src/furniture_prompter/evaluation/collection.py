@@ -46,7 +46,7 @@ class Collection:
 
     @property
     def main_photos(self) -> NDArray[np.intp]:
-        """Places of each product's first photo, by product."""
+        """Indices of each product's first photo, by product."""
         first: NDArray[np.intp] = np.flatnonzero(
             np.r_[True, self.product_of[1:] != self.product_of[:-1]]
         )
@@ -198,6 +198,7 @@ BLUR_SHARE: Final = 0.012
 JPEG_QUALITY: Final = 10
 CLUTTER_SIDE: Final = 0.65
 CLUTTER_PATCH: Final = 0.25
+_BICUBIC_REACH: Final = 3
 ROTATION_DEGREES: Final = (10.0, 20.0)
 
 
@@ -281,10 +282,13 @@ def rotation(image: RgbImage, rng: np.random.Generator, _: Sequence[RgbImage] = 
     """
     height, width = image.shape[:2]
     degrees = rng.uniform(*ROTATION_DEGREES) * (1 if rng.random() < 0.5 else -1)
-    margin = math.ceil((math.hypot(height, width) - min(height, width)) / 2) + 1
-    wide = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
+    sine, cosine = abs(math.sin(math.radians(degrees))), math.cos(math.radians(degrees))
+    above = math.ceil((width * sine + height * (cosine - 1)) / 2)
+    beside = math.ceil((height * sine + width * (cosine - 1)) / 2)
+    above, beside = (max(0, each) + _BICUBIC_REACH for each in (above, beside))
+    wide = np.pad(image, ((above, above), (beside, beside), (0, 0)), mode="symmetric")
     turned = np.array(Image.fromarray(wide).rotate(degrees, Image.Resampling.BICUBIC))
-    return np.ascontiguousarray(turned[margin : margin + height, margin : margin + width])
+    return np.ascontiguousarray(turned[above : above + height, beside : beside + width])
 
 
 DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(

@@ -16,10 +16,10 @@ from furniture_prompter.evaluation.record import (
     PROMPT_TO_PHOTO,
     SAME_CATEGORY,
     SEARCH,
-    Answers,
     Latency,
     Run,
     Task,
+    TaskResults,
 )
 
 HEADLINES: tuple[tuple[Task, str], ...] = (
@@ -73,7 +73,7 @@ def interval(values: Sequence[float]) -> Interval:
     return Interval(float(np.mean(values)), low, high, len(values))
 
 
-def difference(own: Answers, other: Answers, measure: str) -> Interval | None:
+def difference(own: TaskResults, other: TaskResults, measure: str) -> Interval | None:
     """Own less other's, query by query; None where they were not asked the same."""
     if own.queries != other.queries or not {measure} <= own.values.keys() & other.values.keys():
         return None
@@ -147,7 +147,7 @@ def speed_and_quality(run: Run) -> dict[str, tuple[float, Interval]]:
     found = {}
     for facts in run.encoders:
         latency = latency_of(run, facts.key)
-        answers = run.answered(facts.key, chosen[0]) if chosen else None
+        answers = run.task_results(facts.key, chosen[0]) if chosen else None
         if chosen and latency is not None and answers is not None:
             found[facts.key] = image_ms(latency), interval(answers.values[chosen[1]])
     return found
@@ -167,6 +167,9 @@ def _front(run: Run) -> Iterator[str]:
     if chosen is None or not found:
         return
     task, measure = chosen
+    if len(found) == 1:
+        yield from _alone(run, *found)
+        return
     names = front({key: (ms, quality.mean) for key, (ms, quality) in found.items()})
     shown = "; ".join(
         f"{key} ({found[key][0]:.2f} ms an image, {measure} {found[key][1].mean:.3f})"
@@ -177,7 +180,7 @@ def _front(run: Run) -> Iterator[str]:
     if off:
         yield f"Not on it, because another is faster and no worse: {', '.join(off)}."
     for faster, better in pairwise(names):
-        own, other = run.answered(better, task), run.answered(faster, task)
+        own, other = run.task_results(better, task), run.task_results(faster, task)
         gained = difference(own, other, measure) if own and other else None
         if gained is None:
             continue
@@ -191,6 +194,23 @@ def _front(run: Run) -> Iterator[str]:
             f"The step from {faster} to {better} takes {cost:.2f} times as long and gains "
             f"{gained.mean:+.3f} {measure} ({sure}, {gained.queries:,} queries)."
         )
+
+
+def _alone(run: Run, encoder: str) -> Iterator[str]:
+    """The one encoder's time, and each task's measure beside chance."""
+    latency = latency_of(run, encoder)
+    if latency is not None:
+        yield f"{encoder} takes {image_ms(latency):.2f} ms an image, from file to vector."
+    for task, measure in HEADLINES:
+        results = run.task_results(encoder, task)
+        if results is not None and measure in results.values:
+            found = interval(results.values[measure])
+            chance = results.chance.get(measure)
+            by_chance = "" if chance is None else f"; by chance {chance:.3f}"
+            yield (
+                f"{task.capitalize()}: {measure} {found.mean:.3f} ({found.low:.3f} to "
+                f"{found.high:.3f}, {found.queries:,} queries{by_chance})."
+            )
 
 
 def _speed(run: Run) -> Iterator[str]:
@@ -214,7 +234,7 @@ def _differences(run: Run) -> Iterator[str]:
     task, measure = chosen
     reference = run.teacher or searched[0]
     for key in searched:
-        own, other = run.answered(key, task), run.answered(reference, task)
+        own, other = run.task_results(key, task), run.task_results(reference, task)
         if key == reference or own is None or other is None:
             continue
         found = difference(own, other, measure)
@@ -269,7 +289,7 @@ def _memory(run: Run) -> Iterator[str]:
     )
 
 
-def _of(run: Run, encoder: str) -> Iterator[Answers]:
+def _of(run: Run, encoder: str) -> Iterator[TaskResults]:
     return (each for each in run.answers if each.encoder == encoder)
 
 
@@ -377,8 +397,8 @@ def _outcome(run: Run, candidate: str, current: str, allowance: Allowance) -> tu
             f"{'Passed' if held else 'FAILED'}: {candidate} takes {slower:.2f} times as long as "
             f"{current}; {allowance.most:g} times are allowed."
         )
-    own_answers = run.answered(candidate, allowance.task, allowance.variant)
-    others = run.answered(current, allowance.task, allowance.variant)
+    own_answers = run.task_results(candidate, allowance.task, allowance.variant)
+    others = run.task_results(current, allowance.task, allowance.variant)
     found = difference(own_answers, others, allowance.measure) if own_answers and others else None
     name = allowance.task + (f" ({allowance.variant})" if allowance.variant else "")
     if found is None:

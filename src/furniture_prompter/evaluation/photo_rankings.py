@@ -19,11 +19,11 @@ from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.evaluation.metrics import by_chance, per_query
-from furniture_prompter.evaluation.record import Answers, Task
+from furniture_prompter.evaluation.record import Task, TaskResults
 from furniture_prompter.read_ahead import read_ahead
 
 Vectors = NDArray[np.float32]
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 SCORE_DIGITS = 6
 """Decimals of a cosine that count: float32 sums of one pair differ by less between blocks."""
@@ -39,15 +39,15 @@ class Questions:
     Attributes:
         places: Place of each query's photo in the collection, shape (q,).
         labels: What each query asks for, shape (q,).
-        candidates: Places of the photos that are searched, shape (n,).
+        candidates: Indices of the photos that are searched, shape (n,).
         candidate_labels: What each of them answers, shape (n,).
         leave_out_self: Whether a query must not find the photo that asks.
     """
 
-    places: Places
-    labels: Places
-    candidates: Places
-    candidate_labels: Places
+    places: Indices
+    labels: Indices
+    candidates: Indices
+    candidate_labels: Indices
     leave_out_self: bool
 
     @property
@@ -68,7 +68,7 @@ def rankings(
     candidates: Vectors,
     questions: Questions,
     seed: int,
-) -> Iterator[Places]:
+) -> Iterator[Indices]:
     """For each query the candidates it may find, best first, as places in `candidates`.
 
     Args:
@@ -90,7 +90,7 @@ def rankings(
             yield ranked
 
 
-def answered(
+def ask_and_measure(
     questions: Questions,
     query_vectors: Vectors,
     candidate_vectors: Vectors,
@@ -102,7 +102,7 @@ def answered(
     note: str = "",
     seed: int = 0,
     on_query: Callable[[int], None] = lambda _: None,
-) -> Answers:
+) -> TaskResults:
     """Ask all questions and judge the answers.
 
     Args:
@@ -147,7 +147,7 @@ def answered(
     if ranked:
         judge()
         on_query(len(questions.places))
-    return Answers(
+    return TaskResults(
         encoder=encoder,
         task=task,
         variant=variant,
@@ -165,7 +165,7 @@ def answered(
     )
 
 
-def drawn(places: Places, limit: int, seed: int) -> Places:
+def drawn(places: Indices, limit: int, seed: int) -> Indices:
     """At most `limit` of the places, in their order, drawn at random; 0 takes all."""
     if not limit or len(places) <= limit:
         return places

@@ -12,9 +12,9 @@ from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, Pr
 from furniture_prompter.evaluation.collection import Collection
 from furniture_prompter.evaluation.photo_rankings import (
     TOP,
-    Places,
+    Indices,
     Questions,
-    answered,
+    ask_and_measure,
     drawn,
     rankings,
 )
@@ -25,7 +25,7 @@ from furniture_prompter.evaluation.record import (
     ASYMMETRIC,
     PROMPT_TO_PHOTO,
     SAME_CATEGORY,
-    Answers,
+    TaskResults,
 )
 from furniture_prompter.evaluation.suite import QualitySettings
 
@@ -45,7 +45,7 @@ def measure_prompts(
     prompt_encoder: PromptEncoder,
     settings: QualitySettings,
     seed: int = 0,
-) -> Answers | str:
+) -> TaskResults | str:
     """Ask for products by the words that say how they look (:attr:`Product.look`).
 
     Products are split in two random halves. A text tower asks for each half among its own main
@@ -108,7 +108,7 @@ def measure_prompts(
             main[chosen], codes[chosen], main[half], codes[half], leave_out_self=False
         )
         parts.append(
-            answered(
+            ask_and_measure(
                 questions,
                 prompts[codes[chosen]],
                 photos[half],
@@ -122,17 +122,17 @@ def measure_prompts(
     return _together(parts)
 
 
-def _first_of_each(codes: Places, half: Places) -> Places:
+def _first_of_each(codes: Indices, half: Indices) -> Indices:
     """The first product of the half for each text; products without text ask nothing."""
     told = half[codes[half] >= 0]
-    first: Places = np.sort(told[np.unique(codes[told], return_index=True)[1]])
+    first: Indices = np.sort(told[np.unique(codes[told], return_index=True)[1]])
     return first
 
 
-def _together(parts: Sequence[Answers]) -> Answers:
+def _together(parts: Sequence[TaskResults]) -> TaskResults:
     """Both halves' answers as one; means weigh every query alike."""
     counts = [len(part.queries) for part in parts]
-    return Answers(
+    return TaskResults(
         encoder=parts[0].encoder,
         task=parts[0].task,
         queries=tuple(place for part in parts for place in part.queries),
@@ -164,7 +164,7 @@ def measure_against_teacher(
     same_space: bool,
     settings: QualitySettings,
     seed: int = 0,
-) -> list[Answers]:
+) -> list[TaskResults]:
     """Agreement with the teacher; and search in its catalog where the two share a space.
 
     Args:
@@ -191,7 +191,7 @@ def measure_against_teacher(
             least_members=settings.least_members,
         )
         found += [
-            answered(
+            ask_and_measure(
                 questions,
                 student[questions.places],
                 teacher[questions.candidates],
@@ -213,7 +213,7 @@ def _agreement(
     teacher: Vectors,
     settings: QualitySettings,
     seed: int,
-) -> Answers:
+) -> TaskResults:
     everything = np.arange(len(collection.paths))
     asked = drawn(everything, settings.queries, seed)
     # Nothing is relevant here: only the order of all other photos counts.
@@ -229,7 +229,7 @@ def _agreement(
             spearman(teacher[first] @ teacher[place], student[first] @ student[place])
         )
         top.append(tuple(got[:TOP].tolist()))
-    return Answers(
+    return TaskResults(
         encoder=key,
         task=AGREEMENT,
         queries=tuple(asked.tolist()),

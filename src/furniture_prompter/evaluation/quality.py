@@ -1,20 +1,21 @@
 """How well an encoder's vectors find photos: itself, another view, its category, a spoilt photo."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.evaluation.collection import DEGRADATIONS, Collection, degradation, fitted
-from furniture_prompter.evaluation.photo_rankings import Places, Questions, answered, drawn
+from furniture_prompter.evaluation.photo_rankings import Indices, Questions, ask_and_measure, drawn
 from furniture_prompter.evaluation.record import (
     ANOTHER_VIEW,
     DEGRADED,
     INDEX_CHECK,
     SAME_CATEGORY,
-    Answers,
     Task,
+    TaskResults,
 )
 from furniture_prompter.evaluation.suite import QualitySettings
 
@@ -30,6 +31,7 @@ MEASURES: dict[Task, tuple[str, ...]] = {
 """What is computed of each task, by ir-measures' names."""
 
 PHOTOS_AT_ONCE = 32
+_SPOILERS = 2
 CLUTTER_PHOTOS = 24
 
 _INDEX_CHECK_NOTE = (
@@ -47,7 +49,7 @@ def measure_quality(
     settings: QualitySettings,
     seed: int = 0,
     on_progress: OnProgress = lambda _: None,
-) -> list[Answers]:
+) -> list[TaskResults]:
     """Ask the photos' own questions of an encoder.
 
     * *index check*: a photo searches all photos; answers are itself and photos of the same bytes.
@@ -81,7 +83,7 @@ def measure_quality(
             on_progress(IndexProgress(f"{key}: {task}", done, total, "queries"))
 
         found.append(
-            answered(
+            ask_and_measure(
                 questions,
                 vectors[questions.places],
                 vectors[questions.candidates],
@@ -103,7 +105,7 @@ def measure_quality(
         spoilt = _spoilt_vectors(collection, asked, names, encode_images, decode, seed, tell_photos)
         questions = _same_product(collection, asked, leave_out_self=False)
         found += [
-            answered(
+            ask_and_measure(
                 questions,
                 rows,
                 vectors,
@@ -170,7 +172,7 @@ def unasked(collection: Collection, settings: QualitySettings) -> list[str]:
 
 def _categories(
     collection: Collection, least_members: int
-) -> tuple[Places, Places, NDArray[np.bool_]]:
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """Main photos, a number for each one's category, and whether enough products share it."""
     main = collection.main_photos
     categories = np.array([collection.products[p].category for p in collection.product_of[main]])
@@ -178,11 +180,11 @@ def _categories(
     return main, codes, (counts[codes] >= max(2, least_members)) & (categories != "")
 
 
-def _drawn_photos(collection: Collection, settings: QualitySettings, seed: int) -> Places:
+def _drawn_photos(collection: Collection, settings: QualitySettings, seed: int) -> Indices:
     return drawn(np.arange(len(collection.paths)), settings.queries, seed)
 
 
-def _same_product(collection: Collection, asked: Places, *, leave_out_self: bool) -> Questions:
+def _same_product(collection: Collection, asked: Indices, *, leave_out_self: bool) -> Questions:
     everything = np.arange(len(collection.paths))
     products = collection.product_of
     return Questions(asked, products[asked], everything, products, leave_out_self=leave_out_self)
@@ -195,31 +197,41 @@ def _possible_degradations(collection: Collection, settings: QualitySettings) ->
 
 def _spoilt_vectors(
     collection: Collection,
-    asked: Places,
+    asked: Indices,
     names: Sequence[str],
     encode_images: Callable[[Sequence[RgbImage]], Vectors],
     decode: Callable[[int], RgbImage],
     seed: int,
     on_photo: Callable[[int], None],
 ) -> dict[str, Vectors]:
-    """Vectors of the photos asked with, spoilt in each way."""
+    """Vectors of the photos asked with, spoilt in each way: shape (q, d) by the way's name."""
+    ways = {name: degradation(name) for name in names}
     numbers = {name: number for number, name in enumerate(DEGRADATIONS)}
-    ways = [(name, degradation(name)) for name in names]
     of_others = _clutter_images(collection, decode, seed) if "clutter" in names else []
+
+    def spoilt(name: str, place: int, image: RgbImage) -> RgbImage:
+        own = collection.product_of[place]
+        others = [other for product, other in of_others if product != own]
+        # By photo and way, so that neither a longer list nor another draw changes it.
+        return ways[name](image, np.random.default_rng((seed, numbers[name], place)), others)
+
+    def batches(pool: ThreadPoolExecutor) -> Iterator[tuple[str, list[Future[RgbImage]]]]:
+        for start in range(0, len(asked), PHOTOS_AT_ONCE):
+            places = asked[start : start + PHOTOS_AT_ONCE].tolist()
+            images = list(pool.map(fitted, map(decode, places)))
+            pairs = list(zip(places, images, strict=True))
+            for name in names:
+                yield name, [pool.submit(spoilt, name, place, image) for place, image in pairs]
+
     rows: dict[str, list[Vectors]] = {name: [] for name in names}
-    for start in range(0, len(asked), PHOTOS_AT_ONCE):
-        places = asked[start : start + PHOTOS_AT_ONCE].tolist()
-        images = [fitted(decode(place)) for place in places]
-        for name, spoil in ways:
-            spoilt = []
-            for place, image in zip(places, images, strict=True):
-                own = collection.product_of[place]
-                others = [other for product, other in of_others if product != own]
-                # By photo and way, so that neither a longer list nor another draw changes it.
-                rng = np.random.default_rng((seed, numbers[name], place))
-                spoilt.append(spoil(image, rng, others))
-            rows[name].append(encode_images(spoilt))
-        on_photo(start + len(places))
+    # The next batch is spoilt while this one is encoded: spoiling takes nearly as long.
+    with ThreadPoolExecutor(_SPOILERS, thread_name_prefix="spoil") as pool:
+        coming = batches(pool)
+        batch = next(coming, None)
+        while batch is not None:
+            (name, images), batch = batch, next(coming, None)
+            rows[name].append(encode_images([each.result() for each in images]))
+            on_photo(sum(map(len, rows[names[-1]])))
     return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 

@@ -180,7 +180,7 @@ class Latency(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers(_Strict):
+class TaskResults(_Strict):
     """What one encoder found in one task.
 
     Attributes:
@@ -291,7 +291,8 @@ class Run(_Strict):
         teacher: Key of the encoder that agreement is measured against; "" for none.
         latency, answers, memory, indexes, end_to_end: What was found.
         flags: Sentences about results that must not be believed as they are, such as an encoder
-            whose vectors are all alike; and what was left out, and why.
+            whose vectors are all alike. In results filed before `left_out`, that as well.
+        left_out: Sentences about what was left out, and why.
     """
 
     format_version: int = FORMAT_VERSION
@@ -304,11 +305,12 @@ class Run(_Strict):
     encoders: tuple[EncoderFacts, ...]
     teacher: str
     latency: tuple[Latency, ...] = ()
-    answers: tuple[Answers, ...] = ()
+    answers: tuple[TaskResults, ...] = ()
     memory: tuple[Memory, ...] = ()
     indexes: tuple[IndexTimes, ...] = ()
     end_to_end: tuple[EndToEnd, ...] = ()
     flags: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def facts(self, key: str) -> EncoderFacts:
         """The row of an encoder.
@@ -321,7 +323,7 @@ class Run(_Strict):
                 return each
         raise KeyError(key)
 
-    def answered(self, encoder: str, task: Task, variant: str = "") -> Answers | None:
+    def task_results(self, encoder: str, task: Task, variant: str = "") -> TaskResults | None:
         """What an encoder found in a task; None where it was not asked."""
         for each in self.answers:
             if (each.encoder, each.task, each.variant) == (encoder, task, variant):

@@ -20,14 +20,14 @@ from furniture_prompter.evaluation.metrics import (
     expected_ndcg,
     per_query,
 )
-from furniture_prompter.evaluation.record import JUDGED, Answers
+from furniture_prompter.evaluation.record import JUDGED, TaskResults
 from furniture_prompter.json_lines import numbered_lines
 
 LIMIT_LINE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedQuery:
+class EvaluationQuery:
     """One query.
 
     Attributes:
@@ -48,7 +48,7 @@ class JudgedQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RelevanceJudgment:
     """How well a product answers a query: 0 is not at all, more is better."""
 
     query: str
@@ -74,7 +74,7 @@ class _QueryLine(BaseModel):
         return value
 
 
-def read_queries(path: Path) -> tuple[list[JudgedQuery], list[SetAside]]:
+def read_queries(path: Path) -> tuple[list[EvaluationQuery], list[SetAside]]:
     """Queries of a JSON-lines file: ``id``, ``prompt``, ``photo``, ``where``, ``without``.
 
     A photo's path is taken from the file's folder.
@@ -83,32 +83,32 @@ def read_queries(path: Path) -> tuple[list[JudgedQuery], list[SetAside]]:
         BenchmarkError: the file cannot be read.
     """
     folder = path.absolute().parent
-    queries: dict[str, JudgedQuery] = {}
+    queries: dict[str, EvaluationQuery] = {}
     set_aside = []
     for line, data in _lines(path):
         found = _query(data, line, folder)
-        if isinstance(found, JudgedQuery) and found.id in queries:
+        if isinstance(found, EvaluationQuery) and found.id in queries:
             first = queries[found.id].line
             reason = f"The query {found.id!r} stands in line {first} already."
             found = reason, "Give each query an id of its own."
-        if isinstance(found, JudgedQuery):
+        if isinstance(found, EvaluationQuery):
             queries[found.id] = found
         else:
             set_aside.append(SetAside(path, line, *found))
     return list(queries.values()), set_aside
 
 
-def read_judgements(path: Path) -> tuple[list[Judgement], list[SetAside]]:
+def read_relevance_judgments(path: Path) -> tuple[list[RelevanceJudgment], list[SetAside]]:
     """Judgements of a qrels file; columns are parted by tabs, or by blanks where no tab is.
 
     Raises:
         BenchmarkError: the file cannot be read.
     """
-    judgements: dict[tuple[str, str], Judgement] = {}
+    judgements: dict[tuple[str, str], RelevanceJudgment] = {}
     set_aside = []
     for line, data in _lines(path):
         found = _judgement(data, line)
-        if isinstance(found, Judgement):
+        if isinstance(found, RelevanceJudgment):
             pair = found.query, found.product
             if pair not in judgements:
                 judgements[pair] = found
@@ -135,7 +135,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
         ) from error
 
 
-def _query(data: bytes | None, line: int, folder: Path) -> JudgedQuery | tuple[str, str]:
+def _query(data: bytes | None, line: int, folder: Path) -> EvaluationQuery | tuple[str, str]:
     if data is None:
         return f"The line has more than {LIMIT_LINE_BYTES:,} bytes.", "Shorten it."
     try:
@@ -166,7 +166,7 @@ def _query(data: bytes | None, line: int, folder: Path) -> JudgedQuery | tuple[s
                 f"There is no photo {fields.photo!r}.",
                 "Put it there, or correct the path; it is relative to the file of queries.",
             )
-    return JudgedQuery(
+    return EvaluationQuery(
         id=one_line(str(fields.id)),
         prompt=fields.prompt or None,
         photo=photo,
@@ -176,7 +176,7 @@ def _query(data: bytes | None, line: int, folder: Path) -> JudgedQuery | tuple[s
     )
 
 
-def _judgement(data: bytes | None, line: int) -> Judgement | tuple[str, str]:
+def _judgement(data: bytes | None, line: int) -> RelevanceJudgment | tuple[str, str]:
     if data is None:
         return f"The line has more than {LIMIT_LINE_BYTES:,} bytes.", "Shorten it."
     try:
@@ -196,10 +196,10 @@ def _judgement(data: bytes | None, line: int) -> Judgement | tuple[str, str]:
         return f"The gain {gain[:40]!r} is no whole number.", "Write 0, 1, 2, …"
     if not 0 <= value <= 1_000:
         return f"The gain {gain[:40]} is not between 0 and 1,000.", "Write 0, 1, 2, …"
-    return Judgement(one_line(query), one_line(product), value, line)
+    return RelevanceJudgment(one_line(query), one_line(product), value, line)
 
 
-Search = Callable[[JudgedQuery, int], Sequence[str]]
+Search = Callable[[EvaluationQuery, int], Sequence[str]]
 Gains = Mapping[str, Mapping[str, int]]
 
 
@@ -210,7 +210,7 @@ def measures_at(k: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedResults:
     """What the queries found.
 
     Attributes:
@@ -221,7 +221,7 @@ class Judged:
         set_aside: Queries that the catalog refused.
     """
 
-    queries: tuple[JudgedQuery, ...]
+    queries: tuple[EvaluationQuery, ...]
     gains: Gains
     found: Mapping[str, tuple[str, ...]]
     values: Mapping[str, tuple[float, ...]]
@@ -235,12 +235,12 @@ class Judged:
         """Bootstrap 95 % interval of the mean; see :func:`metrics.bootstrap_interval`."""
         return bootstrap_interval(self.values[measure])
 
-    def worst(self, measure: str, count: int) -> list[tuple[JudgedQuery, float]]:
+    def worst(self, measure: str, count: int) -> list[tuple[EvaluationQuery, float]]:
         """Queries with the lowest values; of equal ones the earlier first."""
         rows = zip(self.queries, self.values[measure], strict=True)
         return sorted(rows, key=lambda row: row[1])[:count]
 
-    def as_answers(self, encoder: str, candidates: int) -> Answers:
+    def as_answers(self, encoder: str, candidates: int) -> TaskResults:
         """The record of a benchmark.
 
         Args:
@@ -262,7 +262,7 @@ class Judged:
             for measure in self.values
             if not measure.startswith("Judged")
         }
-        return Answers(
+        return TaskResults(
             encoder=encoder,
             task=JUDGED,
             queries=tuple(query.line for query in self.queries),
@@ -273,12 +273,12 @@ class Judged:
         )
 
 
-def match_judgements(
-    queries: Sequence[JudgedQuery],
-    judgements: Sequence[Judgement],
+def match_relevance_judgments(
+    queries: Sequence[EvaluationQuery],
+    judgements: Sequence[RelevanceJudgment],
     known_products: Collection[str],
     files: tuple[Path, Path],
-) -> tuple[list[JudgedQuery], dict[str, dict[str, int]], list[SetAside]]:
+) -> tuple[list[EvaluationQuery], dict[str, dict[str, int]], list[SetAside]]:
     """Bring queries and judgements together.
 
     Judgements of queries or products that are not there are set aside, and so are queries that are
@@ -338,18 +338,18 @@ def match_judgements(
 
 def judge(
     search: Search,
-    queries: Sequence[JudgedQuery],
+    queries: Sequence[EvaluationQuery],
     gains: Gains,
     measures: Sequence[str],
     *,
     limit: int,
     source: Path,
     on_query: Callable[[int], None] = lambda _: None,
-) -> Judged:
+) -> JudgedResults:
     """Ask every query, and judge what it found.
 
     Args:
-        search: Answers a query with at most so many product ids, best first.
+        search: TaskResults a query with at most so many product ids, best first.
         queries: Each with a gain above 0.
         gains: Query id → product id → gain; ``nDCG`` is the only measure that weighs them (linear,
             as trec_eval does), to all others a gain above 0 is an answer.
@@ -378,7 +378,7 @@ def judge(
         )
     by_query = per_query(found, {query: gains[query] for query in found}, measures)
     asked = tuple(query for query in queries if query.id in found)
-    return Judged(
+    return JudgedResults(
         queries=asked,
         gains=gains,
         found=found,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,6 @@ from furniture_prompter.evaluation.record import (
     AGREEMENT,
     ASYMMETRIC,
     PROMPT_TO_PHOTO,
-    Answers,
     EncoderFacts,
     EndToEnd,
     IndexTimes,
@@ -37,8 +35,10 @@ from furniture_prompter.evaluation.record import (
     Memory,
     Role,
     Run,
+    TaskResults,
 )
 from furniture_prompter.evaluation.suite import Suite
+from furniture_prompter.timing import utc_now
 
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[IndexProgress], None]
@@ -51,8 +51,8 @@ IndexTrials = Callable[[Vectors, OnProgress], IndexFindings]
 _STORED_BYTES, _STORED_MULTIPLE = 2, 8
 _WANTED = 10
 
-_FLAGGED: TypeAdapter[tuple[tuple[Answers, ...], tuple[str, ...]]] = TypeAdapter(
-    tuple[tuple[Answers, ...], tuple[str, ...]]
+_FLAGGED: TypeAdapter[tuple[tuple[TaskResults, ...], tuple[str, ...]]] = TypeAdapter(
+    tuple[tuple[TaskResults, ...], tuple[str, ...]]
 )
 _LATENCY: TypeAdapter[tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]] = TypeAdapter(
     tuple[tuple[EncoderFacts, ...], tuple[Latency, ...]]
@@ -95,7 +95,7 @@ class Plan:
         command: What was typed.
         rivals: What encoders are timed against.
         index_trials: How the nearest of the first encoder's vectors are found; None leaves it out.
-        notes: Sentences for the report's head, such as encoders that could not be asked.
+        notes: What was left out beforehand, such as encoders that could not be asked, in sentences.
     """
 
     collection: Collection
@@ -143,7 +143,7 @@ def run_benchmark(
     run = Run(
         suite=plan.suite.name,
         suite_sha256=plan.suite.sha256,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
         command=plan.command,
         machine=machine,
         data=collection.data,
@@ -154,7 +154,8 @@ def run_benchmark(
         memory=memory,
         indexes=indexes,
         end_to_end=end_to_end,
-        flags=(*plan.notes, *unusable, *flags, *left_out),
+        flags=(*unusable, *flags),
+        left_out=(*plan.notes, *unasked(collection, plan.suite.quality), *left_out),
     )
     return run, collection
 
@@ -217,22 +218,21 @@ class _Measuring:
         self._parts = parts
         self._on_progress = on_progress
 
-    def quality(self) -> tuple[tuple[Answers, ...], tuple[str, ...]]:
+    def quality(self) -> tuple[tuple[TaskResults, ...], tuple[str, ...]]:
         """All tasks of all encoders, and what must be said of them."""
-        answers: list[Answers] = []
+        answers: list[TaskResults] = []
         flags: list[str] = []
         for each in self._plan.contenders:
 
-            def measure(each: Contender = each) -> tuple[tuple[Answers, ...], tuple[str, ...]]:
+            def measure(each: Contender = each) -> tuple[tuple[TaskResults, ...], tuple[str, ...]]:
                 return self._quality_of(each)
 
             found, told = self._parts.records(f"quality of {each.key}", _FLAGGED, measure)
             answers += found
             flags += told
-        flags += unasked(self._collection, self._plan.suite.quality)
         return tuple(answers), tuple(flags)
 
-    def _quality_of(self, each: Contender) -> tuple[tuple[Answers, ...], tuple[str, ...]]:
+    def _quality_of(self, each: Contender) -> tuple[tuple[TaskResults, ...], tuple[str, ...]]:
         plan, settings = self._plan, self._plan.suite.quality
         own = self._vectors[each.key]
 
@@ -263,7 +263,7 @@ class _Measuring:
             answers += self._against_teacher(each)
         return tuple(answers), tuple(flags)
 
-    def _against_teacher(self, each: Contender) -> list[Answers]:
+    def _against_teacher(self, each: Contender) -> list[TaskResults]:
         plan = self._plan
         spaces = {other.key: identity_of(other.encoder.card).space_id for other in plan.contenders}
         return measure_against_teacher(

@@ -1,4 +1,4 @@
-"""The application: settings in, everything wired, routes out."""
+"""The ASGI application: services, middlewares and routes wired from settings."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""One shape for every error that the API answers, and nothing of the server in it."""
+"""Answers of the API: one shape for every error, JSON, and Server-Timing of searches."""
 
 import json
 import logging

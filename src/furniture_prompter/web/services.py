@@ -1,4 +1,4 @@
-"""What the routes of one process share."""
+"""Services of one server process: catalog versions, readiness, and what routes share."""
 
 import asyncio
 import logging

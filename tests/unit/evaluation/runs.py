@@ -15,7 +15,6 @@ from furniture_prompter.evaluation.record import (
     READ_AND_DECODE,
     SAME_CATEGORY,
     SEARCH,
-    Answers,
     DataSet,
     EncoderFacts,
     EndToEnd,
@@ -26,6 +25,7 @@ from furniture_prompter.evaluation.record import (
     Role,
     Run,
     Task,
+    TaskResults,
 )
 
 PHOTOS = 60
@@ -76,10 +76,10 @@ def answers(
     variant: str = "",
     seed: int = 0,
     spread: float = 0.1,
-) -> Answers:
+) -> TaskResults:
     draw = np.random.default_rng(seed)
     noise = draw.normal(0, spread, QUERIES)
-    return Answers(
+    return TaskResults(
         encoder=encoder,
         task=task,
         variant=variant,
@@ -94,7 +94,7 @@ def answers(
     )
 
 
-def asked(encoder: str, quality: float, seed: int) -> list[Answers]:
+def asked(encoder: str, quality: float, seed: int) -> list[TaskResults]:
     views = {"Success@1": quality, "Success@5": quality + 0.1, "Success@10": quality + 0.2}
     return [
         answers(encoder, INDEX_CHECK, {"Success@1": 1.0, "Success@5": 1.0}, spread=0),
@@ -185,6 +185,7 @@ def a_run() -> Run:
         ),
         end_to_end=(EndToEnd(encoder="teacher", door="library", ms=(10.0, 11.0, 30.0)),),
         flags=("One thing to know.",),
+        left_out=("One thing was missing.",),
     )
 
 

@@ -9,26 +9,26 @@ from furniture_prompter.errors import BenchmarkError, InvalidQueryError
 from furniture_prompter.evaluation.metrics import bootstrap_interval
 from furniture_prompter.evaluation.record import JUDGED
 from furniture_prompter.evaluation.relevance import (
-    Judged,
-    JudgedQuery,
-    Judgement,
+    EvaluationQuery,
+    JudgedResults,
+    RelevanceJudgment,
     judge,
-    match_judgements,
+    match_relevance_judgments,
     measures_at,
 )
 
 FILES = Path("queries.jsonl"), Path("qrels.tsv")
 QUERIES = [
-    JudgedQuery(id="a", prompt="oak", line=1),
-    JudgedQuery(id="b", prompt="pine", line=2),
-    JudgedQuery(id="c", prompt="ash", line=3),
+    EvaluationQuery(id="a", prompt="oak", line=1),
+    EvaluationQuery(id="b", prompt="pine", line=2),
+    EvaluationQuery(id="c", prompt="ash", line=3),
 ]
 GAINS = {"a": {"p1": 1, "p3": 3, "p2": 0}, "b": {"p9": 1}, "c": {"p1": 1}}
 HITS = {"a": ["p1", "p2", "p3"], "b": ["p1", "p2"], "c": []}
 
 
-def asked() -> Judged:
-    def answer(query: JudgedQuery, limit: int) -> Sequence[str]:
+def asked() -> JudgedResults:
+    def answer(query: EvaluationQuery, limit: int) -> Sequence[str]:
         return HITS[query.id][:limit]
 
     return judge(answer, QUERIES, GAINS, measures_at(3), limit=3, source=FILES[0])
@@ -75,7 +75,7 @@ def test_the_record_of_judged_queries_names_their_lines_and_chance() -> None:
 
 def test_a_random_search_scores_chance() -> None:
     products = [f"p{number}" for number in range(40)]
-    queries = [JudgedQuery(id=str(number), prompt="x", line=number) for number in range(600)]
+    queries = [EvaluationQuery(id=str(number), prompt="x", line=number) for number in range(600)]
     rng = np.random.default_rng(3)
     gains = {query.id: {"p0": 3, "p1": 1, "p2": 1, "p3": 0} for query in queries}
     found = judge(
@@ -92,7 +92,7 @@ def test_a_random_search_scores_chance() -> None:
 
 
 def test_a_query_that_the_catalog_refuses_is_set_aside_and_the_rest_goes_on() -> None:
-    def refusing(query: JudgedQuery, limit: int) -> Sequence[str]:
+    def refusing(query: EvaluationQuery, limit: int) -> Sequence[str]:
         if query.id == "b":
             raise InvalidQueryError("There is no column 'cost'.")
         return HITS[query.id]
@@ -106,7 +106,7 @@ def test_a_query_that_the_catalog_refuses_is_set_aside_and_the_rest_goes_on() ->
 
 
 def test_nothing_is_measured_when_every_query_is_refused() -> None:
-    def refuse(query: JudgedQuery, limit: int) -> Sequence[str]:
+    def refuse(query: EvaluationQuery, limit: int) -> Sequence[str]:
         raise InvalidQueryError("Too long.")
 
     with pytest.raises(BenchmarkError, match=r"No query of .* Too long"):
@@ -115,12 +115,12 @@ def test_nothing_is_measured_when_every_query_is_refused() -> None:
 
 def test_judgements_that_belong_to_nothing_are_set_aside_with_their_lines() -> None:
     judgements = [
-        Judgement("a", "p1", 2, 1),
-        Judgement("a", "gone", 1, 2),
-        Judgement("z", "p1", 1, 3),
-        Judgement("b", "p2", 0, 4),
+        RelevanceJudgment("a", "p1", 2, 1),
+        RelevanceJudgment("a", "gone", 1, 2),
+        RelevanceJudgment("z", "p1", 1, 3),
+        RelevanceJudgment("b", "p2", 0, 4),
     ]
-    kept, gains, set_aside = match_judgements(QUERIES[:2], judgements, {"p1", "p2"}, FILES)
+    kept, gains, set_aside = match_relevance_judgments(QUERIES[:2], judgements, {"p1", "p2"}, FILES)
     assert [query.id for query in kept] == ["a"]
     assert gains == {"a": {"p1": 2}}
     told = [(item.source.name, item.line, item.reason) for item in set_aside]

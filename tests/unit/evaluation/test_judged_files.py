@@ -5,10 +5,10 @@ import pytest
 
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.relevance import (
-    JudgedQuery,
-    Judgement,
-    read_judgements,
+    EvaluationQuery,
+    RelevanceJudgment,
     read_queries,
+    read_relevance_judgments,
 )
 from tests.fakes import draw_product
 
@@ -26,8 +26,8 @@ def test_queries_are_read_with_photos_beside_the_file(tmp_path: Path) -> None:
     queries, set_aside = read_queries(file)
     assert set_aside == []
     assert queries == [
-        JudgedQuery(id="1", prompt="oak table", where="price < 3", without="legs", line=1),
-        JudgedQuery(id="b", photo=tmp_path / "photos" / "a.png", line=3),
+        EvaluationQuery(id="1", prompt="oak table", where="price < 3", without="legs", line=1),
+        EvaluationQuery(id="b", photo=tmp_path / "photos" / "a.png", line=3),
     ]
 
 
@@ -63,13 +63,13 @@ def test_a_bad_query_is_set_aside_with_its_line_and_the_rest_goes_on(
 def test_both_forms_of_judgements_are_read(tmp_path: Path) -> None:
     file = tmp_path / "qrels.tsv"
     file.write_text("1\t0\toak table\t2\n1 Q0 p2 0\n\n2\tp3\t1\r\n3 p4 1", "utf-8")
-    judgements, set_aside = read_judgements(file)
+    judgements, set_aside = read_relevance_judgments(file)
     assert set_aside == []
     assert judgements == [
-        Judgement("1", "oak table", 2, 1),
-        Judgement("1", "p2", 0, 2),
-        Judgement("2", "p3", 1, 4),
-        Judgement("3", "p4", 1, 5),
+        RelevanceJudgment("1", "oak table", 2, 1),
+        RelevanceJudgment("1", "p2", 0, 2),
+        RelevanceJudgment("2", "p3", 1, 4),
+        RelevanceJudgment("3", "p4", 1, 5),
     ]
 
 
@@ -80,8 +80,8 @@ def test_ids_are_read_as_a_catalog_keeps_them(tmp_path: Path) -> None:
         "Büro 1\t0\tbu\u0308ro\u00a0 desk\t1\nBu\u0308ro 1\t0\tbüro desk\t1\n", "utf-8"
     )
     assert read_queries(queries_file)[0][0].id == "Büro 1"
-    judgements, (again,) = read_judgements(qrels)
-    assert judgements == [Judgement("Büro 1", "büro desk", 1, 1)]
+    judgements, (again,) = read_relevance_judgments(qrels)
+    assert judgements == [RelevanceJudgment("Büro 1", "büro desk", 1, 1)]
     assert "in line 1 already" in again.reason
 
 
@@ -105,14 +105,14 @@ def test_a_bad_judgement_is_set_aside_with_its_line_and_reason(
 ) -> None:
     file = tmp_path / "qrels.tsv"
     file.write_bytes(b"1 0 first 1\n" + line + b"\n1 0 last 1\n")
-    judgements, (item,) = read_judgements(file)
+    judgements, (item,) = read_relevance_judgments(file)
     assert [(each.product, each.gain) for each in judgements] == [("first", 1), ("last", 1)]
     assert (item.source, item.line) == (file, 2)
     assert words in item.reason
     assert item.cure
 
 
-@pytest.mark.parametrize("read", [read_queries, read_judgements])
+@pytest.mark.parametrize("read", [read_queries, read_relevance_judgments])
 def test_a_missing_file_is_refused_by_name(read: object, tmp_path: Path) -> None:
     assert callable(read)
     with pytest.raises(BenchmarkError, match=r"none\.tsv: No such file"):

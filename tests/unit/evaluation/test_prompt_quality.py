@@ -10,7 +10,7 @@ from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.collection import Collection
 from furniture_prompter.evaluation.metrics import bootstrap_interval
 from furniture_prompter.evaluation.prompt_quality import measure_prompts
-from furniture_prompter.evaluation.record import PROMPT_TO_PHOTO, Answers
+from furniture_prompter.evaluation.record import PROMPT_TO_PHOTO, TaskResults
 from furniture_prompter.evaluation.suite import QualitySettings
 from tests.fakes import COLOURS, ColourEncoder, ColourTeacher, colour_card
 from tests.unit.evaluation.collections import collection_of, random_unit
@@ -47,9 +47,9 @@ def seen(collection: Collection, seed: int = 0) -> NDArray[np.float32]:
 
 def asked(
     collection: Collection, vectors: NDArray[np.float32], encoder: Encoder, words: PromptEncoder
-) -> Answers:
+) -> TaskResults:
     found = measure_prompts(collection, "e", vectors, encoder, words, QualitySettings())
-    assert isinstance(found, Answers), found
+    assert isinstance(found, TaskResults), found
     return found
 
 

@@ -9,15 +9,15 @@ from furniture_prompter.domain.rankings import average_precision, ndcg_at_k
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.collection import Collection
 from furniture_prompter.evaluation.metrics import bootstrap_interval
-from furniture_prompter.evaluation.photo_rankings import Questions, answered, rankings
+from furniture_prompter.evaluation.photo_rankings import Questions, ask_and_measure, rankings
 from furniture_prompter.evaluation.quality import flags_of, measure_quality, unasked
 from furniture_prompter.evaluation.record import (
     ANOTHER_VIEW,
     DEGRADED,
     INDEX_CHECK,
     SAME_CATEGORY,
-    Answers,
     Task,
+    TaskResults,
 )
 from furniture_prompter.evaluation.suite import QualitySettings
 from tests.unit.evaluation.collections import (
@@ -40,7 +40,7 @@ def ask(
     queries: int = 0,
     least_members: int = 2,
     seed: int = 0,
-) -> dict[Task, Answers]:
+) -> dict[Task, TaskResults]:
     settings = QualitySettings(queries=queries, tasks=tasks, least_members=least_members)
     found = measure_quality(collection, "e", vectors, no_images, picture, settings, seed)
     return {each.task: each for each in found}
@@ -109,7 +109,7 @@ def test_tiny_rankings_have_the_measures_that_a_hand_computes() -> None:
         candidate_labels=np.array([1, 0, 1, 0, 1]),
         leave_out_self=True,
     )
-    found = answered(
+    found = ask_and_measure(
         questions,
         vectors[:1],
         vectors,
@@ -130,7 +130,7 @@ def test_rankings_cut_short_give_what_whole_rankings_give() -> None:
     labels = np.random.default_rng(0).integers(0, 6, 120)
     places = np.arange(120)
     questions = Questions(places, labels, places, labels, leave_out_self=True)
-    found = answered(
+    found = ask_and_measure(
         questions, vectors, vectors, ("AP", "nDCG@10"), encoder="e", task=SAME_CATEGORY
     )
     whole = np.stack(list(rankings(vectors, vectors, questions, 0)))

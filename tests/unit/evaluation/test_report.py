@@ -9,11 +9,17 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
+from furniture_prompter.evaluation.comparisons import conclusion
+from furniture_prompter.evaluation.filing import of_encoder
 from furniture_prompter.evaluation.report import write_report
 from furniture_prompter.evaluation.report.content import blocks_of
 from furniture_prompter.evaluation.report.drawing import Drawing, shortened, text_width, ticks
-from furniture_prompter.evaluation.report.galleries import thumbnail, worst_against_teacher
-from furniture_prompter.evaluation.report.rendering import Picture, Table, escaped, markdown, page
+from furniture_prompter.evaluation.report.galleries import (
+    products_found,
+    thumbnail,
+    worst_against_teacher,
+)
+from furniture_prompter.evaluation.report.rendering import Figure, Table, escaped, markdown, page
 from tests.unit.evaluation.runs import PHOTOS, a_run
 
 HOSTILE = '<script>alert("1")</script>|`*_[x](y)'
@@ -84,27 +90,33 @@ def test_the_page_is_well_formed_and_needs_nothing_else(tmp_path: Path, photos: 
     assert all(attrs.get("aria-label") for tag, attrs in tags.seen if tag == "figure")
 
 
-def test_sections_stand_in_the_order_of_the_report_that_this_began_from() -> None:
-    text = markdown(blocks_of(a_run()))
+def test_the_report_opens_with_its_conclusion_and_ends_with_what_was_left_out(
+    photos: list[Path],
+) -> None:
+    text = markdown(blocks_of(a_run(), products_found(a_run(), photos.__getitem__)))
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     assert headings == [
         "Benchmark: made-up shop",
-        "1. System and data",
-        "2. Models compared",
+        "1. Conclusion",
+        "2. Products found",
         "3. Results",
-        "3.1 Latency",
-        "3.2 Retrieval quality",
-        "3.3 Memory",
-        "3.4 Index",
-        "3.5 End to end",
-        "4. Conclusion",
+        "Latency",
+        "Retrieval quality",
+        "Memory",
+        "Finding the nearest vectors",
+        "Whole queries",
+        "4. Models compared",
+        "5. System and data",
+        "6. What was left out",
     ]
-    assert text.index("One thing to know") < text.index("1. System and data")
+    assert text.index("One thing to know") < text.index("1. Conclusion")
+    assert text.index("speed-against-quality.svg") < text.index("2. Products found")
+    assert text.index("6. What was left out") < text.index("One thing was missing")
 
 
 def test_every_table_names_its_data_and_every_figure_its_unit() -> None:
     tables = [block for block in blocks_of(a_run()) if isinstance(block, Table)]
-    for table in tables[3:]:
+    for table in tables[:-3]:
         assert "made-up shop" in table.caption
         assert all(len(row) == len(table.columns) for row in table.rows)
         for column in table.columns:
@@ -162,7 +174,7 @@ def test_markdown_escapes_what_it_would_read_as_more_than_a_letter() -> None:
 
 
 def test_pictures_are_xml_with_words_for_who_cannot_see_them() -> None:
-    pictures = [block for block in blocks_of(a_run()) if isinstance(block, Picture)]
+    pictures = [block for block in blocks_of(a_run()) if isinstance(block, Figure)]
     assert {picture.name for picture in pictures} == {
         "latency-stages",
         "speed-against-quality",
@@ -268,6 +280,31 @@ def test_thumbnails_are_small_jpegs_and_what_is_no_photo_has_none(
 
 def test_what_the_suite_left_out_is_said() -> None:
     bare = replace(a_run(), latency=(), answers=(), memory=(), indexes=(), end_to_end=())
-    text = markdown(blocks_of(bare))
-    assert text.count("The suite") == 5
-    assert "Too little was measured" in text
+    text = markdown(blocks_of(bare)).partition("What was left out")[2]
+    assert text.count("the suite leaves it out") == 4
+    assert "Not asked of any encoder: index check, another view" in text
+    assert "furniture-prompter evaluate" in text
+    whole = markdown(blocks_of(a_run())).partition("What was left out")[2]
+    assert "the suite leaves it out" not in whole
+    assert "Not asked of any encoder: prompt to photo." in whole
+
+
+def test_a_run_of_one_encoder_concludes_with_its_figures_beside_chance() -> None:
+    run = replace(of_encoder(a_run(), "twin"), teacher="")
+    alone = replace(run, encoders=run.encoders[1:], latency=run.latency[1:])
+    told = conclusion(alone)
+    assert told[0] == "twin takes 30.30 ms an image, from file to vector."
+    assert re.match(r"Same category: AP 0\.\d{3} \(0\.\d{3} to 0\.\d{3}, .* by chance", told[1])
+
+
+def test_without_a_teacher_galleries_show_queries_at_random_and_the_lowest(
+    photos: list[Path],
+) -> None:
+    run = replace(a_run(), teacher="")
+    sample, lowest = products_found(run, photos.__getitem__)
+    assert "drawn at random" in sample.caption
+    assert [name for name, _ in sample.rows[0].found] == ["teacher", "student", "twin"]
+    values = [float(row.title.rsplit(" ", 1)[1]) for row in lowest.rows]
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(min(run.answers[2].values["AP"]), abs=0.001)
+    assert products_found(run, lambda _: None) == []

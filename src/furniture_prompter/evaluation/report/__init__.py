@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from furniture_prompter.evaluation.comparisons import compared_with_teacher
 from furniture_prompter.evaluation.filing import save
 from furniture_prompter.evaluation.record import Run
 from furniture_prompter.evaluation.report.content import blocks_of
-from furniture_prompter.evaluation.report.galleries import PhotoOf, worst_against_teacher
-from furniture_prompter.evaluation.report.rendering import Gallery, Picture, markdown, page
+from furniture_prompter.evaluation.report.galleries import PhotoOf, products_found
+from furniture_prompter.evaluation.report.rendering import Figure, markdown, page
 
 
 def write_report(run: Run, folder: Path, photo_of: PhotoOf) -> None:
@@ -22,14 +21,9 @@ def write_report(run: Run, folder: Path, photo_of: PhotoOf) -> None:
     Raises:
         BenchmarkError: the folder cannot be written.
     """
-    students = compared_with_teacher(run)
-    galleries: list[Gallery] = []
-    for key in students:
-        gallery = worst_against_teacher(run, key, photo_of)
-        galleries += [gallery] if gallery else []
-    blocks = blocks_of(run, galleries)
+    blocks = blocks_of(run, products_found(run, photo_of))
     for block in blocks:
-        if isinstance(block, Picture):
+        if isinstance(block, Figure):
             save(folder / f"{block.name}.svg", block.svg.encode())
     save(folder / "report.md", markdown(blocks).encode())
     save(folder / "report.html", page(blocks).encode())

@@ -1,6 +1,7 @@
-"""A run as the blocks of a report, in the order of the report that this project started from."""
+"""A run as the blocks of a report: conclusion, products found, results, origin, what is missing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 
@@ -12,14 +13,22 @@ from furniture_prompter.evaluation.comparisons import (
     ratio,
 )
 from furniture_prompter.evaluation.record import (
+    AGREEMENT,
+    ASYMMETRIC,
     ENCODE,
+    JUDGED,
     PREPROCESS,
     READ_AND_DECODE,
     SEARCH,
     IndexTimes,
     Run,
+    Task,
 )
-from furniture_prompter.evaluation.report.figures import latency_stages, quality
+from furniture_prompter.evaluation.report.figures import (
+    latency_stages,
+    quality,
+    speed_against_quality,
+)
 from furniture_prompter.evaluation.report.rendering import (
     Block,
     Heading,
@@ -38,29 +47,72 @@ def blocks_of(run: Run, galleries: Sequence[Block] = ()) -> list[Block]:
 
     Args:
         run: What was measured.
-        galleries: What is shown of single queries, if there are pictures to show.
+        galleries: Single queries with what was found, if there are photos to show.
     """
-    return [
-        Heading(1, f"Benchmark: {run.data.name}"),
-        Warnings(run.flags),
-        *_system(run),
-        *_models(run),
-        Heading(2, "3. Results"),
+    picture = speed_against_quality(run)
+    sections = [
         *_latency(run),
         *quality(run),
-        *galleries,
         *_memory(run),
         *_indexes(run),
         *_end_to_end(run),
-        Heading(2, "4. Conclusion"),
-        Paragraph("Computed from the figures above."),
-        Sentences(conclusion(run) or ("Too little was measured to conclude anything.",)),
     ]
+    parts: list[tuple[str, Sequence[Block]]] = [
+        (
+            "Conclusion",
+            [
+                Sentences(conclusion(run) or ("Too little was measured to conclude anything.",)),
+                *([picture] if picture else []),
+            ],
+        ),
+        ("Products found", galleries),
+        ("Results", sections),
+        ("Models compared", list(_models(run))),
+        ("System and data", list(_system(run))),
+        ("What was left out", [Sentences([*run.left_out, *_unmeasured(run)])]),
+    ]
+    shown = [(name, blocks) for name, blocks in parts if blocks]
+    return [
+        Heading(1, f"Benchmark: {run.data.name}"),
+        Warnings(run.flags),
+        *(
+            block
+            for number, (name, blocks) in enumerate(shown, start=1)
+            for block in (Heading(2, f"{number}. {name}"), *blocks)
+        ),
+    ]
+
+
+def _unmeasured(run: Run) -> Iterator[str]:
+    """A sentence for each section and task that the run has nothing of."""
+    sections = {
+        "Latency": (run.latency, "latency.photos"),
+        "Memory": (run.memory, "memory.photos"),
+        "Finding the nearest vectors": (run.indexes, "index.queries"),
+        "Whole queries": (run.end_to_end, "end_to_end.queries"),
+    }
+    for name, (found, setting) in sections.items():
+        if not found:
+            yield f"{name}: the suite leaves it out; {setting} above 0 measures it."
+    asked = {each.task for each in run.answers}
+    against = {AGREEMENT, ASYMMETRIC} if not run.teacher else set()
+    tasks = [task for task in get_args(Task) if task not in {*asked, *against, JUDGED}]
+    if tasks:
+        yield f"Not asked of any encoder: {', '.join(tasks)}."
+    if against:
+        yield (
+            "Nobody was held against a teacher: no encoder compared was taught by another. "
+            "--teacher names one."
+        )
+    if JUDGED not in asked:
+        yield (
+            "Whether your customers would be content: that takes queries of theirs and what is "
+            "relevant to each, which `furniture-prompter evaluate` measures."
+        )
 
 
 def _system(run: Run) -> Iterator[Block]:
     machine, data = run.machine, run.data
-    yield Heading(2, "1. System and data")
     rows = [
         ("device", machine.device),
         ("processor", machine.processor),
@@ -88,7 +140,6 @@ def _system(run: Run) -> Iterator[Block]:
 
 
 def _models(run: Run) -> Iterator[Block]:
-    yield Heading(2, "2. Models compared")
     columns = (
         "encoder",
         "role",
@@ -127,10 +178,9 @@ def _models(run: Run) -> Iterator[Block]:
 
 
 def _latency(run: Run) -> Iterator[Block]:
-    yield Heading(3, "3.1 Latency")
     if not run.latency:
-        yield Paragraph("The suite leaves latency out.")
         return
+    yield Heading(3, "Latency")
     baseline, first = run.latency[0], run.latency[0].encoder
     yield Paragraph(
         f"All encoders took turns, {len(baseline.total_s)} rounds of {baseline.photos} photos from "
@@ -206,10 +256,9 @@ def _batch_row(encoder: str, batches: Mapping[int, Sequence[float]]) -> tuple[st
 
 
 def _memory(run: Run) -> Iterator[Block]:
-    yield Heading(3, "3.3 Memory")
     if not run.memory:
-        yield Paragraph("The suite leaves memory out.")
         return
+    yield Heading(3, "Memory")
     rows = []
     for each in run.memory:
         facts = run.facts(each.encoder)
@@ -239,16 +288,19 @@ def _memory(run: Run) -> Iterator[Block]:
 
 
 def _indexes(run: Run) -> Iterator[Block]:
-    yield Heading(3, "3.4 Index")
     if not run.indexes:
-        yield Paragraph("The suite leaves indexes out.")
         return
+    yield Heading(3, "Finding the nearest vectors")
     yield Paragraph(
         "Ten nearest of each query by cosine, one query at a time; recall@10 is the share of the "
-        "exact scan's ten. Vectors beyond the catalog's own number were grown from them: "
-        "x + (y - z) / 2 of three at random, to unit length; real catalogs have tighter clusters. "
-        "Each way has the best setting that a small search found, named beside it."
+        "exact scan's ten."
     )
+    if any(each.grown for each in run.indexes):
+        yield Paragraph(
+            "Vectors beyond the catalog's own number were grown from them: x + (y - z) / 2 of "
+            "three at random, to unit length; real catalogs have tighter clusters. Each way has "
+            "the best setting that a small search found, named beside it."
+        )
     columns = (
         "engine",
         "way",
@@ -265,31 +317,33 @@ def _indexes(run: Run) -> Iterator[Block]:
     for (vectors, share), rows in sorted(groups.items()):
         made = ", grown" if rows[0].grown else ""
         kept = "no filter" if share == 1 else f"a filter keeps {share:.0%}"
-        yield Table(
+        table = Table(
             f"{vectors:,} vectors of {rows[0].dimension:,} dimensions{made}, {kept}, "
             f"{rows[0].queries:,} queries; {run.data.name}",
             columns,
-            [
-                (
-                    each.engine,
-                    each.way,
-                    f"{np.mean(each.recall_at_10):.3f}",
-                    " / ".join(f"{value:.2f}" for value in np.percentile(each.ask_ms, (50, 95))),
-                    f"{each.build_s:,.1f}",
-                    f"{each.disk_bytes / 1e6:,.0f}" if each.disk_bytes else "in memory",
-                    f"{each.memory_bytes / 1e6:,.0f}" if each.memory_bytes else _MISSING,
-                    each.note,
-                )
-                for each in rows
-            ],
+            [_index_row(each) for each in rows],
         )
+        # A catalog's own search is measured without building anything.
+        yield table if any(each.build_s for each in rows) else table.only((0, 1, 2, 3, 7))
+
+
+def _index_row(times: IndexTimes) -> tuple[str, ...]:
+    return (
+        times.engine,
+        times.way,
+        f"{np.mean(times.recall_at_10):.3f}",
+        " / ".join(f"{value:.2f}" for value in np.percentile(times.ask_ms, (50, 95))),
+        f"{times.build_s:,.1f}",
+        f"{times.disk_bytes / 1e6:,.0f}" if times.disk_bytes else "in memory",
+        f"{times.memory_bytes / 1e6:,.0f}" if times.memory_bytes else _MISSING,
+        times.note,
+    )
 
 
 def _end_to_end(run: Run) -> Iterator[Block]:
-    yield Heading(3, "3.5 End to end")
     if not run.end_to_end:
-        yield Paragraph("The suite leaves whole queries out.")
         return
+    yield Heading(3, "Whole queries")
     rows = []
     for each in run.end_to_end:
         latency = latency_of(run, each.encoder)

@@ -26,9 +26,9 @@ from furniture_prompter.evaluation.record import (
     READ_AND_DECODE,
     SAME_CATEGORY,
     SEARCH,
-    Answers,
     Run,
     Task,
+    TaskResults,
 )
 from furniture_prompter.evaluation.report.drawing import (
     COLOURS,
@@ -39,9 +39,9 @@ from furniture_prompter.evaluation.report.drawing import (
 )
 from furniture_prompter.evaluation.report.rendering import (
     Block,
+    Figure,
     Heading,
     Paragraph,
-    Picture,
     Sentences,
     Table,
 )
@@ -54,7 +54,7 @@ _LEAST_QUERIES = 5
 _MOST_CATEGORIES = 24
 
 
-def speed_against_quality(run: Run) -> Picture | None:
+def speed_against_quality(run: Run) -> Figure | None:
     """Milliseconds an image across, the headline's measure up, the front drawn."""
     chosen, found = headline(run), speed_and_quality(run)
     if chosen is None or not found:
@@ -91,7 +91,7 @@ def speed_against_quality(run: Run) -> Picture | None:
         f"{key}: {ms:.2f} ms, {quality.mean:.3f} ({quality.low:.3f} to {quality.high:.3f})"
         for key, (ms, quality) in found.items()
     )
-    return Picture(
+    return Figure(
         "speed-against-quality",
         drawing.svg(),
         f"Speed against {measure} ({task}) on {run.data.name}; bars are 95 % intervals, the dashed "
@@ -100,12 +100,12 @@ def speed_against_quality(run: Run) -> Picture | None:
     )
 
 
-def recall_curves(run: Run) -> Picture | None:
+def recall_curves(run: Run) -> Figure | None:
     """Share of queries with a right photo among the first k."""
     measures = {1: "Success@1", 5: "Success@5", 10: "Success@10"}
     curves = {}
     for facts in run.encoders:
-        answers = run.answered(facts.key, ANOTHER_VIEW)
+        answers = run.task_results(facts.key, ANOTHER_VIEW)
         if answers is not None:
             curves[facts.key] = {
                 k: float(np.mean(answers.values[name]))
@@ -133,7 +133,7 @@ def recall_curves(run: Run) -> Picture | None:
         f"{key}: " + ", ".join(f"{value:.3f} at {k}" for k, value in curve.items())
         for key, curve in curves.items()
     )
-    return Picture(
+    return Figure(
         "success-at-k",
         drawing.svg(),
         f"Another view of the same product among the first k photos, on {run.data.name}.",
@@ -141,7 +141,7 @@ def recall_curves(run: Run) -> Picture | None:
     )
 
 
-def latency_stages(run: Run) -> Picture | None:
+def latency_stages(run: Run) -> Figure | None:
     """Median milliseconds of each stage, stacked."""
     timed = {
         each.encoder: {
@@ -180,7 +180,7 @@ def latency_stages(run: Run) -> Picture | None:
         f"{key}: " + ", ".join(f"{stage} {ms:.2f} ms" for stage, ms in stages.items())
         for key, stages in timed.items()
     )
-    return Picture(
+    return Figure(
         "latency-stages",
         drawing.svg(),
         f"Median milliseconds of each stage of a photo query, {run.data.name}.",
@@ -188,10 +188,10 @@ def latency_stages(run: Run) -> Picture | None:
     )
 
 
-def category_differences(run: Run, student: str) -> Picture | None:
+def category_differences(run: Run, student: str) -> Figure | None:
     """Average precision by category, the student's less the teacher's."""
-    own = run.answered(student, SAME_CATEGORY)
-    other = run.answered(run.teacher, SAME_CATEGORY) if run.teacher else None
+    own = run.task_results(student, SAME_CATEGORY)
+    other = run.task_results(run.teacher, SAME_CATEGORY) if run.teacher else None
     if own is None or other is None or own.queries != other.queries:
         return None
     by_category: dict[str, list[float]] = defaultdict(list)
@@ -210,7 +210,7 @@ def category_differences(run: Run, student: str) -> Picture | None:
     return _bars(run, student, {name: told[name].mean for name in ordered}, len(told))
 
 
-def _bars(run: Run, student: str, values: Mapping[str, float], categories: int) -> Picture:
+def _bars(run: Run, student: str, values: Mapping[str, float], categories: int) -> Figure:
     left = min(280.0, 20 + max(text_width(name) for name in values))
     row, top = 22.0, 12.0
     drawing = Drawing(_WIDTH, top + row * len(values) + _BOTTOM, "Differences by category")
@@ -229,7 +229,7 @@ def _bars(run: Run, student: str, values: Mapping[str, float], categories: int) 
     drawing.line(middle, top, middle, base)
     drawing.text(middle, base + 30, "difference in average precision", anchor="middle")
     some = "" if categories <= len(values) else f" The most and the least of {categories}."
-    return Picture(
+    return Figure(
         f"by-category-{''.join(letter if letter.isalnum() else '-' for letter in student)}",
         drawing.svg(),
         f"Same category on {run.data.name}: {student} less {run.teacher}, categories with at least "
@@ -324,10 +324,9 @@ _MISSING = "not measured"
 
 def quality(run: Run) -> Iterator[Block]:
     """The section on retrieval quality."""
-    yield Heading(3, "3.2 Retrieval quality")
     if not run.answers:
-        yield Paragraph("The suite asks nothing.")
         return
+    yield Heading(3, "Retrieval quality")
     yield Paragraph(
         "Figures are means over queries with 95 % bootstrap intervals; chance is what a random "
         "order scores. Equal scores are ordered at random. Products that nobody judged count as "
@@ -345,7 +344,7 @@ def quality(run: Run) -> Iterator[Block]:
         yield from _task_table(run, task, f"{_capital(task)}. {what.rstrip('.')}")
     yield from _degraded(run)
     yield from _asymmetric(run)
-    pictures: list[Picture | None] = [speed_against_quality(run), recall_curves(run)]
+    pictures: list[Figure | None] = [recall_curves(run)]
     pictures += [category_differences(run, key) for key in compared_with_teacher(run)]
     yield from (picture for picture in pictures if picture is not None)
 
@@ -362,7 +361,7 @@ def _task_table(run: Run, task: Task, caption: str) -> Iterator[Block]:
     )
 
 
-def _answer_row(answers: Answers, measures: Sequence[str]) -> tuple[str, ...]:
+def _answer_row(answers: TaskResults, measures: Sequence[str]) -> tuple[str, ...]:
     return (
         answers.encoder,
         f"{len(answers.queries):,}",
@@ -371,14 +370,14 @@ def _answer_row(answers: Answers, measures: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _with_interval(answers: Answers, measure: str) -> str:
+def _with_interval(answers: TaskResults, measure: str) -> str:
     if measure not in answers.values:
         return _MISSING
     found = interval(answers.values[measure])
     return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
-def _chance(answers: Answers, measure: str) -> str:
+def _chance(answers: TaskResults, measure: str) -> str:
     return f"{answers.chance[measure]:.4f}" if measure in answers.chance else "not known"
 
 
@@ -391,7 +390,7 @@ def _degraded(run: Run) -> Iterator[Block]:
     measure = "Success@1"
     rows = []
     for key in encoders:
-        cells = [run.answered(key, DEGRADED, variant) for variant in variants]
+        cells = [run.task_results(key, DEGRADED, variant) for variant in variants]
         rows.append((key, *(_with_interval(a, measure) if a else _MISSING for a in cells)))
     rows.append(("chance", *(_chance(found[0], measure) for _ in variants)))
     yield Table(

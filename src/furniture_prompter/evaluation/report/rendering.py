@@ -52,9 +52,14 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
 
+    def only(self, columns: Sequence[int]) -> "Table":
+        """The same with these columns alone, by their indices."""
+        kept = [[row[column] for column in columns] for row in (self.columns, *self.rows)]
+        return Table(self.caption, kept[0], kept[1:])
+
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Figure:
     """A picture.
 
     Attributes:
@@ -96,7 +101,7 @@ class Gallery:
     rows: Sequence[GalleryRow]
 
 
-Block: TypeAlias = Heading | Paragraph | Warnings | Sentences | Table | Picture | Gallery
+Block: TypeAlias = Heading | Paragraph | Warnings | Sentences | Table | Figure | Gallery
 
 
 _SPREAD = re.compile(r"(\S+) (\[[^\]]+\]|\([^)]+\))")
@@ -131,7 +136,7 @@ def _parts(block: Block) -> Iterator[str]:
         yield f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in block.sentences)}</ul>"
     elif isinstance(block, Table):
         yield _table(block)
-    elif isinstance(block, Picture):
+    elif isinstance(block, Figure):
         yield (
             f'<figure role="group" aria-label="{escape(block.alternative)}">'
             f"<div class='drawn'>{block.svg}</div>"
@@ -234,7 +239,7 @@ def _markdown_parts(block: Block) -> Iterator[str]:
             f"| {' | '.join(cell if cell == '---' else escaped(cell) for cell in line)} |"
             for line in lines
         )
-    elif isinstance(block, Picture):
+    elif isinstance(block, Figure):
         yield f"![{escaped(block.alternative)}]({block.name}.svg)"
         yield f"*{escaped(block.caption)}*"
     elif isinstance(block, Gallery):
