@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, Unpack, cast
+from typing import Any, BinaryIO, Protocol, Unpack
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
@@ -128,5 +128,5 @@ def _search(
     catalog: Searchable, line: BatchLine, folder: Path, defaults: SearchOptions
 ) -> SearchResult:
     photo = None if line.photo is None else folder / line.photo
-    options = {**defaults, **given(options_of(line))}
-    return catalog.search(line.prompt, photo=photo, **cast("SearchOptions", options))
+    options = given(defaults) | given(options_of(line))
+    return catalog.search(line.prompt, photo=photo, **options)

@@ -16,7 +16,7 @@ from furniture_prompter.cli.options import (
     with_query_options,
 )
 from furniture_prompter.cli.terminal import collector_paused, output, say, write_json
-from furniture_prompter.query_options import OPTIONS, SearchOptions
+from furniture_prompter.query_options import OPTIONS, SearchOptions, given
 
 EXAMPLES = """\b
 Examples:
@@ -94,7 +94,7 @@ def search_command(
             if failed:
                 raise typer.Exit(ExitCode.SET_ASIDE)
             return
-        result = opened.search(prompt, photo=photo, **options)
+        result = opened.search(prompt, photo=photo, **given(options))
     if as_json:
         from furniture_prompter.search.answer import answer
 

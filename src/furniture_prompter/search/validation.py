@@ -58,10 +58,10 @@ def _refuse_out_of_range(option: NamedOption, value: Any, settings: Settings) ->
     if option.name in LISTS:
         value = len(value)
     most = about.most if about.setting_of_most is None else getattr(settings, about.setting_of_most)
-    # NaN is neither.
-    above = about.least is None or value >= about.least
-    below = most is None or value <= most
-    if not (above and below):
+    # Not the other way round: NaN must be refused too.
+    at_least = about.least is None or value >= about.least
+    at_most = most is None or value <= most
+    if not (at_least and at_most):
         raise InvalidQueryError(about.refusal.format(value=value, least=about.least, most=most))
 
 
