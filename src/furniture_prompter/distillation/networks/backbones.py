@@ -149,11 +149,6 @@ def lite0() -> EfficientNetLite:
     return EfficientNetLite(1.0, 1.0)
 
 
-def lite1() -> EfficientNetLite:
-    """4.1 million parameters, 1,280 channels."""
-    return EfficientNetLite(1.0, 1.1)
-
-
 def lite2() -> EfficientNetLite:
     """4.8 million parameters, 1,280 channels."""
     return EfficientNetLite(1.1, 1.2)
