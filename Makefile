@@ -1,4 +1,4 @@
-# Two commands matter to a newcomer: `make demo` and `make test`.
+# Three commands matter to a newcomer: `make demo`, `make install` and `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,9 +8,11 @@ HASHED := $(PIP) install --quiet --require-hashes --requirement locks/build.txt 
 OURS := $(PIP) install --quiet --no-build-isolation --editable
 LOCKS := locks/build.txt locks/base.txt locks/serve.txt locks/dev.txt
 DEMO := demo-output
+# Processes that run the tests side by side.
+PROCESSES ?= 2
 
-.PHONY: audit benchmark demo test check check-install format constraints full-catalog clean mutants sbom \
-	system-packages
+.PHONY: audit benchmark check check-install clean constraints demo format full-catalog install mutants \
+	sbom system-packages test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -26,8 +28,15 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt locks/dev.txt locks/build
 	$(OURS) '.[dev]' --constraint constraints.txt
 	@touch $@ $(VENV)/.installed
 
+# A Makefile cannot change the path of the terminal that calls it, so it says what does.
+TOLD = @echo "The command is $(BIN)/furniture-prompter; this puts it on the path: . $(BIN)/activate"
+
+install: $(VENV)/.installed
+	$(TOLD)
+
 demo: $(VENV)/.installed
 	$(BIN)/python -m furniture_prompter.cli.demo $(DEMO)
+	$(TOLD)
 
 # Rendering tests draw off screen and need these libraries of the system.
 system-packages:
@@ -44,7 +53,7 @@ audit: $(VENV)/.installed-dev
 	@$(BIN)/python -m tools.audit $(LOCKS)
 
 test: $(VENV)/.installed-dev system-packages check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
 	$(MAKE) --no-print-directory check-install
 
 # A wheel in a fresh environment, as a user installs it.

@@ -23,9 +23,9 @@ from benchmarks.provenance import DataSet, add_output_option, file_sha256, write
 from furniture_prompter.assembly import Catalog, index, repair, verify
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.bundled import catalog_feed
-from furniture_prompter.catalog.checksums import version_files
+from furniture_prompter.catalog.integrity import version_files
 from furniture_prompter.catalog.manifest import CHECKSUMS_FOLDER, MANIFEST_FILE, read_manifest
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.domain import Product, Upsert
 from furniture_prompter.encoders.decoding import photo_id
 from furniture_prompter.errors import FurniturePrompterError

@@ -93,7 +93,6 @@ def main() -> None:
         shutil.rmtree(work)
     for row in rows:
         print(row)
-    arguments.out.with_suffix(".txt").write_text(done.stdout.replace(f"{clone}/", ""), "utf-8")
     write_result(
         arguments.out,
         title="The demo in a fresh clone",

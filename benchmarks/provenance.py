@@ -57,7 +57,7 @@ def write_result(
 
     Args:
         out: The file.
-        title: What was measured, as a heading of docs/benchmarks.md.
+        title: What was measured, as a heading under docs/benchmarks.
         data: The data sets.
         method: Sentences that let somebody judge the figures: what was asked of what, what was
             left out, what a figure leaves open. Line breaks in it mean nothing.

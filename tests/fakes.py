@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from furniture_prompter.domain import FeedItem, FeedRow, Product, RgbImage
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.onnx_encoder import preprocess
 
 
@@ -66,7 +66,7 @@ def colour_card(
     weights: str = "1",
     *,
     side_px: int = 48,
-    space: Space | None = None,
+    space: EmbeddingSpace | None = None,
     encodes_prompts: bool = False,
     figures: Mapping[str, float] | None = None,
 ) -> EncoderCard:

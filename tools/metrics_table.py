@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
 BEGIN, END = "<!-- metrics: begin -->", "<!-- metrics: end -->"

@@ -9,6 +9,8 @@ little more easily in grown vectors than in as many real ones.
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.unit_rows import unit_rows
+
 Vectors = NDArray[np.float32]
 
 # Rows made at once: 4,096 rows of 1,280 float32 are 21 MB, and four such arrays are held.
@@ -57,14 +59,9 @@ def grown(
     y, z = (x + first) % size, (x + second) % size
     for start in range(0, kept, block_rows):
         end = min(start + block_rows, kept)
-        rows[start:end] = _unit(real[start:end].astype(np.float32))
+        rows[start:end] = unit_rows(real[start:end].astype(np.float32))
     for start in range(0, made, block_rows):
         part = slice(start, min(start + block_rows, made))
         block = real[x[part]] + (real[y[part]] - real[z[part]]) / 2
-        rows[kept + part.start : kept + part.stop] = _unit(block.astype(np.float32))
+        rows[kept + part.start : kept + part.stop] = unit_rows(block.astype(np.float32))
     return rows
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from furniture_prompter import event_loop
 from furniture_prompter.catalog.columns import NUMBER, VECTOR, pad, vector_array
 from furniture_prompter.catalog.storage import connect
-from furniture_prompter.catalog.vector_index import ExactSpace, Numbers
+from furniture_prompter.catalog.vector_index import ExactIndex, Numbers
 
 Vectors = NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class ExactTrial:
     """
 
     def __init__(self) -> None:
-        self._space: ExactSpace | None = None
+        self._space: ExactIndex | None = None
         self._buckets = np.zeros(0, np.int64)
 
     @property
@@ -76,7 +76,7 @@ class ExactTrial:
 
     async def _load(self, folder: Path) -> None:
         table = await _opened(folder)
-        self._space = await ExactSpace.load(table, VECTOR, folder)
+        self._space = await ExactIndex.load(table, VECTOR, folder)
         rows = await table.query().select([NUMBER, BUCKET]).to_arrow()
         order = np.argsort(rows[NUMBER].to_numpy())
         self._buckets = rows[BUCKET].to_numpy()[order]

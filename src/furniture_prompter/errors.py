@@ -28,6 +28,11 @@ A single bad row or photo of a feed is never raised past the feed: it becomes a
 """
 
 
+def install_line(extra: str) -> str:
+    """The sentence that installs an extra; from a clone, for the package is on no index yet."""
+    return f"Run in a clone of Furniture Prompter: pip install -e '.[{extra}]'"
+
+
 class FurniturePrompterError(Exception):
     """Base of every error that this package raises on purpose."""
 

@@ -1,4 +1,4 @@
-"""Every setting once: name, unit, default, range. Read at the doors and passed down."""
+"""Every setting once: name, unit, default, range. Read where a process begins and passed down."""
 
 import os
 from pathlib import Path

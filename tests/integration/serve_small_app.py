@@ -20,9 +20,8 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import connections
 from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
 from furniture_prompter.web.limits import HangUp
-from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.request_log import RequestLog
 from furniture_prompter.web.server import run_app
+from furniture_prompter.web.telemetry import Metrics, RequestLog
 
 
 def tell(line: str) -> None:

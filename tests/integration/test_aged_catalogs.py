@@ -20,13 +20,12 @@ import pytest
 from lancedb import AsyncTable
 from PIL import Image
 
-from furniture_prompter.catalog import manifest as manifest_module
-from furniture_prompter.catalog import pruning, writer
+from furniture_prompter import timing
+from furniture_prompter.catalog import retention, writer
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, files_below, read_manifest
-from furniture_prompter.catalog.pruning import StagedPhotos
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER, StagedPhotos, spool_in
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, spool_in
 from furniture_prompter.domain import FeedRow, Product, Query, Removal, Upsert, Write
 from furniture_prompter.encoders.decoding import photo_id
 from furniture_prompter.errors import CatalogWriteError
@@ -48,13 +47,13 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead_s = 0.0
-        monkeypatch.setattr(manifest_module, "_clock", lambda: time.time() + self.ahead_s)
+        monkeypatch.setattr(timing, "_clock", lambda: time.time() + self.ahead_s)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     # Lance's versions of one test are tenths of a second apart, not hours.
-    monkeypatch.setattr(pruning, "SLACK_S", 0.05)
+    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     return Clock(monkeypatch)
 
 
@@ -125,7 +124,7 @@ def at_commit(patch: pytest.MonkeyPatch, stop: Callable[[pytest.MonkeyPatch], No
 STOPS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "products folded": full_after_optimize(1),
     "photos folded": full_after_optimize(4),
-    "uploads marked": lambda patch: patch.setattr(pruning.Pruner, "mark_uploads", fails_async),
+    "uploads marked": lambda patch: patch.setattr(retention.Pruner, "mark_uploads", fails_async),
     "files flushed": lambda patch: patch.setattr(writer, "flush", fails),
     "manifest written": lambda patch: patch.setattr(os, "fsync", fails),
     "manifest renamed": full_at_rename,
@@ -135,7 +134,7 @@ STOPS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 def test_a_stop_at_any_step_of_a_commit_leaves_an_aged_catalog_whole(
     shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "SLACK_S", 0.05)
+    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     shop.settings = Settings(stage_photos=8, version_grace_s=0)
     shop.index(rows[:10])
     shop.index([renamed(rows[0], "replaced once")])
@@ -157,9 +156,9 @@ def test_a_stop_at_any_step_of_a_commit_leaves_an_aged_catalog_whole(
 KILLS = [
     ("writer.flush", 2),
     ("writer.write_manifest", 2),
-    ("pruning.flush_one", 3),
-    ("pruning.prune_table", 2),
-    ("pruning.prune_uploads", 3),
+    ("retention.flush_one", 3),
+    ("retention.prune_table", 2),
+    ("retention.prune_uploads", 3),
 ]
 
 
@@ -224,7 +223,7 @@ def test_what_cannot_be_deleted_is_told_and_the_commit_stands(
     clock.ahead_s += DAY_S
     with monkeypatch.context() as patch:
         for name in ("prune_table", "prune_uploads", "flush_one"):
-            patch.setattr(pruning, name, fails)
+            patch.setattr(retention, name, fails)
         patch.setattr(StagedPhotos, "discard", lambda self: fails() if self.table else None)
         summary = shop.index(rows[:12])
     assert (summary.version, summary.products) == (3, 12)
@@ -244,7 +243,7 @@ def test_optimize_tells_what_it_could_not_delete(
     shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.index(rows)
-    monkeypatch.setattr(pruning, "prune_table", fails)
+    monkeypatch.setattr(retention, "prune_table", fails)
     summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
     assert summary.version == 2
     assert any("products" in note for note in summary.notes)
@@ -259,7 +258,7 @@ def test_a_clock_that_was_set_back_delays_deleting_and_stops_no_run(
     with monkeypatch.context() as patch:
         clock.ahead_s = -3_600.0
         # What Lance is told to delete goes by the machine's clock.
-        patch.setattr(pruning, "time", SimpleNamespace(time=manifest_module.now_s))
+        patch.setattr(retention, "time", SimpleNamespace(time=timing.now_s))
         summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
         assert summary.version == 3
         assert any("photos" in note and "clock is behind" in note for note in summary.notes)
@@ -360,7 +359,7 @@ def test_an_upload_stays_until_the_grace_time_after_it_was_last_shown(
     else:
         with monkeypatch.context() as patch:
             # Right after its commit, before it has cleared up.
-            patch.setattr(pruning, "flush_one", stopped)
+            patch.setattr(retention, "flush_one", stopped)
             with pytest.raises(Stopped):
                 upload(shop, Removal(1, "new"))
     asked = np.asarray(Image.open(io.BytesIO(PHOTOS["new"][0])).convert("RGB"))

@@ -12,8 +12,8 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.caches import content_key
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
-from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.services import VersionedCatalog
+from furniture_prompter.web.telemetry import Metrics
 from tests.fakes import draw_product
 
 COLOURS = ("red", "green", "blue", "yellow")

@@ -9,7 +9,7 @@ from furniture_prompter import assembly
 from furniture_prompter.distillation import distilling
 from furniture_prompter.distillation.photos import PhotoSet, decode
 from furniture_prompter.encoders import registry
-from furniture_prompter.encoders.card import Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, identity_of
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.errors import DistillationError, EncoderNotFoundError
 from tests.fakes import colour_card, make_rows
@@ -22,10 +22,12 @@ class Asked:
 
     def __init__(self) -> None:
         self.found = PhotoSet((), ())
-        self.space = Space("none", "0" * 64)
+        self.space = EmbeddingSpace("none", "0" * 64)
         self.load: Any = None
 
-    def __call__(self, found: PhotoSet, space: Space, load: Any, *_: Any, **__: Any) -> None:
+    def __call__(
+        self, found: PhotoSet, space: EmbeddingSpace, load: Any, *_: Any, **__: Any
+    ) -> None:
         self.found, self.space, self.load = found, space, load
 
 
@@ -54,7 +56,7 @@ def test_a_catalog_teaches_with_the_vectors_that_it_holds(
     assembly.distill(shop.folder, tmp_path / "s", options())
     card = shop.encoder.card
     assert asked.load is None
-    assert asked.space == Space(card.name, identity_of(card).space_id)
+    assert asked.space == EmbeddingSpace(card.name, identity_of(card).space_id)
     assert asked.found.vectors is not None
     # Stored rows are padded; the teacher's dimension is 27.
     assert asked.found.vectors.shape == (24, 27)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from furniture_prompter import assembly
-from furniture_prompter.catalog import pruning
+from furniture_prompter.catalog import retention
 from furniture_prompter.catalog import writer as writer_module
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.catalog.manifest import read_manifest
@@ -315,7 +315,7 @@ def test_a_search_under_way_does_not_see_a_new_version(shop: Shop, rows: list[Fe
 def test_optimize_keeps_every_answer_and_shrinks_the_folder(
     shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "SLACK_S", 0.05)
+    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     shop.index(rows)
     for number in range(6):
         shop.index([with_product(rows[number], title=f"changed {number}")])

@@ -58,7 +58,7 @@ def test_products_that_are_not_near_count_as_missed(
         assert photos.vectors is not None
         return Space(photos.vectors)
 
-    monkeypatch.setattr(CatalogReader, "photo_space", space_of)
+    monkeypatch.setattr(CatalogReader, "photo_index", space_of)
     assert np.mean(_measured(shop.folder, 20).recall_at_10) < 0.2
 
 

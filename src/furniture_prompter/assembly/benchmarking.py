@@ -18,7 +18,7 @@ from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.onnx_encoder import threads_for_one_image
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.errors import BenchmarkError
+from furniture_prompter.errors import BenchmarkError, install_line
 from furniture_prompter.evaluation.collection import Collection, collect
 from furniture_prompter.evaluation.comparisons import Allowance, Verdict, gate
 from furniture_prompter.evaluation.filing import file_run, refuse_filed, save
@@ -284,9 +284,7 @@ def _left_out(
             f"{', '.join(others)} would each need a catalog of their own."
         )
     if not can_serve():
-        sentences.append(
-            "Whole queries through HTTP were left out: pip install 'furniture-prompter[serve]'."
-        )
+        sentences.append(f"Whole queries through HTTP were left out. {install_line('serve')}")
     return tuple(sentences)
 
 

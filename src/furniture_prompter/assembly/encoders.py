@@ -1,7 +1,8 @@
-"""Encoders for whoever has settings and a name: load, list, pull, export."""
+"""Encoders by settings and name: load, list, pull, export, distil; and the route of a prompt."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from furniture_prompter import event_loop
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, refuse_other_space
 from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.distillation.networks import ARCHITECTURES
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
-from furniture_prompter.encoders.card import EncoderCard, Kind, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Kind, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
+from furniture_prompter.encoders.hub.catalogue import TEACHERS
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
 from furniture_prompter.errors import DistillationError, EncoderNotFoundError
@@ -164,6 +167,61 @@ def available_encoders(settings: Settings | None = None) -> tuple[EncoderCard, .
     return (*shipped_cards(), *registry.cached_cards((settings or Settings()).encoder_cache))
 
 
+@dataclass(frozen=True, slots=True)
+class ObtainableEncoder:
+    """An encoder that is one command away.
+
+    Attributes:
+        name: What the command calls it.
+        way: How it is come by: pulled from a hub, built from packages, or trained as a student.
+        parameters: Trained numbers; of a student, before its head.
+        size_bytes: What it takes on the disk, to within a few per cent: float32, a student int8.
+        licence: SPDX expression for the weights; empty for a student that starts from random ones.
+        about: A sentence.
+    """
+
+    name: str
+    way: Literal["pull", "build", "train"]
+    parameters: int
+    size_bytes: int
+    licence: str
+    about: str
+
+
+def obtainable_encoders() -> tuple[ObtainableEncoder, ...]:
+    """Encoders that can be pulled, then what is built from packages, then students to train."""
+    pulled = (
+        ObtainableEncoder(
+            name, "pull", known.parameters, known.size_bytes, known.licence, known.about
+        )
+        for name, known in TEACHERS.items()
+    )
+    students = (
+        ObtainableEncoder(
+            name,
+            "train",
+            each.parameters,
+            each.parameters,
+            each.weights.licence if each.weights else "",
+            f"{each.title}, photos of {each.side_px} px"
+            + ("." if each.weights else ", from random weights or a file of your own."),
+        )
+        for name, each in ARCHITECTURES.items()
+    )
+    return (*pulled, ENSEMBLE, *students)
+
+
+ENSEMBLE = ObtainableEncoder(
+    registry.BUILT_FROM_PACKAGES,
+    "build",
+    12_372_544,
+    49_300_000,
+    "Apache-2.0 AND MIT",
+    "MobileNetV2, EfficientNet-Lite0 and Lite2 joined. Photos only; no network is used. Two "
+    "minutes on two processors.",
+)
+
+
 def describe_encoder(name: str, *, settings: Settings | None = None) -> EncoderCard:
     """The card of an encoder, by name or folder; errors as :func:`load_encoder`."""
     return EncoderCard.load(encoder_folder(name, (settings or Settings()).encoder_cache))
@@ -175,10 +233,12 @@ def pull_encoder(
     source: Path | None = None,
     revision: str | None = None,
     settings: Settings | None = None,
+    progress: Callable[[IndexProgress], None] | None = None,
 ) -> EncoderCard:
     """Bring a teacher into the cache; ``imagenet-ensemble`` is built from packages instead.
 
-    For the arguments and errors see :func:`furniture_prompter.encoders.hub.pulling.pull`, and
+    `progress` is called often while one is built; a hub's client tells of downloads itself. For the
+    other arguments and errors see :func:`furniture_prompter.encoders.hub.pulling.pull`, and
     :mod:`furniture_prompter.distillation.ensemble_teacher` for the one that is built.
     """
     chosen = settings or Settings()
@@ -187,7 +247,9 @@ def pull_encoder(
         with registry.needing("train", name):
             from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
 
-            return build_imagenet_ensemble(cache_folder / name)
+            return build_imagenet_ensemble(
+                cache_folder / name, on_progress=progress or (lambda _: None)
+            )
     with registry.needing("hub", name):
         from furniture_prompter.encoders.hub.pulling import pull
 
@@ -267,9 +329,9 @@ def distill(
             identity = reader.manifest.encoder
         finally:
             reader.close()
-        space = Space(identity.name, identity.space_id)
+        space = EmbeddingSpace(identity.name, identity.space_id)
         if teacher is not None or options.views:
-            encoder = _teacher(teacher or identity.name, options, chosen)
+            encoder = _teacher(teacher or identity.name, options, chosen, tell)
             if identity_of(encoder.card) != identity:
                 # Another encoder's view of these photos; what the catalog holds is not its.
                 found, space = found.without_vectors(), space_of(encoder)
@@ -279,7 +341,7 @@ def distill(
                 f"{path} is no catalog, so nobody has embedded its photos: name the encoder to "
                 "learn from with --teacher."
             )
-        encoder = _teacher(teacher, options, chosen)
+        encoder = _teacher(teacher, options, chosen, tell)
         space = space_of(encoder)
         found = photos_of_feed(
             open_feed(path),
@@ -299,12 +361,17 @@ def distill(
     )
 
 
-def _teacher(name: str, options: "DistillationOptions", settings: Settings) -> Encoder:
+def _teacher(
+    name: str,
+    options: "DistillationOptions",
+    settings: Settings,
+    progress: Callable[[IndexProgress], None],
+) -> Encoder:
     """The encoder to learn from; the ensemble is built from packages when it is missing."""
     if name == "imagenet-ensemble" and (
         registry.find_encoder_folder(name, settings.encoder_cache) is None
     ):
-        pull_encoder(name, settings=settings)
+        pull_encoder(name, settings=settings, progress=progress)
     threads = options.threads or settings.threads
     return load_encoder(name, threads, settings.encoder_cache, settings.encoder_device)
 

@@ -26,8 +26,8 @@ from furniture_prompter.catalog.manifest import (
     refuse_other_encoder,
     refuse_other_prompt_encoder,
 )
+from furniture_prompter.catalog.retention import Spool, spool_in
 from furniture_prompter.catalog.upkeep import verify_catalog
-from furniture_prompter.catalog.uploads import Spool, spool_in
 from furniture_prompter.domain import RepairSummary, VerifyReport, Write, WriteSummary
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder

@@ -92,7 +92,10 @@ def stored_dimension(dimension: int) -> int:
 
 
 def pad(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Zeros behind the last component up to the stored dimension; cosines stay as they are."""
+    """Zeros behind the last component up to the stored dimension; cosines stay as they are.
+
+    Vectors may have shape (d,) or (n, d).
+    """
     missing = stored_dimension(vectors.shape[-1]) - vectors.shape[-1]
     return np.pad(vectors, [(0, 0)] * (vectors.ndim - 1) + [(0, missing)])
 

@@ -10,7 +10,7 @@ from lark import Lark, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from lark.lexer import Token
 
-from furniture_prompter.catalog.filter_syntax import (
+from furniture_prompter.catalog.filters import (
     LIMIT_CHARACTERS,
     LIMIT_DEPTH,
     Between,

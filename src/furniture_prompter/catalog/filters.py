@@ -13,12 +13,116 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn, TypeAlias
 
-from furniture_prompter.catalog import filter_syntax as syntax
-from furniture_prompter.catalog.filter_syntax import Column, Node, Operand, Operator, Value
 from furniture_prompter.domain.wording import as_kept, one_line, part_as_kept, readable
+from furniture_prompter.errors import InvalidFilterError
+
+LIMIT_CHARACTERS: Final = 2_000
+# LanceDB's own parser gives up at 24 levels, as the test of this limit shows.
+LIMIT_DEPTH: Final = 16
+LIMIT_LIST: Final = 200
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's name and where it begins in the expression."""
+
+    name: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A literal and where it begins in the expression."""
+
+    value: str | float | bool
+    position: int
+
+
+Operand: TypeAlias = Column | Value
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two operands and how they are compared."""
+
+    left: Operand
+    operator: Operator
+    right: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A column that is itself true or false."""
+
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A column whose value is one of several."""
+
+    column: Column
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A column whose value lies between two others, both included."""
+
+    column: Column
+    low: Value
+    high: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A text column that fits a pattern: ``%`` any characters, ``_`` one, backslash escapes."""
+
+    column: Column
+    pattern: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """A text column that has a part, or a list column that has an entry."""
+
+    column: Column
+    part: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A column without a value."""
+
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """What must not hold."""
+
+    node: "Node"
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Several conditions of which all, or at least one, must hold."""
+
+    word: Literal["AND", "OR"]
+    nodes: tuple["Node", ...]
+    depth: int
+
+
+Node: TypeAlias = (
+    Comparison | Truth | Membership | Between | Like | Contains | Empty | Negation | Junction
+)
 
 
 class ColumnType(StrEnum):
@@ -81,28 +185,28 @@ class _Compiler:
         in three-valued logic): LanceDB's parser refuses a few dozen nested NOTs.
         """
         match node:
-            case syntax.Negation():
+            case Negation():
                 return self.predicate(node.node, negated=not negated)
-            case syntax.Junction():
+            case Junction():
                 word = {"AND": "OR", "OR": "AND"}[node.word] if negated else node.word
                 parts = (self.predicate(part, negated=negated) for part in node.nodes)
                 return f"({f' {word} '.join(parts)})"
-            case syntax.Comparison():
+            case Comparison():
                 return self._comparison(node, negated)
-            case syntax.Truth():
+            case Truth():
                 return self._truth(node.column, negated)
-            case syntax.Membership():
+            case Membership():
                 return self._membership(node, negated)
-            case syntax.Between():
+            case Between():
                 return self._between(node, negated)
-            case syntax.Like():
+            case Like():
                 return self._like(node, negated)
-            case syntax.Contains():
+            case Contains():
                 return self._contains(node, negated)
-            case syntax.Empty():
+            case Empty():
                 return self._empty(node.column, negated=negated)
 
-    def _comparison(self, node: syntax.Comparison, negated: bool) -> str:
+    def _comparison(self, node: Comparison, negated: bool) -> str:
         left, right = node.left, node.right
         operator = _NEGATED[node.operator] if negated else node.operator
         if isinstance(left, Column):
@@ -132,7 +236,7 @@ class _Compiler:
                 f"Write: {column.name} is null",
             )
         if column.name == "id" and isinstance(other, Value) and operator in ("=", "!="):
-            return self._membership(syntax.Membership(column, (other,)), operator == "!=")
+            return self._membership(Membership(column, (other,)), operator == "!=")
         return f"({sides[0]} {operator} {sides[1]})"
 
     def _operand(
@@ -162,12 +266,12 @@ class _Compiler:
             )
         return f"({_quoted(column.name)} = {'FALSE' if negated else 'TRUE'})"
 
-    def _membership(self, node: syntax.Membership, negated: bool) -> str:
+    def _membership(self, node: Membership, negated: bool) -> str:
         column_type = self._type(node.column)
-        if len(node.values) > syntax.LIMIT_LIST:
+        if len(node.values) > LIMIT_LIST:
             self._refuse(
-                node.values[syntax.LIMIT_LIST],
-                f"IN has {len(node.values)} values, and {syntax.LIMIT_LIST} are allowed. "
+                node.values[LIMIT_LIST],
+                f"IN has {len(node.values)} values, and {LIMIT_LIST} are allowed. "
                 "Ask in several queries.",
             )
         if column_type is ColumnType.TEXTS:
@@ -182,13 +286,13 @@ class _Compiler:
         word = "NOT IN" if negated else "IN"
         return f"({self._value_of(node.column)} {word} ({', '.join(values)}))"
 
-    def _between(self, node: syntax.Between, negated: bool) -> str:
-        low = syntax.Comparison(node.column, ">=", node.low)
-        high = syntax.Comparison(node.column, "<=", node.high)
+    def _between(self, node: Between, negated: bool) -> str:
+        low = Comparison(node.column, ">=", node.low)
+        high = Comparison(node.column, "<=", node.high)
         word = "OR" if negated else "AND"
         return f"({self._comparison(low, negated)} {word} {self._comparison(high, negated)})"
 
-    def _like(self, node: syntax.Like, negated: bool) -> str:
+    def _like(self, node: Like, negated: bool) -> str:
         self._require_text(node.column, "LIKE")
         # No text begins or ends with a space.
         pattern = self._part(node.pattern, node.column).strip()
@@ -196,7 +300,7 @@ class _Compiler:
         rendered = "".join(p if p in ("%", "_") else _plain(p[-1]) for p in pieces)
         return self._ilike(node.column, rendered, negated)
 
-    def _contains(self, node: syntax.Contains, negated: bool) -> str:
+    def _contains(self, node: Contains, negated: bool) -> str:
         if self._type(node.column) is ColumnType.TEXTS:
             entry = self._literal(node.part, node.column, ColumnType.TEXTS)
             has = f"array_has({_quoted(node.column.name)}, {entry})"
@@ -282,7 +386,7 @@ class _Compiler:
         return f"There is no column `{name}`.{cure} This catalog has: {', '.join(known)}."
 
     def _refuse(self, at: Operand, reason: str) -> NoReturn:
-        syntax.refuse(self._expression, at.position, reason)
+        refuse(self._expression, at.position, reason)
 
 
 def _quoted(name: str) -> str:
@@ -310,3 +414,15 @@ def id_literals(product_id: str) -> tuple[str, ...]:
 def _plain(character: str) -> str:
     """A character of a LIKE pattern that stands for itself; LanceDB's escape is the backslash."""
     return f"\\{character}" if character in "%_\\" else character
+
+
+def refuse(expression: str, position: int, reason: str) -> NoReturn:
+    """Raise :class:`InvalidFilterError` with the expression and a caret under `position`."""
+    window = 60
+    start = max(0, position - window)
+    end = position + window
+    before = "…" if start else ""
+    after = "…" if end < len(expression) else ""
+    shown = re.sub(r"\s", " ", expression[start:end])
+    caret = " " * (len(before) + position - start) + "^"
+    raise InvalidFilterError(f"{reason}\n  {before}{shown}{after}\n  {caret}")

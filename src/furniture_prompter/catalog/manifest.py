@@ -3,22 +3,21 @@
 A catalog folder holds Lance tables, alignments and ``manifest.json``. The manifest names the exact
 version of each table and the alignment that belong together; replacing it is the commit. Whatever
 a killed run leaves beside it is invisible. It also remembers which versions were replaced when:
-:mod:`furniture_prompter.catalog.pruning` deletes by that time.
+:mod:`furniture_prompter.catalog.retention` deletes by that time.
 """
 
 import hashlib
 import json
 import os
-import tempfile
-import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from furniture_prompter.atomic_files import flush_one, replacing
 from furniture_prompter.catalog.columns import ATTRIBUTE_TYPES, PHOTOS, PRODUCTS, STAGED
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING, SUPPORTED_LANGUAGES
 from furniture_prompter.catalog.storage import LOCK_FILE, misplaced
@@ -154,17 +153,6 @@ class Manifest:
 
 
 _MANIFEST: Final = TypeAdapter(Manifest)
-_clock = time.time  # where a test sets the time that everything about a catalog's age goes by
-
-
-def now_s() -> float:
-    """The time now, seconds since the epoch."""
-    return _clock()
-
-
-def utc_now(timespec: str = "seconds") -> str:
-    """The time now, ISO 8601 in UTC, to the second or as `timespec` says."""
-    return datetime.fromtimestamp(now_s(), UTC).isoformat(timespec=timespec)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -237,7 +225,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def parse_manifest(raw: object, folder: Path) -> Manifest:
-    """Validate decoded JSON; errors as :func:`read_manifest`."""
+    """Validate decoded JSON.
+
+    Raises:
+        CatalogFormatError: it is of another format version, or folds words in an unknown way.
+        CatalogDamagedError: it is not what this project writes.
+    """
     if not isinstance(raw, dict):
         raise _damaged(folder, "it is not an object")
     found = raw.get("format_version")
@@ -300,24 +293,20 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, flush it to the disk, then rename it into place.
+    """Write a file for its owner alone, flush it to the disk, then rename it into place.
+
+    The folder is not flushed: a commit does that for all of its files, and an error then must not
+    pass for one that left the old content.
 
     Raises:
         CatalogWriteError: the disk is full or the folder cannot be written.
     """
     if path.is_dir():
         raise misplaced(path)
-    temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path, private=True, flush_folder=False) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise CatalogWriteError(
             f"{path} could not be written ({error.strerror}). Free space or mend the permissions "
             "and run the command again; the previous version is untouched."
@@ -351,19 +340,6 @@ def flush(folder: Path, written_before: Set[Path]) -> None:
     folders = {parent for path in new for parent in path.parents if parent.is_relative_to(folder)}
     for path in (*new, *folders):
         flush_one(path)
-
-
-def flush_one(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk.
-
-    Raises:
-        OSError: the disk did not take it.
-    """
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _seal(values: Mapping[str, Any]) -> str:

@@ -31,11 +31,11 @@ from furniture_prompter.catalog.keywords import keyword_text
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.storage import connect, reading, unreadable
 from furniture_prompter.catalog.vector_index import (
-    ExactSpace,
-    IndexedSpace,
+    ExactIndex,
+    IvfIndex,
     Numbers,
     Scores,
-    Space,
+    VectorIndex,
     number_filter,
 )
 from furniture_prompter.domain import Photo, Product
@@ -49,8 +49,11 @@ class Rows(Protocol):
         """All rows of some products, ordered by number and the table's own order within it.
 
         Args:
-            numbers: At least one product number.
+            numbers: At least one product number, shape (n,).
             columns: Columns wanted beside the number.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
         """
         ...
 
@@ -222,7 +225,7 @@ def any_word(words: str) -> MatchQuery:
 class CatalogReader:
     """A catalog pinned to one version; later index runs do not show through.
 
-    Vector spaces are read on first use: a prompt alone never reads the photo vectors.
+    Vector indexes are read on first use: a prompt alone never reads the photo vectors.
     """
 
     def __init__(
@@ -236,8 +239,8 @@ class CatalogReader:
         kind = StoredRows if manifest.vector_index else MemoryRows
         self._product_rows: Rows = kind(products, [NUMBER], folder)
         self._photo_rows: Rows = kind(photos, [NUMBER, "position"], folder)
-        self._spaces: dict[str, Space] = {}
-        self._space_lock = asyncio.Lock()
+        self._indexes: dict[str, VectorIndex] = {}
+        self._index_lock = asyncio.Lock()
         self._kept_products: LRUCache[int, Product] = LRUCache(KEPT_PRODUCTS)
         self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
         self._row_id_lock = asyncio.Lock()
@@ -261,7 +264,7 @@ class CatalogReader:
 
     def close(self) -> None:
         """Let go of tables and vectors."""
-        self._spaces.clear()
+        self._indexes.clear()
         self._products.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
         self._photos.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
 
@@ -288,15 +291,27 @@ class CatalogReader:
         return Filter(sql, np.sort(rows[NUMBER].to_numpy()))
 
     async def keyword_matches(
-        self, prompt: str, count: int, only: Filter | None
+        self, prompt: str, count: int, product_filter: Filter | None
     ) -> tuple[Numbers, Scores]:
-        """Numbers and BM25 scores of up to `count` products whose words match, best first."""
+        """Numbers and BM25 scores of products whose words match, best first.
+
+        Args:
+            prompt: Words, in any form of the catalog's language.
+            count: Products wanted at the most.
+            product_filter: What they must pass; None for all.
+
+        Returns:
+            Both of shape (up to `count`,).
+
+        Raises:
+            CatalogDamagedError: the index cannot be read, or is another table's.
+        """
         words = keyword_text(prompt, self.manifest.language, self.manifest.folding)
         if not words:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
         query = self._products.query().nearest_to_text(any_word(words))
-        if only is not None:
-            query = query.where(only.sql)
+        if product_filter is not None:
+            query = query.where(product_filter.sql)
         row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
@@ -304,8 +319,8 @@ class CatalogReader:
         wanted = rows[_ROW_ID].to_numpy()
         if not np.isin(wanted, row_ids).all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        places = np.searchsorted(row_ids, wanted)
-        return numbers[places], rows["_score"].to_numpy()
+        indices = np.searchsorted(row_ids, wanted)
+        return numbers[indices], rows["_score"].to_numpy()
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
         """Row ids of the pinned product table, rising, and the product number of each."""
@@ -318,28 +333,35 @@ class CatalogReader:
                 self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
             return self._row_ids
 
-    async def photo_space(self, column: str = VECTOR) -> Space:
-        """Space of the photos' vectors.
+    async def photo_index(self, column: str = VECTOR) -> VectorIndex:
+        """Index of the photos' vectors.
 
         Args:
             column: ``vector``, by the photo encoder; or ``aligned``, in which the prompt encoder's
                 prompts meet them, only with an alignment.
         """
-        return await self._space(self._photos, column)
+        return await self._index(self._photos, column)
 
-    async def text_space(self) -> Space:
-        """Space of the prompt encoder's vectors of the products' texts."""
-        return await self._space(self._products, TEXT_VECTOR)
+    async def text_index(self) -> VectorIndex:
+        """Index of the prompt encoder's vectors of the products' texts."""
+        return await self._index(self._products, TEXT_VECTOR)
 
-    async def _space(self, table: AsyncTable, column: str) -> Space:
-        async with self._space_lock:
-            if column not in self._spaces:
-                kind = IndexedSpace if self.manifest.vector_index else ExactSpace
-                self._spaces[column] = await kind.load(table, column, self.folder)
-            return self._spaces[column]
+    async def _index(self, table: AsyncTable, column: str) -> VectorIndex:
+        async with self._index_lock:
+            if column not in self._indexes:
+                kind = IvfIndex if self.manifest.vector_index else ExactIndex
+                self._indexes[column] = await kind.load(table, column, self.folder)
+            return self._indexes[column]
 
     async def products(self, numbers: Numbers) -> dict[int, Product]:
-        """Products by number."""
+        """Products by number.
+
+        Args:
+            numbers: Shape (n,).
+
+        Raises:
+            CatalogDamagedError: one is not there, or the table cannot be read.
+        """
         wanted = numbers.tolist()
         found = {
             number: product
@@ -363,8 +385,11 @@ class CatalogReader:
         """All photos of some products, main ones first, with one kind of their vectors.
 
         Args:
-            numbers: At least one product number.
+            numbers: At least one product number, shape (n,).
             vector_column: ``vector`` or ``aligned``; None for no vectors.
+
+        Raises:
+            CatalogDamagedError: a product has none, or the table cannot be read.
         """
         columns = ["id", "path"] + ([vector_column] if vector_column else [])
         rows = await self._photo_rows.fetch(numbers, columns)
@@ -406,8 +431,11 @@ class CatalogReader:
         """Count the values of columns over some products.
 
         Args:
-            numbers: Product numbers.
+            numbers: Product numbers, shape (n,).
             columns: Of :attr:`filter_columns`.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
         """
         types = self.filter_columns
         if not numbers.size:

@@ -1,12 +1,12 @@
-"""Foreign storage errors, translated at one place."""
+"""Lance storage: its errors in our words, the writer's lock, and what its manifests name."""
 
 import errno
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import lancedb
@@ -14,7 +14,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
-from lancedb import AsyncConnection
+from lancedb import AsyncConnection, AsyncTable
 
 from furniture_prompter.errors import (
     CatalogBusyError,
@@ -33,7 +33,11 @@ _PANICS = frozenset({"PanicException", "RustPanic"})
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn a failed write below `folder` into :class:`CatalogWriteError`."""
+    """Turn a failed write below `folder` into :class:`CatalogWriteError`.
+
+    Raises:
+        CatalogWriteError: the storage engine or the system failed inside the block.
+    """
     try:
         yield
     except BaseException as error:
@@ -70,7 +74,11 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Turn a failed read below `folder` into :class:`CatalogDamagedError`."""
+    """Turn a failed read below `folder` into :class:`CatalogDamagedError`.
+
+    Raises:
+        CatalogDamagedError: the storage engine or the system failed inside the block.
+    """
     try:
         yield
     except BaseException as error:
@@ -150,6 +158,41 @@ async def connect(folder: Path) -> AsyncConnection:
     return await lancedb.connect_async(folder.absolute())
 
 
+# Rows handled at once where a whole table is rewritten: 8,192 float32 vectors of 512 are 16 MB.
+CHUNK_ROWS: Final = 8_192
+
+
+async def rewrite_column(
+    database: AsyncConnection,
+    table: AsyncTable,
+    column: str,
+    values: Callable[[pa.Table], pa.Array],
+) -> AsyncTable:
+    """Replace a column in all rows of a table; its indexes are gone then.
+
+    Args:
+        database: Where the table lies.
+        table: The table, at its newest version.
+        column: Name of the column.
+        values: What it shall hold for some rows of the table, in their order.
+
+    Returns:
+        The table as it is now.
+    """
+    source = await database.open_table(table.name)
+    await source.checkout(await table.version())
+    mode: Literal["create", "overwrite"] = "overwrite"
+    async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
+        rows = pa.Table.from_batches([batch])
+        rows = rows.set_column(rows.schema.get_field_index(column), column, values(rows))
+        if mode == "overwrite":
+            table = await database.create_table(table.name, rows, mode=mode)
+            mode = "create"
+        else:
+            await table.add(rows)
+    return table
+
+
 # Lance numbers its manifests backwards, so that the newest comes first in a listing.
 _LAST_VERSION: Final = 2**64 - 1
 
@@ -206,7 +249,7 @@ def table_files(folder: Path, table: str, version: int) -> set[str]:
 
 
 def damaged_rows(folder: Path, table: str, version: int, damaged: Sequence[str]) -> list[range]:
-    """Places of a table's rows that lie in damaged files; all where that cannot be told."""
+    """Indices of a table's rows that lie in damaged files; all where that cannot be told."""
     touched: list[range] = []
     start = 0
     try:
@@ -256,11 +299,11 @@ def _manifest_of(content: bytes) -> Any:
     return _section("Manifest", content, int.from_bytes(content[-16:-8], "little"))
 
 
-def _section(message: str, content: bytes, place: int) -> Any:
-    size = int.from_bytes(content[place : place + 4], "little")
+def _section(message: str, content: bytes, offset: int) -> Any:
+    size = int.from_bytes(content[offset : offset + 4], "little")
     read: Message = _lance_messages()[message]()
     try:
-        read.ParseFromString(content[place + 4 : place + 4 + size])
+        read.ParseFromString(content[offset + 4 : offset + 4 + size])
     except DecodeError as error:
         raise ValueError(f"a Lance manifest that cannot be read: {error}") from error
     return read

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 from lancedb import AsyncTable
 
-from furniture_prompter.catalog.checksums import damaged_files, load_checksums
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     NUMBER,
@@ -21,6 +20,7 @@ from furniture_prompter.catalog.columns import (
     stored_dimension,
     vectors_from,
 )
+from furniture_prompter.catalog.integrity import damaged_files, load_checksums
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
@@ -28,6 +28,7 @@ from furniture_prompter.catalog.manifest import (
     read_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.storage import (
     LOCK_FILE,
     connect,
@@ -37,7 +38,6 @@ from furniture_prompter.catalog.storage import (
     writer_lock,
     writing,
 )
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import CatalogInfo, OptimizeSummary, VerifyReport
 from furniture_prompter.errors import CatalogDamagedError

@@ -1,7 +1,7 @@
-"""Vector spaces of a catalog: how near every product is to a query vector.
+"""Vector indexes of a catalog, exact and IVF: how near every product is to a query vector.
 
-Two ways give the same answer. :class:`ExactSpace` holds a small catalog's vectors in memory and
-multiplies; :class:`IndexedSpace` asks a Lance vector index and rescores its candidates exactly.
+Two ways give the same answer. :class:`ExactIndex` holds a small catalog's vectors in memory and
+multiplies; :class:`IvfIndex` asks a Lance vector index and rescores its candidates exactly.
 """
 
 from dataclasses import dataclass
@@ -52,17 +52,29 @@ class Similarities(Protocol):
         """How this query's cosines spread over the catalog."""
         ...
 
-    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
-        """Up to `count` product numbers, nearest first; only from `allowed` (sorted) if given."""
+    async def top(self, count: int, filtered: Numbers | None) -> Numbers:
+        """Product numbers, nearest first, shape (up to `count`,).
+
+        Args:
+            count: Products wanted at the most.
+            filtered: Numbers that pass the query's filter, sorted, shape (m,); None for all.
+
+        Raises:
+            CatalogDamagedError: the vectors cannot be read.
+        """
         ...
 
     async def of(self, numbers: Numbers) -> Scores:
-        """The cosine of each product in `numbers`, in that order; shape (n,); NaN without one."""
+        """The cosine of each product in `numbers`, in that order; shape (n,); NaN without one.
+
+        Raises:
+            CatalogDamagedError: the vectors cannot be read.
+        """
         ...
 
 
-class Space(Protocol):
-    """One kind of vector of a catalog version."""
+class VectorIndex(Protocol):
+    """One kind of vector of a catalog version, ready to be asked."""
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
         """Similarities to a unit vector of shape (dimension,)."""
@@ -70,7 +82,12 @@ class Space(Protocol):
 
 
 def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
-    """Sorted unique product numbers and the best score of each."""
+    """Sorted unique product numbers and the best score of each, both of shape (m,).
+
+    Args:
+        numbers: Product number of each row, shape (n,), in any order.
+        scores: Score of each row, shape (n,).
+    """
     order = np.argsort(numbers, kind="stable")
     unique, starts = np.unique(numbers[order], return_index=True)
     if not unique.size:
@@ -79,7 +96,13 @@ def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]
 
 
 def scores_of(numbers: Numbers, found: Numbers, scores: Scores) -> Scores:
-    """The score of each of `numbers`; NaN where it is not among the sorted numbers `found`."""
+    """The score of each of `numbers`, shape (n,); NaN where it is not among the numbers `found`.
+
+    Args:
+        numbers: What is asked for, shape (n,).
+        found: Sorted, shape (m,).
+        scores: Of `found`, shape (m,).
+    """
     result = np.full(numbers.shape, np.nan, np.float32)
     known = np.isin(numbers, found)
     result[known] = scores[np.searchsorted(found, numbers[known])]
@@ -89,7 +112,7 @@ def scores_of(numbers: Numbers, found: Numbers, scores: Scores) -> Scores:
 def nearest_first(numbers: Numbers, scores: Scores, count: int) -> Numbers:
     """Up to `count` of `numbers` by falling score; equal scores by number, so that runs agree.
 
-    Numbers without a score (NaN) are left out.
+    Numbers without a score (NaN) are left out. `numbers` and `scores` have shape (n,).
     """
     known = ~np.isnan(scores)
     if not known.all():
@@ -103,13 +126,13 @@ def nearest_first(numbers: Numbers, scores: Scores, count: int) -> Numbers:
 
 
 def background_of(scores: Scores) -> Background:
-    """Mean and standard deviation of a sample of cosines; (0, 1) of an empty one."""
+    """Mean and standard deviation of a sample of cosines, shape (n,); (0, 1) of an empty one."""
     if not scores.size:
         return Background(0.0, 1.0)
     return Background(float(scores.mean()), max(float(scores.std()), 1e-6))
 
 
-class ExactSpace:
+class ExactIndex:
     """All vectors in memory, float32."""
 
     def __init__(self, vectors: NDArray[np.float32], numbers: Numbers) -> None:
@@ -122,14 +145,18 @@ class ExactSpace:
         self._sample = known[:: max(1, len(known) // BACKGROUND_ROWS)]
 
     @classmethod
-    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "ExactSpace":
-        """Read a vector column of a table."""
+    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "ExactIndex":
+        """Read a vector column of a table.
+
+        Raises:
+            CatalogDamagedError: it cannot be read.
+        """
         with reading(folder):
             rows = await table.query().select([NUMBER, column]).to_arrow()
         return cls(vectors_from(rows[column]), rows[NUMBER].to_numpy())
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
-        """See :class:`Space`."""
+        """See :class:`VectorIndex`."""
         scores = self._vectors @ pad(query)
         sample = background_of(scores[self._sample])
         scores[self._empty] = np.nan
@@ -148,17 +175,17 @@ class _ExactSimilarities:
     def background(self) -> Background:
         return self._background
 
-    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
-        if allowed is None:
+    async def top(self, count: int, filtered: Numbers | None) -> Numbers:
+        if filtered is None:
             return nearest_first(self._numbers, self._scores, count)
-        kept = np.isin(self._numbers, allowed, assume_unique=True)
+        kept = np.isin(self._numbers, filtered, assume_unique=True)
         return nearest_first(self._numbers[kept], self._scores[kept], count)
 
     async def of(self, numbers: Numbers) -> Scores:
         return scores_of(numbers, self._numbers, self._scores)
 
 
-class IndexedSpace:
+class IvfIndex:
     """Vectors stay on disk; a Lance vector index proposes and exact cosines decide."""
 
     def __init__(
@@ -171,8 +198,12 @@ class IndexedSpace:
         self._folder = folder
 
     @classmethod
-    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "IndexedSpace":
-        """Read the sample that backgrounds are estimated on."""
+    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "IvfIndex":
+        """Read the sample that backgrounds are estimated on.
+
+        Raises:
+            CatalogDamagedError: it cannot be read.
+        """
         with reading(folder):
             count = await table.count_rows()
             step = max(1, count // BACKGROUND_ROWS)
@@ -181,13 +212,13 @@ class IndexedSpace:
         return cls(table, column, sample[sample.any(axis=1)], folder)
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
-        """See :class:`Space`."""
+        """See :class:`VectorIndex`."""
         query = pad(query)
         background = background_of(self._sample @ query)
-        return _IndexedSimilarities(self._table, self._column, query, background, self._folder)
+        return _IvfSimilarities(self._table, self._column, query, background, self._folder)
 
 
-class _IndexedSimilarities:
+class _IvfSimilarities:
     def __init__(
         self,
         table: AsyncTable,
@@ -206,15 +237,15 @@ class _IndexedSimilarities:
     def background(self) -> Background:
         return self._background
 
-    async def top(self, count: int, allowed: Numbers | None) -> Numbers:
-        if allowed is not None and allowed.size <= FEW_PRODUCTS:
-            return nearest_first(allowed, await self.of(allowed), count)
+    async def top(self, count: int, filtered: Numbers | None) -> Numbers:
+        if filtered is not None and filtered.size <= FEW_PRODUCTS:
+            return nearest_first(filtered, await self.of(filtered), count)
         rows_wanted = count * OVERSAMPLING
         total = await self._table.count_rows()
         while True:
             numbers, scores = await self._candidates(rows_wanted)
-            if allowed is not None:
-                kept = np.isin(numbers, allowed)
+            if filtered is not None:
+                kept = np.isin(numbers, filtered)
                 numbers, scores = numbers[kept], scores[kept]
             numbers, scores = best_per_product(numbers, scores)
             if numbers.size >= count or rows_wanted >= total:
@@ -253,5 +284,5 @@ class _IndexedSimilarities:
 
 
 def number_filter(numbers: Numbers) -> str:
-    """The SQL predicate that keeps rows of these products; `numbers` must not be empty."""
+    """The SQL predicate that keeps rows of these products; `numbers`, shape (n,), not empty."""
     return f"`{NUMBER}` IN ({', '.join(str(int(number)) for number in numbers)})"

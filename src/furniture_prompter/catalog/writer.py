@@ -12,7 +12,6 @@ from lancedb import AsyncConnection, AsyncTable
 from lancedb.index import FTS, BTree, IvfRq
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.checksums import prune_checksums, with_checksums
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     KNOWN_COLUMNS,
@@ -33,6 +32,7 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
+from furniture_prompter.catalog.integrity import prune_checksums, with_checksums
 from furniture_prompter.catalog.keywords import (
     current_folding,
     keyword_index_settings,
@@ -47,23 +47,29 @@ from furniture_prompter.catalog.manifest import (
     refuse_foreign_folder,
     refuse_mismatch,
     refuse_other_language,
-    utc_now,
     write_manifest,
 )
-from furniture_prompter.catalog.pruning import (
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.retention import (
     Pruner,
     StagedPhotos,
     discard_table,
     fold,
     replaced_with,
 )
-from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
-from furniture_prompter.catalog.salvage import CHUNK_ROWS, rewrite_column
-from furniture_prompter.catalog.storage import connect, make_folder, writer_lock, writing
+from furniture_prompter.catalog.storage import (
+    CHUNK_ROWS,
+    connect,
+    make_folder,
+    rewrite_column,
+    writer_lock,
+    writing,
+)
 from furniture_prompter.catalog.vector_index import Numbers, number_filter
 from furniture_prompter.domain import EncoderIdentity, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
+from furniture_prompter.timing import utc_now
 
 Align = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
@@ -159,11 +165,26 @@ class CatalogWriter:
         return ids
 
     async def stage(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Save vectors of photos so that a killed run need not encode them again."""
+        """Save vectors of photos so that a killed run need not encode them again.
+
+        Args:
+            ids: Of the photos.
+            vectors: Theirs, shape (n, dimension).
+
+        Raises:
+            CatalogWriteError: the disk is full or cannot be written.
+        """
         await self._staged.add(ids, vectors)
 
     async def photo_vectors(self, ids: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors of photos by id, staged or of the committed version, whatever changed since."""
+        """Vectors of photos by id, staged or of the committed version, whatever changed since.
+
+        Returns:
+            Of each that has one, shape (dimension,).
+
+        Raises:
+            CatalogWriteError: a table cannot be read.
+        """
         wanted = sorted(set(ids))
         found: dict[str, NDArray[np.float32]] = {}
         for table in (self._staged.table, self._committed_photos):
@@ -194,6 +215,9 @@ class CatalogWriter:
             removed: Numbers of products to delete.
             align: Maps photo vectors to aligned ones; None without an alignment.
             retyped: New types of columns whose every value is in `rows`, or of a removed product.
+
+        Raises:
+            CatalogWriteError: the disk is full or cannot be written.
         """
         if retyped:
             self.columns.update(retyped)
@@ -262,7 +286,7 @@ class CatalogWriter:
 
         Returns:
             The products that the photos show, without their attributes; the photos' vectors, shape
-            (n, d); and for each photo the place of its product in the list, shape (n,).
+            (n, d); and the index of each photo's product in the list, shape (n,).
         """
         with writing(self.folder):
             count = await self._tables[PHOTOS].count_rows()
@@ -271,13 +295,13 @@ class CatalogWriter:
                 self._tables[PHOTOS].take_offsets(offsets).select([NUMBER, VECTOR]).to_arrow()
             )
             rows = await self._tables[PRODUCTS].query().select([NUMBER, *KNOWN_COLUMNS]).to_arrow()
-        numbers, places = np.unique(photos[NUMBER].to_numpy(), return_inverse=True)
+        numbers, indices = np.unique(photos[NUMBER].to_numpy(), return_inverse=True)
         shown = set(numbers.tolist())
         products = {
             row[NUMBER]: product_from(row, {}) for row in rows.to_pylist() if row[NUMBER] in shown
         }
         ordered = [products[number] for number in numbers.tolist()]
-        return ordered, vectors_from(photos[VECTOR], self._encoder.dimension), places
+        return ordered, vectors_from(photos[VECTOR], self._encoder.dimension), indices
 
     async def realign(self, align: Align | None) -> None:
         """Compute every photo's aligned vector anew, after the alignment changed."""

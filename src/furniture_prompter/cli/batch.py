@@ -1,7 +1,6 @@
 """Many queries in, one answer a line out, in order and as soon as each is known."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -12,11 +11,11 @@ from pydantic_core import from_json
 from furniture_prompter.cli.terminal import write_json
 from furniture_prompter.domain import SearchResult
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
+from furniture_prompter.json_lines import numbered_lines
 from furniture_prompter.search.answer import answer, error_answer
 
 STANDARD_INPUT = Path("-")
 LIMIT_LINE_BYTES = 1_000_000
-BOM = b"\xef\xbb\xbf"
 
 
 class Searchable(Protocol):
@@ -92,9 +91,7 @@ def answer_batch(
     can help, such as a damaged catalog, is raised.
     """
     failed = 0
-    for number, line in enumerate(_lines(lines), start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(lines, LIMIT_LINE_BYTES):
         answered: dict[str, Any] = {"id": number}
         try:
             fields = _parsed(line, number)
@@ -108,19 +105,8 @@ def answer_batch(
     return failed
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines without a byte order mark; of one that is too long, as much as shows that it is."""
-    first = True
-    while line := file.readline(LIMIT_LINE_BYTES + 1):
-        rest = line
-        while len(rest) > LIMIT_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = file.readline(LIMIT_LINE_BYTES + 1)
-        yield line.removeprefix(BOM) if first else line
-        first = False
-
-
-def _parsed(line: bytes, number: int) -> dict[str, Any]:
-    if len(line) > LIMIT_LINE_BYTES:
+def _parsed(line: bytes | None, number: int) -> dict[str, Any]:
+    if line is None:
         raise InvalidQueryError(
             f"Line {number} has more than {LIMIT_LINE_BYTES:,} bytes. Shorten it."
         )

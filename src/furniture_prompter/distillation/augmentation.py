@@ -5,9 +5,8 @@ follows from (seed, photo, view), never from the order in which views are made.
 """
 
 import io
-from collections import deque
+import itertools
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
+from furniture_prompter.read_ahead import read_ahead
 
 Mask = NDArray[np.bool_]
 
@@ -349,14 +349,5 @@ class Batches:
 
     def ahead(self, first: int, workers: int) -> Generator[Batch]:
         """Batches from step `first` on without end, prepared ahead in `workers` threads."""
-        waiting: deque[Future[Batch]] = deque()
-        step = first
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="views")
-        try:
-            while True:
-                while len(waiting) <= workers:
-                    waiting.append(pool.submit(self.make, step))
-                    step += 1
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        steps = itertools.count(first)
+        return read_ahead(self.make, steps, workers=workers, ahead=workers, thread_name="views")

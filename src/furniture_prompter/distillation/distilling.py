@@ -51,7 +51,7 @@ from furniture_prompter.distillation.training_data import (
     student_preprocessing,
 )
 from furniture_prompter.domain import IndexProgress, SetAside
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError
@@ -89,7 +89,7 @@ class DistillationSummary:
 
 def distill(
     found: PhotoSet,
-    space: Space,
+    space: EmbeddingSpace,
     teacher: Encoder | None,
     out: Path,
     options: DistillationOptions,

@@ -1,4 +1,4 @@
-"""The recipe of an encoder folder out of a network: write, quantise, prove, put in place."""
+"""Export of a PyTorch network as an encoder folder: ONNX graph, int8, parity gates, card."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ from furniture_prompter.distillation.quantisation import (
     require_int8,
 )
 from furniture_prompter.domain.product import RgbImage
-from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import CARD_FILE, EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from furniture_prompter.errors import DistillationError
 
@@ -48,7 +48,7 @@ class CardFields:
     description: str
     source_sha256: Mapping[str, str] = field(default_factory=dict)
     architecture: str = ""
-    space: Space | None = None
+    space: EmbeddingSpace | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     encodes_prompts: bool = False
@@ -63,6 +63,7 @@ def export_encoder(
     precision: Precision,
     calibration: Sequence[RgbImage] = (),
     held_out: Sequence[RgbImage] = (),
+    graph: onnx.ModelProto | None = None,
 ) -> EncoderCard:
     """Write ``network`` as an encoder that needs no PyTorch: a graph and its card.
 
@@ -79,6 +80,7 @@ def export_encoder(
         precision: "fp32", or "int8" for a third of the time and a quarter of the size.
         calibration: Images of any size whose ranges int8 is made for; must be free to use so.
         held_out: Images that int8 is compared on; none of them calibrated on.
+        graph: Its float graph, where that is written already; the gates hold it to ``network``.
 
     Returns:
         The card as written, whose figures tell the cosines of the gates.
@@ -89,11 +91,11 @@ def export_encoder(
     """
     if precision == "int8":
         _require_images(calibration, held_out)
-    graph = write_graph(network, preprocessing.side_px)
+    graph = graph or write_graph(network, preprocessing.side_px)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as work:
         built = Path(work, "fp32")
-        encoder = _open(built, graph, network, identity, preprocessing)
+        encoder = open_graph(built, graph, network, identity, preprocessing)
         squares = _parity_squares([*held_out[:PARITY_IMAGES], *calibration], preprocessing)
         exported = parity(_vectors(network, squares), encoder.encode(squares))
         require_export(exported)
@@ -104,7 +106,7 @@ def export_encoder(
             kept = tuple(getattr(network, "float_layers", ()))
             built = Path(work, "int8")
             small = quantise(graph, ranges, float_layers=kept)
-            encoder = _open(built, small, network, identity, preprocessing)
+            encoder = open_graph(built, small, network, identity, preprocessing)
             moved = parity(exact.encode(held_out), encoder.encode(held_out))
             require_int8(moved)
             figures["int8_mean_cosine"] = round(moved.mean, _DIGITS)
@@ -127,14 +129,18 @@ def _require_images(calibration: Sequence[RgbImage], held_out: Sequence[RgbImage
             )
 
 
-def _open(
+def open_graph(
     folder: Path,
     graph: onnx.ModelProto,
     network: nn.Module,
     identity: CardFields,
     preprocessing: Preprocessing,
 ) -> OnnxEncoder:
-    """Write weights and card into a new folder and load them as a user would."""
+    """Write a graph and its card into a new folder, and load them as a user would.
+
+    Raises:
+        EncoderDamagedError: ONNX Runtime cannot run the graph.
+    """
     weights = graph.SerializeToString(deterministic=True)
     folder.mkdir()
     (folder / WEIGHTS_FILE).write_bytes(weights)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.domain.rankings import nearest, overlap_at_k
+from furniture_prompter.unit_rows import unit_rows
 
 Rows = NDArray[np.float32]
 
@@ -132,8 +133,7 @@ def fit_head(
     for regularisation in REGULARISATIONS:
         weights = crossed / (values + regularisation * scale)[:, np.newaxis]
         guessed = turned @ weights + mean_y
-        lengths = np.linalg.norm(guessed, axis=1, keepdims=True).clip(1e-12)
-        judged = judge.asymmetric((guessed / lengths).astype(np.float32))
+        judged = judge.asymmetric(unit_rows(guessed))
         tried.append((judged, regularisation, weights))
     chosen, regularisation, weights = least(tried)
     weight = axes @ weights

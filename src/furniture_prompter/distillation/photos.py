@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from furniture_prompter.atomic_files import replacing
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import Feed, FeedNote, RgbImage, SetAside
 from furniture_prompter.encoders.card import Preprocessing
@@ -261,15 +262,9 @@ def _begin(path: Path, shape: Sequence[int], dtype: DTypeLike) -> None:
 
     Space is taken at once: a memory map into a hole of a full disk would kill the process.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.new")
-    try:
-        rows = np.lib.format.open_memmap(temporary, "w+", dtype, tuple(shape))
+    with replacing(path) as file:
+        rows = np.lib.format.open_memmap(file.name, "w+", dtype, tuple(shape))
         del rows
-        size = temporary.stat().st_size
+        size = os.fstat(file.fileno()).st_size
         if size and hasattr(os, "posix_fallocate"):
-            with temporary.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, size)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            os.posix_fallocate(file.fileno(), 0, size)

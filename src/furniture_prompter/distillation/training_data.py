@@ -1,9 +1,8 @@
 """Photos and what the teacher says of them, made ready for training."""
 
 import hashlib
-from collections import deque
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -29,10 +28,12 @@ from furniture_prompter.distillation.photos import (
     held_out_places,
 )
 from furniture_prompter.domain import IndexProgress, RgbImage, SetAside
-from furniture_prompter.encoders.card import Preprocessing, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
+from furniture_prompter.read_ahead import read_ahead
+from furniture_prompter.unit_rows import unit_rows
 
 SQUARES_VERSION: Final = 2
 """Raise it with every change to what a square holds."""
@@ -91,7 +92,8 @@ def keep_squares(
             return SetAside(photo.path, 0, str(error), "", "")
         return np.dstack([image, white_background(image)])
 
-    results = _ahead(square, [found.photos[place] for place in missing], workers)
+    photos = [found.photos[place] for place in missing]
+    results = read_ahead(square, photos, workers=workers, ahead=_AHEAD, thread_name="decode")
     for number, (place, made) in enumerate(zip(missing, results, strict=True), 1):
         if isinstance(made, SetAside):
             problems.append(made)
@@ -100,21 +102,6 @@ def keep_squares(
         on_photo(already + number)
     places = np.flatnonzero(np.asarray(kept.done) == 1)
     return found.without(tuple(problems), places), kept.rows, places
-
-
-def _ahead(
-    make: Callable[[TrainingPhoto], NDArray[np.uint8] | SetAside],
-    photos: list[TrainingPhoto],
-    workers: int,
-) -> Iterator[NDArray[np.uint8] | SetAside]:
-    waiting: deque[Future[NDArray[np.uint8] | SetAside]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        for photo in photos:
-            waiting.append(pool.submit(make, photo))
-            if len(waiting) >= _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 _BATCH = 8
@@ -136,7 +123,7 @@ class TeacherVectors:
         places: For each photo the place of its clean row.
     """
 
-    space: Space
+    space: EmbeddingSpace
     views: int
     rows: NDArray[np.float16] | NDArray[np.float32]
     places: NDArray[np.intp]
@@ -152,24 +139,24 @@ class TeacherVectors:
         Without `views` every view has the row of the clean one.
         """
         places = self.places[photos] + (numbers if self.views else 0)
-        return _unit(np.asarray(self.rows[places], np.float32))
+        return unit_rows(np.asarray(self.rows[places], np.float32))
 
     def clean(self) -> NDArray[np.float32]:
         """Row *i* is photo *i* as it is; float32, of unit length, in memory."""
-        return _unit(np.asarray(self.rows[self.places], np.float32))
+        return unit_rows(np.asarray(self.rows[self.places], np.float32))
 
 
-def from_catalog(found: PhotoSet, space: Space) -> TeacherVectors:
+def from_catalog(found: PhotoSet, space: EmbeddingSpace) -> TeacherVectors:
     """The vectors that a catalog holds of its photos; no teacher is needed."""
     if found.vectors is None:
         raise ValueError("the photos come from no catalog.")
     return TeacherVectors(space, 0, found.vectors, np.arange(len(found.photos)))
 
 
-def space_of(teacher: Encoder) -> Space:
+def space_of(teacher: Encoder) -> EmbeddingSpace:
     """The space that the teacher's vectors lie in."""
     card = teacher.card
-    return card.space or Space(card.name, identity_of(card).space_id)
+    return card.space or EmbeddingSpace(card.name, identity_of(card).space_id)
 
 
 def ask_teacher(
@@ -259,16 +246,11 @@ def _batches(
     make: Callable[[int], RgbImage], rows: NDArray[np.intp], workers: int
 ) -> Iterator[tuple[NDArray[np.intp], Sequence[RgbImage]]]:
     """Images prepared in threads while the teacher works on the batch before."""
-    waiting: deque[tuple[NDArray[np.intp], list[Future[RgbImage]]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="views") as pool:
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
-            waiting.append((batch, [pool.submit(make, int(row)) for row in batch]))
-            if len(waiting) > _AHEAD_BATCHES:
-                first, images = waiting.popleft()
-                yield first, [image.result() for image in images]
-        for batch, images in waiting:
-            yield batch, [image.result() for image in images]
+    ahead = _AHEAD_BATCHES * _BATCH
+    images = read_ahead(make, rows.tolist(), workers=workers, ahead=ahead, thread_name="views")
+    for start in range(0, len(rows), _BATCH):
+        batch = rows[start : start + _BATCH]
+        yield batch, list(itertools.islice(images, len(batch)))
 
 
 def _refuse_unusable(vectors: NDArray[np.float32], teacher: str) -> None:
@@ -278,11 +260,6 @@ def _refuse_unusable(vectors: NDArray[np.float32], teacher: str) -> None:
             f"{teacher} gives vectors that are not of unit length or not finite. It cannot teach "
             "at this precision; load it in float32, or take another teacher."
         )
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12)
-    return unit
 
 
 OnProgress = Callable[[IndexProgress], None]
@@ -328,7 +305,7 @@ def refuse_few(found: PhotoSet) -> None:
 
 def prepare(
     found: PhotoSet,
-    space: Space,
+    space: EmbeddingSpace,
     teacher: Encoder | None,
     cache: Path,
     options: DistillationOptions,

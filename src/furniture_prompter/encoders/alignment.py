@@ -5,8 +5,6 @@ Fitted on a catalog's own text by :func:`furniture_prompter.encoders.alignment.f
 
 import hashlib
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.atomic_files import replacing
 from furniture_prompter.errors import CatalogDamagedError, CatalogMismatchError, CatalogWriteError
+from furniture_prompter.unit_rows import unit_rows
 
 FORMAT = 1
 REFIT_SHARE = 0.1
@@ -122,19 +122,10 @@ class Alignment:
         """
         meta = {"format": FORMAT, "products": self.products, "quality": asdict(self.quality)}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        scratch: Path | None = None
         try:
-            with tempfile.NamedTemporaryFile(
-                dir=path.parent, prefix=f".{path.name}-", delete=False
-            ) as handle:
-                scratch = Path(handle.name)
-                np.savez(handle, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
-                handle.flush()
-                os.fsync(handle.fileno())
-            scratch.replace(path)
+            with replacing(path, private=True) as file:
+                np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
         except OSError as error:
-            if scratch is not None:
-                scratch.unlink(missing_ok=True)
             raise CatalogWriteError(
                 f"Cannot write {path}: {error}. Make room or give a folder that can be written."
             ) from error
@@ -177,13 +168,6 @@ def needs_refit(
     counts as well, with the products it had; one without any is made again at the first product.
     """
     return added + removed + changed > share * fitted_on
-
-
-def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Scale rows to length 1; a row of zeros stays zeros."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-    return np.asarray(units, np.float32)
 
 
 def _project(

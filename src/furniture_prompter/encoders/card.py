@@ -61,7 +61,7 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class EmbeddingSpace:
     """The vector space of another encoder, which this one was taught or exported into.
 
     Attributes:
@@ -126,7 +126,7 @@ class EncoderCard:
     description: str
     figures: Mapping[str, float] = field(default_factory=dict)
     runtime: Runtime = "onnx"
-    space: Space | None = None
+    space: EmbeddingSpace | None = None
     architecture: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     encodes_prompts: bool = False
@@ -206,7 +206,7 @@ class EncoderCard:
             if isinstance(value, Preprocessing):
                 value = dataclasses.asdict(value)
                 value["background"] = list(value["background"])
-            elif isinstance(value, Space):
+            elif isinstance(value, EmbeddingSpace):
                 value = dataclasses.asdict(value)
             out[entry.name] = dict(value) if isinstance(value, Mapping) else value
         return out

@@ -42,7 +42,7 @@ from furniture_prompter.encoders.headers.model import (
     IntricateImageError,
 )
 from furniture_prompter.encoders.headers.png import refuse_missing_rows, with_stream_end
-from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.errors import InvalidPhotoError, install_line
 from furniture_prompter.settings import Settings
 
 Result = TypeVar("Result")
@@ -190,10 +190,13 @@ def decode_into(
 
     Args:
         data: The file's bytes.
-        use: Takes the pixels and keeps no hold of them.
+        use: Takes the pixels, shape (height, width, 3), and keeps no hold of them.
         name: See :func:`decode_photo`.
         target_side_px: See :func:`decode_photo`.
         limits: What to refuse.
+
+    Raises:
+        InvalidPhotoError, DecodingBusyError: see :func:`decode_photo`.
     """
     _refuse_size(data, name, limits)
     try:
@@ -463,8 +466,8 @@ def _heif_reader(name: str) -> Callable[[], None]:
         from pillow_heif import register_heif_opener
     except ModuleNotFoundError as error:
         raise InvalidPhotoError(
-            f"The photo {name} is HEIC, which is read where the extra `heic` is installed: pip "
-            "install 'furniture-prompter[heic]'. Convert it to JPEG or PNG otherwise."
+            f"The photo {name} is HEIC, which is read where the extra `heic` is installed. "
+            f"Convert it to JPEG or PNG, or install the extra. {install_line('heic')}"
         ) from error
     return partial(register_heif_opener, thumbnails=False)
 

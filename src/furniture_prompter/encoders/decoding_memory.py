@@ -290,6 +290,9 @@ def jpeg_bytes(header: ImageHeader, target_side_px: int | None) -> int:
 
     Coefficients of all scans are held where there are several; pixels come out at the fewest
     eighths that are enough, and once more where they are turned.
+
+    Raises:
+        TypeError: the header is no JPEG's.
     """
     if header.jpeg is None or header.size is None:
         raise TypeError("only the header of a JPEG has this cost")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
+from furniture_prompter.unit_rows import unit_rows
 
 _NORMALISER = {
     "type": "Sequence",
@@ -301,8 +302,7 @@ class StaticPromptEncoder:
         vectors = rows["vector"] * rows["scale"][:, None]
         lengths = [len(pieces[row]) for row in known]
         sums = np.add.reduceat(vectors, np.cumsum([0, *lengths[:-1]]), axis=0)
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        out[known] = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+        out[known] = unit_rows(sums)
 
     def _known_pieces(self, prompt: str) -> list[int]:
         unknown = self._tokenizer.unknown

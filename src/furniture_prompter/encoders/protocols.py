@@ -31,7 +31,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
-        """Encode images of shape (height, width, 3), sRGB, uint8.
+        """Encode images of shape (height, width, 3), sRGB, uint8, into shape (n, card.dimension).
 
         Raises:
             InvalidPhotoError: something in ``images`` is no such array.
@@ -72,7 +72,7 @@ class CrossModalEncoder(Encoder, Protocol):
     """
 
     def encode_prompts(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        """Encode prompts into the photos' space.
+        """Encode prompts into the photos' space, shape (n, card.dimension).
 
         Raises:
             TypeError: ``prompts`` is one string, whose letters would each become a prompt.
@@ -96,5 +96,9 @@ class PromptEncoder(Protocol):
         ...
 
     def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        """Encode prompts in any case and of any length; an empty prompt gives a row of zeros."""
+        """Encode prompts in any case and of any length into shape (n, card.dimension).
+
+        Raises:
+            TypeError: ``prompts`` is one string, whose letters would each become a prompt.
+        """
         ...

@@ -15,7 +15,12 @@ from typing import Any
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Kind, Runtime
 from furniture_prompter.encoders.hub.catalogue import known_teacher
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
-from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
+from furniture_prompter.errors import (
+    EncoderDamagedError,
+    EncoderError,
+    EncoderNotFoundError,
+    install_line,
+)
 from furniture_prompter.settings import Settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -130,7 +135,12 @@ def refuse_without_text_tower(card: EncoderCard) -> None:
 
 
 def load_prompt_encoder(folder: Path) -> PromptEncoder:
-    """Load the prompt encoder in `folder`; errors as :func:`load_encoder`."""
+    """Load the prompt encoder in `folder`.
+
+    Raises:
+        EncoderNotFoundError: `folder` holds none, or an encoder of another kind.
+        EncoderError: it cannot be used; see :func:`load_encoder`.
+    """
     card = EncoderCard.load(folder)
     if card.kind != "prompt":
         raise EncoderNotFoundError(
@@ -167,8 +177,7 @@ def needing(extra: str, name: str) -> Iterator[None]:
         if missing == "furniture_prompter":
             raise
         raise EncoderError(
-            f"{name} needs {missing}, which is not installed. "
-            f"Run: pip install 'furniture-prompter[{extra}]'"
+            f"{name} needs {missing}, which is not installed. {install_line(extra)}"
         ) from error
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from furniture_prompter.atomic_files import replace_bytes, replacing
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.evaluation.record import Run, read_run, run_as_json
 
@@ -61,7 +62,7 @@ class KeptParts:
                         "put together. Give another --out, or --restart to measure all anew."
                     )
             else:
-                _replace(stamped, json.dumps(stamp, indent=2).encode())
+                replace_bytes(stamped, json.dumps(stamp, indent=2).encode())
         except OSError as error:
             raise _unwritable(out, error) from error
         except ValueError as error:
@@ -80,7 +81,7 @@ class KeptParts:
                 path.unlink()
         found = measure()
         try:
-            _replace(path, adapter.dump_json(found))
+            replace_bytes(path, adapter.dump_json(found))
         except OSError as error:
             raise _unwritable(self._folder, error) from error
         return found
@@ -97,9 +98,8 @@ class KeptParts:
                 return kept
         found = measure()
         try:
-            with path.with_suffix(".new").open("wb") as handle:
-                np.save(handle, found, allow_pickle=False)
-            path.with_suffix(".new").replace(path)
+            with replacing(path) as file:
+                np.save(file, found, allow_pickle=False)
         except OSError as error:
             raise _unwritable(self._folder, error) from error
         return found
@@ -113,7 +113,7 @@ def save(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        replace_bytes(path, data)
     except OSError as error:
         raise _unwritable(path.parent, error) from error
 
@@ -122,12 +122,6 @@ def _file_name(name: str) -> str:
     """A safe file name of its own for any part's name."""
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
     return f"{plain[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_suffix(".new")
-    new.write_bytes(data)
-    new.replace(path)
 
 
 def _unwritable(folder: Path, error: OSError) -> BenchmarkError:

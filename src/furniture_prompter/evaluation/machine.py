@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from furniture_prompter.encoders.onnx_encoder import available_cpus
-from furniture_prompter.errors import BenchmarkError
+from furniture_prompter.errors import BenchmarkError, install_line
 from furniture_prompter.evaluation.record import Machine
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -221,8 +221,7 @@ def psutil_or_refuse(wanted: str) -> Any:
         return importlib.import_module("psutil")
     except ModuleNotFoundError as error:
         raise BenchmarkError(
-            f"On {platform.system()}, {wanted} is told by psutil. "
-            "Run: pip install 'furniture-prompter[benchmark]'"
+            f"On {platform.system()}, {wanted} is told by psutil. {install_line('benchmark')}"
         ) from error
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.errors import FurniturePrompterError
+from furniture_prompter.errors import FurniturePrompterError, install_line
 
 
 def per_query(
@@ -53,7 +53,7 @@ def per_query(
         import ir_measures
     except ImportError as error:
         raise FurniturePrompterError(
-            "Metrics need ir-measures. Run: pip install 'furniture-prompter[benchmark]'"
+            f"Metrics need ir-measures. {install_line('benchmark')}"
         ) from error
     try:
         parsed = {name: ir_measures.parse_measure(name) for name in measures}

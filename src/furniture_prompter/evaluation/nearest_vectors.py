@@ -32,7 +32,7 @@ async def measure_nearest(reader: CatalogReader, queries: int, seed: int = 0) ->
     photos = await reader.all_photos()
     if photos.vectors is None or not len(photos.vectors) or queries < 1:
         raise ValueError("the nearest vectors take a photo and a query at least.")
-    space, kind = await reader.photo_space(), reader.manifest.vector_index
+    space, kind = await reader.photo_index(), reader.manifest.vector_index
     drawn = np.random.default_rng(seed).permutation(len(photos.vectors))[:queries]
     for row in drawn[:_WARM_UP]:
         await space.similarities(photos.vectors[row]).top(TOP, None)

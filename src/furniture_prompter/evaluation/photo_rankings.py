@@ -6,9 +6,8 @@ whose scores agree to a millionth are ordered by a random permutation of the que
 the seed and the query's place: the same for every encoder, and worth what chance is worth.
 """
 
-from collections import deque
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.evaluation.metrics import by_chance, per_query
 from furniture_prompter.evaluation.record import Task, TaskResults
+from furniture_prompter.read_ahead import read_ahead
 
 Vectors = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -244,13 +244,9 @@ def _batches(
         except InvalidPhotoError:
             return None
 
-    waiting: deque[tuple[range, list[Future[RgbImage | None]]]] = deque()
-    with ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode") as pool:
-        for start in range(0, len(paths), _BATCH):
-            places = range(start, min(start + _BATCH, len(paths)))
-            waiting.append((places, [pool.submit(image, paths[place]) for place in places]))
-            if len(waiting) > _AHEAD_BATCHES:
-                first, images = waiting.popleft()
-                yield first, [each.result() for each in images]
-        for places, images in waiting:
-            yield places, [each.result() for each in images]
+    images = read_ahead(
+        image, paths, workers=_DECODERS, ahead=_AHEAD_BATCHES * _BATCH, thread_name="decode"
+    )
+    for start in range(0, len(paths), _BATCH):
+        places = range(start, min(start + _BATCH, len(paths)))
+        yield places, list(itertools.islice(images, len(places)))

@@ -4,7 +4,6 @@ Products that nobody judged for a query count as not relevant to it; ``Judged@k`
 the answers were judged, so that a low figure can be told from a missing judgement.
 """
 
-import codecs
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from furniture_prompter.evaluation.metrics import (
     per_query,
 )
 from furniture_prompter.evaluation.record import JUDGED, TaskResults
+from furniture_prompter.json_lines import numbered_lines
 
 LIMIT_LINE_BYTES = 1 << 20
 
@@ -124,28 +124,19 @@ def read_relevance_judgments(path: Path) -> tuple[list[RelevanceJudgment], list[
     return list(judgements.values()), set_aside
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers, without a byte order mark."""
+def _lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Lines that are not blank, with their numbers; None for one that is too long."""
     try:
         with path.open("rb") as file:
-            line = 0
-            while data := file.readline(LIMIT_LINE_BYTES + 1):
-                line += 1
-                rest = data
-                while len(rest) > LIMIT_LINE_BYTES and not rest.endswith(b"\n"):
-                    rest = file.readline(LIMIT_LINE_BYTES + 1)
-                if line == 1:
-                    data = data.removeprefix(codecs.BOM_UTF8)
-                if data.strip():
-                    yield line, data
+            yield from numbered_lines(file, LIMIT_LINE_BYTES)
     except OSError as error:
         raise BenchmarkError(
             f"Cannot read {path}: {error.strerror}. Check the path and its permissions."
         ) from error
 
 
-def _query(data: bytes, line: int, folder: Path) -> EvaluationQuery | tuple[str, str]:
-    if len(data) > LIMIT_LINE_BYTES:
+def _query(data: bytes | None, line: int, folder: Path) -> EvaluationQuery | tuple[str, str]:
+    if data is None:
         return f"The line has more than {LIMIT_LINE_BYTES:,} bytes.", "Shorten it."
     try:
         fields = _QueryLine.model_validate_json(data)
@@ -185,8 +176,8 @@ def _query(data: bytes, line: int, folder: Path) -> EvaluationQuery | tuple[str,
     )
 
 
-def _judgement(data: bytes, line: int) -> RelevanceJudgment | tuple[str, str]:
-    if len(data) > LIMIT_LINE_BYTES:
+def _judgement(data: bytes | None, line: int) -> RelevanceJudgment | tuple[str, str]:
+    if data is None:
         return f"The line has more than {LIMIT_LINE_BYTES:,} bytes.", "Shorten it."
     try:
         text = data.decode("utf-8").strip()

@@ -432,8 +432,8 @@ def _by_column(cells: Sequence[str], shape: _Shape) -> dict[str, str] | Unusable
 
 def _id_at_least(cells: Sequence[str], shape: _Shape) -> str:
     """The id of a row that cannot be read whole; empty where it is not readable itself."""
-    place = shape.columns.index("id")
-    text = cells[place] if place < len(cells) else ""
+    index = shape.columns.index("id")
+    text = cells[index] if index < len(cells) else ""
     return "" if has_control_characters(text.strip()) else one_line_at_least(text)
 
 

@@ -43,8 +43,10 @@ _DIGITS = re.compile(r"(\d+)")
 class FolderFeed:
     """A feed of photo files, one product each."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file_extensions: tuple[str, ...] = ()) -> None:
+        """Take the folder, and the endings of files that would be feeds themselves."""
         self._path = path
+        self._file_extensions = file_extensions
 
     @property
     def name(self) -> str:
@@ -100,7 +102,7 @@ class FolderFeed:
         tables = sorted(
             entry.name
             for entry in self._path.iterdir()
-            if entry.suffix.lower() in {".jsonl", ".ndjson", ".json", ".csv", ".tsv"}
+            if entry.suffix.lower() in self._file_extensions
         )
         return f" Or index {self._path / tables[0]} instead." if tables else ""
 

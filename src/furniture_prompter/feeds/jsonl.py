@@ -12,6 +12,7 @@ from furniture_prompter.domain import FeedItem
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair, shown
 from furniture_prompter.feeds.rows import RowReader, open_unchanged
+from furniture_prompter.json_lines import numbered_lines
 
 JsonObject = dict[str, Any]
 
@@ -132,17 +133,11 @@ class JsonLinesFeed:
 
 
 def _lines(file: BinaryIO) -> Iterator[NumberedObject]:
-    line = 0
-    while data := file.readline(LIMIT_LINE_BYTES + 1):
-        line += 1
-        # Files that were put together keep the mark that each began with.
-        data = data.removeprefix(codecs.BOM_UTF8)
-        if len(data) > LIMIT_LINE_BYTES:
-            while data and not data.endswith(b"\n"):
-                data = file.readline(LIMIT_LINE_BYTES)
+    for line, data in numbered_lines(file, LIMIT_LINE_BYTES):
+        if data is None:
             problem = f"The line has more than {LIMIT_LINE_BYTES:,} bytes."
             yield line, UnusableValueError(problem, "Keep images and long texts in files.")
-        elif data.strip():
+        else:
             yield line, _only_object(data)
 
 

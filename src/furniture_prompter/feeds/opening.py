@@ -1,5 +1,11 @@
-"""From a path to the feed that reads it."""
+"""Feed formats, and from a path to the feed that reads it.
 
+A further format is a module with a class that fulfils :class:`furniture_prompter.domain.Feed`, and
+its line in :data:`FILE_FORMATS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +16,31 @@ from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS, FolderFeed
 from furniture_prompter.feeds.jsonl import JsonLinesFeed
 from furniture_prompter.feeds.text_encoding import is_text_files_encoding
 
-JSON_EXTENSIONS: Final = (".jsonl", ".ndjson", ".json")
-TABLE_EXTENSIONS: Final = (".csv", ".tsv")
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format of feeds that are one file.
+
+    Attributes:
+        extensions: Endings of its files, in small letters.
+        open: Makes the feed of a path and a text encoding, None for one to be found out.
+        has_encoding: Whether its files may be of several text encodings.
+    """
+
+    extensions: tuple[str, ...]
+    open: Callable[[Path, str | None], Feed]
+    has_encoding: bool = False
+
+
+FILE_FORMATS: Final = (
+    FileFormat((".jsonl", ".ndjson", ".json"), lambda path, _: JsonLinesFeed(path)),
+    FileFormat((".csv", ".tsv"), DelimitedFeed, has_encoding=True),
+)
+FILE_EXTENSIONS: Final = tuple(extension for each in FILE_FORMATS for extension in each.extensions)
 
 
 def open_feed(path: Path, *, encoding: str | None = None) -> Feed:
-    """The feed at a path: a folder of photos, JSON lines, or CSV. Nothing is read yet.
+    """The feed at a path: a folder of photos, or a file of a known format. Nothing is read yet.
 
     Args:
         path: A folder, or a file by whose extension its format is told.
@@ -30,23 +55,23 @@ def open_feed(path: Path, *, encoding: str | None = None) -> Feed:
     try:
         if path.is_dir():
             _refuse_encoding(path, encoding)
-            return FolderFeed(path)
+            return FolderFeed(path, FILE_EXTENSIONS)
         there, plain = path.exists(), path.is_file()
     except (OSError, ValueError) as error:
         raise InvalidFeedError(f"The feed {path} cannot be reached ({error}).") from error
     if not there:
         raise InvalidFeedError(
             f"There is no feed at {path}. Give a folder of photos, or a file that ends in "
-            f"{', '.join(JSON_EXTENSIONS + TABLE_EXTENSIONS)}."
+            f"{', '.join(FILE_EXTENSIONS)}."
         )
     if not plain:
         raise InvalidFeedError(f"The feed {path} is no plain file. Save it as one first.")
     extension = path.suffix.lower()
-    if extension in JSON_EXTENSIONS:
-        _refuse_encoding(path, encoding)
-        return JsonLinesFeed(path)
-    if extension in TABLE_EXTENSIONS:
-        return DelimitedFeed(path, encoding)
+    for each in FILE_FORMATS:
+        if extension in each.extensions:
+            if not each.has_encoding:
+                _refuse_encoding(path, encoding)
+            return each.open(path, encoding)
     raise InvalidFeedError(f"The feed {path} is of no known format. {_cure(extension, path)}")
 
 
@@ -55,8 +80,7 @@ def _cure(extension: str, path: Path) -> str:
         return f"It is a photo: give its folder, {path.parent.resolve()}"
     if extension in {".xlsx", ".xls", ".ods", ".numbers"}:
         return "Export the table as CSV (UTF-8) and give that."
-    endings = ", ".join(JSON_EXTENSIONS + TABLE_EXTENSIONS)
-    return f"Give a folder of photos, or a file that ends in {endings}."
+    return f"Give a folder of photos, or a file that ends in {', '.join(FILE_EXTENSIONS)}."
 
 
 def _refuse_unknown(encoding: str) -> None:

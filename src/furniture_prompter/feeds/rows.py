@@ -213,6 +213,9 @@ def read_product(fields: Mapping[str, object], source: Path, line: int) -> Produ
         fields: As for :meth:`RowReader.read`; images among them are refused.
         source: What to call the row's origin in a set-aside.
         line: 1-based line where the row begins.
+
+    Returns:
+        The product, or what is wrong with the row; nothing is raised.
     """
     product_id = ""
     try:

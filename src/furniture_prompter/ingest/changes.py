@@ -1,31 +1,209 @@
-"""What an index run has to write: new, changed and removed products."""
+"""What an index run has to write: new, changed and removed products, and the types of columns.
+
+A value of another type than its column costs that value and nothing else. A column of text takes
+numbers too, as they are written; one of numbers or truth values leaves out what is none.
+"""
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from furniture_prompter.catalog.columns import StoredProduct, attribute_type
+from furniture_prompter.domain import AttributeValue, FeedRow, Photo, Product, SetAside
+from furniture_prompter.feeds.cells import is_code, is_doubtful, shown
 
-from furniture_prompter.catalog.columns import StoredProduct
-from furniture_prompter.domain import FeedRow, Photo, Product, RgbImage, SetAside
-from furniture_prompter.encoders.card import Preprocessing
-from furniture_prompter.encoders.decoding import (
-    PhotoLimits,
-    decode_into,
-    photo_id,
-    read_photo_bytes,
-)
-from furniture_prompter.encoders.onnx_encoder import preprocess
-from furniture_prompter.encoders.protocols import Encoder
-from furniture_prompter.errors import InvalidPhotoError
-from furniture_prompter.ingest.attribute_types import Tally, fit, settle
-from furniture_prompter.settings import Settings
+_ODD_SHARE: Final = 0.1
+"""Values of another type that a new column of numbers or truth values may have; one it may have in
+any case. With more of them it is text, in which nothing is lost."""
+
+_PLURAL: Final = {"text": "text", "number": "numbers", "boolean": "true or false"}
+
+
+@dataclass(slots=True)
+class Tally:
+    """The values of one column of a feed.
+
+    Attributes:
+        count: Values of each type.
+        code: The first text that is digits and no quantity, such as ``00123``; empty without.
+        doubtful: Texts that are numbers of which the decimal mark could not be told.
+    """
+
+    count: dict[str, int]
+    code: str = ""
+    doubtful: int = 0
+
+    def add(self, value: AttributeValue) -> None:
+        """Count one value."""
+        self.count[attribute_type(value)] += 1
+        if isinstance(value, str):
+            self.doubtful += is_doubtful(value)
+            if not self.code and is_code(value):
+                self.code = value
+
+    @property
+    def total(self) -> int:
+        """Values of all types."""
+        return sum(self.count.values())
+
+    @property
+    def own_type(self) -> str:
+        """The type of a new column with these values."""
+        likeliest = max(("number", "boolean"), key=self.count.__getitem__)
+        fitting = self.count[likeliest]
+        odd = self.total - fitting
+        few = odd < fitting and odd <= max(1, self.total * _ODD_SHARE)
+        return likeliest if few and not self.code else "text"
+
+    def other_than(self, known: str) -> str | None:
+        """The type that a column of another one clearly has in this feed; None without such.
+
+        Text takes values of all types, so all of them have to be of another for it to change. A
+        number whose decimal mark could not be told speaks for nothing.
+        """
+        for name, count in self.count.items():
+            certain = count - self.doubtful if name == "text" else count
+            least = self.total - 1 if known == "text" else self.total / 2
+            if name != known and certain > least and (name == "text" or not self.code):
+                return name
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnTypes:
+    """The types of attribute columns once a run is written.
+
+    Attributes:
+        types: The type of each, by name.
+        changed: Those that the catalog has as another type.
+        kept: Those that are clearly of another type in the feed, which not every product with a
+            value there is in, so that the catalog's type stays.
+        notes: Sentences a person should read.
+    """
+
+    types: Mapping[str, str]
+    changed: Mapping[str, str]
+    kept: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def tally(rows: Iterable[FeedRow]) -> dict[str, Tally]:
+    """Count the values of each attribute column."""
+    found: dict[str, Tally] = {}
+    for row in rows:
+        for name, value in row.product.attributes.items():
+            found.setdefault(name, Tally({"text": 0, "number": 0, "boolean": 0})).add(value)
+    return found
+
+
+def changing(tallies: Mapping[str, Tally], columns: Mapping[str, str]) -> list[str]:
+    """Columns of the catalog that are clearly of another type in the feed."""
+    return [
+        name
+        for name, values in tallies.items()
+        if name in columns and values.other_than(columns[name])
+    ]
+
+
+def settle(
+    tallies: Mapping[str, Tally], columns: Mapping[str, str], held: Collection[str]
+) -> ColumnTypes:
+    """Decide the type of each column of a feed.
+
+    A column of the catalog keeps its type, unless it clearly has another in the feed and every
+    product that has a value there is written or removed in this run: then nothing of the old type
+    is left.
+
+    Args:
+        tallies: The feed's columns.
+        columns: The catalog's attribute columns and their types.
+        held: Columns in which a product has a value that this run neither writes nor removes.
+    """
+    types, changed, kept = dict(columns), {}, {}
+    notes = []
+    for name, values in tallies.items():
+        known = columns.get(name)
+        if known is None:
+            types[name] = values.own_type
+            notes += _why_text(name, values)
+            continue
+        other = values.other_than(known)
+        if other is None:
+            continue
+        if name not in held:
+            types[name] = changed[name] = other
+            notes.append(
+                f"The column {name} holds {_PLURAL[other]} now, as it does in the feed; it held "
+                f"{_PLURAL[known]} before. Filters have to compare it so."
+            )
+            continue
+        kept[name] = other
+        if known == "text":
+            notes.append(
+                f"The column {name} is text in the catalog, so what the feed has there was kept as "
+                f"text. It comes to hold {_PLURAL[other]} when one run of index has nothing else "
+                "there and brings all products that have a value in it; --sync removes the others."
+            )
+    return ColumnTypes(types, changed, kept, tuple(notes))
+
+
+def _why_text(name: str, values: Tally) -> list[str]:
+    """Why a new column that is mostly of numbers is text."""
+    numbers = values.count["number"]
+    if values.own_type != "text" or numbers <= values.total / 2:
+        return []
+    if values.code:
+        why = f"values such as {shown(values.code)} are codes, not quantities"
+        cure = "Write them as numbers"
+    else:
+        why = f"{values.total - numbers:,} of its {values.total:,} values are no numbers"
+        cure = "Leave those cells empty"
+    return [f"The column {name} is text, because {why}. {cure} to have a column of numbers."]
+
+
+def fit(row: FeedRow, columns: ColumnTypes) -> tuple[FeedRow, list[SetAside]]:
+    """A row whose values are of their columns' types, and the values that had to be left out."""
+    attributes: dict[str, AttributeValue] = {}
+    left_out: list[SetAside] = []
+    for name, value in row.product.attributes.items():
+        known = columns.types[name]
+        if attribute_type(value) == known:
+            attributes[name] = value
+        elif known == "text":
+            attributes[name] = row.cells.get(name) or _as_text(value)
+        else:
+            left_out.append(_left_out(row, name, value, known, columns.kept.get(name)))
+    if attributes == row.product.attributes and not left_out:
+        return row, []
+    return replace(row, product=replace(row.product, attributes=attributes)), left_out
+
+
+def _as_text(value: AttributeValue) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.15g}"
+
+
+def _left_out(
+    row: FeedRow, name: str, value: AttributeValue, known: str, other: str | None
+) -> SetAside:
+    if isinstance(value, str) and known == "number" and is_doubtful(value):
+        reason = f"{name} is {shown(value)}, which may be a number or a thousandth of it."
+        cure = "Write it without a mark between thousands, such as 1299 or 1299.50."
+    else:
+        found = attribute_type(value)
+        reason = f"{name} is a {found} ({shown(value)}) in a column of {_PLURAL[known]}."
+        wanted = "true or false" if known == "boolean" else f"a {known}"
+        cure = f"Write it as {wanted}, leave it empty, or name the column differently."
+    if other is not None:
+        cure += (
+            f" The whole column comes to hold {_PLURAL[other]} when one run of index brings all "
+            "products that have a value in it; --sync removes the others."
+        )
+    return SetAside(row.source, row.line, reason, cure, row.product.id, name)
+
 
 _SHOWN_PLACES: Final = 3
 
@@ -186,132 +364,3 @@ def _pictureless(row: FeedRow) -> SetAside:
         "Give it at least one photo that can be read.",
         row.product.id,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """One photo file after reading: what it is, and its pixels where they are still needed."""
-
-    row: FeedRow
-    path: Path
-    id: str = ""
-    image: RgbImage | None = None
-    problem: SetAside | None = None
-
-
-@dataclass(slots=True)
-class PhotosOfRows:
-    """What reading the photos of all rows gave.
-
-    Attributes:
-        by_product: Photos of each product id, main one first, without repeats.
-        set_aside: Files that are no usable photo.
-        reused: Photos whose vector was there before.
-    """
-
-    by_product: dict[str, list[Photo]]
-    set_aside: list[SetAside]
-    reused: int = 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedBatch:
-    """Photos that went through the encoder together; vectors of shape (n, dimension)."""
-
-    ids: list[str]
-    vectors: NDArray[np.float32]
-
-
-def encode_photos(
-    rows: Iterable[FeedRow],
-    known: set[str],
-    encoder: Encoder,
-    settings: Settings,
-    outcome: PhotosOfRows,
-    on_photo: Callable[[], None],
-) -> Iterator[EncodedBatch]:
-    """Read every photo of `rows`; encode those whose content has no vector yet.
-
-    Args:
-        rows: Rows in feed order.
-        known: Ids of photos that have a vector; grows as photos are queued for encoding.
-        encoder: The catalog's photo encoder.
-        settings: Limits, batch size, workers.
-        outcome: Filled in while the iterator is consumed.
-        on_photo: Called for each file that was read, in feed order.
-
-    Yields:
-        Vectors, batch by batch, to be staged by the caller.
-    """
-    ids: list[str] = []
-    images: list[RgbImage] = []
-    for read in _read_ahead(rows, frozenset(known), encoder, settings):
-        on_photo()
-        if read.problem is not None:
-            outcome.set_aside.append(read.problem)
-            continue
-        product_id = read.row.product.id
-        photos = outcome.by_product.setdefault(product_id, [])
-        if all(photo.id != read.id for photo in photos):
-            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.path)))
-        if read.id in known or read.image is None:
-            outcome.reused += 1
-            continue
-        known.add(read.id)
-        ids.append(read.id)
-        images.append(read.image)
-        if len(ids) == settings.encode_batch_photos:
-            yield EncodedBatch(ids, encoder.encode(images))
-            ids, images = [], []
-    if ids:
-        yield EncodedBatch(ids, encoder.encode(images))
-
-
-def _read_ahead(
-    rows: Iterable[FeedRow], known: frozenset[str], encoder: Encoder, settings: Settings
-) -> Iterator[_Read]:
-    """Read and decode in worker threads, a few batches ahead, in order."""
-    limits = PhotoLimits.of(settings)
-    spec = encoder.card.preprocessing
-    waiting: deque[Future[_Read]] = deque()
-    # Never more than two batches of them wait, in the encoder's size.
-    most_waiting = 2 * settings.encode_batch_photos
-    with ThreadPoolExecutor(settings.decode_workers, thread_name_prefix="decode") as workers:
-        for row in rows:
-            for path in row.images:
-                waiting.append(workers.submit(_read, row, path, known, spec, limits))
-                if len(waiting) >= most_waiting:
-                    yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _read(
-    row: FeedRow,
-    path: Path,
-    known: frozenset[str],
-    spec: Preprocessing | None,
-    limits: PhotoLimits,
-) -> _Read:
-    try:
-        data = read_photo_bytes(path, limits)
-        identity = photo_id(data)
-        if identity in known:
-            return _Read(row, path, identity)
-        # Fitted right here, the largest thing in memory is let go of at once. The encoder takes a
-        # fitted square as it is.
-        image = decode_into(
-            data,
-            lambda pixels: pixels if spec is None else preprocess(pixels, spec),
-            name=str(path),
-            target_side_px=None if spec is None else spec.side_px,
-            limits=limits,
-        )
-    except InvalidPhotoError as error:
-        reason = str(error)
-        if not row.line:
-            # The photo itself is what is at fault, and is named by that.
-            reason = reason.replace(f"The photo {path} ", "The photo ", 1)
-        problem = SetAside(row.source, row.line, reason, "", row.product.id)
-        return _Read(row, path, problem=problem)
-    return _Read(row, path, identity, image)

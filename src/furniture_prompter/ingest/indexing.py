@@ -1,11 +1,12 @@
-"""The recipe from a feed to a new catalog version."""
+"""The recipe from a feed to a new catalog version: rows, photos, changes, alignment, commit."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
@@ -17,7 +18,9 @@ from furniture_prompter.domain import (
     FeedRow,
     IndexProgress,
     IndexSummary,
+    Photo,
     Product,
+    RgbImage,
     SetAside,
 )
 from furniture_prompter.encoders.alignment import (
@@ -26,16 +29,24 @@ from furniture_prompter.encoders.alignment import (
     fit_alignment,
     needs_refit,
 )
-from furniture_prompter.encoders.card import EncoderCard, identity_of
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, identity_of
+from furniture_prompter.encoders.decoding import (
+    PhotoLimits,
+    decode_into,
+    photo_id,
+    read_photo_bytes,
+)
+from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.ingest.attribute_types import changing, tally
+from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.ingest.changes import (
     Change,
     Changes,
-    PhotosOfRows,
-    encode_photos,
+    changing,
     find_changes,
+    tally,
 )
+from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.settings import Settings
 
 # Photos that a fit looks at; an even sample beyond. 50,000 pairs of 352 and 256 components fit in
@@ -87,9 +98,9 @@ async def realign_if_due(
             return AlignmentRecord(
                 record.file, record.fingerprint, record.fitted_on, changed, record.statement
             )
-    products, photos, places = await writer.pairs(FIT_PHOTOS)
+    products, photos, indices = await writer.pairs(FIT_PHOTOS)
     looks = prompt_encoder.encode([product.look for product in products])
-    fitted = fit_alignment(looks[places], photos, [str(place) for place in places])
+    fitted = fit_alignment(looks[indices], photos, [str(index) for index in indices])
     if isinstance(fitted, AlignmentRefusal):
         if record is None or record.file is not None:
             await writer.realign(None)
@@ -212,6 +223,132 @@ def read_feed(
             rows.append(item)
         on_progress(IndexProgress("reading", count, None, "rows"))
     return rows, set_aside, notes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """One photo file after reading: what it is, and its pixels where they are still needed."""
+
+    row: FeedRow
+    path: Path
+    id: str = ""
+    image: RgbImage | None = None
+    problem: SetAside | None = None
+
+
+@dataclass(slots=True)
+class PhotosOfRows:
+    """What reading the photos of all rows gave.
+
+    Attributes:
+        by_product: Photos of each product id, main one first, without repeats.
+        set_aside: Files that are no usable photo.
+        reused: Photos whose vector was there before.
+    """
+
+    by_product: dict[str, list[Photo]]
+    set_aside: list[SetAside]
+    reused: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedBatch:
+    """Photos that went through the encoder together; vectors of shape (n, dimension)."""
+
+    ids: list[str]
+    vectors: NDArray[np.float32]
+
+
+def encode_photos(
+    rows: Iterable[FeedRow],
+    known: set[str],
+    encoder: Encoder,
+    settings: Settings,
+    outcome: PhotosOfRows,
+    on_photo: Callable[[], None],
+) -> Iterator[EncodedBatch]:
+    """Read every photo of `rows`; encode those whose content has no vector yet.
+
+    Args:
+        rows: Rows in feed order.
+        known: Ids of photos that have a vector; grows as photos are queued for encoding.
+        encoder: The catalog's photo encoder.
+        settings: Limits, batch size, workers.
+        outcome: Filled in while the iterator is consumed.
+        on_photo: Called for each file that was read, in feed order.
+
+    Yields:
+        Vectors, batch by batch, to be staged by the caller.
+    """
+    ids: list[str] = []
+    images: list[RgbImage] = []
+    for read in _read_ahead(rows, frozenset(known), encoder, settings):
+        on_photo()
+        if read.problem is not None:
+            outcome.set_aside.append(read.problem)
+            continue
+        product_id = read.row.product.id
+        photos = outcome.by_product.setdefault(product_id, [])
+        if all(photo.id != read.id for photo in photos):
+            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.path)))
+        if read.id in known or read.image is None:
+            outcome.reused += 1
+            continue
+        known.add(read.id)
+        ids.append(read.id)
+        images.append(read.image)
+        if len(ids) == settings.encode_batch_photos:
+            yield EncodedBatch(ids, encoder.encode(images))
+            ids, images = [], []
+    if ids:
+        yield EncodedBatch(ids, encoder.encode(images))
+
+
+def _read_ahead(
+    rows: Iterable[FeedRow], known: frozenset[str], encoder: Encoder, settings: Settings
+) -> Iterator[_Read]:
+    """Read and decode in worker threads, a few batches ahead, in order."""
+    limits = PhotoLimits.of(settings)
+    spec = encoder.card.preprocessing
+    return read_ahead(
+        lambda photo: _read(*photo, known, spec, limits),
+        ((row, path) for row in rows for path in row.images),
+        workers=settings.decode_workers,
+        # Two batches of them wait at the most, in the encoder's size.
+        ahead=2 * settings.encode_batch_photos,
+        thread_name="decode",
+    )
+
+
+def _read(
+    row: FeedRow,
+    path: Path,
+    known: frozenset[str],
+    spec: Preprocessing | None,
+    limits: PhotoLimits,
+) -> _Read:
+    try:
+        data = read_photo_bytes(path, limits)
+        identity = photo_id(data)
+        if identity in known:
+            return _Read(row, path, identity)
+        # Fitted right here, the largest thing in memory is let go of at once. The encoder takes a
+        # fitted square as it is.
+        image = decode_into(
+            data,
+            lambda pixels: pixels if spec is None else preprocess(pixels, spec),
+            name=str(path),
+            target_side_px=None if spec is None else spec.side_px,
+            limits=limits,
+        )
+    except InvalidPhotoError as error:
+        reason = str(error)
+        if not row.line:
+            # The photo itself is what is at fault, and is named by that.
+            reason = reason.replace(f"The photo {path} ", "The photo ", 1)
+        problem = SetAside(row.source, row.line, reason, "", row.product.id)
+        return _Read(row, path, problem=problem)
+    return _Read(row, path, identity, image)
 
 
 async def encode_and_stage(

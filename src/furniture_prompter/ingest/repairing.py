@@ -9,11 +9,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.checksums import (
+from furniture_prompter.catalog.integrity import (
+    Salvage,
+    discard_unreadable_leftovers,
     has_wrong_format_alone,
     load_checksums,
     restore_copies,
     restore_manifest,
+    salvage_rows,
 )
 from furniture_prompter.catalog.manifest import (
     IN_A_NEW_FOLDER,
@@ -23,11 +26,6 @@ from furniture_prompter.catalog.manifest import (
     read_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
-from furniture_prompter.catalog.salvage import (
-    Salvage,
-    discard_unreadable_leftovers,
-    salvage_rows,
-)
 from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.catalog.upkeep import (
     PLACES,

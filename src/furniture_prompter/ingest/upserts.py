@@ -8,7 +8,7 @@ import numpy as np
 
 from furniture_prompter.catalog.columns import StoredProduct
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.uploads import Uploads
+from furniture_prompter.catalog.retention import Uploads
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     FeedRow,
@@ -24,8 +24,7 @@ from furniture_prompter.domain.feed import Outcome
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.ingest.attribute_types import tally
-from furniture_prompter.ingest.changes import Change, find_changes
+from furniture_prompter.ingest.changes import Change, find_changes, tally
 from furniture_prompter.ingest.indexing import encode_and_stage, write_changes
 from furniture_prompter.settings import Settings
 
@@ -185,10 +184,10 @@ def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int,
     spoilt: dict[int, WriteResult] = {}
     for item in set_aside:
         reason = item.reason
-        for place, path in enumerate(by_line[item.line].images, start=1):
+        for position, path in enumerate(by_line[item.line].images, start=1):
             # Where the server keeps a photo is nobody's business.
-            reason = reason.replace(f"The photo {path}", f"Photo {place}")
-            reason = reason.replace(str(path), str(place))
+            reason = reason.replace(f"The photo {path}", f"Photo {position}")
+            reason = reason.replace(str(path), str(position))
         result = WriteResult(item.line, item.product_id, "refused", reason, of_photo=True)
         spoilt.setdefault(item.line, result)
     return spoilt

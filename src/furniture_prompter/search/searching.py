@@ -1,9 +1,7 @@
 """The recipe from a query to hits: encode, retrieve, fuse, present."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -40,6 +38,7 @@ from furniture_prompter.search.validation import (
     refuse_unknown_facets,
 )
 from furniture_prompter.settings import Settings
+from furniture_prompter.timing import StepTimes
 
 Vector = NDArray[np.float32]
 # A part is named in `matched` when it puts the product this far above an average one.
@@ -113,7 +112,7 @@ class Searcher:
         refuse_unanswerable(query, self._settings, photo_is_encoded=photo_vector is not None)
         refuse_unknown_facets(query.facets, self._reader.filter_columns)
         given = Cursor.from_text(query.cursor) if query.cursor is not None else None
-        clock = _Clock()
+        clock = StepTimes()
         with clock.step("encode"):
             asked = await self._encode(query, photo_vector)
         if given is not None:
@@ -190,7 +189,7 @@ class Searcher:
         photo_share = 0.0
         if photo is not None:
             photo_share = query.photo_weight if prompt is not None else 1.0
-            space = await self._reader.photo_space()
+            space = await self._reader.photo_index()
             part = VectorPart(PHOTO, 1.0, space.similarities(photo))
             groups.append(PartGroup(photo_share, (part,)))
         if prompt is not None:
@@ -207,12 +206,12 @@ class Searcher:
         if settings.weight_keyword:
             parts.append(KeywordPart(self._reader, words.text, settings.weight_keyword))
         if settings.weight_prompt_text and words.meaning.any():
-            text_space = await self._reader.text_space()
-            similarities = text_space.similarities(words.meaning)
+            text_index = await self._reader.text_index()
+            similarities = text_index.similarities(words.meaning)
             parts.append(VectorPart(PROMPT_TEXT, settings.weight_prompt_text, similarities))
         if settings.weight_prompt_photo and not isinstance(route, NoRoute) and _known(words.look):
-            photo_space = await self._reader.photo_space(route.column)
-            similarities = photo_space.similarities(words.look)
+            photo_index = await self._reader.photo_index(route.column)
+            similarities = photo_index.similarities(words.look)
             parts.append(VectorPart(PROMPT_PHOTO, settings.weight_prompt_photo, similarities))
         # A prompt of unknown words has nothing but keywords, whatever their weight.
         return tuple(parts) or (KeywordPart(self._reader, words.text, 1.0),)
@@ -309,21 +308,3 @@ def _best_photos(rows: PhotoRows, query: Vector | None) -> dict[int, int]:
         if number not in best or cosines[row] > cosines[best[number]]:
             best[number] = row
     return best
-
-
-class _Clock:
-    """Wall time of named steps."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-        self._steps: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self._steps[name] = time.perf_counter() - began
-
-    def timings_ms(self) -> dict[str, float]:
-        steps = {name: 1_000 * seconds for name, seconds in self._steps.items()}
-        return {**steps, "total": 1_000 * (time.perf_counter() - self._began)}

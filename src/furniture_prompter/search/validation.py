@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.domain import Photo, Product, Query
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError, PhotoNotFoundError, ProductNotFoundError

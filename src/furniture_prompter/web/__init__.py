@@ -1,1 +1,1 @@
-"""The HTTP door: the API and what keeps it up."""
+"""The HTTP interface: the API and what keeps it up."""

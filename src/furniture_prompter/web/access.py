@@ -21,9 +21,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from furniture_prompter.catalog.manifest import replace_file, utc_now
+from furniture_prompter.catalog.manifest import replace_file
 from furniture_prompter.errors import CatalogWriteError, ServeError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.timing import utc_now
 from furniture_prompter.web.errors import ApiError, send_error
 
 _LOG = logging.getLogger("furniture_prompter.web")

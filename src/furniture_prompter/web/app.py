@@ -30,9 +30,7 @@ from furniture_prompter.web.limits import (
     RateLimit,
     RequestTimeout,
 )
-from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.origins import GuardOrigins, SecurityHeaders, cors_middleware
-from furniture_prompter.web.request_log import RequestLog
 from furniture_prompter.web.routes import (
     catalog,
     embeddings,
@@ -43,6 +41,7 @@ from furniture_prompter.web.routes import (
     writing,
 )
 from furniture_prompter.web.services import Services, VersionedCatalog
+from furniture_prompter.web.telemetry import Metrics, RequestLog
 
 _BATCH = "/v1/products:batch"
 _DESCRIPTION = (

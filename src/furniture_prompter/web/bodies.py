@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.web.errors import ApiError, Overloaded, send_error
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 # Bodies of the largest size that may be in memory at once. Requests are many and small, or few and
 # large: without this bound as many large ones as there may be requests would take gigabytes.
@@ -53,7 +53,12 @@ class HeldBytes:
             share.give_back(share.held_bytes)
 
     def take(self, count: int, of_one: int) -> None:
-        """Count bytes that come; for :class:`HeldShare`."""
+        """Count bytes that come; for :class:`HeldShare`.
+
+        Raises:
+            Overloaded: all requests together would hold too many.
+            ApiError: one would by itself (413).
+        """
         if of_one + count > self._limit_bytes:
             raise _too_large(self._limit_bytes)
         if self._bytes + count > self._limit_bytes:

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError, error_response
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 if sys.platform != "win32":
     import resource
@@ -226,7 +226,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._expect()
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the address."""
+        """Take a piece of the address.
+
+        Raises:
+            ApiError: it is too long (414).
+        """
         super().on_url(url)
         if len(self.url) > LIMIT_LINE_BYTES:
             raise self._refuse(
@@ -239,7 +243,11 @@ class PatientProtocol(HttpToolsProtocol):
             )
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; one behind the body counts, and is no header of the request."""
+        """Take a header; one behind the body counts, and is no header of the request.
+
+        Raises:
+            ApiError: the head is too large (431).
+        """
         line_bytes = len(name) + len(value) + len(b": \r\n")
         self._lines += 1
         self._line_bytes += line_bytes

@@ -26,7 +26,7 @@ from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.errors import DecodingBusyError, InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError, Overloaded
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

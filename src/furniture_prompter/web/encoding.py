@@ -27,7 +27,7 @@ from furniture_prompter.errors import EncoderError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.caches import Vector, VectorCache
 from furniture_prompter.web.errors import Overloaded
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 # Until the first run has been timed.
 _EXPECTED_PHOTO_S = 0.02

@@ -3,9 +3,7 @@
 import json
 import logging
 import math
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -29,6 +27,7 @@ from furniture_prompter.errors import (
     NotInCatalogError,
 )
 from furniture_prompter.search.answer import TIMING_DIGITS, answer, error_answer
+from furniture_prompter.timing import StepTimes
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -284,38 +283,12 @@ def photo_address(photo: Photo) -> str:
     return f"{IMAGES_PATH}/{photo.id}"
 
 
-class Clock:
-    """Wall time of the steps of one answer, from its making."""
-
-    def __init__(self) -> None:
-        """Begin."""
-        self._began = time.perf_counter()
-        self._steps_ms: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step."""
-        began = time.perf_counter()
-        yield
-        self.add({name: 1_000 * (time.perf_counter() - began)})
-
-    def add(self, steps_ms: Mapping[str, float]) -> None:
-        """Add the times of steps."""
-        for name, elapsed_ms in steps_ms.items():
-            self._steps_ms[name] = self._steps_ms.get(name, 0.0) + elapsed_ms
-
-    def timings_ms(self) -> dict[str, float]:
-        """Every step's time so far, and ``total``."""
-        total_ms = 1_000 * (time.perf_counter() - self._began)
-        return {**self._steps_ms, "total": total_ms}
-
-
 def server_timing(timings_ms: Mapping[str, float]) -> str:
     """Times as the header Server-Timing has them (W3C Server Timing)."""
     return ", ".join(f"{name};dur={elapsed_ms:.2f}" for name, elapsed_ms in timings_ms.items())
 
 
-def search_answer(result: SearchResult, folder: str, clock: Clock) -> Response:
+def search_answer(result: SearchResult, folder: str, clock: StepTimes) -> Response:
     """A search's answer: the shape of ``search --json``, without a path of the server.
 
     Args:

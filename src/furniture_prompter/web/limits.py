@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from furniture_prompter.web.access import OPEN_PATHS
 from furniture_prompter.web.errors import ApiError, Overloaded, send_error, timed_out
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 WATCHING_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """What tells how the server fares must answer when nothing else does."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Request
 from starlette.convertors import Convertor, register_url_convertor
 
-from furniture_prompter.catalog.uploads import Spool
+from furniture_prompter.catalog.retention import Spool
 from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write, WriteResult
 from furniture_prompter.encoders.decoding import PhotoLimits, photo_extension, photo_id
 from furniture_prompter.errors import InvalidPhotoError

@@ -33,9 +33,8 @@ from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Keys, refuse_public_without_keys
 from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
-from furniture_prompter.web.metrics import SHARED_FOLDER, replaced_workers
 from furniture_prompter.web.origins import cors_middleware
-from furniture_prompter.web.request_log import log_config
+from furniture_prompter.web.telemetry import SHARED_FOLDER, log_config, replaced_workers
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -247,7 +246,7 @@ class _Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace dead workers and take their gauges out of the sums; called twice a second."""
-        for place, process in enumerate(self.processes):
+        for index, process in enumerate(self.processes):
             if self.should_exit.is_set():
                 return
             why = self._why_replaced(process)
@@ -264,7 +263,7 @@ class _Supervisor(Multiprocess):
                 return
             successor = Process(self.config, self.sockets)
             successor.start()
-            self.processes[place] = successor
+            self.processes[index] = successor
             replaced_workers().inc(1)
             _LOG.warning("Worker %s %s; %s takes its place.", process.pid, why, successor.pid)
 

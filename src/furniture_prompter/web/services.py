@@ -24,7 +24,7 @@ from furniture_prompter.web.caches import PictureCache
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.fetching import PhotoFetcher
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -89,7 +89,11 @@ class VersionedCatalog:
 
     @asynccontextmanager
     async def current(self) -> AsyncIterator[Catalog]:
-        """The newest version, which stays open until the block is left."""
+        """The newest version, which stays open until the block is left.
+
+        Raises:
+            RuntimeError: it was not started, or was closed.
+        """
         opened = self._now
         if opened is None:
             raise RuntimeError("VersionedCatalog.start() has not been awaited, or close() has.")
@@ -255,7 +259,11 @@ class Services:
 
     @property
     def queue(self) -> EncodeQueue:
-        """The queue of photos; there once the application has started."""
+        """The queue of photos.
+
+        Raises:
+            RuntimeError: the application has not started.
+        """
         if self.encoding is None:
             raise RuntimeError("The application has not started: its lifespan was not entered.")
         return self.encoding
@@ -267,7 +275,11 @@ class Services:
 
     @property
     def side_px(self) -> int:
-        """Side of the square that photos are fitted into; as :attr:`queue`."""
+        """Side of the square that photos are fitted into.
+
+        Raises:
+            RuntimeError: the application has not started.
+        """
         if self.decoding.fit is None:
             raise RuntimeError("The application has not started: its lifespan was not entered.")
         return self.decoding.fit.side_px

@@ -3,16 +3,40 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.filed import Filed
 from benchmarks.provenance import RESULTS, DataSet, write_result
-from benchmarks.render import COMPARE_BUILDS, PAGE, REPLACED, rendered
+from benchmarks.render import (
+    COMPARE_BUILDS,
+    DETAILS,
+    PAGE,
+    REPLACED,
+    rendered_details,
+    rendered_page,
+)
 
 
 def test_the_page_is_what_the_results_say() -> None:
-    assert PAGE.read_text("utf-8") == rendered(), "Run: python -m benchmarks.render"
+    assert PAGE.read_text("utf-8") == rendered_page(Filed()), "Run: python -m benchmarks.render"
+
+
+def test_the_tables_are_what_the_results_say() -> None:
+    written = {file.stem: file.read_text("utf-8") for file in DETAILS.glob("*.md")}
+    assert written == rendered_details(Filed()), "Run: python -m benchmarks.render"
+
+
+def test_the_page_of_answers_stays_one_that_is_read() -> None:
+    assert len(PAGE.read_text("utf-8").splitlines()) <= 150
+
+
+def test_a_figure_that_no_row_or_several_rows_give_is_refused() -> None:
+    with pytest.raises(SystemExit, match="0 rows"):
+        Filed().row("speed", photos=-1)
+    with pytest.raises(SystemExit, match="rows are"):
+        Filed().row("speed", unit="ms")
 
 
 def test_every_result_has_its_section_and_its_command() -> None:
-    page = PAGE.read_text("utf-8")
+    page = "".join(file.read_text("utf-8") for file in DETAILS.glob("*.md"))
     for file in RESULTS.glob("*.json"):
         result = json.loads(file.read_text("utf-8"))
         assert f"## {result['title']}\n" in page
@@ -43,7 +67,7 @@ def test_a_result_becomes_tables_with_its_origin(
         },
         encoders={"tiny": "cd" * 32},
     )
-    page = rendered(tmp_path)
+    page = rendered_details(Filed(tmp_path))["others"]
     assert "## Made up\n\nAsked politely.\n\n" in page
     assert (
         "| way | value | count | ok |\n| --- | ---: | ---: | ---: |\n"
@@ -67,7 +91,7 @@ def test_a_result_of_weights_that_were_replaced_says_so_once(tmp_path: Path) -> 
             figures={"rows": [{"value": 1}]},
             encoders={f"{name} {number}": sha for number, sha in enumerate(encoders)},
         )
-    page = rendered(tmp_path)
+    page = "".join(rendered_details(Filed(tmp_path)).values())
     sections = {
         name: page[page.index(f"\n## {name}\n") :][4:].partition("\n## ")[0] for name in asked
     }

@@ -11,8 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from furniture_prompter.catalog.filter_syntax import LIMIT_CHARACTERS, LIMIT_DEPTH, LIMIT_LIST
-from furniture_prompter.catalog.filters import ColumnType, compile_filter, text_literal
+from furniture_prompter.catalog.filters import (
+    LIMIT_CHARACTERS,
+    LIMIT_DEPTH,
+    LIMIT_LIST,
+    ColumnType,
+    compile_filter,
+    text_literal,
+)
 from furniture_prompter.domain import Product
 from furniture_prompter.domain.wording import as_kept, one_line, part_as_kept
 from furniture_prompter.errors import InvalidFilterError

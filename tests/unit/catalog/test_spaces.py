@@ -11,11 +11,11 @@ from furniture_prompter.catalog.columns import NUMBER, vector_array
 from furniture_prompter.catalog.storage import connect
 from furniture_prompter.catalog.vector_index import (
     FEW_PRODUCTS,
-    ExactSpace,
-    IndexedSpace,
+    ExactIndex,
+    IvfIndex,
     Numbers,
     Scores,
-    _IndexedSimilarities,
+    _IvfSimilarities,
     background_of,
     best_per_product,
     nearest_first,
@@ -27,7 +27,7 @@ EAST = np.array([1, 0], np.float32)
 
 
 def test_a_product_has_the_cosine_of_its_nearest_photo() -> None:
-    similarities = ExactSpace(VECTORS, NUMBERS).similarities(EAST)
+    similarities = ExactIndex(VECTORS, NUMBERS).similarities(EAST)
     assert asyncio.run(similarities.top(5, None)).tolist() == [7, 3]
     scores = asyncio.run(similarities.of(np.array([7, 3, 5])))
     assert scores[:2].tolist() == pytest.approx([1.0, 0.6])
@@ -35,13 +35,13 @@ def test_a_product_has_the_cosine_of_its_nearest_photo() -> None:
 
 
 def test_a_filter_keeps_only_what_it_allows() -> None:
-    similarities = ExactSpace(VECTORS, NUMBERS).similarities(EAST)
+    similarities = ExactIndex(VECTORS, NUMBERS).similarities(EAST)
     assert asyncio.run(similarities.top(5, np.array([3, 5], np.int64))).tolist() == [3]
     assert asyncio.run(similarities.top(1, None)).tolist() == [7]
 
 
 def test_the_background_leaves_rows_without_a_vector_out() -> None:
-    background = ExactSpace(VECTORS, NUMBERS).similarities(EAST).background
+    background = ExactIndex(VECTORS, NUMBERS).similarities(EAST).background
     assert background.mean == pytest.approx(1.6 / 3)
     assert background.deviation == pytest.approx(np.std([1.0, 0.0, 0.6]))
 
@@ -80,10 +80,10 @@ def test_an_index_is_asked_until_a_filter_that_keeps_the_farthest_has_its_produc
         database = await connect(tmp_path)
         rows = pa.table({NUMBER: numbers, "vector": vector_array(vectors)})
         table = await database.create_table("photos", rows)
-        space = await IndexedSpace.load(table, "vector", tmp_path)
+        space = await IvfIndex.load(table, "vector", tmp_path)
         query = np.array([1.0, 0.0], np.float32)
         similarities = space.similarities(query)
-        assert isinstance(similarities, _IndexedSimilarities)
+        assert isinstance(similarities, _IvfSimilarities)
         original = similarities._candidates
 
         async def candidates(count: int) -> tuple[Numbers, Scores]:

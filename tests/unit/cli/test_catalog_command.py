@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter import assembly
+from furniture_prompter.cli.terminal import size_text
 from furniture_prompter.domain import OptimizeSummary, RepairSummary, VerifyReport
 
 Run = Callable[..., Any]
@@ -122,6 +123,25 @@ def test_encoders_tells_of_every_encoder_what_a_person_chooses_by(shop: Run) -> 
     for card in cards:
         for told in (card.name, card.licence, card.source, str(card.dimension)):
             assert told in out
+
+
+def test_encoders_tells_what_can_be_had_by_which_command_at_what_size_and_licence(
+    shop: Run,
+) -> None:
+    obtainable = assembly.obtainable_encoders()
+    assert {each.way for each in obtainable} == {"pull", "build", "train"}
+    out = shop("encoders").out
+    assert "encoders pull NAME" in out
+    assert "distill SOURCE --student NAME" in out
+    for each in obtainable:
+        facts = (
+            f"{each.parameters / 1e6:,.1f} M parameters",
+            size_text(each.size_bytes),
+            each.licence,
+        )
+        # resnet50 can be pulled and trained.
+        lines = [line for line in out.splitlines() if line.split()[:1] == [each.name]]
+        assert any(all(fact in line for fact in facts) for line in lines), each.name
 
 
 def test_encoders_in_json_are_the_cards(shop: Run) -> None:

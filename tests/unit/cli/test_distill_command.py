@@ -12,7 +12,7 @@ from furniture_prompter import assembly
 from furniture_prompter.distillation.distilling import DistillationSummary
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.domain import SetAside
-from furniture_prompter.encoders.card import Space
+from furniture_prompter.encoders.card import EmbeddingSpace
 from furniture_prompter.errors import DistillationError
 from tests.fakes import colour_card
 
@@ -32,7 +32,7 @@ class Distiller:
         if self.error is not None:
             raise self.error
         figures = {"asymmetric_overlap_at_10": 0.75}
-        card = colour_card("s", space=Space("teacher", "ab" * 32), figures=figures)
+        card = colour_card("s", space=EmbeddingSpace("teacher", "ab" * 32), figures=figures)
         card = replace(card, training={"initial": "random"})
         return DistillationSummary(out, card, card, out / "run", 9, 6, 40, self.set_aside, 1.5)
 

@@ -13,7 +13,8 @@ import pytest
 
 from furniture_prompter import assembly
 from furniture_prompter.cli.options import ExitCode
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.domain import IndexProgress
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.errors import EncoderNotFoundError
 
 Run = Callable[..., Any]
@@ -46,7 +47,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     calls: list[dict[str, Any]] = []
 
     def answer(kind: str) -> Callable[..., EncoderCard]:
-        def called(*words: Any, settings: Any = None, **options: Any) -> EncoderCard:
+        def called(
+            *words: Any, settings: Any = None, progress: Any = None, **options: Any
+        ) -> EncoderCard:
             calls.append({"call": kind, "words": words, **options})
             return CARD
 
@@ -87,7 +90,7 @@ def test_show_tells_every_field_of_the_card(shop: Run, asked: list[dict[str, Any
 def test_show_tells_whose_space_a_student_lies_in(
     shop: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    student = dataclasses.replace(CARD, space=Space("teacher", "ab" * 32))
+    student = dataclasses.replace(CARD, space=EmbeddingSpace("teacher", "ab" * 32))
     monkeypatch.setattr(assembly, "describe_encoder", lambda *_a, **_k: student)
     assert "that of teacher (abababababab…)" in shop("encoders", "show", "x").out
 
@@ -130,6 +133,19 @@ def test_json_before_a_sub_command_is_refused(shop: Run, asked: list[dict[str, A
     assert asked == []
 
 
+def test_a_build_that_is_piped_tells_where_it_stands(
+    shop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_args: Any, progress: Callable[[IndexProgress], None], **_: Any) -> EncoderCard:
+        progress(IndexProgress("fitting", 0, 788, "photos"))
+        return CARD
+
+    monkeypatch.setattr(assembly, "pull_encoder", build)
+    done = shop("encoders", "pull", "tiny", "--json")
+    assert "fitting 788 photos" in done.err
+    assert json.loads(done.out)["name"] == "tiny"
+
+
 def test_an_encoder_that_is_not_there_ends_with_its_own_status(
     shop: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,4 +186,4 @@ def test_without_the_extra_the_line_that_installs_it_is_told(
         timeout=120,
     )
     assert done.returncode == ExitCode.ENCODER
-    assert f"pip install 'furniture-prompter[{extra}]'" in done.stderr
+    assert f"pip install -e '.[{extra}]'" in done.stderr

@@ -306,7 +306,10 @@ def test_a_missing_httpx_is_one_sentence_with_the_line_that_installs_it() -> Non
     code = "import sys; sys.modules['httpx'] = None; import furniture_prompter.client"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = done.stderr.strip().splitlines()[-1]
-    assert "The client needs httpx: pip install 'furniture-prompter[client]'" in last
+    assert (
+        "The client needs httpx. Run in a clone of Furniture Prompter: pip install -e '.[client]'"
+        in last
+    )
 
 
 def test_the_client_loads_nothing_else_of_the_package() -> None:

@@ -1,11 +1,14 @@
 """What the teacher that needs no hub is built from, and what names its space."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -17,7 +20,9 @@ from furniture_prompter.distillation.export import CardFields
 from furniture_prompter.distillation.initial_weights import InitialWeights, load_initial
 from furniture_prompter.distillation.networks import build_backbone
 from furniture_prompter.distillation.networks.backbone import Backbone
-from furniture_prompter.distillation.networks.student import ImagenetEnsemble
+from furniture_prompter.distillation.networks.student import MEMBERS, ImagenetEnsemble
+from furniture_prompter.distillation.onnx_graph import write_graph
+from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.onnx_encoder import preprocess
@@ -31,6 +36,16 @@ PHOTOS = photos_to_learn_from()[:8]
 COMPONENTS = 3
 
 
+@functools.cache
+def written_once(side_px: int) -> onnx.ModelProto:
+    """The graph of all builds here: their networks differ in the projection alone."""
+    torch.manual_seed(0)
+    network = ImagenetEnsemble(COMPONENTS).eval()
+    for name, member in zip(MEMBERS, network.backbones, strict=True):
+        load_initial(member, name, "imagenet")
+    return write_graph(network, side_px)
+
+
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the builder hands to the export."""
@@ -40,7 +55,13 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen.update(fields, network=network, folder=folder)
         raise _RecordedError
 
+    def graph(_network: nn.Module, side_px: int) -> onnx.ModelProto:
+        copied = onnx.ModelProto()
+        copied.CopyFrom(written_once(side_px))
+        return copied
+
     monkeypatch.setattr(ensemble_teacher, "export_encoder", export)
+    monkeypatch.setattr(ensemble_teacher, "write_graph", graph)
     # Encoding all 788 takes a minute.
     monkeypatch.setattr(ensemble_teacher, "photos_to_learn_from", lambda: PHOTOS)
     monkeypatch.setattr(ensemble_teacher, "ImagenetEnsemble", lambda: ImagenetEnsemble(COMPONENTS))
@@ -114,3 +135,18 @@ def test_the_mean_of_the_photos_is_taken_off_and_their_axes_tell_them_apart(
     assert np.abs(projected.mean(axis=0)).max() < 0.02
     spread = projected.std(axis=0)
     assert spread[0] > spread[1] > spread[2] > 0.05
+    session = onnxruntime.InferenceSession(recorded["graph"].SerializeToString())
+    (vectors,) = session.run(None, {"image": np.stack(squares)})
+    with torch.inference_mode():
+        own = network(torch.from_numpy(np.stack(squares))).numpy()
+    assert (vectors * own).sum(axis=1).min() >= 0.99999
+
+
+def test_a_build_tells_its_steps_and_how_many_photos_are_encoded(
+    recorded: dict[str, Any], tmp_path: Path
+) -> None:
+    told: list[IndexProgress] = []
+    with pytest.raises(_RecordedError):
+        build_imagenet_ensemble(tmp_path / "e", on_progress=told.append)
+    assert list(dict.fromkeys(now.step for now in told)) == ["exporting", "fitting", "proving"]
+    assert [(now.done, now.total) for now in told if now.step == "fitting"] == [(0, 8), (8, 8)]

@@ -21,7 +21,7 @@ from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.distillation.quantisation import Parity, parity
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
 from furniture_prompter.errors import DistillationError
 from tests.unit.distillation.tiny import SIDE_PX, TinyNetwork, photos
@@ -34,7 +34,7 @@ FIELDS = CardFields(
     source_sha256={"weights.safetensors": "0" * 64},
     description="Eight channels.",
     architecture="tiny",
-    space=Space("teacher", "1" * 64),
+    space=EmbeddingSpace("teacher", "1" * 64),
     training={"epochs": 3, "losses": ["regression"]},
     figures={"held_out_r_at_1": 0.5},
 )

@@ -118,7 +118,7 @@ def test_a_missing_package_is_named_with_the_pip_line(monkeypatch: pytest.Monkey
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "files", missing)
-    with pytest.raises(DistillationError, match=r"pip install 'furniture-prompter\[train\]'"):
+    with pytest.raises(DistillationError, match=r"pip install -e '\.\[train\]'"):
         load_initial(build_backbone("mobilenetv2"), "mobilenetv2", "imagenet")
 
 

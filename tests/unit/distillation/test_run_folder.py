@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from furniture_prompter.distillation.run_folder import Progress, RunFolder, refuse_other_folder
-from furniture_prompter.encoders.card import Space
+from furniture_prompter.encoders.card import EmbeddingSpace
 from furniture_prompter.errors import DistillationError
 from tests.fakes import colour_card
 from tests.unit.distillation.tiny_student import options
@@ -85,5 +85,5 @@ def test_a_student_takes_no_other_things_place(tmp_path: Path) -> None:
     colour_card().save(tmp_path / "empty")
     with pytest.raises(DistillationError, match="an encoder that is no student"):
         refuse_other_folder(tmp_path / "empty")
-    colour_card(space=Space("teacher", "ab" * 32)).save(tmp_path / "empty")
+    colour_card(space=EmbeddingSpace("teacher", "ab" * 32)).save(tmp_path / "empty")
     refuse_other_folder(tmp_path / "empty")

@@ -10,7 +10,7 @@ from furniture_prompter.distillation import ensemble_teacher
 from furniture_prompter.distillation.ensemble_teacher import export_teacher
 from furniture_prompter.distillation.export import Precision
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing, identity_of
 from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 from furniture_prompter.encoders.hub.pulling import pull
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
@@ -56,7 +56,7 @@ def test_the_exported_image_side_gives_the_teachers_vectors_in_its_space(
     assert card.preprocessing == teacher.card.preprocessing
     assert card.licence == teacher.card.licence
     assert identity_of(card).space_id == identity_of(teacher.card).space_id
-    assert card.space == Space("clip", identity_of(teacher.card).space_id)
+    assert card.space == EmbeddingSpace("clip", identity_of(teacher.card).space_id)
     images = [_picture(number) for number in range(5)]
     np.testing.assert_allclose(exported.encode(images), teacher.encode(images), atol=1e-4)
 

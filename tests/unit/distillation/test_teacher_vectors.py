@@ -19,7 +19,7 @@ from furniture_prompter.distillation.training_data import (
     space_of,
 )
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.card import EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError
@@ -92,7 +92,7 @@ class StudentTeacher(ColourGridEncoder):
 
     @property
     def card(self) -> EncoderCard:
-        return replace(super().card, space=Space("colour-grid", "a" * 64))
+        return replace(super().card, space=EmbeddingSpace("colour-grid", "a" * 64))
 
 
 def test_other_weights_in_the_same_space_are_asked_anew(tmp_path: Path) -> None:

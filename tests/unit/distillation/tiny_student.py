@@ -44,7 +44,7 @@ class TinyBackbone(Backbone):
 
 def install(set_attribute: Callable[[object, str, object], None] = setattr) -> None:
     """Put the architecture "tiny" into the registry."""
-    tiny = registry.Architecture("Tiny", "", SIDE_PX)
+    tiny = registry.Architecture("Tiny", "", SIDE_PX, 0)
     others, build = registry.ARCHITECTURES, registry.build_backbone
     set_attribute(registry, "ARCHITECTURES", {**others, "tiny": tiny})
     set_attribute(

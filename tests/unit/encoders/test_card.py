@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from furniture_prompter.encoders.card import CARD_FILE, EncoderCard, Preprocessing, Space
+from furniture_prompter.encoders.card import CARD_FILE, EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
 
 
@@ -169,7 +169,7 @@ def test_a_card_of_the_first_format_loads_as_the_card_it_was(
 
 def test_a_students_card_loads_as_the_same_card(tmp_path: Path) -> None:
     student = card(
-        space=Space("teacher", "2" * 64),
+        space=EmbeddingSpace("teacher", "2" * 64),
         architecture="resnet18",
         training={"photos": 990, "loss": {"regression": 1.0}, "data": ["renders"], "gpu": None},
     )
@@ -205,7 +205,7 @@ def test_a_card_with_a_wrong_newer_field_is_refused_by_its_name(
 
 
 @pytest.mark.parametrize(
-    "change", [{"encodes_prompts": True}, {"space": Space("teacher", "2" * 64)}]
+    "change", [{"encodes_prompts": True}, {"space": EmbeddingSpace("teacher", "2" * 64)}]
 )
 def test_a_prompt_encoder_has_no_text_tower_and_no_photo_space(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="image encoders"):

@@ -389,7 +389,7 @@ def test_heic_without_its_extra_is_refused_with_what_to_do_about_it(
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     box = b"ftyp" + brand + bytes(4) + b"mif1heic"
     data = struct.pack(">I", len(box) + 4) + box + bytes(200)
-    refused(data, "HEIC", "pip install 'furniture-prompter[heic]'", "JPEG")
+    refused(data, "HEIC", "pip install -e '.[heic]'", "JPEG")
     with pytest.raises(InvalidPhotoError, match="HEIC"):
         photo_extension(data, name="chair.jpg")
 

@@ -106,7 +106,7 @@ def test_a_missing_extra_is_one_sentence_with_the_pip_line(
         load_encoder(folder)
     assert str(caught.value) == (
         f"siglip needs {missing}, which is not installed. "
-        "Run: pip install 'furniture-prompter[hub]'"
+        "Run in a clone of Furniture Prompter: pip install -e '.[hub]'"
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.encoders.card import Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder, load_prompt_encoder
 from furniture_prompter.errors import BenchmarkError
@@ -23,7 +23,7 @@ def test_facts_come_from_the_card(tmp_path: Path) -> None:
 
 def test_a_student_has_the_space_that_it_was_taught_into(tmp_path: Path) -> None:
     teacher = colour_card()
-    space = Space(teacher.name, identity_of(teacher).space_id)
+    space = EmbeddingSpace(teacher.name, identity_of(teacher).space_id)
     student = colour_card("student", "2", space=space)
     of_teacher = facts_of(ColourEncoder(teacher), "t", "teacher", tmp_path)
     of_student = facts_of(ColourEncoder(student), "s", "student", tmp_path)

@@ -129,5 +129,5 @@ def test_without_psutil_the_answer_is_the_line_that_installs_it(
         raise ModuleNotFoundError(name=name)
 
     monkeypatch.setattr("importlib.import_module", missing)
-    with pytest.raises(BenchmarkError, match=r"pip install 'furniture-prompter\[benchmark\]'"):
+    with pytest.raises(BenchmarkError, match=r"pip install -e '\.\[benchmark\]'"):
         psutil_or_refuse("memory")

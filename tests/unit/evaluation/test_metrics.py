@@ -112,7 +112,7 @@ def test_without_ir_measures_the_message_says_how_to_install_it() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert "pip install 'furniture-prompter[benchmark]'" in answer.stdout
+    assert "pip install -e '.[benchmark]'" in answer.stdout
 
 
 def test_gains_count_in_ndcg_and_a_gain_of_nothing_is_no_answer() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.domain import AttributeValue, FeedRow, Product
-from furniture_prompter.ingest.attribute_types import changing, fit, settle, tally
+from furniture_prompter.ingest.changes import changing, fit, settle, tally
 
 
 def rows_with(*values: AttributeValue | None) -> list[FeedRow]:

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.domain import FeedRow, Product
-from furniture_prompter.ingest.changes import PhotosOfRows, encode_photos
+from furniture_prompter.ingest.indexing import PhotosOfRows, encode_photos
 from furniture_prompter.settings import Settings
 from tests.fakes import ColourEncoder, colour_card
 

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-from furniture_prompter.encoders.card import Preprocessing, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
 from furniture_prompter.search.retrievers import OVERLAP_FIGURE, asymmetry_note
 from tests.fakes import colour_card
 
 TEACHER = colour_card("teacher", "1")
-SPACE = Space("teacher", identity_of(TEACHER).space_id)
+SPACE = EmbeddingSpace("teacher", identity_of(TEACHER).space_id)
 STUDENT = colour_card("student", "2", space=SPACE, figures={OVERLAP_FIGURE: 0.5})
 
 
@@ -37,8 +37,8 @@ def test_the_agreement_is_told_only_where_it_was_measured_and_means_this_pair() 
 
 def test_a_teacher_whose_space_has_a_name_of_its_own_is_still_the_teacher() -> None:
     # An ensemble names its space after its parts, so that a rebuilt one stays comparable.
-    teacher = replace(TEACHER, space=Space("teacher", "9" * 64))
-    student = replace(STUDENT, space=Space("teacher", "9" * 64))
+    teacher = replace(TEACHER, space=EmbeddingSpace("teacher", "9" * 64))
+    student = replace(STUDENT, space=EmbeddingSpace("teacher", "9" * 64))
     note = asymmetry_note(identity_of(teacher), student)
     assert note is not None
     assert "its student: agreement with the teacher 0.50" in note

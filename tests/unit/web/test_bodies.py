@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import PACE_BYTES_S, BodyLimits, HeldBytes, LimitBody
 from furniture_prompter.web.errors import ApiError, Overloaded
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 from tests.unit.web.asgi import Client
 
 STREAM = "/v1/products:batch"

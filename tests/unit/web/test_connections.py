@@ -24,7 +24,7 @@ from furniture_prompter.web.connections import (
     backlog,
     connection_limit,
 )
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 READ = 65_536
 HEAD = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"

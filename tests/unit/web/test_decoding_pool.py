@@ -17,7 +17,7 @@ from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.errors import ApiError, Overloaded
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 
 def photo(width: int = 64, height: int = 48) -> bytes:
@@ -194,7 +194,7 @@ def test_a_process_ends_although_a_thread_of_its_pool_does_not() -> None:
 import asyncio, time
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.decoding_pool import DecodePool
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 async def main():
     decoding = DecodePool(ServeSettings(), Metrics())

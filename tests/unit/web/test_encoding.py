@@ -14,7 +14,7 @@ from furniture_prompter.errors import EncoderError, InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import Overloaded
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 from tests.fakes import ColourGridEncoder
 
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 
 
 def test_requests_are_counted_by_route_and_status() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.errors import ApiError, Overloaded
-from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.product_bodies import lines
+from furniture_prompter.web.telemetry import Metrics
 
 
 def read(pieces: list[bytes], limit_bytes: int = 50, limit_lines: int = 100) -> list[object]:

@@ -7,7 +7,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
 from furniture_prompter.web.limits import LimitRequests
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 from tests.unit.web.asgi import Client
 
 

@@ -7,8 +7,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from furniture_prompter.web.metrics import Metrics
-from furniture_prompter.web.request_log import RequestLog
+from furniture_prompter.web.telemetry import Metrics, RequestLog
 from tests.unit.web.asgi import Client
 
 LOGGER = "furniture_prompter.web.requests"

@@ -12,7 +12,7 @@ import uvicorn
 
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web import metrics, server
+from furniture_prompter.web import server, telemetry
 from furniture_prompter.web.server import pinned
 
 
@@ -90,8 +90,8 @@ class Supervised:
 @pytest.fixture
 def supervised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Supervised:
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.setenv(metrics.SHARED_FOLDER, str(tmp_path))
-    metrics.replaced_workers.cache_clear()
+    monkeypatch.setenv(telemetry.SHARED_FOLDER, str(tmp_path))
+    telemetry.replaced_workers.cache_clear()
     config = uvicorn.Config("none:none", workers=3, log_config=None)
     held = Supervised(server._Supervisor(config, []))
     held.supervisor.processes = [Worker(pid) for pid in (11, 12, 13)]
@@ -121,7 +121,7 @@ def test_a_dead_worker_is_replaced_at_the_next_look_whatever_the_others_do(
     assert supervised.supervisor.processes == [first, supervised.started[0], third]
     assert "Worker 12 was killed by signal 9; 100 takes its place." in caplog.messages
     # Counted where its workers count, for whichever of them is asked.
-    told = metrics.Metrics().render()[0].decode()
+    told = telemetry.Metrics().render()[0].decode()
     assert "furniture_prompter_workers_replaced_total 1.0" in told
 
 

@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from furniture_prompter.web.limits import HangUp, RequestTimeout
-from furniture_prompter.web.metrics import Metrics
+from furniture_prompter.web.telemetry import Metrics
 from tests.unit.web.asgi import Client
 
 

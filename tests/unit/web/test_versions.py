@@ -11,8 +11,8 @@ from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.errors import CatalogDamagedError, CatalogError, CatalogMismatchError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.services import VersionedCatalog
+from furniture_prompter.web.telemetry import Metrics
 from tests.fakes import ColourGridEncoder
 
 MANIFEST: dict[str, Any] = {

@@ -21,7 +21,12 @@ _LIMIT_RLE_PIXELS: Final = 4_000_000
 
 
 def webp(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as WebP does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     size: tuple[int, int] | None = None
     exif = xmp = b""
     profile: bytes | None = None
@@ -76,7 +81,12 @@ _LIMIT_BLOCKS: Final = 200_000
 
 
 def gif(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as GIF does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at = 13 + _gif_table_bytes(flags)
     kept, control = [data[:at]], b""
@@ -117,7 +127,12 @@ def _gif_blocks_end(data: bytes, at: int, blocks: int) -> tuple[int, int]:
 
 
 def bmp(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as BMP does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     (header_bytes,) = struct.unpack_from("<I", data, 14)
     if header_bytes >= 40:
         width, height, _, _, compression = struct.unpack_from("<iiHHI", data, 18)
@@ -134,7 +149,12 @@ _TIFF_HEADER: Final = re.compile(rb"II\*\0|MM\0\*")
 
 
 def avif(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as AVIF does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     # Pillow copies what every entry of the EXIF block names while it opens the file. Where that
     # block lies only its own tables tell, so whatever looks like one is looked at.
     places = [each.start() for each in islice(_TIFF_HEADER.finditer(data), _LIMIT_EXIFS + 1)]

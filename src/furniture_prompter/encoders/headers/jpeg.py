@@ -205,5 +205,10 @@ def _search(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
 
 
 def jpeg(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as JPEG does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     return _Jpeg(data).header()

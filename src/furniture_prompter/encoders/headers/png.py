@@ -28,7 +28,12 @@ _INFLATE_BYTES: Final = 1 << 18
 
 
 def png(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as PNG does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     kept: list[bytes] = []
     exif = b""
     # What is inflated, each once, whatever comes of it: a file may have tens of thousands.

@@ -112,7 +112,12 @@ _EXIF_DIRECTORIES: Final = (34_665, 34_853, 40_965)
 
 
 def tiff(data: bytes) -> ImageHeader:
-    """As :func:`furniture_prompter.encoders.headers.read_header`."""
+    """Walk a file that begins as TIFF does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
+    """
     try:
         found = _directory(data)
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""The teachers that are known by name, and what a checkpoint of that name must be.
+"""Catalogue of known model-hub encoders: repository, architecture, size and licence of each.
 
 No hash is written here: what the hub says of a revision is what a download is held to, and the
 card keeps the hashes and the commit from then on.
@@ -20,6 +20,7 @@ class KnownTeacher:
         family: The network.
         dimension: Components of a vector.
         side_px: Side of the square that the network itself sees.
+        parameters: Trained numbers of both towers, without a classifier.
         licence: SPDX expression for the weights, as their publisher states it.
         about: A sentence for a person choosing an encoder.
         revision: Branch, tag, pull request or commit that is pulled unless another is named.
@@ -29,9 +30,15 @@ class KnownTeacher:
     family: Family
     dimension: int
     side_px: int
+    parameters: int
     licence: str
     about: str
     revision: str = "main"
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the weights in float32, as the hub holds them, to within a few per cent."""
+        return 4 * self.parameters
 
 
 TEACHERS = {
@@ -40,6 +47,7 @@ TEACHERS = {
         family="resnet",
         dimension=2048,
         side_px=224,
+        parameters=23_508_032,
         licence="Apache-2.0",
         about="ResNet-50 trained on ImageNet-1k: its features before the classes, mean over the "
         "map. Photos only.",
@@ -49,6 +57,7 @@ TEACHERS = {
         family="siglip",
         dimension=768,
         side_px=224,
+        parameters=375_187_970,
         licence="Apache-2.0",
         about="SigLIP 2, base: photos, and prompts in many languages, in one space.",
     ),
@@ -57,6 +66,7 @@ TEACHERS = {
         family="siglip",
         dimension=1024,
         side_px=256,
+        parameters=881_526_786,
         licence="Apache-2.0",
         about="SigLIP 2, large: photos, and prompts in many languages, in one space.",
     ),
@@ -65,6 +75,7 @@ TEACHERS = {
         family="siglip",
         dimension=1152,
         side_px=384,
+        parameters=1_136_008_498,
         licence="Apache-2.0",
         about="SigLIP 2, shape-optimised, 400 M parameters a tower: the strongest and slowest.",
     ),
@@ -73,6 +84,7 @@ TEACHERS = {
         family="siglip",
         dimension=768,
         side_px=224,
+        parameters=203_155_970,
         licence="Apache-2.0",
         about="SigLIP, base: photos and English prompts in one space.",
         # The main branch held the tokenizer for sentencepiece only; this pull request adds
@@ -84,6 +96,7 @@ TEACHERS = {
         family="clip",
         dimension=512,
         side_px=224,
+        parameters=151_277_313,
         licence="MIT",
         about="CLIP, ViT-B/32: photos and English prompts in one space; the fastest with words.",
         # The main branch of this repository held pickled weights only; this pull request of the

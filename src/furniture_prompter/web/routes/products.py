@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from furniture_prompter import domain
 from furniture_prompter.search.answer import product_answer
+from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers
-from furniture_prompter.web.errors import Clock, json_answer, photo_address, search_answer
+from furniture_prompter.web.errors import json_answer, photo_address, search_answer
 from furniture_prompter.web.product_bodies import PRODUCT, ends_in_id
 from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
 from furniture_prompter.web.services import ServicesDep
@@ -32,7 +33,7 @@ async def similar(
     """Products whose photos look like those of a product, that one left out."""
     if ends_in_id(request):
         return await product(f"{product_id}/similar", services)
-    clock = Clock()
+    clock = StepTimes()
     query = domain.Query(
         similar_to=product_id,
         where=parameters.where,

@@ -5,10 +5,11 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from furniture_prompter.domain import Query
+from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers, json_body
-from furniture_prompter.web.errors import Clock, search_answer
+from furniture_prompter.web.errors import search_answer
 from furniture_prompter.web.schemas import SearchAnswer, SearchRequest
 from furniture_prompter.web.search_bodies import (
     SentPhoto,
@@ -70,7 +71,7 @@ async def search(request: Request, services: ServicesDep) -> Response:
     The header Server-Timing says where the time went.
     """
     asked, photo = await read_search(request, services.settings)
-    clock = Clock()
+    clock = StepTimes()
     if photo is None and asked.photo is not None:
         with clock.step("receive"):
             photo = await photo_of_text(asked.photo, services)

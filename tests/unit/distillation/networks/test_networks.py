@@ -5,6 +5,7 @@ import onnxruntime
 import pytest
 import torch
 
+from furniture_prompter.assembly.encoders import ENSEMBLE
 from furniture_prompter.distillation.initial_weights import load_initial
 from furniture_prompter.distillation.networks import ARCHITECTURES, build_backbone
 from furniture_prompter.distillation.networks.backbone import (
@@ -49,6 +50,7 @@ def test_every_architecture_has_a_known_size() -> None:
 def test_a_backbone_has_its_published_size_and_gives_its_width(name: str) -> None:
     backbone = build_backbone(name).eval()
     assert (parameter_count(backbone), backbone.width) == SIZES[name]
+    assert ARCHITECTURES[name].parameters == SIZES[name][0]
     with torch.inference_mode():
         given = backbone(torch.zeros(1, 3, 64, 64))
     assert tuple(given.shape) == (1, backbone.width, 64 // backbone.stride, 64 // backbone.stride)
@@ -184,6 +186,7 @@ def test_same_padding_halves_an_odd_side_upwards_as_tensorflow_does() -> None:
 
 def test_the_ensemble_weighs_its_members_alike() -> None:
     ensemble = ImagenetEnsemble().eval()
+    assert parameter_count(ensemble) == ENSEMBLE.parameters
     for name, member in zip(MEMBERS, ensemble.backbones, strict=True):
         load_initial(member, name, "imagenet")
     with torch.inference_mode():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from furniture_prompter import encoders
 from furniture_prompter.domain.catalog import fit_projection
-from furniture_prompter.encoders.card import EncoderCard, Space, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.search.retrievers import asymmetry_note
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
@@ -110,7 +110,7 @@ def test_a_build_may_ask_the_catalogs_of_an_earlier_one_that_it_is_near_to(
     assert identity_of(second).shares_space_with(identity_of(first))
     assert second.figures["earlier_build_mean_cosine"] >= 0.98
     third = build(RECIPE, target, space_of=target, **given)
-    assert third.space == second.space == Space("tiny", identity_of(first).space_id)
+    assert third.space == second.space == EmbeddingSpace("tiny", identity_of(first).space_id)
 
 
 def test_a_build_far_from_the_earlier_one_is_refused(

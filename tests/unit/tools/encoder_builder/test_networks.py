@@ -34,7 +34,7 @@ def test_one_input_channel_a_filter_means_depthwise() -> None:
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_extra_that_brings_it() -> None:
-    with pytest.raises(FileNotFoundError, match=r"furniture-prompter\[builders\]"):
+    with pytest.raises(FileNotFoundError, match=r"\.\[builders\]"):
         networks.package_file("no-such-package-at-all", ".pth")
 
 

@@ -19,16 +19,16 @@ from fastapi import FastAPI
 from benchmarks.upload_mutations import mutated, seeds
 from furniture_prompter.assembly.catalogs import Catalog, index
 from furniture_prompter.assembly.upkeep import CatalogUpserts
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.catalog.storage import writer_lock
-from furniture_prompter.catalog.uploads import UPLOADS_FOLDER
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate, Keys, add_key
 from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.errors import add_error_handlers
 from furniture_prompter.web.fetching import PhotoFetcher
-from furniture_prompter.web.metrics import Metrics
 from furniture_prompter.web.routes.writing import router
+from furniture_prompter.web.telemetry import Metrics
 from tests.fakes import draw_product
 
 SETTINGS = ServeSettings(request_timeout_s=2.0, threads=2)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from furniture_prompter.catalog import manifest as manifest_module
+from furniture_prompter import timing
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest, Replaced
-from furniture_prompter.catalog.pruning import readable, replaced_with
+from furniture_prompter.catalog.retention import readable, replaced_with
 from furniture_prompter.domain import EncoderIdentity
 
 GRACE_S = 600.0
@@ -32,7 +32,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 1_800_000_000.0
-        monkeypatch.setattr(manifest_module, "_clock", lambda: self.now_s)
+        monkeypatch.setattr(timing, "_clock", lambda: self.now_s)
 
 
 @pytest.fixture
