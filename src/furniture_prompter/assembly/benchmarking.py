@@ -23,6 +23,7 @@ from furniture_prompter.evaluation.collection import Collection, collect
 from furniture_prompter.evaluation.comparisons import Allowance, Verdict, gate
 from furniture_prompter.evaluation.filing import file_run, refuse_filed, save
 from furniture_prompter.evaluation.latency import Rival
+from furniture_prompter.evaluation.machine import package
 from furniture_prompter.evaluation.nearest_vectors import measure_nearest
 from furniture_prompter.evaluation.record import IndexTimes, Role, Run, run_as_json
 from furniture_prompter.evaluation.relevance import (
@@ -122,6 +123,9 @@ def benchmark(
         BenchmarkError: it cannot be measured as asked, or not be written.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
+    # Before an hour is measured: what the report takes as well.
+    for name in ("cpuinfo", "ir_measures", "matplotlib", "psutil"):
+        package(name)
     chosen, folder = settings or Settings(), Path(out)
     suite = read_suite(request.suite)
     reader = event_loop.run(CatalogReader.open(request.catalog))
