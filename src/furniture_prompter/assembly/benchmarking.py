@@ -150,8 +150,10 @@ def benchmark(
         each for each in contenders if identity_of(each.encoder.card).space_id == own.space_id
     ]
     with ExitStack() as opened:
-        doors = (
-            _doors(request.catalog, in_space, chosen, opened) if suite.end_to_end.queries else {}
+        interfaces = (
+            _interfaces(request.catalog, in_space, chosen, opened)
+            if suite.end_to_end.queries
+            else {}
         )
         threads = chosen.threads or threads_for_one_image()
         plan = Plan(
@@ -162,11 +164,11 @@ def benchmark(
             suite=suite,
             limits=PhotoLimits.of(chosen),
             threads=threads,
-            doors=doors,
+            interfaces=interfaces,
             rivals=rivals(threads) if rivals and suite.latency.photos else (),
             index_trials=index_trials or _own_search(request.catalog, suite.index.queries),
             command=request.command,
-            notes=_left_out(contenders, in_space, own.name) if doors else (),
+            notes=_left_out(contenders, in_space, own.name) if interfaces else (),
         )
         run, used = run_benchmark(
             plan, folder, restart=request.restart, on_progress=progress or (lambda _: None)
@@ -254,11 +256,11 @@ def is_student(card: EncoderCard) -> bool:
     return card.space is not None and card.space.name != card.name and "initial" in card.training
 
 
-def _doors(
+def _interfaces(
     catalog: Path, contenders: Sequence[Contender], settings: Settings, opened: ExitStack
 ) -> Mapping[tuple[str, str], Callable[[Path], object]]:
     """Whole photo queries as a program makes them, and as a web page does."""
-    doors: dict[tuple[str, str], Callable[[Path], object]] = {}
+    interfaces: dict[tuple[str, str], Callable[[Path], object]] = {}
     over_http = can_serve()
     for each in contenders:
         library = opened.enter_context(
@@ -268,12 +270,12 @@ def _doors(
         def answer(photo: Path, library: Catalog = library) -> object:
             return library.search(photo=photo)
 
-        doors[each.key, "library"] = answer
+        interfaces[each.key, "library"] = answer
         if over_http:
             served = ServedCatalog(catalog, each.folder, settings.threads)
             opened.callback(served.close)
-            doors[each.key, "HTTP"] = served
-    return doors
+            interfaces[each.key, "HTTP"] = served
+    return interfaces
 
 
 def _left_out(

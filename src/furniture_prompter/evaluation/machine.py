@@ -1,4 +1,4 @@
-"""What a measurement ran on: hardware, system, versions and commit."""
+"""Hardware, software versions and energy counters of a measurement."""
 
 import importlib
 import platform

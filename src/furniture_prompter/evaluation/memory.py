@@ -1,4 +1,4 @@
-"""What each encoder takes of memory, measured in fresh processes of its own."""
+"""Memory of encoders, each in fresh processes."""
 
 import gc
 import importlib
@@ -90,6 +90,7 @@ def _ended(code: int) -> str:
 
 STATUS: Final = Path("/proc/self/status")
 
+_PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 _KIB: Final = 1_024
 
 
@@ -110,7 +111,7 @@ def peak_bytes() -> int:
     """
     if STATUS.is_file():
         # Linux's getrusage(2) would tell the peak of whoever started this process.
-        told = re.search(r"^VmHWM:\s+(\d+) kB", STATUS.read_text("ascii"), re.MULTILINE)
+        told = _PEAK.search(STATUS.read_text("ascii"))
         if told:
             return int(told[1]) * _KIB
     if sys.platform == "win32":

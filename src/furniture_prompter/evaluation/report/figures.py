@@ -285,8 +285,8 @@ _MEASURES: Mapping[str, str] = {
     "P@10": "the same among the first ten",
     "R@5": "share of all right ones that are among the first five hits",
     "R@10": "share of all right ones that are among the first ten hits",
-    "RR": "one over the place of the first right hit",
-    "AP": "average precision: precision at the place of each right one, averaged; its mean over "
+    "RR": "one over the index of the first right hit",
+    "AP": "average precision: precision at the index of each right one, averaged; its mean over "
     "queries is mAP",
     "nDCG@10": "gains of the first ten hits, each divided by the logarithm of its place, as a "
     "share of the best order's",
