@@ -91,7 +91,7 @@ class Plan:
         suite: What is measured.
         limits: Of photos.
         threads: That encoders were given for one image.
-        interfaces: (encoder's key, interface) → answers one photo file with hits, for whole queries.
+        interfaces: (encoder's key, interface) → answers one photo file with hits.
         command: What was typed.
         rivals: What encoders are timed against.
         index_trials: How the nearest of the first encoder's vectors are found; None leaves it out.

@@ -285,10 +285,10 @@ _MEASURES: Mapping[str, str] = {
     "P@10": "the same among the first ten",
     "R@5": "share of all right ones that are among the first five hits",
     "R@10": "share of all right ones that are among the first ten hits",
-    "RR": "one over the index of the first right hit",
-    "AP": "average precision: precision at the index of each right one, averaged; its mean over "
+    "RR": "one over the rank of the first right hit",
+    "AP": "average precision: precision at the rank of each right one, averaged; its mean over "
     "queries is mAP",
-    "nDCG@10": "gains of the first ten hits, each divided by the logarithm of its place, as a "
+    "nDCG@10": "gains of the first ten hits, each divided by the logarithm of its rank, as a "
     "share of the best order's",
     "overlap@10": "share of the teacher's first ten that are among the student's",
     "Spearman": "rank correlation of the student's order with the teacher's, over the teacher's "
