@@ -163,7 +163,7 @@ def answers(catalog: Path, photo: Path, sharing: Catalog | None) -> list[Any]:
             opened.similar(UPLOADED, limit=10),
         ]
     return [
-        [(hit.product, hit.photo, round(hit.score, 4), hit.parts) for hit in result.hits]
+        [(hit.product, hit.photo, round(hit.score, 4), hit.contributions) for hit in result.hits]
         for result in results
     ]
 

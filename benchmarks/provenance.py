@@ -9,12 +9,12 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from furniture_prompter.encoders.onnx_encoder import available_cpus
 from furniture_prompter.evaluation.machine import commit_of, processor_name, versions_of
+from furniture_prompter.timing import utc_now
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -70,7 +70,7 @@ def write_result(
         "method": " ".join(method.split()),
         "provenance": {
             "command": _command(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "date": utc_now(),
             "commit": _commit(),
             "data": [asdict(each) for each in data],
             "encoders": dict(encoders or {}),

@@ -53,7 +53,6 @@ batches = [1]
 photos = 2
 processes = 1
 [index]
-sizes = []
 queries = 2
 [end_to_end]
 queries = 2

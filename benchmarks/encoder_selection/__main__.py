@@ -27,13 +27,13 @@ from benchmarks.encoder_selection.candidates import (
 )
 from benchmarks.provenance import write_result
 from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
+from furniture_prompter.distillation.quantisation import parity
 from furniture_prompter.domain.catalog import fit_projection
 from furniture_prompter.encoders.alignment import Alignment, AlignmentSettings, fit_alignment
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
-from tools.encoder_builder import figures, gates
+from tools.encoder_builder import figures
 from tools.encoder_builder.build import Recipe
-from tools.encoder_builder.graph import serialise
 
 FORMER = Candidate("lite2", 256)
 FORMER_WEIGHT = 0.25
@@ -151,7 +151,7 @@ def main() -> None:
 
     for candidate in CANDIDATES:
         name, side = f"{candidate.name} float", candidate.side_px
-        graphs[name] = serialise(float_graph(candidate, 1.0))
+        graphs[name] = float_graph(candidate, 1.0).SerializeToString()
         if side not in images:
             images[side] = (squares(real_files, side), squares(view_files, side))
         taken, turned = (parts(candidate, graphs[name], each) for each in images[side])
@@ -163,7 +163,7 @@ def main() -> None:
         name = f"{candidate.name} → {components} float"
         projection = fit_projection(kept[candidate][1].joined(weight)[~apart], components)
         graph = float_graph(candidate, weight, projection)
-        graphs[name] = serialise(graph)
+        graphs[name] = graph.SerializeToString()
         photos, renders = (
             np.asarray(projection.of(part.joined(weight)), np.float32) for part in kept[candidate]
         )
@@ -179,7 +179,7 @@ def main() -> None:
         name = f"{CHOSEN.name} → {CHOSEN_COMPONENTS} int8, {blocks} blocks float"
         graphs[name] = int8_weights(CHOSEN, chosen, learned[::CALIBRATION_STEP], blocks)
         photos, renders = (vectors(graphs[name], each) for each in (real_squares, view_squares))
-        moved = gates.parity(exact[apart], renders[apart])
+        moved = parity(exact[apart], renders[apart])
         described = asdict(CHOSEN) | {
             "precision": "int8",
             "components": CHOSEN_COMPONENTS,

@@ -17,7 +17,7 @@ from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.onnx_encoder import preprocess
 from tools.encoder_builder import colour
 from tools.encoder_builder.build import float_layers
-from tools.encoder_builder.graph import Head, Pooling, build_graph, serialise
+from tools.encoder_builder.graph import Head, Pooling, build_graph
 from tools.encoder_builder.networks import load_network
 
 Vectors = NDArray[np.float32]
@@ -111,7 +111,8 @@ def int8_weights(
     """The int8 form of a candidate's float graph."""
     network = load_network(candidate.network, tail=candidate.tail)
     kept = float_layers(network.blocks[:float_blocks])
-    return serialise(quantise(graph, calibration, float_layers=kept))
+    quantised = quantise(graph, calibration, float_layers=kept)
+    return bytes(quantised.SerializeToString())
 
 
 def open_session(weights: bytes) -> onnxruntime.InferenceSession:

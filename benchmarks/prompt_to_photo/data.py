@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from furniture_prompter import encoders
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.timing import utc_now
 
 WEIGHTS = Path(encoders.__file__).parent / "weights"
 
@@ -82,7 +82,7 @@ def provenance(command: str, data: MeasuringSet, *cards: EncoderCard) -> dict[st
     return {
         "command": command,
         "commit": commit.stdout.strip(),
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "measured_at": utc_now(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "processors": os.cpu_count(),

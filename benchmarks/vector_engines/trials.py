@@ -139,8 +139,7 @@ def _present(engines: Sequence[EngineSpec]) -> tuple[list[EngineSpec], list[str]
     if not missing:
         return list(engines), []
     sentence = (
-        f"Not installed, and so left out: {', '.join(missing)}. "
-        "Run: pip install 'furniture-prompter[peers]'"
+        f"Not installed, and so left out: {', '.join(missing)}. Run: pip install -e '.[peers]'"
     )
     return [spec for spec in engines if not spec.missing], [sentence]
 

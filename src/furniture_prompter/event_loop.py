@@ -1,4 +1,4 @@
-"""One event loop in a thread of its own, for callers that are not asynchronous.
+"""Background event loop, for callers that are not asynchronous.
 
 Works inside a running loop too (a notebook, a web handler), where ``asyncio.run`` refuses.
 """

@@ -1,4 +1,4 @@
-"""Every setting once: name, unit, default, range. Read where a process begins and passed down."""
+"""Settings: name, unit, default and range of each; read by the interfaces and passed down."""
 
 import os
 from pathlib import Path
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         default=1.0, ge=0, description="How strongly `without` pushes a product down."
     )
     candidates: int = Field(
-        default=200, ge=10, le=10_000, description="Products each part brings to the fusion."
+        default=200, ge=10, le=10_000, description="Products each retriever brings to the fusion."
     )
     vector_index_photos: int = Field(
         default=50_000,

@@ -1,11 +1,17 @@
-"""Links, anchors and names of modules in the documents lead somewhere."""
+"""Links, anchors, names of modules and commands in the documents lead somewhere."""
 
 import ast
 import re
+import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+
+from furniture_prompter.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "furniture_prompter"
@@ -28,6 +34,12 @@ MODULE_FILE = re.compile(r"(?<![\w./-])(?:\w+/)+\w+\.py\b")
 DOTTED = re.compile(r"\b(?:furniture_prompter|benchmarks|tools)(?:\.(?!md\b)\w+)+")
 IMPORTED = re.compile(r"^ *from (furniture_prompter[.\w]*) import (\w+(?:, \w+)*)", re.MULTILINE)
 NAMED_DOCUMENT = re.compile(r"(?<![\w/.])docs/[\w/-]+\.md(?:#([\w-]+))?")
+
+COMMAND = re.compile(
+    r"^(?: {4}|accelerate launch )?furniture-prompter ((?:.*\\\n)*.*)$", re.MULTILINE
+)
+EXTRAS = re.compile(r"pip install [^\n]*?\.\[([a-z,]+)\]")
+MAKE = re.compile(r"(?:^ {4}|`)make ([a-z-]+)", re.MULTILINE)
 
 
 def _named(path: Path) -> str:
@@ -142,3 +154,42 @@ def test_every_document_that_code_names_exists(folder: str) -> None:
         or (found[1] and found[1] not in _anchors(ROOT / found[0].partition("#")[0]))
     ]
     assert not gone
+
+
+def _unknown_words(line: str) -> Iterator[str]:
+    """The commands and options of a ``furniture-prompter`` line that the terminal does not know."""
+    command: Any = typer.main.get_command(app)
+    for word in shlex.split(line.replace("\\\n", " "), comments=True):
+        if not word.startswith("-") and (inner := getattr(command, "commands", {})):
+            if word not in inner:
+                yield word
+                return
+            command = inner[word]
+        elif word.startswith("--") or (len(word) == 2 and word[0] == "-" and word[1].isalpha()):
+            known = {"--help", "-h"}
+            known |= {
+                name for each in command.params for name in (*each.opts, *each.secondary_opts)
+            }
+            if word.partition("=")[0] not in known:
+                yield word
+
+
+@pytest.mark.parametrize("document", CURRENT, ids=_named)
+def test_every_command_that_a_document_shows_is_there(document: Path) -> None:
+    text = document.read_text("utf-8")
+    unknown = [word for line in COMMAND.findall(text) for word in _unknown_words(line)]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {extra for extras in EXTRAS.findall(text) for extra in extras.split(",")}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert not unknown
+    assert named <= set(project["optional-dependencies"])
+    assert set(MAKE.findall(text)) <= targets
+
+
+def test_a_command_that_is_not_there_is_found() -> None:
+    assert not list(_unknown_words("search 'oak' -k 3 --catalog c   # --gone"))
+    assert list(_unknown_words("search oak --gone \\\n --photo-weigth 1")) == [
+        "--gone",
+        "--photo-weigth",
+    ]
+    assert list(_unknown_words("serach oak")) == ["serach"]

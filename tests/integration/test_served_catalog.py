@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from furniture_prompter import index
-from furniture_prompter.assembly.upkeep import ServedCatalog
+from furniture_prompter.assembly.served_catalog import ServedCatalog
 from furniture_prompter.client import SearchAnswer
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import BenchmarkError

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from furniture_prompter import Catalog, Settings, index
-from furniture_prompter.cli.batch import BatchDefaults, answer_batch_file
+from furniture_prompter.cli.batch import answer_batch_file
 from furniture_prompter.domain import IndexSummary, SearchResult
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, identity_of
@@ -154,7 +154,7 @@ def test_every_line_of_a_batch_is_asked_by_the_student(showroom: Showroom) -> No
     written = io.BytesIO()
     out = io.TextIOWrapper(written, "utf-8")
     with showroom.open(showroom.encoder(student())) as catalog, redirect_stdout(out):
-        assert answer_batch_file(catalog, queries, BatchDefaults(3, None)) == 0
+        assert answer_batch_file(catalog, queries, {"limit": 3}) == 0
     answers = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [found["hits"][0]["product"]["id"] for found in answers] == ["p12", "p6"]
     assert all("its student" in found["notes"][0] for found in answers)
@@ -228,7 +228,7 @@ def test_a_text_tower_takes_prompts_to_photos_without_an_alignment(showroom: Sho
     assert {colour_of(found) for found in ids(silent)} == {"blue"}
     assert silent.hits[0].matched == ("prompt-photo",)
     assert silent.notes == both.notes == ()
-    assert "prompt-photo" in both.hits[0].parts
+    assert "prompt-photo" in both.hits[0].contributions
     assert showroom.teacher.asked == ["something blue", "yellow", "red"]
 
 
@@ -263,7 +263,7 @@ def test_where_the_tower_of_a_catalog_is_gone_prompts_say_so(showroom: Showroom)
     with showroom.open(showroom.encoder(student())) as catalog:
         result = catalog.search("red chair")
     assert result.hits[0].product.color == "red"
-    assert "prompt-photo" not in result.hits[0].parts
+    assert "prompt-photo" not in result.hits[0].contributions
     note = (
         "Prompts cannot search photos: in this catalog they go through colour-teacher's own text "
         "tower, and colour-teacher is not here. Pull it, or name its folder with --text-tower."
@@ -282,7 +282,7 @@ def test_a_students_catalog_fits_its_alignment_and_answers_by_it(showroom: Showr
     folder = index_by_student(showroom)
     with showroom.open(folder) as catalog:
         result = catalog.search("blue", where="category is null", limit=4)
-    assert "prompt-photo" in result.hits[0].parts
+    assert "prompt-photo" in result.hits[0].contributions
     assert result.notes == ()
     assert showroom.loaded == {}
 

@@ -7,7 +7,6 @@ from typing import get_args
 
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.build import Recipe, build
-from tools.encoder_builder.gates import GateError
 from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import NETWORK_NAMES
 
@@ -80,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
             report=print,
             space_of=options.space_of,
         )
-    except (GateError, DistillationError, FileNotFoundError, ValueError) as error:
+    except (DistillationError, FileNotFoundError, ValueError) as error:
         print(f"Nothing was written. {error}", file=sys.stderr)
         return 1
     print(f"Wrote {card.name}: {card.dimension} components, {card.weights_bytes:,} bytes.")

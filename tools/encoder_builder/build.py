@@ -1,7 +1,6 @@
-"""The recipe of an encoder: write the graph, quantise it, let it prove itself, put it in place."""
+"""Build of the default image encoder: graph, projection, int8, gates, card."""
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,21 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from furniture_prompter.bundled.held_out import held_out_families
-from furniture_prompter.distillation.quantisation import quantise
+from furniture_prompter.distillation.export import CardFields, open_graph, put_in_place
+from furniture_prompter.distillation.quantisation import (
+    Parity,
+    parity,
+    quantise,
+    require_export,
+    require_int8,
+)
 from furniture_prompter.domain.catalog import Projection, fit_projection
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder, preprocess
-from tools.encoder_builder import figures, gates
+from tools.encoder_builder import figures
 from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
-from tools.encoder_builder.graph import Head, build_graph, output_dimension, serialise
+from tools.encoder_builder.graph import Head, build_graph
 from tools.encoder_builder.networks import Block, Network, load_network
 from tools.encoder_builder.reference import reference_vectors
 
 CALIBRATION_IMAGES = 128
 EXPORT_PARITY_IMAGES = 24
-WEIGHTS_FILE = "encoder.onnx"
 
 _HELD_OUT = "held_out"
 
@@ -74,10 +80,10 @@ def build(
             gate of int8 against float; None gives it a space of its own.
 
     Raises:
-        GateError: the encoder failed a gate; nothing was written.
-        FileNotFoundError: a package or an image is missing.
+        DistillationError: the encoder failed a gate, with all blocks in float there is nothing to
+            quantise, or a package is missing; nothing was written.
+        FileNotFoundError: an image is missing.
         ValueError: the catalog has too few images for the components.
-        DistillationError: with all blocks in float there is nothing to quantise.
     """
     network = load_network(recipe.network, tail=recipe.tail)
     images = read_catalog(catalog)
@@ -91,10 +97,10 @@ def build(
         projection, training = _projection(plan, learned)
         graph = build_graph(network, recipe.side_px, recipe.head, projection)
         built = Path(work, "float")
-        encoder = _open(plan, built, "float", serialise(graph), training)
+        encoder = _open(plan, built, "float", graph, training)
         exported = _export_parity(plan, encoder, projection, _spread(images, EXPORT_PARITY_IMAGES))
         report(f"Float graph against PyTorch, {EXPORT_PARITY_IMAGES} images: {exported}")
-        gates.require_export(exported)
+        require_export(exported)
         measured = {"export_least_cosine": exported.least}
         found = _figures(encoder, images, apart, ikea_dev)
         report(f"Float: {found}")
@@ -108,15 +114,15 @@ def build(
                 float_layers=float_layers(network.blocks[: recipe.float_blocks]),
             )
             built = Path(work, "int8")
-            encoder = _open(plan, built, "int8", serialise(small), training)
+            encoder = _open(plan, built, "int8", small, training)
             calibrated_on = set(chosen)
             others = [image for image in images if image not in calibrated_on]
-            moved = gates.parity(encode_catalog(exact, others), encode_catalog(encoder, others))
+            moved = parity(encode_catalog(exact, others), encode_catalog(encoder, others))
             report(f"int8 against float, {len(others)} images not calibrated on: {moved}")
             found = _figures(encoder, images, apart, ikea_dev)
             report(f"int8: {found}")
-            gates.require_int8(moved)
-            gates.require_figures(_gated(exact_found), _gated(found))
+            require_int8(moved)
+            figures.require_figures(_gated(exact_found), _gated(found))
             measured["int8_mean_cosine"] = moved.mean
             measured["int8_least_cosine"] = moved.least
             measured |= {f"float_{name}": value for name, value in exact_found.items()}
@@ -124,7 +130,7 @@ def build(
         if space_of is not None:
             card = in_space_of(OnnxEncoder.load(space_of), encoder, card, images, report)
         card.save(built)
-        _put_in_place(built, target, Path(work))
+        put_in_place(built, target)
     return card
 
 
@@ -138,11 +144,11 @@ def in_space_of(
     """The card of ``encoder``, in the space of an earlier build of it.
 
     Raises:
-        GateError: their vectors of ``images`` are not near enough to be compared.
+        DistillationError: their vectors of ``images`` are not near enough to be compared.
     """
-    near = gates.parity(encode_catalog(earlier, images), encode_catalog(encoder, images))
+    near = parity(encode_catalog(earlier, images), encode_catalog(encoder, images))
     report(f"Against {earlier.card.name} of before, {len(images)} images: {near}")
-    gates.require_int8(near)
+    require_int8(near)
     space = earlier.card.space or EmbeddingSpace(
         earlier.card.name, identity_of(earlier.card).space_id
     )
@@ -192,7 +198,7 @@ def _projection(
     recipe = plan.recipe
     if not recipe.components:
         return None, {}
-    joined = serialise(build_graph(plan.network, recipe.side_px, recipe.head))
+    joined = build_graph(plan.network, recipe.side_px, recipe.head)
     encoder = _open(plan, plan.work / "joined", "float", joined, {})
     seen = hashlib.sha256()
     for image in learned:
@@ -207,28 +213,20 @@ def _projection(
 
 
 def _open(
-    plan: Plan, folder: Path, precision: str, weights: bytes, training: Mapping[str, Any]
+    plan: Plan, folder: Path, precision: str, graph: onnx.ModelProto, training: Mapping[str, Any]
 ) -> OnnxEncoder:
-    """Write weights and card into a new folder and load them as a user would."""
-    recipe, network = plan.recipe, plan.network
-    folder.mkdir()
-    (folder / WEIGHTS_FILE).write_bytes(weights)
-    EncoderCard(
+    """Write graph and card into a new folder and load them as a user would."""
+    network = plan.network
+    fields = CardFields(
         name=plan.name,
-        kind="image",
-        dimension=output_dimension(weights),
-        preprocessing=Preprocessing(side_px=recipe.side_px),
         licence=network.licence,
         source=f"{network.source}, exported by tools/encoder_builder",
         source_sha256=network.source_sha256,
-        weights_file=WEIGHTS_FILE,
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
-        weights_bytes=len(weights),
-        parameters=network.parameters,
-        description=_description(recipe, precision),
+        description=_description(plan.recipe, precision),
         training=training,
-    ).save(folder)
-    return OnnxEncoder.load(folder)
+    )
+    spec = Preprocessing(side_px=plan.recipe.side_px)
+    return open_graph(folder, graph, network.parameters, fields, spec)
 
 
 def _description(recipe: Recipe, precision: str) -> str:
@@ -248,12 +246,12 @@ def _export_parity(
     encoder: OnnxEncoder,
     projection: Projection | None,
     images: Sequence[CatalogImage],
-) -> gates.Parity:
+) -> Parity:
     recipe = plan.recipe
     spec = Preprocessing(side_px=recipe.side_px)
     squares = [preprocess(image, spec) for image in pixels(images, recipe.side_px)]
     reference = reference_vectors(plan.network, recipe.head, projection, squares, tail=recipe.tail)
-    return gates.parity(reference, encoder.encode(squares))
+    return parity(reference, encoder.encode(squares))
 
 
 def _figures(
@@ -282,13 +280,6 @@ def _spread(images: Sequence[CatalogImage], count: int) -> list[CatalogImage]:
     """``count`` images at even distances, so that every kind and creator is among them."""
     places = np.unique(np.linspace(0, len(images) - 1, count).round().astype(int))
     return [images[place] for place in places]
-
-
-def _put_in_place(built: Path, target: Path, work: Path) -> None:
-    """Swap the finished folder for the old one; both lie on one disk, so each step is atomic."""
-    if target.exists():
-        os.replace(target, work / "old")  # noqa: PTH105  # a pair of renames, read together
-    os.replace(built, target)  # noqa: PTH105
 
 
 _TITLES = {

@@ -1,4 +1,4 @@
-"""Reads the images of a catalog folder, for calibration and for figures."""
+"""Catalog images for calibration and figures: listed, decoded, encoded."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,14 +1,19 @@
-"""Retrieval figures over unit vectors: how well likeness finds the same kind, or the same product.
+"""Retrieval figures over unit vectors (same kind, other view), and the gate on what int8 loses.
 
 Plain exact search over all vectors of a set; a query never finds itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.errors import DistillationError
+
 Vectors = NDArray[np.float32]
+
+LARGEST_RELATIVE_LOSS = 0.01
+"""Of each retrieval figure, int8 against float."""
 
 
 def _nearest(vectors: Vectors, queries: NDArray[np.intp], count: int) -> NDArray[np.intp]:
@@ -51,3 +56,20 @@ def other_view(
     queries = np.flatnonzero(several if asking is None else several & asking)
     hits = product[_nearest(vectors, queries, 5)] == product[queries][:, None]
     return {"r_at_1": float(hits[:, 0].mean()), "r_at_5": float(hits.any(axis=1).mean())}
+
+
+def require_figures(before: Mapping[str, float], after: Mapping[str, float]) -> None:
+    """Refuse an int8 graph that finds less: every figure, relative to the float graph's.
+
+    Raises:
+        DistillationError: a figure lost more than LARGEST_RELATIVE_LOSS, or they are not the same.
+    """
+    if not before or before.keys() != after.keys():
+        raise DistillationError(f"Cannot compare figures {sorted(before)} with {sorted(after)}.")
+    for name, old in before.items():
+        floor = old * (1 - LARGEST_RELATIVE_LOSS)
+        if not (np.isfinite(old) and after[name] >= floor):
+            raise DistillationError(
+                f"int8 loses too much: {name} {after[name]:.4f} against {old:.4f} in float, "
+                f"at least {floor:.4f} is needed."
+            )

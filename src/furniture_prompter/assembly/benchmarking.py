@@ -10,7 +10,7 @@ import numpy as np
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
-from furniture_prompter.assembly.upkeep import ServedCatalog, can_serve
+from furniture_prompter.assembly.served_catalog import ServedCatalog, can_serve
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress, SetAside
 from furniture_prompter.domain.wording import one_line

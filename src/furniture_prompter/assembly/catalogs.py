@@ -1,10 +1,10 @@
-"""Catalogs for whoever has settings and a path: open and search, index, optimize."""
+"""Catalogs by settings and path: open and search one, index a feed, optimize."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
+from furniture_prompter.query_options import SearchOptions, SimilarOptions
 from furniture_prompter.search.query_vectors import (
     Embedded,
     NoRoute,
@@ -54,7 +55,7 @@ from furniture_prompter.search.query_vectors import (
     embed_in,
     vector_spaces,
 )
-from furniture_prompter.search.searching import Searcher, Vector
+from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 
@@ -138,7 +139,7 @@ class Catalog:
             route,
             chosen,
             card=card,
-            kept_words=cached_prompts,
+            cached_texts=cached_prompts,
         )
         return cls(reader, searcher, folder, card, prompt_card, loaded, route, chosen)
 
@@ -167,75 +168,43 @@ class Catalog:
         prompt: str | None = None,
         *,
         photo: PhotoInput | None = None,
-        photo_weight: float | None = None,
-        without: str | None = None,
-        where: str | None = None,
-        limit: int = 10,
         crop: Crop | None = None,
-        cursor: str | None = None,
-        facets: Sequence[str] = (),
+        **options: Unpack[SearchOptions],
     ) -> SearchResult:
         """Find products by words, by a photo, or by both.
 
         Args:
             prompt: What is wanted, in words.
             photo: A file, its bytes, or pixels of shape (height, width, 3), uint8, sRGB.
-            photo_weight: Share of the photo when both are given, 0 to 1.
-            without: What is not wanted, in words.
-            where: Filter over the catalog's columns, such as ``price < 300``; see docs/filters.md.
-            limit: Products wanted at the most.
             crop: The part of the photo that is meant.
-            cursor: The `cursor` of the page before, for the next page of the same query.
-            facets: Columns whose values are to be counted over what was retrieved.
+            options: Fields of :class:`furniture_prompter.query_options.QueryOptions`, such as
+                ``where="price < 300"`` or ``limit=20``; None is as if left out.
 
         Raises:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
             InvalidPhotoError: the photo cannot be used.
         """
         image, name = self._image(photo, crop)
-        query = Query(
-            prompt=prompt,
-            photo=image,
-            photo_name=name,
-            photo_weight=self._settings.photo_weight if photo_weight is None else photo_weight,
-            without=without,
-            where=where,
-            limit=limit,
-            crop=crop,
-            cursor=cursor,
-            facets=tuple(facets),
-        )
+        query = Query(prompt=prompt, photo=image, photo_name=name, crop=crop)
+        query = query.with_options(options, self._settings)
         return event_loop.run(self._searcher.search(query))
 
-    def similar(
-        self,
-        product_id: str,
-        *,
-        where: str | None = None,
-        limit: int = 10,
-        cursor: str | None = None,
-        facets: Sequence[str] = (),
-    ) -> SearchResult:
+    def similar(self, product_id: str, **options: Unpack[SimilarOptions]) -> SearchResult:
         """Find products that look like one of the catalog, that one left out.
 
         Args:
             product_id: Its id.
-            where: As of :meth:`search`.
-            limit: As of :meth:`search`.
-            cursor: As of :meth:`search`.
-            facets: As of :meth:`search`.
+            options: As of :meth:`search`: ``where``, ``limit``, ``cursor`` and ``facets``.
 
         Raises:
             ProductNotFoundError: the catalog has no such product.
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
         """
-        query = Query(
-            similar_to=product_id, where=where, limit=limit, cursor=cursor, facets=tuple(facets)
-        )
+        query = Query(similar_to=product_id).with_options(options, self._settings)
         return event_loop.run(self._searcher.search(query))
 
     async def search_async(
-        self, query: Query, *, photo_vector: Vector | None = None
+        self, query: Query, *, photo_vector: Vectors | None = None
     ) -> SearchResult:
         """Answer a query without blocking the caller's event loop.
 
@@ -280,8 +249,8 @@ class Catalog:
         Raises:
             InvalidQueryError: the space takes no such input.
         """
-        words = await event_loop.run_beside(self._searcher.encode_words(prompts))
-        return embed_in(self.spaces, words, photos, space)
+        texts = await event_loop.run_beside(self._searcher.encode_texts(prompts))
+        return embed_in(self.spaces, texts, photos, space)
 
     @cached_property
     def spaces(self) -> tuple[VectorSpace, ...]:

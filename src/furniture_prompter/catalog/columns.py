@@ -1,4 +1,4 @@
-"""Columns of the two tables, and rows from and to products.
+"""Table schema: columns of the two tables, and rows from and to products.
 
 ``products`` has a row for each product, ``photos`` one for each picture of it; ``__number`` joins
 them. A leading double underscore marks the catalog's own columns, which no feed can name: feed

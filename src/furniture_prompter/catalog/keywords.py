@@ -1,4 +1,4 @@
-"""Words as the keyword index sees them: made alike in product texts and in prompts.
+"""Keyword normalisation: case, accents and stems folded alike in product texts and prompts.
 
 Folding is done here and not by the index, whose own lower-casing makes two letters of ``İ`` and
 keeps ``ı`` apart from ``I``: IŞIKLI, ışıklı and isikli would be three words.

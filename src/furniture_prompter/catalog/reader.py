@@ -1,4 +1,4 @@
-"""One version of a catalog, opened for searching."""
+"""Catalog reader: one version's rows, indexes, filters and facets, for searching."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Lance storage: its errors in our words, the writer's lock, and what its manifests name."""
+"""Lance storage: translated errors, the writer's lock, column rewrites and table manifests."""
 
 import errno
 import json

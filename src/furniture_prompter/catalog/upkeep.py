@@ -1,4 +1,4 @@
-"""Looking after a catalog: what it is, whether it is sound, keeping it small and fast."""
+"""Catalog maintenance: description, verification, compaction and index updates."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

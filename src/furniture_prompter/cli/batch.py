@@ -1,9 +1,8 @@
-"""Many queries in, one answer a line out, in order and as soon as each is known."""
+"""Batch search: JSON-lines queries in, answers in the same order out, each as it is known."""
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, Unpack, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
@@ -12,7 +11,9 @@ from furniture_prompter.cli.terminal import write_json
 from furniture_prompter.domain import SearchResult
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
 from furniture_prompter.json_lines import numbered_lines
+from furniture_prompter.query_options import SearchOptions, given
 from furniture_prompter.search.answer import answer, error_answer
+from furniture_prompter.search.option_fields import line_fields, options_of, with_fields
 
 STANDARD_INPUT = Path("-")
 LIMIT_LINE_BYTES = 1_000_000
@@ -26,46 +27,32 @@ class Searchable(Protocol):
         prompt: str | None = None,
         *,
         photo: Path | None = None,
-        photo_weight: float | None = None,
-        without: str | None = None,
-        where: str | None = None,
-        limit: int = 10,
+        **options: Unpack[SearchOptions],
     ) -> SearchResult:
         """See :meth:`furniture_prompter.assembly.Catalog.search`."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class BatchDefaults:
-    """What a line means that does not say it.
-
-    Attributes:
-        limit: Hits at the most.
-        photo_weight: Share of the photo; None for the settings' own.
-    """
-
-    limit: int
-    photo_weight: float | None
-
-
+@with_fields(line_fields())
 class BatchLine(BaseModel):
-    """One query, as a line of a batch gives it."""
+    """One query, as a line of a batch gives it: these, and options as on the command line."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     id: str | int | None = None
     prompt: str | None = None
     photo: str | None = None
-    without: str | None = None
-    where: str | None = None
-    photo_weight: float | None = None
-    limit: int | None = None
 
 
-def answer_batch_file(catalog: Searchable, path: Path, defaults: BatchDefaults) -> int:
+def answer_batch_file(catalog: Searchable, path: Path, defaults: SearchOptions) -> int:
     """Answer every line of a file, or of standard input for ``-``; returns how many failed.
 
     Photo paths are taken from the file's folder, or from the current one for ``-``.
+
+    Args:
+        catalog: What answers.
+        path: The file.
+        defaults: Options of lines that do not say them.
 
     Raises:
         InvalidQueryError: the file cannot be opened.
@@ -83,7 +70,7 @@ def answer_batch_file(catalog: Searchable, path: Path, defaults: BatchDefaults) 
 
 
 def answer_batch(
-    catalog: Searchable, lines: BinaryIO, folder: Path, defaults: BatchDefaults
+    catalog: Searchable, lines: BinaryIO, folder: Path, defaults: SearchOptions
 ) -> int:
     """Write one JSON line for every line that is not blank; returns how many failed.
 
@@ -138,13 +125,8 @@ def _checked(fields: dict[str, Any], number: int) -> BatchLine:
 
 
 def _search(
-    catalog: Searchable, line: BatchLine, folder: Path, defaults: BatchDefaults
+    catalog: Searchable, line: BatchLine, folder: Path, defaults: SearchOptions
 ) -> SearchResult:
-    return catalog.search(
-        line.prompt,
-        photo=None if line.photo is None else folder / line.photo,
-        photo_weight=defaults.photo_weight if line.photo_weight is None else line.photo_weight,
-        without=line.without,
-        where=line.where,
-        limit=defaults.limit if line.limit is None else line.limit,
-    )
+    photo = None if line.photo is None else folder / line.photo
+    options = {**defaults, **given(options_of(line))}
+    return catalog.search(line.prompt, photo=photo, **cast("SearchOptions", options))

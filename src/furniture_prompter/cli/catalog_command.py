@@ -1,4 +1,4 @@
-"""``catalog info``, ``verify``, ``repair``, ``optimize``: looking after a catalog."""
+"""``catalog info``, ``verify``, ``repair`` and ``optimize``: a catalog's facts and maintenance."""
 
 import dataclasses
 from typing import Any

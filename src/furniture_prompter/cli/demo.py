@@ -1,6 +1,6 @@
 """``python -m furniture_prompter.cli.demo [FOLDER]``: a first look, on the catalog that ships.
 
-Every command is printed as it would be typed and then run in this process, through the same door.
+Every command is printed as it would be typed and then run in this process, by the same code.
 """
 
 import shlex

@@ -1,4 +1,4 @@
-"""``distill``: teach a small student what a large encoder sees."""
+"""``distill``: train a small student encoder on a large teacher's vectors."""
 
 import shlex
 import sys
@@ -150,7 +150,7 @@ def distill_command(
         int,
         typer.Option(
             "--patience",
-            help="Judgements without a better one before it stops; 0: never.",
+            help="Validations without a better one before it stops; 0: never.",
             rich_help_panel=_TRAINING,
         ),
     ] = 8,

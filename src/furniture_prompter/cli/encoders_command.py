@@ -1,4 +1,4 @@
-"""``encoders``: what turns photos and prompts into vectors, and where more of it comes from."""
+"""``encoders``: list, pull, show and export encoders."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -126,6 +126,9 @@ def pull(
     with collector_paused():
         from furniture_prompter import assembly
 
+    for each in assembly.obtainable_encoders():
+        if (each.name, each.way) == (name, "build") and source is None:
+            say(f"{name} is built here. {each.about}")
     with show_progress(messages()) as progress:
         card = assembly.pull_encoder(
             name, source=source, revision=revision, settings=settings, progress=progress

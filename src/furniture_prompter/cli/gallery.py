@@ -1,4 +1,4 @@
-"""Hits as one HTML file that a person can look at: pictures embedded, nothing fetched.
+"""Search results as one HTML page: thumbnails embedded, nothing fetched.
 
 Every value goes through ``html.escape``; the page's own policy forbids scripts and requests.
 """

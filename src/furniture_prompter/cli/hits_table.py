@@ -1,4 +1,4 @@
-"""A search result for a person's eyes."""
+"""Search results as a terminal table: dominant colours of photos, prices, links, timings."""
 
 import os
 from collections.abc import Iterator, Sequence

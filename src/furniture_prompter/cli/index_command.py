@@ -1,4 +1,4 @@
-"""``index``: bring a catalog up to date with a feed."""
+"""``index``: bring a catalog up to date with a feed, as one version."""
 
 import json
 from pathlib import Path

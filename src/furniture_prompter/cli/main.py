@@ -1,4 +1,4 @@
-"""The terminal door: ``furniture-prompter``."""
+"""The ``furniture-prompter`` command: its subcommands, and exit statuses for errors."""
 
 import os
 import sys
@@ -28,8 +28,8 @@ INTERRUPTED = (
 )
 
 
-class Door(TyperGroup):
-    """Turns what a command raises into one sentence and an exit status."""
+class Commands(TyperGroup):
+    """Subcommands; what one raises becomes one sentence and an exit status."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
@@ -56,7 +56,7 @@ EPILOG = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEA
 
 app = typer.Typer(
     name="furniture-prompter",
-    cls=Door,
+    cls=Commands,
     help="Search furniture catalogs by photo, by prompt or by both, on your own machine.",
     epilog=EPILOG,
     no_args_is_help=True,

@@ -1,5 +1,6 @@
-"""Options that several commands share, and the settings that stand behind them."""
+"""Shared command-line options, query options among them; settings; exit statuses."""
 
+import inspect
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from furniture_prompter.errors import (
     FurniturePrompterError,
     ServeError,
 )
+from furniture_prompter.query_options import LISTS, OPTIONS, Flag, NamedOption
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -54,6 +56,44 @@ TextTowerOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, as docs/json.md promises.")
 ]
+
+
+def with_query_options(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Turn a command's ``**options`` into an option for each of a query's that has a flag.
+
+    Args:
+        after: Parameter behind which ``--help`` lists them, those with a short form first.
+    """
+
+    def expand(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        parameters = [each for each in signature.parameters.values() if each.name != "options"]
+        place = next(n for n, each in enumerate(parameters, start=1) if each.name == after)
+        flagged = [
+            (option, flag) for option in OPTIONS.values() if (flag := option.about.flag) is not None
+        ]
+        flagged.sort(key=lambda each: len(each[1].names) == 1)
+        parameters[place:place] = [_parameter(option, flag) for option, flag in flagged]
+        command.__signature__ = signature.replace(  # type: ignore[attr-defined]  # PEP 362
+            parameters=parameters
+        )
+        return command
+
+    return expand
+
+
+def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
+    default = None if option.about.setting_of_default is not None else option.default
+    kind = list[str] if option.name in LISTS else option.type
+    about = typer.Option(
+        *flag.names, metavar=flag.metavar, help=flag.help, show_default=default is not None
+    )
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=default,
+        annotation=Annotated[kind if default is not None else kind | None, about],
+    )
 
 
 def read_settings() -> "Settings":

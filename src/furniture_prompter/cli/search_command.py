@@ -1,7 +1,7 @@
 """``search``: find products by prompt, by photo or by both."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
@@ -13,8 +13,10 @@ from furniture_prompter.cli.options import (
     TextTowerOption,
     read_settings,
     refuse_unwritable,
+    with_query_options,
 )
 from furniture_prompter.cli.terminal import collector_paused, output, say, write_json
+from furniture_prompter.query_options import OPTIONS, SearchOptions
 
 EXAMPLES = """\b
 Examples:
@@ -28,6 +30,7 @@ Examples:
 """
 
 
+@with_query_options(after="photo")
 def search_command(
     catalog: CatalogOption,
     prompt: Annotated[
@@ -38,34 +41,6 @@ def search_command(
         Path | None,
         typer.Option(
             "--photo", metavar="FILE", help="A photo of what is wanted.", show_default=False
-        ),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", "-k", metavar="N", help="Hits at the most.")
-    ] = 10,
-    photo_weight: Annotated[
-        float | None,
-        typer.Option(
-            "--photo-weight",
-            metavar="W",
-            help="Share of the photo beside a prompt: 0 is the prompt alone, 1 the photo alone. "
-            "An even share unless set.",
-            show_default=False,
-        ),
-    ] = None,
-    without: Annotated[
-        str | None,
-        typer.Option(
-            "--without", metavar="TEXT", help="What is not wanted, in words.", show_default=False
-        ),
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            "--where",
-            metavar="EXPR",
-            help='Only products for which this holds, such as "price < 300"; see docs/filters.md.',
-            show_default=False,
         ),
     ] = None,
     encoder: EncoderOption = None,
@@ -90,11 +65,16 @@ def search_command(
             show_default=False,
         ),
     ] = None,
+    **options: Unpack[SearchOptions],
 ) -> None:
     """Search a catalog by words, by a photo, or by both."""
     if batch is not None:
-        alone = {"PROMPT": prompt, "--photo": photo, "--without": without, "--where": where}
-        _refuse_beside_batch({**alone, "--html": html}, as_json)
+        alone = {
+            flag.names[0]: options.get(name)
+            for name, option in OPTIONS.items()
+            if (flag := option.about.flag) is not None and not flag.beside_batch
+        }
+        _refuse_beside_batch({"PROMPT": prompt, "--photo": photo, **alone, "--html": html}, as_json)
     elif prompt is None and photo is None:
         raise typer.BadParameter("Give a PROMPT, a --photo, or both; or a --batch of queries.")
     if html is not None:
@@ -108,20 +88,13 @@ def search_command(
         catalog, settings=settings, encoder=encoder, text_tower=text_tower
     ) as opened:
         if batch is not None:
-            from furniture_prompter.cli.batch import BatchDefaults, answer_batch_file
+            from furniture_prompter.cli.batch import answer_batch_file
 
-            failed = answer_batch_file(opened, batch, BatchDefaults(limit, photo_weight))
+            failed = answer_batch_file(opened, batch, options)
             if failed:
                 raise typer.Exit(ExitCode.SET_ASIDE)
             return
-        result = opened.search(
-            prompt,
-            photo=photo,
-            photo_weight=photo_weight,
-            without=without,
-            where=where,
-            limit=limit,
-        )
+        result = opened.search(prompt, photo=photo, **options)
     if as_json:
         from furniture_prompter.search.answer import answer
 

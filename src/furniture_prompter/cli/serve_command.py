@@ -1,4 +1,4 @@
-"""``serve``: the real-time API over HTTP."""
+"""``serve``: the HTTP API, and its API keys."""
 
 import difflib
 import os

@@ -1,4 +1,4 @@
-"""Where output goes: results to standard output, everything said about them to standard error."""
+"""Terminal output: escaping, JSON, progress; results to stdout, the rest to stderr."""
 
 import gc
 import json

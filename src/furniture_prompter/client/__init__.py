@@ -7,7 +7,7 @@
             ...
 
 :class:`AsyncClient` has the same methods to be awaited. It knows nothing of the rest of the package
-and needs httpx alone.
+but the query options, and needs httpx alone.
 """
 
 try:
@@ -32,7 +32,6 @@ from furniture_prompter.client.answers import (
     SearchAnswer,
     Stored,
 )
-from furniture_prompter.client.asynchronous import AsyncClient
 from furniture_prompter.client.calls import (
     AnswerError,
     ClientError,
@@ -40,7 +39,7 @@ from furniture_prompter.client.calls import (
     Retries,
     UnexpectedAnswerError,
 )
-from furniture_prompter.client.synchronous import Client
+from furniture_prompter.client.clients import AsyncClient, Client
 
 __all__ = [
     "AnswerError",

@@ -1,12 +1,18 @@
-"""What the API answers, as frozen records.
+"""Answers of the API as frozen records.
+
+Searches, hits and products are read by the shapes that the server writes, in ``search.answer``: the
+type checker holds both sides to them, and nothing of the server is loaded.
 
 Keys that this release does not know are left aside in the records and stand in their ``raw``: a
 newer server adds keys, and never takes one away within ``/v1``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from furniture_prompter.search import answer as server
 
 Scalar: TypeAlias = str | float | bool | None
 Json: TypeAlias = Mapping[str, Any]
@@ -69,7 +75,7 @@ class Hit:
     matched: tuple[str, ...]
 
     @classmethod
-    def of(cls, value: Json) -> Self:
+    def of(cls, value: "server.HitFields") -> Self:
         """Read an answer's object."""
         return cls(
             rank=value["rank"],
@@ -97,9 +103,11 @@ class FacetCount:
     high: float | None = None
 
     @classmethod
-    def of(cls, value: Json) -> Self:
+    def of(cls, value: "server.ValueCount | server.RangeCount") -> Self:
         """Read an answer's object."""
-        return cls(value["count"], value.get("value"), value.get("from"), value.get("to"))
+        if "from" in value:
+            return cls(value["count"], low=value["from"], high=value["to"])
+        return cls(value["count"], value["value"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +133,8 @@ class SearchAnswer:
     raw: Json
 
     @classmethod
-    def of(cls, value: Json) -> Self:
+    def of(cls, value: "server.SearchAnswer") -> Self:
         """Read an answer's object."""
-        facets: Mapping[str, Sequence[Json]] = value.get("facets") or {}
         return cls(
             hits=tuple(Hit.of(each) for each in value["hits"]),
             catalog_version=value["catalog"]["version"],
@@ -135,7 +142,7 @@ class SearchAnswer:
             notes=tuple(value["notes"]),
             facets={
                 name: tuple(FacetCount.of(each) for each in counts)
-                for name, counts in facets.items()
+                for name, counts in (value.get("facets") or {}).items()
             },
             cursor=value.get("cursor"),
             raw=value,
@@ -157,7 +164,7 @@ class ProductAnswer:
     raw: Json
 
     @classmethod
-    def of(cls, value: Json) -> Self:
+    def of(cls, value: "server.ProductAnswer") -> Self:
         """Read an answer's object."""
         return cls(Product.of(value["product"]), tuple(value["photos"]), value)
 

@@ -1,15 +1,15 @@
-"""The calls of the API without a connection: what is sent, and how the answer is read.
+"""Calls of the API without a connection: what is sent, how the answer is read, when to try again.
 
-Both clients send these, so that they cannot differ in what they ask.
+Signatures and docstrings are those of both clients' methods, which only differ in how they wait.
 """
 
 import base64
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -25,6 +25,7 @@ from furniture_prompter.client.answers import (
     SearchAnswer,
     Stored,
 )
+from furniture_prompter.query_options import LISTS, SearchOptions, SimilarOptions, given
 
 
 class ClientError(Exception):
@@ -114,7 +115,7 @@ PhotoInput: TypeAlias = bytes | Path | str
 Crop: TypeAlias = tuple[float, float, float, float]
 """Left, top, width and height as shares of the photo, 0 to 1."""
 
-NDJSON = "application/x-ndjson"
+NDJSON: Final = {"Content-Type": "application/x-ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,21 @@ class Call(Generic[Answer]):
     repeatable: bool = True
     errors_too: bool = False
 
+    def wait_s(
+        self, retries: Retries, again: int, waited_s: float, response: httpx.Response
+    ) -> float | None:
+        """Seconds to wait before the call is made again; None to leave it at its answer.
+
+        Args:
+            retries: How often that may be, and how long altogether.
+            again: Repetitions so far.
+            waited_s: Seconds waited so far.
+            response: The answer.
+        """
+        if self.errors_too or not self.repeatable:
+            return None
+        return retries.wait_before(again, waited_s, response.status_code, response.headers)
+
     def answer(self, response: httpx.Response) -> Answer:
         """Read a whole response.
 
@@ -155,21 +171,34 @@ class Call(Generic[Answer]):
             ) from error
 
 
-def search(fields: Mapping[str, Any]) -> Call[SearchAnswer]:
-    """POST /v1/search."""
-    return Call("POST", "/v1/search", _record(SearchAnswer.of), search_body(fields))
+def search(
+    prompt: str | None = None,
+    *,
+    photo: PhotoInput | None = None,
+    crop: Crop | None = None,
+    **options: Unpack[SearchOptions],
+) -> Call[SearchAnswer]:
+    """Find products by words, by a photo, or by both.
 
+    Args:
+        prompt: What is wanted, in words.
+        photo: A photo's bytes, its file, or as text its public web address.
+        crop: The part of the photo that is meant: left, top, width, height, as shares of it.
+        options: Fields of :class:`furniture_prompter.query_options.QueryOptions`, such as
+            ``where="price < 300"`` or ``limit=20``; None is as if left out.
 
-def search_body(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a search: what was given, a photo as base64 or address, a crop by name."""
-    body = {name: value for name, value in fields.items() if value is not None}
-    if "photo" in body:
-        body["photo"] = photo_text(body["photo"])
-    if "crop" in body:
-        body["crop"] = dict(zip(("x", "y", "width", "height"), body["crop"], strict=True))
-    if "facets" in body:
-        body["facets"] = list(body["facets"])
-    return body
+    Raises:
+        TypeError: there is no such option.
+    """
+    body = given(options)
+    if prompt is not None:
+        body["prompt"] = prompt
+    if photo is not None:
+        body["photo"] = photo_text(photo)
+    if crop is not None:
+        body["crop"] = dict(zip(("x", "y", "width", "height"), crop, strict=True))
+    lists = {name: list(value) for name, value in body.items() if name in LISTS}
+    return Call("POST", "/v1/search", _record(SearchAnswer.of), {**body, **lists})
 
 
 def photo_text(photo: PhotoInput) -> str:
@@ -187,22 +216,42 @@ def _address(product_id: str) -> str:
 
 
 def product(product_id: str) -> Call[ProductAnswer]:
-    """GET /v1/products/{id}."""
+    """One product and the addresses of its photos."""
     return Call("GET", _address(product_id), _record(ProductAnswer.of))
 
 
-def similar(product_id: str, parameters: Mapping[str, Any]) -> Call[SearchAnswer]:
-    """GET /v1/products/{id}/similar."""
-    given = {name: value for name, value in parameters.items() if value is not None}
-    query = f"?{httpx.QueryParams(given)}" if given else ""
+def similar(product_id: str, **options: Unpack[SimilarOptions]) -> Call[SearchAnswer]:
+    """Products that look like one of the catalog.
+
+    Args:
+        product_id: Its id.
+        options: ``where``, ``limit``, ``facets`` and ``cursor``, as of :meth:`search`.
+
+    Raises:
+        TypeError: there is no such option.
+    """
+    parameters = given(options)
+    query = f"?{httpx.QueryParams(parameters)}" if parameters else ""
     path = f"{_address(product_id)}/similar{query}"
     return Call("GET", path, _record(SearchAnswer.of))
 
 
 def embeddings(
-    prompts: Sequence[str], photos: Sequence[PhotoInput], encoder: str | None
+    prompts: Sequence[str] = (),
+    *,
+    photos: Sequence[PhotoInput] = (),
+    encoder: str | None = None,
 ) -> Call[EmbeddingsAnswer]:
-    """POST /v1/embeddings; exactly one of `prompts` and `photos`."""
+    """Vectors of prompts, or of photos.
+
+    Args:
+        prompts: Texts; or
+        photos: photos, as :meth:`search` takes them.
+        encoder: One that :meth:`encoders` lists; the catalog's own when left out.
+
+    Raises:
+        ValueError: both were given, or neither.
+    """
     if bool(prompts) == bool(photos):
         raise ValueError("Give prompts or photos, not both and not neither.")
     inputs: list[Any] = list(prompts) or [{"image": photo_text(photo)} for photo in photos]
@@ -211,25 +260,25 @@ def embeddings(
 
 
 def put_product(
-    product_id: str, fields: Mapping[str, Any], photos: Sequence[PhotoInput]
+    product_id: str, fields: Mapping[str, Any], *, photos: Sequence[PhotoInput] = ()
 ) -> Call[Stored]:
-    """PUT /v1/products/{id}; without photos a product keeps those it has."""
+    """Add a product, or replace one.
+
+    Args:
+        product_id: Its id.
+        fields: ``title`` and further columns, as of a feed.
+        photos: Its photos; a product that is there keeps its own when left out.
+    """
     body = {**fields} | ({"photos": [photo_text(photo) for photo in photos]} if photos else {})
     return Call("PUT", _address(product_id), _record(Stored.of), body)
 
 
 def delete_product(product_id: str) -> Call[Stored]:
-    """DELETE /v1/products/{id}."""
+    """Remove a product."""
     return Call("DELETE", _address(product_id), _record(Stored.of))
 
 
 BATCH_PATH = "/v1/products:batch"
-
-
-def batch_lines(products: Iterable[Mapping[str, Any]]) -> Iterable[bytes]:
-    """Products as lines of JSON; photos among them as in :func:`put_product`."""
-    for each in products:
-        yield batch_line(each)
 
 
 def batch_line(each: Mapping[str, Any]) -> bytes:
@@ -256,12 +305,12 @@ def batch_result(line: str) -> BatchLine | Batch:
 
 
 def catalog() -> Call[CatalogAnswer]:
-    """GET /v1/catalog."""
+    """What the catalog says of itself."""
     return Call("GET", "/v1/catalog", _record(CatalogAnswer.of))
 
 
 def encoders() -> Call[tuple[Encoder, ...]]:
-    """GET /v1/encoders."""
+    """The encoders that the server knows."""
 
     def read(response: httpx.Response) -> tuple[Encoder, ...]:
         return tuple(Encoder.of(each) for each in response.json()["encoders"])
@@ -269,8 +318,13 @@ def encoders() -> Call[tuple[Encoder, ...]]:
     return Call("GET", "/v1/encoders", read)
 
 
-def image(photo: str, side_px: int | None) -> Call[Picture]:
-    """GET /v1/images/{photo}; `photo` is an id or what ``Hit.photo`` says."""
+def image(photo: str, *, side_px: int | None = None) -> Call[Picture]:
+    """A photo of the catalog.
+
+    Args:
+        photo: What ``Hit.photo`` says, or its id.
+        side_px: Longer side wanted; the server's own when left out.
+    """
     query = f"?side_px={side_px}" if side_px is not None else ""
 
     def read(response: httpx.Response) -> Picture:
@@ -280,8 +334,17 @@ def image(photo: str, side_px: int | None) -> Call[Picture]:
     return Call("GET", f"/v1/images/{quote(photo.rpartition('/')[2], safe='')}{query}", read)
 
 
-def state(path: str) -> Call[bool]:
-    """GET /healthz or /readyz: whether it says 200."""
+def healthy() -> Call[bool]:
+    """Whether the server is alive."""
+    return _state("/healthz")
+
+
+def ready() -> Call[bool]:
+    """Whether the server can encode and search right now."""
+    return _state("/readyz")
+
+
+def _state(path: str) -> Call[bool]:
     return Call("GET", path, lambda response: response.status_code == 200, errors_too=True)
 
 
@@ -301,9 +364,9 @@ def error_of(response: httpx.Response) -> AnswerError | UnexpectedAnswerError:
     return AnswerError(response.status_code, code, message, request_id, wait_s)
 
 
-def no_answer(error: httpx.TransportError) -> str:
-    """What to say where no answer came."""
-    return (
+def no_answer(error: httpx.TransportError) -> NoAnswerError:
+    """The error where no answer came."""
+    return NoAnswerError(
         f"No answer came ({type(error).__name__}: {error}). Check that the server runs and can be "
         "reached, or give it longer with timeout_s."
     )

@@ -1,4 +1,4 @@
-"""Views of a photo: the same furniture, nearer or further, elsewhere, in other light.
+"""Data augmentation and training batches: furniture nearer or further, elsewhere, in other light.
 
 Colour is meaning in furniture, so hue is never drawn: light changes all channels alike. Everything
 follows from (seed, photo, view), never from the order in which views are made.

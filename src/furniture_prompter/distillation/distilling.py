@@ -1,4 +1,4 @@
-"""The recipe: photos → teacher vectors → student → head → training → export → figures → folder."""
+"""Distillation recipe: training data, student, head, training loop, export into a folder."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from furniture_prompter.distillation.augmentation import CLEAN, Batches
-from furniture_prompter.distillation.head_fit import HeadFit, Judge, fit_head
+from furniture_prompter.distillation.head_fit import HeadFit, Validator, fit_head
 from furniture_prompter.distillation.initial_weights import (
     AUTO,
     IMAGENET,
@@ -23,7 +23,7 @@ from furniture_prompter.distillation.initial_weights import (
 )
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
-from furniture_prompter.distillation.photos import PhotoSet, as_indexed
+from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.run_folder import (
     Progress,
     RunFolder,
@@ -37,27 +37,26 @@ from furniture_prompter.distillation.student_export import (
     training_facts,
 )
 from furniture_prompter.distillation.training import (
+    DataSplits,
     Images,
-    Lesson,
     Training,
     encode_images,
     open_accelerator,
 )
 from furniture_prompter.distillation.training_data import (
-    Material,
     OnProgress,
+    TrainingData,
     prepare,
     refuse_few,
-    student_preprocessing,
 )
 from furniture_prompter.domain import IndexProgress, SetAside
-from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
+from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError
 
 _HEAD_VIEWS = 9_000
-_JUDGES_IN_TRAINING = 256
+_VALIDATED_IN_TRAINING = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +135,15 @@ def distill(
             options,
         )
     with accelerator.main_process_first():
-        material = prepare(found, space, teacher, run.cache, options, limits, on_progress)
-    student, first = _new_student(material.vectors.dimension, options)
-    progress = _train(student, material, run, options, accelerator, limits, on_progress)
+        data = prepare(found, space, teacher, run.cache, options, limits, on_progress)
+    student, first = _new_student(data.vectors.dimension, options)
+    progress = _train(student, data, run, options, accelerator, on_progress)
     draw_curves(progress.records, run.curves)
-    facts_of_card = training_facts(material, options, first, progress, accelerator, command)
+    facts_of_card = training_facts(data, options, first, progress, accelerator, command)
     built = run.path / "student"
     if accelerator.is_main_process:
         export_student(
-            student.cpu(), built, out, material, options, first, facts_of_card, limits, on_progress
+            student.cpu(), built, out, data, options, first, facts_of_card, limits, on_progress
         )
         for path in (run.curves, run.metrics):
             shutil.copy2(path, built / path.name)
@@ -158,8 +157,8 @@ def distill(
         run_folder=run.path,
         steps=progress.step,
         best_step=progress.best_step,
-        photos=len(material.found.photos),
-        set_aside=material.found.set_aside,
+        photos=len(data.prepared.found.photos),
+        set_aside=data.prepared.found.set_aside,
         seconds=time.monotonic() - began_s,
     )
 
@@ -181,41 +180,44 @@ def _new_student(dimension: int, options: DistillationOptions) -> tuple[Student,
 
 def _train(
     student: Student,
-    material: Material,
+    data: TrainingData,
     run: RunFolder,
     options: DistillationOptions,
     accelerator: Accelerator,
-    limits: PhotoLimits,
     on_progress: OnProgress,
 ) -> Progress:
     """Fit the head, then train; the student ends with its best weights."""
-    photos = material.found.photos
+    prepared = data.prepared
     batches = Batches(
-        photos,
-        material.train,
-        material.squares,
-        material.places,
-        material.maker,
+        prepared.found.photos,
+        data.train,
+        prepared.squares,
+        prepared.places,
+        data.maker,
         options.seed,
         options.views,
         options.clean_share,
-        min(options.batch_size, len(material.train)),
+        min(options.batch_size, len(data.train)),
         student.side_px,
         accelerator.process_index,
         accelerator.num_processes,
     )
     student.to(accelerator.device)
     latest = run.checkpoints.latest() if options.resume else None
-    clean = material.vectors.clean()
+    clean = data.vectors.clean()
     # Their order is by content, so the first ones are a fair sample.
-    judges = material.held[:_JUDGES_IN_TRAINING]
-    spec = student_preprocessing(options)
-    held = np.stack([as_indexed(photos[place], spec, limits) for place in judges])
-    lesson = Lesson(batches, material.vectors, Judge(clean[judges], clean, judges), held)
+    asked = data.held[:_VALIDATED_IN_TRAINING]
+    splits = DataSplits(
+        batches,
+        prepared.images,
+        data.vectors,
+        Validator(clean[asked], clean, asked),
+        prepared.images(asked),
+    )
     fitted = None
     if latest is None and not options.random_start:
         on_progress(IndexProgress("head", 0, None, "views"))
-        fitted = fit_on_views(student, lesson, accelerator, spec, limits)
+        fitted = fit_on_views(student, splits, accelerator)
     earlier: list[dict[str, Any]] = []
     if latest is not None:
         state = torch.load(latest / "state.pt", map_location="cpu", weights_only=True)
@@ -224,7 +226,7 @@ def _train(
     with RunLog(run.metrics, run.board, earlier, silent=silent) as log:
         return Training(
             student,
-            lesson,
+            splits,
             options,
             accelerator,
             run.checkpoints,
@@ -236,33 +238,30 @@ def _train(
 
 def fit_on_views(
     student: Student,
-    lesson: Lesson,
+    splits: DataSplits,
     accelerator: Accelerator,
-    spec: Preprocessing,
-    limits: PhotoLimits,
 ) -> HeadFit:
     """Ridge regression on views of as many photos as is quick.
 
     They are the photos as they are and mirrored, held to the teacher's vectors of the photos, and
-    an augmented view where the teacher has seen it. Photos are decoded anew, as indexing decodes
-    them: kept squares have been resized once more, and a head that has seen nothing else misses a
-    half per cent of the teacher's mAP (docs/experiments.md, "What a student's head reads").
+    an augmented view where the teacher has seen it. Photos are those that indexing shows: squares
+    that views are cut from have been resized once more, and a head that has seen nothing else
+    misses a half per cent of the teacher's mAP (docs/experiments.md, "What a student's head
+    reads").
 
     Args:
         student: Its head is written.
-        lesson: What is learned.
+        splits: What is learned.
         accelerator: Device.
-        spec: How photos become the student's images.
-        limits: What photos are refused.
+
+    Returns:
+        The regularisation that was chosen, and how near the validation split comes with it.
     """
-    batches = lesson.batches
+    batches = splits.batches
     draw = np.random.default_rng([batches.seed, 3])
 
-    def indexed(photos: NDArray[np.intp]) -> NDArray[np.uint8]:
-        return np.stack([as_indexed(batches.photos[place], spec, limits) for place in photos])
-
     def mirrored(photos: NDArray[np.intp]) -> NDArray[np.uint8]:
-        return np.ascontiguousarray(indexed(photos)[:, :, ::-1])
+        return np.ascontiguousarray(splits.indexed(photos)[:, :, ::-1])
 
     def augmented(photos: NDArray[np.intp]) -> NDArray[np.uint8]:
         return batches.views_of(photos, 1)
@@ -272,12 +271,12 @@ def fit_on_views(
             student, images, photos, accelerator, batch_size=batches.batch_size, features=True
         )
 
-    kinds: list[tuple[int, Images]] = [(CLEAN, indexed), (CLEAN, mirrored)]
+    kinds: list[tuple[int, Images]] = [(CLEAN, splits.indexed), (CLEAN, mirrored)]
     if batches.views:
         kinds.append((1, augmented))
     count = min(len(batches.train), _HEAD_VIEWS // len(kinds))
     chosen = np.sort(draw.choice(batches.train, count, replace=False))
     read = [features(images, chosen) for _, images in kinds]
-    wanted = [lesson.vectors.of(chosen, np.full(count, number, np.intp)) for number, _ in kinds]
-    held = features(lambda places: lesson.held[places], np.arange(len(lesson.held)))
-    return fit_head(student, np.concatenate(read), np.concatenate(wanted), held, lesson.judge)
+    wanted = [splits.vectors.of(chosen, np.full(count, number, np.intp)) for number, _ in kinds]
+    held = features(lambda places: splits.held[places], np.arange(len(splits.held)))
+    return fit_head(student, np.concatenate(read), np.concatenate(wanted), held, splits.validator)

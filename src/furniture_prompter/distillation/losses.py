@@ -1,17 +1,19 @@
-"""What a student is punished for: a base term and three that may be added.
+"""Optimisation of a student: distillation losses, learning rate schedule, mean of its weights.
 
-Every function takes unit rows, the student's and the teacher's of the same views, float32 (n, d),
-and gives one number with a gradient to the student's.
+Every loss takes unit rows, the student's and the teacher's of the same views, float32 (n, d), and
+gives one number with a gradient to the student's.
 """
 
-import copy
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 
 CONTRASTIVE_TEMPERATURE = 0.07
 RANK_TEMPERATURE = 0.05
@@ -98,34 +100,32 @@ def _distances(rows: torch.Tensor) -> torch.Tensor:
     return distances / distances.mean()
 
 
-Network = TypeVar("Network", bound=nn.Module)
-
-
-class RunningMean(Generic[Network]):
-    """Mean of a network's weights over the last steps, as Polyak & Juditsky (1992) average them.
+def averaged(network: nn.Module, decay: float, step: int = 0) -> AveragedModel:
+    """A copy of a network that keeps the mean of its weights, as Polyak & Juditsky (1992) do.
 
     The decay begins low and rises to its value, (1 + step) / (10 + step) as in TensorFlow's
-    ExponentialMovingAverage, so that first weights are soon forgotten.
+    ExponentialMovingAverage, so that first weights are soon forgotten. Statistics of batch norms
+    are copied.
 
-    Attributes:
-        network: The network with the mean weights, in evaluation mode.
+    Args:
+        network: Whose weights; they are the first mean.
+        decay: The highest.
+        step: Steps that are in the mean already, of a training that goes on.
+
+    Returns:
+        torch's own; call ``update_parameters(network)`` after each step.
     """
 
-    def __init__(self, network: Network, decay: float) -> None:
-        self.network = copy.deepcopy(network)
-        self.network.eval()
-        for parameter in self.network.parameters():
-            parameter.requires_grad = False
-        self._decay = decay
+    def update(means: Sequence[torch.Tensor], now: Sequence[torch.Tensor], step: Any) -> None:
+        weight = 1 - min(decay, (1 + int(step)) / (10 + int(step)))
+        for mean, new in zip(means, now, strict=True):
+            mean.lerp_(new, weight)
 
-    @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after `step`, 1-based; statistics of batch norms are copied."""
-        decay = min(self._decay, (1 + step) / (10 + step))
-        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
-        for own, new in zip(self.network.buffers(), network.buffers(), strict=True):
-            own.copy_(new)
+    model = AveragedModel(network, multi_avg_fn=update)
+    model.eval().requires_grad_(requires_grad=False)
+    # The count of the step to come: at 0 torch would take its weights as they are.
+    model.n_averaged.fill_(step + 1)
+    return model
 
 
 def rate_share(step: int, steps: int, warmup: float) -> float:
@@ -139,3 +139,19 @@ def rate_share(step: int, steps: int, warmup: float) -> float:
         return (step + 1) / rising
     done = (step - rising) / max(1, steps - rising)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def rate_schedule(
+    optimizer: torch.optim.Optimizer, share: Callable[[int], float], highest: float, step: int
+) -> LambdaLR:
+    """Torch's schedule of each parameter group's rate: the highest, times the group's own share.
+
+    Args:
+        optimizer: Whose groups have a ``share``; the rates that it was saved with do not count.
+        share: Of the highest rate at a step, 0-based; what it reads may change between steps.
+        highest: The rate.
+        step: Steps done; the rates are those of the next one from now on.
+    """
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"] = highest * group["share"]
+    return LambdaLR(optimizer, share, last_epoch=step - 1)

@@ -1,4 +1,4 @@
-"""How much arithmetic a network does for one image."""
+"""Multiply-adds and parameters of PyTorch modules and ONNX graphs, for one image."""
 
 import math
 from pathlib import Path

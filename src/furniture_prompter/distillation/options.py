@@ -1,4 +1,4 @@
-"""What a person can decide about a training, checked before anything is read."""
+"""Hyperparameters and settings of a distillation, checked before anything is read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class DistillationOptions:
         weight_decay: AdamW's, not on norms and biases.
         warmup: Share of the steps in which the rate rises.
         clip_norm: Longest gradient.
-        ema_decay: Of the running mean of weights that is judged and exported.
+        ema_decay: Of the running mean of weights that is validated and exported.
         batch_norm: ``frozen`` keeps the first weights' statistics; ``trained`` follows the batches;
             ``auto`` freezes them unless the first weights are random.
         views: Augmented views of each photo that the teacher encodes as well; 0: every view is
@@ -40,8 +40,8 @@ class DistillationOptions:
         clean_share: Share of photos in a step that are shown as they are (without ``views``).
         backgrounds: Folder of textures to put behind white-background photos; None: colours only.
         loss_relational, loss_contrastive, loss_rank: Weights of further terms; 0 leaves one out.
-        evaluations: Times that the student is judged on held-out photos.
-        patience: Judgements without a better one after which training stops; 0: never.
+        evaluations: Times that the student is validated on held-out photos.
+        patience: Validations without a better one after which training stops; 0: never.
         held_out: Share of products that are not trained on.
         precision: Of the arithmetic; ``auto`` takes bf16 where the processor has it.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.

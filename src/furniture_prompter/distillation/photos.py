@@ -1,4 +1,8 @@
-"""Photos to train on: where they are, what they show together, and which are held out."""
+"""Photo source of a training: found, read, decoded, prepared and remembered; held out by product.
+
+A photo file is read once and decoded once for each size that libjpeg scales it to: the kept squares
+hold what training, the teacher, calibration and validation look at.
+"""
 
 import errno
 import hashlib
@@ -23,6 +27,7 @@ from furniture_prompter.encoders.decoding import (
     photo_id,
     read_photo_bytes,
 )
+from furniture_prompter.encoders.headers import read_header
 from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
 
@@ -133,21 +138,58 @@ def decode(photo: TrainingPhoto, side_px: int | None, limits: PhotoLimits) -> Rg
     Raises:
         InvalidPhotoError: it is no usable photo, or no longer the one that was found.
     """
+    data = _read(photo, limits)
+    return decode_photo(data, name=str(photo.path), target_side_px=side_px, limits=limits)
+
+
+def _read(photo: TrainingPhoto, limits: PhotoLimits) -> bytes:
     data = read_photo_bytes(photo.path, limits)
     if photo_id(data) != photo.id:
         raise InvalidPhotoError(
             f"The photo {photo.path} has changed since it was indexed. Index the feed again."
         )
-    return decode_photo(data, name=str(photo.path), target_side_px=side_px, limits=limits)
+    return data
 
 
-def as_indexed(photo: TrainingPhoto, spec: Preprocessing, limits: PhotoLimits) -> RgbImage:
-    """What indexing and searching show an encoder of the photo: (side, side, 3).
+def prepare_photo(
+    photo: TrainingPhoto, specs: Sequence[Preprocessing], limits: PhotoLimits
+) -> list[RgbImage]:
+    """What indexing and searching would show encoders of several preprocessings of the photo.
+
+    Args:
+        photo: The file, which is read once.
+        specs: How it becomes a square; each as if it were the only one.
+        limits: What is refused.
+
+    Returns:
+        For each of `specs` uint8 of shape (side, side, 3).
 
     Raises:
         InvalidPhotoError: as :func:`decode`.
     """
-    return preprocess(decode(photo, spec.side_px, limits), spec)
+    data = _read(photo, limits)
+    decoded: dict[int, RgbImage] = {}
+    squares = []
+    for spec in specs:
+        size = _decoded_eighths(data, spec.side_px)
+        if size not in decoded:
+            decoded[size] = decode_photo(
+                data, name=str(photo.path), target_side_px=spec.side_px, limits=limits
+            )
+        squares.append(preprocess(decoded[size], spec))
+    return squares
+
+
+def _decoded_eighths(data: bytes, side_px: int) -> int:
+    """Eighths of its size at which a photo is decoded for a square: the fewest that reach its side.
+
+    libjpeg scales, rounding up; other formats are decoded whole.
+    """
+    header = read_header(data)
+    if header is None or header.jpeg is None or header.size is None or header.jpeg.components == 4:
+        return 8
+    longer = max(header.size)
+    return next((part for part in range(1, 8) if -(-longer * part // 8) >= side_px), 8)
 
 
 def held_out_places(photos: tuple[TrainingPhoto, ...], share: float) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""An exported graph in int8, for ONNX Runtime.
+"""Post-training int8 quantisation for ONNX Runtime, and the parity gates of every export.
 
 A convolutional network: convolutions, the sums between them and the head become int8, weights
 signed, of seven bits and per output channel, activations unsigned with a range per tensor, the

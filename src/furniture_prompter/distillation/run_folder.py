@@ -1,4 +1,4 @@
-"""The folder of one training: what it was begun with, its checkpoints, its logs."""
+"""Run folder of a training: options it began with, checkpoints, metrics log, curves."""
 
 import json
 import shutil
@@ -44,11 +44,11 @@ class Progress:
     Attributes:
         step: Steps done.
         steps: Steps planned.
-        judge_at: Step of the next judgement.
-        best_step: After which the best judgement was made.
-        best_overlap: That judgement.
-        worse: Judgements since.
-        trained_s: Seconds spent on steps and judgements, over all runs.
+        judge_at: Step of the next validation.
+        best_step: After which the best validation was made.
+        best_overlap: Its overlap.
+        worse: Validations since.
+        trained_s: Seconds spent on steps and validation, over all runs.
         records: One for each line of the metrics file.
     """
 
@@ -122,7 +122,7 @@ class Checkpoints:
         return progress, state
 
     def save_best(self, network: nn.Module) -> None:
-        """Keep the weights with the best judgement so far."""
+        """Keep the weights with the best validation so far."""
         target = self.folder / _BEST
         with writing(self.folder, "the best weights"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -310,7 +310,7 @@ class RunLog:
 
 
 def draw_curves(records: list[dict[str, Any]], path: Path) -> None:
-    """Losses, held-out judgements and learning rate over steps, as a PNG.
+    """Losses, held-out validation and learning rate over steps, as a PNG.
 
     Raises:
         DistillationError: the disk is full or cannot be written.

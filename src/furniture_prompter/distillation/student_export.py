@@ -1,4 +1,4 @@
-"""A trained student's folder: both encoders, what they score, and the page about them."""
+"""Export of a trained student: int8 and fp32 encoder folders, validation figures, model card."""
 
 import json
 import platform
@@ -17,15 +17,15 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
-from furniture_prompter.distillation.head_fit import Judge
+from furniture_prompter.distillation.head_fit import Validator
 from furniture_prompter.distillation.initial_weights import InitialWeights
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import decode, writing
 from furniture_prompter.distillation.run_folder import Progress
 from furniture_prompter.distillation.training_data import (
-    Material,
     OnProgress,
+    TrainingData,
     hash_of,
     student_preprocessing,
 )
@@ -50,7 +50,7 @@ well; asymmetric: the student's query, the teacher's catalog; symmetric: both th
 `encode_ms`: median milliseconds to encode one decoded photo on the machine named below."""
 
 _LIMITS = """\
-It can be no better than its teacher, and knows only furniture like that it saw. It was judged on
+It can be no better than its teacher, and knows only furniture like that it saw. It was validated on
 agreement with the teacher, not on what shoppers want. Measure it on photos of your own first."""
 
 
@@ -126,8 +126,8 @@ def _code(values: Mapping[str, Any]) -> str:
 
 
 CALIBRATION_PHOTOS = 64
-_JUDGED_QUERIES = 500
-_JUDGED_CATALOG = 2_000
+_VALIDATION_QUERIES = 500
+_VALIDATION_CATALOG = 2_000
 _DIGITS = 4
 _BATCH = 16
 _WARM_UPS, _TIMED = 3, 21
@@ -137,7 +137,7 @@ def export_student(
     student: Student,
     built: Path,
     out: Path,
-    material: Material,
+    data: TrainingData,
     options: DistillationOptions,
     first: InitialWeights,
     training: dict[str, Any],
@@ -150,7 +150,7 @@ def export_student(
         student: In float32, on the processor.
         built: The folder; what is there goes.
         out: Where it will go in the end, whose name the student takes.
-        material: What it learned from.
+        data: What it learned from.
         options: How.
         first: Its first weights.
         training: For its card.
@@ -161,32 +161,32 @@ def export_student(
         DistillationError: a gate of the export failed, or the disk is full.
     """
     shutil.rmtree(built, ignore_errors=True)
-    photos = material.found.photos
+    prepared = data.prepared
+    photos = prepared.found.photos
     draw = np.random.default_rng([options.seed, 4])
     spec = student_preprocessing(options)
 
     def some(places: NDArray[np.intp], count: int) -> list[int]:
         return sorted(draw.choice(places, min(count, len(places)), replace=False).tolist())
 
-    def images(places: Sequence[int]) -> list[RgbImage]:
-        return [decode(photos[place], spec.side_px, limits) for place in places]
-
     identity = CardFields(
         name=options.name or out.name,
         licence=first.licence or "LicenseRef-unknown",
-        source=f"Distilled from {material.vectors.space.name}; first weights: {first.source}",
+        source=f"Distilled from {data.vectors.space.name}; first weights: {first.source}",
         source_sha256=first.source_sha256,
-        description=f"{student.architecture} taught by {material.vectors.space.name} on "
-        f"{len(material.train):,} photos.",
+        description=f"{student.architecture} taught by {data.vectors.space.name} on "
+        f"{len(data.train):,} photos.",
         architecture=student.architecture,
-        space=material.vectors.space,
+        space=data.vectors.space,
         training=training,
     )
-    calibration = images(some(material.train, CALIBRATION_PHOTOS))
-    held_images = images(some(material.held, CALIBRATION_PHOTOS))
-    queries = some(material.held, _JUDGED_QUERIES)
+    calibration = list(prepared.images(some(data.train, CALIBRATION_PHOTOS)))
+    held_images = list(prepared.images(some(data.held, CALIBRATION_PHOTOS)))
+    queries = some(data.held, _VALIDATION_QUERIES)
     rest = np.setdiff1d(np.arange(len(photos)), queries)
-    catalog = [*queries, *some(rest, max(0, _JUDGED_CATALOG - len(queries)))]
+    catalog = [*queries, *some(rest, max(0, _VALIDATION_CATALOG - len(queries)))]
+    # Encoding is timed on a photo as decoded, whose way into the square takes its time too.
+    timed = decode(photos[catalog[-1]], spec.side_px, limits)
     with writing(built.parent, "the student"):
         folders: dict[Precision, Path] = {"int8": built, "fp32": built / "fp32"}
         for number, (precision, folder) in enumerate(folders.items()):
@@ -200,41 +200,39 @@ def export_student(
                 calibration=calibration,
                 held_out=held_images,
             )
-            _measure(folder, material, queries, catalog, limits, precision, on_progress)
+            _measure(folder, data, queries, catalog, timed, precision, on_progress)
         page = model_card(EncoderCard.load(built), EncoderCard.load(built / "fp32"))
         (built / "README.md").write_text(page, "utf-8")
 
 
 def _measure(
     folder: Path,
-    material: Material,
+    data: TrainingData,
     queries: list[int],
     catalog: list[int],
-    limits: PhotoLimits,
+    timed: RgbImage,
     precision: Precision,
     on_progress: OnProgress,
 ) -> None:
-    """Add to the card how the exported encoder agrees with the teacher, photos decoded anew."""
+    """Add to the card how the exported encoder agrees with the teacher."""
     encoder = load_encoder(folder)
-    side_px, step = encoder.card.input_side_px, _BATCH
     rows = []
-    for start in range(0, len(catalog), step):
-        some = catalog[start : start + step]
-        images = [decode(material.found.photos[place], side_px, limits) for place in some]
-        rows.append(encoder.encode(images))
+    for start in range(0, len(catalog), _BATCH):
+        images = data.prepared.images(catalog[start : start + _BATCH])
+        rows.append(encoder.encode(list(images)))
         on_progress(IndexProgress(f"measuring {precision}", start, len(catalog), "photos"))
     own = np.concatenate(rows)
-    wanted = material.vectors.of(np.array(catalog), np.zeros(len(catalog), np.intp))
+    wanted = data.vectors.of(np.array(catalog), np.zeros(len(catalog), np.intp))
     count = len(queries)
-    judge = Judge(wanted[:count], wanted, np.arange(count))
-    asymmetric = judge.asymmetric(own[:count])
-    symmetric = judge.symmetric(own[:count], own)
+    validator = Validator(wanted[:count], wanted, np.arange(count))
+    asymmetric = validator.asymmetric(own[:count])
+    symmetric = validator.symmetric(own[:count], own)
     figures = {
         **encoder.card.figures,
-        f"asymmetric_overlap_at_{judge.depth}": round(asymmetric.overlap, _DIGITS),
-        f"symmetric_overlap_at_{judge.depth}": round(symmetric.overlap, _DIGITS),
+        f"asymmetric_overlap_at_{validator.depth}": round(asymmetric.overlap, _DIGITS),
+        f"symmetric_overlap_at_{validator.depth}": round(symmetric.overlap, _DIGITS),
         "mean_cosine_to_teacher": round(asymmetric.cosine, _DIGITS),
-        "encode_ms": round(_encode_ms(encoder, images[0]), 3),
+        "encode_ms": round(_encode_ms(encoder, timed), 3),
     }
     replace(encoder.card, figures=figures).save(folder)
 
@@ -262,7 +260,7 @@ def put_in_place(built: Path, out: Path) -> None:
 
 
 def training_facts(
-    material: Material,
+    data: TrainingData,
     options: DistillationOptions,
     first: InitialWeights,
     progress: Progress,
@@ -270,7 +268,7 @@ def training_facts(
     command: str,
 ) -> dict[str, Any]:
     """JSON values of everything that made the student."""
-    found = material.found
+    found = data.prepared.found
     settings = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(options).items()
@@ -284,15 +282,15 @@ def training_facts(
     outcome |= {name: value for name, value in progress.records[0].items() if "head_" in name}
     return {
         "command": command,
-        "teacher": {"name": material.vectors.space.name, "space": material.vectors.space.id},
+        "teacher": {"name": data.vectors.space.name, "space": data.vectors.space.id},
         "initial": first.source,
         "data": {
             "photos": len(found.photos),
-            "train": len(material.train),
-            "held_out": len(material.held),
+            "train": len(data.train),
+            "held_out": len(data.held),
             "set_aside": len(found.set_aside),
             "sha256": found.fingerprint,
-            "textures": hash_of(material.maker.textures),
+            "textures": hash_of(data.maker.textures),
         },
         "options": settings,
         "outcome": outcome,

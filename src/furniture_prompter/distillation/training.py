@@ -1,4 +1,4 @@
-"""The loop: views in, a step, now and then a judgement and a checkpoint."""
+"""Training loop: batches in, optimiser steps, validation and checkpoints now and then."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from furniture_prompter.distillation.augmentation import Batch, Batches
-from furniture_prompter.distillation.head_fit import Judge, Judgement
-from furniture_prompter.distillation.losses import LossWeights, RunningMean, rate_share
+from furniture_prompter.distillation.head_fit import ValidationMetrics, Validator
+from furniture_prompter.distillation.losses import LossWeights, averaged, rate_schedule, rate_share
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.run_folder import Checkpoints, Progress
@@ -38,20 +39,22 @@ _OFF_PLAN = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """What is learned: views, what the teacher says of them, and who judges.
+class DataSplits:
+    """Training batches and validation photos, with the teacher's vectors as targets.
 
     Attributes:
-        batches: Views of every step.
+        batches: Augmented views of every step.
+        indexed: Photos as indexing shows them, for the fit of the head.
         vectors: The teacher's of every view.
-        judge: Of held-out photos.
-        held: The held-out photos as indexing shows them, shape (n, side, side, 3), in memory: they
-            are looked at again and again.
+        validator: Compares rankings of the validation split.
+        held: The validation split's photos as indexing shows them, shape (v, side, side, 3), in
+            memory: they are looked at again and again.
     """
 
     batches: Batches
+    indexed: Images
     vectors: TeacherVectors
-    judge: Judge
+    validator: Validator
     held: NDArray[np.uint8]
 
 
@@ -61,7 +64,7 @@ class Training:
 
     Attributes:
         student: Trained in place; ends with the best running mean.
-        lesson: What is learned.
+        splits: What is learned.
         options: How.
         accelerator: Device, precision and processes.
         checkpoints: Where it is kept.
@@ -72,7 +75,7 @@ class Training:
     """
 
     student: Student
-    lesson: Lesson
+    splits: DataSplits
     options: DistillationOptions
     accelerator: Accelerator
     checkpoints: Checkpoints
@@ -90,13 +93,14 @@ class Training:
         """
         options, accelerator = self.options, self.accelerator
         torch.manual_seed(options.seed)
-        mean = RunningMean(self.student, options.ema_decay)
+        mean = averaged(self.student, options.ema_decay)
         optimizer = torch.optim.AdamW(self._groups(), lr=options.highest_rate)
         progress = Progress()
         latest = self.checkpoints.latest() if options.resume else None
         state: dict[str, Any] = {}
         if latest is not None:
-            progress, state = self.checkpoints.load(latest, self.student, mean.network)
+            progress, state = self.checkpoints.load(latest, self.student, mean.module)
+            mean = averaged(mean.module, options.ema_decay, progress.step)
         network, optimizer = accelerator.prepare(self.student, optimizer)
         if state:
             optimizer.load_state_dict(state["optimizer"])
@@ -105,7 +109,7 @@ class Training:
         with _memory(options.batch_size):
             if not state:
                 self._plan(progress, self._planned(network))
-                self._judge(mean, progress, self.head)
+                self._validate(mean, progress, self.head)
             if progress.step < progress.steps and not self._stopped(progress):
                 self._loop(network, optimizer, mean, progress)
         # Mixed precision is for training; what is exported computes in float32.
@@ -114,40 +118,44 @@ class Training:
         return progress
 
     def _loop(
-        self, network: nn.Module, optimizer: Any, mean: RunningMean[Student], progress: Progress
+        self, network: nn.Module, optimizer: Any, mean: AveragedModel, progress: Progress
     ) -> None:
-        options, lesson = self.options, self.lesson
+        options, splits = self.options, self.splits
         record_every = max(1, progress.steps // _RECORDS)
         sums: dict[str, list[float]] = {}
         saved_s = began_s = time.monotonic()
         weights = LossWeights(options.loss_relational, options.loss_contrastive, options.loss_rank)
-        for batch in lesson.batches.ahead(progress.step, options.workers):
-            share = rate_share(progress.step, progress.steps, options.warmup)
-            for group in optimizer.param_groups:
-                group["lr"] = options.highest_rate * group["share"] * share
+
+        def share(step: int) -> float:
+            return rate_share(step, progress.steps, options.warmup)
+
+        schedule = rate_schedule(optimizer, share, options.highest_rate, progress.step)
+        for batch in splits.batches.ahead(progress.step, options.workers):
+            rate = options.highest_rate * share(progress.step)
             terms = self._step(network, optimizer, batch, progress.step, weights)
             progress.step += 1
-            mean.update(self.student, progress.step)
+            mean.update_parameters(self.student)
             for name, value in terms.items():
                 sums.setdefault(name, []).append(value)
-            judged = progress.step in {progress.steps, progress.judge_at}
-            if judged or progress.step % record_every == 0:
+            due = progress.step in {progress.steps, progress.judge_at}
+            if due or progress.step % record_every == 0:
                 means = {name: float(np.mean(values)) for name, values in sums.items()}
-                self._record(progress, {**means, "rate": options.highest_rate * share})
+                self._record(progress, {**means, "rate": rate})
                 sums.clear()
             self.on_step(progress.step, progress.steps)
-            if judged:
-                self._judge(mean, progress)
+            if due:
+                self._validate(mean, progress)
             now_s = time.monotonic()
             progress.trained_s += now_s - began_s
             began_s = now_s
-            if judged:
+            if due:
                 self._fit_into_time(progress)
-            if judged or now_s - saved_s > _CHECKPOINT_S:
+            if due or now_s - saved_s > _CHECKPOINT_S:
                 self._save(mean, optimizer, progress)
                 saved_s = began_s
             if progress.step >= progress.steps or self._stopped(progress):
                 return
+            schedule.step()
 
     def _stopped(self, progress: Progress) -> bool:
         """Whether it has not got better for too long."""
@@ -159,7 +167,7 @@ class Training:
         device = self.accelerator.device
         self._to_training(network)
         images = torch.from_numpy(batch.images).to(device, non_blocking=True)
-        wanted = self.lesson.vectors.of(batch.photos, batch.numbers)
+        wanted = self.splits.vectors.of(batch.photos, batch.numbers)
         given = network(images)
         bank = self._bank(step) if weights.rank else given.detach()
         terms = weights.total(given, torch.from_numpy(wanted).to(device), bank)
@@ -176,34 +184,34 @@ class Training:
         return values
 
     def _bank(self, step: int) -> torch.Tensor:
-        train = self.lesson.batches.train
+        train = self.splits.batches.train
         draw = np.random.default_rng([self.options.seed, 2, step])
         chosen = draw.choice(train, min(_BANK_ROWS, len(train)), replace=False)
-        rows = self.lesson.vectors.of(np.sort(chosen), np.zeros(len(chosen), np.intp))
+        rows = self.splits.vectors.of(np.sort(chosen), np.zeros(len(chosen), np.intp))
         return torch.from_numpy(rows).to(self.accelerator.device)
 
-    def _judge(
+    def _validate(
         self,
-        mean: RunningMean[Student],
+        mean: AveragedModel,
         progress: Progress,
         more: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        lesson = self.lesson
+        splits = self.splits
         rows = encode_images(
-            mean.network,
-            lambda places: lesson.held[places],
-            np.arange(len(lesson.held)),
+            cast("Student", mean.module),
+            lambda places: splits.held[places],
+            np.arange(len(splits.held)),
             self.accelerator,
-            batch_size=lesson.batches.batch_size,
+            batch_size=splits.batches.batch_size,
         )
-        judged: Judgement = lesson.judge.asymmetric(rows)
-        overlap = self._agreed(judged.overlap)
-        values = {"held_out_overlap": overlap, "held_out_cosine": judged.cosine, **more}
+        validated: ValidationMetrics = splits.validator.asymmetric(rows)
+        overlap = self._agreed(validated.overlap)
+        values = {"held_out_overlap": overlap, "held_out_cosine": validated.cosine, **more}
         if overlap > progress.best_overlap:
             progress.best_overlap, progress.best_step = overlap, progress.step
             progress.worse = 0
             if self.accelerator.is_main_process:
-                self.checkpoints.save_best(mean.network)
+                self.checkpoints.save_best(mean.module)
         else:
             progress.worse += 1
         self._record(progress, values)
@@ -214,18 +222,18 @@ class Training:
         progress.records.append(record)
         self.log(record)
 
-    def _save(self, mean: RunningMean[Student], optimizer: Any, progress: Progress) -> None:
+    def _save(self, mean: AveragedModel, optimizer: Any, progress: Progress) -> None:
         if self.accelerator.is_main_process:
             scaler = self.accelerator.scaler
             state = {
                 "optimizer": optimizer.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else {},
             }
-            self.checkpoints.save(progress, self.student, mean.network, state)
+            self.checkpoints.save(progress, self.student, mean.module, state)
         self.accelerator.wait_for_everyone()
 
     def _plan(self, progress: Progress, steps: int) -> None:
-        """Decide how many steps there are and when the next judgement is, for all processes."""
+        """Decide how many steps there are and when the next validation is, for all processes."""
         progress.steps = self._agreed(steps)
         every = max(1, math.ceil(progress.steps / self.options.evaluations))
         progress.judge_at = progress.step + every
@@ -237,9 +245,9 @@ class Training:
 
     def _planned(self, network: nn.Module) -> int:
         """Steps of the whole training, by epochs or by the measured time of a step."""
-        options, lesson = self.options, self.lesson
+        options, splits = self.options, self.splits
         if options.minutes is None:
-            passes = options.epochs * len(lesson.batches.train) / lesson.batches.batch_size
+            passes = options.epochs * len(splits.batches.train) / splits.batches.batch_size
             return math.ceil(passes)
         self.step_s = self._measured_step_s(network)
         return max(1, int(options.minutes * 60 / self.step_s))
@@ -252,7 +260,7 @@ class Training:
         times = []
         for step in range(1 + _MEASURED_STEPS):
             began_s = time.monotonic()
-            batch = self.lesson.batches.make(step)
+            batch = self.splits.batches.make(step)
             given = network(torch.from_numpy(batch.images).to(device))
             self.accelerator.backward(given.sum() * 0.0)
             network.zero_grad(set_to_none=True)

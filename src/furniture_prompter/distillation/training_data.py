@@ -1,4 +1,4 @@
-"""Photos and what the teacher says of them, made ready for training."""
+"""Training data: prepared photos, teacher vectors of every view, train and validation splits."""
 
 import hashlib
 import itertools
@@ -23,9 +23,9 @@ from furniture_prompter.distillation.photos import (
     KeptRows,
     PhotoSet,
     TrainingPhoto,
-    as_indexed,
     decode,
     held_out_places,
+    prepare_photo,
 )
 from furniture_prompter.domain import IndexProgress, RgbImage, SetAside
 from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
@@ -36,7 +36,8 @@ from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.unit_rows import unit_rows
 
 SQUARES_VERSION: Final = 2
-"""Raise it with every change to what a square holds."""
+INDEXED_VERSION: Final = 1
+"""Raise them with every change to what the kept rows of that name hold."""
 
 _AHEAD = 16
 _STEP_PX: Final = 32
@@ -50,7 +51,31 @@ def square_side_px(student_px: int, teacher_px: int) -> int:
     return max(-(-student_px * 9 // 8 // _STEP_PX) * _STEP_PX, teacher_px)
 
 
-def keep_squares(
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedPhotos:
+    """Usable photos as every part of a training looks at them, decoded once and kept.
+
+    Attributes:
+        found: The photos.
+        spec: The student's preprocessing.
+        indexed: What indexing would show the student, memory-mapped, shape (n, side, side, 3).
+        squares: Larger ones to cut views from, memory-mapped, shape (n, side, side, 4): colour, and
+            255 where there is white background.
+        places: For each photo the place of its rows in both.
+    """
+
+    found: PhotoSet
+    spec: Preprocessing
+    indexed: NDArray[np.uint8]
+    squares: NDArray[np.uint8]
+    places: NDArray[np.intp]
+
+    def images(self, photos: NDArray[np.intp] | Sequence[int]) -> NDArray[np.uint8]:
+        """Photos as indexing shows them, shape (n, side, side, 3), in memory."""
+        return self.indexed[self.places[photos]]
+
+
+def prepare_photos(
     found: PhotoSet,
     spec: Preprocessing,
     side_px: int,
@@ -58,50 +83,54 @@ def keep_squares(
     limits: PhotoLimits,
     workers: int,
     on_photo: Callable[[int], None] = lambda _: None,
-) -> tuple[PhotoSet, NDArray[np.uint8], NDArray[np.intp]]:
+) -> PreparedPhotos:
     """Decode every photo that is not kept yet.
 
     Args:
         found: The photos.
-        spec: How photos are fitted into a square; its side is not used.
-        side_px: Side of the squares.
+        spec: How the student's photos are fitted into a square.
+        side_px: Side of the squares that views are cut from.
         folder: Where they are kept.
         limits: What is refused.
         workers: Threads that decode.
-        on_photo: Called with the number of squares that are there.
-
-    Returns:
-        The photos that can be used, all squares memory-mapped, shape (n, side, side, 4) uint8, and
-        for each photo the place of its square.
+        on_photo: Called with the number of photos that are kept.
 
     Raises:
         DistillationError: the disk is full or cannot be written.
     """
     larger = replace(spec, side_px=side_px)
-    recipe = [SQUARES_VERSION, found.fingerprint, asdict(larger)]
-    shape = (len(found.photos), side_px, side_px, 4)
-    kept = KeptRows.open(folder, "squares", recipe, shape, np.uint8)
-    missing = kept.missing()
-    problems: list[SetAside] = []
-    already = len(found.photos) - len(missing)
+    count = len(found.photos)
 
-    def square(photo: TrainingPhoto) -> NDArray[np.uint8] | SetAside:
+    def rows(name: str, version: int, spec: Preprocessing, channels: int) -> KeptRows:
+        recipe = [version, found.fingerprint, asdict(spec)]
+        shape = (count, spec.side_px, spec.side_px, channels)
+        return KeptRows.open(folder, name, recipe, shape, np.uint8)
+
+    squares = rows("squares", SQUARES_VERSION, larger, 4)
+    indexed = rows("indexed", INDEXED_VERSION, spec, 3)
+    missing = np.union1d(squares.missing(), indexed.missing())
+    problems: list[SetAside] = []
+
+    def prepared(photo: TrainingPhoto) -> list[RgbImage] | SetAside:
         try:
-            image = as_indexed(photo, larger, limits)
+            own, large = prepare_photo(photo, (spec, larger), limits)
         except InvalidPhotoError as error:
             return SetAside(photo.path, 0, str(error), "", "")
-        return np.dstack([image, white_background(image)])
+        return [own, np.dstack([large, white_background(large)])]
 
     photos = [found.photos[place] for place in missing]
-    results = read_ahead(square, photos, workers=workers, ahead=_AHEAD, thread_name="decode")
+    results = read_ahead(prepared, photos, workers=workers, ahead=_AHEAD, thread_name="decode")
     for number, (place, made) in enumerate(zip(missing, results, strict=True), 1):
         if isinstance(made, SetAside):
             problems.append(made)
         else:
-            kept.put(place, made)
-        on_photo(already + number)
-    places = np.flatnonzero(np.asarray(kept.done) == 1)
-    return found.without(tuple(problems), places), kept.rows, places
+            indexed.put(place, made[0])
+            squares.put(place, made[1])
+        on_photo(count - len(missing) + number)
+    done = np.asarray(squares.done) & np.asarray(indexed.done)
+    places = np.flatnonzero(done)
+    usable = found.without(tuple(problems), places)
+    return PreparedPhotos(usable, spec, indexed.rows, squares.rows, places)
 
 
 _BATCH = 8
@@ -161,9 +190,7 @@ def space_of(teacher: Encoder) -> EmbeddingSpace:
 
 def ask_teacher(
     teacher: Encoder,
-    found: PhotoSet,
-    squares: NDArray[np.uint8],
-    places: NDArray[np.intp],
+    prepared: PreparedPhotos,
     maker: ViewMaker,
     texture_hash: str,
     views: int,
@@ -176,13 +203,12 @@ def ask_teacher(
 
     The teacher sees what the student will see: "function matching" of Beyer et al., Knowledge
     distillation: A good teacher is patient and consistent (CVPR 2022, arXiv 2106.05237). The clean
-    view is the photo decoded and fitted as in indexing; others are made out of its kept square.
+    view is the photo as indexing shows it to the teacher, which is decoded anew only where that is
+    not what it shows the student; others are made out of its kept square.
 
     Args:
         teacher: Whoever teaches.
-        found: The photos; vectors that a catalog holds of them are taken as the clean view's.
-        squares: Kept squares, shape (n, side, side, 4).
-        places: For each photo the place of its square.
+        prepared: The photos; vectors that a catalog holds of them are taken as the clean view's.
         maker: Makes the views.
         texture_hash: SHA-256 over the maker's textures.
         views: Views beside the clean one.
@@ -196,6 +222,7 @@ def ask_teacher(
         EncoderError: the teacher cannot be run.
     """
     space = space_of(teacher)
+    found, squares, places = prepared.found, prepared.squares, prepared.places
     a_photo = 1 + views
     recipe: list[str | int] = [found.fingerprint, space.id, teacher.card.weights_sha256]
     if views:
@@ -210,6 +237,9 @@ def ask_teacher(
     def image(row: int) -> RgbImage:
         photo, number = found.photos[row // a_photo], row % a_photo
         if number == CLEAN:
+            if teacher.card.preprocessing == prepared.spec:
+                own: RgbImage = prepared.images([row // a_photo])[0]
+                return own
             return decode(photo, teacher.card.input_side_px, limits)
         return maker.view(squares[places[row // a_photo]], photo.id, number, side_px)
 
@@ -266,22 +296,18 @@ OnProgress = Callable[[IndexProgress], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Material:
-    """What a training learns from.
+class TrainingData:
+    """Photos, the teacher's vectors of them, and the two splits.
 
     Attributes:
-        found: The usable photos.
-        squares: Kept squares, memory-mapped, shape (n, side, side, 4).
-        places: For each photo the place of its square.
+        prepared: The usable photos.
         vectors: The teacher's, of every view.
         maker: Makes the views.
-        held: Places of photos held out, ordered by content.
-        train: Places of the others.
+        held: Places of the validation split's photos, ordered by content, shape (v,).
+        train: Places of the others, shape (n - v,).
     """
 
-    found: PhotoSet
-    squares: NDArray[np.uint8]
-    places: NDArray[np.intp]
+    prepared: PreparedPhotos
     vectors: TeacherVectors
     maker: ViewMaker
     held: NDArray[np.intp]
@@ -311,7 +337,7 @@ def prepare(
     options: DistillationOptions,
     limits: PhotoLimits,
     on_progress: OnProgress,
-) -> Material:
+) -> TrainingData:
     """Decode, embed and divide the photos, as far as that is not kept from before.
 
     Args:
@@ -332,7 +358,7 @@ def prepare(
     maker = ViewMaker(options.view_seed, textures)
     teacher_px = (teacher.card.input_side_px or 0) if teacher and options.views else 0
     total = len(found.photos)
-    found, squares, places = keep_squares(
+    prepared = prepare_photos(
         found,
         spec,
         square_side_px(spec.side_px, teacher_px),
@@ -341,15 +367,14 @@ def prepare(
         options.workers,
         lambda done: on_progress(IndexProgress("decoding", done, total, "photos")),
     )
+    found = prepared.found
     refuse_few(found)
     if teacher is None:
         vectors = from_catalog(found, space)
     else:
         vectors = ask_teacher(
             teacher,
-            found,
-            squares,
-            places,
+            prepared,
             maker,
             hash_of(textures),
             options.views,
@@ -366,7 +391,7 @@ def prepare(
         raise DistillationError(
             "The photos show too few products to hold some out. Give photos of more products."
         )
-    return Material(found, squares, places, vectors, maker, held, train)
+    return TrainingData(prepared, vectors, maker, held, train)
 
 
 def student_preprocessing(options: DistillationOptions) -> Preprocessing:

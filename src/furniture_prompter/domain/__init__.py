@@ -1,4 +1,4 @@
-"""The words everybody shares: product, photo, query, hit. numpy and standard library only."""
+"""Data classes that all rooms share: product, photo, query, hit; numpy and stdlib only."""
 
 from furniture_prompter.domain.catalog import (
     CatalogInfo,

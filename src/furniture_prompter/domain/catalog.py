@@ -1,4 +1,4 @@
-"""What a catalog says of itself."""
+"""Reports on a catalog: its facts, and results of verify, repair and optimize."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

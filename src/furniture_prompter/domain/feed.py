@@ -1,4 +1,4 @@
-"""What a feed yields: rows to index, what had to be set aside, and how it was read."""
+"""Feed rows, what was set aside of a feed, writes, and summaries of indexing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a shop sells: products and the photos of them."""
+"""Products and their photos, with the hashes that tell their content apart."""
 
 import hashlib
 import json

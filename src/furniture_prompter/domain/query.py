@@ -1,13 +1,14 @@
-"""The part of a photo that a shopper means."""
+"""Queries and search results: what is asked, and the hits, facets and timings that answer it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 
 from furniture_prompter.domain.product import Photo, Product, RgbImage
+from furniture_prompter.query_options import OPTIONS, QueryOptions, given
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +49,44 @@ def _edges(start: float, share: float, length: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
-    """A photo, a prompt, or both; or a product whose likes are wanted.
+class Query(QueryOptions):
+    """A photo, a prompt, or both; or a product whose likes are wanted; with its options.
 
     Attributes:
         prompt: Words that describe what is wanted; None for a photo alone.
-        photo: Decoded pixels of the whole photo that was brought; None for a prompt alone.
+        photo: Decoded pixels of the whole photo that was brought, shape (h, w, 3), uint8, sRGB;
+            None for a prompt alone.
         photo_name: What to call the photo in answers; it is never opened.
         photo_sha256: Content hash of the photo's file, which tells queries apart when pages are
             turned; hashed from the pixels where it is None.
         crop: The part of the photo that is meant; None for all of it.
         similar_to: Id of a product of the catalog whose photos stand for a photo; it is left out
             of its own hits.
-        photo_weight: Share of the photo when both are given, 0 to 1.
-        without: Words for what the product must not be.
-        where: Filter over the catalog's columns, such as ``price < 300``.
-        limit: Products wanted at the most.
-        cursor: The `cursor` of the page before, for the next one; None for the first.
-        facets: Columns whose values are to be counted.
     """
 
     prompt: str | None = None
     photo: RgbImage | None = None
     photo_name: str | None = None
-    photo_weight: float = 0.5
-    without: str | None = None
-    where: str | None = None
-    limit: int = 10
-    cursor: str | None = None
-    facets: tuple[str, ...] = ()
     photo_sha256: str | None = None
     crop: Crop | None = None
     similar_to: str | None = None
+
+    def with_options(self, options: Mapping[str, object], settings: object) -> "Query":
+        """The same query with these options, and for those left out the settings' defaults.
+
+        Args:
+            options: Options by name; None is as if left out.
+            settings: What has an attribute for each setting that an option names.
+
+        Raises:
+            TypeError: there is no option of that name.
+        """
+        defaults = {
+            name: getattr(settings, option.about.setting_of_default)
+            for name, option in OPTIONS.items()
+            if option.about.setting_of_default is not None
+        }
+        return replace(self, **{**defaults, **given(options)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +98,9 @@ class Hit:
         score: Fused score, comparable within one result only; higher is better.
         product: The product.
         photo: The photo of it that answers the query best.
-        matched: Which parts found it, strongest first: ``photo``, ``prompt-photo`` (words against
-            pictures), ``prompt-text`` (words against the product's text), ``keyword``.
-        parts: Contribution of each part to the score, by the same names.
+        matched: Which retrievers found it, strongest first: ``photo``, ``prompt-photo`` (words
+            against pictures), ``prompt-text`` (words against the product's text), ``keyword``.
+        contributions: What each retriever adds to the score, by the same names.
     """
 
     rank: int
@@ -101,7 +108,7 @@ class Hit:
     product: Product
     photo: Photo
     matched: tuple[str, ...]
-    parts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Words to pictures: two linear maps that bring prompt and photo vectors into one space.
+"""Prompt-photo alignment: two linear maps that bring both kinds of vectors into one space.
 
 Fitted on a catalog's own text by :func:`furniture_prompter.encoders.alignment.fit_alignment`.
 """

@@ -1,4 +1,4 @@
-"""The card beside an encoder's weights: what it is, where it comes from, what it measured."""
+"""Encoder cards: identity, preprocessing, provenance and figures of an encoder's weights."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""From a file's bytes to pixels, safely: the only place where photos are decoded.
+"""Photo decoding, from a file's bytes to sRGB pixels, bounded in size, work and memory.
 
 JPEG goes through libjpeg-turbo, which can decode straight to a fraction of the size; everything
 else through Pillow. Size, work and memory are known from the header and refused before any pixel is

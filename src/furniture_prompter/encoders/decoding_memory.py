@@ -1,4 +1,4 @@
-"""From the colours that a profile describes to sRGB, on white.
+"""Colour conversion to sRGB, and the memory budget that all decoding shares.
 
 A photo's numbers mean what its embedded profile (ICC.1:2022) says: the same red has other numbers
 in Display P3 or Adobe RGB. Encoders learned from sRGB and pages show sRGB, so every photo is

@@ -1,4 +1,4 @@
-"""The image encoder that runs: an ONNX graph under ONNX Runtime on the CPU."""
+"""Image encoder: preprocessing, and an ONNX graph under ONNX Runtime on the CPU."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The prompt encoder that runs: one vector a word piece, averaged. Needs numpy alone."""
+"""Static prompt encoder: WordPiece tokenizer and averaged token vectors, in numpy alone."""
 
 import itertools
 import json

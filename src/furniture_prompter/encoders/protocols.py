@@ -1,4 +1,4 @@
-"""What an encoder promises to whoever stores or compares its vectors."""
+"""Encoder interfaces: what each kind promises to whoever stores or compares its vectors."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""Encoders by name or folder, and what loads each.
+"""Encoder registry: encoders by name or folder, and the runtime that loads each.
 
 Encoders are folders with a card; those below ``weights`` ship with the package, others lie in the
 cache that ``encoders pull`` fills or wherever a person keeps them. ``default`` and

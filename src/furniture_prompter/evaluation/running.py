@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +38,7 @@ from furniture_prompter.evaluation.record import (
     TaskResults,
 )
 from furniture_prompter.evaluation.suite import Suite
+from furniture_prompter.timing import utc_now
 
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[IndexProgress], None]
@@ -143,7 +143,7 @@ def run_benchmark(
     run = Run(
         suite=plan.suite.name,
         suite_sha256=plan.suite.sha256,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
         command=plan.command,
         machine=machine,
         data=collection.data,

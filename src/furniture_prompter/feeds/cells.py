@@ -1,4 +1,4 @@
-"""Text of a feed, made fit to be stored, shown and searched."""
+"""Cell values of feeds: text cleaned, numbers and truth values told from text."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""CSV and its kin: one product a row under a row of column names."""
+"""CSV and TSV feeds: one product a row under a header row."""
 
 import csv
 import difflib

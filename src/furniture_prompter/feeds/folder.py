@@ -1,4 +1,4 @@
-"""A folder of photos: the subfolder is the category, the file name the title."""
+"""Photo-folder feeds: the subfolder is the category, the file name the title."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""JSON lines: one product a line. A .json file that holds an array of products is read too."""
+"""JSON-lines feeds: one product a line, or an array of products in a .json file."""
 
 import codecs
 import json

@@ -1,4 +1,4 @@
-"""One row of a feed, whatever its file format: checked, then a product with its images."""
+"""Rows of feeds of any format: validated, then products with their image files."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Which encoding a table's text is in, and its lines."""
+"""Text encoding detection for CSV files, and bounded reading of their lines."""
 
 import codecs
 import io

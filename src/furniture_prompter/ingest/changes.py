@@ -1,4 +1,4 @@
-"""What an index run has to write: new, changed and removed products, and the types of columns.
+"""Change detection: new, changed and removed products, and the types of attribute columns.
 
 A value of another type than its column costs that value and nothing else. A column of text takes
 numbers too, as they are written; one of numbers or truth values leaves out what is none.

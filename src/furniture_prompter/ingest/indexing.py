@@ -1,4 +1,4 @@
-"""The recipe from a feed to a new catalog version: rows, photos, changes, alignment, commit."""
+"""Indexing: from a feed's rows and photos to a new catalog version."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The recipe from a damaged catalog to a sound version of what is left of it."""
+"""Catalog repair: a sound version from what can still be read of a damaged one."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The recipe from products written over the API to one new catalog version."""
+"""Upserts: products written over the API, as one new catalog version."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,17 +1,145 @@
-"""A search result as the JSON that is promised: keys, types and order; see docs/json.md.
+"""JSON of search answers: its shape, which the API's description shows, and what writes it.
 
-Both doors answer in these words, so that a script can move from one to the other.
+``search --json``, batch lines and the HTTP API answer in it, and the clients read it; docs/json.md
+says what the fields mean. Writers are held to the shapes by the type checker.
 """
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any, Final, Literal, final
 
-from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, SearchResult
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, with_config
+from typing_extensions import TypedDict
+
+from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, Query, SearchResult
 from furniture_prompter.domain.query import Crop, Facet, FacetRange
 from furniture_prompter.errors import FurniturePrompterError
+from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.search.option_fields import answered_fields, with_fields
+
+_CLOSED: Final = ConfigDict(extra="forbid")
+PRODUCT_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "stool-7",
+    "title": "Stool, white",
+    "category": "stool",
+    "color": "white",
+    "description": "",
+    "tags": ["seat", "kitchen"],
+    "price": 89.0,
+}
+
+
+def _described_by(kind: Any) -> GetPydanticSchema:
+    """Describe a value by another type, which says more than the type checker can."""
+    return GetPydanticSchema(lambda _, handler: handler.generate_schema(kind))
+
+
+class CropBox(BaseModel):
+    """The part of a photo that is meant, in shares of its width and height."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    x: float = Field(ge=0, lt=1, description="Left edge.")
+    y: float = Field(ge=0, lt=1, description="Upper edge.")
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+    def crop(self) -> Crop:
+        """The box as searches take it."""
+        return Crop(self.x, self.y, self.width, self.height)
+
+
+@with_fields(answered_fields())
+class _AskedFields(BaseModel):
+    model_config = _CLOSED
+
+    prompt: str | None
+    photo: str | None
+
+
+class QueryFields(_AskedFields):
+    """The query as it was answered."""
+
+    crop: CropBox | None
+    similar_to: str | None
+
+
+class ProductFields(BaseModel):
+    """A product: known fields, then every further column of the feed by name."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [PRODUCT_EXAMPLE]})
+    __pydantic_extra__: dict[str, str | float | bool | None]
+
+    id: str
+    title: str
+    category: str
+    color: str
+    description: str
+    tags: list[str]
+
+
+ProductJson = Annotated[dict[str, Any], _described_by(ProductFields)]
+
+
+@with_config(_CLOSED)
+class HitFields(TypedDict):
+    """One product that answers."""
+
+    rank: int
+    score: float
+    product: ProductJson
+    photo: Annotated[str, Field(description="Address of the photo on this server.")]
+    matched: Annotated[
+        list[str], _described_by(list[Literal["photo", "prompt-photo", "prompt-text", "keyword"]])
+    ]
+
+
+@with_config(_CLOSED)
+class CatalogFields(TypedDict):
+    """Which catalog answered."""
+
+    path: Annotated[str, Field(description="Name of the catalog's folder.")]
+    version: int
+    encoder: str
+
+
+@final  # so that the type checker tells it from a range by its keys
+@with_config(_CLOSED)
+class ValueCount(TypedDict):
+    """Products that have a value."""
+
+    value: str | bool
+    count: int
+
+
+# A key that is a keyword of Python needs this form.
+RangeCount = TypedDict("RangeCount", {"from": float, "to": float, "count": int})
+RangeCount.__doc__ = "Products that have a number in a range."
+with_config(_CLOSED)(RangeCount)
+
+
+@with_config(_CLOSED)
+class SearchAnswer(TypedDict):
+    """Hits in order; the shape that `search --json` prints."""
+
+    query: Annotated[dict[str, Any], _described_by(QueryFields)]
+    catalog: CatalogFields
+    hits: list[HitFields]
+    timings_ms: dict[str, float]
+    notes: list[str]
+    facets: dict[str, list[ValueCount | RangeCount]]
+    cursor: str | None
+
+
+@with_config(_CLOSED)
+class ProductAnswer(TypedDict):
+    """A product and its photos."""
+
+    product: ProductJson
+    photos: Annotated[list[str], Field(description="Addresses on this server, the main one first.")]
+
 
 # More digits than two runs on one machine share; fewer make equal scores of different products.
 SCORE_DIGITS = 6
@@ -22,27 +150,15 @@ def _path(photo: Photo) -> str:
     return photo.path
 
 
-def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> dict[str, Any]:
-    """The promised object.
-
-    ``query``, ``catalog``, ``hits``, ``timings_ms``, ``notes``, ``facets``, ``cursor``.
+def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> SearchAnswer:
+    """The answer of a search.
 
     Args:
         result: The hits.
         photo_of: What a hit says of its photo: its path, unless given.
     """
-    query = result.query
     return {
-        "query": {
-            "prompt": query.prompt,
-            "photo": query.photo_name,
-            "photo_weight": query.photo_weight,
-            "without": query.without,
-            "where": query.where,
-            "limit": query.limit,
-            "crop": crop_answer(query.crop),
-            "similar_to": query.similar_to,
-        },
+        "query": query_answer(result.query),
         "catalog": {
             "path": result.catalog.path,
             "version": result.catalog.version,
@@ -58,12 +174,23 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> di
     }
 
 
+def query_answer(query: Query) -> dict[str, Any]:
+    """A query as it was answered: prompt, photo, the options that are repeated, crop, product."""
+    return {
+        "prompt": query.prompt,
+        "photo": query.photo_name,
+        **{name: getattr(query, name) for name, each in OPTIONS.items() if each.about.answered},
+        "crop": crop_answer(query.crop),
+        "similar_to": query.similar_to,
+    }
+
+
 def crop_answer(crop: Crop | None) -> dict[str, float] | None:
     """A crop as ``x``, ``y``, ``width`` and ``height``."""
     return None if crop is None else asdict(crop)
 
 
-def facet_answer(facet: Facet) -> list[dict[str, Any]]:
+def facet_answer(facet: Facet) -> list[ValueCount | RangeCount]:
     """Counts as ``value`` and ``count``, or ``from``, ``to`` and ``count`` for numbers."""
     return [
         {"from": each.low, "to": each.high, "count": each.count}
@@ -73,8 +200,8 @@ def facet_answer(facet: Facet) -> list[dict[str, Any]]:
     ]
 
 
-def hit_answer(hit: Hit, photo_of: Callable[[Photo], str] = _path) -> dict[str, Any]:
-    """One hit: ``rank``, ``score``, ``product``, ``photo``, ``matched``."""
+def hit_answer(hit: Hit, photo_of: Callable[[Photo], str] = _path) -> HitFields:
+    """One hit."""
     return {
         "rank": hit.rank,
         "score": round(hit.score, SCORE_DIGITS),
@@ -103,6 +230,13 @@ def product_answer(product: Product) -> dict[str, Any]:
         if name not in known
     }
     return {**known, **further}
+
+
+def product_page_answer(
+    product: Product, photos: Iterable[Photo], photo_of: Callable[[Photo], str] = _path
+) -> ProductAnswer:
+    """A product and its photos, main one first; `photo_of` as of :func:`answer`."""
+    return {"product": product_answer(product), "photos": [photo_of(each) for each in photos]}
 
 
 def error_answer(error: FurniturePrompterError) -> dict[str, str]:

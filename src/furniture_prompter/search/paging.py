@@ -1,11 +1,11 @@
-"""Where a page of hits ended, as a text that asks for the next one."""
+"""Pagination: cursors, and pages of a ranking that retrievers extend as far as a page needs."""
 
 import base64
 import binascii
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,9 @@ from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.domain import Query
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.retrievers import Fused, PartGroup, fuse
+from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.search.query_vectors import EncodedQuery
+from furniture_prompter.search.retrievers import Fused, RetrieverGroup, fuse
 
 LIMIT_RANKED: Final = 10_000
 """How deep pages go: every page ranks all products before it again."""
@@ -32,20 +34,20 @@ class Cursor:
 
     Attributes:
         start: Hits on the pages before.
-        reach: Products that each part brought to the first page, at least; the ranking, and so
-            every later page, hangs on it.
+        candidates: Products that each retriever brought to the first page, at least; the ranking,
+            and so every later page, hangs on it.
         version: The catalog version that answered the page before.
         query: What :func:`query_digest` says of the query.
     """
 
     start: int
-    reach: int
+    candidates: int
     version: int
     query: str
 
     def to_text(self) -> str:
         """Letters, digits, ``-`` and ``_``: fit for an address as it is."""
-        data = json.dumps([self.start, self.reach, self.version, self.query]).encode("ascii")
+        data = json.dumps([self.start, self.candidates, self.version, self.query]).encode("ascii")
         return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
 
     @classmethod
@@ -60,18 +62,18 @@ class Cursor:
                 raise ValueError(len(text))
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
             values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            start, reach, version, query = values
-            whole = all(type(value) is int for value in (start, reach, version))
+            start, candidates, version, query = values
+            whole = all(type(value) is int for value in (start, candidates, version))
             if not whole or not isinstance(query, str):
                 raise ValueError(values)
-            if not (0 < start < LIMIT_RANKED and 0 < reach <= LIMIT_RANKED and version > 0):
+            if not (0 < start < LIMIT_RANKED and 0 < candidates <= LIMIT_RANKED and version > 0):
                 raise ValueError(values)
         except (ValueError, TypeError, binascii.Error, RecursionError):
             raise InvalidQueryError(
                 "The cursor is none that a search gave. Give the `cursor` of the page before as it "
                 "is, or none for the first page."
             ) from None
-        return cls(start, reach, version, query)
+        return cls(start, candidates, version, query)
 
 
 def query_digest(query: Query, photo: bytes) -> str:
@@ -83,15 +85,25 @@ def query_digest(query: Query, photo: bytes) -> str:
     """
     decisive = [
         query.prompt,
-        query.photo_weight,
-        query.without,
-        query.where,
+        *(getattr(query, name) for name, option in OPTIONS.items() if option.about.decisive),
         query.similar_to,
         astuple(query.crop) if query.crop is not None else None,
         hashlib.sha256(photo).hexdigest(),
     ]
     text = json.dumps(decisive).encode("ascii")
     return hashlib.sha256(text).hexdigest()[:_DIGEST_CHARACTERS]
+
+
+def encoded_query_digest(encoded: EncodedQuery) -> str:
+    """The digest of an encoded query: by its photo's file, pixels or vector, whichever it has."""
+    query = encoded.query
+    if query.photo_sha256 is not None:
+        photo = query.photo_sha256.encode("utf-8", "replace")
+    elif query.photo is not None:
+        photo = str(query.photo.shape).encode() + query.photo.tobytes()
+    else:
+        photo = encoded.photo.tobytes() if encoded.photo is not None else b""
+    return query_digest(query, photo)
 
 
 def refuse_other_query(cursor: Cursor, digest: str) -> None:
@@ -103,7 +115,7 @@ def refuse_other_query(cursor: Cursor, digest: str) -> None:
         )
 
 
-# How much further each part reaches once all that it brought is on earlier pages.
+# How many times more each retriever brings once all that it brought is on earlier pages.
 _FURTHER: Final = 4
 
 
@@ -113,7 +125,7 @@ class Page:
 
     Attributes:
         hits: Its products, best first.
-        retrieved: All products that the parts brought to the first page, in no promised order;
+        retrieved: All products that the retrievers brought to the first page, in no promised order;
             the same on every page.
         more: Whether products follow.
     """
@@ -123,34 +135,48 @@ class Page:
     more: bool
 
 
-async def turn_to(
-    groups: Sequence[PartGroup],
+async def ranked_page(
+    groups: Sequence[RetrieverGroup],
     start: int,
     count: int,
-    reach: int,
-    only: Filter | None,
+    candidates: int,
+    prefilter: Filter | None,
     leave_out: int | None = None,
 ) -> Page:
     """The products at places `start` to ``start + count`` of a ranking.
 
-    What every part's `reach` best products are ranked by comes first. Once those are turned over,
-    parts reach further, and what is new is ranked behind: had they reached further at once, a
+    The ranking of every retriever's `candidates` best products comes first. Once those are turned
+    over, retrievers bring more, and what is new is ranked behind: had they brought more at once, a
     product could have moved between pages.
 
     Args:
         groups: At least one with a positive share.
         start: Products on the pages before.
         count: Products wanted.
-        reach: Products that each part brings to the first page; the same for every page.
-        only: The filter that products must pass.
+        candidates: Products that each retriever brings to the first page; the same for every page.
+        prefilter: The filter that products must pass.
         leave_out: Number of a product that is no hit.
     """
-    stage = await fuse(groups, reach, only, leave_out)
+    stage = await fuse(groups, candidates, prefilter, leave_out)
     ranked, retrieved = stage, stage.numbers
     while ranked.numbers.size <= start + count and not stage.exhausted:
-        reach *= _FURTHER
-        stage = await fuse(groups, reach, only, leave_out)
+        candidates *= _FURTHER
+        stage = await fuse(groups, candidates, prefilter, leave_out)
         fresh = ~np.isin(stage.numbers, ranked.numbers)
         ranked = ranked.followed_by(stage.taken(np.flatnonzero(fresh)))
     places = np.arange(start, min(start + count, ranked.numbers.size))
     return Page(ranked.taken(places), retrieved, ranked.numbers.size > start + count)
+
+
+def next_cursor(cursor: Cursor, page: Page, version: int) -> str | None:
+    """The cursor of the page behind one; None on the last.
+
+    Args:
+        cursor: Where the page began.
+        page: The page.
+        version: The catalog version that answered.
+    """
+    end = cursor.start + len(page.hits.numbers)
+    if not page.more or end >= LIMIT_RANKED:
+        return None
+    return replace(cursor, start=end, version=version).to_text()

@@ -1,36 +1,39 @@
-"""The vectors that a catalog's encoders give to whoever wants them: which space takes what."""
+"""Query encoding: photos, prompts and products as vectors, and the embedding spaces they lie in."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import ALIGNED, VECTOR
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.domain import Query
 from furniture_prompter.encoders.alignment import Alignment
-from furniture_prompter.encoders.protocols import CrossModalEncoder, PromptEncoder
+from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.validation import number_of_product
 
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class EncodedText:
     """A prompt, or what is not wanted, encoded.
 
     Attributes:
         text: The words.
-        meaning: By the prompt encoder, shape (t,); zeros where it knows none of them.
-        look: In the space of the route's photo vectors; zeros where nothing is known, None where
-            no route leads there.
+        text_embedding: By the prompt encoder, shape (t,); zeros where it knows none of them.
+        image_embedding: In the space of the route's photo vectors, shape (d,); zeros where nothing
+            is known, None where no route leads there.
     """
 
     text: str
-    meaning: Vectors
-    look: Vectors | None = None
+    text_embedding: Vectors
+    image_embedding: Vectors | None = None
 
 
 class PromptRoute(Protocol):
@@ -41,7 +44,7 @@ class PromptRoute(Protocol):
         """The photos' vectors that prompts are compared with: ``vector`` or ``aligned``."""
         ...
 
-    async def encode(self, words: Sequence[Words]) -> Vectors:
+    async def encode(self, texts: Sequence[EncodedText]) -> Vectors:
         """Unit rows in the space of `column`; zeros for words of which nothing is known."""
         ...
 
@@ -53,9 +56,9 @@ class AlignmentRoute:
     alignment: Alignment
     column: str = ALIGNED
 
-    async def encode(self, words: Sequence[Words]) -> Vectors:
+    async def encode(self, texts: Sequence[EncodedText]) -> Vectors:
         """See :class:`PromptRoute`."""
-        return self.alignment.align_prompts(np.stack([each.meaning for each in words]))
+        return self.alignment.align_prompts(np.stack([each.text_embedding for each in texts]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,9 @@ class TextTowerRoute:
     encoder: Callable[[], CrossModalEncoder]
     column: str = VECTOR
 
-    async def encode(self, words: Sequence[Words]) -> Vectors:
+    async def encode(self, texts: Sequence[EncodedText]) -> Vectors:
         """See :class:`PromptRoute`."""
-        return await asyncio.to_thread(self._encode, [each.text for each in words])
+        return await asyncio.to_thread(self._encode, [each.text for each in texts])
 
     def _encode(self, prompts: list[str]) -> Vectors:
         return self.encoder().encode_prompts(prompts)
@@ -98,14 +101,15 @@ class VectorSpace:
         takes_photos: Whether photos have vectors in it.
         takes_prompts: Whether prompts have vectors in it.
         alignment: What takes photos into it; None where their own vectors lie in it.
-        by_meaning: Whether a prompt's vector is its meaning, and not its look.
+        by_text_embedding: Whether a prompt's vector is its text embedding, and not the one in the
+            photos' space.
     """
 
     name: str
     takes_photos: bool
     takes_prompts: bool
     alignment: Alignment | None = None
-    by_meaning: bool = False
+    by_text_embedding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +134,27 @@ def vector_spaces(
     own = VectorSpace(
         photo_encoder, takes_photos=True, takes_prompts=isinstance(route, TextTowerRoute)
     )
-    meaning = VectorSpace(prompt_encoder, takes_photos=False, takes_prompts=True, by_meaning=True)
+    texts = VectorSpace(
+        prompt_encoder, takes_photos=False, takes_prompts=True, by_text_embedding=True
+    )
     if isinstance(route, AlignmentRoute):
         name = f"{photo_encoder}+{prompt_encoder}"
         shared = VectorSpace(name, takes_photos=True, takes_prompts=True, alignment=route.alignment)
-        return own, shared, meaning
-    return own, meaning
+        return own, shared, texts
+    return own, texts
 
 
 def embed_in(
-    spaces: Sequence[VectorSpace], words: Sequence[Words], photos: Vectors | None, name: str | None
+    spaces: Sequence[VectorSpace],
+    texts: Sequence[EncodedText],
+    photos: Vectors | None,
+    name: str | None,
 ) -> Embedded:
     """Encoded prompts and photos as vectors of one space.
 
     Args:
         spaces: Of the catalog.
-        words: Prompts.
+        texts: Prompts.
         photos: Vectors by the photo encoder, shape (m, d); None for none.
         name: The space's; None takes the first that takes what is given.
 
@@ -155,7 +164,7 @@ def embed_in(
     fitting = [
         space
         for space in spaces
-        if (space.takes_prompts or not words) and (space.takes_photos or photos is None)
+        if (space.takes_prompts or not texts) and (space.takes_photos or photos is None)
     ]
     found = [space for space in fitting if name in (None, space.name)]
     if not found:
@@ -165,7 +174,9 @@ def embed_in(
             + (f"Models that take them here: {names}." if fitting else "Send photos by themselves.")
         )
     space = found[0]
-    rows = [word.meaning if space.by_meaning else word.look for word in words]
+    rows = [
+        each.text_embedding if space.by_text_embedding else each.image_embedding for each in texts
+    ]
     known = [row for row in rows if row is not None]
     taken = (
         photos
@@ -179,8 +190,8 @@ def embed_in(
     )
 
 
-class WordEncoder:
-    """Encodes prompts by their meaning and, where a route leads there, by their look."""
+class QueryTextEncoder:
+    """Encodes prompts as text embeddings and, where a route leads there, in the photos' space."""
 
     def __init__(
         self,
@@ -197,9 +208,9 @@ class WordEncoder:
         """
         self._prompt_encoder = prompt_encoder
         self._route = route
-        self._kept: LRUCache[str, Words] = LRUCache(kept)
+        self._kept: LRUCache[str, EncodedText] = LRUCache(kept)
 
-    async def encode(self, texts: Sequence[str]) -> list[Words]:
+    async def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """Texts encoded, in their order."""
         known = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
@@ -210,10 +221,84 @@ class WordEncoder:
                 self._kept.update(computed)
         return [known[text] for text in texts]
 
-    async def _compute(self, texts: list[str]) -> list[Words]:
-        meanings = self._prompt_encoder().encode(texts)
-        words = [Words(text, meaning) for text, meaning in zip(texts, meanings, strict=True)]
+    async def _compute(self, texts: list[str]) -> list[EncodedText]:
+        rows = self._prompt_encoder().encode(texts)
+        encoded = [EncodedText(text, row) for text, row in zip(texts, rows, strict=True)]
         if isinstance(self._route, NoRoute):
-            return words
-        looks = await self._route.encode(words)
-        return [replace(each, look=look) for each, look in zip(words, looks, strict=True)]
+            return encoded
+        rows = await self._route.encode(encoded)
+        return [replace(each, image_embedding=row) for each, row in zip(encoded, rows, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """A query encoded.
+
+    Attributes:
+        query: The query.
+        photo: Vector of the photo, or of the product that stands for one, shape (d,); None without
+            either.
+        prompt: The prompt; None where it was not given.
+        without: What is not wanted; None where it was not given.
+        leave_out: Number of the product that stands for a photo.
+    """
+
+    query: Query
+    photo: Vectors | None
+    prompt: EncodedText | None
+    without: EncodedText | None
+    leave_out: int | None
+
+
+class QueryEncoder:
+    """Encodes whole queries on one catalog version."""
+
+    def __init__(
+        self, reader: CatalogReader, encoder: Callable[[], Encoder], texts: QueryTextEncoder
+    ) -> None:
+        """Take the version, the photo encoder, which is loaded on first use, and that of texts."""
+        self._reader = reader
+        self._encoder = encoder
+        self._texts = texts
+
+    async def encode(self, query: Query, photo_vector: Vectors | None) -> EncodedQuery:
+        """Encode what a query says, as far as it says it.
+
+        Args:
+            query: The query.
+            photo_vector: Its photo, cropped and encoded already, shape (d,); None to encode it.
+
+        Raises:
+            ProductNotFoundError: there is no product of the id in its `similar_to`.
+        """
+        prompt, without = await self._encode_texts(query)
+        if query.similar_to is not None:
+            number = await number_of_product(self._reader, query.similar_to)
+            return EncodedQuery(query, await self._mean_photo(number), prompt, without, number)
+        if photo_vector is None and query.photo is not None:
+            image = query.photo if query.crop is None else query.crop.cut(query.photo)
+            rows = await asyncio.to_thread(self._encoder().encode, [image])
+            photo_vector = rows[0]
+        return EncodedQuery(query, photo_vector, prompt, without, None)
+
+    async def _mean_photo(self, number: int) -> Vectors:
+        """The mean of a product's photo vectors, scaled to length 1, shape (d,)."""
+        rows = await self._reader.photos(np.array([number], np.int64), VECTOR)
+        # A product always has photos, and asking for their vectors gives them.
+        assert rows.vectors is not None  # noqa: S101
+        mean = rows.vectors.mean(axis=0)
+        unit: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+        return unit
+
+    async def _encode_texts(self, query: Query) -> tuple[EncodedText | None, EncodedText | None]:
+        """The prompt and what is not wanted, each None where it was not given."""
+        texts = await self._texts.encode(
+            [text for text in (query.prompt, query.without) if text is not None]
+        )
+        prompt = texts.pop(0) if query.prompt is not None else None
+        return prompt, texts[0] if texts else None
+
+
+def is_known(vector: Vectors | None) -> TypeGuard[Vectors]:
+    """Whether there is a vector that says something: prompts of unknown words have zeros."""
+    return vector is not None and bool(vector.any())

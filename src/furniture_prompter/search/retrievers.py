@@ -1,4 +1,4 @@
-"""Parts of a query, each a way to find products, made comparable."""
+"""Retrievers (photo vectors, text vectors, BM25), their scores made comparable, and late fusion."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities
-from furniture_prompter.domain import EncoderIdentity
-from furniture_prompter.encoders.card import EncoderCard, identity_of
+from furniture_prompter.search.query_vectors import (
+    EncodedQuery,
+    EncodedText,
+    NoRoute,
+    PromptRoute,
+    is_known,
+)
+from furniture_prompter.settings import Settings
 
 PHOTO = "photo"
 PROMPT_PHOTO = "prompt-photo"
@@ -19,11 +25,11 @@ PROMPT_TEXT = "prompt-text"
 KEYWORD = "keyword"
 
 # The best keyword match of a query counts as much as a cosine this many standard deviations above
-# its mean: what the best products of a vector part typically reach.
+# its mean: what the best products of a vector retriever typically reach.
 KEYWORD_PEAK = 4.0
 
 
-class Part(Protocol):
+class Retriever(Protocol):
     """One way to find products for one query.
 
     Strengths are in standard deviations: 0 is an average product of the catalog.
@@ -36,7 +42,7 @@ class Part(Protocol):
 
     @property
     def weight(self) -> float:
-        """Weight among the parts of its group, above 0."""
+        """Weight among the retrievers of its group, above 0."""
         ...
 
     @property
@@ -44,8 +50,8 @@ class Part(Protocol):
         """Whether it says nothing of products without text."""
         ...
 
-    async def top(self, count: int, only: Filter | None) -> Numbers:
-        """Numbers of up to `count` products, strongest first."""
+    async def top(self, count: int, prefilter: Filter | None) -> Numbers:
+        """Numbers of up to `count` products that pass the filter, strongest first, shape (n,)."""
         ...
 
     async def strengths(self, numbers: Numbers) -> Scores:
@@ -54,7 +60,7 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class VectorPart:
+class VectorRetriever:
     """Cosines of one vector space, as deviations from what this query's cosines usually are."""
 
     name: str
@@ -63,21 +69,21 @@ class VectorPart:
 
     @property
     def reads_text(self) -> bool:
-        """See :class:`Part`."""
+        """See :class:`Retriever`."""
         return self.name == PROMPT_TEXT
 
-    async def top(self, count: int, only: Filter | None) -> Numbers:
-        """See :class:`Part`."""
-        return await self.similarities.top(count, None if only is None else only.numbers)
+    async def top(self, count: int, prefilter: Filter | None) -> Numbers:
+        """See :class:`Retriever`."""
+        return await self.similarities.top(count, None if prefilter is None else prefilter.numbers)
 
     async def strengths(self, numbers: Numbers) -> Scores:
-        """See :class:`Part`."""
+        """See :class:`Retriever`."""
         background = self.similarities.background
         cosines = await self.similarities.of(numbers)
         return ((cosines - background.mean) / background.deviation).astype(np.float32)
 
 
-class KeywordPart:
+class KeywordRetriever:
     """BM25 of the keyword index, scaled so that its best match has strength `KEYWORD_PEAK`."""
 
     name = KEYWORD
@@ -90,15 +96,15 @@ class KeywordPart:
         self._prompt = prompt
         self._found: tuple[Numbers, Scores] = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 
-    async def top(self, count: int, only: Filter | None) -> Numbers:
-        """See :class:`Part`."""
-        numbers, scores = await self._reader.keyword_matches(self._prompt, count, only)
+    async def top(self, count: int, prefilter: Filter | None) -> Numbers:
+        """See :class:`Retriever`."""
+        numbers, scores = await self._reader.keyword_matches(self._prompt, count, prefilter)
         order = np.argsort(numbers)
         self._found = numbers[order], scores[order]
         return numbers
 
     async def strengths(self, numbers: Numbers) -> Scores:
-        """See :class:`Part`; 0 for products that :meth:`top` did not find."""
+        """See :class:`Retriever`; 0 for products that :meth:`top` did not find."""
         found, scores = self._found
         strengths = np.zeros(len(numbers), np.float32)
         if found.size:
@@ -112,36 +118,46 @@ class KeywordPart:
 
 
 @dataclass(frozen=True, slots=True)
-class PartGroup:
-    """Parts that answer one thing that was asked: the photo, the prompt, or what is not wanted.
+class RetrieverGroup:
+    """Retrievers for one thing that was asked: the photo, the prompt, or what is not wanted.
 
-    A product's strength in the group is the weighted mean over the parts that know it. A product
-    without text is so judged by its photos alone instead of losing to every product with text.
+    A product's strength in the group is the weighted mean over the retrievers that know it. A
+    product without text is so judged by its photos alone, and does not lose to all that have text.
 
     Attributes:
         share: Weight of the group in the score; negative for what is not wanted.
-        parts: At least one.
+        retrievers: At least one.
     """
 
     share: float
-    parts: tuple[Part, ...]
+    retrievers: tuple[Retriever, ...]
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the retrievers' weights."""
+        return sum(each.weight for each in self.retrievers)
 
     def contributions(self, strengths: Sequence[Scores]) -> Scores:
-        """Weighted strengths of each part, shape (parts, n); a column adds up to the group's own.
+        """Weighted strengths of each retriever; a column adds up to the group's own.
 
         What is not wanted only takes strength away: being unlike it earns nothing.
 
         Args:
-            strengths: Of each part, shape (n,) each.
+            strengths: Of each retriever, shape (n,) each.
+
+        Returns:
+            Shape (retrievers, n).
         """
         table = np.stack(strengths)
-        reads_text = np.array([part.reads_text for part in self.parts])
+        reads_text = np.array([retriever.reads_text for retriever in self.retrievers])
         textless = np.isnan(table[reads_text]).any(axis=0)
         known = ~np.isnan(table)
         known &= ~(reads_text[:, np.newaxis] & textless)
         if self.share < 0:
             table = table.clip(min=0)
-        weights = np.array([[part.weight] for part in self.parts], np.float32) * known
+        weights = (
+            np.array([[retriever.weight] for retriever in self.retrievers], np.float32) * known
+        )
         total = np.maximum(weights.sum(axis=0), np.float32(1e-9))
         weighted: Scores = self.share * np.where(known, table, 0) * weights / total
         return weighted
@@ -149,13 +165,13 @@ class PartGroup:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """Products of all parts, best first.
+    """Products of all retrievers, best first.
 
     Attributes:
         numbers: Product numbers, shape (n,).
         scores: Fused scores, shape (n,).
-        contributions: What each wanted part adds to the score, shape (n,) each.
-        exhausted: Whether the parts had no more products to bring.
+        contributions: What each wanted retriever adds to the score, shape (n,) each.
+        exhausted: Whether the retrievers had no more products to bring.
     """
 
     numbers: Numbers
@@ -186,60 +202,75 @@ class Fused:
 
 
 async def fuse(
-    groups: Sequence[PartGroup], reach: int, only: Filter | None, leave_out: int | None = None
+    groups: Sequence[RetrieverGroup],
+    candidates: int,
+    prefilter: Filter | None,
+    leave_out: int | None = None,
 ) -> Fused:
-    """Sum of the groups' strengths over the union of every wanted part's best products.
+    """Sum of the groups' strengths over the union of every wanted retriever's best products.
 
     Args:
         groups: At least one with a positive share.
-        reach: Products that each part brings.
-        only: The filter that products must pass.
+        candidates: Products that each retriever brings.
+        prefilter: The filter that products must pass.
         leave_out: Number of a product that is not wanted.
     """
-    parts = [(group, part) for group in groups for part in group.parts]
-    tops = await asyncio.gather(*(part.top(reach, only) for _, part in parts))
-    wanted = [top for (group, _), top in zip(parts, tops, strict=True) if group.share > 0]
+    retrievers = [(group, each) for group in groups for each in group.retrievers]
+    tops = await asyncio.gather(*(each.top(candidates, prefilter) for _, each in retrievers))
+    wanted = [top for (group, _), top in zip(retrievers, tops, strict=True) if group.share > 0]
     numbers = np.unique(np.concatenate(wanted))
     if leave_out is not None:
         numbers = numbers[numbers != leave_out]
-    strengths = iter(await asyncio.gather(*(part.strengths(numbers) for _, part in parts)))
+    strengths = iter(await asyncio.gather(*(each.strengths(numbers) for _, each in retrievers)))
     scores = np.zeros(len(numbers), np.float32)
     added: dict[str, Scores] = {}
     for group in groups:
-        rows = group.contributions([next(strengths) for _ in group.parts])
+        rows = group.contributions([next(strengths) for _ in group.retrievers])
         scores += rows.sum(axis=0)
         if group.share > 0:
-            added.update(zip((part.name for part in group.parts), rows, strict=True))
-    exhausted = all(top.size < reach for top in wanted)
+            added.update(zip((each.name for each in group.retrievers), rows, strict=True))
+    exhausted = all(top.size < candidates for top in wanted)
     return Fused(numbers, scores, added, exhausted).taken(np.lexsort((numbers, -scores)))
 
 
-OVERLAP_FIGURE = "asymmetric_overlap_at_10"
-"""The figure on a student's card: the share of the first ten photos that its query has in common
-with its teacher's own, both asking the teacher's vectors, leaving the asking photo out."""
+async def retriever_groups(
+    query: EncodedQuery, reader: CatalogReader, route: PromptRoute | NoRoute, settings: Settings
+) -> list[RetrieverGroup]:
+    """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
-_STUDENT = "its student"
+    Args:
+        query: The query.
+        reader: The catalog version to search.
+        route: How prompts reach the photos.
+        settings: Weights within the groups.
+    """
 
+    async def of_text(text: EncodedText) -> tuple[Retriever, ...]:
+        retrievers: list[Retriever] = []
+        if settings.weight_keyword:
+            retrievers.append(KeywordRetriever(reader, text.text, settings.weight_keyword))
+        if settings.weight_prompt_text and text.text_embedding.any():
+            similarities = (await reader.text_index()).similarities(text.text_embedding)
+            retrievers.append(
+                VectorRetriever(PROMPT_TEXT, settings.weight_prompt_text, similarities)
+            )
+        image = text.image_embedding
+        if settings.weight_prompt_photo and not isinstance(route, NoRoute) and is_known(image):
+            similarities = (await reader.photo_index(route.column)).similarities(image)
+            retrievers.append(
+                VectorRetriever(PROMPT_PHOTO, settings.weight_prompt_photo, similarities)
+            )
+        # A prompt of unknown words has nothing but keywords, whatever their weight.
+        return tuple(retrievers) or (KeywordRetriever(reader, text.text, 1.0),)
 
-def asymmetry_note(catalog: EncoderIdentity, query: EncoderCard) -> str | None:
-    """One sentence about two encoders in one space; None where both give the same vectors."""
-    asks = identity_of(query)
-    if (asks.weights_sha256, asks.preprocessing) == (catalog.weights_sha256, catalog.preprocessing):
-        return None
-    relation = _relation(catalog, query)
-    note = f"Photos were embedded by {catalog.name}; this query by {query.name}, {relation}"
-    overlap = query.figures.get(OVERLAP_FIGURE)
-    if relation == _STUDENT and overlap is not None:
-        note += f": agreement with the teacher {overlap:.2f} overlap@10 (card)"
-    return f"{note}."
-
-
-def _relation(catalog: EncoderIdentity, query: EncoderCard) -> str:
-    """What the asking encoder is to the one that embedded the catalog; they share a space."""
-    if query.name == catalog.name:
-        return "another build of it"
-    if query.space is None:
-        return "its teacher"
-    if query.space.name == catalog.name:
-        return _STUDENT if query.training else "its export"
-    return "of the same space"
+    groups: list[RetrieverGroup] = []
+    photo_share = 0.0
+    if query.photo is not None:
+        photo_share = query.query.photo_weight if query.prompt is not None else 1.0
+        similarities = (await reader.photo_index()).similarities(query.photo)
+        groups.append(RetrieverGroup(photo_share, (VectorRetriever(PHOTO, 1.0, similarities),)))
+    if query.prompt is not None:
+        groups.append(RetrieverGroup(1.0 - photo_share, await of_text(query.prompt)))
+    if query.without is not None:
+        groups.append(RetrieverGroup(-settings.weight_without, await of_text(query.without)))
+    return [group for group in groups if group.share != 0]

@@ -1,10 +1,10 @@
-"""Queries that cannot be answered are refused before anything is computed."""
+"""Query validation, and products and photos by their ids."""
 
 import difflib
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,10 +13,8 @@ from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.domain import Photo, Product, Query
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError, PhotoNotFoundError, ProductNotFoundError
+from furniture_prompter.query_options import LISTS, OPTIONS, NamedOption
 from furniture_prompter.settings import Settings
-
-LIMIT_FACETS: Final = 10
-"""Columns that one query may have counted."""
 
 # Shares that were divided out of whole pixels may pass the edge by a rounding.
 _EDGE_TOLERANCE: Final = 1e-6
@@ -45,23 +43,26 @@ def refuse_unanswerable(
         )
     if query.crop is not None:
         _refuse_crop(query.crop, has_photo)
-    if len(query.facets) > LIMIT_FACETS:
-        raise InvalidQueryError(
-            f"{len(query.facets)} facets were asked for. Ask for at most {LIMIT_FACETS}."
-        )
     if query.prompt is not None:
         _refuse_wordless("prompt", query.prompt, settings.limit_prompt_characters)
-    if query.without is not None:
-        _refuse_wordless("without", query.without, settings.limit_prompt_characters)
-    if not 1 <= query.limit <= settings.limit_hits:
-        raise InvalidQueryError(
-            f"{query.limit} hits were asked for. Ask for 1 to {settings.limit_hits}."
-        )
-    if not 0 <= query.photo_weight <= 1:
-        raise InvalidQueryError(
-            f"The photo's weight is {query.photo_weight}. Give a number from 0 (only the prompt "
-            "counts) to 1 (only the photo counts)."
-        )
+    for option in OPTIONS.values():
+        value = getattr(query, option.name)
+        if value is not None:
+            _refuse_out_of_range(option, value, settings)
+
+
+def _refuse_out_of_range(option: NamedOption, value: Any, settings: Settings) -> None:
+    about = option.about
+    if about.words:
+        _refuse_wordless(option.name, value, settings.limit_prompt_characters)
+    if option.name in LISTS:
+        value = len(value)
+    most = about.most if about.setting_of_most is None else getattr(settings, about.setting_of_most)
+    # NaN is neither.
+    above = about.least is None or value >= about.least
+    below = most is None or value <= most
+    if not (above and below):
+        raise InvalidQueryError(about.refusal.format(value=value, least=about.least, most=most))
 
 
 def refuse_unknown_facets(facets: Sequence[str], columns: Collection[str]) -> None:

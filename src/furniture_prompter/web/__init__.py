@@ -1,1 +1,1 @@
-"""The HTTP interface: the API and what keeps it up."""
+"""The HTTP API and what keeps it up."""

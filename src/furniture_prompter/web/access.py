@@ -1,4 +1,4 @@
-"""Requests without a valid key are answered before any of their body is read."""
+"""API keys, and authentication before any of a request's body is read."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""The application: settings in, everything wired, routes out."""
+"""The ASGI application: services, middlewares and routes wired from settings."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate, Keys
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
-from furniture_prompter.web.caches import PictureCache
+from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.descriptions import POLICY, describe, docs_page
@@ -93,7 +93,7 @@ def _services(settings: ServeSettings) -> Services:
         held=HeldBytes.for_bodies(settings.limit_body_bytes, metrics),
         catalog=VersionedCatalog(settings.catalog, settings, metrics),
         decoding=DecodePool(settings, metrics),
-        pictures=PictureCache(settings.cache_images),
+        thumbnails=ThumbnailCache(settings.cache_images),
         upserts=CatalogUpserts(settings.catalog, settings),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,

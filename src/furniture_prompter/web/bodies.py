@@ -1,4 +1,4 @@
-"""Request bodies that are too large, too slow, or too many at once, cut off."""
+"""Request bodies: limits of size, pace and memory, and JSON parsed in linear time."""
 
 import asyncio
 import math

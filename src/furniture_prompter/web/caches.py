@@ -1,4 +1,4 @@
-"""Vectors of equal photos, kept in memory up to a number."""
+"""LRU caches: vectors by photo content, thumbnails by ETag; and the thumbnails themselves."""
 
 import hashlib
 import io
@@ -67,8 +67,8 @@ _QUALITY: Final = 85
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture as it is sent.
+class Thumbnail:
+    """A photo made small, as it is sent.
 
     Attributes:
         data: The file's bytes.
@@ -84,7 +84,7 @@ def etag(photo_id: str, side_px: int, kind: Format) -> str:
     return f'"{photo_id[:32]}-{side_px}-{kind}-{_RENDERING}"'
 
 
-def resized(path: Path, side_px: int, kind: Format, limits: PhotoLimits) -> Picture:
+def resized(path: Path, side_px: int, kind: Format, limits: PhotoLimits) -> Thumbnail:
     """A photo whose longer side has at most `side_px` pixels, without metadata; never enlarged.
 
     Raises:
@@ -99,7 +99,7 @@ def resized(path: Path, side_px: int, kind: Format, limits: PhotoLimits) -> Pict
         image.save(buffer, "WEBP", quality=_QUALITY, method=2)
     else:
         image.save(buffer, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
-    return Picture(buffer.getvalue(), f"image/{kind}")
+    return Thumbnail(buffer.getvalue(), f"image/{kind}")
 
 
 def _thumbnail(side_px: int, pixels: RgbImage) -> Image.Image:
@@ -108,22 +108,22 @@ def _thumbnail(side_px: int, pixels: RgbImage) -> Image.Image:
     return image
 
 
-class PictureCache:
-    """The pictures that were asked for last, by their ETag; safe to use from several threads."""
+class ThumbnailCache:
+    """The thumbnails that were asked for last, by their ETag; safe to use from several threads."""
 
-    def __init__(self, limit_pictures: int) -> None:
+    def __init__(self, limit_thumbnails: int) -> None:
         """Keep at most so many; 0 keeps none."""
-        self._kept: LRUCache[str, Picture] = LRUCache(limit_pictures)
+        self._kept: LRUCache[str, Thumbnail] = LRUCache(limit_thumbnails)
         self._lock = threading.Lock()
 
-    def get(self, tag: str) -> Picture | None:
-        """A picture that is kept."""
+    def get(self, tag: str) -> Thumbnail | None:
+        """A thumbnail that is kept."""
         with self._lock:
             return self._kept.get(tag)
 
-    def put(self, tag: str, picture: Picture) -> None:
-        """Keep a picture, and give up the one that was not asked for longest."""
+    def put(self, tag: str, thumbnail: Thumbnail) -> None:
+        """Keep a thumbnail, and give up the one that was not asked for longest."""
         if not self._kept.maxsize:
             return
         with self._lock:
-            self._kept[tag] = picture
+            self._kept[tag] = thumbnail

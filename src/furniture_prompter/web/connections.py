@@ -1,4 +1,4 @@
-"""What a connection may do before a request of it is whole, and how many there may be.
+"""Connection limits, and an HTTP/1.1 protocol that bounds a request before it is whole.
 
 Nothing here is asked for a key yet, so all of it has a bound: time, bytes, lines and connections.
 What can be read in two ways is refused, for whatever stands before the server may read it in the

@@ -1,4 +1,4 @@
-"""Threads that decode photos, so that the event loop goes on answering.
+"""Thread pool for photo decoding, which replaces threads that hang.
 
 A thread that is busy in a library's C code cannot be ended, so one that takes too long is given up:
 its request is answered, another thread takes its place, and nobody waits for it, not even at the

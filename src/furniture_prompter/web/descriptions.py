@@ -1,4 +1,4 @@
-"""What the description of the API (OpenAPI 3.1) says beside what routes declare themselves."""
+"""The OpenAPI 3.1 description, beside what routes declare themselves, and its HTML page."""
 
 import base64
 import hashlib
@@ -53,7 +53,7 @@ _RETRY_AFTER: Final = {
 }
 
 
-def answers(model: type[BaseModel], example: object, *errors: int) -> Answers:
+def answers(model: type, example: object, *errors: int) -> Answers:
     """What a route answers: its model, and errors beside those of every route."""
     found: Answers = {
         200: {

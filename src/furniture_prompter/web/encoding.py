@@ -1,4 +1,4 @@
-"""Photos of concurrent requests, encoded together.
+"""Dynamic batching: photos of concurrent requests, encoded together.
 
 Requests put their photos into a bounded queue; threads take what has gathered, run the encoder and
 hand each request its vector. A photo that is alone gets all processors, for it is then done

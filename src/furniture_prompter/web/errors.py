@@ -1,11 +1,11 @@
-"""One shape for every error that the API answers, and nothing of the server in it."""
+"""Answers of the API: one shape for every error, JSON, and Server-Timing of searches."""
 
 import json
 import logging
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -297,7 +297,7 @@ def search_answer(result: SearchResult, folder: str, clock: StepTimes) -> Respon
         clock: What was timed before the search.
     """
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
-    value: dict[str, Any] = answer(result, photo_of=photo_address)
+    value = answer(result, photo_of=photo_address)
     value["catalog"]["path"] = folder
     timings_ms = clock.timings_ms()
     value["timings_ms"] = {name: round(ms, TIMING_DIGITS) for name, ms in timings_ms.items()}

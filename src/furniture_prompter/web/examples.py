@@ -1,6 +1,9 @@
-"""Examples that the description of the API shows; a test holds them to the schemas."""
+"""Example requests and answers of the OpenAPI description; a test holds them to the schemas."""
 
 from typing import Any, Final
+
+from furniture_prompter.domain import Query
+from furniture_prompter.search.answer import PRODUCT_EXAMPLE, query_answer
 
 _PHOTO: Final = "/v1/images/5f3c7a0e6f0f4a6a8b7a5a0c3b2d1e0f5f3c7a0e6f0f4a6a8b7a5a0c3b2d1e0f"
 
@@ -12,32 +15,16 @@ SEARCH: Final[dict[str, Any]] = {
     "facets": ["color", "price"],
 }
 EMBEDDINGS: Final[dict[str, Any]] = {"input": ["white stool", "oak table"]}
-PRODUCT: Final[dict[str, Any]] = {
-    "id": "stool-7",
-    "title": "Stool, white",
-    "category": "stool",
-    "color": "white",
-    "description": "",
-    "tags": ["seat", "kitchen"],
-    "price": 89.0,
-}
 SEARCH_ANSWER: Final[dict[str, Any]] = {
-    "query": {
-        "prompt": "white stool",
-        "photo": None,
-        "photo_weight": 0.5,
-        "without": "metal legs",
-        "where": "price < 300",
-        "limit": 5,
-        "crop": None,
-        "similar_to": None,
-    },
+    "query": query_answer(
+        Query(prompt="white stool", without="metal legs", where="price < 300", limit=5)
+    ),
     "catalog": {"path": "my-catalog", "version": 4, "encoder": "efficientnet-lite2"},
     "hits": [
         {
             "rank": 1,
             "score": 3.843026,
-            "product": PRODUCT,
+            "product": PRODUCT_EXAMPLE,
             "photo": _PHOTO,
             "matched": ["keyword", "prompt-photo"],
         }
@@ -55,7 +42,7 @@ SIMILAR_ANSWER: Final[dict[str, Any]] = {
     "query": {**SEARCH_ANSWER["query"], "prompt": None, "without": None, "similar_to": "stool-9"},
     "hits": [{**SEARCH_ANSWER["hits"][0], "matched": ["photo"]}],
 }
-PRODUCT_ANSWER: Final[dict[str, Any]] = {"product": PRODUCT, "photos": [_PHOTO]}
+PRODUCT_ANSWER: Final[dict[str, Any]] = {"product": PRODUCT_EXAMPLE, "photos": [_PHOTO]}
 EMBEDDINGS_ANSWER: Final[dict[str, Any]] = {
     "object": "list",
     "data": [{"object": "embedding", "index": 0, "embedding": [0.6, -0.8]}],

@@ -1,4 +1,4 @@
-"""Photos fetched from addresses on the web, for clients that may choose any address.
+"""Photo fetching from web addresses, guarded against server-side request forgery.
 
 The danger is a server that fetches what its caller cannot reach: its own loopback, a cloud's
 metadata service, a neighbour in the private network (OWASP "Server-Side Request Forgery"). So every

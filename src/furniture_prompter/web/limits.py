@@ -1,4 +1,4 @@
-"""No more requests in work at once than the server can hold."""
+"""Admission control: concurrency limits, rate limits, request timeouts and clients that left."""
 
 import asyncio
 import ipaddress

@@ -1,4 +1,4 @@
-"""What a page of another site may not make a browser do here.
+"""Cross-origin protection: Host and Origin checks, CORS and security headers.
 
 A browser sends requests for any page it shows, to loopback and the local network too. Two things
 give such a request away: the name in ``Host``, where a page's own name was pointed at this server

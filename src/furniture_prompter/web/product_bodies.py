@@ -1,4 +1,4 @@
-"""Products as they are sent: fields and photos, checked and kept until they are written."""
+"""Product requests: fields, photos and batches of JSON lines, validated and spooled."""
 
 import asyncio
 import base64

@@ -1,14 +1,12 @@
-"""What the API takes and answers, field by field; docs/json.md says what the fields mean."""
+"""Schemas of requests and answers, beside those of searches in ``search.answer``."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from furniture_prompter.domain.query import Crop
-from furniture_prompter.search.validation import LIMIT_FACETS
+from furniture_prompter.search.answer import CropBox
+from furniture_prompter.search.option_fields import request_fields, with_fields
 from furniture_prompter.web import examples
-
-Scalar = str | float | bool | None
 
 
 class _Taken(BaseModel):
@@ -23,19 +21,7 @@ class _Answered(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class CropBox(_Taken):
-    """The part of a photo that is meant, in shares of its width and height."""
-
-    x: float = Field(ge=0, lt=1, description="Left edge.")
-    y: float = Field(ge=0, lt=1, description="Upper edge.")
-    width: float = Field(gt=0, le=1)
-    height: float = Field(gt=0, le=1)
-
-    def crop(self) -> Crop:
-        """The box as searches take it."""
-        return Crop(self.x, self.y, self.width, self.height)
-
-
+@with_fields(request_fields())
 class SearchRequest(_Taken):
     """A prompt, a photo, or both."""
 
@@ -48,31 +34,13 @@ class SearchRequest(_Taken):
         "where the server fetches photos.",
     )
     crop: CropBox | None = Field(None, description="The part of the photo that is meant.")
-    photo_weight: float | None = Field(
-        None, ge=0, le=1, description="Share of the photo where there is a prompt too."
-    )
-    without: str | None = Field(None, description="What is not wanted, in words.")
-    where: str | None = Field(None, description="Filter over the columns: `price < 300`.")
-    limit: int = Field(10, ge=1, description="Hits at the most.")
-    cursor: str | None = Field(
-        None, description="`cursor` of the page before, with the same query, for the next page."
-    )
-    facets: list[str] = Field(
-        default_factory=list, max_length=LIMIT_FACETS, description="Columns to count."
-    )
 
 
+@with_fields(request_fields(similar=True))
 class SimilarParameters(BaseModel):
     """Query parameters of what is like a product."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    where: str | None = Field(None, description="Filter over the columns: `price < 300`.")
-    limit: int = Field(10, ge=1, description="Hits at the most.")
-    cursor: str | None = Field(None, description="`cursor` of the page before.")
-    facets: list[str] = Field(
-        default_factory=list, max_length=LIMIT_FACETS, description="Columns to count."
-    )
 
 
 class PhotoInput(_Taken):
@@ -105,85 +73,6 @@ class EmbeddingsRequest(_Taken):
         "float", description="Numbers, or base64 of little-endian float32."
     )
     user: str | None = Field(None, description="Not read; OpenAI's clients may send it.")
-
-
-class ProductFields(BaseModel):
-    """A product: known fields, then every further column of the feed by name."""
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [examples.PRODUCT]})
-    __pydantic_extra__: dict[str, Scalar]
-
-    id: str
-    title: str
-    category: str
-    color: str
-    description: str
-    tags: list[str]
-
-
-class HitFields(_Answered):
-    """One product that answers."""
-
-    rank: int
-    score: float
-    product: ProductFields
-    photo: str = Field(description="Address of the photo on this server.")
-    matched: list[Literal["photo", "prompt-photo", "prompt-text", "keyword"]]
-
-
-class QueryFields(_Answered):
-    """The query as it was answered."""
-
-    prompt: str | None
-    photo: str | None
-    photo_weight: float
-    without: str | None
-    where: str | None
-    limit: int
-    crop: CropBox | None
-    similar_to: str | None
-
-
-class CatalogFields(_Answered):
-    """Which catalog answered."""
-
-    path: str = Field(description="Name of the catalog's folder.")
-    version: int
-    encoder: str
-
-
-class ValueCount(_Answered):
-    """Products that have a value."""
-
-    value: str | bool
-    count: int
-
-
-class RangeCount(_Answered):
-    """Products that have a number in a range."""
-
-    from_: Annotated[float, Field(alias="from")]
-    to: float
-    count: int
-
-
-class SearchAnswer(_Answered):
-    """Hits in order; the shape that `search --json` prints."""
-
-    query: QueryFields
-    catalog: CatalogFields
-    hits: list[HitFields]
-    timings_ms: dict[str, float]
-    notes: list[str]
-    facets: dict[str, list[ValueCount | RangeCount]]
-    cursor: str | None
-
-
-class ProductAnswer(_Answered):
-    """A product and its photos."""
-
-    product: ProductFields
-    photos: list[str] = Field(description="Addresses on this server, the main one first.")
 
 
 class Embedding(_Answered):

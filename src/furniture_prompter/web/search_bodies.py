@@ -1,4 +1,4 @@
-"""A search as it is sent: JSON, or a form with the photo as a file."""
+"""Search request bodies, JSON or multipart form; photos by base64 or web address; their vectors."""
 
 import hashlib
 from collections.abc import AsyncGenerator
@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.query_options import LISTS
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import LIMIT_VALUES, parse_json, read_json_body
 from furniture_prompter.web.caches import content_key
@@ -247,7 +248,6 @@ def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-_LIST: Final = "facets"
 _NAME_CHARACTERS: Final = 100
 
 
@@ -311,7 +311,7 @@ def _fields(form: FormData, settings: ServeSettings) -> tuple[dict[str, Any], Up
             if name != "photo":
                 raise _invalid(f"{name[:40]!r} is a file.", "Send the photo's file in photo.")
             file = value
-        elif name == _LIST:
+        elif name in LISTS:
             values.setdefault(name, []).extend(part for part in value.split(",") if part)
         elif name in values:
             raise _invalid(f"{name[:40]!r} comes twice.", "Leave one of the two out.")

@@ -1,4 +1,4 @@
-"""Running the API: one process or several, on one socket and one catalog.
+"""Server processes: one or several on one socket, supervised and replaced.
 
 Several processes share the listening socket, so a connection that waits is taken by whichever is
 alive: when one is killed, only what it was working on is lost, and a new one takes its place.

@@ -1,4 +1,4 @@
-"""What the routes of one process share."""
+"""Services of one server process: catalog versions, readiness, and what routes share."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from furniture_prompter.errors import CatalogMismatchError, FurniturePrompterErr
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Keys
 from furniture_prompter.web.bodies import HeldBytes
-from furniture_prompter.web.caches import PictureCache
+from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.fetching import PhotoFetcher
@@ -237,7 +237,7 @@ class Services:
         held: Bytes of bodies in memory.
         catalog: The catalog, in its newest version.
         decoding: Threads that decode photos and resize pictures.
-        pictures: Resized pictures of products.
+        thumbnails: Photos of products made small.
         upserts: What writes products.
         keys: The API keys; None where everybody may ask.
         fetcher: What fetches photos by web address; None where that is off.
@@ -250,7 +250,7 @@ class Services:
     held: HeldBytes
     catalog: VersionedCatalog
     decoding: DecodePool
-    pictures: PictureCache
+    thumbnails: ThumbnailCache
     upserts: CatalogUpserts
     keys: Keys | None
     fetcher: PhotoFetcher | None

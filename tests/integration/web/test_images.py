@@ -91,7 +91,7 @@ def test_a_photo_whose_file_is_gone_or_spoilt_is_not_found_and_its_path_not_told
 
 def test_late_pictures_are_kept_and_no_more_than_the_setting_says(shop: Path) -> None:
     with running(shop, cache_images=2) as api:
-        pictures = api.app.state.services.pictures
+        pictures = api.app.state.services.thumbnails
         tags = [api("GET", address(api, number)).headers["etag"] for number in (1, 2, 3)]
         assert pictures.get(tags[0]) is None
         kept = pictures.get(tags[2])

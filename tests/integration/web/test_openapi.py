@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from furniture_prompter.search.answer import ProductAnswer, SearchAnswer
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import examples, schemas
 from furniture_prompter.web.app import create_app
@@ -97,9 +98,9 @@ def test_every_reference_of_the_description_leads_somewhere(api: Api) -> None:
     [
         (schemas.SearchRequest, examples.SEARCH),
         (schemas.EmbeddingsRequest, examples.EMBEDDINGS),
-        (schemas.SearchAnswer, examples.SEARCH_ANSWER),
-        (schemas.SearchAnswer, examples.SIMILAR_ANSWER),
-        (schemas.ProductAnswer, examples.PRODUCT_ANSWER),
+        (SearchAnswer, examples.SEARCH_ANSWER),
+        (SearchAnswer, examples.SIMILAR_ANSWER),
+        (ProductAnswer, examples.PRODUCT_ANSWER),
         (schemas.EmbeddingsAnswer, examples.EMBEDDINGS_ANSWER),
         (schemas.CatalogAnswer, examples.CATALOG_ANSWER),
         (schemas.EncodersAnswer, examples.ENCODERS_ANSWER),

@@ -1,4 +1,4 @@
-"""What tells how the server fares, what it serves, and that every door is guarded."""
+"""What tells how the server fares, what it serves, and that every endpoint is guarded."""
 
 import base64
 import json

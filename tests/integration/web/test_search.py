@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def comparable(hits: list[dict[str, Any]]) -> list[Any]:
+def comparable(hits: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Hits without their photo, which is a path there and an address here."""
     return [
         ({**hit, "photo": None, "score": None}, pytest.approx(hit["score"], abs=2e-3))

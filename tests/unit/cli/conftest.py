@@ -1,4 +1,4 @@
-"""Fakes behind the terminal door: a catalog that answers from memory and notes what was asked."""
+"""Fakes behind the command line: a catalog that answers from memory and notes what was asked."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

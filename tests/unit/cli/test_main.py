@@ -1,4 +1,4 @@
-"""The door itself: version, exit codes, and the document that tells of every option."""
+"""The command itself: version, exit codes, and the document that tells of every option."""
 
 import re
 import subprocess

@@ -316,4 +316,4 @@ def test_the_client_loads_nothing_else_of_the_package() -> None:
     code = "import sys, furniture_prompter.client; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours = {name for name in done.stdout.split() if name.startswith("furniture_prompter.")}
-    assert {name.split(".")[1] for name in ours} == {"client"}
+    assert {name.split(".")[1] for name in ours} == {"client", "query_options"}

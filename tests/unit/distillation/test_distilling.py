@@ -3,7 +3,9 @@
 import errno
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from safetensors.torch import save_file
 from furniture_prompter.distillation import distilling, student_export
 from furniture_prompter.distillation.distilling import DistillationSummary
 from furniture_prompter.distillation.export import export_encoder
-from furniture_prompter.distillation.photos import PhotoSet, decode, photos_of_feed
-from furniture_prompter.distillation.training_data import Material
+from furniture_prompter.distillation.photos import PhotoSet, photos_of_feed, prepare_photo
+from furniture_prompter.distillation.training_data import TrainingData
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.card import EncoderCard, identity_of
+from furniture_prompter.encoders import decoding
+from furniture_prompter.encoders.card import EncoderCard, Preprocessing, identity_of
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.registry import load_encoder
 from furniture_prompter.errors import DistillationError
@@ -106,12 +109,12 @@ def test_curves_metrics_and_tensorboard_are_there(made: DistillationSummary) -> 
 def test_int8_is_calibrated_on_photos_learned_from_and_judged_on_photos_held_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    materials: list[Material] = []
+    materials: list[TrainingData] = []
     given: list[dict[str, Any]] = []
     export_student = student_export.export_student
 
     def watched(*arguments: Any) -> None:
-        materials.extend(each for each in arguments if isinstance(each, Material))
+        materials.extend(each for each in arguments if isinstance(each, TrainingData))
         export_student(*arguments)
 
     def exported(*arguments: Any, **named: Any) -> EncoderCard:
@@ -121,18 +124,46 @@ def test_int8_is_calibrated_on_photos_learned_from_and_judged_on_photos_held_out
     monkeypatch.setattr(distilling, "export_student", watched)
     monkeypatch.setattr(student_export, "export_encoder", exported)
     run(tmp_path, photos(tmp_path, 48), epochs=1.0)
-    (material,) = materials
+    (data,) = materials
 
     def contents(places: NDArray[np.intp]) -> set[bytes]:
-        some = [material.found.photos[place] for place in places]
-        return {decode(photo, SIDE_PX, DEFAULT_LIMITS).tobytes() for photo in some}
+        some = [data.prepared.found.photos[place] for place in places]
+        spec = Preprocessing(side_px=SIDE_PX)
+        return {prepare_photo(photo, [spec], DEFAULT_LIMITS)[0].tobytes() for photo in some}
 
-    learned, held = contents(material.train), contents(material.held)
+    learned, held = contents(data.train), contents(data.held)
     assert learned.isdisjoint(held)
     assert {named["precision"] for named in given} == {"int8", "fp32"}
     for named in given:
         assert {image.tobytes() for image in named["calibration"]} <= learned
         assert {image.tobytes() for image in named["held_out"]} == held
+
+
+@pytest.mark.usefixtures("tiny")
+def test_every_photo_is_decoded_once_for_the_whole_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = photos(tmp_path, 48)
+    decoded: Counter[Path] = Counter()
+    decode_into = decoding.decode_into
+
+    def counted(data: bytes, use: Any, *, name: str, **options: Any) -> Any:
+        decoded[Path(name)] += 1
+        return decode_into(data, use, name=name, **options)
+
+    # All ways to pixels lead through here.
+    monkeypatch.setattr(decoding, "decode_into", counted)
+
+    class SameSide(ColourGridEncoder):
+        @property
+        def card(self) -> EncoderCard:
+            return replace(super().card, preprocessing=Preprocessing(side_px=SIDE_PX))
+
+    run_with(tmp_path, found, SameSide(), options(epochs=2.0, views=1))
+    assert decoded.keys() == {photo.path for photo in found.photos}
+    # One once more: encoding is timed from its pixels on.
+    assert sorted(decoded.values())[:-1] == [1] * 47
+    assert max(decoded.values()) == 2
 
 
 @pytest.mark.usefixtures("tiny")

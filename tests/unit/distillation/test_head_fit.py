@@ -6,8 +6,8 @@ import torch
 
 from furniture_prompter.distillation.head_fit import (
     REGULARISATIONS,
-    Judge,
-    Judgement,
+    ValidationMetrics,
+    Validator,
     fit_head,
     least,
 )
@@ -27,9 +27,9 @@ def _data(noise: float, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
     return features, wanted.astype(np.float32)
 
 
-def _judge(rows: np.ndarray) -> Judge:
+def _validator(rows: np.ndarray) -> Validator:
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return Judge(unit, unit, np.arange(len(rows)))
+    return Validator(unit, unit, np.arange(len(rows)))
 
 
 def test_a_linear_teacher_is_found() -> None:
@@ -37,7 +37,9 @@ def test_a_linear_teacher_is_found() -> None:
     draw = np.random.default_rng(0)
     features = draw.normal(3, 1, (200, WIDTH)).astype(np.float32)
     wanted = (features @ draw.normal(size=(WIDTH, 5)) + 2).astype(np.float32)
-    fitted = fit_head(student, features[:150], wanted[:150], features[150:], _judge(wanted[150:]))
+    fitted = fit_head(
+        student, features[:150], wanted[:150], features[150:], _validator(wanted[150:])
+    )
     assert fitted.head_cosine > 0.9999
     with torch.no_grad():
         balanced = torch.from_numpy(features[150:]) * student.balance
@@ -49,7 +51,7 @@ def test_a_linear_teacher_is_found() -> None:
 def test_noise_is_answered_with_regularisation() -> None:
     quiet, loud = _data(0.0, 400), _data(4.0, 400)
     fitted = [
-        fit_head(Student("tiny", 5), x[:30], y[:30], x[30:], _judge(y[30:]))
+        fit_head(Student("tiny", 5), x[:30], y[:30], x[30:], _validator(y[30:]))
         for x, y in (quiet, loud)
     ]
     assert fitted[1].head_regularisation > fitted[0].head_regularisation
@@ -59,7 +61,7 @@ def test_noise_is_answered_with_regularisation() -> None:
 def test_the_heads_scale_is_that_of_first_weights() -> None:
     student = Student("tiny", 5)
     features, wanted = _data(0.1)
-    fit_head(student, features, wanted, features, _judge(wanted))
+    fit_head(student, features, wanted, features, _validator(wanted))
     assert student.head.weight.square().mean().sqrt().item() == pytest.approx(
         1 / np.sqrt(3 * WIDTH), rel=1e-4
     )
@@ -69,7 +71,7 @@ def test_features_that_never_change_do_no_harm() -> None:
     student = Student("tiny", 5)
     features, wanted = _data(0.1)
     features[:, 3:] = 1.0
-    fitted = fit_head(student, features, wanted, features, _judge(wanted))
+    fitted = fit_head(student, features, wanted, features, _validator(wanted))
     assert np.isfinite(fitted.head_cosine)
     assert torch.isfinite(student.head.weight).all()
 
@@ -79,7 +81,7 @@ def test_each_part_of_the_features_varies_as_much_as_the_last_map_does() -> None
     assert student.parts == (12, 8)
     features, wanted = _data(0.1)
     features[:, 12:] *= 0.01
-    fit_head(student, features, wanted, features, _judge(wanted))
+    fit_head(student, features, wanted, features, _validator(wanted))
     first, second = np.split(student.balance.numpy(), [12])
     assert (set(first.tolist()), len(set(second.tolist()))) == ({1.0}, 1)
     variances = (features * student.balance.numpy()).var(axis=0)
@@ -90,7 +92,7 @@ def test_a_part_that_never_varies_is_left_as_it_is() -> None:
     student = Student("tiny", 5)
     features, wanted = _data(0.1)
     features[:, 12:] = 4.0
-    fit_head(student, features, wanted, features, _judge(wanted))
+    fit_head(student, features, wanted, features, _validator(wanted))
     assert set(student.balance.tolist()) == {1.0}
 
 
@@ -108,7 +110,7 @@ def test_the_least_regularisation_is_taken_that_is_within_an_error_of_the_best_b
     judged: list[tuple[float, float]], taken: int
 ) -> None:
     tried = [
-        (Judgement(overlap, cosine, 0.02, 0.02), float(place), np.zeros((1, 1)))
+        (ValidationMetrics(overlap, cosine, 0.02, 0.02), float(place), np.zeros((1, 1)))
         for place, (overlap, cosine) in enumerate(judged)
     ]
     assert least(tried)[1] == taken
@@ -118,8 +120,8 @@ def test_the_least_regularisation_is_taken_that_is_within_an_error_of_the_best_b
 def test_the_head_is_ridge_regression_for_few_photos_and_for_many(count: int) -> None:
     student = Student("tiny", 5)
     features, wanted = _data(1.0)
-    judge = _judge(wanted[100:])
-    fitted = fit_head(student, features[:count], wanted[:count], features[100:], judge)
+    validator = _validator(wanted[100:])
+    fitted = fit_head(student, features[:count], wanted[:count], features[100:], validator)
     balance = student.balance.numpy()
     x = features[:count].astype(np.float64) * balance
     y = wanted[:count].astype(np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.distillation.head_fit import Judge
+from furniture_prompter.distillation.head_fit import Validator
 from tests.unit.distillation.tiny_student import unit_rows
 
 TEACHER = unit_rows(30, 8)
@@ -11,8 +11,11 @@ PLACES = np.array([2, 5, 11])
 
 
 def test_the_teacher_itself_agrees_in_full() -> None:
-    judge = Judge(TEACHER[PLACES], TEACHER, PLACES)
-    for judged in (judge.asymmetric(TEACHER[PLACES]), judge.symmetric(TEACHER[PLACES], TEACHER)):
+    validator = Validator(TEACHER[PLACES], TEACHER, PLACES)
+    for judged in (
+        validator.asymmetric(TEACHER[PLACES]),
+        validator.symmetric(TEACHER[PLACES], TEACHER),
+    ):
         assert judged.overlap == 1
         assert judged.cosine == pytest.approx(1)
 
@@ -20,17 +23,17 @@ def test_the_teacher_itself_agrees_in_full() -> None:
 def test_a_rotated_space_agrees_symmetrically_only() -> None:
     turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))
     rotated = (TEACHER @ turn).astype(np.float32)
-    judge = Judge(TEACHER[PLACES], TEACHER, PLACES)
-    assert judge.symmetric(rotated[PLACES], rotated).overlap == 1
-    assert judge.asymmetric(rotated[PLACES]).overlap < 0.9
+    validator = Validator(TEACHER[PLACES], TEACHER, PLACES)
+    assert validator.symmetric(rotated[PLACES], rotated).overlap == 1
+    assert validator.asymmetric(rotated[PLACES]).overlap < 0.9
 
 
 def test_chance_is_the_share_of_the_catalog() -> None:
     catalog, places = unit_rows(1000, 8), np.arange(200)
-    judge = Judge(catalog[places], catalog, places)
-    assert judge.asymmetric(unit_rows(200, 8, 9)).overlap < 0.05
+    validator = Validator(catalog[places], catalog, places)
+    assert validator.asymmetric(unit_rows(200, 8, 9)).overlap < 0.05
 
 
 def test_a_small_catalog_compares_what_it_has() -> None:
-    judge = Judge(TEACHER[:2], TEACHER[:4], np.array([0, 1]))
-    assert judge.depth == 3
+    validator = Validator(TEACHER[:2], TEACHER[:4], np.array([0, 1]))
+    assert validator.depth == 3

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from furniture_prompter.distillation.photos import (
     TrainingPhoto,
     decode,
     held_out_places,
     photos_of_feed,
+    prepare_photo,
 )
-from furniture_prompter.distillation.training_data import keep_squares, square_side_px
+from furniture_prompter.distillation.training_data import prepare_photos, square_side_px
 from furniture_prompter.encoders.card import Preprocessing
-from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
+from furniture_prompter.encoders.decoding import DEFAULT_LIMITS, photo_id
+from furniture_prompter.encoders.onnx_encoder import preprocess
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.folder import FolderFeed
 from tests.fakes import draw_product
@@ -41,22 +44,41 @@ def test_what_is_no_photo_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> N
     (tmp_path / "0.png").unlink()
     found = photos_of_feed(FolderFeed(tmp_path), DEFAULT_LIMITS)
     spec = Preprocessing(side_px=32)
-    kept, squares, places = keep_squares(found, spec, 36, tmp_path / "c", DEFAULT_LIMITS, 1)
+    prepared = prepare_photos(found, spec, 36, tmp_path / "c", DEFAULT_LIMITS, 1)
+    kept = prepared.found
     assert len(kept.photos) == len(found.photos) - 1
     assert [item.source for item in kept.set_aside] == [broken]
     assert str(broken) in kept.set_aside[0].reason
-    assert squares[places].shape == (len(kept.photos), 36, 36, 4)
+    assert prepared.squares[prepared.places].shape == (len(kept.photos), 36, 36, 4)
+    assert prepared.images(np.arange(len(kept.photos))).shape == (len(kept.photos), 32, 32, 3)
 
 
 def test_squares_are_decoded_once(tmp_path: Path) -> None:
     found = photos(tmp_path, 20)
     spec = Preprocessing(side_px=32)
-    first, squares, places = keep_squares(found, spec, 36, tmp_path / "c", DEFAULT_LIMITS, 1)
+    first = prepare_photos(found, spec, 36, tmp_path / "c", DEFAULT_LIMITS, 1)
     for photo in found.photos:
         photo.path.unlink()
-    second, again, same = keep_squares(found, spec, 36, tmp_path / "c", DEFAULT_LIMITS, 1)
-    assert second.photos == first.photos
-    assert (again[same] == squares[places]).all()
+    second = prepare_photos(found, spec, 36, tmp_path / "c", DEFAULT_LIMITS, 1)
+    assert second.found.photos == first.found.photos
+    assert (second.squares[second.places] == first.squares[first.places]).all()
+    assert (second.indexed[second.places] == first.indexed[first.places]).all()
+
+
+@pytest.mark.parametrize("longer_px", [255, 256, 300, 511, 512, 513, 700, 1_500])
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_a_photo_prepared_for_several_is_what_it_would_be_for_each_alone(
+    tmp_path: Path, longer_px: int, kind: str
+) -> None:
+    path = tmp_path / f"photo.{kind}"
+    patches = np.random.default_rng(1).integers(0, 256, (9, 12, 3), np.uint8)
+    Image.fromarray(patches).resize((longer_px, longer_px * 3 // 4)).save(path)
+    photo = TrainingPhoto(path, photo_id(path.read_bytes()), "1")
+    specs = [Preprocessing(side_px=side_px) for side_px in (224, 256, 288, 96)]
+    together = prepare_photo(photo, specs, DEFAULT_LIMITS)
+    for spec, square in zip(specs, together, strict=True):
+        alone = preprocess(decode(photo, spec.side_px, DEFAULT_LIMITS), spec)
+        assert (square == alone).all()
 
 
 def test_a_photo_that_changed_since_it_was_indexed_is_refused(tmp_path: Path) -> None:

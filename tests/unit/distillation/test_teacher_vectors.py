@@ -14,7 +14,7 @@ from furniture_prompter.distillation.training_data import (
     TeacherVectors,
     ask_teacher,
     from_catalog,
-    keep_squares,
+    prepare_photos,
     refuse_alike,
     space_of,
 )
@@ -40,11 +40,9 @@ def _ask(
     folder: Path, found: PhotoSet, teacher: Encoder, views: int = 0, seed: int = 0
 ) -> TeacherVectors:
     spec = Preprocessing(side_px=32)
-    found, squares, places = keep_squares(found, spec, 48, folder / "c", DEFAULT_LIMITS, 1)
+    prepared = prepare_photos(found, spec, 48, folder / "c", DEFAULT_LIMITS, 1)
     maker = ViewMaker(seed)
-    return ask_teacher(
-        teacher, found, squares, places, maker, "", views, folder / "c", DEFAULT_LIMITS, 1
-    )
+    return ask_teacher(teacher, prepared, maker, "", views, folder / "c", DEFAULT_LIMITS, 1)
 
 
 def test_the_clean_view_is_what_indexing_would_store(tmp_path: Path) -> None:
@@ -108,8 +106,9 @@ def test_the_teacher_sees_the_students_views(tmp_path: Path) -> None:
     found = photos(tmp_path, 20)
     vectors = _ask(tmp_path, found, ColourGridEncoder(), views=2)
     spec = Preprocessing(side_px=32)
-    _, squares, places = keep_squares(found, spec, 48, tmp_path / "c", DEFAULT_LIMITS, 1)
-    view = ViewMaker(0).view(squares[places[7]], found.photos[7].id, 2, 48)
+    prepared = prepare_photos(found, spec, 48, tmp_path / "c", DEFAULT_LIMITS, 1)
+    square = prepared.squares[prepared.places[7]]
+    view = ViewMaker(0).view(square, found.photos[7].id, 2, 48)
     given = vectors.of(np.array([7]), np.array([2]))
     assert given == pytest.approx(ColourGridEncoder().encode([view]), abs=2e-3)
 

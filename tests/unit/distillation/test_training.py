@@ -13,18 +13,18 @@ from safetensors.torch import load_file
 
 from furniture_prompter.distillation import distilling
 from furniture_prompter.distillation.augmentation import CLEAN, Batches, ViewMaker
-from furniture_prompter.distillation.head_fit import Judge, Judgement
+from furniture_prompter.distillation.head_fit import ValidationMetrics, Validator
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
-from furniture_prompter.distillation.photos import PhotoSet, as_indexed
+from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.run_folder import Checkpoints, Progress
 from furniture_prompter.distillation.training import (
-    Lesson,
+    DataSplits,
     Training,
     encode_images,
     open_accelerator,
 )
-from furniture_prompter.distillation.training_data import ask_teacher, keep_squares
+from furniture_prompter.distillation.training_data import ask_teacher, prepare_photos
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.onnx_encoder import preprocess
@@ -55,17 +55,27 @@ class Run:
     def __init__(self, found: PhotoSet, cache: Path, folder: Path, **changes: Any) -> None:
         chosen: DistillationOptions = options(**changes)
         spec = Preprocessing(side_px=SIDE_PX)
-        some, squares, places = keep_squares(found, spec, 64, cache, DEFAULT_LIMITS, 1)
+        prepared = prepare_photos(found, spec, 64, cache, DEFAULT_LIMITS, 1)
+        some = prepared.found
         maker = ViewMaker(chosen.view_seed)
         vectors = ask_teacher(
             ColourEncoder(colour_card()),
-            *(some, squares, places, maker, "", chosen.views, cache, DEFAULT_LIMITS, 1),
+            *(prepared, maker, "", chosen.views, cache, DEFAULT_LIMITS, 1),
         )
         held, train = np.arange(8), np.arange(8, len(some.photos))
         size = min(chosen.batch_size, len(train))
         batches = Batches(
             some.photos,
-            *(train, squares, places, maker, chosen.seed, chosen.views, chosen.clean_share, size),
+            *(
+                train,
+                prepared.squares,
+                prepared.places,
+                maker,
+                chosen.seed,
+                chosen.views,
+                chosen.clean_share,
+                size,
+            ),
             side_px=SIDE_PX,
         )
         clean = vectors.clean()
@@ -75,11 +85,12 @@ class Run:
         self.stop_at = -1
         self.training = Training(
             self.student,
-            Lesson(
+            DataSplits(
                 batches,
+                prepared.images,
                 vectors,
-                Judge(clean[held], clean, held),
-                np.stack([as_indexed(some.photos[place], spec, DEFAULT_LIMITS) for place in held]),
+                Validator(clean[held], clean, held),
+                prepared.images(held),
             ),
             chosen,
             open_accelerator(chosen),
@@ -161,9 +172,9 @@ class ScriptedJudge:
         self._left = iter(overlaps)
         self.shown: list[NDArray[np.float32]] = []
 
-    def asymmetric(self, rows: NDArray[np.float32]) -> Judgement:
+    def asymmetric(self, rows: NDArray[np.float32]) -> ValidationMetrics:
         self.shown.append(rows.copy())
-        return Judgement(next(self._left), 0.5, 0.0, 0.0)
+        return ValidationMetrics(next(self._left), 0.5, 0.0, 0.0)
 
 
 def test_a_student_ends_with_the_running_mean_that_was_judged_best(
@@ -171,8 +182,8 @@ def test_a_student_ends_with_the_running_mean_that_was_judged_best(
 ) -> None:
     run = Run(found, cache, tmp_path, evaluations=4, learning_rate=5e-3, ema_decay=0.9)
     # Judged before the first step and after steps 3, 6, 9 and 10, the last.
-    judge: Any = ScriptedJudge(0.1, 0.2, 0.3, 0.9, 0.4)
-    run.training.lesson = replace(run.training.lesson, judge=judge)
+    validator: Any = ScriptedJudge(0.1, 0.2, 0.3, 0.9, 0.4)
+    run.training.splits = replace(run.training.splits, validator=validator)
     progress = run.run()
     assert (progress.step, progress.best_step) == (10, 9)
     final = run.student.state_dict()
@@ -186,9 +197,9 @@ def test_a_student_ends_with_the_running_mean_that_was_judged_best(
     # And what was judged is what was kept.
     run.student.eval()
     with torch.inference_mode():
-        rows = run.student(torch.from_numpy(run.training.lesson.held)).numpy()
-    np.testing.assert_allclose(judge.shown[3], rows, atol=1e-5)
-    assert not np.allclose(judge.shown[4], rows, atol=1e-4)
+        rows = run.student(torch.from_numpy(run.training.splits.held)).numpy()
+    np.testing.assert_allclose(validator.shown[3], rows, atol=1e-5)
+    assert not np.allclose(validator.shown[4], rows, atol=1e-4)
 
 
 def test_minutes_decide_the_number_of_steps(found: PhotoSet, cache: Path, tmp_path: Path) -> None:
@@ -319,7 +330,7 @@ def test_a_heads_features_are_float32_whatever_precision_the_training_has(
     found: PhotoSet, cache: Path, tmp_path: Path
 ) -> None:
     run = Run(found, cache, tmp_path, precision="bf16")
-    batches, accelerator = run.training.lesson.batches, run.training.accelerator
+    batches, accelerator = run.training.splits.batches, run.training.accelerator
     seen: list[torch.dtype] = []
     run.student.backbone.get_submodule("second.0").register_forward_hook(
         lambda *given: seen.append(given[-1].dtype)
@@ -340,24 +351,24 @@ def test_a_head_is_fitted_to_photos_as_indexing_shows_them_and_to_their_mirror_i
     found: PhotoSet, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(found, cache, tmp_path)
-    lesson, spec = run.training.lesson, Preprocessing(side_px=SIDE_PX)
+    splits, spec = run.training.splits, Preprocessing(side_px=SIDE_PX)
     given: list[NDArray[np.float32]] = []
     monkeypatch.setattr(distilling, "fit_head", lambda *each: given.extend(each[1:4]))
-    distilling.fit_on_views(run.student, lesson, run.training.accelerator, spec, DEFAULT_LIMITS)
+    distilling.fit_on_views(run.student, splits, run.training.accelerator)
     read, wanted, held = given
 
     def features(places: NDArray[np.intp], step: int) -> NDArray[np.float32]:
-        files = [lesson.batches.photos[place].path for place in places]
+        files = [splits.batches.photos[place].path for place in places]
         images = [np.array(Image.open(file).convert("RGB")) for file in files]
         squares = np.stack([preprocess(image, spec)[:, ::step] for image in images])
         with torch.inference_mode():
             rows: NDArray[np.float32] = run.student.features(torch.from_numpy(squares)).numpy()
         return rows
 
-    train = np.sort(lesson.batches.train)
+    train = np.sort(splits.batches.train)
     expected = np.concatenate([features(train, 1), features(train, -1)])
     np.testing.assert_allclose(read, expected, atol=1e-4)
     assert not np.allclose(features(train, 1), features(train, -1), atol=1e-3)
     np.testing.assert_allclose(held, features(np.arange(8), 1), atol=1e-4)
-    clean = lesson.vectors.clean()[train]
+    clean = splits.vectors.clean()[train]
     np.testing.assert_allclose(wanted, np.concatenate([clean, clean]), atol=1e-6)

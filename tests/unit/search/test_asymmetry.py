@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
-from furniture_prompter.search.retrievers import OVERLAP_FIGURE, asymmetry_note
+from furniture_prompter.search.presenting import OVERLAP_FIGURE, asymmetry_note
 from tests.fakes import colour_card
 
 TEACHER = colour_card("teacher", "1")

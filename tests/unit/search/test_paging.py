@@ -1,4 +1,4 @@
-"""Pages of a ranking that is only known as far as parts have reached."""
+"""Pages of a ranking that is only known as far as retrievers were asked."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
-from furniture_prompter.search.paging import Page, turn_to
-from furniture_prompter.search.retrievers import PartGroup
+from furniture_prompter.search.paging import Page, ranked_page
+from furniture_prompter.search.retrievers import RetrieverGroup
 
 
 @dataclass
-class FixedPart:
-    """A part whose strengths a test gives, by product number."""
+class FixedRetriever:
+    """A retriever whose strengths a test gives, by product number."""
 
     name: str
     values: dict[int, float]
@@ -23,7 +23,7 @@ class FixedPart:
     reads_text: bool = False
     asked: list[int] = field(default_factory=list)
 
-    async def top(self, count: int, only: Filter | None) -> Numbers:
+    async def top(self, count: int, prefilter: Filter | None) -> Numbers:
         self.asked.append(count)
         order = sorted(self.values, key=lambda number: (-self.values[number], number))
         return np.array(order[:count], np.int64)
@@ -33,17 +33,21 @@ class FixedPart:
 
 
 def turn(
-    parts: tuple[FixedPart, ...], start: int, count: int, reach: int, leave_out: int | None = None
+    parts: tuple[FixedRetriever, ...],
+    start: int,
+    count: int,
+    candidates: int,
+    leave_out: int | None = None,
 ) -> Page:
-    group = PartGroup(1.0, parts)
-    return asyncio.run(turn_to([group], start, count, reach, None, leave_out))
+    group = RetrieverGroup(1.0, parts)
+    return asyncio.run(ranked_page([group], start, count, candidates, None, leave_out))
 
 
-def all_pages(parts: tuple[FixedPart, ...], count: int, reach: int) -> list[list[int]]:
+def all_pages(parts: tuple[FixedRetriever, ...], count: int, candidates: int) -> list[list[int]]:
     pages: list[list[int]] = []
     start = 0
     while True:
-        page = turn(parts, start, count, reach)
+        page = turn(parts, start, count, candidates)
         pages.append(page.hits.numbers.tolist())
         start += count
         if not page.more:
@@ -56,12 +60,12 @@ strengths = st.dictionaries(
 
 
 @settings(deadline=None)
-@given(first=strengths, second=strengths, count=st.integers(1, 15), reach=st.integers(1, 12))
+@given(first=strengths, second=strengths, count=st.integers(1, 15), candidates=st.integers(1, 12))
 def test_pages_hold_every_product_once_whatever_the_parts_say(
-    first: dict[int, float], second: dict[int, float], count: int, reach: int
+    first: dict[int, float], second: dict[int, float], count: int, candidates: int
 ) -> None:
-    parts = (FixedPart("a", first), FixedPart("b", second))
-    pages = all_pages(parts, count, reach)
+    parts = (FixedRetriever("a", first), FixedRetriever("b", second))
+    pages = all_pages(parts, count, candidates)
     found = [number for page in pages for number in page]
     assert sorted(found) == sorted(first.keys() | second.keys())
     assert all(len(page) == count for page in pages[:-1])
@@ -71,8 +75,8 @@ def test_pages_hold_every_product_once_whatever_the_parts_say(
 def test_a_first_page_is_what_the_parts_best_are_ranked_by() -> None:
     # 5 is best of all together, and among the best two of neither part.
     parts = (
-        FixedPart("a", {1: 9.0, 2: 8.0, 5: 7.0}),
-        FixedPart("b", {3: 9.0, 4: 8.0, 5: 7.0}),
+        FixedRetriever("a", {1: 9.0, 2: 8.0, 5: 7.0}),
+        FixedRetriever("b", {3: 9.0, 4: 8.0, 5: 7.0}),
     )
     assert turn(parts, 0, 4, 2).hits.numbers.tolist() == [1, 3, 2, 4]
     assert turn(parts, 4, 4, 2).hits.numbers.tolist() == [5]
@@ -80,7 +84,7 @@ def test_a_first_page_is_what_the_parts_best_are_ranked_by() -> None:
 
 
 def test_parts_reach_further_only_when_a_page_needs_it() -> None:
-    part = FixedPart("a", {number: float(-number) for number in range(100)})
+    part = FixedRetriever("a", {number: float(-number) for number in range(100)})
     assert turn((part,), 0, 10, 20).hits.numbers.tolist() == list(range(10))
     assert part.asked == [20]
     assert turn((part,), 15, 10, 20).hits.numbers.tolist() == list(range(15, 25))
@@ -88,17 +92,17 @@ def test_parts_reach_further_only_when_a_page_needs_it() -> None:
 
 
 def test_what_was_retrieved_is_the_same_on_every_page() -> None:
-    part = FixedPart("a", {number: float(-number) for number in range(100)})
+    part = FixedRetriever("a", {number: float(-number) for number in range(100)})
     pages = [turn((part,), start, 10, 20) for start in (0, 10, 40)]
     assert [sorted(page.retrieved.tolist()) for page in pages] == [list(range(20))] * 3
 
 
 def test_a_page_behind_the_last_is_empty_and_the_last() -> None:
-    page = turn((FixedPart("a", {1: 1.0}),), 5, 10, 20)
+    page = turn((FixedRetriever("a", {1: 1.0}),), 5, 10, 20)
     assert page.hits.numbers.size == 0
     assert not page.more
 
 
 def test_a_product_that_is_left_out_is_on_no_page_and_in_no_count() -> None:
-    page = turn((FixedPart("a", {1: 2.0, 2: 1.0}),), 0, 10, 20, leave_out=1)
+    page = turn((FixedRetriever("a", {1: 2.0, 2: 1.0}),), 0, 10, 20, leave_out=1)
     assert page.hits.numbers.tolist() == page.retrieved.tolist() == [2]

@@ -8,14 +8,14 @@ import pytest
 
 from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
-from furniture_prompter.search.retrievers import Fused, PartGroup, fuse
+from furniture_prompter.search.retrievers import Fused, RetrieverGroup, fuse
 
 NAN = float("nan")
 
 
 @dataclass
-class FixedPart:
-    """A part whose strengths a test gives, by product number."""
+class FixedRetriever:
+    """A retriever whose strengths a test gives, by product number."""
 
     name: str
     weight: float
@@ -23,23 +23,24 @@ class FixedPart:
     reads_text: bool = False
     asked: list[int] = field(default_factory=list)
 
-    async def top(self, count: int, only: Filter | None) -> Numbers:
+    async def top(self, count: int, prefilter: Filter | None) -> Numbers:
         self.asked.append(count)
         known = {number: value for number, value in self.values.items() if not np.isnan(value)}
-        allowed = known if only is None else known.keys() & set(only.numbers.tolist())
+        allowed = known if prefilter is None else known.keys() & set(prefilter.numbers.tolist())
         return np.array(sorted(allowed, key=lambda number: -known[number])[:count], np.int64)
 
     async def strengths(self, numbers: Numbers) -> Scores:
         return np.array([self.values.get(int(number), 0.0) for number in numbers], np.float32)
 
 
-def run(*groups: PartGroup, reach: int = 10, only: Filter | None = None) -> Fused:
-    return asyncio.run(fuse(groups, reach, only))
+def run(*groups: RetrieverGroup, candidates: int = 10, prefilter: Filter | None = None) -> Fused:
+    return asyncio.run(fuse(groups, candidates, prefilter))
 
 
 def test_a_group_is_the_weighted_mean_of_its_parts() -> None:
-    group = PartGroup(
-        1.0, (FixedPart("a", 3.0, {1: 4.0, 2: 0.0}), FixedPart("b", 1.0, {1: 0.0, 2: 8.0}))
+    group = RetrieverGroup(
+        1.0,
+        (FixedRetriever("a", 3.0, {1: 4.0, 2: 0.0}), FixedRetriever("b", 1.0, {1: 0.0, 2: 8.0})),
     )
     fused = run(group)
     assert fused.numbers.tolist() == [1, 2]
@@ -48,21 +49,21 @@ def test_a_group_is_the_weighted_mean_of_its_parts() -> None:
 
 
 def test_shares_weigh_photo_against_prompt() -> None:
-    photo = FixedPart("photo", 1.0, {1: 4.0, 2: 2.0})
-    prompt = FixedPart("prompt-text", 1.0, {1: 0.0, 2: 3.0}, reads_text=True)
-    mostly_photo = run(PartGroup(0.9, (photo,)), PartGroup(0.1, (prompt,)))
-    mostly_prompt = run(PartGroup(0.1, (photo,)), PartGroup(0.9, (prompt,)))
+    photo = FixedRetriever("photo", 1.0, {1: 4.0, 2: 2.0})
+    prompt = FixedRetriever("prompt-text", 1.0, {1: 0.0, 2: 3.0}, reads_text=True)
+    mostly_photo = run(RetrieverGroup(0.9, (photo,)), RetrieverGroup(0.1, (prompt,)))
+    mostly_prompt = run(RetrieverGroup(0.1, (photo,)), RetrieverGroup(0.9, (prompt,)))
     assert mostly_photo.numbers.tolist() == [1, 2]
     assert mostly_prompt.numbers.tolist() == [2, 1]
 
 
 def test_a_product_without_text_is_judged_by_its_photos_alone() -> None:
-    group = PartGroup(
+    group = RetrieverGroup(
         1.0,
         (
-            FixedPart("keyword", 1.0, {1: 3.0}, reads_text=True),
-            FixedPart("prompt-text", 1.0, {1: 3.0, 2: NAN}, reads_text=True),
-            FixedPart("prompt-photo", 1.0, {1: 0.0, 2: 2.5}),
+            FixedRetriever("keyword", 1.0, {1: 3.0}, reads_text=True),
+            FixedRetriever("prompt-text", 1.0, {1: 3.0, 2: NAN}, reads_text=True),
+            FixedRetriever("prompt-photo", 1.0, {1: 0.0, 2: 2.5}),
         ),
     )
     fused = run(group)
@@ -72,8 +73,10 @@ def test_a_product_without_text_is_judged_by_its_photos_alone() -> None:
 
 
 def test_what_is_not_wanted_takes_strength_away_and_never_gives_any() -> None:
-    wanted = PartGroup(1.0, (FixedPart("photo", 1.0, {1: 3.0, 2: 2.0, 3: 1.0}),))
-    unwanted = PartGroup(-1.0, (FixedPart("prompt-photo", 1.0, {1: 2.5, 2: -4.0, 9: 9.0}),))
+    wanted = RetrieverGroup(1.0, (FixedRetriever("photo", 1.0, {1: 3.0, 2: 2.0, 3: 1.0}),))
+    unwanted = RetrieverGroup(
+        -1.0, (FixedRetriever("prompt-photo", 1.0, {1: 2.5, 2: -4.0, 9: 9.0}),)
+    )
     fused = run(wanted, unwanted)
     assert fused.numbers.tolist() == [2, 3, 1]
     assert fused.scores.tolist() == pytest.approx([2.0, 1.0, 0.5])
@@ -81,29 +84,29 @@ def test_what_is_not_wanted_takes_strength_away_and_never_gives_any() -> None:
 
 
 def test_only_what_the_filter_lets_through_is_fused() -> None:
-    group = PartGroup(1.0, (FixedPart("photo", 1.0, {1: 3.0, 2: 2.0}),))
-    assert run(group, only=Filter("", np.array([2], np.int64))).numbers.tolist() == [2]
-    assert run(group, only=Filter("", np.array([], np.int64))).numbers.tolist() == []
+    group = RetrieverGroup(1.0, (FixedRetriever("photo", 1.0, {1: 3.0, 2: 2.0}),))
+    assert run(group, prefilter=Filter("", np.array([2], np.int64))).numbers.tolist() == [2]
+    assert run(group, prefilter=Filter("", np.array([], np.int64))).numbers.tolist() == []
 
 
 def test_equal_scores_are_ordered_by_number_so_that_runs_agree() -> None:
-    group = PartGroup(1.0, (FixedPart("photo", 1.0, {3: 1.0, 1: 1.0, 2: 1.0}),))
+    group = RetrieverGroup(1.0, (FixedRetriever("photo", 1.0, {3: 1.0, 1: 1.0, 2: 1.0}),))
     assert run(group).numbers.tolist() == [1, 2, 3]
 
 
 def test_every_part_is_asked_for_as_much_as_is_wanted() -> None:
-    part = FixedPart("photo", 1.0, {1: 1.0})
-    run(PartGroup(1.0, (part,)), reach=50)
+    part = FixedRetriever("photo", 1.0, {1: 1.0})
+    run(RetrieverGroup(1.0, (part,)), candidates=50)
     assert part.asked == [50]
 
 
 def test_parts_are_exhausted_when_every_one_brought_less_than_it_was_asked_for() -> None:
-    few, many = FixedPart("a", 1.0, {1: 1.0}), FixedPart("b", 1.0, {2: 2.0, 3: 3.0})
-    assert run(PartGroup(1.0, (few, many)), reach=3).exhausted
-    assert not run(PartGroup(1.0, (few, many)), reach=2).exhausted
+    few, many = FixedRetriever("a", 1.0, {1: 1.0}), FixedRetriever("b", 1.0, {2: 2.0, 3: 3.0})
+    assert run(RetrieverGroup(1.0, (few, many)), candidates=3).exhausted
+    assert not run(RetrieverGroup(1.0, (few, many)), candidates=2).exhausted
 
 
 def test_a_product_that_is_left_out_is_no_hit() -> None:
-    group = PartGroup(1.0, (FixedPart("photo", 1.0, {1: 3.0, 2: 2.0}),))
+    group = RetrieverGroup(1.0, (FixedRetriever("photo", 1.0, {1: 3.0, 2: 2.0}),))
     fused = asyncio.run(fuse([group], 10, None, leave_out=1))
     assert fused.numbers.tolist() == [2]

@@ -1,4 +1,4 @@
-"""Words as vectors, and those that are kept."""
+"""EncodedText as vectors, and those that are kept."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.search.query_vectors import NoRoute, WordEncoder, Words
+from furniture_prompter.search.query_vectors import EncodedText, NoRoute, QueryTextEncoder
 
 
 class CountingEncoder:
@@ -30,20 +30,22 @@ class Doubling:
 
     column = "vector"
 
-    async def encode(self, words: Sequence[Words]) -> NDArray[np.float32]:
-        return np.stack([2 * word.meaning for word in words])
+    async def encode(self, texts: Sequence[EncodedText]) -> NDArray[np.float32]:
+        return np.stack([2 * word.text_embedding for word in texts])
 
 
 def test_words_come_in_the_order_they_were_asked_for_and_each_is_encoded_once() -> None:
     encoder = CountingEncoder()
-    words = WordEncoder(lambda: encoder, Doubling())
+    words = QueryTextEncoder(lambda: encoder, Doubling())
     found = asyncio.run(words.encode(["oak", "red sofa", "oak"]))
-    assert [(word.text, word.meaning.tolist()) for word in found] == [
+    assert [(word.text, word.text_embedding.tolist()) for word in found] == [
         ("oak", [3.0]),
         ("red sofa", [8.0]),
         ("oak", [3.0]),
     ]
-    assert [None if word.look is None else word.look.tolist() for word in found] == [
+    assert [
+        None if word.image_embedding is None else word.image_embedding.tolist() for word in found
+    ] == [
         [6.0],
         [16.0],
         [6.0],
@@ -52,17 +54,17 @@ def test_words_come_in_the_order_they_were_asked_for_and_each_is_encoded_once() 
 
 
 def test_nothing_asked_is_nothing_encoded() -> None:
-    assert asyncio.run(WordEncoder(CountingEncoder, NoRoute("why")).encode([])) == []
+    assert asyncio.run(QueryTextEncoder(CountingEncoder, NoRoute("why")).encode([])) == []
 
 
 def test_without_a_route_words_have_no_look() -> None:
-    (word,) = asyncio.run(WordEncoder(CountingEncoder, NoRoute("why")).encode(["oak"]))
-    assert word.look is None
+    (word,) = asyncio.run(QueryTextEncoder(CountingEncoder, NoRoute("why")).encode(["oak"]))
+    assert word.image_embedding is None
 
 
 def test_the_words_that_were_asked_for_last_are_kept() -> None:
     encoder = CountingEncoder()
-    words = WordEncoder(lambda: encoder, Doubling(), kept=2)
+    words = QueryTextEncoder(lambda: encoder, Doubling(), kept=2)
     for prompt in ("a", "b", "a", "c", "a", "b"):
         asyncio.run(words.encode([prompt]))
     assert encoder.asked == ["a", "b", "c", "b"]
@@ -70,7 +72,7 @@ def test_the_words_that_were_asked_for_last_are_kept() -> None:
 
 def test_nothing_is_kept_unless_it_is_asked_for() -> None:
     encoder = CountingEncoder()
-    words = WordEncoder(lambda: encoder, Doubling())
+    words = QueryTextEncoder(lambda: encoder, Doubling())
     for _ in range(2):
         asyncio.run(words.encode(["a"]))
     assert encoder.asked == ["a", "a"]

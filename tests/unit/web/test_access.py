@@ -1,4 +1,4 @@
-"""The doors before the routes: keys, scopes, rate limits, origins and headers."""
+"""The checks before the routes: keys, scopes, rate limits, origins and headers."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What a photo's file holds before any pixel of it: its size, its colours, the work of decoding it.
+"""Image headers: format, size, colours and cost of decoding, known before any pixel is decoded.
 
 Files are walked by their own tables (segments, chunks, blocks), once and in linear time, so that
 what would keep a decoder busy for minutes, or fill the memory, is known beforehand. What the pixels

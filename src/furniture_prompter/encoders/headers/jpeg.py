@@ -1,4 +1,4 @@
-"""The segments of a JPEG (ITU-T T.81, annex B), up to the end of its first picture."""
+"""JPEG headers: segments (ITU-T T.81, annex B) up to the end of the first picture."""
 
 import re
 import struct

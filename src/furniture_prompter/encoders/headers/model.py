@@ -1,4 +1,4 @@
-"""What a photo's file says of itself, and what is wrong with one that cannot be read."""
+"""Parsed image headers, embedded colour profiles, and the errors of files that cannot be read."""
 
 import math
 import struct

@@ -1,4 +1,4 @@
-"""The chunks of a PNG (W3C Portable Network Graphics, third edition), and its count of rows."""
+"""PNG headers: chunks (W3C Portable Network Graphics, third edition) and the count of rows."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""The directories of a TIFF (revision 6.0, and BigTIFF), which EXIF uses too."""
+"""TIFF directories (revision 6.0, and BigTIFF) and EXIF orientation."""
 
 import re
 import struct

@@ -12,7 +12,7 @@ from furniture_prompter.web.caches import (
     LEAST_SIDE_PX,
     LIMIT_SIDE_PX,
     Format,
-    Picture,
+    Thumbnail,
     etag,
     resized,
 )
@@ -67,22 +67,22 @@ async def image(
     headers = {**_CACHING, "ETag": tag}
     if _matches(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
-    picture = services.pictures.get(tag)
-    if picture is None:
+    thumbnail = services.thumbnails.get(tag)
+    if thumbnail is None:
         limits = services.decoding.limits
         try:
-            picture = await services.decoding.run(resized, path, side_px, kind, limits)
+            thumbnail = await services.decoding.run(resized, path, side_px, kind, limits)
         except InvalidPhotoError as error:
             _LOG.error("a product's photo cannot be shown: %s", error)
             raise PhotoNotFoundError(
                 "The photo's file cannot be read any more. Put it back, or index again."
             ) from error
-        services.pictures.put(tag, picture)
-    return _answer(picture, headers)
+        services.thumbnails.put(tag, thumbnail)
+    return _answer(thumbnail, headers)
 
 
-def _answer(picture: Picture, headers: dict[str, str]) -> Response:
-    return Response(picture.data, media_type=picture.media_type, headers=headers)
+def _answer(thumbnail: Thumbnail, headers: dict[str, str]) -> Response:
+    return Response(thumbnail.data, media_type=thumbnail.media_type, headers=headers)
 
 
 def _matches(given: str, tag: str) -> bool:

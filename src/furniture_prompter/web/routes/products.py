@@ -1,18 +1,19 @@
-"""One product, and what is like it."""
+"""GET /v1/products/{id} and /similar: one product, and products that look like it."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from furniture_prompter import domain
-from furniture_prompter.search.answer import product_answer
+from furniture_prompter.search.answer import ProductAnswer, SearchAnswer, product_page_answer
+from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers
 from furniture_prompter.web.errors import json_answer, photo_address, search_answer
 from furniture_prompter.web.product_bodies import PRODUCT, ends_in_id
-from furniture_prompter.web.schemas import ProductAnswer, SearchAnswer, SimilarParameters
+from furniture_prompter.web.schemas import SimilarParameters
 from furniture_prompter.web.services import ServicesDep
 
 router = APIRouter(tags=["products"], dependencies=[Depends(require("read"))])
@@ -34,13 +35,8 @@ async def similar(
     if ends_in_id(request):
         return await product(f"{product_id}/similar", services)
     clock = StepTimes()
-    query = domain.Query(
-        similar_to=product_id,
-        where=parameters.where,
-        limit=parameters.limit,
-        cursor=parameters.cursor,
-        facets=tuple(parameters.facets),
-    )
+    query = domain.Query(similar_to=product_id)
+    query = query.with_options(options_of(parameters), services.settings)
     async with services.catalog.current() as catalog:
         result = await catalog.search_async(query)
     return search_answer(result, services.folder_name, clock)
@@ -55,6 +51,4 @@ async def product(product_id: str, services: ServicesDep) -> Response:
     """A product's fields, and the addresses of its photos, the main one first."""
     async with services.catalog.current() as catalog:
         found, photos = await catalog.product(product_id)
-    return json_answer(
-        {"product": product_answer(found), "photos": [photo_address(each) for each in photos]}
-    )
+    return json_answer(product_page_answer(found, photos, photo_address))

@@ -1,29 +1,45 @@
-"""Search by words, by a photo, or by both."""
+"""POST /v1/search: by words, by a photo, or by both."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from furniture_prompter.domain import Query
+from furniture_prompter.query_options import LISTS, OPTIONS
+from furniture_prompter.search.answer import SearchAnswer
+from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
 from furniture_prompter.web.descriptions import answers, json_body
 from furniture_prompter.web.errors import search_answer
-from furniture_prompter.web.schemas import SearchAnswer, SearchRequest
+from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
-    SentPhoto,
     Vector,
     photo_of_text,
     read_search,
     sha256_of,
     vector_of,
 )
-from furniture_prompter.web.services import Services, ServicesDep
+from furniture_prompter.web.services import ServicesDep
 
 router = APIRouter(tags=["search"], dependencies=[Depends(require("read"))])
 
-_AS_IN_JSON: Final = "As in JSON."
+
+def _form_field(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A field of a form by the JSON's: of the same type and range, but a list is one text."""
+    kind: dict[str, Any] = next(
+        each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"
+    )
+    kept: dict[str, Any] = {key: kind[key] for key in ("type", "minimum", "maximum") if key in kind}
+    if name in LISTS:
+        kept["type"] = "string"
+    return {**kept, "description": OPTIONS[name].about.help_in_form}
+
+
+_JSON_FIELDS: Final = SearchRequest.model_json_schema()["properties"]
 _FORM: Final[dict[str, Any]] = {
     "multipart/form-data": {
         "schema": {
@@ -31,22 +47,12 @@ _FORM: Final[dict[str, Any]] = {
             "additionalProperties": False,
             "properties": {
                 "photo": {"type": "string", "format": "binary", "description": "Its file."},
-                "prompt": {"type": "string", "description": _AS_IN_JSON},
+                "prompt": {"type": "string", "description": "As in JSON."},
                 "crop": {
                     "type": "string",
                     "description": 'JSON: {"x": 0.1, "y": 0, "width": 0.5, "height": 1}',
                 },
-                "photo_weight": {
-                    "type": "number",
-                    "minimum": 0,
-                    "maximum": 1,
-                    "description": _AS_IN_JSON,
-                },
-                "without": {"type": "string", "description": _AS_IN_JSON},
-                "where": {"type": "string", "description": _AS_IN_JSON},
-                "limit": {"type": "integer", "minimum": 1, "description": _AS_IN_JSON},
-                "cursor": {"type": "string", "description": _AS_IN_JSON},
-                "facets": {"type": "string", "description": "Column names with commas between."},
+                **{name: _form_field(name, _JSON_FIELDS[name]) for name in OPTIONS},
             },
         }
     }
@@ -75,34 +81,17 @@ async def search(request: Request, services: ServicesDep) -> Response:
     if photo is None and asked.photo is not None:
         with clock.step("receive"):
             photo = await photo_of_text(asked.photo, services)
+    crop = asked.crop.crop() if asked.crop is not None else None
+    query = Query(prompt=asked.prompt, crop=crop)
     vector: Vector | None = None
-    sha256 = b""
     if photo is not None:
         with clock.step("encode"):
             sha256 = await sha256_of(photo.data, services)
-            crop = asked.crop.crop() if asked.crop is not None else None
             vector = await vector_of(photo.data, sha256, crop, services)
-    query = _query(asked, photo, sha256.hex() or None, services)
+        query = replace(query, photo_name=photo.name, photo_sha256=sha256.hex())
+    query = query.with_options(options_of(asked), services.settings)
     async with services.catalog.current() as catalog:
         result = await catalog.search_async(query, photo_vector=vector)
     for step, elapsed_ms in result.timings_ms.items():
         services.metrics.stage_took(f"search_{step}", elapsed_ms / 1_000)
     return search_answer(result, services.folder_name, clock)
-
-
-def _query(
-    asked: SearchRequest, photo: SentPhoto | None, sha256: str | None, services: Services
-) -> Query:
-    weight = asked.photo_weight
-    return Query(
-        prompt=asked.prompt,
-        photo_name=photo.name if photo is not None else None,
-        photo_sha256=sha256,
-        photo_weight=services.settings.photo_weight if weight is None else weight,
-        crop=asked.crop.crop() if asked.crop is not None else None,
-        without=asked.without,
-        where=asked.where,
-        limit=asked.limit,
-        cursor=asked.cursor,
-        facets=tuple(asked.facets),
-    )

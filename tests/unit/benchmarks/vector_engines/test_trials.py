@@ -85,10 +85,7 @@ def test_an_engine_that_is_not_installed_is_named_with_the_line_that_installs_it
     )
     assert len(rows) == 1
     (flag,) = flags
-    assert flag == (
-        "Not installed, and so left out: no-such-thing. "
-        "Run: pip install 'furniture-prompter[peers]'"
-    )
+    assert flag == ("Not installed, and so left out: no-such-thing. Run: pip install -e '.[peers]'")
 
 
 def test_a_slow_engine_is_left_out_above_its_limit_and_that_is_said(tmp_path: Path) -> None:

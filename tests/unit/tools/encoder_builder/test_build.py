@@ -12,15 +12,16 @@ from onnx import numpy_helper
 from PIL import Image
 
 from furniture_prompter import encoders
+from furniture_prompter.distillation.quantisation import Parity
 from furniture_prompter.domain.catalog import fit_projection
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.search.retrievers import asymmetry_note
+from furniture_prompter.errors import DistillationError
+from furniture_prompter.search.presenting import asymmetry_note
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import build as build_module
 from tools.encoder_builder.__main__ import main
 from tools.encoder_builder.build import Recipe, build
-from tools.encoder_builder.gates import GateError, Parity
 from tools.encoder_builder.graph import Head
 
 RECIPE = Recipe(
@@ -119,7 +120,7 @@ def test_a_build_far_from_the_earlier_one_is_refused(
     given: dict[str, Any] = {"catalog": catalog, "ikea_dev": None, "report": lambda _: None}
     build(RECIPE, tmp_path / "tiny", **given)
     plain = replace(RECIPE, head=Head("mean", "gem3", colour_weight=4.0))
-    with pytest.raises(GateError, match="differs too much"):
+    with pytest.raises(DistillationError, match="is not the float one"):
         build(plain, tmp_path / "other", space_of=tmp_path / "tiny", **given)
     assert not (tmp_path / "other").exists()
 
@@ -171,7 +172,7 @@ def test_a_refused_build_leaves_the_old_encoder_and_no_rubbish(
     build(RECIPE, target, catalog=catalog, ikea_dev=None, report=lambda _: None)
     before = {path.name: path.read_bytes() for path in target.iterdir()}
     monkeypatch.setattr(build_module, "_export_parity", lambda *_: Parity(0.99, 0.98))
-    with pytest.raises(GateError):
+    with pytest.raises(DistillationError):
         build(RECIPE, target, catalog=catalog, ikea_dev=None, report=lambda _: None)
     assert {path.name: path.read_bytes() for path in target.iterdir()} == before
     assert [path.name for path in target.parent.iterdir()] == ["tiny"]
@@ -197,16 +198,18 @@ def test_vectors_that_quantisation_ruined_are_refused(
         for block in other.blocks:
             for layer in block.layers:
                 layer.weight[:] = -layer.weight
-        from tools.encoder_builder.graph import build_graph, serialise
+        from tools.encoder_builder.graph import build_graph
 
         plain = [image[::-1].copy() for image in some_images(40, 64)]
-        session = onnxruntime.InferenceSession(serialise(build_graph(other, 64, RECIPE.head)))
+        session = onnxruntime.InferenceSession(
+            build_graph(other, 64, RECIPE.head).SerializeToString()
+        )
         (rows,) = session.run(None, {"image": np.stack(plain)})
         projection = fit_projection(rows, RECIPE.components)
         return build_graph(other, 64, RECIPE.head, projection)
 
     monkeypatch.setattr(build_module, "quantise", ruined)
-    with pytest.raises(GateError, match="int8"):
+    with pytest.raises(DistillationError, match="int8"):
         build(RECIPE, tmp_path / "t", catalog=catalog, ikea_dev=None, report=lambda _: None)
     assert not (tmp_path / "t").exists()
 

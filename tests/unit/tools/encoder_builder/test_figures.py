@@ -1,6 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
+from furniture_prompter.errors import DistillationError
 from tools.encoder_builder import figures
 
 
@@ -46,3 +49,25 @@ def test_other_views_are_found_at_their_rank() -> None:
 def test_products_with_one_image_are_no_queries() -> None:
     found = figures.other_view(circle(0, 1, 90), ["a", "a", "alone"])
     assert found["r_at_1"] == 1.0
+
+
+def test_a_loss_of_less_than_a_hundredth_passes_and_so_does_a_gain() -> None:
+    figures.require_figures({"a": 0.5, "b": 0.5}, {"a": 0.4951, "b": 0.6})
+
+
+@pytest.mark.parametrize("after", [0.4949, 0.0, math.nan])
+def test_a_larger_loss_of_one_figure_is_refused_by_name(after: float) -> None:
+    with pytest.raises(DistillationError, match="second"):
+        figures.require_figures({"first": 0.5, "second": 0.5}, {"first": 0.5, "second": after})
+
+
+def test_a_float_figure_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(DistillationError):
+        figures.require_figures({"a": math.nan}, {"a": 0.5})
+
+
+def test_figures_that_do_not_match_or_are_missing_are_refused() -> None:
+    with pytest.raises(DistillationError, match="Cannot compare"):
+        figures.require_figures({"a": 0.5}, {"b": 0.5})
+    with pytest.raises(DistillationError, match="Cannot compare"):
+        figures.require_figures({}, {})

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from furniture_prompter.domain.catalog import fit_projection
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import colour
-from tools.encoder_builder.graph import Head, Pooling, build_graph, output_dimension, paddings
+from tools.encoder_builder.graph import Head, Pooling, build_graph, paddings
 from tools.encoder_builder.networks import Convolution, Network
 
 
@@ -106,7 +106,7 @@ def test_the_projection_in_the_graph_is_the_one_defined_in_numpy() -> None:
     plain = run(build_graph(network, 64, head), images)
     projection = fit_projection(plain, 5)
     model = build_graph(network, 64, head, projection)
-    assert output_dimension(model.SerializeToString()) == 5
+    assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 5
     np.testing.assert_allclose(run(model, images), projection.of(plain), atol=1e-4)
 
 
@@ -116,7 +116,11 @@ def test_rows_have_unit_length_and_the_stated_dimension(weight: float) -> None:
     model = build_graph(network, 64, Head(colour_weight=weight))
     vectors = run(model, some_images(3))
     expected = network.width + (len(colour.palette()) if weight else 0)
-    assert output_dimension(model.SerializeToString()) == vectors.shape[1] == expected
+    assert (
+        model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
+        == vectors.shape[1]
+        == expected
+    )
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
