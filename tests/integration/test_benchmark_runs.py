@@ -76,7 +76,7 @@ def plan_of(collection: Collection, shop: Shop, **changes: object) -> Plan:
         "suite": SUITE,
         "limits": PhotoLimits(),
         "threads": 1,
-        "doors": {("default", "library"): lambda photo: photo},
+        "interfaces": {("default", "library"): lambda photo: photo},
         **changes,
     }
     return Plan(**fields)  # type: ignore[arg-type]  # fields of the plan, by name
@@ -190,7 +190,7 @@ def test_a_student_is_held_against_its_teacher_in_the_teachers_space(
         end_to_end=EndToEndSettings(queries=0),
     )
     plan = plan_of(
-        collection, shop, contenders=contenders, teacher="teacher", suite=plain, doors={}
+        collection, shop, contenders=contenders, teacher="teacher", suite=plain, interfaces={}
     )
     run, _ = ran(plan, tmp_path / "report")
     assert identity_of(contenders[0].encoder.card).space_id == run.facts("student").space_id

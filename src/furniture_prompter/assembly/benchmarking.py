@@ -23,6 +23,7 @@ from furniture_prompter.evaluation.collection import Collection, collect
 from furniture_prompter.evaluation.comparisons import Allowance, Verdict, gate
 from furniture_prompter.evaluation.filing import file_run, refuse_filed, save
 from furniture_prompter.evaluation.latency import Rival
+from furniture_prompter.evaluation.machine import package
 from furniture_prompter.evaluation.nearest_vectors import measure_nearest
 from furniture_prompter.evaluation.record import IndexTimes, Role, Run, run_as_json
 from furniture_prompter.evaluation.relevance import (
@@ -122,6 +123,9 @@ def benchmark(
         BenchmarkError: it cannot be measured as asked, or not be written.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
+    # Before an hour is measured: what the report takes as well.
+    for name in ("cpuinfo", "ir_measures", "matplotlib", "psutil"):
+        package(name)
     chosen, folder = settings or Settings(), Path(out)
     suite = read_suite(request.suite)
     reader = event_loop.run(CatalogReader.open(request.catalog))
@@ -146,8 +150,10 @@ def benchmark(
         each for each in contenders if identity_of(each.encoder.card).space_id == own.space_id
     ]
     with ExitStack() as opened:
-        doors = (
-            _doors(request.catalog, in_space, chosen, opened) if suite.end_to_end.queries else {}
+        interfaces = (
+            _interfaces(request.catalog, in_space, chosen, opened)
+            if suite.end_to_end.queries
+            else {}
         )
         threads = chosen.threads or threads_for_one_image()
         plan = Plan(
@@ -158,11 +164,11 @@ def benchmark(
             suite=suite,
             limits=PhotoLimits.of(chosen),
             threads=threads,
-            doors=doors,
+            interfaces=interfaces,
             rivals=rivals(threads) if rivals and suite.latency.photos else (),
             index_trials=index_trials or _own_search(request.catalog, suite.index.queries),
             command=request.command,
-            notes=_left_out(contenders, in_space, own.name) if doors else (),
+            notes=_left_out(contenders, in_space, own.name) if interfaces else (),
         )
         run, used = run_benchmark(
             plan, folder, restart=request.restart, on_progress=progress or (lambda _: None)
@@ -250,11 +256,11 @@ def is_student(card: EncoderCard) -> bool:
     return card.space is not None and card.space.name != card.name and "initial" in card.training
 
 
-def _doors(
+def _interfaces(
     catalog: Path, contenders: Sequence[Contender], settings: Settings, opened: ExitStack
 ) -> Mapping[tuple[str, str], Callable[[Path], object]]:
     """Whole photo queries as a program makes them, and as a web page does."""
-    doors: dict[tuple[str, str], Callable[[Path], object]] = {}
+    interfaces: dict[tuple[str, str], Callable[[Path], object]] = {}
     over_http = can_serve()
     for each in contenders:
         library = opened.enter_context(
@@ -264,12 +270,12 @@ def _doors(
         def answer(photo: Path, library: Catalog = library) -> object:
             return library.search(photo=photo)
 
-        doors[each.key, "library"] = answer
+        interfaces[each.key, "library"] = answer
         if over_http:
             served = ServedCatalog(catalog, each.folder, settings.threads)
             opened.callback(served.close)
-            doors[each.key, "HTTP"] = served
-    return doors
+            interfaces[each.key, "HTTP"] = served
+    return interfaces
 
 
 def _left_out(

@@ -1,1 +1,1 @@
-"""Measuring search quality through the calls that users make."""
+"""Benchmarking of encoders and search on a catalog's own photos."""

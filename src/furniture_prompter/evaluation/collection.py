@@ -1,4 +1,4 @@
-"""The photos that a benchmark searches: a catalog's, in a fixed order."""
+"""Benchmark photos in a fixed order, and seeded degradations of them."""
 
 import hashlib
 import io
@@ -29,8 +29,8 @@ class Collection:
     Attributes:
         data: What a report says of them.
         products: Of the catalog, by id.
-        product_of: For each photo the place of its product in `products`, shape (n,).
-        positions: For each photo its place among its product's photos, shape (n,).
+        product_of: For each photo the index of its product in `products`, shape (n,).
+        positions: For each photo its index among its product's photos, shape (n,).
         ids: Content hash of each photo.
         paths: File of each photo.
         vectors: As the catalog holds them, shape (n, d), unit rows.
@@ -56,7 +56,7 @@ class Collection:
         """These photos alone, as a set of its own; products without any left are gone.
 
         Args:
-            places: Rising places of photos.
+            places: Rising indices of photos, shape (m,).
 
         Raises:
             BenchmarkError: fewer than LEAST_PHOTOS photos.

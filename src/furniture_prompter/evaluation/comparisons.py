@@ -1,4 +1,4 @@
-"""How sure a figure is, and whether two encoders really differ."""
+"""Confidence intervals, paired differences, Pareto front, conclusion and release gate."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Rows of "models compared", from encoders' cards; and times of whole queries."""
+"""Encoder metadata of a report, and end-to-end query latency."""
 
 import importlib.util
 import time

@@ -1,4 +1,4 @@
-"""Results filed one encoder a file, never changed afterwards."""
+"""Partial results that a stopped run goes on from, and filed results that never change."""
 
 import hashlib
 import json
@@ -72,7 +72,11 @@ class KeptParts:
         return cls(folder)
 
     def records(self, name: str, adapter: TypeAdapter[Part], measure: Callable[[], Part]) -> Part:
-        """What is kept under `name`; measured and kept where it is not, or cannot be read."""
+        """What is kept under `name`; measured and kept where it is not, or cannot be read.
+
+        Raises:
+            BenchmarkError: the folder cannot be written.
+        """
         path = self._folder / f"{_file_name(name)}.json"
         if path.is_file():
             try:
@@ -87,7 +91,11 @@ class KeptParts:
         return found
 
     def rows(self, name: str, measure: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The same for an array, shape as `measure` gives it."""
+        """The same for an array, shape as `measure` gives it.
+
+        Raises:
+            BenchmarkError: the folder cannot be written.
+        """
         path = self._folder / f"{_file_name(name)}.npy"
         if path.is_file():
             try:

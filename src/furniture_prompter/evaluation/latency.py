@@ -1,4 +1,4 @@
-"""How long encoders take, all in turns: stage by stage, and batch by batch.
+"""Encoder latency by stage and by batch size, in interleaved rounds.
 
 In every round each contender has one turn: all photos from file to vector, then images encoded in
 batches alone. Another contender begins each round, so that none always follows the same one.

@@ -1,11 +1,12 @@
-"""What a measurement ran on: hardware, system, versions and commit."""
+"""Hardware, software versions and energy counters of a measurement."""
 
 import importlib
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +17,6 @@ from furniture_prompter.evaluation.record import Machine
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 """Of the project's checkout, where this module lies in one."""
-
-CPUINFO: Final = Path("/proc/cpuinfo")
 
 PACKAGES: Final = (
     "furniture-prompter",
@@ -40,39 +39,18 @@ INSTRUCTION_SETS: Final = (
 """Those that the arithmetic of encoders and of vector search is written in, by Linux' names
 (arch/x86/include/asm/cpufeatures.h, Documentation/arch/arm64/elf_hwcaps.rst)."""
 
-_APPLE_NAMES: Final = {
-    "AdvSIMD": "asimd",
-    "FEAT_FP16": "asimdhp",
-    "FEAT_DotProd": "asimddp",
-    "FEAT_I8MM": "i8mm",
-    "FEAT_BF16": "bf16",
-    "FEAT_SME": "sme",
-    "AVX1.0": "avx",
-    "AVX2": "avx2",
-    "AVX512F": "avx512f",
-    "AVX512BW": "avx512bw",
-    "AVX512VL": "avx512vl",
-    "AVX512VNNI": "avx512_vnni",
-    "SSE4.2": "sse4_2",
-}
-"""What macOS calls them in ``hw.optional`` and ``machdep.cpu``."""
-
 _GIT_LIMIT_S: Final = 60.0
-_SYSCTL_LIMIT_S: Final = 10.0
 
 
 def this_machine(threads: int, device: str = "CPU") -> Machine:
     """What this process runs on.
-
-    Instruction sets and the processor's model are what Linux or macOS tell; on other systems the
-    model is Python's own word for it and the instruction sets are left empty.
 
     Args:
         threads: That an encoder was given for one image.
         device: What encoders run on.
 
     Raises:
-        BenchmarkError: a system without /proc, and psutil is not installed.
+        BenchmarkError: psutil or py-cpuinfo is not installed.
     """
     return Machine(
         device=device,
@@ -87,75 +65,35 @@ def this_machine(threads: int, device: str = "CPU") -> Machine:
     )
 
 
+@cache
+def _processor() -> Mapping[str, Any]:
+    """What py-cpuinfo knows; asking takes a second."""
+    found: Mapping[str, Any] = package("cpuinfo").get_cpu_info()
+    return found
+
+
 def processor_name() -> str:
     """The processor's model, as far as the system tells; never empty."""
-    found = ""
-    if CPUINFO.is_file():
-        found = processor_in(CPUINFO.read_text("utf-8", "replace"))
-    elif platform.system() == "Darwin":
-        found = _sysctl("-n", "machdep.cpu.brand_string").strip()
-    return found or platform.processor() or platform.machine() or "unknown"
-
-
-def processor_in(cpuinfo: str) -> str:
-    """The model in a text of /proc/cpuinfo; "" where it names none.
-
-    ARM kernels write numbers instead of a name: implementer and part, as in the register MIDR_EL1.
-    """
-    fields = _fields(cpuinfo)
-    for name in ("model name", "cpu model"):
-        if fields.get(name):
-            return fields[name]
-    if "CPU implementer" in fields and "CPU part" in fields:
-        return f"ARM, implementer {fields['CPU implementer']}, part {fields['CPU part']}"
-    return ""
+    told = str(_processor().get("brand_raw", ""))
+    return told or platform.processor() or platform.machine() or "unknown"
 
 
 def instruction_sets() -> tuple[str, ...]:
     """Those of :data:`INSTRUCTION_SETS` that the processor has; none where nobody tells."""
-    if CPUINFO.is_file():
-        return instruction_sets_in(CPUINFO.read_text("utf-8", "replace"))
-    if platform.system() == "Darwin":
-        return apple_instruction_sets_in(_sysctl("hw.optional", "machdep.cpu"))
-    return ()
-
-
-def instruction_sets_in(cpuinfo: str) -> tuple[str, ...]:
-    """Those in a text of /proc/cpuinfo, of x86 or of ARM."""
-    fields = _fields(cpuinfo)
-    told = {word for name in ("flags", "Features") for word in fields.get(name, "").split()}
-    return tuple(name for name in INSTRUCTION_SETS if name in told)
-
-
-def apple_instruction_sets_in(sysctl: str) -> tuple[str, ...]:
-    """Those in what macOS' ``sysctl hw.optional machdep.cpu`` writes."""
-    told: set[str] = set()
-    for line in sysctl.splitlines():
-        name, _, value = line.partition(":")
-        if name.startswith("hw.optional") and value.strip() == "1":
-            told.add(name.rpartition(".")[2])
-        elif name.endswith("features"):
-            told.update(value.split())
-    known = {_APPLE_NAMES.get(name, name.lower()) for name in told}
-    return tuple(name for name in INSTRUCTION_SETS if name in known)
+    flags = _processor().get("flags", ())
+    return tuple(name for name in INSTRUCTION_SETS if name in flags)
 
 
 def memory_bytes() -> int:
     """Memory of the machine, or what its control group may use where that is less.
 
     Raises:
-        BenchmarkError: a system without /proc, and psutil is not installed.
+        BenchmarkError: psutil is not installed.
     """
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.is_file():
-        return int(psutil_or_refuse("the machine's memory").virtual_memory().total)
-    told = re.search(r"^MemTotal:\s+(\d+) kB", meminfo.read_text("utf-8"), re.MULTILINE)
-    if told is None:
-        raise BenchmarkError(f"{meminfo} has no MemTotal. Mount /proc as Linux fills it.")
     own = Path("/proc/self/cgroup")
     groups = own.read_text("utf-8") if own.is_file() else ""
     limit = group_limit_bytes(groups, Path("/sys/fs/cgroup"))
-    total = 1_024 * int(told[1])
+    total = int(package("psutil").virtual_memory().total)
     return min(total, limit) if limit else total
 
 
@@ -211,28 +149,21 @@ def commit_of(root: Path) -> str:
     return head + (" with uncommitted changes" if changed else "")
 
 
-def psutil_or_refuse(wanted: str) -> Any:
-    """The package psutil, which tells what systems without /proc do not say in files.
+def package(name: str) -> Any:
+    """A package of the extra ``benchmark``.
+
+    Args:
+        name: Of its module.
 
     Raises:
         BenchmarkError: it is not installed.
     """
     try:
-        return importlib.import_module("psutil")
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise BenchmarkError(
-            f"On {platform.system()}, {wanted} is told by psutil. {install_line('benchmark')}"
+            f"Benchmarking takes {name}, which is not installed. {install_line('benchmark')}"
         ) from error
-
-
-def _fields(cpuinfo: str) -> dict[str, str]:
-    """Name → value, of the first processor that has the name."""
-    found: dict[str, str] = {}
-    for line in cpuinfo.splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            found.setdefault(name.strip(), value.strip())
-    return found
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -245,21 +176,6 @@ def _git(root: Path, *arguments: str) -> str:
         timeout=_GIT_LIMIT_S,
     )
     return done.stdout.strip()
-
-
-def _sysctl(*arguments: str) -> str:
-    """What macOS tells; "" where it does not."""
-    try:
-        done = subprocess.run(  # noqa: S603 (a program of the system and words of this module)
-            ["/usr/sbin/sysctl", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_SYSCTL_LIMIT_S,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout
 
 
 POWERCAP: Final = Path("/sys/class/powercap")

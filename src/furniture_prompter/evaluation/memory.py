@@ -1,8 +1,9 @@
-"""What each encoder takes of memory, measured in fresh processes of its own."""
+"""Memory of encoders, each in fresh processes."""
 
 import gc
 import importlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.encoders.registry import EXTRAS, FACTORIES, load_encoder, needing
 from furniture_prompter.errors import BenchmarkError, FurniturePrompterError
-from furniture_prompter.evaluation.machine import psutil_or_refuse
+from furniture_prompter.evaluation.machine import package
 from furniture_prompter.evaluation.record import Memory
 
 PROBE: Final = "furniture_prompter.evaluation.memory"
@@ -89,30 +90,32 @@ def _ended(code: int) -> str:
 
 STATUS: Final = Path("/proc/self/status")
 
+_PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 _KIB: Final = 1_024
 
 
 def resident_bytes() -> int:
-    """What this process holds now: VmRSS on Linux.
+    """What this process holds now.
 
     Raises:
-        BenchmarkError: a system without /proc, and psutil is not installed.
+        BenchmarkError: psutil is not installed.
     """
-    if STATUS.is_file():
-        return _told("VmRSS")
-    return int(psutil_or_refuse("a process's memory").Process().memory_info().rss)
+    return int(package("psutil").Process().memory_info().rss)
 
 
 def peak_bytes() -> int:
     """The most that this process ever held: VmHWM on Linux.
 
     Raises:
-        BenchmarkError: a system without /proc, and psutil is not installed.
+        BenchmarkError: Windows, and psutil is not installed.
     """
     if STATUS.is_file():
-        return _told("VmHWM")
+        # Linux's getrusage(2) would tell the peak of whoever started this process.
+        told = _PEAK.search(STATUS.read_text("ascii"))
+        if told:
+            return int(told[1]) * _KIB
     if sys.platform == "win32":
-        return int(psutil_or_refuse("a process's memory").Process().memory_info().peak_wset)
+        return int(package("psutil").Process().memory_info().peak_wset)
     import resource
 
     # Bytes on macOS (getrusage(2)); kibibytes on the other systems that have the call.
@@ -155,14 +158,6 @@ def probe(
         "peak_bytes": peak_bytes(),
         "encoder_bytes": max(0, after - before),
     }
-
-
-def _told(field: str) -> int:
-    for line in STATUS.read_text("ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return int(value.split()[0]) * _KIB
-    raise KeyError(field)
 
 
 def main(arguments: Sequence[str]) -> None:

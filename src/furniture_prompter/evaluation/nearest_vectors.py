@@ -1,4 +1,4 @@
-"""How fast and how well a catalog finds the nearest of its own vectors, at its own size."""
+"""Latency and recall of a catalog's own vector search, at its own size."""
 
 import time
 

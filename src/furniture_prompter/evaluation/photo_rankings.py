@@ -1,9 +1,9 @@
-"""Questions that photos ask of photos, ranked without favour and judged by ir-measures.
+"""Photo-to-photo retrieval with random tie-breaking.
 
 Equal scores are the catch: the views of a product lie side by side in a catalog, so an encoder that
 gives every photo one vector would look perfect if ties kept the catalog's order. Here candidates
 whose scores agree to a millionth are ordered by a random permutation of the query's own, drawn from
-the seed and the query's place: the same for every encoder, and worth what chance is worth.
+the seed and the query's index: the same for every encoder, and worth what chance is worth.
 """
 
 import itertools
@@ -37,14 +37,14 @@ class Questions:
     """Queries, what each may find, and what answers it: the candidates of its label.
 
     Attributes:
-        places: Place of each query's photo in the collection, shape (q,).
+        photos: Index of each query's photo in the collection, shape (q,).
         labels: What each query asks for, shape (q,).
         candidates: Indices of the photos that are searched, shape (n,).
         candidate_labels: What each of them answers, shape (n,).
         leave_out_self: Whether a query must not find the photo that asks.
     """
 
-    places: Indices
+    photos: Indices
     labels: Indices
     candidates: Indices
     candidate_labels: Indices
@@ -59,7 +59,7 @@ class Questions:
         """Which candidates answer a query, shape (n,)."""
         answers: NDArray[np.bool_] = self.candidate_labels == self.labels[query]
         if self.leave_out_self:
-            answers &= self.candidates != self.places[query]
+            answers &= self.candidates != self.photos[query]
         return answers
 
 
@@ -69,7 +69,7 @@ def rankings(
     questions: Questions,
     seed: int,
 ) -> Iterator[Indices]:
-    """For each query the candidates it may find, best first, as places in `candidates`.
+    """For each query the candidates it may find, best first, as indices into `candidates`.
 
     Args:
         queries: Shape (q, d), unit rows.
@@ -82,7 +82,7 @@ def rankings(
             scores = np.round(queries[start : start + _BLOCK_QUERIES] @ candidates.T, SCORE_DIGITS)
         # What is no number sorts last, as a search that compares scores would leave it.
         scores[~np.isfinite(scores)] = -2.0
-        for row, place in enumerate(questions.places[start : start + _BLOCK_QUERIES].tolist()):
+        for row, place in enumerate(questions.photos[start : start + _BLOCK_QUERIES].tolist()):
             order = np.random.default_rng((seed, place)).permutation(len(candidates))
             ranked = order[np.argsort(-scores[row][order], kind="stable")]
             if questions.leave_out_self:
@@ -146,12 +146,12 @@ def ask_and_measure(
             on_query(query + 1)
     if ranked:
         judge()
-        on_query(len(questions.places))
+        on_query(len(questions.photos))
     return TaskResults(
         encoder=encoder,
         task=task,
         variant=variant,
-        queries=tuple(questions.places.tolist()),
+        queries=tuple(questions.photos.tolist()),
         candidates=float(questions.available),
         values={measure: tuple(each) for measure, each in values.items()},
         chance={
@@ -166,7 +166,7 @@ def ask_and_measure(
 
 
 def drawn(places: Indices, limit: int, seed: int) -> Indices:
-    """At most `limit` of the places, in their order, drawn at random; 0 takes all."""
+    """At most `limit` of the indices, shape (m,), in their order, drawn at random; 0 takes all."""
     if not limit or len(places) <= limit:
         return places
     chosen = np.random.default_rng(seed).choice(len(places), limit, replace=False)

@@ -1,4 +1,4 @@
-"""Words that find photos they have never been told of: prompt to photo, held out."""
+"""Prompt-to-photo retrieval on held-out products, and agreement of students with a teacher."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -193,7 +193,7 @@ def measure_against_teacher(
         found += [
             ask_and_measure(
                 questions,
-                student[questions.places],
+                student[questions.photos],
                 teacher[questions.candidates],
                 MEASURES[task],
                 encoder=key,

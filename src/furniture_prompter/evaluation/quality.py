@@ -1,4 +1,4 @@
-"""How well an encoder's vectors find photos: itself, another view, its category, a spoilt photo."""
+"""Photo retrieval tasks: index check, another view, same category, degraded photos."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +66,7 @@ def measure_quality(
         key: Of the encoder.
         vectors: Of all photos, shape (n, d), unit rows.
         encode_images: From images to unit rows.
-        decode: From a photo's place to its image; give all encoders of a comparison images of one
+        decode: From a photo's index to its image; give all encoders of a comparison images of one
             size, SPOILT_SIDE_PX or larger, or they are not asked with the same spoilt photos.
         settings: Tasks, most queries a task, ways to spoil.
         seed: Of the draw of queries, of the order of ties and of the spoiling.
@@ -79,13 +79,13 @@ def measure_quality(
     found = []
     for task, questions in questions_of(collection, settings, seed):
 
-        def tell(done: int, task: Task = task, total: int = len(questions.places)) -> None:
+        def tell(done: int, task: Task = task, total: int = len(questions.photos)) -> None:
             on_progress(IndexProgress(f"{key}: {task}", done, total, "queries"))
 
         found.append(
             ask_and_measure(
                 questions,
-                vectors[questions.places],
+                vectors[questions.photos],
                 vectors[questions.candidates],
                 MEASURES[task],
                 encoder=key,

@@ -1,4 +1,4 @@
-"""What a benchmark run found, as data: what is measured, filed, read again and reported.
+"""Benchmark records: what a run measured, as JSON that is filed, read again and reported.
 
 Every figure keeps what it was made of, one value a query or one a round: intervals, medians, ratios
 and differences are computed by whoever shows them, so that two encoders can be compared query by
@@ -94,7 +94,7 @@ class DataSet(_Strict):
         licence: Of the photos, in words; "" where nobody said.
         fingerprint: SHA-256 over product ids, photo hashes and categories, in a fixed order.
         photo_names: For each photo ``product id/position``; other records name photos by their
-            place in here.
+            index in here.
         photo_categories: For each photo its product's category, "" for none.
     """
 
@@ -187,12 +187,12 @@ class TaskResults(_Strict):
         encoder: Its key.
         task: One of the names above.
         variant: Which kind of the task; "" where it has one.
-        queries: For each query the place of its photo, or of the product's first photo where
+        queries: For each query the index of its photo, or of the product's first photo where
             the query is words; for judged queries their places in the file.
         candidates: What each query chose from, as a mean where it differs.
         values: Measure, by ir-measures' names → one value a query.
         chance: Measure → what a random order scores.
-        top: For each query the places of the first five photos found; empty where nobody looks.
+        top: For each query the indices of the first five photos found; empty where nobody looks.
         note: What a reader must know of this row; "".
     """
 

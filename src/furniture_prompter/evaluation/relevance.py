@@ -1,4 +1,4 @@
-"""Asking a shop's judged queries, and what the answers are worth.
+"""Relevance judgments: queries and qrels read, asked, and what was found measured.
 
 Products that nobody judged for a query count as not relevant to it; ``Judged@k`` says how many of
 the answers were judged, so that a low figure can be told from a missing judgement.

@@ -1,4 +1,4 @@
-"""The recipe of a benchmark: vectors, then section after section, each kept when it is done."""
+"""Running of a benchmark: vectors, then section after section, each resumable."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +91,7 @@ class Plan:
         suite: What is measured.
         limits: Of photos.
         threads: That encoders were given for one image.
-        doors: (encoder's key, door) → answers one photo file with hits, for whole queries.
+        interfaces: (encoder's key, interface) → answers one photo file with hits.
         command: What was typed.
         rivals: What encoders are timed against.
         index_trials: How the nearest of the first encoder's vectors are found; None leaves it out.
@@ -105,7 +105,7 @@ class Plan:
     suite: Suite
     limits: PhotoLimits
     threads: int
-    doors: Mapping[tuple[str, str], Callable[[Path], object]] = field(default_factory=dict)
+    interfaces: Mapping[tuple[str, str], Callable[[Path], object]] = field(default_factory=dict)
     rivals: Sequence[Rival] = ()
     index_trials: IndexTrials | None = None
     command: str = ""
@@ -336,8 +336,8 @@ class _Measuring:
             return ()
         photos = self._sample(queries)
         found = []
-        for number, ((key, door), search) in enumerate(self._plan.doors.items()):
-            self._tell("whole queries", number, len(self._plan.doors), "encoders")
+        for number, ((key, door), search) in enumerate(self._plan.interfaces.items()):
+            self._tell("whole queries", number, len(self._plan.interfaces), "encoders")
 
             def measure(
                 key: str = key, door: str = door, search: Callable[[Path], object] = search

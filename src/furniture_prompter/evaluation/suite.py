@@ -1,4 +1,4 @@
-"""What a benchmark measures: settings in a TOML file."""
+"""Benchmark suites: settings in TOML."""
 
 import hashlib
 import tomllib

@@ -4,57 +4,28 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
+from furniture_prompter.evaluation import machine
 from furniture_prompter.evaluation.machine import (
-    apple_instruction_sets_in,
     commit_of,
     group_limit_bytes,
-    instruction_sets_in,
-    processor_in,
-    psutil_or_refuse,
+    instruction_sets,
+    package,
+    processor_name,
     this_machine,
     versions_of,
 )
 
-X86 = """processor\t: 0
-vendor_id\t: GenuineIntel
-model name\t: Intel(R) Xeon(R) Platinum 8480+
-flags\t\t: fpu sse sse2 sse4_2 avx avx2 fma avx512f avx512_vnni amx_int8 amx_bf16 avx_vnni
 
-processor\t: 1
-model name\t: another
-flags\t\t: fpu
-"""
-ARM = """processor\t: 0
-BogoMIPS\t: 50.00
-Features\t: fp asimd evtstrm aes asimdhp asimddp i8mm bf16 sve
-CPU implementer\t: 0x41
-CPU architecture: 8
-CPU part\t: 0xd40
-"""
-
-
-def test_an_x86_processor_is_told_by_its_name_and_its_vector_instructions() -> None:
-    assert processor_in(X86) == "Intel(R) Xeon(R) Platinum 8480+"
-    expected = {"sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni"}
-    assert set(instruction_sets_in(X86)) == expected | {"amx_int8", "amx_bf16"}
-
-
-def test_an_arm_processor_without_a_name_is_told_by_its_numbers() -> None:
-    assert processor_in(ARM) == "ARM, implementer 0x41, part 0xd40"
-    expected = {"asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve"}
-    assert set(instruction_sets_in(ARM)) == expected
-
-
-def test_a_text_that_says_nothing_names_nothing() -> None:
-    assert processor_in("") == ""
-    assert instruction_sets_in("no colon here\n\n") == ()
-
-
-def test_macos_names_become_those_of_linux() -> None:
-    apple = "hw.optional.arm.FEAT_I8MM: 1\nhw.optional.arm.FEAT_SME: 0\nhw.optional.AdvSIMD: 1\n"
-    assert set(apple_instruction_sets_in(apple)) == {"i8mm", "asimd"}
-    intel = "machdep.cpu.features: FPU SSE4.2 FMA AVX1.0\nmachdep.cpu.leaf7_features: AVX2 BMI1\n"
-    assert set(apple_instruction_sets_in(intel)) == {"sse4_2", "fma", "avx", "avx2"}
+def test_a_processor_is_told_by_its_name_and_the_instructions_that_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known: dict[str, object] = {"brand_raw": "A processor", "flags": ["fpu", "avx2", "sse4_2"]}
+    monkeypatch.setattr(machine, "_processor", lambda: known)
+    assert processor_name() == "A processor"
+    assert instruction_sets() == ("sse4_2", "avx2")
+    known.clear()
+    assert processor_name()
+    assert instruction_sets() == ()
 
 
 def test_the_least_limit_on_the_way_to_the_root_counts(tmp_path: Path) -> None:
@@ -122,7 +93,7 @@ def test_a_folder_within_a_checkout_that_is_none_itself_has_no_commit(tmp_path: 
     assert commit_of(tmp_path) == ""  # no commit yet
 
 
-def test_without_psutil_the_answer_is_the_line_that_installs_it(
+def test_without_a_package_the_answer_is_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> object:
@@ -130,4 +101,4 @@ def test_without_psutil_the_answer_is_the_line_that_installs_it(
 
     monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(BenchmarkError, match=r"pip install -e '\.\[benchmark\]'"):
-        psutil_or_refuse("memory")
+        package("psutil")

@@ -103,7 +103,7 @@ def test_tiny_rankings_have_the_measures_that_a_hand_computes() -> None:
     angles = np.radians([0, 10, 20, 30, 40])
     vectors = unit(np.column_stack([np.cos(angles), np.sin(angles)]))
     questions = Questions(
-        places=np.array([0]),
+        photos=np.array([0]),
         labels=np.array([1]),
         candidates=np.arange(5),
         candidate_labels=np.array([1, 0, 1, 0, 1]),

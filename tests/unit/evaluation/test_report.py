@@ -2,7 +2,6 @@ import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,7 +12,6 @@ from furniture_prompter.evaluation.comparisons import conclusion
 from furniture_prompter.evaluation.filing import of_encoder
 from furniture_prompter.evaluation.report import write_report
 from furniture_prompter.evaluation.report.content import blocks_of
-from furniture_prompter.evaluation.report.drawing import Drawing, shortened, text_width, ticks
 from furniture_prompter.evaluation.report.galleries import (
     products_found,
     thumbnail,
@@ -137,9 +135,10 @@ def test_no_two_pictures_of_a_page_share_an_id(tmp_path: Path, photos: list[Path
     write_report(a_run(), tmp_path, photos.__getitem__)
     text = (tmp_path / "report.html").read_text("utf-8")
     ids = re.findall(r' id="([^"]+)"', text)
-    assert any(each.startswith("hatch-") for each in ids)
+    assert any(each.startswith("speed-against-quality-") for each in ids)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(ids)
 
 
 def test_only_students_are_shown_at_their_worst(tmp_path: Path, photos: list[Path]) -> None:
@@ -189,53 +188,6 @@ def test_pictures_are_xml_with_words_for_who_cannot_see_them() -> None:
     assert "On the front: student, teacher." in speed.alternative
 
 
-def test_labels_cover_no_other_label_and_stay_inside() -> None:
-    drawing = Drawing(500, 400, "crowded")
-    for number in range(9):
-        drawing.label(250 + number, 200, f"an encoder of a long name {number}", number)
-    boxes = drawing.boxes
-    for place, (left, top, right, bottom) in enumerate(boxes):
-        assert left >= 0
-        assert top >= 0
-        assert right <= 500
-        assert bottom <= 400
-        for other in boxes[:place]:
-            apart = right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
-            assert apart
-    assert text_width("ab") == 2 * text_width("a")
-
-
-def test_labels_of_lines_that_end_together_stand_apart_in_their_order() -> None:
-    drawing = Drawing(500, 300, "ends")
-    ends = [
-        (60 + number, f"an encoder of a very, very long name {number}", number)
-        for number in range(8)
-    ]
-    drawing.label_column(200, ends, 20, 280)
-    boxes = drawing.boxes
-    assert len(boxes) == 8
-    assert all(top >= 0 and right <= 500 and bottom <= 300 for _, top, right, bottom in boxes)
-    assert all(above[3] <= below[1] for above, below in pairwise(boxes))
-    shown = re.findall(r">(an encoder[^<]*)</text>", drawing.svg())
-    assert [text[-1] for text in shown] == [f"{number}" for number in range(8)]
-
-
-def test_a_label_without_room_is_left_out_rather_than_drawn_over_another() -> None:
-    drawing = Drawing(200, 40, "full")
-    drawing.keep_clear(0, 0, 200, 40)
-    drawing.label(100, 20, "nowhere", 0)
-    assert "nowhere" not in drawing.svg()
-
-
-def test_a_text_is_shortened_in_its_middle_to_the_width_there_is() -> None:
-    long = "a category of many words, of which the last tells"
-    short = shortened(long, 150)
-    assert text_width(short) <= 150
-    assert short[:5] == long[:5]
-    assert short[-5:] == long[-5:]
-    assert shortened("short", 150) == "short"
-
-
 def test_intervals_stand_below_their_figures_and_are_read_with_them() -> None:
     table = Table(
         "a table; made-up shop", ("encoder", "AP", "s"), [("x", "0.5 [0.4, 0.6]", "2 (1 to 3)")]
@@ -243,17 +195,6 @@ def test_intervals_stand_below_their_figures_and_are_read_with_them() -> None:
     shown = page([table])
     assert '0.5 <span class="spread">[0.4, 0.6]</span>' in shown
     assert '2 <span class="spread">(1 to 3)</span>' in shown
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "wanted"),
-    [(0, 10, [0, 2, 4, 6, 8, 10]), (0.41, 0.62, [0.45, 0.5, 0.55, 0.6]), (0, 0.9, None)],
-)
-def test_axes_have_round_values(low: float, high: float, wanted: list[float] | None) -> None:
-    values = ticks(low, high)
-    assert wanted is None or values == pytest.approx(wanted)
-    assert all(low <= value <= high for value in values)
-    assert 3 <= len(values) <= 8
 
 
 def test_a_gallery_shows_where_the_student_loses_most(photos: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""A run as a report that people read: report.md, report.html and pictures."""
+"""Benchmark reports as Markdown, HTML and SVG."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def write_report(run: Run, folder: Path, photo_of: PhotoOf) -> None:
     Args:
         run: What was measured.
         folder: Where ``report.md``, ``report.html`` and the pictures go.
-        photo_of: From a photo's place to its file, None where there is none to show; asked for
+        photo_of: From a photo's index to its file, None where there is none to show; asked for
             galleries alone.
 
     Raises:

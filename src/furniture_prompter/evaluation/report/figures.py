@@ -1,8 +1,11 @@
-"""The report's pictures, each with the words for who cannot see it."""
+"""The report's figures, drawn by matplotlib with their words; and tables of retrieval quality."""
 
+import io
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,13 +33,6 @@ from furniture_prompter.evaluation.record import (
     Task,
     TaskResults,
 )
-from furniture_prompter.evaluation.report.drawing import (
-    COLOURS,
-    Drawing,
-    shortened,
-    text_width,
-    ticks,
-)
 from furniture_prompter.evaluation.report.rendering import (
     Block,
     Figure,
@@ -46,12 +42,51 @@ from furniture_prompter.evaluation.report.rendering import (
     Table,
 )
 
-_WIDTH = 760.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70.0, 24.0, 20.0, 54.0
-_DASHES = ("", "8 4", "2 3", "8 3 2 3", "12 4", "4 4")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _STAGES = (READ_AND_DECODE, PREPROCESS, ENCODE, SEARCH)
 _LEAST_QUERIES = 5
 _MOST_CATEGORIES = 24
+_INCHES = 8.0
+
+# Colours that the colour-blind tell apart (Okabe & Ito, Color universal design, 2008), and shapes,
+# dashes and hatches that grey tells apart as well.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#000000")
+_MARKS = ("o", "s", "D", "^", "v", "P")
+_DASHES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (3, 1, 1, 1)))
+_HATCHES = ("", "//", "\\\\", "||", "--", "xx")
+# Any: matplotlib types the names of its settings as one literal of hundreds.
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+}
+_ID = re.compile(r'(\bid="|href="#|url\(#)')
+
+
+@contextmanager
+def _axes(name: str, height: float, found: list[str]) -> "Iterator[Axes]":
+    """Axes to draw on; the SVG is appended to `found`, the same bytes each time."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure as Canvas
+
+    with rc_context({**_STYLE, "svg.hashsalt": name}):
+        canvas = Canvas(figsize=(_INCHES, height), layout="constrained")
+        yield canvas.subplots()
+        file = io.StringIO()
+        canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    # A page holds several figures, and ids are the page's.
+    found.append(_ID.sub(rf"\g<1>{name}-", svg[svg.index("<svg") :]))
+
+
+def _key(axes: "Axes") -> None:
+    """The key, beside the axes, so that it covers nothing."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 
 
 def speed_against_quality(run: Run) -> Figure | None:
@@ -60,42 +95,42 @@ def speed_against_quality(run: Run) -> Figure | None:
     if chosen is None or not found:
         return None
     task, measure = chosen
-    drawing = Drawing(_WIDTH, 420, "Speed against quality")
-    most_ms = 1.25 * max(ms for ms, _ in found.values())
-    low = min(each.low for _, each in found.values())
-    high = max(each.high for _, each in found.values())
-    margin = max(0.15 * (high - low), 0.01)
-    plot = _Plot(drawing, (0, most_ms), (max(0.0, low - margin), min(1.0, high + margin)))
-    plot.axes("milliseconds an image, from file to vector (left is faster)", f"{measure}, {task}")
+    name = "speed-against-quality"
     names = front({key: (ms, quality.mean) for key, (ms, quality) in found.items()})
-    if len(names) > 1:
-        corners: list[tuple[float, float]] = []
-        for key in names:
-            ms, quality = found[key]
-            if corners:
-                corners.append((plot.x(ms), corners[-1][1]))
-            corners.append((plot.x(ms), plot.y(quality.mean)))
-        drawing.path(corners, colour="#777", dash="5 4")
-        for (x1, y1), (x2, y2) in pairwise(corners):
-            drawing.keep_clear(x1, min(y1, y2) - 2, x2, max(y1, y2) + 2)
-    for number, (ms, quality) in enumerate(found.values()):
-        x, y = plot.x(ms), plot.y(quality.mean)
-        drawing.line(x, plot.y(quality.low), x, plot.y(quality.high), width=1.5)
-        for end in (quality.low, quality.high):
-            drawing.line(x - 5, plot.y(end), x + 5, plot.y(end), width=1.5)
-        drawing.mark(x, y, number)
-        drawing.keep_clear(x - 8, plot.y(quality.high), x + 8, plot.y(quality.low))
-    for number, (key, (ms, quality)) in enumerate(found.items()):
-        drawing.label(plot.x(ms), plot.y(quality.mean), key, number, gap=12)
+    drawn: list[str] = []
+    with _axes(name, 4.4, drawn) as axes:
+        for number, (key, (ms, quality)) in enumerate(found.items()):
+            spread = [[quality.mean - quality.low], [quality.high - quality.mean]]
+            colour, mark = _COLOURS[number % len(_COLOURS)], _MARKS[number % len(_MARKS)]
+            axes.errorbar(
+                [ms],
+                [quality.mean],
+                spread,
+                fmt=mark,
+                color=colour,
+                ecolor="#000",
+                capsize=4,
+                markersize=9,
+                markeredgecolor="#000",
+                label=key,
+            )
+        if len(names) > 1:
+            corners = [(found[key][0], found[key][1].mean) for key in names]
+            axes.step(*zip(*corners, strict=True), where="post", color="#777", linestyle="--")
+        axes.set_xlim(0, 1.25 * max(ms for ms, _ in found.values()))
+        axes.set_xlabel("milliseconds an image, from file to vector (left is faster)")
+        axes.set_ylabel(f"{measure}, {task}")
+        axes.grid(axis="y", color="#ddd")
+        _key(axes)
     told = "; ".join(
         f"{key}: {ms:.2f} ms, {quality.mean:.3f} ({quality.low:.3f} to {quality.high:.3f})"
         for key, (ms, quality) in found.items()
     )
+    dashed = ", the dashed line is the front" if len(names) > 1 else ""
     return Figure(
-        "speed-against-quality",
-        drawing.svg(),
-        f"Speed against {measure} ({task}) on {run.data.name}; bars are 95 % intervals, the dashed "
-        "line is the front.",
+        name,
+        drawn[0],
+        f"Speed against {measure} ({task}) on {run.data.name}; bars are 95 % intervals{dashed}.",
         f"Milliseconds an image and {measure}. {told}. On the front: {', '.join(names)}.",
     )
 
@@ -105,37 +140,39 @@ def recall_curves(run: Run) -> Figure | None:
     measures = {1: "Success@1", 5: "Success@5", 10: "Success@10"}
     curves = {}
     for facts in run.encoders:
-        answers = run.task_results(facts.key, ANOTHER_VIEW)
-        if answers is not None:
+        results = run.task_results(facts.key, ANOTHER_VIEW)
+        if results is not None:
             curves[facts.key] = {
-                k: float(np.mean(answers.values[name]))
+                k: float(np.mean(results.values[name]))
                 for k, name in measures.items()
-                if name in answers.values
+                if name in results.values
             }
     if not curves:
         return None
-    least = min(min(curve.values()) for curve in curves.values())
-    drawing = Drawing(_WIDTH, 380, "Success at k")
-    right = min(40 + max(text_width(key) for key in curves) + _RIGHT, 0.45 * _WIDTH)
-    plot = _Plot(drawing, (0.5, 10), (max(0.0, least - 0.1), 1.0), x_ticks=(1, 5, 10), right=right)
-    plot.axes("k, photos looked at", "share of queries with a right one among them")
-    for number, curve in enumerate(curves.values()):
-        points = [(plot.x(k), plot.y(value)) for k, value in curve.items()]
-        drawing.path(points, colour=COLOURS[number % len(COLOURS)], dash=_dash(number))
-        for x, y in points:
-            drawing.mark(x, y, number, 5)
-    ends = [
-        (plot.y(curve[max(curve)]), key, number)
-        for number, (key, curve) in enumerate(curves.items())
-    ]
-    drawing.label_column(plot.x(10), ends, _TOP + 6, drawing.height - _BOTTOM - 8)
+    drawn: list[str] = []
+    with _axes("success-at-k", 4.0, drawn) as axes:
+        for number, (key, curve) in enumerate(curves.items()):
+            axes.plot(
+                list(curve),
+                list(curve.values()),
+                color=_COLOURS[number % len(_COLOURS)],
+                linestyle=_DASHES[number % len(_DASHES)],
+                marker=_MARKS[number % len(_MARKS)],
+                markeredgecolor="#000",
+                label=key,
+            )
+        axes.set_xticks(list(measures))
+        axes.set_xlabel("k, photos looked at")
+        axes.set_ylabel("share of queries with a right one among them")
+        axes.grid(axis="y", color="#ddd")
+        _key(axes)
     told = "; ".join(
         f"{key}: " + ", ".join(f"{value:.3f} at {k}" for k, value in curve.items())
         for key, curve in curves.items()
     )
     return Figure(
         "success-at-k",
-        drawing.svg(),
+        drawn[0],
         f"Another view of the same product among the first k photos, on {run.data.name}.",
         f"Share of queries with another view of their product among the first k. {told}.",
     )
@@ -151,38 +188,35 @@ def latency_stages(run: Run) -> Figure | None:
     }
     if not timed:
         return None
-    left = min(320.0, 20 + max(text_width(key) for key in timed))
-    row, top = 34.0, 44.0
-    height = top + row * len(timed) + _BOTTOM
-    drawing = Drawing(_WIDTH, height, "Stages of a photo query")
-    longest = max(sum(stages.values()) for stages in timed.values())
-    scale = (_WIDTH - left - 80) / longest
-    x = left
-    for number, stage in enumerate(_STAGES):
-        drawing.bar(x, 12, 16, 14, number)
-        drawing.text(x + 22, 24, stage)
-        x += 40 + text_width(stage)
-    for place, (key, stages) in enumerate(timed.items()):
-        y, x = top + place * row, left
-        drawing.text(left - 8, y + 17, shortened(key, left - 12), anchor="end")
+    drawn: list[str] = []
+    with _axes("latency-stages", 1.2 + 0.4 * len(timed), drawn) as axes:
+        ends = np.zeros(len(timed))
         for number, stage in enumerate(_STAGES):
-            if stage in stages:
-                drawing.bar(x, y, stages[stage] * scale, row - 10, number)
-                x += stages[stage] * scale
-        drawing.text(x + 6, y + 17, f"{sum(stages.values()):.1f} ms")
-    base = top + row * len(timed)
-    drawing.line(left, base, _WIDTH - 80, base)
-    for value in ticks(0, longest):
-        drawing.line(left + value * scale, base, left + value * scale, base + 5)
-        drawing.text(left + value * scale, base + 20, f"{value:g}", anchor="middle")
-    drawing.text((left + _WIDTH - 80) / 2, base + 42, "milliseconds an image", anchor="middle")
+            lengths = np.array([stages.get(stage, 0.0) for stages in timed.values()])
+            bars = axes.barh(
+                list(timed),
+                lengths,
+                left=ends,
+                label=stage,
+                color=_COLOURS[number],
+                hatch=_HATCHES[number],
+                edgecolor="#000",
+                linewidth=0.5,
+                height=0.7,
+            )
+            ends += lengths
+        axes.bar_label(bars, [f"{end:.1f} ms" for end in ends], padding=4)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_xlabel("milliseconds an image")
+        _key(axes)
     told = "; ".join(
         f"{key}: " + ", ".join(f"{stage} {ms:.2f} ms" for stage, ms in stages.items())
         for key, stages in timed.items()
     )
     return Figure(
         "latency-stages",
-        drawing.svg(),
+        drawn[0],
         f"Median milliseconds of each stage of a photo query, {run.data.name}.",
         told + ".",
     )
@@ -195,102 +229,43 @@ def category_differences(run: Run, student: str) -> Figure | None:
     if own is None or other is None or own.queries != other.queries:
         return None
     by_category: dict[str, list[float]] = defaultdict(list)
-    values = zip(own.queries, own.values["AP"], other.values["AP"], strict=True)
-    for query, mine, theirs in values:
+    for query, mine, theirs in zip(own.queries, own.values["AP"], other.values["AP"], strict=True):
         by_category[run.data.photo_categories[query]].append(mine - theirs)
     told = {
-        name: interval(gaps) for name, gaps in by_category.items() if len(gaps) >= _LEAST_QUERIES
+        name: float(np.mean(gaps))
+        for name, gaps in by_category.items()
+        if len(gaps) >= _LEAST_QUERIES
     }
     if not told:
         return None
-    ordered = sorted(told, key=lambda name: told[name].mean)
+    ordered = sorted(told, key=told.__getitem__)
     if len(ordered) > _MOST_CATEGORIES:
         half = _MOST_CATEGORIES // 2
         ordered = ordered[:half] + ordered[-half:]
-    return _bars(run, student, {name: told[name].mean for name in ordered}, len(told))
-
-
-def _bars(run: Run, student: str, values: Mapping[str, float], categories: int) -> Figure:
-    left = min(280.0, 20 + max(text_width(name) for name in values))
-    row, top = 22.0, 12.0
-    drawing = Drawing(_WIDTH, top + row * len(values) + _BOTTOM, "Differences by category")
-    reach = max(max(abs(value) for value in values.values()), 0.01)
-    middle, half = (left + _WIDTH - 70) / 2, (_WIDTH - 70 - left) / 2
-    for place, (name, value) in enumerate(values.items()):
-        y = top + place * row
-        drawing.text(left - 8, y + 14, shortened(name, left - 12), anchor="end")
-        length = abs(value) / reach * (half - 60)
-        drawing.bar(
-            middle - (length if value < 0 else 0), y, length, row - 6, 5 if value < 0 else 0
-        )
-        edge = middle + (length + 6 if value >= 0 else -length - 6)
-        drawing.text(edge, y + 14, _signed(value), anchor="start" if value >= 0 else "end")
-    base = top + row * len(values)
-    drawing.line(middle, top, middle, base)
-    drawing.text(middle, base + 30, "difference in average precision", anchor="middle")
-    some = "" if categories <= len(values) else f" The most and the least of {categories}."
+    values = {name: told[name] for name in ordered}
+    name = f"by-category-{''.join(letter if letter.isalnum() else '-' for letter in student)}"
+    drawn: list[str] = []
+    with _axes(name, 1.0 + 0.25 * len(values), drawn) as axes:
+        colours = [_COLOURS[5] if value < 0 else _COLOURS[0] for value in values.values()]
+        bars = axes.barh(list(values), list(values.values()), color=colours, edgecolor="#000")
+        axes.bar_label(bars, [_signed(value) for value in values.values()], padding=4)
+        axes.axvline(0, color="#000", linewidth=1)
+        axes.invert_yaxis()
+        axes.margins(x=0.2)
+        axes.set_xlabel("difference in average precision")
+    some = "" if len(told) <= len(values) else f" The most and the least of {len(told)}."
     return Figure(
-        f"by-category-{''.join(letter if letter.isalnum() else '-' for letter in student)}",
-        drawing.svg(),
+        name,
+        drawn[0],
         f"Same category on {run.data.name}: {student} less {run.teacher}, categories with at least "
         f"{_LEAST_QUERIES} queries.{some}",
         "; ".join(f"{name} {_signed(value)}" for name, value in values.items()) + ".",
     )
 
 
-class _Plot:
-    """A plot's scales."""
-
-    def __init__(
-        self,
-        drawing: Drawing,
-        across: tuple[float, float],
-        up: tuple[float, float],
-        x_ticks: Sequence[float] = (),
-        right: float = _RIGHT,
-    ) -> None:
-        self._drawing = drawing
-        self._across = across
-        self._up = up
-        self._right = right
-        self._x_ticks = x_ticks or ticks(*across)
-
-    def x(self, value: float) -> float:
-        """From a value to a place."""
-        low, high = self._across
-        return _LEFT + (value - low) / (high - low) * (self._drawing.width - _LEFT - self._right)
-
-    def y(self, value: float) -> float:
-        """From a value to a place."""
-        low, high = self._up
-        room = self._drawing.height - _TOP - _BOTTOM
-        return _TOP + (1 - (value - low) / (high - low)) * room
-
-    def axes(self, across: str, up: str) -> None:
-        """Lines, round values and names."""
-        drawing, base = self._drawing, self._drawing.height - _BOTTOM
-        right = drawing.width - self._right
-        drawing.line(_LEFT, base, right, base)
-        drawing.line(_LEFT, _TOP, _LEFT, base)
-        for value in self._x_ticks:
-            drawing.line(self.x(value), base, self.x(value), base + 5)
-            drawing.text(self.x(value), base + 20, f"{value:g}", anchor="middle")
-        for value in ticks(*self._up):
-            drawing.line(_LEFT, self.y(value), right, self.y(value), colour="#ddd")
-            drawing.text(_LEFT - 8, self.y(value) + 4, f"{value:g}", anchor="end")
-        drawing.text((_LEFT + right) / 2, base + 44, across, anchor="middle")
-        drawing.text(18, (_TOP + base) / 2, up, anchor="middle", turned=True)
-        drawing.keep_clear(0, base, drawing.width, drawing.height)
-        drawing.keep_clear(0, 0, _LEFT, drawing.height)
-
-
 def _signed(value: float) -> str:
     """With its sign, but for what rounds to 0."""
     return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"
-
-
-def _dash(number: int) -> str:
-    return _DASHES[number % len(_DASHES)]
 
 
 _REAL_TASKS: Mapping[Task, str] = {
@@ -310,10 +285,10 @@ _MEASURES: Mapping[str, str] = {
     "P@10": "the same among the first ten",
     "R@5": "share of all right ones that are among the first five hits",
     "R@10": "share of all right ones that are among the first ten hits",
-    "RR": "one over the place of the first right hit",
-    "AP": "average precision: precision at the place of each right one, averaged; its mean over "
+    "RR": "one over the rank of the first right hit",
+    "AP": "average precision: precision at the rank of each right one, averaged; its mean over "
     "queries is mAP",
-    "nDCG@10": "gains of the first ten hits, each divided by the logarithm of its place, as a "
+    "nDCG@10": "gains of the first ten hits, each divided by the logarithm of its rank, as a "
     "share of the best order's",
     "overlap@10": "share of the teacher's first ten that are among the student's",
     "Spearman": "rank correlation of the student's order with the teacher's, over the teacher's "

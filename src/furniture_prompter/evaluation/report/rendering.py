@@ -1,4 +1,4 @@
-"""What a report is made of, whatever it is written in."""
+"""Blocks of a report, and their rendering as HTML and Markdown."""
 
 import base64
 import re
