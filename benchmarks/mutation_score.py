@@ -37,7 +37,7 @@ COPIED = ("src", "tests", "tools", "benchmarks", "docs", "deploy", "pyproject.to
 DURATIONS = "FURNITURE_PROMPTER_TEST_DURATIONS"
 
 LEAST_LIMIT_S = 60.0
-LIMIT_FACTOR = 10.0
+LIMIT_FACTOR = 4.0
 """A mutant that takes longer than this times its tests' own time, and the least, is noticed."""
 MOST_TESTS_S = 60.0
 """Tests of a mutant beyond this much time of their own are left out."""

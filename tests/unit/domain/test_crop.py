@@ -16,6 +16,7 @@ IMAGE = np.arange(20 * 10 * 3, dtype=np.uint8).reshape(10, 20, 3)
         (Crop(0.1, 0.2, 0.3, 0.4), slice(2, 6), slice(2, 8)),
         (Crop(0.3, 0.1, 0.1, 0.2), slice(1, 3), slice(6, 8)),
         (Crop(0.99, 0.99, 0.01, 0.01), slice(9, 10), slice(19, 20)),
+        (Crop(0.5, 0.3, 0.001, 0.001), slice(3, 4), slice(10, 11)),
         (Crop(0.2, 0.2, 0.8 + 1e-7, 0.8 + 1e-7), slice(2, 10), slice(4, 20)),
     ],
 )
