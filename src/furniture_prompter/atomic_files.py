@@ -28,7 +28,7 @@ def replacing(
         OSError: the disk is full, read-only or gone; only a failure to flush the folder comes after
             the replacement.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.new")
     mode = 0o600 if private else 0o666
     try:
         with open(temporary, "x+b", opener=partial(os.open, mode=mode)) as file:

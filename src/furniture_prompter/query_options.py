@@ -210,15 +210,18 @@ LISTS: Final = frozenset(name for name, option in OPTIONS.items() if option.type
 """Options that take several texts."""
 
 
-def given(options: Mapping[str, object]) -> dict[str, Any]:
+def given(options: Mapping[str, object], *, similar: bool = False) -> dict[str, Any]:
     """Those options that were given: all that are not None.
+
+    Args:
+        options: Options by name.
+        similar: Whether what is like a product is asked for, with which fewer options go.
 
     Raises:
         TypeError: there is no option of that name.
     """
-    unknown = options.keys() - OPTIONS.keys()
+    known = [name for name, each in OPTIONS.items() if each.about.of_similar or not similar]
+    unknown = options.keys() - set(known)
     if unknown:
-        raise TypeError(
-            f"There is no query option {min(unknown)!r}; there are {', '.join(OPTIONS)}."
-        )
+        raise TypeError(f"There is no option {min(unknown)!r} here; there are {', '.join(known)}.")
     return {name: value for name, value in options.items() if value is not None}

@@ -36,7 +36,22 @@ def test_what_is_left_out_has_the_default_of_its_setting() -> None:
 
 
 def test_an_option_that_is_none_is_refused_before_anything_is_sent() -> None:
-    with pytest.raises(TypeError, match="no query option 'colour'"):
+    with pytest.raises(TypeError, match="no option 'colour' here"):
         given({"limit": 3, "colour": "red"})
     with Client("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="'colour'"):
         client.search("stool", colour="red")  # type: ignore[call-arg]  # what is tested
+
+
+def test_an_option_of_searches_alone_is_refused_where_a_product_is_asked_for() -> None:
+    with pytest.raises(TypeError, match="'without' here; there are where, limit, cursor, facets"):
+        given({"without": "red"}, similar=True)
+    with Client("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="'photo_weight'"):
+        client.similar("p1", photo_weight=0.1)  # type: ignore[call-arg]  # what is tested
+
+
+def test_a_query_keeps_lists_that_nobody_can_change() -> None:
+    named = ["color"]
+    query = Query(prompt="oak").with_options({"facets": named}, Settings())
+    named.append("price")
+    assert query.facets == ("color",)
+    assert Query().with_options({"facets": iter(["color"])}, Settings()).facets == ("color",)

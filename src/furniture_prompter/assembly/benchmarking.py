@@ -173,15 +173,16 @@ def benchmark(
         run, used = run_benchmark(
             plan, folder, restart=request.restart, on_progress=progress or (lambda _: None)
         )
-    save(folder / RESULTS, run_as_json(run))
-    write_report(run, folder, _pictures(used))
-    filed = file_run(run, request.results) if request.results is not None else ()
     keys = [each.key for each in contenders]
+    # First: a gate that cannot be judged leaves the report before this one as it was.
     verdict = (
         gate(run, candidate=keys[-1], current=keys[0], allowances=request.allowances)
         if request.allowances
         else None
     )
+    save(folder / RESULTS, run_as_json(run))
+    write_report(run, folder, _pictures(used))
+    filed = file_run(run, request.results) if request.results is not None else ()
     return BenchmarkSummary(folder, run, tuple(filed), verdict)
 
 

@@ -45,7 +45,7 @@ from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
-from furniture_prompter.query_options import SearchOptions, SimilarOptions
+from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
 from furniture_prompter.search.query_vectors import (
     Embedded,
     NoRoute,
@@ -200,7 +200,9 @@ class Catalog:
             ProductNotFoundError: the catalog has no such product.
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
         """
-        query = Query(similar_to=product_id).with_options(options, self._settings)
+        query = Query(similar_to=product_id).with_options(
+            given(options, similar=True), self._settings
+        )
         return event_loop.run(self._searcher.search(query))
 
     async def search_async(

@@ -140,7 +140,7 @@ def hit_lines(
         first = Text().append(f"{hit.rank:>3}{GAP}", style="bold")
         if swatches:
             first.append(_swatches(hit)).append(GAP)
-        first.append(f"{hit.score:5.2f}{GAP}")
+        first.append(f"{round(hit.score, 2) + 0.0:5.2f}{GAP}")
         yield first.append(_columns(row, widths, title_style="bold"))
         second = Text(" " * margin, style="dim").append(found)
         if width is not None:

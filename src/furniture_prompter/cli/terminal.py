@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from furniture_prompter.atomic_files import replace_bytes
+from furniture_prompter.atomic_files import replacing
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import IndexProgress
@@ -249,7 +249,9 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the folder is missing or read-only, or the disk is full; `path` is as it was.
     """
-    replace_bytes(path.resolve(), text.encode("utf-8", "replace"))
+    # A folder may be writable and not readable; a page that power loss takes can be made again.
+    with replacing(path.resolve(), flush_folder=False) as file:
+        file.write(text.encode("utf-8", "replace"))
 
 
 @contextmanager

@@ -230,7 +230,7 @@ def similar(product_id: str, **options: Unpack[SimilarOptions]) -> Call[SearchAn
     Raises:
         TypeError: there is no such option.
     """
-    parameters = given(options)
+    parameters = given(options, similar=True)
     query = f"?{httpx.QueryParams(parameters)}" if parameters else ""
     path = f"{_address(product_id)}/similar{query}"
     return Call("GET", path, _record(SearchAnswer.of))

@@ -31,7 +31,7 @@ def _waiting(
     def method(client: "Client", /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         return client._send(call(*args, **kwargs))
 
-    _describe(method, call)
+    _describe(method, call, "Client")
     return method
 
 
@@ -43,19 +43,21 @@ def _awaited(
     ) -> Answer:
         return await client._send(call(*args, **kwargs))
 
-    _describe(method, call)
+    _describe(method, call, "AsyncClient")
     return method
 
 
-def _describe(method: Callable[..., object], call: Callable[..., object]) -> None:
+def _describe(method: Callable[..., object], call: Callable[..., object], owner: str) -> None:
     """Let ``help`` show a method as the call that it makes, with what the call answers."""
     update_wrapper(method, call)
+    method.__module__, method.__qualname__ = __name__, f"{owner}.{method.__name__}"
     signature = inspect.signature(call)
     client = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     shown = signature.replace(
         parameters=[client, *signature.parameters.values()],
         return_annotation=get_args(signature.return_annotation)[0],
     )
+    method.__annotations__ = {**call.__annotations__, "return": shown.return_annotation}
     vars(method)["__signature__"] = shown
 
 

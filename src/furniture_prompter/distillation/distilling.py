@@ -21,6 +21,7 @@ from furniture_prompter.distillation.initial_weights import (
     has_package,
     load_initial,
 )
+from furniture_prompter.distillation.networks import architecture
 from furniture_prompter.distillation.networks.student import Student
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet
@@ -117,6 +118,7 @@ def distill(
         EncoderError: the teacher cannot be used.
     """
     began_s = time.monotonic()
+    architecture(options.student)
     if options.initial == AUTO:
         known = IMAGENET if has_package(options.student) else RANDOM
         options = replace(options, initial=known)

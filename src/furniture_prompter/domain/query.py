@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from furniture_prompter.domain.product import Photo, Product, RgbImage
-from furniture_prompter.query_options import OPTIONS, QueryOptions, given
+from furniture_prompter.query_options import LISTS, OPTIONS, QueryOptions, given
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,10 @@ class Query(QueryOptions):
             for name, option in OPTIONS.items()
             if option.about.setting_of_default is not None
         }
-        return replace(self, **{**defaults, **given(options)})
+        values = {
+            name: tuple(value) if name in LISTS else value for name, value in given(options).items()
+        }
+        return replace(self, **{**defaults, **values})
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,9 +283,13 @@ def _memory(run: Run) -> Iterator[str]:
         for each in run.memory
     }
     least, most = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    low_mb, high_mb = f"{sizes[least] / 1e6:,.0f} MB", f"{sizes[most] / 1e6:,.0f} MB"
+    if low_mb == high_mb:
+        yield f"In memory they take the same, {low_mb} beyond the process that loads them."
+        return
     yield (
-        f"In memory {least} takes least, {sizes[least] / 1e6:,.0f} MB beyond the process that "
-        f"loads it, and {most} most, {sizes[most] / 1e6:,.0f} MB."
+        f"In memory {least} takes least, {low_mb} beyond the process that loads it, and {most} "
+        f"most, {high_mb}."
     )
 
 

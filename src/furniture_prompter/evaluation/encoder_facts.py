@@ -114,7 +114,7 @@ def measure_end_to_end(
     Args:
         key: The encoder's.
         door: ``library`` or ``HTTP``.
-        search: TaskResults a photo file with hits.
+        search: Answers a photo file with hits.
         paths: Photos, asked in their order, from the first again when there are too few.
         queries: How many count; None asks each photo once. A few more come first.
 

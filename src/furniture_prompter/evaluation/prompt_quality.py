@@ -7,7 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain.rankings import overlap_at_k
-from furniture_prompter.encoders.alignment import AlignmentRefusal, fit_alignment
+from furniture_prompter.encoders.alignment import (
+    AlignmentRefusal,
+    AlignmentSettings,
+    fit_alignment,
+)
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.evaluation.collection import Collection
 from furniture_prompter.evaluation.photo_rankings import (
@@ -73,15 +77,16 @@ def measure_prompts(
     main = collection.main_photos
     looks = np.array([collection.products[p].look for p in collection.product_of[main]], object)
     texts = sorted({look for look in looks.tolist() if look.strip()})
-    if len(texts) < _LEAST_TEXTS or len(main) < 2 * _LEAST_CANDIDATES:
+    tower = encoder.card.encodes_prompts and isinstance(encoder, CrossModalEncoder)
+    least = 2 * (_LEAST_CANDIDATES if tower else AlignmentSettings().least_products)
+    if len(texts) < _LEAST_TEXTS or len(main) < least:
         return (
             f"{key}: prompts were not asked: {len(main):,} products have {len(texts):,} distinct "
-            f"texts, where {2 * _LEAST_CANDIDATES} and {_LEAST_TEXTS} are the least. Give more "
-            "products a title, category or colour."
+            f"texts, where {least} and {_LEAST_TEXTS} are the least. Give more products a title, "
+            "category or colour."
         )
     code_of = {text: code for code, text in enumerate(texts)}
     codes = np.array([code_of.get(look, -1) for look in looks.tolist()])
-    tower = encoder.card.encodes_prompts and isinstance(encoder, CrossModalEncoder)
     if tower and isinstance(encoder, CrossModalEncoder):
         text_vectors = encoder.encode_prompts(texts)
         note = "prompts go through the encoder's own text tower"
@@ -99,7 +104,10 @@ def measure_prompts(
                 text_vectors[codes[with_text]], photos[with_text], [str(p) for p in with_text]
             )
             if isinstance(fit, AlignmentRefusal):
-                return f"{key}: prompts were not asked. {fit.reason}"
+                return (
+                    f"{key}: prompts were not asked. An alignment is fitted on one half of the "
+                    f"products here, {len(with_text):,} with text. {fit.reason}"
+                )
             prompts, photos = fit.align_prompts(text_vectors), fit.align_photos(photos)
         half = np.sort(asked)
         queries = _first_of_each(codes, half)

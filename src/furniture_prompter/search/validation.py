@@ -100,9 +100,12 @@ def _refuse_wordless(name: str, words: str, limit_characters: int) -> None:
             "work best."
         )
     if not any(character.isalnum() for character in words):
-        raise InvalidQueryError(
-            f'The {name} has no words. Describe the piece, such as "oak side table".'
+        cure = (
+            'Describe the piece, such as "oak side table".'
+            if name == "prompt"
+            else 'Name what is not wanted, such as "metal legs", or leave it out.'
         )
+        raise InvalidQueryError(f"The {name} has no words. {cure}")
 
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

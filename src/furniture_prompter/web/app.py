@@ -116,6 +116,8 @@ def _middlewares(services: Services) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(GuardOrigins, settings),
         *([cors] if cors is not None else []),
+        # A probe's own unforeseen error is answered here, that of all others further inside.
+        Middleware(AnswerUnexpected),
         Middleware(health.AnswerProbes, services),
         Middleware(
             LimitRequests,

@@ -15,7 +15,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from furniture_prompter.domain.query import Crop
-from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
 from furniture_prompter.query_options import LISTS
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import LIMIT_VALUES, parse_json, read_json_body
@@ -322,7 +322,11 @@ def _fields(form: FormData, settings: ServeSettings) -> tuple[dict[str, Any], Up
         raise _invalid("There is a photo as a file and one as a text.", "Leave one of the two out.")
     if "crop" in values:
         crop = values["crop"].encode("utf-8", "surrogatepass")
-        values["crop"] = parse_json(crop, settings.limit_json_depth)
+        try:
+            values["crop"] = parse_json(crop, settings.limit_json_depth)
+        except InvalidQueryError as error:
+            cure = 'Send it as {"x": 0, "y": 0, "width": 0.5, "height": 1}, shares of the photo.'
+            raise _invalid("What is in crop is no JSON.", cure) from error
     return values, file
 
 

@@ -70,6 +70,20 @@ def test_ready_means_that_a_photo_was_encoded_and_searched_with(
     assert api("GET", "/healthz").status_code == 200
 
 
+def test_a_probe_that_fails_as_nobody_foresaw_is_answered_with_its_id(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(images: Any) -> Any:
+        raise OSError("the runtime is gone")
+
+    monkeypatch.setattr(readiness, "FRESH_S", 0.0)
+    monkeypatch.setattr(api.app.state.services.queue._encoder, "encode", broken)
+    answer = api("GET", "/readyz")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_the_server_is_not_ready_while_it_can_decode_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

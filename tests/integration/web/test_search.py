@@ -115,6 +115,16 @@ def test_a_form_takes_what_json_takes(api: Api) -> None:
         assert by_form[key] == by_json[key]
 
 
+def test_a_forms_crop_that_is_no_json_is_named(api: Api) -> None:
+    data = (api.photos / "3.png").read_bytes()
+    form = {"crop": "0,0,0.5,0.5"}
+    status, code, message = api.error(
+        "POST", "/v1/search", data=form, files={"photo": ("photo", data)}
+    )
+    assert (status, code) == (422, "invalid_request")
+    assert "crop is no JSON" in message
+
+
 def test_a_crop_is_the_photo_cut_beforehand(api: Api) -> None:
     room = Image.new("RGB", (200, 100), "white")
     room.paste(Image.open(api.photos / "4.png"), (0, 2))

@@ -204,6 +204,15 @@ def test_files_that_are_no_photos_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("tiny")
+def test_a_student_that_there_is_not_is_told_before_its_weights_are_looked_for(
+    tmp_path: Path,
+) -> None:
+    found = photos(tmp_path, 20)
+    with pytest.raises(DistillationError, match="No architecture 'nonesuch'"):
+        run(tmp_path, found, student="nonesuch", epochs=0.0, initial="auto")
+
+
+@pytest.mark.usefixtures("tiny")
 def test_photos_all_alike_are_refused(tmp_path: Path) -> None:
     class Blind(ColourGridEncoder):
         def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:

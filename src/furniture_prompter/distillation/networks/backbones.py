@@ -1,6 +1,7 @@
-"""EfficientNet-Lite0 and Lite2: EfficientNet (Tan and Le, ICML 2019) without squeeze-and-excite.
+"""Backbones: EfficientNet-Lite, MobileNetV2 and ResNet.
 
-Widths, depths and padding follow TensorFlow's efficientnet/lite, whose weights these are built for.
+EfficientNet-Lite is EfficientNet (Tan and Le, ICML 2019) without squeeze-and-excite. Widths, depths
+and padding follow TensorFlow's efficientnet/lite, whose weights these are built for.
 """
 
 import math
@@ -173,7 +174,7 @@ _INNER = {10: 384, 13: 576, 16: 960, 17: 960}
 they are; places are a 16th or a 32nd of the side."""
 
 
-class _InvertedResidual(InvertedResidual):
+class _MobileNetBlock(InvertedResidual):
     """All its layers in one sequence."""
 
     def __init__(self, inside: int, outside: int, stride: int, expansion: int) -> None:
@@ -216,7 +217,7 @@ class MobileNetV2(Backbone):
         for expansion, width, blocks, stage_stride in _MOBILENET_STAGES:
             for index in range(blocks):
                 stride = stage_stride if index == 0 else 1
-                layers.append(_InvertedResidual(inside, width, stride, expansion))
+                layers.append(_MobileNetBlock(inside, width, stride, expansion))
                 inside = width
         layers.append(_convolution(inside, _LAST_WIDTH, 1, 1))
         self.features = nn.Sequential(*layers)

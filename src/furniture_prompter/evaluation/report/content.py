@@ -107,7 +107,7 @@ def _unmeasured(run: Run) -> Iterator[str]:
     if JUDGED not in asked:
         yield (
             "Whether your customers would be content: that takes queries of theirs and what is "
-            "relevant to each, which `furniture-prompter evaluate` measures."
+            "relevant to each, which the command furniture-prompter evaluate measures."
         )
 
 
@@ -367,6 +367,6 @@ def _end_to_end(run: Run) -> Iterator[Block]:
         "median, ms",
         "95th, ms",
         "99th, ms",
-        "of it to the vector, ms",
+        "to the vector alone, measured apart, ms",
     )
     yield Table(f"Photo in, hits out, one query at a time; {run.data.name}", columns, rows)

@@ -40,7 +40,11 @@ async def readyz(services: ServicesDep) -> Response:
 
     However often it is asked, it does so once a second at the most, for all who ask.
     """
-    version = await services.readiness.version(lambda: _probe(services))
+    try:
+        async with asyncio.timeout(services.settings.request_timeout_s):
+            version = await services.readiness.version(lambda: _probe(services))
+    except TimeoutError:
+        version = None
     if version is None:
         raise ApiError(
             503,
