@@ -21,6 +21,11 @@ _MODULES = {
 }
 
 
+def __dir__() -> list[str]:
+    """What is public, whether it is loaded already or not."""
+    return __all__
+
+
 def __getattr__(name: str) -> object:
     """Load a public name on first use."""
     if name not in _MODULES:

@@ -58,3 +58,4 @@ def test_every_public_name_is_there() -> None:
 
     for name in furniture_prompter.__all__:
         assert getattr(furniture_prompter, name) is not None
+    assert set(dir(furniture_prompter)) == set(furniture_prompter.__all__)

@@ -177,8 +177,9 @@ class Catalog:
             prompt: What is wanted, in words.
             photo: A file, its bytes, or pixels of shape (height, width, 3), uint8, sRGB.
             crop: The part of the photo that is meant.
-            options: Fields of :class:`furniture_prompter.query_options.QueryOptions`, such as
-                ``where="price < 300"`` or ``limit=20``; None is as if left out.
+            options: ``limit``, ``where``, ``without``, ``photo_weight``, ``facets`` and ``cursor``,
+                as :class:`furniture_prompter.query_options.QueryOptions` says; None is as if left
+                out.
 
         Raises:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.

@@ -337,7 +337,7 @@ class _Measuring:
         photos = self._sample(queries)
         found = []
         for number, ((key, door), search) in enumerate(self._plan.interfaces.items()):
-            self._tell("whole queries", number, len(self._plan.interfaces), "encoders")
+            self._tell("whole queries", number, len(self._plan.interfaces), "series")
 
             def measure(
                 key: str = key, door: str = door, search: Callable[[Path], object] = search
