@@ -156,8 +156,8 @@ def read_suite(path: Path = STANDARD) -> Suite:
         return _ADAPTER.validate_python(written, strict=False)
     except OSError as error:
         raise BenchmarkError(
-            f"Cannot read the suite {path}: {error.strerror}. Give the path of a TOML file, or leave "
-            "it out for the standard suite; docs/benchmarking.md shows every setting."
+            f"Cannot read the suite {path}: {error.strerror}. Give the path of a TOML file, or "
+            "leave it out for the standard suite; docs/benchmarking.md shows every setting."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"{path} is no TOML file: {error}. Mend that line.") from error
