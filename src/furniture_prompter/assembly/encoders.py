@@ -217,8 +217,8 @@ ENSEMBLE = ObtainableEncoder(
     12_372_544,
     49_300_000,
     "Apache-2.0 AND MIT",
-    "MobileNetV2, EfficientNet-Lite0 and Lite2 joined. Photos only; no network is used. Two "
-    "minutes on two processors.",
+    "MobileNetV2, EfficientNet-Lite0 and Lite2 joined. Photos only; no network is used. About "
+    "a minute on two processors.",
 )
 
 

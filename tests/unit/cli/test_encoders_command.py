@@ -142,7 +142,7 @@ def test_a_build_that_is_piped_tells_where_it_stands(
 
     monkeypatch.setattr(assembly, "pull_encoder", build)
     done = shop("encoders", "pull", "imagenet-ensemble", "--json")
-    assert "Two minutes on two processors" in done.err
+    assert "About a minute on two processors" in done.err
     assert "fitting 788 photos" in done.err
     assert json.loads(done.out)["name"] == "tiny"
 
