@@ -116,7 +116,7 @@ def _middlewares(services: Services) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(GuardOrigins, settings),
         *([cors] if cors is not None else []),
-        # A probe's own unforeseen error is answered here, that of all others further inside.
+        # Inside of what adds ids and headers to every answer, outside of all that may fail.
         Middleware(AnswerUnexpected),
         Middleware(health.AnswerProbes, services),
         Middleware(
@@ -128,7 +128,6 @@ def _middlewares(services: Services) -> list[Middleware]:
         Middleware(Authenticate, services.keys),
         Middleware(RateLimit, settings.rate_limit_per_minute),
         # Inside of these, exceptions end a request that was cut off or whose client has gone.
-        Middleware(AnswerUnexpected),
         Middleware(HangUp, metrics),
         Middleware(LimitBody, bodies, services.held, apart={_BATCH: batches}),
         Middleware(RequestTimeout, settings.request_timeout_s, unlimited={_BATCH}),

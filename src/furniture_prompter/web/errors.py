@@ -227,7 +227,7 @@ def _api_error(request: Request, error: Exception) -> ApiError:
 
 
 class AnswerUnexpected:
-    """Answers what nobody foresaw with ``internal``; goes innermost, so that every header is there.
+    """Answers what nobody foresaw with ``internal``; goes inside of what adds headers.
 
     The framework's own last resort lies outside of all middlewares, and its answers would bear
     neither request id nor security headers.
