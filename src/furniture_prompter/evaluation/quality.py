@@ -1,7 +1,8 @@
 """Photo retrieval tasks: index check, another view, same category, degraded photos."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from furniture_prompter.evaluation.record import (
     TaskResults,
 )
 from furniture_prompter.evaluation.suite import QualitySettings
+from furniture_prompter.read_ahead import read_ahead
 
 Vectors = NDArray[np.float32]
 OnProgress = Callable[[IndexProgress], None]
@@ -215,24 +217,42 @@ def _spoilt_vectors(
         # By photo and way, so that neither a longer list nor another draw changes it.
         return ways[name](image, np.random.default_rng((seed, numbers[name], place)), others)
 
-    def batches(pool: ThreadPoolExecutor) -> Iterator[tuple[str, list[Future[RgbImage]]]]:
-        for start in range(0, len(asked), PHOTOS_AT_ONCE):
-            places = asked[start : start + PHOTOS_AT_ONCE].tolist()
-            images = list(pool.map(fitted, map(decode, places)))
-            pairs = list(zip(places, images, strict=True))
+    def chosen() -> Iterator[tuple[str, int, RgbImage]]:
+        for batch, images in _fitted_batches(asked, decode):
             for name in names:
-                yield name, [pool.submit(spoilt, name, place, image) for place, image in pairs]
+                for place, image in zip(batch, images, strict=True):
+                    yield name, place, image
 
-    rows: dict[str, list[Vectors]] = {name: [] for name in names}
     # The next batch is spoilt while this one is encoded: spoiling takes nearly as long.
-    with ThreadPoolExecutor(_SPOILERS, thread_name_prefix="spoil") as pool:
-        coming = batches(pool)
-        batch = next(coming, None)
-        while batch is not None:
-            (name, images), batch = batch, next(coming, None)
-            rows[name].append(encode_images([each.result() for each in images]))
-            on_photo(sum(map(len, rows[names[-1]])))
+    coming = read_ahead(
+        lambda each: spoilt(*each),
+        chosen(),
+        workers=_SPOILERS,
+        ahead=PHOTOS_AT_ONCE,
+        thread_name="spoil",
+    )
+    rows: dict[str, list[Vectors]] = {name: [] for name in names}
+    with closing(coming):
+        for start in range(0, len(asked), PHOTOS_AT_ONCE):
+            count = len(asked[start : start + PHOTOS_AT_ONCE])
+            for name in names:
+                rows[name].append(encode_images(list(itertools.islice(coming, count))))
+                on_photo(sum(map(len, rows[names[-1]])))
     return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+
+def _fitted_batches(
+    asked: Indices, decode: Callable[[int], RgbImage]
+) -> Iterator[tuple[list[int], list[RgbImage]]]:
+    """Photos by their indices, decoded and fitted, some at a time."""
+    places = asked.tolist()
+    images = read_ahead(
+        fitted, map(decode, places), workers=_SPOILERS, ahead=_SPOILERS, thread_name="fit"
+    )
+    with closing(images):
+        for start in range(0, len(places), PHOTOS_AT_ONCE):
+            batch = places[start : start + PHOTOS_AT_ONCE]
+            yield batch, list(itertools.islice(images, len(batch)))
 
 
 def _clutter_images(
