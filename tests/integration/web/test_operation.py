@@ -13,7 +13,7 @@ import pytest
 from furniture_prompter import Catalog
 from furniture_prompter.errors import CatalogDamagedError, CatalogNotFoundError, ServeError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web import services as readiness
+from furniture_prompter.web import services
 from furniture_prompter.web.access import add_key
 from furniture_prompter.web.app import create_app
 from tests.integration.web.conftest import PRODUCTS, Api, running
@@ -56,7 +56,7 @@ def test_ready_means_that_a_photo_was_encoded_and_searched_with(
     for _ in range(20):
         assert api("GET", "/readyz").json() == {"status": "ready", "catalog_version": 1}
     assert encoded == [1]
-    monkeypatch.setattr(readiness, "FRESH_S", 0.0)
+    monkeypatch.setattr(services, "FRESH_S", 0.0)
     assert api("GET", "/readyz").status_code == 200
     assert encoded == [1, 1]
 
@@ -76,7 +76,7 @@ def test_a_probe_that_fails_as_nobody_foresaw_is_answered_with_its_id(
     def broken(images: Any) -> Any:
         raise OSError("the runtime is gone")
 
-    monkeypatch.setattr(readiness, "FRESH_S", 0.0)
+    monkeypatch.setattr(services, "FRESH_S", 0.0)
     monkeypatch.setattr(api.app.state.services.queue._encoder, "encode", broken)
     answer = api("GET", "/readyz")
     assert answer.status_code == 500
@@ -87,7 +87,7 @@ def test_a_probe_that_fails_as_nobody_foresaw_is_answered_with_its_id(
 def test_the_server_is_not_ready_while_it_can_decode_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness, "FRESH_S", 0.0)
+    monkeypatch.setattr(services, "FRESH_S", 0.0)
     with monkeypatch.context() as while_stuck:
         while_stuck.setattr(api.app.state.services.decoding, "is_stuck", lambda: True)
         assert api.error("GET", "/readyz")[:2] == (503, "unavailable")

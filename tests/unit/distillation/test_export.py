@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from furniture_prompter.distillation import export as export_module
-from furniture_prompter.distillation import onnx_graph as graph
+from furniture_prompter.distillation import onnx_graph
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
 from furniture_prompter.distillation.networks.backbone import unit_rows
 from furniture_prompter.distillation.networks.student import Student
@@ -144,7 +144,7 @@ def test_a_graph_says_nothing_of_the_machine_it_was_exported_on() -> None:
 
 
 def test_a_network_too_large_for_one_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "LARGEST_BYTES", 100)
+    monkeypatch.setattr(onnx_graph, "LARGEST_BYTES", 100)
     with pytest.raises(DistillationError, match="GB of weights"):
         write_graph(TinyNetwork(), SIDE_PX)
 

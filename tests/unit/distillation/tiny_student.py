@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from furniture_prompter.distillation import networks as registry
+from furniture_prompter.distillation import networks
 from furniture_prompter.distillation.distilling import DistillationSummary, distill
 from furniture_prompter.distillation.networks.backbone import Backbone, start
 from furniture_prompter.distillation.options import DistillationOptions
@@ -44,11 +44,11 @@ class TinyBackbone(Backbone):
 
 def install(set_attribute: Callable[[object, str, object], None] = setattr) -> None:
     """Put the architecture "tiny" into the registry."""
-    tiny = registry.Architecture("Tiny", "", SIDE_PX, 0)
-    others, build = registry.ARCHITECTURES, registry.build_backbone
-    set_attribute(registry, "ARCHITECTURES", {**others, "tiny": tiny})
+    tiny = networks.Architecture("Tiny", "", SIDE_PX, 0)
+    others, build = networks.ARCHITECTURES, networks.build_backbone
+    set_attribute(networks, "ARCHITECTURES", {**others, "tiny": tiny})
     set_attribute(
-        registry,
+        networks,
         "build_backbone",
         lambda name: TinyBackbone() if name == "tiny" else build(name),
     )

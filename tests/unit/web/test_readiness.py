@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from furniture_prompter.web import services as readiness
+from furniture_prompter.web import services
 from furniture_prompter.web.services import Readiness
 
 
@@ -40,7 +40,7 @@ def test_what_was_found_is_told_on_for_a_while_and_then_tried_anew(
 
         for _ in range(40):
             assert await ready.version(probe) == found
-            now_s[0] += readiness.FRESH_S / 4
+            now_s[0] += services.FRESH_S / 4
         monkeypatch.undo()
 
     asyncio.run(ask())

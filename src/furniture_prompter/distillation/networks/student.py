@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from furniture_prompter.distillation import networks as registry
+from furniture_prompter.distillation import networks
 from furniture_prompter.distillation.networks import architecture, build_backbone
 from furniture_prompter.distillation.networks.backbone import (
     Backbone,
@@ -51,11 +51,11 @@ class Student(nn.Module):
 
     def __init__(self, architecture: str, dimension: int, side_px: int | None = None) -> None:
         super().__init__()
-        entry = registry.architecture(architecture)
+        entry = networks.architecture(architecture)
         side = entry.side_px if side_px is None else side_px
         if dimension < 1:
             raise DistillationError(f"A vector needs at least 1 component, not {dimension}.")
-        self.backbone = registry.build_backbone(architecture)
+        self.backbone = networks.build_backbone(architecture)
         if side < self.backbone.stride or side % self.backbone.stride:
             raise DistillationError(
                 f"{entry.title} takes images whose side is a multiple of {self.backbone.stride} "
