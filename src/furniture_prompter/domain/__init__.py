@@ -26,6 +26,7 @@ from furniture_prompter.domain.product import (
     Photo,
     Product,
     RgbImage,
+    Variant,
 )
 from furniture_prompter.domain.query import CatalogReference, Hit, Query, SearchResult
 
@@ -51,6 +52,7 @@ __all__ = [
     "SearchResult",
     "SetAside",
     "Upsert",
+    "Variant",
     "VerifyReport",
     "Write",
     "WriteResult",

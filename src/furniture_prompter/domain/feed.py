@@ -13,15 +13,19 @@ NO_CELLS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """One product of a feed with the files that picture it.
+    """One product of a feed with the photos of it.
 
     Attributes:
         product: The product as described.
-        images: Existing files, resolved, inside the feed's folder; the first is the main one.
+        images: Existing files, resolved, inside the feed's folder, or files that do not exist
+            before they were downloaded; the first is the main one.
         source: The file the row came from.
         line: Its 1-based line in that file; 0 where lines mean nothing (a folder).
         cells: The text that numbers and truth values among the attributes were read from, by
             column, for a column that turns out to hold text; empty where a feed has types.
+        addresses: The http or https address of each image that has to be downloaded, by the path
+            that `images` has for it.
+        variant_of: The variant's id of each image that shows only one.
     """
 
     product: Product
@@ -29,6 +33,8 @@ class FeedRow:
     source: Path
     line: int
     cells: Mapping[str, str] = field(default_factory=lambda: NO_CELLS)
+    addresses: Mapping[Path, str] = field(default_factory=dict)
+    variant_of: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,32 @@ class Photo:
         id: SHA-256 of the file's bytes, hexadecimal; equal pictures share it.
         product_id: The product it shows.
         path: Where the file was when it was indexed, absolute.
+        variant_id: The variant that it shows; empty where it shows all of them, or there are none.
     """
 
     id: str
     product_id: str
     path: str
+    variant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form in which a product is sold: a colour, a size, a finish.
+
+    Attributes:
+        id: The shop's own identifier (SKU), unique within its product.
+        title: What the shop calls it; empty where it has no name of its own.
+        options: What tells it from the others, such as ``{"Color": "Grey"}``, in the shop's words.
+        color: Colour names in the shop's words; empty when the feed has none.
+        attributes: What is its own beyond that: price, sale_price, availability, stock, width_cm…
+    """
+
+    id: str
+    title: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    color: str = ""
+    attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,7 @@ class Product:
         description: Free text; empty when the feed has none.
         tags: Further words to find it by.
         attributes: Everything else the feed gives, by column name: price, width_cm, creator…
+        variants: The forms in which it is sold; empty where the feed tells none apart.
     """
 
     id: str
@@ -55,6 +77,7 @@ class Product:
     description: str = ""
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: NO_ATTRIBUTES)
+    variants: tuple[Variant, ...] = ()
 
     @property
     def text(self) -> str:
