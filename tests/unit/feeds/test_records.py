@@ -12,7 +12,7 @@ from furniture_prompter.domain import FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.feed_files import FeedFile
-from furniture_prompter.feeds.flattening import LIMIT_DEPTH, LIMIT_FIELDS, flattened
+from furniture_prompter.feeds.flattening import LIMIT_CELLS, LIMIT_DEPTH, LIMIT_FIELDS, flattened
 from furniture_prompter.feeds.formats import open_records
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem
 
@@ -105,6 +105,8 @@ def test_what_is_nested_too_deeply_or_too_wide_is_refused() -> None:
         flattened({"x": {str(number): 1 for number in range(LIMIT_FIELDS + 1)}})
     with pytest.raises(UnusableValueError, match="more than"):
         flattened({"x": [{str(number): 1} for number in range(LIMIT_FIELDS + 1)]})
+    with pytest.raises(UnusableValueError, match="too many"):
+        flattened({"x": [{"a": 1, "b": 2}] * (LIMIT_CELLS // 2 + 1)})
 
 
 @pytest.mark.parametrize(
