@@ -121,6 +121,16 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(
         source_of(tmp_path, TURKISH).columns()
 
 
+def test_a_cell_far_behind_the_table_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Products")
+    sheet.append(["a", "b"])
+    sheet["XFD1048576"] = "far"
+    book.save(tmp_path / "p.xlsx")
+    with pytest.raises(InvalidFeedError, match="row 1,048,576 and column 16,384"):
+        open_records(tmp_path / "p.xlsx").columns()
+
+
 def test_a_damaged_workbook_is_refused_in_one_sentence(tmp_path: Path) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
