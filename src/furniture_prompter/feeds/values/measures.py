@@ -72,7 +72,9 @@ _TOKEN: Final = re.compile(
     r"|(?P<sign>[/\-])"
     r"|(?P<break>[\n;|(),])"
 )
-_FRACTION: Final = re.compile(r"(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?!\d|[.,]\d)")
+_FRACTION: Final = re.compile(
+    r"(?<![\d/.,])(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?![\d/]|[.,]\d)"
+)
 _SEAT_HEIGHT: Final = re.compile("|".join(each.replace("'", "'?") for each in SEAT_HEIGHTS))
 
 
