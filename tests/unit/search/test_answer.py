@@ -68,7 +68,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor"),
+        *("facets", "cursor", "understood"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
@@ -78,6 +78,8 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "where": "price < 300",
         "limit": 2,
         "crop": {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0},
+        "understand": True,
+        "lift": [],
         "similar_to": None,
     }
     assert answered["catalog"] == {
