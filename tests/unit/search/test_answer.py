@@ -16,14 +16,19 @@ from furniture_prompter.domain import (
     Query,
     SearchResult,
 )
-from furniture_prompter.domain.query import Crop, FacetRange, FacetValue
+from furniture_prompter.domain.query import Crop, FacetRange, FacetValue, Understood
 from furniture_prompter.errors import (
     CatalogNotFoundError,
     FurniturePrompterError,
     InvalidFilterError,
     InvalidPhotoError,
 )
-from furniture_prompter.search.answer import answer, error_answer, product_answer
+from furniture_prompter.search.answer import (
+    answer,
+    error_answer,
+    product_answer,
+    understood_answer,
+)
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "json.md"
 
@@ -61,6 +66,7 @@ RESULT = SearchResult(
         "price": (FacetRange(10.0, 60.0, 4), FacetRange(60.0, 89.5, 5)),
     },
     cursor="WzEwLDIwMF0",
+    understood=(Understood("white", "base_colors", "contains", "white", "preference"),),
 )
 
 
@@ -102,6 +108,22 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         ],
     }
     assert answered["cursor"] == "WzEwLDIwMF0"
+    assert answered["understood"] == [
+        {
+            "text": "white",
+            "column": "base_colors",
+            "op": "contains",
+            "value": "white",
+            "currency": None,
+            "as": "preference",
+        }
+    ]
+
+
+def test_a_range_that_was_understood_has_both_ends() -> None:
+    part = Understood("100-200 €", "price", "between", 100.0, "filter", 200.0, "EUR")
+    answered = understood_answer(part)
+    assert (answered["value"], answered["currency"]) == ([100.0, 200.0], "EUR")
 
 
 def test_a_product_has_its_known_fields_first_and_its_own_columns_by_name_after() -> None:
