@@ -261,6 +261,28 @@ class PhotosOfRows:
     set_aside: list[SetAside]
     reused: int = 0
 
+    def add(self, row: FeedRow, path: Path, file: Path, photo_id: str) -> None:
+        """Count a readable photo in; one that the product has already, in another file, once.
+
+        Args:
+            row: The row.
+            path: The image as the row names it.
+            file: Where it lies, which is elsewhere for one that was downloaded.
+            photo_id: The photo.
+        """
+        product = row.product
+        variant_id = row.variant_of.get(path, "")
+        if product.variant(variant_id) is None:
+            variant_id = ""
+        photos = self.by_product.setdefault(product.id, [])
+        for place, photo in enumerate(photos):
+            if photo.id == photo_id:
+                if photo.variant_id != variant_id:
+                    # Several variants share it, so it does not tell them apart.
+                    photos[place] = replace(photo, variant_id="")
+                return
+        photos.append(Photo(photo_id, product.id, str(file), variant_id))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedBatch:
@@ -300,10 +322,7 @@ def encode_photos(
         outcome.set_aside += read.problems
         if not read.id:
             continue
-        product_id = read.row.product.id
-        photos = outcome.by_product.setdefault(product_id, [])
-        if all(photo.id != read.id for photo in photos):
-            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.file)))
+        outcome.add(read.row, read.path, read.file, read.id)
         if read.id in known or read.image is None:
             outcome.reused += 1
             continue
