@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import bundled
-from benchmarks.provenance import add_output_option, card_hashes, write_result
+from benchmarks.datasets import bundled, card_hashes
+from benchmarks.provenance import add_output_option, write_result
 
 PHOTOS = 1_000
 WAIT_S = 0.05
