@@ -32,6 +32,8 @@ COLUMNS = {
     "old_price": ColumnType.NUMBER,
     "on_sale": ColumnType.BOOLEAN,
     "tags": ColumnType.TEXTS,
+    "base_colors": ColumnType.TEXTS,
+    "category_path": ColumnType.TEXTS,
     "between": ColumnType.TEXT,
 }
 
@@ -329,6 +331,8 @@ TERNARY_COLUMNS = {
     "width": ColumnType.NUMBER,
     "on_sale": ColumnType.BOOLEAN,
     "tags": ColumnType.TEXTS,
+    "base_colors": ColumnType.TEXTS,
+    "category_path": ColumnType.TEXTS,
 }
 Row = dict[str, Any]
 # What an expression says, and whether it holds for a row: None where SQL says NULL.
