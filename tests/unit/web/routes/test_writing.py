@@ -284,7 +284,7 @@ def shown_by(api: Api, product_id: str, data: bytes) -> tuple[str | None, Produc
     with Catalog.open(api.folder, settings=SETTINGS) as catalog:
         hit = catalog.search(photo=data).hits[0]
     assert hit.product.id == product_id
-    return hit.variant and hit.variant.id, hit.product
+    return hit.variant.id if hit.variant else None, hit.product
 
 
 def test_variants_come_with_photos_of_their_own_or_places_among_the_products(api: Api) -> None:
