@@ -71,8 +71,8 @@ def _workbook() -> bytes:
 def _zip() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("p.csv", "id,image\n1,a.jpg\n")
-        archive.writestr("a.jpg", "pixels")
+        archive.writestr(zipfile.ZipInfo("p.csv"), "id,image\n1,a.jpg\n")
+        archive.writestr(zipfile.ZipInfo("a.jpg"), "pixels")
     return file.getvalue()
 
 

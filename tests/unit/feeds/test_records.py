@@ -121,7 +121,7 @@ def test_what_is_nested_too_deeply_or_too_wide_is_refused() -> None:
         ("p", '{"id": 1}\n{"id": 2}\n', "JSON lines"),
         ("p.csv", "[id],{title}\n1,A\n", "CSV, commas, utf-8"),
         ("p.csv", "one\n1\n", "CSV, commas, utf-8"),
-        ("p.tsv.gz", gzip.compress(b"id\ttitle\n1\tA\n"), "CSV, tabs, utf-8"),
+        ("p.tsv.gz", gzip.compress(b"id\ttitle\n1\tA\n", mtime=0), "CSV, tabs, utf-8"),
         ("p.csv", "id;title\n1;Şık\n".encode("utf-16"), "CSV, semicolons, utf-16"),
     ],
 )  # fmt: skip
