@@ -9,7 +9,9 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -44,7 +46,7 @@ class AddressShop(Shop):
         ask: bool = True,
         sync: bool = False,
         progress: list[IndexProgress] | None = None,
-        **settings: object,
+        **settings: Any,
     ) -> IndexSummary:
         chosen = {
             "stage_photos": 8,
@@ -109,7 +111,7 @@ def test_photos_are_fetched_kept_by_content_and_found(shop: AddressShop) -> None
     assert len(uploads(shop)) == 6
     assert {each.step for each in progress} >= {"reading", "checking"}
     image = Image.open(io.BytesIO(photo(20))).convert("RGB")
-    hit = shop.search(Query(photo=__import__("numpy").asarray(image), limit=1)).hits[0]
+    hit = shop.search(Query(photo=np.asarray(image), limit=1)).hits[0]
     assert Path(hit.photo.path).read_bytes() == photo(5 * int(hit.product.id[1:]))
     assert asyncio.run(verify_catalog(shop.folder)).sound
 
@@ -181,7 +183,11 @@ def test_a_photo_that_was_known_keeps_its_picture_when_its_address_fails(
     shop.download(rows)
     before = uploads(shop)
     shop.server.put("/1.jpg", *answers)
-    limits = {"limit_photo_bytes": 100_000, "download_timeout_s": 0.2, "download_attempts": 2}
+    limits: dict[str, Any] = {
+        "limit_photo_bytes": 100_000,
+        "download_timeout_s": 0.2,
+        "download_attempts": 2,
+    }
     summary = shop.download(rows, sync=True, **limits)
     assert (summary.products, summary.photos, summary.products_removed) == (3, 3, 0)
     assert (summary.products_updated, summary.version) == (0, 1)
@@ -289,9 +295,7 @@ def test_redirects_are_followed_and_each_hop_is_checked(
     assert "holds a user name or password" in reasons[3]
     assert "is none" in reasons[4]
     assert server.count("/loop.jpg") == 6
-    assert not any(
-        "secret" in str(item) for item in summary.set_aside[3:4] if "/secret" not in str(item)
-    )
+    assert not any("user:secret" in str(item) for item in summary.set_aside)
 
 
 def test_no_private_host_is_asked_unless_it_was_named(shop: AddressShop) -> None:
