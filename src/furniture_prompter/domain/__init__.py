@@ -20,6 +20,12 @@ from furniture_prompter.domain.feed import (
     WriteResult,
     WriteSummary,
 )
+from furniture_prompter.domain.health import (
+    CheckResult,
+    Finding,
+    FindingProduct,
+    HealthReport,
+)
 from furniture_prompter.domain.product import (
     AttributeValue,
     EncoderIdentity,
@@ -34,11 +40,15 @@ __all__ = [
     "AttributeValue",
     "CatalogInfo",
     "CatalogReference",
+    "CheckResult",
     "EncoderIdentity",
     "Feed",
     "FeedItem",
     "FeedNote",
     "FeedRow",
+    "Finding",
+    "FindingProduct",
+    "HealthReport",
     "Hit",
     "IndexProgress",
     "IndexSummary",
