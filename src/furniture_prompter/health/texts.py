@@ -10,7 +10,7 @@ from typing import Final
 from furniture_prompter.domain import Finding, Product
 from furniture_prompter.health.contents import CatalogContents
 
-_LEAST_LETTERS: Final = 3
+_LEAST_LETTERS: Final = 2
 # A code of a shop: no blank, and a digit in it.
 _CODE: Final = re.compile(r"(?=[^\s]*\d)[\w./-]+")
 _TAG: Final = re.compile(r"</?(?:[a-zA-Z][a-zA-Z0-9]{0,14})(?:\s[^<>]{0,200})?/?>")
