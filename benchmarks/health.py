@@ -38,10 +38,8 @@ SIGNS = (
     "coming soon",
 )
 FOREIGN = (
-    "Bu ürün çok sağlam ve kullanışlı, hem salon için hem de mutfak için uygun bir seçim olarak "
-    "öne çıkar.",
-    "Der Tisch ist aus Holz und für das Wohnzimmer, mit einer Platte, die sich leicht reinigen "
-    "lässt und auch nicht verkratzt.",
+    "Bu ürün çok sağlam ve kullanışlı, hem salon için hem de mutfak için uygun bir seçim olur.",
+    "Der Tisch ist aus Holz und für das Wohnzimmer, mit einer Platte, die auch nicht verkratzt.",
 )
 
 Row = dict[str, Any]
@@ -84,7 +82,7 @@ class Shop:
 def copied(source: Path, folder: Path) -> Shop:
     """A copy of a feed with its photos, with prices made up by category."""
     folder.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(SEED)
+    dice = random.Random(SEED)  # noqa: S311  # a sample, not a secret
     usual: dict[str, float] = {}
     rows = []
     for line in source.read_text("utf-8").splitlines():
@@ -108,14 +106,15 @@ def drawn(shop: Shop, check: str, usable: Callable[[Row], bool] = lambda _: True
     """Twenty rows that were not spoilt yet, noted as spoilt for a check."""
     taken = {each for ids in shop.planted.values() for each in ids}
     free = [row for row in shop.rows if row["id"] not in taken and usable(row)]
-    rows = random.Random(f"{SEED} {check}").sample(free, min(PLANTED, len(free)))
+    dice = random.Random(f"{SEED} {check}")  # noqa: S311  # a sample, not a secret
+    rows = dice.sample(free, min(PLANTED, len(free)))
     shop.planted[check] |= {row["id"] for row in rows}
     return rows
 
 
 def plant_words_and_numbers(shop: Shop) -> None:
     """Defects that leave the photos as they are."""
-    dice = random.Random(SEED)
+    dice = random.Random(SEED)  # noqa: S311  # a sample, not a secret
     sized = _sized_categories(shop)
     for row in drawn(shop, "missing-size", lambda row: row.get("category") in sized):
         for name in ("width_cm", "depth_cm", "height_cm", "size"):
@@ -146,7 +145,7 @@ def plant_words_and_numbers(shop: Shop) -> None:
 
 def plant_photos(shop: Shop) -> None:
     """Defects of photos, and products that are there twice."""
-    dice = random.Random(SEED)
+    dice = random.Random(SEED)  # noqa: S311  # a sample, not a secret
     for number, row in enumerate(drawn(shop, "near-duplicate-photo")):
         image = shop.image(_other(shop, row, dice))
         if number % 3 == 1:

@@ -62,7 +62,7 @@ class CatalogContents:
 
     def about_photos(self, photos: Sequence[int], detail: str, score: float = 0.0) -> Finding:
         """A finding about several photos, one of each product that has them."""
-        first = {int(self.owners[photo]): photo for photo in reversed(sorted(photos))}
+        first = {int(self.owners[photo]): photo for photo in sorted(photos, reverse=True)}
         named = tuple(self.named(owner, photo) for owner, photo in sorted(first.items()))
         return Finding(detail, named, score)
 

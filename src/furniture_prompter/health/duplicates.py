@@ -1,4 +1,4 @@
-"""Photos and products that a catalog has twice: equal files, near-duplicate photos, equal products."""
+"""Photos and products that a catalog has twice: equal files, near-duplicates, equal products."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Photo files looked at again, decoded small in threads: size, sharpness, flatness, a pixel hash."""
+"""Photo files looked at again, decoded small in threads: size, sharpness, flatness, pixel hash."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,17 +61,21 @@ def look_at(path: str, limits: PhotoLimits) -> PhotoLook | str:
     """What a photo file looks like; a sentence where it cannot be read."""
     try:
         data = read_photo_bytes(Path(path), limits)
-        header = read_header(data)
-        size = header.size if header is not None else None
         return decode_into(
             data,
-            lambda image: look_of(image, size),
+            lambda image: look_of(image, _size(data)),
             name=path,
             target_side_px=_DECODED_SIDE_PX,
             limits=limits,
         )
     except InvalidPhotoError as error:
         return str(error)
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Width and height that the header of a photo says, which was decoded without fault."""
+    header = read_header(data)
+    return header.size if header is not None else None
 
 
 def look_at_all(
@@ -156,9 +160,7 @@ def _pixel_hash(image: RgbImage, background: NDArray[np.int16]) -> tuple[RgbImag
     return np.asarray(small), image.shape[1] / image.shape[0]
 
 
-def _outside(
-    image: RgbImage, low: NDArray[np.uint8], high: NDArray[np.uint8]
-) -> NDArray[np.bool_]:
+def _outside(image: RgbImage, low: NDArray[np.uint8], high: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which pixels leave a range in any channel; channel by channel takes a third of the time."""
     mask = np.zeros(image.shape[:2], bool)
     for channel in range(3):

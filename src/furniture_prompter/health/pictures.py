@@ -127,5 +127,3 @@ def _readable(looks: Sequence[PhotoLook | str]) -> Iterator[tuple[int, PhotoLook
     for photo, look in enumerate(looks):
         if not isinstance(look, str):
             yield photo, look
-
-

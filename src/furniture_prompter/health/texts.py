@@ -31,14 +31,15 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 _COLOUR_PARTS: Final = re.compile(r"[,;/|&+]| and | ve | und | et ")
 
 # Words that say nothing but which language they are of; none is a word of another one here.
-_LANGUAGES: Final = {
-    "English": "the and with for your from this that which are is can be of it has".split(),
-    "Turkish": "ve ile için bir bu olan olarak çok daha veya hem sahip kadar gibi".split(),
-    "German": "und mit für der das ist ein eine auch nicht aus von oder dem den sich".split(),
-    "French": "le les et avec pour des est une dans sur qui aux cette vous votre".split(),
-    "Spanish": "el los y con para una por las que su del es más como".split(),
-    "Italian": "il gli con per una che della di sono è anche nel dal più".split(),
+_SMALL_WORDS: Final = {
+    "English": "the and with for your from this that which are is can be of it has",
+    "Turkish": "ve ile için bir bu olan olarak çok daha veya hem sahip kadar gibi",
+    "German": "und mit für der das ist ein eine auch nicht aus von oder dem den sich",
+    "French": "le les et avec pour des est une dans sur qui aux cette vous votre",
+    "Spanish": "el los y con para una por las que su del es más como",
+    "Italian": "il gli con per una che della di sono è anche nel dal più",
 }
+_LANGUAGES: Final = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
 _LEAST_WORDS: Final = 3
 _LEAST_MAJORITY: Final = 0.7
 _LEAST_SAMPLES: Final = 8
