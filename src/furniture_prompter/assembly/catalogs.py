@@ -288,7 +288,7 @@ class Catalog:
     def health(self, progress: Callable[[IndexProgress], None] | None = None) -> HealthReport:
         """What is wrong with the data of the opened version, the costliest first.
 
-        Every photo's file is read again, small: a hundred a second and core, about.
+        Every photo's file is read again, small, in threads.
 
         Args:
             progress: Called often while it goes.
