@@ -1,7 +1,7 @@
 """Recipe of a catalog's health: read it, look at its photos, run every check, order by cost."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,7 +15,7 @@ from furniture_prompter.feeds.values.vocabulary import base_colors, base_materia
 from furniture_prompter.health import duplicates, meaning, numbers, pictures, texts
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.health.contents import CatalogContents, read_contents
-from furniture_prompter.health.looks import look_at_all
+from furniture_prompter.health.looks import PhotoLook, look_at_all
 
 OnProgress = Callable[[IndexProgress], None]
 
@@ -67,9 +67,37 @@ async def examine(
     """
     began = time.perf_counter()
     contents = await read_contents(reader)
+    total = len(contents.paths)
+    looks = look_at_all(
+        contents.paths,
+        limits,
+        lambda done: on_progress(IndexProgress("looking at", done, total, "photos")),
+    )
+    results, skipped = run_checks(contents, looks, encoders)
+    return HealthReport(
+        path=str(reader.folder),
+        version=reader.manifest.version,
+        products=len(contents.products),
+        photos=total,
+        checks=results,
+        skipped=skipped,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def run_checks(
+    contents: CatalogContents, looks: Sequence[PhotoLook | str], encoders: Encoders
+) -> tuple[tuple[CheckResult, ...], dict[str, str]]:
+    """Run every check: their results, the costliest first, and those that could not, with why.
+
+    Args:
+        contents: The catalog.
+        looks: Of each photo, in order.
+        encoders: The catalog's own.
+    """
     skipped: dict[str, str] = {}
     found = {
-        **_of_photos(contents, encoders, limits, skipped, on_progress),
+        **_of_photos(contents, looks, encoders, skipped),
         **_of_meaning(contents, encoders, skipped),
         "missing-title": texts.missing_titles(contents),
         "missing-category": texts.missing_categories(contents),
@@ -85,32 +113,16 @@ async def examine(
         for name, check in CHECKS.items()
         if name not in skipped
     ]
-    results.sort(key=lambda result: -result.cost)
-    return HealthReport(
-        path=str(reader.folder),
-        version=reader.manifest.version,
-        products=len(contents.products),
-        photos=len(contents.paths),
-        checks=tuple(results),
-        skipped=skipped,
-        seconds=time.perf_counter() - began,
-    )
+    return tuple(sorted(results, key=lambda result: -result.cost)), skipped
 
 
 def _of_photos(
     contents: CatalogContents,
+    looks: Sequence[PhotoLook | str],
     encoders: Encoders,
-    limits: PhotoLimits,
     skipped: dict[str, str],
-    on_progress: OnProgress,
 ) -> dict[str, tuple[Finding, ...]]:
-    total = len(contents.paths)
-    looks = look_at_all(
-        contents.paths,
-        limits,
-        lambda done: on_progress(IndexProgress("looking at", done, total, "photos")),
-    )
-    if total > duplicates.LIMIT_PHOTOS:
+    if len(contents.paths) > duplicates.LIMIT_PHOTOS:
         reason = f"Photos are compared in pairs up to {duplicates.LIMIT_PHOTOS:,} of them."
         skipped.update(dict.fromkeys(_OF_PAIRS, reason))
     twice = duplicates.find_duplicates(contents, looks, compare_pixels=not skipped)
