@@ -60,8 +60,8 @@ def fit_of(
     """
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     wanted = words.astype(np.float64) - words.mean(axis=0, dtype=np.float64)
-    told = unit_rows(_left_out_predictions(centred, wanted, owners))
-    wanted = unit_rows(wanted)
+    told = unit_rows(_left_out_predictions(centred, wanted, owners)).astype(np.float64)
+    wanted = unit_rows(wanted).astype(np.float64)
     cosine = np.einsum("nt,nt->n", told, wanted)
     chosen = np.random.default_rng(0).permutation(len(wanted))[:_BACKGROUND]
     against = told @ wanted[np.sort(chosen)].T
@@ -89,13 +89,12 @@ def _left_out_predictions(centred: Rows, wanted: Rows, owners: NDArray[np.int64]
     return predicted
 
 
-def _neighbours(units: Rows, wanted: Rows, owners: NDArray[np.int64]) -> Rows:
+def _neighbours(units: NDArray[np.float32], wanted: Rows, owners: NDArray[np.int64]) -> Rows:
     count = min(NEIGHBOURS, len(units) - 1)
-    single = units.astype(np.float32)
     means = np.empty(len(units))
     for begin in range(0, len(units), _BLOCK):
         rows = slice(begin, begin + _BLOCK)
-        cosines = single[rows] @ single.T
+        cosines = units[rows] @ units.T
         cosines[owners[rows, None] == owners[None, :]] = -2.0
         nearest = np.argpartition(-cosines, count, axis=1)[:, :count]
         weights = np.exp(_SHARPNESS * np.take_along_axis(cosines, nearest, axis=1))
