@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from furniture_prompter.domain.product import Photo, Product, RgbImage
+from furniture_prompter.domain.product import Photo, Product, RgbImage, Variant
 from furniture_prompter.query_options import LISTS, OPTIONS, QueryOptions, given
 
 
@@ -104,6 +104,8 @@ class Hit:
         matched: Which retrievers found it, strongest first: ``photo``, ``prompt-photo`` (words
             against pictures), ``prompt-text`` (words against the product's text), ``keyword``.
         contributions: What each retriever adds to the score, by the same names.
+        variant: The variant that the photo shows; None where it shows all of them, or the product
+            has none.
     """
 
     rank: int
@@ -112,6 +114,7 @@ class Hit:
     photo: Photo
     matched: tuple[str, ...]
     contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,34 @@ Facet: TypeAlias = tuple[FacetValue, ...] | tuple[FacetRange, ...]
 """Counts of one column: texts by falling count, numbers by rising range."""
 
 
+Use: TypeAlias = Literal["filter", "preference", "without"]
+Operator: TypeAlias = Literal["<", "<=", ">", ">=", "=", "between", "contains", "low", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """One thing that a prompt says.
+
+    Attributes:
+        text: The words that say it, as they stand in the prompt.
+        column: What it is about: ``width_cm``, ``price``, ``base_colors``, ``seats``, ``room``…;
+            empty for what is not wanted.
+        op: How a product's value compares: ``low`` and ``high`` are ends of what there is.
+        value: A number, a vocabulary name, or the words that are not wanted.
+        use: ``filter`` limits, ``preference`` only ranks, ``without`` is not wanted.
+        high: The upper end of ``between``.
+        currency: ISO 4217 code of a price; empty where none was written.
+    """
+
+    text: str
+    column: str
+    op: Operator
+    value: float | str
+    use: Use
+    high: float | None = None
+    currency: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits in order, with what was asked and how long each step took.
@@ -173,6 +204,7 @@ class SearchResult:
         notes: Sentences a person should read, such as that words cannot search pictures here.
         facets: Counts of the columns that were asked for, by name; see docs/json.md.
         cursor: Asks for the next page; None on the last.
+        understood: What of the prompt was taken as what it says, in its order.
     """
 
     query: Query
@@ -182,3 +214,4 @@ class SearchResult:
     notes: tuple[str, ...] = ()
     facets: Mapping[str, Facet] = field(default_factory=lambda: MappingProxyType({}))
     cursor: str | None = None
+    understood: tuple[Understood, ...] = ()

@@ -1,4 +1,4 @@
-"""Sizes and weights: what a shop's text says of centimetres and kilograms."""
+"""Sizes: what a shop's text says of width, depth, height, length and diameter."""
 
 import math
 import re
@@ -13,7 +13,6 @@ from furniture_prompter.feeds.values.sizes import (
     CENTIMETRES,
     FEET,
     IMPERIAL,
-    KILOGRAMS,
     PACKED,
     PARTS,
     ROLES,
@@ -27,10 +26,11 @@ from furniture_prompter.feeds.values.sizes import (
 LIMIT_SIZE_CHARACTERS: Final = 2_000
 SMALLEST_CM: Final = 0.1
 LARGEST_CM: Final = 2_000.0
-LARGEST_KG: Final = 5_000.0
 _WITHOUT_UNIT_CM: Final = 500.0
 """Numbers above it that have no unit are millimetres."""
 
+_SHORT: Final = 3
+_WITH_E: Final = frozenset({"b", "boy", "y", "yukseklik"})
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -51,7 +51,6 @@ class Measures:
 
 @dataclass(slots=True)
 class _Number:
-    value: float
     text: str
     unit: str = ""
     is_dropped: bool = False
@@ -71,9 +70,11 @@ _TOKEN: Final = re.compile(
     r"|(?P<word>[a-zø]++)"
     r"|(?P<quote>''|[\"'])"
     r"|(?P<sign>[/\-])"
-    r"|(?P<break>[\n;|()])"
+    r"|(?P<break>[\n;|(),])"
 )
-_FRACTION: Final = re.compile(r"(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?!\d|[.,]\d)")
+_FRACTION: Final = re.compile(
+    r"(?<![\d/.,])(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?![\d/]|[.,]\d)"
+)
 _SEAT_HEIGHT: Final = re.compile("|".join(each.replace("'", "'?") for each in SEAT_HEIGHTS))
 
 
@@ -107,7 +108,7 @@ def read_measures(
 @lru_cache(maxsize=32_768)
 def _measures(text: str, column: str, mark: DecimalMark | None) -> Measures:
     about = size_column(column)
-    if about.is_packed or not text.strip():
+    if about.is_packed or about.is_part or not text.strip():
         return Measures()
     if _PLAIN.fullmatch(text) and len(about.roles) == 1:
         return _of_one(float(text), about, text)
@@ -126,6 +127,10 @@ def _measures(text: str, column: str, mark: DecimalMark | None) -> Measures:
     _give_units(numbers, about, mark, doubts)
     tokens = _of_one_system([t for t in tokens if not (isinstance(t, _Number) and t.is_dropped)])
     named = _named(tokens, about, doubts)
+    if not named:
+        for number in tokens:
+            if isinstance(number, _Number):
+                _refuse_impossible(_centimetres(number, mark), text)
     sizes: dict[str, float] = {}
     for role, number in named:
         cm = _centimetres(number, mark)
@@ -171,7 +176,7 @@ def _tokens(text: str) -> list[_Token]:
     for found in _TOKEN.finditer(plain):
         kind, word = str(found.lastgroup), found[0]
         if kind == "number":
-            tokens.append(_Number(0.0, word))
+            _add_number(tokens, word)
         elif kind == "word":
             _add_word(tokens, word, plain[found.end() : found.end() + 1])
         elif kind == "quote":
@@ -197,6 +202,18 @@ def _whole_fractions(plain: str) -> str:
     return _FRACTION.sub(decimal, plain)
 
 
+def _add_number(tokens: list[_Token], text: str) -> None:
+    """One number, or those of a list: ``74,106,138``."""
+    marks = [letter for letter in text if letter in ".,"]
+    if len(marks) < 2 or marks[0] != marks[-1]:
+        tokens.append(_Number(text))
+        return
+    for place, part in enumerate(text.split(marks[0])):
+        if place:
+            tokens.append(_Sign("/", marks[0]))
+        tokens.append(_Number(part))
+
+
 def _add_unit(tokens: list[_Token], unit: str) -> None:
     if tokens and isinstance(tokens[-1], _Number) and not tokens[-1].unit:
         tokens[-1].unit = unit
@@ -212,6 +229,8 @@ def _add_word(tokens: list[_Token], word: str, after: str) -> None:
         tokens.append(_Sign("label", word))
     elif word == "seatheight":
         tokens.append(_Sign("seat", word))
+    elif is_behind_number and word in PARTS:
+        _drop_last(tokens)
     elif word in PACKED:
         tokens.append(_Sign("packed", word))
     elif word in PARTS:
@@ -223,34 +242,43 @@ def _add_word(tokens: list[_Token], word: str, after: str) -> None:
                 _add_word(tokens, part, after)
     elif is_behind_number:
         # "4 legs", "120 kg", "60 litre": a number of something else.
-        number = tokens[-1]
-        if isinstance(number, _Number):
-            number.is_dropped = True
-            tokens.append(_Sign("word", word))
+        _drop_last(tokens)
+        tokens.append(_Sign("word", word))
     else:
         tokens.append(_Sign("word", word))
+
+
+def _drop_last(tokens: list[_Token]) -> None:
+    """The number that was read last is of something else, such as legs or kilograms."""
+    if isinstance(tokens[-1], _Number):
+        tokens[-1].is_dropped = True
 
 
 def _is_joined(tokens: list[_Token], word: str) -> bool:
     """Whether a word is several, with an x between: ``BxTxH``, ``cmx``, ``xd``."""
     parts = word.split("x")
     units = CENTIMETRES if tokens and isinstance(tokens[-1], _Number) else {}
-    return all(not part or part in ROLES or part in units or part == "e" for part in parts)
+    return all(not part or part in ROLES or part in units for part in parts)
 
 
 def _letters_in_place(tokens: list[_Token]) -> list[_Token]:
-    """Single letters are names of sizes only beside a number or among others of their kind."""
+    """Short names are names of sizes only beside a number or among others of their kind."""
+    solid = [t for t in tokens if isinstance(t, _Number) or t.text not in ("(", ")")]
+    names = {t.text for t in solid if isinstance(t, _Sign) and t.kind == "label"}
     kept: list[_Token] = []
-    for place, token in enumerate(tokens):
-        if isinstance(token, _Sign) and token.kind == "label" and len(token.text) == 1:
-            beside = [*tokens[max(0, place - 1) : place], *tokens[place + 1 : place + 2]]
-            if not any(
-                isinstance(each, _Number) or each.kind in ("x", "/", "label", "-")
-                for each in beside
-            ):
+    for place, token in enumerate(solid):
+        if isinstance(token, _Sign) and token.kind == "label" and len(token.text) <= _SHORT:
+            beside = [*solid[max(0, place - 1) : place], *solid[place + 1 : place + 2]]
+            # The Italian "and" is no En.
+            is_and = token.text == "e" and names.isdisjoint(_WITH_E)
+            if is_and or not any(_is_of_a_size(each) for each in beside):
                 token = _Sign("word", token.text)
         kept.append(token)
     return kept
+
+
+def _is_of_a_size(token: _Token) -> bool:
+    return isinstance(token, _Number) or token.kind in ("x", "/", "label", "-")
 
 
 def _feet_and_inches(tokens: list[_Token]) -> list[_Token]:
@@ -263,9 +291,11 @@ def _feet_and_inches(tokens: list[_Token]) -> list[_Token]:
             and isinstance(before, _Number)
             and before.unit in FEET
             and (token.unit in IMPERIAL - FEET or not token.unit)
-            and _plain(token.text) < 12
+            and plain_number(token.text) < 12
         ):
-            kept[-1] = _Number(0.0, f"{_plain(before.text) * 12 + _plain(token.text):g}", '"')
+            kept[-1] = _Number(
+                f"{plain_number(before.text) * 12 + plain_number(token.text):g}", '"'
+            )
         else:
             kept.append(token)
     return kept
@@ -280,7 +310,7 @@ def _without_packed(tokens: list[_Token]) -> list[_Token]:
             if token.kind in ("packed", "part"):
                 passing = token.kind
                 continue
-            if token.kind == "break" and token.text not in "()":
+            if token.kind == "break" and (token.text != "," or passing == "part"):
                 passing = ""
             elif passing == "part" and token.kind in ("label", "seat"):
                 # "Seat depth 50": the label is of the part, the next one is not.
@@ -292,8 +322,8 @@ def _without_packed(tokens: list[_Token]) -> list[_Token]:
     return kept
 
 
-def _plain(text: str) -> float:
-    """A number whose last mark is the decimal one."""
+def plain_number(text: str) -> float:
+    """The number of digits and marks, of which the last mark is the decimal one."""
     head, mark, decimals = text.replace(",", ".").rpartition(".")
     return float(f"{head.replace('.', '')}{mark}{decimals}")
 
@@ -301,7 +331,7 @@ def _plain(text: str) -> float:
 def _centimetres(number: _Number, mark: DecimalMark | None) -> float:
     text, unit = number.text, number.unit
     factor = CENTIMETRES[unit]
-    value = _plain(text)
+    value = plain_number(text)
     last = max(text.rfind("."), text.rfind(","))
     if last < 0 or len(text) - last != 4 or text.startswith("0"):
         return value * factor
@@ -448,75 +478,3 @@ def _without_ranges(tokens: list[_Token], doubts: list[str]) -> list[_Token]:
         kept.append(token)
         place += 1
     return kept
-
-
-_WEIGHT: Final = re.compile(r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*+)\s{0,3}(?P<unit>[a-z]{0,12})")
-
-
-@lru_cache(maxsize=16_384)
-def read_weight(
-    text: str | float, *, column: str = "", mark: DecimalMark | None = None
-) -> float | None:
-    """Kilograms.
-
-    Args:
-        text: Such as ``12,5 kg``, ``900 g``, ``25 lbs``; a bare number has the unit of the
-            column's name, else it is kilograms.
-        column: The name of its column, such as ``Variant Grams``.
-        mark: The decimal mark of the column.
-
-    Returns:
-        None for blank text, for 0, which shop systems write where no weight is known, and in
-        columns about the parcel.
-
-    Raises:
-        UnusableValueError: it is no weight, or none of furniture.
-    """
-    about = size_column(column)
-    if about.is_packed:
-        return None
-    if not isinstance(text, str):
-        if isinstance(text, bool) or not math.isfinite(text):
-            raise _no_weight(str(text))
-        text = f"{text:.6f}".rstrip("0").rstrip(".")
-    plain = folded(text[:LIMIT_SIZE_CHARACTERS]).strip()
-    if not plain:
-        return None
-    found = [each for each in _WEIGHT.finditer(plain) if _is_weight(each["unit"])]
-    in_kilograms = [each for each in found if each["unit"] in KILOGRAMS]
-    if in_kilograms:
-        found = in_kilograms[:1] if _is_told_twice(in_kilograms) else in_kilograms
-    if len(found) != 1 or plain.startswith("-"):
-        raise _no_weight(text)
-    unit = found[0]["unit"] or about.weight_unit or "kg"
-    number = found[0]["number"]
-    value = _plain(number)
-    last = max(number.rfind("."), number.rfind(","))
-    is_thousand = last > 0 and len(number) - last == 4 and not number.startswith("0")
-    if is_thousand and (number[last] != mark if mark else unit in ("g", "gr", "gram", "grams")):
-        value = float(number.replace(".", "").replace(",", ""))
-    kilograms = value * KILOGRAMS[unit]
-    if kilograms > LARGEST_KG:
-        raise UnusableValueError(
-            f"{shown(text)} is {kilograms:g} kg, which is no weight of furniture.",
-            "Correct the number or its unit.",
-        )
-    return round(kilograms, 6) or None
-
-
-def _is_weight(unit: str) -> bool:
-    return not unit or unit in KILOGRAMS
-
-
-def _is_told_twice(found: list[re.Match[str]]) -> bool:
-    """Whether a weight stands there in two units: ``12 kg (26.5 lbs)``."""
-    if len(found) != 2 or found[0]["unit"] == found[1]["unit"]:
-        return False
-    first, second = (_plain(each["number"]) * KILOGRAMS[each["unit"]] for each in found)
-    return math.isclose(first, second, rel_tol=0.05)
-
-
-def _no_weight(text: str) -> UnusableValueError:
-    return UnusableValueError(
-        f"{shown(text)} is no weight.", "Give a number with its unit, such as 12 kg."
-    )
