@@ -131,7 +131,8 @@ def _most_frequent(colours: NDArray[np.int16]) -> NDArray[np.int16]:
     """The most frequent colour, to within a sixteenth of each channel; shape (3,)."""
     codes = (colours >> 4) @ np.array([256, 16, 1], np.int16)
     code = np.bincount(codes).argmax()
-    return np.median(colours[codes == code], axis=0).astype(np.int16)
+    middle: NDArray[np.int16] = np.median(colours[codes == code], axis=0).astype(np.int16)
+    return middle
 
 
 def _flatness(marks: NDArray[np.int16], background: NDArray[np.int16]) -> tuple[float, float]:
@@ -172,7 +173,7 @@ def _outside(image: RgbImage, low: NDArray[np.uint8], high: NDArray[np.uint8]) -
 def _sharpness(image: RgbImage) -> float:
     # Green has most of what the eye takes for brightness, and cameras record it finest.
     grey = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2, 1].astype(np.float32)
-    half = (grey[::2, ::2] + grey[1::2, ::2] + grey[::2, 1::2] + grey[1::2, 1::2]) / 4
+    half = (grey[::2, ::2] + grey[1::2, ::2] + grey[::2, 1::2] + grey[1::2, 1::2]) / np.float32(4)
     whole_edge, half_edge = _edges(grey), _edges(half)
     return whole_edge / half_edge if half_edge > 1.0 else 1.0
 

@@ -137,4 +137,4 @@ def missing_sizes(contents: CatalogContents) -> tuple[Finding, ...]:
 
 def _has_size(product: Product) -> bool:
     values = [product.attributes, *(variant.attributes for variant in product.variants)]
-    return any(each.get(name) not in {None, "", 0.0} for each in values for name in SIZES)
+    return any(each.get(name) for each in values for name in SIZES)
