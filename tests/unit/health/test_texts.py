@@ -1,10 +1,13 @@
 """Checks of words: right on each defect, silent on good text in several languages."""
 
+from collections.abc import Callable
+
 import pytest
 
-from furniture_prompter.domain import Product
+from furniture_prompter.domain import Finding, Product
 from furniture_prompter.feeds.values.vocabulary import base_colors
 from furniture_prompter.health import texts
+from furniture_prompter.health.contents import CatalogContents
 from tests.unit.health.conftest import MakeContents
 
 GOOD = (
@@ -21,9 +24,9 @@ GOOD = (
     [texts.missing_titles, texts.missing_categories, texts.broken_letters, texts.left_html],
 )
 def test_good_words_of_several_languages_are_left_alone(
-    contents_of: MakeContents, check: object
+    contents_of: MakeContents, check: Callable[[CatalogContents], tuple[Finding, ...]]
 ) -> None:
-    assert check(contents_of(GOOD)) == ()  # type: ignore[operator]  # one of the checks above
+    assert check(contents_of(GOOD)) == ()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,8 @@ def test_a_missing_category_is_told(contents_of: MakeContents) -> None:
 def test_letters_of_a_wrong_encoding_are_told(
     contents_of: MakeContents, text: str, field: str
 ) -> None:
-    product = Product("1", **{"title": "Dolap", field: text})
+    words = {"title": "Dolap", "description": "", field: text}
+    product = Product("1", words["title"], description=words["description"])
     (finding,) = texts.broken_letters(contents_of([product]))
     assert f"The {field} has broken letters" in finding.detail
 
