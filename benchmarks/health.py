@@ -34,7 +34,6 @@ from furniture_prompter.encoders.decoding import (
     photo_id,
     read_photo_bytes,
 )
-from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.health.contents import CatalogContents, read_contents
 from furniture_prompter.health.examining import Encoders, run_checks
 from furniture_prompter.health.looks import PhotoLook, look_at
@@ -68,11 +67,13 @@ class Shop:
         folder: Where its feed and its photos lie.
         rows: The feed's rows as they are now.
         planted: Ids of products that were spoilt, by check.
+        whole: What a photo that was spoilt after indexing was before, by its name.
     """
 
     folder: Path
     rows: list[Row]
     planted: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    whole: dict[str, Path] = field(default_factory=dict)
 
     def write(self) -> Path:
         """Write the feed; its path."""
@@ -195,6 +196,7 @@ def spoil_files(shop: Shop) -> None:
         spoilt = shop.folder / f"spoilt-{number}.jpg"
         if number % 2:
             spoilt.write_bytes(whole.read_bytes()[:900])
+        shop.whole[spoilt.name] = whole
         row["images"] = [spoilt.name]
 
 
@@ -345,7 +347,7 @@ class Examined:
             if digest not in self.looks:
                 self.looks[digest] = look_at(file, self.limits)
             if digest not in self.vectors:
-                self.vectors[digest] = self._vector(Path(file))
+                self.vectors[digest] = self._vector(shop.whole.get(Path(file).name, Path(file)))
         contents = CatalogContents(
             tuple(map(product_of, shop.rows)),
             np.array(owners),
@@ -358,11 +360,7 @@ class Examined:
         return {result.name: result for result in results}
 
     def _vector(self, path: Path) -> NDArray[np.float32]:
-        try:
-            image = decode_photo(read_photo_bytes(path), name=path.name)
-        except InvalidPhotoError:
-            # Spoilt after it was indexed: the catalog has a vector, which no check of it reads.
-            return next(iter(self.vectors.values()))
+        image = decode_photo(read_photo_bytes(path), name=path.name)
         vector: NDArray[np.float32] = self.encoder.encode([image])[0]
         return vector
 
