@@ -47,7 +47,7 @@ PAGES = {
     "service": ("The HTTP API", ("api_load", "api_peer", "api_full_disk", "api_attacks")),
     "robustness": (
         "Damage and interruption",
-        ("stops", "catalog_mutations", "upload_fuzz", "mutation_score"),
+        ("stops", "catalog_mutations", "upload_fuzz", "mutation_score", "health"),
     ),
 }
 OTHERS = ("others", "Further results")

@@ -8,7 +8,13 @@ This is the library's interface::
         result = catalog.search("white wooden stool", photo="stool.jpg")
 """
 
-from furniture_prompter.assembly.catalogs import Catalog, PhotoInput, index, optimize
+from furniture_prompter.assembly.catalogs import (
+    Catalog,
+    PhotoInput,
+    catalog_health,
+    index,
+    optimize,
+)
 from furniture_prompter.assembly.encoders import (
     available_encoders,
     describe_encoder,
@@ -25,6 +31,7 @@ __all__ = [
     "Catalog",
     "PhotoInput",
     "available_encoders",
+    "catalog_health",
     "describe_encoder",
     "distill",
     "export_encoder",

@@ -29,6 +29,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
 from furniture_prompter.domain import (
     CatalogInfo,
+    HealthReport,
     IndexProgress,
     IndexSummary,
     OptimizeSummary,
@@ -47,6 +48,7 @@ from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.opening import FILE_EXTENSIONS, open_feed
 from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
 from furniture_prompter.fetching.public_addresses import is_address, shown_address
+from furniture_prompter.health.examining import Encoders, examine
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
@@ -287,6 +289,24 @@ class Catalog:
         """What the opened version says of itself."""
         return describe_catalog(self._reader)
 
+    def health(self, progress: Callable[[IndexProgress], None] | None = None) -> HealthReport:
+        """What is wrong with the data of the opened version, the costliest first.
+
+        Every photo's file is read again, small, in threads.
+
+        Args:
+            progress: Called often while it goes.
+
+        Raises:
+            CatalogDamagedError: the catalog cannot be read.
+        """
+        manifest = self._reader.manifest
+        prompt_folder = prompt_encoder_folder(manifest.prompt_encoder.name, self._settings)
+        encoders = Encoders(lambda: self.encoder, partial(self._loaded.prompt, prompt_folder))
+        limits = PhotoLimits.of(self._settings)
+        examined = examine(self._reader, encoders, limits, progress or (lambda _: None))
+        return event_loop.run(examined)
+
     def verify(self) -> VerifyReport:
         """See :func:`verify`, which needs no catalog that can be opened."""
         return verify(self._reader.folder)
@@ -387,6 +407,21 @@ def _fetched(
 def _where_from(url: str, feed: FetchedFeed) -> str:
     when = "fetched" if feed.changed else "not sent again, for it has not changed"
     return f"The feed of {shown_address(url)} is {feed.path}: {feed.size_bytes:,} bytes, {when}."
+
+
+def catalog_health(
+    catalog: str | Path,
+    *,
+    settings: Settings | None = None,
+    progress: Callable[[IndexProgress], None] | None = None,
+) -> HealthReport:
+    """What is wrong with a catalog's data; see :meth:`Catalog.health`.
+
+    Raises:
+        CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
+    """
+    with Catalog.open(catalog, settings=settings) as opened:
+        return opened.health(progress)
 
 
 def optimize(catalog: str | Path, *, settings: Settings | None = None) -> OptimizeSummary:

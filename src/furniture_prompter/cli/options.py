@@ -167,7 +167,7 @@ MEANINGS = {
     ExitCode.ENCODER: "the encoder cannot be used",
     ExitCode.STUDENT: "the student cannot be trained or exported",
     ExitCode.BENCHMARK: "the benchmark cannot be run as asked",
-    ExitCode.GATE: "the candidate lost more than the gate allows",
+    ExitCode.GATE: "a gate was not passed: the candidate lost, or health found, too much",
     ExitCode.SERVER: "the API cannot be served as it is set up",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.BROKEN_PIPE: "whoever read the output stopped reading",

@@ -21,6 +21,12 @@ from furniture_prompter.domain.feed import (
     WriteResult,
     WriteSummary,
 )
+from furniture_prompter.domain.health import (
+    CheckResult,
+    Finding,
+    FindingProduct,
+    HealthReport,
+)
 from furniture_prompter.domain.product import (
     AttributeValue,
     EncoderIdentity,
@@ -35,12 +41,16 @@ __all__ = [
     "AttributeValue",
     "CatalogInfo",
     "CatalogReference",
+    "CheckResult",
     "DownloadSummary",
     "EncoderIdentity",
     "Feed",
     "FeedItem",
     "FeedNote",
     "FeedRow",
+    "Finding",
+    "FindingProduct",
+    "HealthReport",
     "Hit",
     "IndexProgress",
     "IndexSummary",
