@@ -19,13 +19,14 @@ from furniture_prompter.assembly.encoders import (
     obtainable_encoders,
     pull_encoder,
 )
-from furniture_prompter.assembly.upkeep import repair, verify
+from furniture_prompter.assembly.upkeep import diff, repair, rollback, verify, versions
 
 __all__ = [
     "Catalog",
     "PhotoInput",
     "available_encoders",
     "describe_encoder",
+    "diff",
     "distill",
     "export_encoder",
     "index",
@@ -35,5 +36,7 @@ __all__ = [
     "optimize",
     "pull_encoder",
     "repair",
+    "rollback",
     "verify",
+    "versions",
 ]

@@ -32,7 +32,8 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
-from furniture_prompter.catalog.integrity import prune_checksums, with_checksums
+from furniture_prompter.catalog.history import kept_with, prune_checksums, record
+from furniture_prompter.catalog.integrity import with_checksums
 from furniture_prompter.catalog.keywords import (
     current_folding,
     keyword_index_settings,
@@ -66,7 +67,7 @@ from furniture_prompter.catalog.storage import (
     writing,
 )
 from furniture_prompter.catalog.vector_index import Numbers, number_filter
-from furniture_prompter.domain import EncoderIdentity, Product
+from furniture_prompter.domain import EncoderIdentity, Made, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.timing import utc_now
@@ -366,7 +367,12 @@ class CatalogWriter:
         return "IVF_RQ" if indexed else None
 
     async def commit(
-        self, alignment: AlignmentRecord, vector_index: str | None, grace_s: float
+        self,
+        alignment: AlignmentRecord,
+        vector_index: str | None,
+        grace_s: float,
+        keep_versions: int,
+        made: Made,
     ) -> Manifest:
         """Fold new rows into the indexes, make all of it current, then clear up.
 
@@ -377,6 +383,8 @@ class CatalogWriter:
             alignment: What to record of the alignment.
             vector_index: As :meth:`build_indexes` returned it.
             grace_s: Seconds that replaced versions stay readable for searches under way.
+            keep_versions: Replaced versions that can be returned to.
+            made: What made the version.
 
         Raises:
             CatalogWriteError: nothing was committed; the version before stands.
@@ -407,10 +415,13 @@ class CatalogWriter:
             vector_index=vector_index,
             replaced=replaced_with(before, grace_s),
             folding=self.folding,
+            kept=kept_with(before, keep_versions),
+            made=made,
         )
         manifest = with_checksums(self.folder, manifest, before)
         with writing(self.folder):
             flush(self.folder, self._on_disk)
+        record(self.folder, before)
         write_manifest(self.folder, manifest)
         self.manifest = manifest
         prune_checksums(self.folder, manifest)

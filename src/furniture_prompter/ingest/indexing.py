@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from furniture_prompter.domain import (
     FeedRow,
     IndexProgress,
     IndexSummary,
+    Made,
     Photo,
     Product,
     RgbImage,
@@ -38,7 +40,7 @@ from furniture_prompter.encoders.decoding import (
 )
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.errors import InvalidPhotoError, TooManyRemovedError
 from furniture_prompter.ingest.changes import (
     Change,
     Changes,
@@ -123,6 +125,29 @@ REFOLDED = "Words were folded anew: forms of a word meet that did not when the c
 
 OnProgress = Callable[[IndexProgress], None]
 
+# So few are a small catalog's daily business.
+_ALWAYS_REMOVED = 10
+
+
+def refuse_mass_removal(removed: int, products: int, most_share: float) -> None:
+    """Stop a run that would remove much of a catalog.
+
+    Args:
+        removed: Products that it would remove.
+        products: Products that the catalog has.
+        most_share: Largest share of them that goes unasked.
+
+    Raises:
+        TooManyRemovedError: it is more than that.
+    """
+    if removed >= _ALWAYS_REMOVED and removed > most_share * products:
+        raise TooManyRemovedError(
+            f"This run would remove {removed:,} of the catalog's {products:,} products, more than "
+            f"{most_share:.0%} of them (sync_most_removed_share), so nothing was written. See "
+            "whether the feed is whole. If they are meant to go, run it again with --yes; without "
+            "--sync they stay. Photos that were encoded for it are not encoded again."
+        )
+
 
 async def index_feed(
     feed: Feed,
@@ -134,6 +159,8 @@ async def index_feed(
     language: str | None,
     sync: bool,
     on_progress: OnProgress,
+    remove_many: bool = False,
+    made_by: str = "index",
 ) -> IndexSummary:
     """Bring the catalog at `folder` up to date with a feed, as one new version or not at all.
 
@@ -146,9 +173,12 @@ async def index_feed(
         language: Language of the keyword index; None for the catalog's own, or the default.
         sync: Whether to remove products that the feed no longer has.
         on_progress: Called often while it goes.
+        remove_many: Whether `sync` may remove more than `sync_most_removed_share`.
+        made_by: What the catalog's history says of the run: ``index`` or ``crawl``.
 
     Raises:
         InvalidFeedError: nothing of the feed can be read, or no row of it is usable.
+        TooManyRemovedError: `sync` would remove too much; nothing was written.
         CatalogError: the catalog cannot be written; see :mod:`furniture_prompter.errors`.
     """
     began = time.perf_counter()
@@ -164,10 +194,11 @@ async def index_feed(
         photos, encoded = await encode_and_stage(writer, rows, encoder, settings, on_progress)
         set_aside += photos.set_aside
         tallies = tally(row for row in rows if photos.by_product.get(row.product.id))
+        stored = await writer.stored_products(changing(tallies, writer.columns))
         changes = find_changes(
             rows,
             photos.by_product,
-            await writer.stored_products(changing(tallies, writer.columns)),
+            stored,
             writer.columns,
             writer.next_number,
             set_aside,
@@ -175,13 +206,25 @@ async def index_feed(
             tallies,
         )
         set_aside += changes.set_aside
+        if not remove_many:
+            refuse_mass_removal(len(changes.removed), len(stored), settings.sync_most_removed_share)
         manifest = writer.manifest
         outdated = manifest is not None and writer.words_are_outdated
         if outdated:
             await writer.refold()
         if changes.any or outdated:
+            made = Made(
+                by=made_by,
+                source=without_secrets(feed.name),
+                added=changes.added,
+                updated=changes.updated,
+                removed=len(changes.removed),
+                unchanged=changes.unchanged,
+                set_aside=len(set_aside),
+                seconds=round(time.perf_counter() - began, 3),
+            )
             manifest = await write_changes(
-                writer, changes, prompt_encoder, encoder.card, settings, on_progress
+                writer, changes, prompt_encoder, encoder.card, settings, on_progress, made
             )
     set_aside.sort(key=lambda item: (str(item.source), item.line))
     return IndexSummary(
@@ -205,6 +248,14 @@ async def index_feed(
             *writer.pruner.troubles,
         ),
     )
+
+
+def without_secrets(name: str) -> str:
+    """A feed's name as the history keeps it: an address without password and query."""
+    if "://" not in name:
+        return name
+    parts = urlsplit(name)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def read_feed(
@@ -391,6 +442,7 @@ async def write_changes(
     encoder: EncoderCard,
     settings: Settings,
     on_progress: OnProgress,
+    made: Made,
 ) -> Manifest:
     """Write changed rows, alignment and indexes, and make them current together."""
     total = len(changes.written)
@@ -407,7 +459,9 @@ async def write_changes(
     vector_index = await writer.build_indexes(
         settings.vector_index_photos, alignment.file is not None
     )
-    manifest = await writer.commit(alignment, vector_index, settings.version_grace_s)
+    manifest = await writer.commit(
+        alignment, vector_index, settings.version_grace_s, settings.keep_versions, made
+    )
     on_progress(IndexProgress("indexing", 2, 2, "steps"))
     return manifest
 

@@ -1,5 +1,6 @@
 """Upserts: products written over the API, as one new catalog version."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from furniture_prompter.catalog.retention import Uploads
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     FeedRow,
+    Made,
     Photo,
     Removal,
     SetAside,
@@ -57,6 +59,7 @@ async def write_products(
         CatalogError: it cannot be written; see :mod:`furniture_prompter.errors`. The previous
             version stands.
     """
+    began = time.perf_counter()
     results: dict[int, WriteResult] = {}
     once = _first_of_each_id(writes, results)
     async with open_writer(
@@ -102,8 +105,17 @@ async def write_products(
             changes = replace(changes, removed=tuple(sorted(gone)))
             written = changes.written
             if changes.any:
+                made = Made(
+                    by="write",
+                    added=changes.added,
+                    updated=changes.updated,
+                    removed=len(changes.removed),
+                    unchanged=changes.unchanged,
+                    set_aside=len(results) + sum(map(len, left_out.values())),
+                    seconds=round(time.perf_counter() - began, 3),
+                )
                 await write_changes(
-                    writer, changes, prompt_encoder, encoder.card, settings, lambda _: None
+                    writer, changes, prompt_encoder, encoder.card, settings, lambda _: None, made
                 )
         finally:
             # A run may be stopped after its commit.
