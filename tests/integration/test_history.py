@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -104,8 +103,12 @@ def test_every_version_says_what_made_it_and_what_changed(
         {**counts, "by": "index", "source": "list", "added": 10},
         {
             **counts,
-            "by": "index", "source": "list",
-            "added": 1, "updated": 1, "removed": 2, "unchanged": 7,
+            "by": "index",
+            "source": "list",
+            "added": 1,
+            "updated": 1,
+            "removed": 2,
+            "unchanged": 7,
         },
         {**counts, "by": "optimize", "source": "", "unchanged": 9},
     ]
@@ -174,7 +177,7 @@ def test_as_many_versions_are_kept_as_the_setting_says_and_their_data_goes_then(
     assert kept(shop) == [3, 4, 5]
     assert [each.version for each in catalog_versions(shop.folder)] == [1, 2, 3, 4, 5]
     for gone in (1, 2):
-        with pytest.raises(VersionNotKeptError, match="was deleted.*Kept beside it: 3, 4"):
+        with pytest.raises(VersionNotKeptError, match=r"was deleted.*Kept beside it: 3, 4"):
             back(shop, gone)
     with pytest.raises(VersionNotKeptError, match="never had a version 9"):
         back(shop, 9)
@@ -190,7 +193,7 @@ def test_as_many_versions_are_kept_as_the_setting_says_and_their_data_goes_then(
     shop.index([titled(rows[0], "very last"), *rows[1:8]])
     assert len(list((shop.folder / "products.lance" / "_versions").iterdir())) < before
     assert kept(shop) == [7]
-    with pytest.raises(VersionNotKeptError, match="nothing to return to.*No version before it"):
+    with pytest.raises(VersionNotKeptError, match=r"nothing to return to.*No version before it"):
         back(shop)
     assert sound(shop)
 
@@ -224,7 +227,7 @@ def test_a_difference_has_products_cells_and_photos(
     shop.index([dataclasses.replace(moved, images=moved.images[::-1])])
     (turned,) = compared(shop, 2, 3)
     assert turned.photos_reordered
-    assert not (turned.cells or turned.photos_added or turned.photos_removed)
+    assert (turned.cells, turned.photos_added, turned.photos_removed) == ({}, (), ())
     assert compared(shop, 3, 3) == []
     assert chosen_versions(shop.folder, None, None) == (2, 3)
     with pytest.raises(VersionNotKeptError, match="never had a version 8"):
@@ -293,7 +296,6 @@ def test_summaries_outlive_a_torn_line_and_a_long_history(
     shop.index(rows[:5])
     path = shop.folder / VERSIONS_FILE
     path.write_bytes(path.read_bytes() + b'{"version": 2, "crea')
-    os.chmod(path, 0o600)
     shop.index(rows[:6])
     shop.index(rows[:7])
     assert [each.version for each in catalog_versions(shop.folder)] == [1, 2, 3, 4]

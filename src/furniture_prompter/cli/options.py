@@ -78,7 +78,7 @@ def asking_before_mass_removal(run: Callable[[bool], Result], yes: bool) -> Resu
     try:
         return run(yes)
     except TooManyRemovedError as error:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not _can_be_asked():
             raise
         # Nothing is locked while a person thinks; what was encoded is kept for the second turn.
         say(str(error), style="yellow")
@@ -86,6 +86,10 @@ def asking_before_mass_removal(run: Callable[[bool], Result], yes: bool) -> Resu
             raise typer.Exit(ExitCode.TOO_MANY_REMOVED) from error
     yes = True
     return run(yes)
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def with_query_options(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
