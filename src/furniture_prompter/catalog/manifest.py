@@ -118,7 +118,7 @@ class Manifest:
         prompt_encoder: Identity of the prompt encoder.
         language: Language of the keyword index.
         tables: Lance version of each table by name.
-        columns: Type of each attribute column: ``text``, ``number`` or ``boolean``.
+        columns: Type of each attribute column: ``text``, ``number``, ``boolean`` or ``texts``.
         products: Rows in the products table.
         photos: Rows in the photos table.
         next_number: The next product number to give.
@@ -131,6 +131,8 @@ class Manifest:
             reads; None where the release that wrote it kept none.
         kept: Versions before this one that can be returned to, earliest first.
         made: What made it; None where the release that wrote it kept no summary.
+        variants: Whether the tables have columns of variants, as those have in which a product ever
+            had some.
     """
 
     version: int
@@ -151,6 +153,7 @@ class Manifest:
     checksums: str | None = None
     kept: tuple[Kept, ...] = ()
     made: Made | None = None
+    variants: bool = False
 
     # What a later release adds is refused, not dropped at the next commit.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -164,7 +167,7 @@ class Manifest:
                 del raw[part][name]
         if self.folding == PREFIX_FOLDING:
             del raw["folding"]
-        for name in ("replaced", "kept", "made"):
+        for name in ("replaced", "kept", "made", "variants"):
             if not raw[name]:
                 del raw[name]
         if self.checksums is None:
