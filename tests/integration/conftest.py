@@ -47,7 +47,7 @@ class Shop:
         sync: bool = False,
         language: str | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
-        remove_many: bool = False,
+        remove_many: bool = True,
     ) -> IndexSummary:
         return asyncio.run(
             index_feed(

@@ -329,15 +329,15 @@ def test_a_run_that_would_remove_much_stops_before_it_writes(shop: Shop, tmp_pat
     shop.index(many)
     changed = [titled(many[0], "changed"), *many[1:28]]
     with pytest.raises(TooManyRemovedError, match=r"12 of the catalog's 40 products.*20%.*--yes"):
-        shop.index(changed, sync=True)
+        shop.index(changed, sync=True, remove_many=False)
     assert read_manifest(shop.folder).version == 1
     assert titles(shop)["p0"] != "changed"
     # Fewer than ten go, whatever their share, and so does what is no more than a fifth.
     shop.settings = Settings(stage_photos=8, sync_most_removed_share=0.3)
-    summary = shop.index(changed, sync=True)
+    summary = shop.index(changed, sync=True, remove_many=False)
     assert (summary.products_removed, summary.products_updated) == (12, 1)
     shop.settings = Settings(stage_photos=8)
-    assert shop.index(changed[:19], sync=True).products_removed == 9
+    assert shop.index(changed[:19], sync=True, remove_many=False).products_removed == 9
 
 
 def test_a_run_that_was_allowed_to_removes_much(shop: Shop, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from furniture_prompter.domain.catalog import (
     VerifyReport,
 )
 from furniture_prompter.domain.feed import (
+    DownloadSummary,
     Feed,
     FeedItem,
     FeedNote,
@@ -39,6 +40,7 @@ __all__ = [
     "CatalogInfo",
     "CatalogReference",
     "CatalogVersion",
+    "DownloadSummary",
     "EncoderIdentity",
     "Feed",
     "FeedItem",

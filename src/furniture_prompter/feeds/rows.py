@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NoReturn, TypeVar
 
 from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside
-from furniture_prompter.domain.feed import NO_CELLS
+from furniture_prompter.domain.feed import NO_CELLS, address_path
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import (
     KNOWN,
@@ -22,6 +22,7 @@ from furniture_prompter.feeds.cells import (
     prose,
     shown,
 )
+from furniture_prompter.fetching.public_addresses import is_address
 
 LIMIT_PATH_CHARACTERS: Final = 4_096
 LIMIT_QUOTED_CHARACTERS: Final = 200
@@ -55,8 +56,8 @@ class ImageFolder:
         quoted = shown(reference, LIMIT_QUOTED_CHARACTERS)
         if _ADDRESS.match(reference):
             raise UnusableValueError(
-                f"The image {quoted} is an address, and `index` does not download.",
-                "Save the photos beside the feed and name the files.",
+                f"The image {quoted} is an address that is not downloaded from.",
+                "Give one of http or https, or save the photos beside the feed and name the files.",
             )
         if len(reference) > LIMIT_PATH_CHARACTERS or "\0" in reference:
             raise UnusableValueError(
@@ -169,7 +170,13 @@ class RowReader:
             yield self.set_aside(problem, line, product_id or _identifier_at_least(fields))
             return
         images: dict[Path, None] = {}
+        addresses: dict[Path, str] = {}
         for reference in references:
+            if is_address(reference):
+                path = address_path(reference)
+                images[path] = None
+                addresses[path] = reference
+                continue
             try:
                 images[self._images.locate(reference)] = None
             except UnusableValueError as problem:
@@ -178,7 +185,7 @@ class RowReader:
             for column, unusable in problems.items():
                 yield self.set_aside(unusable, line, product_id, column)
             own = {name: prose(text) for name, text in cells.items() if name in product.attributes}
-            yield FeedRow(product, tuple(images), self._source, line, own or NO_CELLS)
+            yield FeedRow(product, tuple(images), self._source, line, own or NO_CELLS, addresses)
 
     def set_aside(
         self, problem: UnusableValueError, line: int, product_id: str = "", column: str = ""

@@ -27,6 +27,7 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import writer_lock
+from furniture_prompter.catalog.stored import encoded_photos
 from furniture_prompter.catalog.upkeep import (
     PLACES,
     UPLOADS,
@@ -46,10 +47,10 @@ from furniture_prompter.errors import (
     CatalogNotFoundError,
     EncoderError,
 )
-from furniture_prompter.ingest.changes import Change, Changes, row_hash
-from furniture_prompter.ingest.indexing import (
+from furniture_prompter.ingest.changes import Change, row_hash
+from furniture_prompter.ingest.photos import encode_and_stage
+from furniture_prompter.ingest.writing import (
     CurrentAlignment,
-    encode_and_stage,
     product_rows,
     realign_if_due,
 )
@@ -57,7 +58,6 @@ from furniture_prompter.settings import Settings
 
 # Ids that a sentence names.
 _NAMED_IDS: Final = 20
-_NO_CHANGES: Final = Changes((), (), 0, 0, {}, (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _usable_alignment(folder: Path, record: AlignmentRecord) -> CurrentAlignment
 
 async def _new_alignment(writer: CatalogWriter, encoders: CatalogEncoders) -> AlignmentRecord:
     return await realign_if_due(
-        writer, CurrentAlignment(None, None), _NO_CHANGES, encoders.prompt(), encoders.card()
+        writer, CurrentAlignment(None, None), 0, encoders.prompt(), encoders.card()
     )
 
 
@@ -283,8 +283,8 @@ async def _with_vectors(
     suspect = [each for each in salvage.photos if each.photo.id not in vectors]
     if suspect:
         rows = _rows_of({each.photo.path for each in suspect}, writer.folder)
-        await encode_and_stage(writer, rows, encoders.photo(), settings, lambda _: None)
-        encoded = await writer.encoded_photos()
+        await encode_and_stage(writer, rows, encoders.photo(), settings)
+        encoded = await encoded_photos(writer)
         unproven = {
             each.photo.id: each.vector
             for each in suspect
@@ -300,7 +300,7 @@ async def _with_vectors(
                 "indexed from. Their vectors can be read and were kept, but may be altered; "
                 "index them into a new folder to be sure."
             )
-    known = await writer.encoded_photos()
+    known = await encoded_photos(writer)
     photos: dict[int, list[Photo]] = {}
     for each in salvage.photos:
         if each.photo.id in known:

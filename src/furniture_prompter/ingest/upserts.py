@@ -27,7 +27,8 @@ from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.changes import Change, find_changes, tally
-from furniture_prompter.ingest.indexing import encode_and_stage, write_changes
+from furniture_prompter.ingest.photos import encode_and_stage
+from furniture_prompter.ingest.writing import write_changes
 from furniture_prompter.settings import Settings
 
 # What set-asides of a request name instead of a file.
@@ -77,7 +78,7 @@ async def write_products(
         try:
             kept = await _kept_photos(once, stored, folder)
             rows = _rows(once, uploads)
-            photos, _ = await encode_and_stage(writer, rows, encoder, settings, lambda _: None)
+            photos, _ = await encode_and_stage(writer, rows, encoder, settings)
             spoilt = _spoilt(rows, photos.set_aside)
             results.update(spoilt)
             unspoilt = [row for row in rows if row.line not in spoilt]
