@@ -224,7 +224,7 @@ def found_slowly(stored: Stored, items: Sequence[FeedItem], *, sync: bool) -> di
 
 
 @given(several, several, troubles, st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_short_cuts_change_nothing_of_what_is_found(
     before: list[tuple[Product, list[str]]],
     after: list[tuple[Product, list[str]]],
