@@ -351,11 +351,11 @@ def index(
     except CatalogNotFoundError:
         refuse_foreign_folder(folder)
         manifest = None
-    photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     fetched = None
     if feed is None:
         fetched = _fetched(str(source), folder, chosen, progress)
         feed = open_feed(fetched.path, encoding=text_encoding)
+    photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     summary: IndexSummary = event_loop.run(
         index_feed(
             feed,

@@ -22,6 +22,7 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
+from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 
@@ -123,9 +124,39 @@ def print_result(result: SearchResult, console: Console) -> None:
     else:
         cure = " Loosen --where." if result.query.where else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
+    if result.understood:
+        console.print(Text(plain(understood_line(result)), style="dim"), soft_wrap=True)
     console.print(Text(timings_line(result), style="dim"), soft_wrap=True)
     for note in result.notes:
         console.print(Text(f"note: {plain(note)}", style="yellow"), soft_wrap=True)
+
+
+_OPERATORS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least", "=": "about"}
+
+
+def understood_line(result: SearchResult) -> str:
+    """What of the prompt was taken as what it says, and how to lift it."""
+    told = ", ".join(_told(part) for part in result.understood)
+    first = result.understood[0].text
+    return f'understood: {told}; lift one with --lift "{first}", or all with --literal'
+
+
+def _told(part: Understood) -> str:
+    if part.use == "without":
+        return f"without {part.value}"
+    name, _, unit = (
+        part.column.rpartition("_") if part.column[-3:] in {"_cm", "_kg"} else ("", "", "")
+    )
+    name = (name or part.column).removeprefix("base_").replace("_", " ")
+    if isinstance(part.value, str):
+        worded = {"low": f"low {name}", "high": f"high {name}"}
+        return worded.get(part.op, f"{name.removesuffix('s')} {part.value}")
+    ending = f" {unit}" if unit else f" {part.currency}" if part.currency else ""
+    if part.high is not None:
+        return f"{name} {part.value:g} to {part.high:g}{ending}"
+    limit = _OPERATORS[part.op] if part.column not in {"seats", "drawers"} else ""
+    wish = " (preferred)" if part.use == "preference" and part.op != "=" else ""
+    return " ".join(f"{name} {limit} {part.value:g}{ending}{wish}".split())
 
 
 def hit_lines(

@@ -4,9 +4,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from furniture_prompter.domain import wording
+from furniture_prompter.feeds.values.currencies import without_currency
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -139,6 +141,7 @@ _TRUTHS: Final = {"true": True, "false": False}
 _POINT: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d{1,2})?")
 _COMMA: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
 _CODE: Final = re.compile(r"[+-]?0\d+")
+_BEGINS_NUMBER: Final = frozenset("+-0123456789")
 _DIGITS_KEPT: Final = 15
 """Decimal digits that every float64 keeps."""
 
@@ -162,6 +165,8 @@ def is_doubtful(text: str) -> bool:
 def marks_of(text: str) -> tuple[DecimalMark, ...]:
     """The decimal marks with which text is a number: both where it has none."""
     value = text.strip()
+    if value[:1] not in _BEGINS_NUMBER:
+        return ()
     digits = sum(letter.isdigit() for letter in value)
     if not value.isascii() or digits > _DIGITS_KEPT or re.match(r"[+-]?0\d", value):
         return ()
@@ -169,12 +174,25 @@ def marks_of(text: str) -> tuple[DecimalMark, ...]:
     return tuple(mark for mark, form in forms if form.fullmatch(value))
 
 
+_LIMIT_PRICE_CHARACTERS: Final = 32
+
+
+@lru_cache(maxsize=8_192)
+def _marks_of_price(text: str) -> tuple[DecimalMark, ...]:
+    """As :func:`marks_of`, of a number with a currency before or after it."""
+    if len(text) > _LIMIT_PRICE_CHARACTERS:
+        return ()
+    number = without_currency(text)
+    return () if number is text else marks_of(number)
+
+
 @dataclass(slots=True)
 class ColumnEvidence:
     """What has been seen of one column.
 
     Attributes:
-        certain: Cells that are a number with one decimal mark only, by that mark.
+        certain: Cells that are a number with one decimal mark only, with a currency or without, by
+            that mark.
         doubtful: The first cell that may be a thousandth of itself; empty where there is none.
         numbers: Cells that are numbers.
         others: Cells that are none.
@@ -192,7 +210,12 @@ class ColumnEvidence:
         marks = marks_of(text)
         self.numbers += bool(marks)
         self.others += not marks
-        if len(marks) == 1:
+        if not marks:
+            # A price says as much of the file's mark as a number, yet stays a text here.
+            marks = _marks_of_price(text)
+            if len(marks) == 1:
+                self.certain[marks[0]] += 1
+        elif len(marks) == 1:
             self.certain[marks[0]] += 1
         elif marks and not self.doubtful and is_doubtful(text):
             self.doubtful = text.strip()

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal, final
+from typing import Annotated, Any, Final, Literal, TypeAlias, final
 
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, with_config
 from typing_extensions import TypedDict
@@ -22,10 +22,12 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Crop, Facet, FacetRange
+from furniture_prompter.domain.query import Crop, Facet, FacetRange, Understood
 from furniture_prompter.errors import FurniturePrompterError
-from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
+
+Matched: TypeAlias = Literal["photo", "prompt-photo", "prompt-text", "keyword", "attribute"]
 
 _CLOSED: Final = ConfigDict(extra="forbid")
 PRODUCT_EXAMPLE: Final[dict[str, Any]] = {
@@ -123,7 +125,8 @@ class HitFields(TypedDict):
     product: ProductJson
     photo: Annotated[str, Field(description="Address of the photo on this server.")]
     matched: Annotated[
-        list[str], _described_by(list[Literal["photo", "prompt-photo", "prompt-text", "keyword"]])
+        list[str],
+        _described_by(list[Matched]),
     ]
     variant: Annotated[dict[str, Any] | None, _described_by(VariantFields | None)]
 
@@ -152,6 +155,21 @@ RangeCount.__doc__ = "Products that have a number in a range."
 with_config(_CLOSED)(RangeCount)
 
 
+UnderstoodFields = TypedDict(
+    "UnderstoodFields",
+    {
+        "text": str,
+        "column": str | None,
+        "op": Literal["<", "<=", ">", ">=", "=", "between", "contains", "low", "high"],
+        "value": float | str | list[float],
+        "currency": str | None,
+        "as": Literal["filter", "preference", "without"],
+    },
+)
+UnderstoodFields.__doc__ = "What of the prompt was taken as what it says."
+with_config(_CLOSED)(UnderstoodFields)
+
+
 @with_config(_CLOSED)
 class SearchAnswer(TypedDict):
     """Hits in order; the shape that `search --json` prints."""
@@ -163,6 +181,7 @@ class SearchAnswer(TypedDict):
     notes: list[str]
     facets: dict[str, list[ValueCount | RangeCount]]
     cursor: str | None
+    understood: list[UnderstoodFields]
 
 
 @with_config(_CLOSED)
@@ -207,6 +226,20 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "notes": list(result.notes),
         "facets": {name: facet_answer(facet) for name, facet in result.facets.items()},
         "cursor": result.cursor,
+        "understood": [understood_answer(each) for each in result.understood],
+    }
+
+
+def understood_answer(part: Understood) -> UnderstoodFields:
+    """One thing that the prompt says; both ends of a range are its value."""
+    value = part.value
+    return {
+        "text": part.text,
+        "column": part.column or None,
+        "op": part.op,
+        "value": [float(value), part.high] if part.high is not None else value,
+        "currency": part.currency or None,
+        "as": part.use,
     }
 
 
@@ -215,7 +248,11 @@ def query_answer(query: Query) -> dict[str, Any]:
     return {
         "prompt": query.prompt,
         "photo": query.photo_name,
-        **{name: getattr(query, name) for name, each in OPTIONS.items() if each.about.answered},
+        **{
+            name: list(getattr(query, name)) if name in LISTS else getattr(query, name)
+            for name, each in OPTIONS.items()
+            if each.about.answered
+        },
         "crop": crop_answer(query.crop),
         "similar_to": query.similar_to,
     }

@@ -18,7 +18,7 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Crop, FacetRange, FacetValue
+from furniture_prompter.domain.query import Crop, FacetRange, FacetValue, Understood
 from furniture_prompter.errors import (
     CatalogNotFoundError,
     FurniturePrompterError,
@@ -30,6 +30,7 @@ from furniture_prompter.search.answer import (
     error_answer,
     product_answer,
     product_page_answer,
+    understood_answer,
 )
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "json.md"
@@ -77,6 +78,7 @@ RESULT = SearchResult(
         "price": (FacetRange(10.0, 60.0, 4), FacetRange(60.0, 89.5, 5)),
     },
     cursor="WzEwLDIwMF0",
+    understood=(Understood("white", "base_colors", "contains", "white", "preference"),),
 )
 
 
@@ -84,7 +86,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor"),
+        *("facets", "cursor", "understood"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
@@ -94,6 +96,8 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "where": "price < 300",
         "limit": 2,
         "crop": {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0},
+        "understand": True,
+        "lift": [],
         "similar_to": None,
     }
     assert answered["catalog"] == {
@@ -125,6 +129,22 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         ],
     }
     assert answered["cursor"] == "WzEwLDIwMF0"
+    assert answered["understood"] == [
+        {
+            "text": "white",
+            "column": "base_colors",
+            "op": "contains",
+            "value": "white",
+            "currency": None,
+            "as": "preference",
+        }
+    ]
+
+
+def test_a_range_that_was_understood_has_both_ends() -> None:
+    part = Understood("100-200 €", "price", "between", 100.0, "filter", 200.0, "EUR")
+    answered = understood_answer(part)
+    assert (answered["value"], answered["currency"]) == ([100.0, 200.0], "EUR")
 
 
 def test_a_product_has_its_known_fields_first_and_its_own_columns_by_name_after() -> None:
