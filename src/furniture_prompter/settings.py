@@ -145,6 +145,20 @@ class Settings(BaseSettings):
     version_grace_s: float = Field(
         default=600.0, ge=0, description="Seconds that a replaced catalog version stays readable."
     )
+    keep_versions: int = Field(
+        default=3,
+        ge=0,
+        le=1_000,
+        description="Replaced catalog versions that `catalog rollback` can return to, whatever "
+        "their age.",
+    )
+    sync_most_removed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Largest share of a catalog that a run with `--sync` removes without being "
+        "told `--yes`; fewer than ten products always go.",
+    )
     download_connections: int = Field(
         default=6,
         ge=1,

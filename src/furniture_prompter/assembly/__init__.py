@@ -25,7 +25,7 @@ from furniture_prompter.assembly.encoders import (
     obtainable_encoders,
     pull_encoder,
 )
-from furniture_prompter.assembly.upkeep import repair, verify
+from furniture_prompter.assembly.upkeep import diff, repair, rollback, verify, versions
 
 __all__ = [
     "Catalog",
@@ -33,6 +33,7 @@ __all__ = [
     "available_encoders",
     "catalog_health",
     "describe_encoder",
+    "diff",
     "distill",
     "export_encoder",
     "index",
@@ -42,5 +43,7 @@ __all__ = [
     "optimize",
     "pull_encoder",
     "repair",
+    "rollback",
     "verify",
+    "versions",
 ]

@@ -340,6 +340,7 @@ def index(
     text_encoding: str | None = None,
     download: bool = False,
     progress: Callable[[IndexProgress], None] | None = None,
+    remove_many: bool = False,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
@@ -355,9 +356,11 @@ def index(
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         download: Whether photos that the feed gives by address are fetched.
         progress: Called often while it goes.
+        remove_many: Whether `sync` may remove more than `sync_most_removed_share` of the catalog.
 
     Raises:
         InvalidFeedError: nothing of the feed can be read, or it cannot be fetched.
+        TooManyRemovedError: `sync` would remove too much; nothing was written.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
     chosen, folder = settings or Settings(), Path(catalog)
@@ -383,6 +386,7 @@ def index(
             language=language,
             sync=sync,
             on_progress=progress or (lambda _: None),
+            remove_many=remove_many,
             download=download,
         )
     )
@@ -432,5 +436,10 @@ def optimize(catalog: str | Path, *, settings: Settings | None = None) -> Optimi
     """
     chosen = settings or Settings()
     return event_loop.run(
-        optimize_catalog(Path(catalog), chosen.vector_index_photos, chosen.version_grace_s)
+        optimize_catalog(
+            Path(catalog),
+            chosen.vector_index_photos,
+            chosen.version_grace_s,
+            chosen.keep_versions,
+        )
     )

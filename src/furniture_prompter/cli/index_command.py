@@ -12,6 +12,8 @@ from furniture_prompter.cli.options import (
     EncoderOption,
     ExitCode,
     JsonOption,
+    YesOption,
+    asking_before_mass_removal,
     read_settings,
     refuse_unwritable,
 )
@@ -55,6 +57,7 @@ def index_command(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
     ] = False,
+    yes: YesOption = False,
     encoder: EncoderOption = None,
     language: Annotated[
         str | None,
@@ -106,18 +109,22 @@ def index_command(
         from furniture_prompter import assembly
     from furniture_prompter.cli.terminal import show_progress
 
-    with show_progress(messages()) as progress:
-        summary = assembly.index(
-            source,
-            catalog,
-            settings=settings,
-            encoder=encoder,
-            language=language,
-            sync=sync,
-            text_encoding=text_encoding,
-            download=download,
-            progress=progress,
-        )
+    def run(remove_many: bool) -> "IndexSummary":
+        with show_progress(messages()) as progress:
+            return assembly.index(
+                source,
+                catalog,
+                settings=settings,
+                encoder=encoder,
+                language=language,
+                sync=sync,
+                text_encoding=text_encoding,
+                download=download,
+                progress=progress,
+                remove_many=remove_many,
+            )
+
+    summary = asking_before_mass_removal(run, yes)
     if set_aside_file is not None:
         _write_set_aside(set_aside_file, summary.set_aside)
     tell_set_aside(summary.set_aside, set_aside_file)

@@ -13,6 +13,7 @@ from furniture_prompter.cli import (
     distill_command,
     encoders_command,
     evaluate_command,
+    history_commands,
     index_command,
     search_command,
     serve_command,
@@ -70,6 +71,10 @@ app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
 app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)
+for name, command in history_commands.COMMANDS.items():
+    catalog_app.command(name, epilog=f"Example: furniture-prompter catalog {name} --catalog shop")(
+        command
+    )
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(encoders_command.encoders_app, name="encoders")
 

@@ -2,8 +2,12 @@
 
 from furniture_prompter.domain.catalog import (
     CatalogInfo,
+    CatalogVersion,
+    Made,
     OptimizeSummary,
+    ProductDifference,
     RepairSummary,
+    RollbackSummary,
     VerifyReport,
 )
 from furniture_prompter.domain.feed import (
@@ -41,6 +45,7 @@ __all__ = [
     "AttributeValue",
     "CatalogInfo",
     "CatalogReference",
+    "CatalogVersion",
     "CheckResult",
     "DownloadSummary",
     "EncoderIdentity",
@@ -54,13 +59,16 @@ __all__ = [
     "Hit",
     "IndexProgress",
     "IndexSummary",
+    "Made",
     "OptimizeSummary",
     "Photo",
     "Product",
+    "ProductDifference",
     "Query",
     "Removal",
     "RepairSummary",
     "RgbImage",
+    "RollbackSummary",
     "SearchResult",
     "SetAside",
     "Upsert",

@@ -39,6 +39,7 @@ def test_the_commands_are_these() -> None:
         *("index", "search", "serve", "distill", "benchmark", "evaluate"),
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
+        *("catalog versions", "catalog diff", "catalog rollback"),
     }
 
 

@@ -4,8 +4,8 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.domain import FeedRow, Product
-from furniture_prompter.ingest.indexing import PhotosOfRows, encode_photos
 from furniture_prompter.ingest.photo_files import PhotoFiles
+from furniture_prompter.ingest.photos import PhotosOfRows, encode_photos
 from furniture_prompter.settings import Settings
 from tests.fakes import ColourEncoder, colour_card
 
