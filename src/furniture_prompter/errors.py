@@ -9,6 +9,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 ├── InvalidPhotoError                  bytes that are no usable photo
 ├── DecodingBusyError                  other photos take all the memory for decoding
 ├── InvalidFeedError                   a feed that cannot be read at all
+├── CrawlError                         a shop that cannot be crawled as asked
 ├── CatalogError                       a catalog that cannot be used
 │   ├── CatalogNotFoundError           nothing is there
 │   ├── CatalogFormatError             written by another format version, or not a catalog
@@ -67,6 +68,10 @@ class DecodingBusyError(FurniturePrompterError):
 
 class InvalidFeedError(FurniturePrompterError):
     """The feed as a whole cannot be read; single bad rows are set aside instead."""
+
+
+class CrawlError(FurniturePrompterError):
+    """A shop cannot be crawled as asked: it forbids it, does not answer, or an extra is missing."""
 
 
 class CatalogError(FurniturePrompterError):

@@ -1,4 +1,7 @@
-"""Products of one HTML page, by the first syntax that tells of any: JSON-LD, microdata, RDFa, OpenGraph."""
+"""Products of one HTML page, by the first syntax that tells of any.
+
+These are, in order, JSON-LD, microdata, RDFa and OpenGraph.
+"""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -9,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from furniture_prompter.errors import install_line
 from furniture_prompter.feeds.html_page import HtmlPage
+from furniture_prompter.feeds.records import Value
 from furniture_prompter.feeds.schema_graph import Graph
 from furniture_prompter.feeds.structured_data import LIMIT_IMAGES, Fields, records_of
 from furniture_prompter.feeds.tolerant_json import UnreadableJsonError, read_json
@@ -136,8 +140,9 @@ def _open_graph(page: HtmlPage, base: str) -> Fields:
         if text := page.meta(*metas):
             fields[name] = text
     for name in _IMAGES:
-        if images := [_joined(base, each) for each in page.all_metas(name)]:
-            fields["image"] = [*dict.fromkeys(images)][:LIMIT_IMAGES]
+        if images := dict.fromkeys(_joined(base, each) for each in page.all_metas(name)):
+            shown: list[Value] = [*images]
+            fields["image"] = shown[:LIMIT_IMAGES]
             break
     if address := page.meta("og:url"):
         fields["url"] = _joined(base, address)

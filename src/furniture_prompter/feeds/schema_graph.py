@@ -11,7 +11,14 @@ PRODUCTS: Final = frozenset({"Product", "IndividualProduct", "ProductModel", "So
 GROUP: Final = "ProductGroup"
 # Under these a page has what it is about. Never under isRelatedTo, isSimilarTo or the like: what
 # else one may buy is a product of another page.
-_ABOUT: Final = ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item", "itemOffered")
+_ABOUT: Final = (
+    "@graph",
+    "mainEntity",
+    "mainEntityOfPage",
+    "itemListElement",
+    "item",
+    "itemOffered",
+)
 # A page is about a thing; whoever sells it or reviews it is not looked into.
 _CONTAINERS: Final = frozenset(
     {"ItemList", "ListItem", "OfferCatalog", "Offer", "AggregateOffer", "WebPage", "ItemPage"}

@@ -86,7 +86,8 @@ def records_of(graph: Graph, things: PageThings, address: str) -> Iterator[Field
         for fields in _forms(graph, product, address if alone else "", address):
             if category:
                 fields["category"] = category
-            yield {name: fields[name] for name in FIELDS if name in fields} | fields
+            ordered: Fields = {name: fields[name] for name in FIELDS if name in fields}
+            yield {**ordered, **fields}
 
 
 def _forms(graph: Graph, product: Node, own: str, base: str) -> Iterator[Fields]:
@@ -156,7 +157,9 @@ def _fields(graph: Graph, node: Node, own: str, base: str) -> Fields:
     address = _joined(base, _first(node, "url")) or own
     if address:
         fields["url"] = address
-    identifier = next((str(fields[n]) for n in ("sku", "productID", "mpn", "gtin") if n in fields), "")
+    identifier = next(
+        (str(fields[n]) for n in ("sku", "productID", "mpn", "gtin") if n in fields), ""
+    )
     if identifier or address:
         fields["id"] = identifier or _path(address)
     for name in ("name", "description"):
@@ -186,10 +189,10 @@ def _offer_fields(graph: Graph, node: Node) -> Fields:
     for offer in graph.nodes(node.get("offers")):
         offers += [*graph.nodes(offer["offers"])] if "offers" in offer else []
         offers.append(offer)
-    priced = [(price, offer) for offer in offers if (price := _price(graph, offer))]
+    priced = [(found, offer) for offer in offers if (found := _price(graph, offer))]
+    told = next((text for each in offers if (text := _first(each, "availability"))), "")
     if not priced:
-        found = next((_first(offer, "availability") for offer in offers), "")
-        return {"offers.availability": _bare(found)} if found else {}
+        return {"offers.availability": _bare(told)} if told else {}
     # Of several sellers' offers the one that a person can take, and of those the lowest.
     (price, currency, listed), offer = min(
         priced, key=lambda each: (not _in_stock(each[1]), _amount(each[0][0]))
@@ -199,11 +202,8 @@ def _offer_fields(graph: Graph, node: Node) -> Fields:
         fields |= {"offers.price": listed, "offers.salePrice": price}
     if currency:
         fields["offers.priceCurrency"] = currency
-    found = _first(offer, "availability") or next(
-        (text for each in offers if (text := _first(each, "availability"))), ""
-    )
-    if found:
-        fields["offers.availability"] = _bare(found)
+    if told := _first(offer, "availability") or told:
+        fields["offers.availability"] = _bare(told)
     return fields
 
 
@@ -243,7 +243,11 @@ def _images(graph: Graph, node: Node, base: str) -> list[str]:
             image = graph.resolve(each)
             if isinstance(image, dict):
                 image = next(
-                    (image[k] for k in ("contentUrl", "url", "@id", "thumbnailUrl") if image.get(k)),
+                    (
+                        image[k]
+                        for k in ("contentUrl", "url", "@id", "thumbnailUrl")
+                        if image.get(k)
+                    ),
                     "",
                 )
             address = _joined(base, text_of(image))
@@ -273,9 +277,8 @@ def _add_properties(graph: Graph, node: Node, fields: Fields) -> None:
     taken = {name.casefold() for name in (*FIELDS, *fields)}
     for each in [*graph.nodes(node.get("additionalProperty"))][:LIMIT_PROPERTIES]:
         name, value = text_of(each.get("name")), _quantity(graph, each) if "value" in each else ""
-        if name in _SIZES and name not in fields and value:
-            fields[name] = value
-        elif name and value and name.casefold() not in taken:
+        is_free = name not in fields if name in _SIZES else name.casefold() not in taken
+        if name and value and is_free:
             fields[name] = value
 
 

@@ -27,9 +27,7 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) < 1_000 else float("1e999")
 
 
-_DECODER: Final = json.JSONDecoder(
-    strict=False, parse_int=_whole, parse_constant=lambda _: None
-)
+_DECODER: Final = json.JSONDecoder(strict=False, parse_int=_whole, parse_constant=lambda _: None)
 
 
 def read_json(text: str) -> list[Any]:
