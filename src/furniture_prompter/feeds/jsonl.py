@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, Final
 from furniture_prompter.domain import FeedItem
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair, shown
-from furniture_prompter.feeds.rows import RowReader, open_unchanged
+from furniture_prompter.feeds.feed_files import FeedFile
+from furniture_prompter.feeds.rows import RowReader
 from furniture_prompter.json_lines import numbered_lines
 
 JsonObject = dict[str, Any]
@@ -97,7 +98,7 @@ class JsonLinesFeed:
         """
         reader = RowReader(self._path)
         empty = True
-        with open_unchanged(self._path) as file:
+        with FeedFile(self._path).open() as file:
             for line, found in self._objects(file):
                 empty = False
                 if isinstance(found, UnusableValueError):

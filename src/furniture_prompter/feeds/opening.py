@@ -11,7 +11,7 @@ from typing import Final
 
 from furniture_prompter.domain import Feed
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.delimited import DelimitedFeed
+from furniture_prompter.feeds.delimited_feed import DelimitedFeed
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS, FolderFeed
 from furniture_prompter.feeds.jsonl import JsonLinesFeed
 from furniture_prompter.feeds.text_encoding import is_text_files_encoding

@@ -5,14 +5,12 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside
 from furniture_prompter.domain.feed import NO_CELLS
-from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import (
     KNOWN,
     UnusableValueError,
@@ -451,29 +449,3 @@ def _refuse_type(name: str, value: object, wanted: str) -> NoReturn:
     kinds = {int: "a number", float: "a number", list: "a list", bool: "true or false", str: "text"}
     kind = "null" if value is None else kinds.get(type(value), "an object")
     raise UnusableValueError(f"{name} is {kind}, of the wrong type.", f"Write it as {wanted}.")
-
-
-@contextmanager
-def open_unchanged(path: Path) -> Iterator[BinaryIO]:
-    """Open a feed's file, and refuse it at the end if somebody wrote to it meanwhile.
-
-    Of a file that is being written nobody can tell which rows are whole and which are still to
-    come. One that is replaced as a whole, by a rename, is read as it was.
-
-    Raises:
-        InvalidFeedError: it cannot be read, or it has changed.
-    """
-    try:
-        with path.open("rb") as file:
-            before = os.fstat(file.fileno())
-            yield file
-            after = os.fstat(file.fileno())
-    except OSError as error:
-        raise InvalidFeedError(
-            f"The feed {path} cannot be read ({error.strerror}). Check its permissions."
-        ) from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise InvalidFeedError(
-            f"The feed {path} was written to while it was read, so nothing of it was taken. Index "
-            "it again when it is complete, or a copy of it."
-        )
