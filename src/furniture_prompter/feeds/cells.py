@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from furniture_prompter.domain import wording
 
+_FIRST_MARK: Final = "\u0300"
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -37,7 +38,19 @@ def one_line(text: str) -> str:
     Raises:
         UnusableValueError: it holds half a surrogate pair, or too many accents on one letter.
     """
+    if _is_plain(text):
+        return text.strip()
     return wording.one_line(usable(text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether text is kept as it is but for blanks around it: most of it is, and it is many cells.
+
+    Letters below U+0300 are composed, and printable ones are no control characters.
+    """
+    return (
+        text.isprintable() and "  " not in text and (text.isascii() or max(text) < _FIRST_MARK)
+    )
 
 
 def one_line_at_least(text: str) -> str:
@@ -50,6 +63,8 @@ def one_line_at_least(text: str) -> str:
 
 def prose(text: str) -> str:
     """As :func:`furniture_prompter.domain.wording.prose`, and raises as :func:`one_line` does."""
+    if _is_plain(text):
+        return text.strip()
     return wording.prose(usable(text))
 
 
@@ -106,7 +121,7 @@ LIMIT_NAME_CHARACTERS = 64
 _SPELLINGS = {"colour": "color", "colours": "colors"}
 _OTHER = re.compile(r"[^a-z0-9]+")
 # Letters that Unicode does not take apart into a base letter and an accent.
-_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l"})
+LETTERS: Final = str.maketrans({"ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l"})
 
 
 def column_name(name: str) -> str:
@@ -119,7 +134,7 @@ def column_name(name: str) -> str:
         UnusableValueError: nothing is left, it does not begin with a letter, it is longer than 64
             characters, or it is no usable text.
     """
-    plain = unicodedata.normalize("NFKD", usable(name)).lower().translate(_LETTERS)
+    plain = unicodedata.normalize("NFKD", usable(name)).lower().translate(LETTERS)
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     plain = _OTHER.sub("_", plain).strip("_")
     if not plain[:1].isalpha():
