@@ -53,9 +53,7 @@ class DelimitedFeed:
         keys = KeyColumns(written["id"], images)
         # A table says nothing of how its numbers are written, so all rows are read once before the
         # first is given away: only as much is kept as a column needs.
-        evidence = {
-            column: ColumnEvidence() for column in names.values() if column not in KNOWN
-        }
+        evidence = {column: ColumnEvidence() for column in names.values() if column not in KNOWN}
         for item in source.records(keys):
             if isinstance(item, Record):
                 for column, seen in evidence.items():

@@ -17,11 +17,13 @@ class FeedFile:
     Attributes:
         path: What the user gave, and messages name; relative images lie in its folder.
         content: Where the bytes lie: elsewhere than `path` where that is an archive.
+        keeper: What has to live as long as this file, such as the temporary folder of an archive.
     """
 
     def __init__(self, path: Path, content: Path | None = None) -> None:
         self.path = path
         self.content = content or path
+        self.keeper: object = None
         self._first: tuple[int, int, int] | None = None
 
     @contextmanager

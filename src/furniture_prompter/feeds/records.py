@@ -41,7 +41,7 @@ class KeyColumns:
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """The names without blanks around them; the second `name` becomes ``name.2``, blank ones stay."""
+    """The names without blanks around them; a second `name` becomes ``name.2``."""
     taken: set[str] = set()
     unique: list[str] = []
     for written in names:
