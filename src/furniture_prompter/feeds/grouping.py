@@ -1,4 +1,4 @@
-"""Which rows are one product: found in a first reading, told apart in a second, in bounded memory."""
+"""Which rows are one product: found in a first reading, used in a second, in bounded memory."""
 
 import pickle
 import tempfile
@@ -12,7 +12,7 @@ import numpy as np
 from furniture_prompter.feeds.records import Record, Value
 
 _IN_MEMORY_BYTES: Final = 64 << 20
-"""Rows that wait for others of their product are kept in memory up to this, beyond it on the disk."""
+"""Rows that wait for others of their product are in memory up to this, beyond it on the disk."""
 _LIMIT_ROWS: Final = 2_000
 """Rows of one product: more are no product, but a column that was taken for its id wrongly."""
 
@@ -62,11 +62,11 @@ class Groups:
     """
 
     columns: GroupColumns
-    _own: array[int] = field(default_factory=lambda: array("q"))
-    _other: array[int] = field(default_factory=lambda: array("q"))
-    _parents: array[int] = field(default_factory=lambda: array("q"))
-    _listed: array[int] = field(default_factory=lambda: array("q"))
-    _listing: array[int] = field(default_factory=lambda: array("q"))
+    _own: "array[int]" = field(default_factory=lambda: array("q"))
+    _other: "array[int]" = field(default_factory=lambda: array("q"))
+    _parents: "array[int]" = field(default_factory=lambda: array("q"))
+    _listed: "array[int]" = field(default_factory=lambda: array("q"))
+    _listing: "array[int]" = field(default_factory=lambda: array("q"))
     _keys: Any = None
     _scattered: dict[int, int] = field(default_factory=dict)
 

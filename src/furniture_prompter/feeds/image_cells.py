@@ -21,8 +21,8 @@ def references(value: Value, name: str, *, split: bool = True) -> list[str]:
     """The files and addresses that a cell names, in their order.
 
     Args:
-        value: Text, or a list of texts. Text may be a JSON list, or hold bars between names; commas,
-            semicolons and blanks part them where another address or file name follows.
+        value: Text, or a list of texts. Text may be a JSON list, or hold bars between names;
+            commas, semicolons and blanks part them where another address or file name follows.
         name: What to call the column in errors.
         split: Whether a text may hold several.
 

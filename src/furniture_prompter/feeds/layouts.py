@@ -23,6 +23,11 @@ _NUMBER: Final = "zqnumberqz"
 """Stands for # while a name is folded."""
 
 
+def without_prefix(name: str) -> str:
+    """A name without the prefix that Google Merchant's feeds write: ``g:color`` is ``color``."""
+    return _PREFIX.sub("", name)
+
+
 @lru_cache(maxsize=8_192)
 def fold(name: str) -> str:
     """A column's name without case, accents and punctuation: ``g:Ürün Adı`` is ``urun_adi``.

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os.path import commonprefix
 from pathlib import Path
 from typing import Final
 
 from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside, Variant
 from furniture_prompter.domain.feed import NO_CELLS
+from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, column_name, one_line, prose, shown
 from furniture_prompter.feeds.grouping import text_of
 from furniture_prompter.feeds.layouts import fold
@@ -22,8 +22,7 @@ from furniture_prompter.feeds.rows import (
     identifier,
     is_address,
 )
-from furniture_prompter.feeds.table_rows import Row
-from furniture_prompter.feeds.values.text import category_prefixes
+from furniture_prompter.feeds.values.text import category_paths, category_prefixes
 from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
 
 _OF_VARIANTS: Final = frozenset(
@@ -88,8 +87,9 @@ class ProductBuilder:
         product_id = ""
         try:
             product_id = self._claim(main, bool(variants) or len(rows) > 1)
-            attributes, cells, problems = self._shared(main, variants)
-            made, own_problems = self._variants(main, variants)
+            attributes, cells = self._shared(main, variants)
+            title = _title(main, variants)
+            made, problems = self._variants(main, variants, attributes, title)
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
@@ -137,7 +137,7 @@ class ProductBuilder:
         for row in (main, *(each for each in variants if each is not main)):
             for column, problem in row.problems:
                 yield self.set_aside(problem, row, product_id, column)
-        for row, column, problem in (*problems, *own_problems):
+        for row, column, problem in problems:
             yield self.set_aside(problem, row, product_id, column)
         if not images:
             return
@@ -148,7 +148,7 @@ class ProductBuilder:
                 showing = first if len(first) == 1 else of
                 if len(showing) == 1:
                     variant_of[path] = next(iter(showing))
-        product = self._product(product_id, main, variants, attributes, made)
+        product = self._product(product_id, title, main, variants, attributes, made)
         own_cells = {name: text for name, text in cells.items() if name in product.attributes}
         yield FeedRow(
             product,
@@ -256,7 +256,11 @@ class ProductBuilder:
                 yield main, reference, False, False
 
     def _variants(
-        self, main: Row, rows: Sequence[Row]
+        self,
+        main: Row,
+        rows: Sequence[Row],
+        shared: dict[str, AttributeValue],
+        title: str,
     ) -> tuple[list[tuple[Row, Variant]], list[tuple[Row, str, UnusableValueError]]]:
         made: list[tuple[Row, Variant]] = []
         problems: list[tuple[Row, str, UnusableValueError]] = []
@@ -274,41 +278,18 @@ class ProductBuilder:
                 problems.append((row, "variant", problem))
                 continue
             taken.add(own_id)
-            made.append((row, self._variant(own_id, row, main, options)))
+            made.append((row, _variant(own_id, row, options, shared, title)))
         if len(made) == 1 and not made[0][1].options and not made[0][1].color:
             # One form alone is the product itself, and its own id stays to be found.
+            if made[0][1].id != text_of(main.ids.get("group") or main.ids.get("id")):
+                shared.setdefault("sku", made[0][1].id)
             return [], problems
         return made, problems
 
-    def _variant(self, own_id: str, row: Row, main: Row, options: dict[str, str]) -> Variant:
-        color = row.words.get("color", "")
-        if not color:
-            colored = (
-                value for name, value in options.items() if _is_named("color", name)
-            )
-            color = next(colored, "")
-        title = row.words.get("title", "")
-        attributes = {
-            name: value
-            for name, value in row.attributes.items()
-            if name in _OF_VARIANTS or row is main or main.attributes.get(name) != value
-        }
-        _normalise(attributes, color, "")
-        return Variant(
-            id=own_id,
-            title="" if title == main.words.get("title") and row is not main else title,
-            options=options,
-            color=color,
-            attributes=attributes,
-        )
-
     def _shared(
         self, main: Row, variants: Sequence[Row]
-    ) -> tuple[
-        dict[str, AttributeValue], dict[str, str], list[tuple[Row, str, UnusableValueError]]
-    ]:
+    ) -> tuple[dict[str, AttributeValue], dict[str, str]]:
         """Attributes of the product: the main row's, and what all of its variants agree on."""
-        problems: list[tuple[Row, str, UnusableValueError]] = []
         attributes = dict(main.attributes)
         if variants:
             is_one = any(row is main for row in variants)
@@ -329,9 +310,6 @@ class ProductBuilder:
                 attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
             if any(row.attributes.get("availability") == "in stock" for row in variants):
                 attributes["availability"] = "in stock"
-            if len(variants) == 1 and (own := text_of(variants[0].ids.get("id"))):
-                if own != text_of(main.ids.get("group") or main.ids.get("id")):
-                    attributes.setdefault("sku", own)
         else:
             for name, value in _options(main, main).items():
                 _add_option(attributes, main, name, value)
@@ -346,11 +324,18 @@ class ProductBuilder:
             for name, text in main.cells.items()
             if attributes.get(name) == main.attributes.get(name)
         }
-        return attributes, cells, problems
+        return attributes, cells
+
+    def _paths_of(self, category: str) -> tuple[tuple[str, ...], ...]:
+        """The path that a category in the shop's words is; our own columns have theirs already."""
+        if self._own or not category:
+            return ()
+        return category_paths(category)
 
     def _product(
         self,
         product_id: str,
+        title: str,
         main: Row,
         variants: Sequence[Row],
         attributes: dict[str, AttributeValue],
@@ -365,20 +350,49 @@ class ProductBuilder:
                 color = ", ".join(colors)[:LIMIT_WORDS]
         description = _first(rows, "description") or _first(rows, "short_description")
         paths = main.paths or next((row.paths for row in rows if row.paths), ())
-        _normalise(attributes, color, description and "")
+        _normalise(attributes, color)
+        category = _first(rows, "category")
+        paths = paths or self._paths_of(category)
         prefixes = category_prefixes(paths)
         if prefixes:
             attributes["category_path"] = prefixes
         return Product(
             id=product_id,
-            title=_title(main, variants) or product_id,
-            category=_first(rows, "category"),
+            title=title or product_id,
+            category=category or (max(paths, key=len)[-1] if paths else ""),
             color=color,
             description=description,
             tags=main.tags or next((row.tags for row in rows if row.tags), ()),
             attributes=attributes,
             variants=tuple(variant for _, variant in made),
         )
+
+
+def _variant(
+    own_id: str,
+    row: Row,
+    options: dict[str, str],
+    shared: Mapping[str, AttributeValue],
+    title: str,
+) -> Variant:
+    color = row.words.get("color", "")
+    if not color:
+        colored = (value for name, value in options.items() if _is_named("color", name))
+        color = next(colored, "")
+    attributes = {
+        name: value
+        for name, value in row.attributes.items()
+        if name in _OF_VARIANTS or shared.get(name) != value
+    }
+    _normalise(attributes, color)
+    own_title = row.words.get("title", "")
+    return Variant(
+        id=own_id,
+        title="" if own_title == title else own_title,
+        options=options,
+        color=color,
+        attributes=attributes,
+    )
 
 
 def _is_child(row: Row, rows: Sequence[Row]) -> bool:
@@ -424,19 +438,29 @@ def _variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
 
 
 def _title(main: Row, variants: Sequence[Row]) -> str:
-    """The product's title: what the titles of its variants have in common, where each has its own."""
+    """The product's title: what those of its variants have in common, where each has its own."""
     title = main.words.get("title", "")
     titles = [row.words["title"] for row in variants if "title" in row.words]
     if not any(row is main for row in variants):
         return title or next(iter(titles), "")
     if len(set(titles)) < 2:
         return title
-    common = commonprefix(titles)
+    common = _common_beginning(titles)
     if any(len(each) > len(common) and each[len(common)].isalnum() for each in titles):
         # Not in the middle of a word.
         common = common[: len(common) - len(common.rpartition(" ")[2])]
     common = common.rstrip(" -–—,/|:(·")
     return common if len(common) >= _FEWEST_TITLE_CHARACTERS else title
+
+
+def _common_beginning(texts: Sequence[str]) -> str:
+    # What the least and the greatest have in common all between them have.
+    least, greatest = min(texts), max(texts)
+    length = next(
+        (place for place, letter in enumerate(least) if greatest[place : place + 1] != letter),
+        len(least),
+    )
+    return least[:length]
 
 
 def _first(rows: Sequence[Row], role: str) -> str:
@@ -447,9 +471,7 @@ def _is_named(role: str, name: str) -> bool:
     return column_words().names[role].meaning(name) is not None
 
 
-def _add_option(
-    attributes: dict[str, AttributeValue], main: Row, name: str, value: str
-) -> None:
+def _add_option(attributes: dict[str, AttributeValue], main: Row, name: str, value: str) -> None:
     """An option of a product without variants is a column of its own."""
     if _is_named("color", name):
         main.words.setdefault("color", value)
@@ -461,7 +483,7 @@ def _add_option(
     attributes.setdefault(own, value)
 
 
-def _normalise(attributes: dict[str, AttributeValue], color: str, _: str) -> None:
+def _normalise(attributes: dict[str, AttributeValue], color: str) -> None:
     """Base colours and materials beside the shop's own words."""
     if color and (colors := base_colors(color)):
         attributes["base_colors"] = colors

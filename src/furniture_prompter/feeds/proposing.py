@@ -204,16 +204,26 @@ def proposed(
             if len(levels) > 1 and ranked[0] in levels:
                 for each in sorted(levels, key=lambda level: (level[1], level[2])):
                     found[each[3]] = Meaning(role, each[1])
+    found |= _sizes(flat, samples, {**taken, **found}, has)
     found |= _by_values(flat, samples, {**taken, **found}, settled)
     found |= _nested(nested, taken)
+    of_images = {
+        name.rpartition(".")[0]
+        for name, meaning in found.items()
+        if meaning.role == "image" and "." in name
+    }
+    for name in flat:
+        if name not in found and name.rpartition(".")[0] in of_images:
+            # Numbers and texts beside the addresses in a list of images are no columns.
+            found[name] = Meaning("ignore")
     return found
 
 
 def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     """Whether the values of a column of a role's name are what the role wants."""
-    if role in {"width", "depth", "height", "length", "dimensions", "weight", "price"}:
-        if size_column(name).is_packed:
-            return False
+    measured = {"width", "depth", "height", "length", "dimensions", "weight", "price"}
+    if role in measured and size_column(name).is_packed:
+        return False
     if not sample.filled:
         return role != "title"
     if role == "id":
@@ -258,12 +268,38 @@ def _images(
         chosen += by_value
     else:
         chosen = by_value or [
-            name
-            for name in columns
-            if samples.get(name, ColumnSample()).images >= MOST
+            name for name in columns if samples.get(name, ColumnSample()).images >= MOST
         ]
     empty = [each[2] for each in sorted(named) if each[2] not in chosen]
     return {name: Meaning("image") for name in (*chosen, *empty)}
+
+
+def _sizes(
+    columns: Sequence[str],
+    samples: Mapping[str, ColumnSample],
+    taken: Mapping[str, Meaning],
+    settled: frozenset[str],
+) -> dict[str, Meaning]:
+    """Sizes whose columns are called with a unit, or by several: ``Genişlik (cm)``, ``ExBxY``."""
+    has = {*settled, *(meaning.role for meaning in taken.values())}
+    found: dict[str, Meaning] = {}
+    for name in columns:
+        about = size_column(name)
+        if name in taken or about.is_packed:
+            continue
+        role = ""
+        if len(about.roles) == 1:
+            role = about.roles[0].removesuffix("_cm")
+        elif about.roles:
+            role = "dimensions"
+        elif about.weight_unit and column_words().names["weight"].meaning(
+            fold(name).removesuffix(f"_{about.weight_unit}")
+        ):
+            role = "weight"
+        if role and role not in has and _may_be(role, name, samples.get(name, ColumnSample())):
+            found[name] = Meaning(role)
+            has.add(role)
+    return found
 
 
 def _by_values(

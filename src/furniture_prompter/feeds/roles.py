@@ -50,7 +50,7 @@ ROLES: Final = {
 }
 """The roles that ``--map`` takes, with what each means."""
 
-# What layouts need besides: units in names of columns, several ids, ways of their own to name options.
+# What layouts need besides: several ids, ways of their own to name options and to hide rows.
 INNER_ROLES: Final = frozenset(
     {
         "alt_id", "slug", "parent_number", "children", "pairs", "short_description",

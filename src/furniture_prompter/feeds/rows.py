@@ -30,9 +30,7 @@ _ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+:)?//|^(data|file|https?|ftps?|
 class ImageFolder:
     """The feed's folder, below which every image lies."""
 
-    def __init__(
-        self, folder: Path, address_path: Callable[[str], Path] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, address_path: Callable[[str], Path] | None = None) -> None:
         """Take the folder.
 
         Args:
@@ -286,12 +284,18 @@ def _product(
             f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
             "Leave out those that nobody will search or filter by.",
         )
+
+    def words(name: str) -> str:
+        return cell(name, lambda: plain_words(columns.get(name), name, name), "")
+
     product = Product(
         id=product_id,
-        title=cell("title", lambda: plain_words(columns.get("title"), "title", "title"), "") or product_id,
-        category=cell("category", lambda: plain_words(columns.get("category"), "category", "category"), ""),
+        title=words("title") or product_id,
+        category=words("category"),
         color=cell("color", lambda: _color(columns), ""),
-        description=cell("description", lambda: plain_text(columns.get("description"), "description"), ""),
+        description=cell(
+            "description", lambda: plain_text(columns.get("description"), "description"), ""
+        ),
         tags=cell("tags", lambda: tags_of(columns.get("tags")), ()),
         attributes=attributes,
     )

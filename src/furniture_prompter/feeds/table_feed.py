@@ -204,9 +204,7 @@ def _look(
                     look(each)
 
 
-def _parted(
-    items: Iterator[RecordItem], aside: list[SetAside | FeedNote]
-) -> Iterator[Record]:
+def _parted(items: Iterator[RecordItem], aside: list[SetAside | FeedNote]) -> Iterator[Record]:
     """The records among items; what else there is comes into `aside`."""
     for item in items:
         if isinstance(item, Record):
@@ -222,14 +220,13 @@ def _group_columns(mapping: TableMapping) -> GroupColumns:
     group = of("group")
     if group:
         return GroupColumns(group=group, id=of("id"))
-    columns = GroupColumns(
+    return GroupColumns(
         parent=of("parent"),
         parent_number=of("parent_number"),
         id=of("id"),
         alt_id=of("alt_id"),
         children=of("children"),
     )
-    return columns
 
 
 def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
@@ -240,7 +237,8 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"({shown(reason)}) and {'were' if rows != 1 else 'was'} left out."
         )
     if counts.addresses:
+        are = "s are addresses" if counts.addresses != 1 else " is an address"
         yield FeedNote(
-            f"{counts.addresses:,} image{'s are addresses' if counts.addresses != 1 else ' is an address'}, "
-            "and nothing was downloaded. Give --download to fetch them."
+            f"{counts.addresses:,} image{are}, and nothing was downloaded. Give --download to "
+            "fetch them."
         )
