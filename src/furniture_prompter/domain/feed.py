@@ -77,9 +77,12 @@ class FeedNote:
 
     Attributes:
         text: A sentence or two, with what to do where it is wrong.
+        reading: What the feed was taken for, in a few words for the progress line: ``Shopify CSV``;
+            empty where the note is about something else.
     """
 
     text: str
+    reading: str = ""
 
 
 FeedItem: TypeAlias = FeedRow | SetAside | FeedNote

@@ -1,31 +1,28 @@
-"""CSV and TSV feeds: one product a row under a header row."""
+"""CSV and TSV files as records: encoding, delimiter and quotes are found out, cells stay text."""
 
 import csv
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from furniture_prompter.domain import FeedItem, FeedNote, SetAside
+from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.cells import (
-    KNOWN,
-    ColumnEvidence,
-    DecimalMark,
-    UnusableValueError,
-    column_name,
-    decimal_marks,
-    has_control_characters,
-    has_half_pair,
-    one_line_at_least,
-    shown,
-    typed,
+from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair
+from furniture_prompter.feeds.feed_files import FeedFile
+from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem, unique_names
+from furniture_prompter.feeds.rows import ImageFolder
+from furniture_prompter.feeds.stray_quotes import (
+    DELIMITER_NAMES,
+    RowShape,
+    doubt,
+    id_at_least,
+    swallowed,
+    swallowing,
 )
-from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
-from furniture_prompter.feeds.rows import LIMIT_ID, ImageFolder, RowReader, open_unchanged
 from furniture_prompter.feeds.text_encoding import (
     BoundedLines,
     LineTooLongError,
@@ -36,138 +33,178 @@ from furniture_prompter.feeds.text_encoding import (
     open_text,
 )
 
-DELIMITERS: Final = (",", ";", "\t", "|")
-_DELIMITER_NAMES: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_LISTS: Final = ("image", "images")
-_LIMIT_ID_WORDS: Final = 4
-"""An id has rarely more; what a line of a description begins with often has."""
-_EXCEL_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"\s*')
+DELIMITERS: Final = tuple(DELIMITER_NAMES)
 LIMIT_COLUMNS: Final = 2_000
 """Named in a header; a row may have a tenth of them as attributes, others being blank."""
-_IMAGE_NAME: Final = re.compile(
-    rf"\w({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})\b|https?://", re.IGNORECASE
-)
+_EXCEL_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"\s*')
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class TableShape:
     """How a file is written.
 
     Attributes:
-        encoding: Name of its encoding.
+        encoding: Its encoding.
         delimiter: What parts its cells.
-        columns: Column names in order; empty where the header has none.
+        columns: Column names in order, none twice; empty where the header has none.
         header_line: Line where the header ends.
         is_spaced: Whether a blank follows each of the header's delimiters.
     """
 
-    encoding: str
+    encoding: TextEncoding
     delimiter: str
     columns: tuple[str, ...]
     header_line: int
     is_spaced: bool
 
 
-class DelimitedFeed:
-    """A feed of a CSV or TSV file."""
+class DelimitedRecords:
+    """The rows of a CSV or TSV file, every cell as the text that stands there.
 
-    def __init__(self, path: Path, encoding: str | None = None) -> None:
-        self._path = path
+    Of columns that have the same name the second is ``name.2``; one without a name is passed over.
+    """
+
+    has_types = False
+
+    def __init__(self, file: FeedFile, encoding: str | None = None) -> None:
+        self._file = file
         self._encoding = encoding
 
     @property
-    def name(self) -> str:
-        """See :class:`furniture_prompter.domain.Feed`."""
-        return str(self._path)
+    def path(self) -> Path:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        return self._file.path
 
-    def items(self) -> Iterator[FeedItem]:
-        """See :class:`furniture_prompter.domain.Feed`.
+    @property
+    def format(self) -> str:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        name = DELIMITER_NAMES.get(self.shape.delimiter, repr(self.shape.delimiter))
+        return f"CSV, {name}s, {self.shape.encoding.name}"
+
+    def columns(self) -> tuple[str, ...]:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        return tuple(name for name in self.shape.columns if name)
+
+    @cached_property
+    def shape(self) -> TableShape:
+        """How the file is written.
 
         Raises:
-            InvalidFeedError: the file cannot be read, is no text, has no usable header, or no row,
-                or was written to while it was read.
+            InvalidFeedError: it cannot be read, is no text, or has no usable header.
         """
-        try:
-            with open_unchanged(self._path) as file:
-                yield from self._items(file)
-        except TooMuchRereadError as error:
-            raise InvalidFeedError(
-                f"The feed {self._path} cannot be parted into rows: too many of its quotes are "
-                "never closed. Double the quotes inside of cells."
-            ) from error
-
-    def _items(self, file: BinaryIO) -> Iterator[FeedItem]:
-        encoding = (
-            TextEncoding(self._encoding)
-            if self._encoding is not None
-            else detect_encoding(file, self.name)
-        )
-        shape = self._shape(file, encoding.name)
-        # A table says nothing of how its numbers are written, so all rows are read once before the
-        # first is given away: only as much is kept as a column needs.
-        evidence = {name: ColumnEvidence() for name in shape.columns if name and name not in KNOWN}
-        empty = True
-        folder = ImageFolder(self._path.parent)
-        for row in _rows(file, shape, folder):
-            empty = False
-            if not isinstance(row.cells, UnusableValueError):
-                for name, column in evidence.items():
-                    column.add(row.cells[name])
-        if empty:
-            raise InvalidFeedError(
-                f"The feed {self._path} has a header but no row. Write one product a row under it."
+        with self._file.open() as file:
+            encoding = (
+                TextEncoding(self._encoding)
+                if self._encoding is not None
+                else detect_encoding(file, str(self.path))
             )
-        # Where cells are parted by commas, a decimal comma would have to stand in quotes.
-        marks = decimal_marks(evidence, "." if shape.delimiter == "," else None)
-        yield from self._notes(encoding, evidence, marks)
-        reader = RowReader(self._path)
-        for row in _rows(file, shape, folder):
-            if isinstance(row.cells, UnusableValueError):
-                yield reader.set_aside(row.cells, row.line)
-                continue
-            fields = _fields(row.cells, marks)
-            cells = {name: row.cells[name] for name in marks if not isinstance(fields[name], str)}
-            for item in reader.read(fields, row.line, cells):
-                yield _cut_off(item) if row.is_open and isinstance(item, SetAside) else item
-            if row.doubt is not None:
-                yield reader.set_aside(row.doubt, row.line)
-
-    def _notes(
-        self,
-        encoding: TextEncoding,
-        evidence: Mapping[str, ColumnEvidence],
-        marks: Mapping[str, DecimalMark | None],
-    ) -> Iterator[FeedNote]:
-        if encoding.guessed:
-            yield FeedNote(
-                f"The feed {self._path} is not UTF-8 and was read as {encoding.name}, a guess from "
-                "its letters. Where they look wrong, give --text-encoding with the right name, or "
-                "save the feed as UTF-8."
-            )
-        for name, column in evidence.items():
-            if not column.needs_telling:
-                continue
-            mark = marks[name]
-            read = "text" if mark is None else f"{typed(column.doubtful, mark):.15g}"
-            yield FeedNote(
-                f"The column {name} does not tell whether {column.doubtful} has thousands or "
-                f"decimals; it was read as {read}. If that is wrong, write whole numbers without a "
-                "mark (1299), or decimals that can be meant in one way (1299.50 or 1299,50)."
-            )
-
-    def _shape(self, file: BinaryIO, encoding: str) -> _Shape:
-        text = open_text(file, encoding)
-        lines = BoundedLines(text)
-        header, delimiter = self._header(lines)
-        text.detach()
+            text = open_text(file, encoding.name)
+            lines = BoundedLines(text)
+            header, delimiter = self._header(lines)
+            text.detach()
         if any("\0" in name or has_half_pair(name) for name in header):
             raise InvalidFeedError(
-                f"The header of the feed {self._path} holds bytes that are no {encoding} text. "
+                f"The header of the feed {self.path} holds bytes that are no {encoding.name} text. "
                 "Save the feed as UTF-8, or name its encoding with --text-encoding."
             )
-        columns = self._columns(header, delimiter)
+        if len(header) > LIMIT_COLUMNS:
+            raise InvalidFeedError(
+                f"The header of the feed {self.path} names {len(header):,} columns, more than "
+                f"{LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter by."
+            )
         is_spaced = all(name.startswith(" ") for name in header[1:])
-        return _Shape(encoding, delimiter, columns, lines.count, is_spaced)
+        columns = tuple(unique_names(header))
+        return TableShape(encoding, delimiter, columns, lines.count, is_spaced)
+
+    def records(self, keys: KeyColumns | None = None) -> Iterator[RecordItem]:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`.
+
+        A row with too many or too few cells, bytes that are no text or broken quotes is set aside.
+        """
+        shape = self.shape
+        if shape.encoding.guessed:
+            yield FeedNote(
+                f"The feed {self.path} is not UTF-8 and was read as {shape.encoding.name}, a guess "
+                "from its letters. Where they look wrong, give --text-encoding with the right "
+                "name, or save the feed as UTF-8."
+            )
+        empty = True
+        try:
+            with self._file.open() as file:
+                for item in self._rows(file, shape, keys):
+                    empty = False
+                    yield item
+        except TooMuchRereadError as error:
+            raise InvalidFeedError(
+                f"The feed {self.path} cannot be parted into rows: too many of its quotes are "
+                "never closed. Double the quotes inside of cells."
+            ) from error
+        if empty:
+            raise InvalidFeedError(
+                f"The feed {self.path} has a header but no row. Write one product a row under it."
+            )
+
+    def _rows(
+        self, file: BinaryIO, shape: TableShape, keys: KeyColumns | None
+    ) -> Iterator[RecordItem]:
+        text = open_text(file, shape.encoding.name)
+        lines = RereadableLines(BoundedLines(text))
+        for _ in islice(lines, shape.header_line):
+            pass
+        row_shape = _row_shape(shape, keys)
+        folder = ImageFolder(self.path.parent)
+        delimiter, width, columns = shape.delimiter, len(shape.columns), shape.columns
+        has_blank_names = "" in columns
+        limit = csv.field_size_limit()
+        quoted = _Pushed(lines)
+        reader = csv.reader(quoted, delimiter=delimiter, strict=True)
+        while True:
+            line = lines.count + 1
+            lines.mark()
+            try:
+                first = next(lines)
+                if '"' not in first and len(first) <= limit:
+                    cells = first.rstrip("\r\n").split(delimiter)
+                else:
+                    quoted.push(first)
+                    cells = [_unwrapped(cell) for cell in next(reader)]
+            except StopIteration:
+                break
+            except csv.Error as error:
+                # A quote that is never closed swallows the rows after it: only its own line is
+                # lost.
+                lines.reread_after_first()
+                yield self._file.set_aside(_broken(error), line)
+                continue
+            except LineTooLongError as error:
+                yield self._file.set_aside(_broken(error), line)
+                continue
+            taken = lines.since_mark
+            found = swallowed(taken, row_shape, folder) if len(taken) > 1 else None
+            if found is not None and found.is_certain:
+                last = lines.count
+                lines.reread_after_first()
+                yield self._file.set_aside(swallowing(cells, last, row_shape), line)
+                continue
+            if not any(cell and not cell.isspace() for cell in cells):
+                continue
+            if cells[0].startswith("\ufeff"):
+                # Files that were put together keep the byte-order mark that each began with.
+                cells[0] = cells[0].removeprefix("\ufeff")
+            if len(cells) == width and _is_clean(taken):
+                fields = dict(zip(columns, cells, strict=True))
+            else:
+                problem = _problem(cells, shape, row_shape)
+                if problem is not None:
+                    yield self._file.set_aside(problem, line)
+                    continue
+                fields = dict(zip(columns, cells, strict=False))
+            if has_blank_names:
+                del fields[""]
+            yield Record(line, fields, may_be_cut=not taken[-1].endswith(("\n", "\r")))
+            if found is not None:
+                yield self._file.set_aside(doubt(cells, line + found.below, row_shape), line)
+        text.detach()
 
     def _header(self, lines: BoundedLines) -> tuple[list[str], str]:
         try:
@@ -178,113 +215,37 @@ class DelimitedFeed:
                 delimiter = told[4]
                 first = next((line for line in lines if line.strip()), "")
             else:
-                delimiter = _delimiter(first)
+                delimiter = likeliest_delimiter(first)
             if not first:
                 raise InvalidFeedError(
-                    f"The feed {self._path} is empty. Its first line has to name the columns, "
+                    f"The feed {self.path} is empty. Its first line has to name the columns, "
                     "such as id,title,image."
                 )
-            return next(
-                csv.reader(_Pushed(first, lines), delimiter=delimiter, strict=True)
-            ), delimiter
+            pushed = _Pushed(lines)
+            pushed.push(first)
+            return next(csv.reader(pushed, delimiter=delimiter, strict=True)), delimiter
         except (csv.Error, LineTooLongError) as error:
             raise InvalidFeedError(
-                f"The header of the feed {self._path} cannot be read ({error}). Its first line has "
+                f"The header of the feed {self.path} cannot be read ({error}). Its first line has "
                 "to name the columns, such as id,title,image."
             ) from error
 
-    def _columns(self, header: Sequence[str], delimiter: str) -> tuple[str, ...]:
-        if len(header) > LIMIT_COLUMNS:
-            raise InvalidFeedError(
-                f"The header of the feed {self._path} names {len(header):,} columns, more than "
-                f"{LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter by."
-            )
-        columns: list[str] = []
-        written: dict[str, str] = {}
-        for name in header:
-            try:
-                column = column_name(name) if name.strip() else ""
-            except UnusableValueError as problem:
-                raise InvalidFeedError(
-                    f"The feed {self._path}: {problem.reason} {problem.cure}"
-                ) from problem
-            if column and column in written:
-                raise InvalidFeedError(
-                    f"The columns {shown(written[column])} and {shown(name)} of the feed "
-                    f"{self._path} are the same here: {column}. Rename one of them."
-                )
-            columns.append(column)
-            written[column] = name
-        for wanted, spellings in (("id", ("id",)), ("image", _LISTS)):
-            if not set(spellings) & set(columns):
-                raise InvalidFeedError(self._missing(wanted, header, columns, delimiter))
-        return tuple(columns)
 
-    def _missing(
-        self, wanted: str, header: Sequence[str], columns: Sequence[str], delimiter: str
-    ) -> str:
-        found = ", ".join(shown(name) for name in header)
-        near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.5)
-        cure = (
-            f"Rename {shown(header[columns.index(near[0])])} to {wanted}."
-            if near
-            else f"Add a column {wanted}, or rename the one that means it."
-        )
-        return (
-            f"The feed {self._path} has no column {wanted}. Parted at every "
-            f"{_DELIMITER_NAMES.get(delimiter, delimiter)}, its header names {found}. {cure}"
-        )
+def likeliest_delimiter(header: str) -> str:
+    """What parts the header's cells: what it holds most of, outside of quotes."""
+    outside = "".join(header.split('"')[::2])
+    return max(DELIMITERS, key=outside.count)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row under the header.
-
-    Attributes:
-        line: The line where it begins.
-        cells: Its cells by column, or what is wrong with it.
-        is_open: Whether the file ends in it, without a line break.
-        doubt: Why a line in its quotes may be a row of its own; None where none may.
-    """
-
-    line: int
-    cells: dict[str, str] | UnusableValueError
-    is_open: bool
-    doubt: UnusableValueError | None = None
-
-
-def _rows(file: BinaryIO, shape: _Shape, folder: ImageFolder) -> Iterator[_Row]:
-    text = open_text(file, shape.encoding)
-    lines = RereadableLines(BoundedLines(text))
-    for _ in islice(lines, shape.header_line):
-        pass
-    reader = csv.reader(lines, delimiter=shape.delimiter, strict=True)
-    while True:
-        line = lines.count + 1
-        lines.mark()
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            # A quote that is never closed swallows the rows after it: only its own line is lost.
-            lines.reread_after_first()
-            yield _Row(line, _broken(error), is_open=False)
-            continue
-        except LineTooLongError as error:
-            yield _Row(line, _broken(error), is_open=False)
-            continue
-        cells = [_unwrapped(cell) for cell in cells]
-        swallowed = _swallowed(lines.since_mark, shape, folder)
-        if swallowed is not None and swallowed.is_certain:
-            last = lines.count
-            lines.reread_after_first()
-            yield _Row(line, _swallowing(cells, last, shape), is_open=False)
-        elif any(cell.strip() for cell in cells):
-            is_open = not lines.since_mark[-1].endswith(("\n", "\r"))
-            doubt = _doubt(cells, line + swallowed.below, shape) if swallowed else None
-            yield _Row(line, _by_column(cells, shape), is_open, doubt)
-    text.detach()
+def _row_shape(shape: TableShape, keys: KeyColumns | None) -> RowShape:
+    place: Mapping[str, int] = {name: number for number, name in enumerate(shape.columns)}
+    return RowShape(
+        shape.delimiter,
+        len(shape.columns),
+        place.get(keys.id) if keys else None,
+        tuple(place[name] for name in keys.images if name in place) if keys else (),
+        shape.is_spaced,
+    )
 
 
 def _unwrapped(cell: str) -> str:
@@ -293,106 +254,8 @@ def _unwrapped(cell: str) -> str:
     return found[1].replace('""', '"') if found else cell
 
 
-@dataclass(frozen=True, slots=True)
-class _Swallowed:
-    """A line inside of quotes that may be a row of its own.
-
-    Attributes:
-        below: Lines between it and the one where the row begins that it stands in.
-        is_certain: Whether it is more likely a row than part of a description.
-    """
-
-    below: int
-    is_certain: bool
-
-
-def _swallowed(lines: Sequence[str], shape: _Shape, folder: ImageFolder) -> _Swallowed | None:
-    """What a row's quotes have taken in, of the lines that it spans: a certain row before others.
-
-    A line is a row for certain where it has the header's cells, an id and an image, below a line
-    that could be a whole row too, as the one with the stray quote is: descriptions have line breaks
-    and commas, but no name of an image where the column of images is. Without one of the two it may
-    be either.
-    """
-    doubtful = None
-    under_a_row = False
-    for below, line in enumerate(lines):
-        if below and (cells := _as_row(line, shape)):
-            if under_a_row and _names_image(cells, shape, folder):
-                return _Swallowed(below, is_certain=True)
-            if doubtful is None and not _is_prose(line.partition('"')[0], shape):
-                doubtful = _Swallowed(below, is_certain=False)
-        under_a_row = under_a_row or line.count(shape.delimiter) >= len(shape.columns) - 1
-    return doubtful
-
-
-def _as_row(line: str, shape: _Shape) -> list[str]:
-    """The cells of a line that can be read as a row by itself; none where it cannot.
-
-    It has as many as the header, surplus blank ones aside, or more with a name of an image among
-    them; and something short where the ids are.
-    """
-    width = len(shape.columns)
-    if line.count(shape.delimiter) < width - 1:
-        return []
-    try:
-        cells = next(csv.reader([line], delimiter=shape.delimiter), [])
-    except csv.Error:
-        return []
-    if len(cells) < width or not _could_be_id(cells[shape.columns.index("id")]):
-        return []
-    surplus = any(cell.strip() for cell in cells[width:])
-    return [] if surplus and not any(map(_IMAGE_NAME.search, cells)) else cells
-
-
-def _could_be_id(cell: str) -> bool:
-    return len(cell) <= LIMIT_ID and 0 < len(cell.split()) <= _LIMIT_ID_WORDS
-
-
-def _names_image(cells: Sequence[str], shape: _Shape, folder: ImageFolder) -> bool:
-    """Whether the header's cells, and no more, hold what an image is called or a file that is."""
-    if any(cell.strip() for cell in cells[len(shape.columns) :]):
-        return False
-    given = [cell for name, cell in zip(shape.columns, cells, strict=False) if name in _LISTS]
-    return any(_IMAGE_NAME.search(cell) or _is_there(cell, folder) for cell in given)
-
-
-def _is_there(cell: str, folder: ImageFolder) -> bool:
-    first = cell.split("|", 1)[0].strip()
-    if not first or has_half_pair(first):
-        return False
-    try:
-        folder.locate(first)
-    except UnusableValueError:
-        return False
-    return True
-
-
-def _is_prose(text: str, shape: _Shape) -> bool:
-    """Whether a blank follows every delimiter, and the file does not write its rows so."""
-    count = text.count(shape.delimiter)
-    return not shape.is_spaced and 0 < count == text.count(f"{shape.delimiter} ")
-
-
-def _doubt(cells: Sequence[str], line: int, shape: _Shape) -> UnusableValueError:
-    return UnusableValueError(
-        f"Line {line} stands in quotes that this row opens, and may be a row of its own; it was "
-        "read as part of this one.",
-        "Where it is a row, close the quote above it; where it is text, write a blank behind its "
-        f"{_DELIMITER_NAMES.get(shape.delimiter, shape.delimiter)}s.",
-        _id_at_least(cells, shape),
-        hides_ids=True,
-    )
-
-
-def _swallowing(cells: Sequence[str], last: int, shape: _Shape) -> UnusableValueError:
-    return UnusableValueError(
-        f"A quote that this row opens is closed in line {last} only, and between them stands what "
-        "looks like further rows; they were read as rows.",
-        "Close the quote, or double it where it belongs to the text.",
-        _id_at_least(cells, shape),
-        hides_ids=True,
-    )
+def _is_clean(lines: Sequence[str]) -> bool:
+    return not any("\0" in line or (not line.isascii() and has_half_pair(line)) for line in lines)
 
 
 def _broken(error: Exception) -> UnusableValueError:
@@ -404,67 +267,42 @@ def _broken(error: Exception) -> UnusableValueError:
     )
 
 
-def _by_column(cells: Sequence[str], shape: _Shape) -> dict[str, str] | UnusableValueError:
-    # Files that were put together keep the byte-order mark that each began with.
-    cells = [cells[0].removeprefix("\ufeff"), *cells[1:]]
+def _problem(
+    cells: Sequence[str], shape: TableShape, row_shape: RowShape
+) -> UnusableValueError | None:
     width = len(shape.columns)
     if any("\0" in cell or has_half_pair(cell) for cell in cells):
         zeros = any("\0" in cell for cell in cells)
-        kind = "zero bytes" if zeros else f"bytes that are no {shape.encoding} text"
+        kind = "zero bytes" if zeros else f"bytes that are no {shape.encoding.name} text"
         return UnusableValueError(
             f"The row holds {kind}.",
             "Save the feed again as UTF-8 from where it comes from"
             + ("." if zeros else ", or name its encoding with --text-encoding."),
-            _id_at_least(cells, shape),
+            id_at_least(cells, row_shape),
             hides_ids=True,
         )
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-        name = _DELIMITER_NAMES.get(shape.delimiter, shape.delimiter)
+        name = DELIMITER_NAMES.get(shape.delimiter, shape.delimiter)
         return UnusableValueError(
             f"The row has {len(cells)} cells under a header of {width}.",
             f"Put cells that hold a {name} into double quotes.",
             # Cells before the one that is missing or too many are right; the first always is.
-            _id_at_least(cells, shape) if shape.columns[0] == "id" else "",
+            id_at_least(cells, row_shape) if row_shape.id == 0 else "",
             hides_ids=True,
         )
-    return {name: cell for name, cell in zip(shape.columns, cells, strict=False) if name}
-
-
-def _id_at_least(cells: Sequence[str], shape: _Shape) -> str:
-    """The id of a row that cannot be read whole; empty where it is not readable itself."""
-    index = shape.columns.index("id")
-    text = cells[index] if index < len(cells) else ""
-    return "" if has_control_characters(text.strip()) else one_line_at_least(text)
-
-
-def _cut_off(item: SetAside) -> SetAside:
-    """A set-aside of a row in which the file ends: it may be cut off there."""
-    reason = f"{item.reason} The file ends in this row without a line break, as if it were cut off."
-    return replace(item, reason=reason, hides_ids=True)
-
-
-def _fields(cells: Mapping[str, str], marks: Mapping[str, DecimalMark | None]) -> dict[str, object]:
-    fields: dict[str, object] = {}
-    for name, cell in cells.items():
-        if name in _LISTS:
-            fields[name] = cell.split("|")
-        else:
-            fields[name] = typed(cell, marks[name]) if name in marks else cell
-    return fields
-
-
-def _delimiter(header: str) -> str:
-    """What parts the header's cells: what it holds most of, outside of quotes."""
-    outside = "".join(header.split('"')[::2])
-    return max(DELIMITERS, key=outside.count)
+    return None
 
 
 class _Pushed:
     """Lines with one that has already been read put back in front."""
 
-    def __init__(self, first: str, lines: BoundedLines) -> None:
-        self._first: str | None = first
+    def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
+        self._first: str | None = None
+
+    def push(self, line: str) -> None:
+        """Give `line` before the others."""
+        self._first = line
 
     def __iter__(self) -> "_Pushed":
         return self

@@ -1,6 +1,6 @@
 """Records: rows of a file of any format, before anybody knows what their columns mean."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -17,11 +17,14 @@ class Record:
     Attributes:
         line: 1-based line, sheet row or element number; 0 where lines mean nothing.
         fields: Values by column name as the file writes it. Nested objects are flattened with
-            dots (``price.amount``); a list of objects is one list a member (``images.src``).
+            dots (``price.amount``); a list of objects is one list a member (``images.src``),
+            each as long as the list, with None for members that an object lacks.
+        may_be_cut: Whether the file ends in it without a line break, as if it were cut off.
     """
 
     line: int
     fields: Mapping[str, Value]
+    may_be_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,21 @@ class KeyColumns:
 
     id: str
     images: tuple[str, ...]
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """The names without blanks around them; a second `name` becomes ``name.2``."""
+    taken: set[str] = set()
+    unique: list[str] = []
+    for written in names:
+        name = plain = written.strip("\ufeff \t\r\n\xa0")
+        count = 1
+        while name and name in taken:
+            count += 1
+            name = f"{plain}.{count}"
+        taken.add(name)
+        unique.append(name)
+    return unique
 
 
 RecordItem: TypeAlias = Record | SetAside | FeedNote

@@ -208,7 +208,7 @@ def test_too_many_columns_are_refused_before_their_names_are_looked_at(
         named.append(name)
         return name
 
-    monkeypatch.setattr("furniture_prompter.feeds.delimited.column_name", note)
+    monkeypatch.setattr("furniture_prompter.feeds.delimited_feed.column_name", note)
     columns = [f"a{number}" for number in range(LIMIT_COLUMNS - 1)]
     with pytest.raises(InvalidFeedError, match="2,001 columns, more than 2,000"):
         read_feed("p.csv", ",".join(["id", "image", *columns]) + "\n1,a.jpg\n")

@@ -65,7 +65,6 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         f"between; at most {rows.LIMIT_TAGS} |",
         f"text of at most {rows.LIMIT_ATTRIBUTE:,} characters, a number",
         f"at most {rows.LIMIT_ATTRIBUTES} of these a row",
-        f"array of objects (up to {jsonl.LIMIT_ARRAY_BYTES >> 20} MiB)",
         f"a line has at most {jsonl.LIMIT_LINE_BYTES >> 20} MiB",
     ):
         assert text in PAGE, text

@@ -5,7 +5,7 @@ import pytest
 
 from furniture_prompter.domain import FeedRow
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.delimited import DelimitedFeed
+from furniture_prompter.feeds.delimited_feed import DelimitedFeed
 from furniture_prompter.feeds.folder import FolderFeed
 from furniture_prompter.feeds.jsonl import JsonLinesFeed
 from furniture_prompter.feeds.opening import open_feed
