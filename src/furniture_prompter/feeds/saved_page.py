@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from furniture_prompter.domain import FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
@@ -15,16 +14,14 @@ from furniture_prompter.feeds.page_products import (
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem
 from furniture_prompter.feeds.structured_data import FIELDS
 
-PAGE_EXTENSIONS: Final = (".html", ".htm", ".xhtml")
-
-
 class SavedPage:
     """Records of one HTML file; see :class:`furniture_prompter.feeds.records.RecordSource`."""
 
     has_types = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: Path) -> None:
         self._path = path
+        self._content = content
 
     @property
     def path(self) -> Path:
@@ -73,7 +70,7 @@ class SavedPage:
 
     def _products(self) -> PageProducts:
         try:
-            with self._path.open("rb") as file:
+            with self._content.open("rb") as file:
                 data = file.read(LIMIT_PAGE_BYTES + 1)
         except OSError as error:
             raise InvalidFeedError(f"The page {self._path} cannot be read ({error}).") from error
@@ -105,10 +102,11 @@ class SavedPage:
         return found
 
 
-def html_records(path: Path) -> SavedPage:
+def html_records(path: Path, content: Path | None = None) -> SavedPage:
     """The record source of a saved page. Nothing is read yet.
 
     Args:
         path: The file, of any encoding that browsers save.
+        content: Where its bytes lie, where that is elsewhere.
     """
-    return SavedPage(path)
+    return SavedPage(path, content or path)
