@@ -1,6 +1,7 @@
 """Catalogs by settings and path: open and search one, index a feed, optimize."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -38,13 +39,18 @@ from furniture_prompter.domain import (
     SearchResult,
     VerifyReport,
 )
+from furniture_prompter.domain.feed import address_path
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
+from furniture_prompter.feeds.formats import EXTENSIONS
 from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
+from furniture_prompter.fetching.public_addresses import is_address, shown_address
 from furniture_prompter.ingest.indexing import index_feed
+from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
 from furniture_prompter.search.query_vectors import (
     Embedded,
@@ -314,12 +320,14 @@ def index(
     language: str | None = None,
     sync: bool = False,
     text_encoding: str | None = None,
+    download: bool = False,
     progress: Callable[[IndexProgress], None] | None = None,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
     Args:
-        source: A folder of photos, or a JSON-lines or CSV file; see docs/feeds.md.
+        source: A folder of photos, a JSON-lines or CSV file, or the web address of such a file,
+            which is fetched; see docs/feeds.md.
         catalog: The catalog's folder; begun when it is empty or not there.
         settings: Settings; from the environment when left out.
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
@@ -327,21 +335,28 @@ def index(
         language: Language of the keyword index; the catalog's own when left out.
         sync: Whether to remove products that the feed no longer has.
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
+        download: Whether photos that the feed gives by address are fetched.
         progress: Called often while it goes.
 
     Raises:
-        InvalidFeedError: nothing of the feed can be read.
+        InvalidFeedError: nothing of the feed can be read, or it cannot be fetched.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
     chosen, folder = settings or Settings(), Path(catalog)
-    feed = open_feed(Path(source), encoding=text_encoding)
+    by_address = isinstance(source, str) and is_address(source)
+    read = partial(open_feed, encoding=text_encoding, address_path=address_path)
+    feed = None if by_address else read(Path(source))
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:
         refuse_foreign_folder(folder)
         manifest = None
     photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
-    return event_loop.run(
+    fetched = None
+    if feed is None:
+        fetched = _fetched(str(source), folder, chosen, progress)
+        feed = read(fetched.path)
+    summary: IndexSummary = event_loop.run(
         index_feed(
             feed,
             folder,
@@ -351,8 +366,28 @@ def index(
             language=language,
             sync=sync,
             on_progress=progress or (lambda _: None),
+            download=download,
         )
     )
+    if fetched is None:
+        return summary
+    return replace(summary, notes=(_where_from(str(source), fetched), *summary.notes))
+
+
+def _fetched(
+    url: str,
+    catalog: Path,
+    settings: Settings,
+    progress: Callable[[IndexProgress], None] | None,
+) -> FetchedFeed:
+    if progress is not None:
+        progress(IndexProgress("fetching", 0, None, "feeds"))
+    return event_loop.run(fetch_feed(url, catalog / DOWNLOADS_FOLDER, settings, known=EXTENSIONS))
+
+
+def _where_from(url: str, feed: FetchedFeed) -> str:
+    when = "fetched" if feed.changed else "not sent again, for it has not changed"
+    return f"The feed of {shown_address(url)} is {feed.path}: {feed.size_bytes:,} bytes, {when}."
 
 
 def optimize(catalog: str | Path, *, settings: Settings | None = None) -> OptimizeSummary:

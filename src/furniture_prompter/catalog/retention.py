@@ -6,9 +6,9 @@ of a table version's *creation* alone, which says nothing: a version of last wee
 replaced a second ago, and the searches of a serving process still read it. Whatever cannot be
 deleted costs room, not the commit: it is told, and the next run tries again.
 
-``uploads/<sha256>.<ext>`` is the bytes of a photo that came without a file of the shop's, named by
-its id. It is written whole into a spool beside the others and renamed into place by whoever holds
-the writer's lock, so a name there is a whole photo.
+``uploads/<sha256>.<ext>`` is the bytes of a photo that came without a file of the shop's, sent over
+the API or downloaded, named by its id. It is written whole into a spool beside the others and
+renamed into place by whoever holds the writer's lock, so a name there is a whole photo.
 """
 
 import hashlib
@@ -92,12 +92,23 @@ def spool_in(catalog: Path) -> Iterator[Spool]:
     Raises:
         CatalogWriteError: the disk is full or cannot be written.
     """
+    with spool_folder(catalog) as folder:
+        yield Spool(folder)
+
+
+@contextmanager
+def spool_folder(catalog: Path) -> Iterator[Path]:
+    """A folder beside the photos that came without a file, for what is being received.
+
+    Raises:
+        CatalogWriteError: the disk is full or cannot be written.
+    """
     uploads = catalog / UPLOADS_FOLDER
     make_folder(uploads)
     with writing(catalog):
         folder = Path(tempfile.mkdtemp(prefix=_SPOOL, dir=uploads))
     try:
-        yield Spool(folder)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -62,7 +62,7 @@ _DERIVED_CHECKS: Final = frozenset(
 # What no repair mends.
 _CURES_BY_HAND: Final = {
     PLACES: "Move what lies in a wrong place out of the catalog. ",
-    UPLOADS: "Send these products with their photos again. ",
+    UPLOADS: "Send these products with their photos again, or index their feed with --download. ",
 }
 # Damaged files that a sentence names; the report has them all.
 _NAMED_FILES: Final = 5

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from furniture_prompter.cli import (
     benchmark_command,
+    crawl_command,
     distill_command,
     encoders_command,
     evaluate_command,
@@ -65,6 +66,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
+app.command("crawl", epilog=crawl_command.EXAMPLES)(crawl_command.crawl_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
 app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)

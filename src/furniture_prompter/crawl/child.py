@@ -7,6 +7,7 @@ JSON lines: one comes in, ``{"progress": …}`` goes out while it runs, ``{"repo
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -193,9 +194,13 @@ def main() -> int:
     answers = sys.stdout
 
     def tell(message: dict[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
-        # Whoever asked is gone when nobody reads any more, and the run must not outlive them.
-        answers.flush()
+        try:
+            answers.write(json.dumps(message) + "\n")
+            answers.flush()
+        except BrokenPipeError:
+            # Whoever asked is gone, and the run must not outlive them. The journal has all that
+            # was done; an orderly end would only ask for more pages.
+            os._exit(1)
 
     options = dict(asked["options"])
     options["private_hosts"] = tuple(options["private_hosts"])

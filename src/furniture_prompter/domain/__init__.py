@@ -7,6 +7,7 @@ from furniture_prompter.domain.catalog import (
     VerifyReport,
 )
 from furniture_prompter.domain.feed import (
+    DownloadSummary,
     Feed,
     FeedItem,
     FeedNote,
@@ -34,6 +35,7 @@ __all__ = [
     "AttributeValue",
     "CatalogInfo",
     "CatalogReference",
+    "DownloadSummary",
     "EncoderIdentity",
     "Feed",
     "FeedItem",

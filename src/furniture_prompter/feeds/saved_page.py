@@ -14,6 +14,7 @@ from furniture_prompter.feeds.page_products import (
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem
 from furniture_prompter.feeds.structured_data import FIELDS
 
+
 class SavedPage:
     """Records of one HTML file; see :class:`furniture_prompter.feeds.records.RecordSource`."""
 

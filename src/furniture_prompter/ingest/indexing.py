@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,7 @@ from furniture_prompter.ingest.changes import (
     find_changes,
     tally,
 )
+from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.settings import Settings
 
@@ -134,6 +135,7 @@ async def index_feed(
     language: str | None,
     sync: bool,
     on_progress: OnProgress,
+    download: bool = False,
 ) -> IndexSummary:
     """Bring the catalog at `folder` up to date with a feed, as one new version or not at all.
 
@@ -146,6 +148,8 @@ async def index_feed(
         language: Language of the keyword index; None for the catalog's own, or the default.
         sync: Whether to remove products that the feed no longer has.
         on_progress: Called often while it goes.
+        download: Whether photos that the feed gives by address are fetched; without, those that
+            were fetched before serve.
 
     Raises:
         InvalidFeedError: nothing of the feed can be read, or no row of it is usable.
@@ -161,7 +165,10 @@ async def index_feed(
         default_language=settings.language,
     ) as writer:
         await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
-        photos, encoded = await encode_and_stage(writer, rows, encoder, settings, on_progress)
+        files = PhotoFiles(folder, settings, download=download)
+        photos, encoded = await encode_and_stage(
+            writer, rows, encoder, settings, on_progress, files
+        )
         set_aside += photos.set_aside
         tallies = tally(row for row in rows if photos.by_product.get(row.product.id))
         changes = find_changes(
@@ -183,6 +190,7 @@ async def index_feed(
             manifest = await write_changes(
                 writer, changes, prompt_encoder, encoder.card, settings, on_progress
             )
+        files.finish()
     set_aside.sort(key=lambda item: (str(item.source), item.line))
     return IndexSummary(
         version=manifest.version if manifest else 0,
@@ -197,8 +205,10 @@ async def index_feed(
         photos=manifest.photos if manifest else 0,
         set_aside=tuple(set_aside),
         seconds=time.perf_counter() - began,
+        downloads=files.summary,
         notes=(
             *notes,
+            *files.notes,
             *changes.notes,
             *([REFOLDED] if outdated else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
@@ -231,9 +241,10 @@ class _Read:
 
     row: FeedRow
     path: Path
+    file: Path
     id: str = ""
     image: RgbImage | None = None
-    problem: SetAside | None = None
+    problems: tuple[SetAside, ...] = ()
 
 
 @dataclass(slots=True)
@@ -266,6 +277,7 @@ def encode_photos(
     settings: Settings,
     outcome: PhotosOfRows,
     on_photo: Callable[[], None],
+    files: PhotoFiles,
 ) -> Iterator[EncodedBatch]:
     """Read every photo of `rows`; encode those whose content has no vector yet.
 
@@ -276,21 +288,22 @@ def encode_photos(
         settings: Limits, batch size, workers.
         outcome: Filled in while the iterator is consumed.
         on_photo: Called for each file that was read, in feed order.
+        files: Where the photos lie; all rows were announced to it.
 
     Yields:
         Vectors, batch by batch, to be staged by the caller.
     """
     ids: list[str] = []
     images: list[RgbImage] = []
-    for read in _read_ahead(rows, frozenset(known), encoder, settings):
+    for read in _read_ahead(rows, frozenset(known), encoder, settings, files):
         on_photo()
-        if read.problem is not None:
-            outcome.set_aside.append(read.problem)
+        outcome.set_aside += read.problems
+        if not read.id:
             continue
         product_id = read.row.product.id
         photos = outcome.by_product.setdefault(product_id, [])
         if all(photo.id != read.id for photo in photos):
-            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.path)))
+            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.file)))
         if read.id in known or read.image is None:
             outcome.reused += 1
             continue
@@ -305,13 +318,17 @@ def encode_photos(
 
 
 def _read_ahead(
-    rows: Iterable[FeedRow], known: frozenset[str], encoder: Encoder, settings: Settings
+    rows: Iterable[FeedRow],
+    known: frozenset[str],
+    encoder: Encoder,
+    settings: Settings,
+    files: PhotoFiles,
 ) -> Iterator[_Read]:
     """Read and decode in worker threads, a few batches ahead, in order."""
     limits = PhotoLimits.of(settings)
     spec = encoder.card.preprocessing
     return read_ahead(
-        lambda photo: _read(*photo, known, spec, limits),
+        lambda photo: _read(*photo, known, spec, limits, files),
         ((row, path) for row in rows for path in row.images),
         workers=settings.decode_workers,
         # Two batches of them wait at the most, in the encoder's size.
@@ -326,18 +343,50 @@ def _read(
     known: frozenset[str],
     spec: Preprocessing | None,
     limits: PhotoLimits,
+    files: PhotoFiles,
+) -> _Read:
+    found = files.of(row, path)
+    problems = () if found.problem is None else (found.problem,)
+    if found.path is None:
+        return _Read(row, path, path, problems=problems)
+    if found.id in known:
+        # Its name is its content's hash.
+        return _Read(row, path, found.path, found.id, problems=problems)
+    name = found.name or str(path)
+    read = _decoded(row, path, found.path, name, known, spec, limits)
+    if read.id or path not in row.addresses:
+        return replace(read, problems=problems + read.problems)
+    files.reject(row, path)
+    if found.before is None:
+        return read
+    earlier = _decoded(row, path, found.before, name, known, spec, limits)
+    kept = (replace(read.problems[0], reason=f"{read.problems[0].reason} {_KEPT}"),)
+    return replace(earlier, problems=kept if earlier.id else read.problems)
+
+
+_KEPT = "The picture that was at its address before stays."
+
+
+def _decoded(
+    row: FeedRow,
+    path: Path,
+    file: Path,
+    name: str,
+    known: frozenset[str],
+    spec: Preprocessing | None,
+    limits: PhotoLimits,
 ) -> _Read:
     try:
-        data = read_photo_bytes(path, limits)
+        data = read_photo_bytes(file, limits)
         identity = photo_id(data)
         if identity in known:
-            return _Read(row, path, identity)
+            return _Read(row, path, file, identity)
         # Fitted right here, the largest thing in memory is let go of at once. The encoder takes a
         # fitted square as it is.
         image = decode_into(
             data,
             lambda pixels: pixels if spec is None else preprocess(pixels, spec),
-            name=str(path),
+            name=name,
             target_side_px=None if spec is None else spec.side_px,
             limits=limits,
         )
@@ -345,10 +394,10 @@ def _read(
         reason = str(error)
         if not row.line:
             # The photo itself is what is at fault, and is named by that.
-            reason = reason.replace(f"The photo {path} ", "The photo ", 1)
+            reason = reason.replace(f"The photo {name} ", "The photo ", 1)
         problem = SetAside(row.source, row.line, reason, "", row.product.id)
-        return _Read(row, path, problem=problem)
-    return _Read(row, path, identity, image)
+        return _Read(row, path, file, problems=(problem,))
+    return _Read(row, path, file, identity, image)
 
 
 async def encode_and_stage(
@@ -357,8 +406,14 @@ async def encode_and_stage(
     encoder: Encoder,
     settings: Settings,
     on_progress: OnProgress,
+    files: PhotoFiles | None = None,
 ) -> tuple[PhotosOfRows, int]:
-    """Give every new photo a vector, saving them every few hundred so that a kill costs little."""
+    """Give every new photo a vector, saving them every few hundred so that a kill costs little.
+
+    Photos by address are downloaded ahead of that, while others are decoded and encoded; `files`
+    are the local ones alone where it is left out.
+    """
+    files = files or PhotoFiles(writer.folder, settings, download=False)
     outcome = PhotosOfRows({}, [])
     total = sum(len(row.images) for row in rows)
     read = 0
@@ -366,19 +421,25 @@ async def encode_and_stage(
     def count_photo() -> None:
         nonlocal read
         read += 1
-        on_progress(IndexProgress("checking", read, total, "photos"))
+        if (waiting := files.waiting) is not None:
+            on_progress(IndexProgress("downloading", *waiting, "photos"))
+        else:
+            on_progress(IndexProgress("checking", read, total, "photos"))
 
     known = await writer.encoded_photos()
     ids: list[str] = []
     vectors: list[np.ndarray] = []
     encoded = 0
-    for batch in encode_photos(rows, known, encoder, settings, outcome, count_photo):
-        ids += batch.ids
-        vectors.append(batch.vectors)
-        encoded += len(batch.ids)
-        if len(ids) >= settings.stage_photos:
-            await writer.stage(ids, np.concatenate(vectors))
-            ids, vectors = [], []
+    with files:
+        for row in rows:
+            files.expect(row)
+        for batch in encode_photos(rows, known, encoder, settings, outcome, count_photo, files):
+            ids += batch.ids
+            vectors.append(batch.vectors)
+            encoded += len(batch.ids)
+            if len(ids) >= settings.stage_photos:
+                await writer.stage(ids, np.concatenate(vectors))
+                ids, vectors = [], []
     if ids:
         await writer.stage(ids, np.concatenate(vectors))
     return outcome, encoded
