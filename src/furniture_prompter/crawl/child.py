@@ -87,7 +87,7 @@ def scrapy_settings(options: CrawlOptions) -> Settings:
             "AUTOTHROTTLE_START_DELAY": options.delay_s,
             "AUTOTHROTTLE_MAX_DELAY": max(60.0, options.delay_s),
             "TELNETCONSOLE_ENABLED": False,
-            "LOG_ENABLED": False,
+            "LOG_INSTALL_ROOT_HANDLER": False,
         }
     )
 
@@ -141,7 +141,7 @@ def _run(options: CrawlOptions, journal: Journal, tell: Tell) -> tuple[ShopSpide
             tell({"progress": {"done": done, "waiting": journal.waiting()}})
 
     ended = ["finished"]
-    process = CrawlerProcess(scrapy_settings(options), install_root_handler=False)
+    process = CrawlerProcess(scrapy_settings(options))
     # Scrapy sets its own to tell of every request.
     logging.getLogger("scrapy").setLevel(logging.INFO)
     crawler = process.create_crawler(ShopSpider)
@@ -208,9 +208,12 @@ def main() -> int:
     feed = Path(asked["feed"]) if asked["feed"] else None
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        log = folder / LOG_FILE
+        log.unlink(missing_ok=True)
         logging.basicConfig(
-            filename=folder / LOG_FILE,
-            filemode="w",
+            # Scrapy closes what was opened before it; only a file to append to is opened again.
+            filename=log,
+            filemode="a",
             level=logging.INFO,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
