@@ -167,7 +167,9 @@ class DelimitedRecords:
                     cells = first.rstrip("\r\n").split(delimiter)
                 else:
                     quoted.push(first)
-                    cells = [_unwrapped(cell) for cell in next(reader)]
+                    cells = next(reader)
+                    if any('="' in part for part in lines.since_mark):
+                        cells = [_unwrapped(cell) for cell in cells]
             except StopIteration:
                 break
             except csv.Error as error:
@@ -186,7 +188,7 @@ class DelimitedRecords:
                 lines.reread_after_first()
                 yield self._file.set_aside(swallowing(cells, last, row_shape), line)
                 continue
-            if not any(cell and not cell.isspace() for cell in cells):
+            if not cells or (not cells[0].strip() and not any(map(str.strip, cells))):
                 continue
             if cells[0].startswith("\ufeff"):
                 # Files that were put together keep the byte-order mark that each began with.
@@ -255,7 +257,10 @@ def _unwrapped(cell: str) -> str:
 
 
 def _is_clean(lines: Sequence[str]) -> bool:
-    return not any("\0" in line or (not line.isascii() and has_half_pair(line)) for line in lines)
+    for line in lines:
+        if "\0" in line or (not line.isascii() and has_half_pair(line)):
+            return False
+    return True
 
 
 def _broken(error: Exception) -> UnusableValueError:

@@ -190,6 +190,6 @@ def _without_encoding(source: RecordSource, encoding: str | None) -> RecordSourc
 
 
 def _page(file: FeedFile) -> RecordSource:
-    module = importlib.import_module("furniture_prompter.feeds.structured_data")
+    module = importlib.import_module("furniture_prompter.feeds.saved_page")
     source: RecordSource = module.html_records(file.content)
     return source
