@@ -174,11 +174,13 @@ class Upsert:
         product: The product.
         photos: Photo files, the main one first, taken over into the catalog; None keeps those that
             the product has.
+        variant_of: The variant's id of each photo that shows only one.
     """
 
     line: int
     product: Product
     photos: tuple[Path, ...] | None
+    variant_of: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +250,21 @@ class PhotosOfRows:
     set_aside: list[SetAside]
     reused: int = 0
 
+    def add(self, row: FeedRow, path: Path, photo_id: str) -> None:
+        """Count a readable photo in; one that the product has already, in another file, once."""
+        product = row.product
+        variant_id = row.variant_of.get(path, "")
+        if product.variant(variant_id) is None:
+            variant_id = ""
+        photos = self.by_product.setdefault(product.id, [])
+        for place, photo in enumerate(photos):
+            if photo.id == photo_id:
+                if photo.variant_id != variant_id:
+                    # Several variants share it, so it does not tell them apart.
+                    photos[place] = replace(photo, variant_id="")
+                return
+        photos.append(Photo(photo_id, product.id, str(path), variant_id))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedBatch:
@@ -287,10 +302,7 @@ def encode_photos(
         if read.problem is not None:
             outcome.set_aside.append(read.problem)
             continue
-        product_id = read.row.product.id
-        photos = outcome.by_product.setdefault(product_id, [])
-        if all(photo.id != read.id for photo in photos):
-            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.path)))
+        outcome.add(read.row, read.path, read.id)
         if read.id in known or read.image is None:
             outcome.reused += 1
             continue
