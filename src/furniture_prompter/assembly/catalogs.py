@@ -59,6 +59,10 @@ from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 
+UNPACKED_FOLDER = ".unpacked"
+"""Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
+nothing else in it is an empty one."""
+
 PhotoInput = str | Path | bytes | RgbImage
 
 
@@ -314,12 +318,14 @@ def index(
     language: str | None = None,
     sync: bool = False,
     text_encoding: str | None = None,
+    layout: str | None = None,
+    columns: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
     Args:
-        source: A folder of photos, or a JSON-lines or CSV file; see docs/feeds.md.
+        source: A folder of photos, or a file of any format that docs/feeds.md names.
         catalog: The catalog's folder; begun when it is empty or not there.
         settings: Settings; from the environment when left out.
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
@@ -327,6 +333,8 @@ def index(
         language: Language of the keyword index; the catalog's own when left out.
         sync: Whether to remove products that the feed no longer has.
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
+        layout: Name of the feed's layout, such as ``shopify``; recognised when left out.
+        columns: What columns mean, as ``ROLE=COLUMN``; goes before what is recognised.
         progress: Called often while it goes.
 
     Raises:
@@ -334,12 +342,18 @@ def index(
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
     chosen, folder = settings or Settings(), Path(catalog)
-    feed = open_feed(Path(source), encoding=text_encoding)
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:
         refuse_foreign_folder(folder)
         manifest = None
+    feed = open_feed(
+        Path(source),
+        encoding=text_encoding,
+        layout=layout,
+        given=columns,
+        unpack_into=folder / UNPACKED_FOLDER,
+    )
     photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     return event_loop.run(
         index_feed(

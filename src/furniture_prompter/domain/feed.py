@@ -112,7 +112,7 @@ class IndexProgress:
     """Where an index run stands.
 
     Attributes:
-        step: What it is doing, in a word or two: ``reading``, ``checking``, ``words``,
+        step: What it is doing, in a few words: ``reading Shopify CSV``, ``checking``, ``words``,
             ``writing``, ``indexing``.
         done: Units finished in this step.
         total: Units in this step; None while unknown.

@@ -183,9 +183,7 @@ def _only_feed(names: list[PurePosixPath], path: Path) -> PurePosixPath:
 
 
 @contextmanager
-def _folder(
-    path: Path, into: Path | None
-) -> Iterator[tuple[Path, TemporaryFolder | None, bool]]:
+def _folder(path: Path, into: Path | None) -> Iterator[tuple[Path, TemporaryFolder | None, bool]]:
     """The folder to unpack into, what keeps it, and whether all is in it already."""
     if into is None:
         keeper = TemporaryFolder()

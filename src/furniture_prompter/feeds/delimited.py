@@ -148,7 +148,15 @@ class DelimitedRecords:
         self, file: BinaryIO, shape: TableShape, keys: KeyColumns | None
     ) -> Iterator[RecordItem]:
         text = open_text(file, shape.encoding.name)
-        lines = RereadableLines(BoundedLines(text))
+        try:
+            yield from self._rows_of(RereadableLines(BoundedLines(text)), shape, keys)
+        finally:
+            # Also where the first rows alone were wanted.
+            text.detach()
+
+    def _rows_of(
+        self, lines: RereadableLines, shape: TableShape, keys: KeyColumns | None
+    ) -> Iterator[RecordItem]:
         for _ in islice(lines, shape.header_line):
             pass
         row_shape = _row_shape(shape, keys)
@@ -206,7 +214,6 @@ class DelimitedRecords:
             yield Record(line, fields, may_be_cut=not taken[-1].endswith(("\n", "\r")))
             if found is not None:
                 yield self._file.set_aside(doubt(cells, line + found.below, row_shape), line)
-        text.detach()
 
     def _header(self, lines: BoundedLines) -> tuple[list[str], str]:
         try:

@@ -120,7 +120,11 @@ class TableFeed:
     def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
         """What is wrong with each row of a file in which none can be read."""
         empty = True
-        for item in self.source.records():
+        try:
+            keys = decide(self.name, self.source.columns(), {}).keys
+        except InvalidFeedError:
+            keys = None
+        for item in self.source.records(keys):
             if not isinstance(item, Record):
                 empty = empty and not isinstance(item, SetAside)
                 yield item

@@ -214,14 +214,16 @@ def read_feed(
     rows: list[FeedRow] = []
     set_aside: list[SetAside] = []
     notes: list[str] = []
+    step = "reading"
     for count, item in enumerate(feed.items(), start=1):
         if isinstance(item, SetAside):
             set_aside.append(item)
         elif isinstance(item, FeedNote):
             notes.append(item.text)
+            step = f"reading {item.reading}" if item.reading else step
         else:
             rows.append(item)
-        on_progress(IndexProgress("reading", count, None, "rows"))
+        on_progress(IndexProgress(step, count, None, "rows"))
     return rows, set_aside, notes
 
 
