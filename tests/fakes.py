@@ -159,6 +159,39 @@ def load_colour_encoder(
 
 
 @dataclass(frozen=True)
+class LetterPromptEncoder:
+    """Encodes a prompt by how often it has each of 26 letters: no weights that change."""
+
+    @property
+    def card(self) -> EncoderCard:
+        """A valid card."""
+        return EncoderCard(
+            name="letters",
+            kind="prompt",
+            dimension=26,
+            preprocessing=None,
+            licence="Apache-2.0",
+            source="tests",
+            weights_file="none",
+            weights_sha256="2" * 64,
+            weights_bytes=1,
+            parameters=0,
+            description="For tests.",
+            runtime="static",
+        )
+
+    def encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """See :class:`furniture_prompter.encoders.protocols.PromptEncoder`."""
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        counts = [[prompt.lower().count(letter) for letter in letters] for prompt in prompts]
+        rows = np.array(counts, np.float32).reshape(-1, len(letters))
+        unit: NDArray[np.float32] = rows / np.maximum(
+            np.linalg.norm(rows, axis=1, keepdims=True), 1
+        )
+        return unit
+
+
+@dataclass(frozen=True)
 class ListFeed:
     """A feed of rows that a test made."""
 

@@ -73,8 +73,8 @@ def test_where_lets_through_only_what_it_says(catalog: Catalog) -> None:
     result = catalog.search("table", where="width_cm < 60 and height_cm >= 40", limit=10)
     assert result.hits
     for hit in result.hits:
-        assert float(hit.product.attributes["width_cm"]) < 60
-        assert float(hit.product.attributes["height_cm"]) >= 40
+        assert float(str(hit.product.attributes["width_cm"])) < 60
+        assert float(str(hit.product.attributes["height_cm"])) >= 40
 
 
 def test_an_unknown_column_is_refused_with_the_nearest(catalog: Catalog) -> None:

@@ -19,16 +19,19 @@ from furniture_prompter.assembly.encoders import (
     obtainable_encoders,
     pull_encoder,
 )
+from furniture_prompter.assembly.inspecting import FeedInspection, inspect_feed
 from furniture_prompter.assembly.upkeep import repair, verify
 
 __all__ = [
     "Catalog",
+    "FeedInspection",
     "PhotoInput",
     "available_encoders",
     "describe_encoder",
     "distill",
     "export_encoder",
     "index",
+    "inspect_feed",
     "load_encoder",
     "load_prompt_encoder",
     "obtainable_encoders",

@@ -65,6 +65,10 @@ from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 
+UNPACKED_FOLDER = ".unpacked"
+"""Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
+nothing else in it is an empty one."""
+
 PhotoInput = str | Path | bytes | RgbImage
 
 
@@ -321,13 +325,15 @@ def index(
     sync: bool = False,
     text_encoding: str | None = None,
     download: bool = False,
+    layout: str | None = None,
+    columns: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
     Args:
-        source: A folder of photos, a JSON-lines or CSV file, or the web address of such a file,
-            which is fetched; see docs/feeds.md.
+        source: A folder of photos, a file of any format that docs/feeds.md names, or the web
+            address of such a file, which is fetched.
         catalog: The catalog's folder; begun when it is empty or not there.
         settings: Settings; from the environment when left out.
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
@@ -336,6 +342,8 @@ def index(
         sync: Whether to remove products that the feed no longer has.
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         download: Whether photos that the feed gives by address are fetched.
+        layout: Name of the feed's layout, such as ``shopify``; recognised when left out.
+        columns: What columns mean, as ``ROLE=COLUMN``; goes before what is recognised.
         progress: Called often while it goes.
 
     Raises:
@@ -344,13 +352,20 @@ def index(
     """
     chosen, folder = settings or Settings(), Path(catalog)
     by_address = isinstance(source, str) and is_address(source)
-    read = partial(open_feed, encoding=text_encoding, address_path=address_path)
-    feed = None if by_address else read(Path(source))
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:
         refuse_foreign_folder(folder)
         manifest = None
+    read = partial(
+        open_feed,
+        encoding=text_encoding,
+        layout=layout,
+        given=columns,
+        unpack_into=folder / UNPACKED_FOLDER,
+        address_path=address_path if download else None,
+    )
+    feed = None if by_address else read(Path(source))
     photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     fetched = None
     if feed is None:

@@ -3,8 +3,12 @@
 ``products`` has a row for each product, ``photos`` one for each picture of it; ``__number`` joins
 them. A leading double underscore marks the catalog's own columns, which no feed can name: feed
 columns are identifiers that begin with a letter.
+
+Variants came later than the tables: ``__variants`` of a product (JSON) and ``variant_id`` of a photo
+are columns of catalogs in which a product ever had some, which their manifest says.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from furniture_prompter.domain import AttributeValue, Photo, Product
+from furniture_prompter.domain import AttributeValue, Photo, Product, Variant
 
 PRODUCTS: Final = "products"
 PHOTOS: Final = "photos"
@@ -25,6 +29,8 @@ ROW_HASH: Final = "__row_sha256"
 TEXT_VECTOR: Final = "__text_vector"
 VECTOR: Final = "vector"
 ALIGNED: Final = "aligned"
+VARIANTS: Final = "__variants"
+VARIANT_ID: Final = "variant_id"
 
 KNOWN_COLUMNS: Final[Mapping[str, str]] = {
     "id": "text",
@@ -36,9 +42,13 @@ KNOWN_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Columns that every catalog has, with their types in the filter language."""
 
-_ARROW_TYPES: Final = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
-_SQL_TYPES: Final = {"text": "STRING", "number": "DOUBLE", "boolean": "BOOLEAN"}
-ATTRIBUTE_TYPES: Final = tuple(_SQL_TYPES)
+_ARROW_TYPES: Final = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "texts": pa.list_(pa.string()),
+}
+ATTRIBUTE_TYPES: Final = tuple(_ARROW_TYPES)
 
 # A stored vector is a unit vector in float16, whose length is 1 to within 0.001.
 _LENGTH_TOLERANCE: Final = 0.01
@@ -75,15 +85,65 @@ class StoredProduct:
 
 
 def attribute_type(value: AttributeValue) -> str:
-    """The filter language's name for a value's type: ``text``, ``number`` or ``boolean``."""
+    """The filter language's name for a value's type: ``text``, ``number``, ``boolean``, ``texts``."""
     if isinstance(value, bool):
         return "boolean"
+    if isinstance(value, tuple):
+        return "texts"
     return "text" if isinstance(value, str) else "number"
 
 
-def empty_column_sql(column_type: str) -> str:
-    """The SQL expression of an all-empty column of a type."""
-    return f"CAST(NULL AS {_SQL_TYPES[column_type]})"
+def empty_columns(columns: Mapping[str, str]) -> pa.Schema:
+    """Columns by name and type as Lance adds them to a table: empty in every row."""
+    return pa.schema([pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns.items()])
+
+
+def variants_text(variants: Sequence[Variant]) -> str | None:
+    """Variants as they are stored: a JSON list of objects without what is empty; None for none.
+
+    Equal variants give equal texts, whatever the order of their attributes; the order of options is
+    the shop's, and stays.
+    """
+    if not variants:
+        return None
+    listed = [
+        {
+            "id": each.id,
+            "title": each.title,
+            "options": dict(each.options),
+            "color": each.color,
+            "attributes": dict(sorted(each.attributes.items())),
+        }
+        for each in variants
+    ]
+    kept = [{name: value for name, value in each.items() if value} for each in listed]
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def variants_from(text: str | None) -> tuple[Variant, ...]:
+    """The variants of a stored text.
+
+    Raises:
+        ValueError: it is not what :func:`variants_text` writes.
+    """
+    if text is None:
+        return ()
+    try:
+        return tuple(
+            Variant(
+                each["id"],
+                each.get("title", ""),
+                dict(each.get("options", {})),
+                each.get("color", ""),
+                {
+                    name: tuple(value) if isinstance(value, list) else value
+                    for name, value in each.get("attributes", {}).items()
+                },
+            )
+            for each in json.loads(text)
+        )
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"these are no variants: {text[:60]!r}") from error
 
 
 def stored_dimension(dimension: int) -> int:
@@ -138,12 +198,15 @@ def are_unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(np.abs(lengths - 1) <= _LENGTH_TOLERANCE)
 
 
-def product_table(rows: Sequence[ProductRow], columns: Mapping[str, str]) -> pa.Table:
+def product_table(
+    rows: Sequence[ProductRow], columns: Mapping[str, str], *, variants: bool
+) -> pa.Table:
     """Rows of ``products`` as an Arrow table.
 
     Args:
         rows: At least one row.
         columns: Attribute columns and their types; attributes absent from a product are null.
+        variants: Whether the table has variants.
     """
     data: dict[str, pa.Array] = {
         NUMBER: pa.array([row.number for row in rows], pa.int64()),
@@ -160,6 +223,9 @@ def product_table(rows: Sequence[ProductRow], columns: Mapping[str, str]) -> pa.
     for name, column_type in columns.items():
         values = [row.product.attributes.get(name) for row in rows]
         data[name] = pa.array(values, _ARROW_TYPES[column_type])
+    if variants:
+        texts = [variants_text(row.product.variants) for row in rows]
+        data[VARIANTS] = pa.array(texts, pa.string())
     return pa.table(data)
 
 
@@ -169,8 +235,10 @@ def photo_table(
     positions: Sequence[int],
     vectors: NDArray[np.float32],
     aligned: NDArray[np.float32],
+    *,
+    variants: bool,
 ) -> pa.Table:
-    """Rows of ``photos`` as an Arrow table; the five arguments run in step.
+    """Rows of ``photos`` as an Arrow table; the first five arguments run in step.
 
     Args:
         numbers: Product number of each photo.
@@ -178,21 +246,34 @@ def photo_table(
         positions: 0 for a product's main photo, 1 for the next…
         vectors: Shape (n, dimension).
         aligned: Shape (n, aligned dimension); one zero column where there is no alignment.
+        variants: Whether the table has variants.
     """
-    return pa.table(
-        {
-            NUMBER: pa.array(numbers, pa.int64()),
-            "position": pa.array(positions, pa.int32()),
-            "id": pa.array([photo.id for photo in photos], pa.string()),
-            "path": pa.array([photo.path for photo in photos], pa.string()),
-            VECTOR: vector_array(vectors),
-            ALIGNED: vector_array(aligned),
-        }
-    )
+    data: dict[str, pa.Array] = {
+        NUMBER: pa.array(numbers, pa.int64()),
+        "position": pa.array(positions, pa.int32()),
+        "id": pa.array([photo.id for photo in photos], pa.string()),
+        "path": pa.array([photo.path for photo in photos], pa.string()),
+        VECTOR: vector_array(vectors),
+        ALIGNED: vector_array(aligned),
+    }
+    if variants:
+        shown = [photo.variant_id or None for photo in photos]
+        data[VARIANT_ID] = pa.array(shown, pa.string())
+    return pa.table(data)
+
+
+def product_columns(columns: Mapping[str, str], *, variants: bool) -> list[str]:
+    """Columns of ``products`` that :func:`product_from` reads."""
+    return [*KNOWN_COLUMNS, *columns, *([VARIANTS] if variants else [])]
 
 
 def product_from(row: Mapping[str, Any], columns: Mapping[str, str]) -> Product:
-    """The product of a stored row."""
+    """The product of a stored row.
+
+    Raises:
+        ValueError: its variants are not what was written.
+    """
+    values = {name: row[name] for name in columns if row[name] is not None}
     return Product(
         id=row["id"],
         title=row["title"],
@@ -200,5 +281,9 @@ def product_from(row: Mapping[str, Any], columns: Mapping[str, str]) -> Product:
         color=row["color"],
         description=row["description"],
         tags=tuple(row["tags"]),
-        attributes={name: row[name] for name in columns if row[name] is not None},
+        attributes={
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        },
+        variants=variants_from(row.get(VARIANTS)),
     )

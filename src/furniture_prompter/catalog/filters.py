@@ -352,7 +352,10 @@ class _Compiler:
             fits, rendered = column_type is ColumnType.BOOLEAN, str(content).upper()
         elif isinstance(content, str):
             fits = column_type in (ColumnType.TEXT, ColumnType.TEXTS)
-            rendered = text_literal(as_kept(column.name, content))
+            is_entry = column_type is ColumnType.TEXTS
+            rendered = text_literal(
+                one_line(content) if is_entry else as_kept(column.name, content)
+            )
         else:
             fits, rendered = column_type is ColumnType.NUMBER, repr(content)
         if not fits:

@@ -28,9 +28,13 @@ from furniture_prompter.catalog.columns import (
     PHOTOS,
     PRODUCTS,
     ROW_HASH,
+    VARIANT_ID,
+    VARIANTS,
     VECTOR,
     are_unit_vectors,
+    product_columns,
     product_from,
+    variants_from,
     vectors_from,
 )
 from furniture_prompter.catalog.manifest import (
@@ -319,7 +323,7 @@ class SalvagedPhoto:
 
     Attributes:
         number: Number of its product.
-        photo: Id and file of it; the product's id is empty.
+        photo: Id, file and variant of it; the product's id is empty.
         vector: As stored, shape (dimension,); None where it could not be read or is no vector.
         trusted: Whether the file that holds the vector is as it was written.
     """
@@ -400,7 +404,7 @@ async def _products(
     table: AsyncTable, manifest: Manifest, photos: tuple[SalvagedPhoto, ...]
 ) -> Salvage:
     count = await table.count_rows()
-    names = [NUMBER, ROW_HASH, *KNOWN_COLUMNS, *manifest.columns]
+    names = [NUMBER, ROW_HASH, *product_columns(manifest.columns, variants=manifest.variants)]
     columns = {name: await _column(table, name, count, _values) for name in names}
     found: list[SalvagedProduct] = []
     numbers: set[int] = set()
@@ -415,6 +419,10 @@ async def _products(
         for name, kind in KNOWN_COLUMNS.items():
             if row[name] is None:
                 row[name] = [] if kind == "texts" else ""
+        try:
+            variants_from(row.get(VARIANTS))
+        except ValueError:
+            row[VARIANTS] = None
         product = product_from(row, manifest.columns)
         found.append(SalvagedProduct(number, product, row[ROW_HASH] or ""))
         numbers.add(number)
@@ -426,7 +434,7 @@ async def _photos(
     table: AsyncTable, manifest: Manifest, suspect: Sequence[range]
 ) -> tuple[SalvagedPhoto, ...]:
     count = await table.count_rows()
-    names = (NUMBER, "position", "id", "path")
+    names = [NUMBER, "position", "id", "path", *([VARIANT_ID] if manifest.variants else [])]
     columns = {name: await _column(table, name, count, _values) for name in names}
     dimension = manifest.encoder.dimension
     vectors = await _column(
@@ -442,7 +450,9 @@ async def _photos(
         if vector is not None and not are_unit_vectors(vector[np.newaxis])[0]:
             vector = None
         trusted = vector is not None and not any(index in rows for rows in suspect)
-        salvaged = SalvagedPhoto(number, Photo(photo_id, "", path), vector, trusted)
+        variant_id = columns[VARIANT_ID][index] or "" if manifest.variants else ""
+        photo = Photo(photo_id, "", path, variant_id)
+        salvaged = SalvagedPhoto(number, photo, vector, trusted)
         found.append((number, -1 if position is None else position, salvaged))
     found.sort(key=lambda item: item[:2])
     return tuple(photo for _, _, photo in found)

@@ -101,7 +101,7 @@ class Manifest:
         prompt_encoder: Identity of the prompt encoder.
         language: Language of the keyword index.
         tables: Lance version of each table by name.
-        columns: Type of each attribute column: ``text``, ``number`` or ``boolean``.
+        columns: Type of each attribute column: ``text``, ``number``, ``boolean`` or ``texts``.
         products: Rows in the products table.
         photos: Rows in the photos table.
         next_number: The next product number to give.
@@ -112,6 +112,8 @@ class Manifest:
         replaced: Versions replaced within the grace time of the last commit, earliest first.
         checksums: File under ``checksums/`` that has the sizes and hashes of all that this version
             reads; None where the release that wrote it kept none.
+        variants: Whether the tables have columns of variants, as those have in which a product ever
+            had some.
     """
 
     version: int
@@ -130,6 +132,7 @@ class Manifest:
     format_version: int = FORMAT_VERSION
     replaced: tuple[Replaced, ...] = ()
     checksums: str | None = None
+    variants: bool = False
 
     # What a later release adds is refused, not dropped at the next commit.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -143,8 +146,9 @@ class Manifest:
                 del raw[part][name]
         if self.folding == PREFIX_FOLDING:
             del raw["folding"]
-        if not self.replaced:
-            del raw["replaced"]
+        for name in ("replaced", "variants"):
+            if not raw[name]:
+                del raw[name]
         if self.checksums is None:
             del raw["checksums"]
         else:

@@ -21,8 +21,10 @@ from furniture_prompter.catalog.columns import (
     PHOTOS,
     PRODUCTS,
     TEXT_VECTOR,
+    VARIANT_ID,
     VECTOR,
     WORDS,
+    product_columns,
     product_from,
     vectors_from,
 )
@@ -199,13 +201,19 @@ class PhotoRows:
         numbers: Product number of each photo.
         ids: Content hash of each photo.
         paths: File of each photo.
+        variants: Id of the variant that each photo shows; empty where it shows all, or none is.
         vectors: What was asked for, shape (n, d); None when nothing was.
     """
 
     numbers: Numbers
     ids: list[str]
     paths: list[str]
+    variants: list[str]
     vectors: Scores | None
+
+    def photo(self, row: int, product_id: str) -> Photo:
+        """The photo of a row, with the id of the product that it shows."""
+        return Photo(self.ids[row], product_id, self.paths[row], self.variants[row])
 
 
 def any_word(words: str) -> MatchQuery:
@@ -371,10 +379,10 @@ class CatalogReader:
         missing = [number for number in wanted if number not in found]
         if missing:
             columns = self.manifest.columns
-            rows = await self._product_rows.fetch(
-                np.array(missing, np.int64), [*KNOWN_COLUMNS, *columns]
-            )
-            read = {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
+            names = product_columns(columns, variants=self.manifest.variants)
+            rows = await self._product_rows.fetch(np.array(missing, np.int64), names)
+            with reading(self.folder):
+                read = {row[NUMBER]: product_from(row, columns) for row in rows.to_pylist()}
             if len(read) < len(set(missing)):
                 raise unreadable(self.folder, "photos name products that are not there")
             found |= read
@@ -391,7 +399,7 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: a product has none, or the table cannot be read.
         """
-        columns = ["id", "path"] + ([vector_column] if vector_column else [])
+        columns = [*self._photo_columns, *([vector_column] if vector_column else [])]
         rows = await self._photo_rows.fetch(numbers, columns)
         if not np.isin(numbers, rows[NUMBER].to_numpy()).all():
             raise unreadable(self.folder, "products have no photos")
@@ -399,8 +407,13 @@ class CatalogReader:
             rows[NUMBER].to_numpy(),
             rows["id"].to_pylist(),
             rows["path"].to_pylist(),
+            _variants_of(rows),
             vectors_from(rows[vector_column]) if vector_column else None,
         )
+
+    @property
+    def _photo_columns(self) -> list[str]:
+        return ["id", "path", *([VARIANT_ID] if self.manifest.variants else [])]
 
     async def number_of(self, product_id: str) -> int | None:
         """The number of a product; None where the catalog has none of that id.
@@ -446,12 +459,20 @@ class CatalogReader:
     async def all_photos(self) -> PhotoRows:
         """Every photo of the version with its stored vector, by product and position."""
         with reading(self.folder):
-            query = self._photos.query().select([NUMBER, "position", "id", "path", VECTOR])
+            names = [NUMBER, "position", *self._photo_columns, VECTOR]
+            query = self._photos.query().select(names)
             rows = await query.to_arrow()
         rows = rows.sort_by([(NUMBER, "ascending"), ("position", "ascending")])
         return PhotoRows(
             rows[NUMBER].to_numpy(),
             rows["id"].to_pylist(),
             rows["path"].to_pylist(),
+            _variants_of(rows),
             vectors_from(rows[VECTOR], self.manifest.encoder.dimension),
         )
+
+
+def _variants_of(photos: pa.Table) -> list[str]:
+    if VARIANT_ID not in photos.column_names:
+        return [""] * photos.num_rows
+    return [variant_id or "" for variant_id in photos[VARIANT_ID].to_pylist()]

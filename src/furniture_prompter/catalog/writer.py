@@ -20,13 +20,16 @@ from furniture_prompter.catalog.columns import (
     PRODUCTS,
     ROW_HASH,
     TEXT_VECTOR,
+    VARIANT_ID,
+    VARIANTS,
     VECTOR,
     WORDS,
     ProductRow,
     StoredProduct,
     attribute_type,
-    empty_column_sql,
+    empty_columns,
     photo_table,
+    product_columns,
     product_from,
     product_table,
     vector_array,
@@ -91,6 +94,7 @@ class CatalogWriter:
         self.folder = folder
         self.manifest = manifest
         self.columns: dict[str, str] = dict(manifest.columns) if manifest else {}
+        self.variants = manifest is not None and manifest.variants
         self.next_number = manifest.next_number if manifest else 1
         self._database = database
         self._encoder = encoder
@@ -236,6 +240,7 @@ class CatalogWriter:
         for row in rows:
             for name, value in row.product.attributes.items():
                 self.columns.setdefault(name, attribute_type(value))
+            self.variants = self.variants or bool(row.product.variants)
         if rows:
             self.next_number = max(self.next_number, 1 + max(row.number for row in rows))
 
@@ -253,8 +258,9 @@ class CatalogWriter:
             [position for _, _, position in flat],
             vectors,
             _aligned(vectors, align),
+            variants=self.variants,
         )
-        products = product_table(rows, self.columns)
+        products = product_table(rows, self.columns, variants=self.variants)
         with writing(self.folder):
             if PRODUCTS not in self._tables:
                 for name, rows_of in ((PRODUCTS, products), (PHOTOS, photos)):
@@ -262,21 +268,18 @@ class CatalogWriter:
                     self._tables[name] = table
                 return
             table = self._tables[PRODUCTS]
-            present = set((await table.schema()).names)
-            missing = {
-                name: empty_column_sql(kind)
-                for name, kind in self.columns.items()
-                if name not in present
-            }
-            if missing:
-                await table.add_columns(missing)
+            of_variants = {VARIANTS: "text"} if self.variants else {}
+            await _add_columns(table, self.columns | of_variants)
+            await _add_columns(self._tables[PHOTOS], {VARIANT_ID: "text"} if of_variants else {})
             names = (await table.schema()).names
             upsert = table.merge_insert(NUMBER)
             upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
             await upsert.execute(products.select(names))
             numbers = np.asarray([row.number for row in rows], np.int64)
             await self._tables[PHOTOS].delete(number_filter(numbers))
-            await self._tables[PHOTOS].add(photos)
+            await self._tables[PHOTOS].add(
+                photos.select((await self._tables[PHOTOS].schema()).names)
+            )
 
     async def pairs(self, limit_photos: int) -> tuple[list[Product], NDArray[np.float32], Numbers]:
         """What an alignment is fitted on.
@@ -329,7 +332,8 @@ class CatalogWriter:
         self.folding = current_folding(self.language)
 
         def folded(rows: pa.Table) -> pa.StringArray:
-            stored = rows.select([*KNOWN_COLUMNS, *self.columns]).to_pylist()
+            names = product_columns(self.columns, variants=self.variants)
+            stored = rows.select(names).to_pylist()
             products = (product_from(row, self.columns) for row in stored)
             return pa.array([self.words(product) for product in products], pa.string())
 
@@ -407,6 +411,7 @@ class CatalogWriter:
             vector_index=vector_index,
             replaced=replaced_with(before, grace_s),
             folding=self.folding,
+            variants=self.variants,
         )
         manifest = with_checksums(self.folder, manifest, before)
         with writing(self.folder):
@@ -423,6 +428,14 @@ class CatalogWriter:
         folder = self.folder / ALIGNMENTS_FOLDER
         make_folder(folder)
         return folder
+
+
+async def _add_columns(table: AsyncTable, columns: Mapping[str, str]) -> None:
+    """Give a table those columns, by name and type, that it does not have."""
+    present = set((await table.schema()).names)
+    missing = {name: kind for name, kind in columns.items() if name not in present}
+    if missing:
+        await table.add_columns(empty_columns(missing))
 
 
 def _aligned(vectors: NDArray[np.float32], align: Align | None) -> NDArray[np.float32]:

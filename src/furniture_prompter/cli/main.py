@@ -19,6 +19,7 @@ from furniture_prompter.cli import (
     serve_command,
 )
 from furniture_prompter.cli.catalog_command import catalog_app
+from furniture_prompter.cli.feeds_command import feeds_app
 from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
 from furniture_prompter.errors import FurniturePrompterError
@@ -73,6 +74,7 @@ app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
 app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)
 app.add_typer(catalog_app, name="catalog")
+app.add_typer(feeds_app, name="feeds")
 app.add_typer(encoders_command.encoders_app, name="encoders")
 
 

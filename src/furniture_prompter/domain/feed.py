@@ -118,8 +118,8 @@ class IndexProgress:
     """Where an index run stands.
 
     Attributes:
-        step: What it is doing, in a word or two: ``reading``, ``downloading``, ``checking``,
-            ``words``, ``writing``, ``indexing``.
+        step: What it is doing, in a few words: ``reading Shopify CSV``, ``downloading``,
+            ``checking``, ``words``, ``writing``, ``indexing``.
         done: Units finished in this step.
         total: Units in this step; None while unknown.
         unit: What is counted, plural: ``rows``, ``photos``, ``products``.
@@ -208,11 +208,13 @@ class Upsert:
         product: The product.
         photos: Photo files, the main one first, taken over into the catalog; None keeps those that
             the product has.
+        variant_of: The variant's id of each photo that shows only one.
     """
 
     line: int
     product: Product
     photos: tuple[Path, ...] | None
+    variant_of: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-AttributeValue: TypeAlias = str | float | bool
-"""A scalar that a shop's feed gives for a product beyond the known fields."""
+AttributeValue: TypeAlias = str | float | bool | tuple[str, ...]
+"""What a shop's feed gives for a product beyond the known fields: a scalar, or a list of texts, at
+least one."""
 
 _TRANSLATED_FIELD = re.compile(r"(title|category|color|tags|description)_[a-z]{2}")
 
@@ -54,6 +55,11 @@ class Variant:
     color: str = ""
     attributes: Mapping[str, AttributeValue] = field(default_factory=lambda: NO_ATTRIBUTES)
 
+    @property
+    def name(self) -> str:
+        """What to call it beside its product: its options, else its colour, title or id."""
+        return " / ".join(self.options.values()) or self.color or self.title or self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -66,7 +72,8 @@ class Product:
         color: Colour names in the feed's words; empty when the feed has none.
         description: Free text; empty when the feed has none.
         tags: Further words to find it by.
-        attributes: Everything else the feed gives, by column name: price, width_cm, creator…
+        attributes: Everything else the feed gives, by column name: price, width_cm, creator…; of
+            a product with variants the lowest price.
         variants: The forms in which it is sold; empty where the feed tells none apart.
     """
 
@@ -87,17 +94,28 @@ class Product:
 
     @property
     def words(self) -> str:
-        """All words to find it by: its text, and the same fields in other languages.
+        """All words to find it by: its text, the same in other languages, and its variants' words.
 
-        Those are text attributes named after a field and a two-letter language code, such as
-        ``title_tr`` or ``category_de``.
+        Other languages are text attributes named after a field and a two-letter language code, such
+        as ``title_tr`` or ``category_de``. Words of variants are their titles, colours and options,
+        each once: a sofa in twenty sizes is not twenty times a sofa.
         """
         translated = (
-            str(value)
+            value if isinstance(value, str) else ", ".join(value)
             for name, value in self.attributes.items()
-            if _TRANSLATED_FIELD.fullmatch(name) and isinstance(value, str)
+            if _TRANSLATED_FIELD.fullmatch(name) and isinstance(value, str | tuple)
         )
-        return ". ".join((self.text, *translated))
+        of_variants = dict.fromkeys(
+            words
+            for variant in self.variants
+            for words in (variant.title, variant.color, *variant.options.values())
+            if words
+        )
+        return ". ".join((self.text, *translated, *of_variants))
+
+    def variant(self, variant_id: str) -> Variant | None:
+        """The variant of an id; None where it has none of it."""
+        return next((each for each in self.variants if each.id == variant_id), None)
 
     @property
     def look(self) -> str:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from furniture_prompter.domain.product import Photo, Product, RgbImage
+from furniture_prompter.domain.product import Photo, Product, RgbImage, Variant
 from furniture_prompter.query_options import LISTS, OPTIONS, QueryOptions, given
 
 
@@ -104,6 +104,8 @@ class Hit:
         matched: Which retrievers found it, strongest first: ``photo``, ``prompt-photo`` (words
             against pictures), ``prompt-text`` (words against the product's text), ``keyword``.
         contributions: What each retriever adds to the score, by the same names.
+        variant: The variant that the photo shows; None where it shows all of them, or the product
+            has none.
     """
 
     rank: int
@@ -112,6 +114,7 @@ class Hit:
     photo: Photo
     matched: tuple[str, ...]
     contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    variant: Variant | None = None
 
 
 @dataclass(frozen=True, slots=True)

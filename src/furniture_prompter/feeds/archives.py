@@ -7,6 +7,7 @@ import shutil
 import stat
 import tempfile
 import unicodedata
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -36,6 +37,18 @@ FEED_EXTENSIONS: Final = (
 _DRIVE: Final = re.compile(r"^[a-zA-Z]:")
 
 
+class TemporaryFolder:
+    """A folder that is removed when this object is dropped, or the process ends.
+
+    Attributes:
+        path: The folder, resolved.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="furniture-prompter-")).resolve()
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Unpacked:
     """What came out of an archive.
@@ -46,7 +59,7 @@ class Unpacked:
     """
 
     feed: Path
-    keeper: "tempfile.TemporaryDirectory[str] | None"
+    keeper: TemporaryFolder | None
 
 
 def unpack_gzip(path: Path, into: Path | None) -> Unpacked:
@@ -170,13 +183,11 @@ def _only_feed(names: list[PurePosixPath], path: Path) -> PurePosixPath:
 
 
 @contextmanager
-def _folder(
-    path: Path, into: Path | None
-) -> Iterator[tuple[Path, "tempfile.TemporaryDirectory[str] | None", bool]]:
+def _folder(path: Path, into: Path | None) -> Iterator[tuple[Path, TemporaryFolder | None, bool]]:
     """The folder to unpack into, what keeps it, and whether all is in it already."""
     if into is None:
-        keeper = tempfile.TemporaryDirectory(prefix="furniture-prompter-")
-        yield Path(keeper.name).resolve(), keeper, False
+        keeper = TemporaryFolder()
+        yield keeper.path, keeper, False
         return
     folder = into.resolve() / _content_hash(path)
     is_done = (folder / _DONE).is_file()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from furniture_prompter.domain import wording
+from furniture_prompter.feeds.values.currencies import without_currency
 
 _FIRST_MARK: Final = "\u0300"
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -191,7 +192,8 @@ class ColumnEvidence:
     """What has been seen of one column.
 
     Attributes:
-        certain: Cells that are a number with one decimal mark only, by that mark.
+        certain: Cells that are a number with one decimal mark only, with a currency or without, by
+            that mark.
         doubtful: The first cell that may be a thousandth of itself; empty where there is none.
         numbers: Cells that are numbers.
         others: Cells that are none.
@@ -224,7 +226,12 @@ class ColumnEvidence:
         marks = marks_of(text)
         self.numbers += bool(marks)
         self.others += not marks
-        if len(marks) == 1:
+        if not marks:
+            # A price says as much of the file's mark as a number, yet stays a text here.
+            marks = marks_of(without_currency(text))
+            if len(marks) == 1:
+                self.certain[marks[0]] += 1
+        elif len(marks) == 1:
             self.certain[marks[0]] += 1
         elif marks and not self.doubtful and is_doubtful(text):
             self.doubtful = text.strip()

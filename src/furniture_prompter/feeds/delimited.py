@@ -148,7 +148,15 @@ class DelimitedRecords:
         self, file: BinaryIO, shape: TableShape, keys: KeyColumns | None
     ) -> Iterator[RecordItem]:
         text = open_text(file, shape.encoding.name)
-        lines = RereadableLines(BoundedLines(text))
+        try:
+            yield from self._rows_of(RereadableLines(BoundedLines(text)), shape, keys)
+        finally:
+            # Also where the first rows alone were wanted.
+            text.detach()
+
+    def _rows_of(
+        self, lines: RereadableLines, shape: TableShape, keys: KeyColumns | None
+    ) -> Iterator[RecordItem]:
         for _ in islice(lines, shape.header_line):
             pass
         row_shape = _row_shape(shape, keys)
@@ -167,7 +175,9 @@ class DelimitedRecords:
                     cells = first.rstrip("\r\n").split(delimiter)
                 else:
                     quoted.push(first)
-                    cells = [_unwrapped(cell) for cell in next(reader)]
+                    cells = next(reader)
+                    if any('="' in part for part in lines.since_mark):
+                        cells = [_unwrapped(cell) for cell in cells]
             except StopIteration:
                 break
             except csv.Error as error:
@@ -186,7 +196,7 @@ class DelimitedRecords:
                 lines.reread_after_first()
                 yield self._file.set_aside(swallowing(cells, last, row_shape), line)
                 continue
-            if not any(cell and not cell.isspace() for cell in cells):
+            if not cells or (not cells[0].strip() and not any(map(str.strip, cells))):
                 continue
             if cells[0].startswith("\ufeff"):
                 # Files that were put together keep the byte-order mark that each began with.
@@ -204,7 +214,6 @@ class DelimitedRecords:
             yield Record(line, fields, may_be_cut=not taken[-1].endswith(("\n", "\r")))
             if found is not None:
                 yield self._file.set_aside(doubt(cells, line + found.below, row_shape), line)
-        text.detach()
 
     def _header(self, lines: BoundedLines) -> tuple[list[str], str]:
         try:
@@ -255,7 +264,10 @@ def _unwrapped(cell: str) -> str:
 
 
 def _is_clean(lines: Sequence[str]) -> bool:
-    return not any("\0" in line or (not line.isascii() and has_half_pair(line)) for line in lines)
+    for line in lines:
+        if "\0" in line or (not line.isascii() and has_half_pair(line)):
+            return False
+    return True
 
 
 def _broken(error: Exception) -> UnusableValueError:

@@ -42,7 +42,7 @@ def references(value: Value, name: str, *, split: bool = True) -> list[str]:
             found += [part.strip()] if part.strip() else []
         elif isinstance(part, list):
             found += references(part, name, split=split)
-        elif part is not None or len(value) == 1:
+        elif part is not None:
             raise UnusableValueError(f"{name} is no list of texts, of the wrong type.", _WRONG)
     return found
 

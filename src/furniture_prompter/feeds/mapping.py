@@ -46,6 +46,7 @@ class TableMapping:
         is_forced: Whether the layout was given by ``--format``.
         keyed_by: Role that identifies products: one of ``id``, ``group``, ``gtin``, ``slug``,
             ``alt_id``, ``url``, or ``image`` or ``title`` where nothing better is there.
+        columns: All columns.
     """
 
     layout: Layout
@@ -55,6 +56,7 @@ class TableMapping:
     given: frozenset[str]
     is_forced: bool
     keyed_by: str
+    columns: tuple[str, ...] = ()
 
     def columns_of(self, role: str) -> tuple[str, ...]:
         """The columns of a role, those with numbers by them."""
@@ -99,7 +101,7 @@ class TableMapping:
         if not self.has("title"):
             told.append(
                 "No column of titles was found, so products are called by their ids. Name the "
-                f"column that has them with --map title=COLUMN, of {listed(self.roles_and_rest)}."
+                f"column that has them with --map title=COLUMN, of {listed(self.columns)}."
             )
         if self.keyed_by in {"image", "title"}:
             told.append(
@@ -114,8 +116,6 @@ class TableMapping:
                 "another does, name it with --map id=COLUMN."
             )
         return tuple(told)
-
-    roles_and_rest: tuple[str, ...] = ()
 
     def _proposal(self, begin: str) -> str:
         names = [
@@ -164,7 +164,7 @@ def decide(
             image column.
     """
     columns = list(dict.fromkeys((*columns, *samples)))
-    chosen, told = _layout(layout, columns)
+    chosen, told = _layout(layout, columns, samples)
     overruled = _given(feed, given, columns)
     settled = frozenset(meaning.role for meaning in overruled.values())
     roles: dict[str, Meaning] = {}
@@ -210,9 +210,20 @@ def decide(
     return mapping
 
 
-def _layout(name: str | None, columns: Sequence[str]) -> tuple[Layout, tuple[str, ...]]:
+def _layout(
+    name: str | None, columns: Sequence[str], samples: Mapping[str, ColumnSample]
+) -> tuple[Layout, tuple[str, ...]]:
     if name is None:
-        return recognised(columns)
+        chosen, told = recognised(columns)
+        own = layout_named("own")
+        if chosen.name == UNKNOWN and own is not None:
+            # Our own columns, of products without titles.
+            told = own.fits([*columns, "title"])
+            titled = told and proposed(columns, samples, {}, frozenset())
+            if told and not any(meaning.role == "title" for meaning in (titled or {}).values()):
+                return own, told
+            return chosen, ()
+        return chosen, told
     chosen = layout_named(name)
     if chosen is None:
         names = [each.name for each in (*layouts(), UNKNOWN_LAYOUT)]

@@ -189,7 +189,7 @@ def proposed(
             continue
         ranked = sorted(
             (
-                (words.rank.get((role, fold(name)), len(words.rank)), meaning.number, place, name)
+                (_rank(role, name, sample(name), words), meaning.number, place, name)
                 for place, name in enumerate(flat)
                 if name not in found
                 and (meaning := names.meaning(name)) is not None
@@ -219,6 +219,13 @@ def proposed(
     return found
 
 
+def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:
+    """The likelier a column is to have a role, the less: filled ones, ids that are all different."""
+    unsure = role == "id" and sample.distinct < _DISTINCT and fold(name) != "id"
+    place = words.rank.get((role, fold(name)), len(words.rank))
+    return not sample.filled, unsure, place
+
+
 def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     """Whether the values of a column of a role's name are what the role wants."""
     measured = {"width", "depth", "height", "length", "dimensions", "weight", "price"}
@@ -227,7 +234,9 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if not sample.filled:
         return role != "title"
     if role == "id":
-        return sample.distinct >= _DISTINCT and not sample.is_list and sample.addresses < MOST
+        if sample.is_list or sample.addresses >= MOST:
+            return False
+        return sample.distinct >= MOST or fold(name) == "id"
     if role == "title":
         return sample.words >= MOST and not sample.is_list and sample.images < MOST
     if role in {"group", "parent"}:

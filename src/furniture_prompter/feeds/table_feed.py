@@ -75,12 +75,12 @@ class TableFeed:
                 column of images.
         """
         columns = self.source.columns()
-        samples = sampled(self._sample)
-        if not samples:
+        if not self._sample:
             raise InvalidFeedError(
                 f"The feed {self.name} holds no product: it was read as {self.source.format}, and "
-                "there is no row in it. Export it again with products in it."
+                "there is no row in it that can be used. Export it again with products in it."
             )
+        samples = sampled(self._sample)
         return decide(self.name, columns, samples, given=self._given, layout=self._layout)
 
     def items(self) -> Iterator[FeedItem]:
@@ -90,6 +90,9 @@ class TableFeed:
             InvalidFeedError: nothing of the file can be read, it holds no row, or was written to
                 while it was read; or as :attr:`mapping` does.
         """
+        if not self._sample:
+            yield from self._nothing_but_problems()
+            return
         mapping = self.mapping
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
@@ -113,6 +116,20 @@ class TableFeed:
         yield from plan.notes[told:]
         yield from plan.doubts
         yield from _last_notes(builder)
+
+    def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
+        """What is wrong with each row of a file in which none can be read."""
+        empty = True
+        try:
+            keys = decide(self.name, self.source.columns(), {}).keys
+        except InvalidFeedError:
+            keys = None
+        for item in self.source.records(keys):
+            if not isinstance(item, Record):
+                empty = empty and not isinstance(item, SetAside)
+                yield item
+        if empty:
+            self.mapping  # noqa: B018  # says why there is nothing
 
     def _evidence(self, mapping: TableMapping) -> dict[str, ColumnEvidence]:
         """What will be seen of columns whose numbers may be text."""

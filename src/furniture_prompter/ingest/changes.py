@@ -1,7 +1,8 @@
 """Change detection: new, changed and removed products, and the types of attribute columns.
 
 A value of another type than its column costs that value and nothing else. A column of text takes
-numbers too, as they are written; one of numbers or truth values leaves out what is none.
+numbers and lists too, as they are written; one of lists takes anything as a list of one text; one of
+numbers or truth values leaves out what is none.
 """
 
 import hashlib
@@ -10,15 +11,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from furniture_prompter.catalog.columns import StoredProduct, attribute_type
+from furniture_prompter.catalog.columns import StoredProduct, attribute_type, variants_text
 from furniture_prompter.domain import AttributeValue, FeedRow, Photo, Product, SetAside
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.feeds.cells import is_code, is_doubtful, shown
 
 _ODD_SHARE: Final = 0.1
 """Values of another type that a new column of numbers or truth values may have; one it may have in
 any case. With more of them it is text, in which nothing is lost."""
 
-_PLURAL: Final = {"text": "text", "number": "numbers", "boolean": "true or false"}
+_PLURAL: Final = {
+    "text": "text",
+    "number": "numbers",
+    "boolean": "true or false",
+    "texts": "lists of texts",
+}
+_SINGULAR: Final = {"boolean": "true or false", "texts": "a list of texts"}
+_FILTERED: Final = {
+    "text": "{0} = 'oak'",
+    "number": "{0} < 300",
+    "boolean": "{0} = true",
+    "texts": "{0} contains 'oak'",
+}
+# Columns of these types take values of every type, as words.
+_OF_WORDS: Final = frozenset({"text", "texts"})
 
 
 @dataclass(slots=True)
@@ -55,18 +71,21 @@ class Tally:
         fitting = self.count[likeliest]
         odd = self.total - fitting
         few = odd < fitting and odd <= max(1, self.total * _ODD_SHARE)
-        return likeliest if few and not self.code else "text"
+        if few and not self.code:
+            return likeliest
+        # Feeds that write one material as a text and two as a list mean lists.
+        return "texts" if self.count["texts"] > self.total / 2 else "text"
 
     def other_than(self, known: str) -> str | None:
         """The type that a column of another one clearly has in this feed; None without such.
 
-        Text takes values of all types, so all of them have to be of another for it to change. A
-        number whose decimal mark could not be told speaks for nothing.
+        Text and lists take values of all types, so all of them have to be of another for it to
+        change. A number whose decimal mark could not be told speaks for nothing.
         """
         for name, count in self.count.items():
             certain = count - self.doubtful if name == "text" else count
-            least = self.total - 1 if known == "text" else self.total / 2
-            if name != known and certain > least and (name == "text" or not self.code):
+            least = self.total - 1 if known in _OF_WORDS else self.total / 2
+            if name != known and certain > least and (name in _OF_WORDS or not self.code):
                 return name
         return None
 
@@ -94,7 +113,7 @@ def tally(rows: Iterable[FeedRow]) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for row in rows:
         for name, value in row.product.attributes.items():
-            found.setdefault(name, Tally({"text": 0, "number": 0, "boolean": 0})).add(value)
+            found.setdefault(name, Tally(dict.fromkeys(_PLURAL, 0))).add(value)
     return found
 
 
@@ -136,14 +155,15 @@ def settle(
             types[name] = changed[name] = other
             notes.append(
                 f"The column {name} holds {_PLURAL[other]} now, as it does in the feed; it held "
-                f"{_PLURAL[known]} before. Filters have to compare it so."
+                f"{_PLURAL[known]} before. Filters have to compare it so, such as "
+                f"`{_FILTERED[other].format(name)}`."
             )
             continue
         kept[name] = other
-        if known == "text":
+        if known in _OF_WORDS:
             notes.append(
-                f"The column {name} is text in the catalog, so what the feed has there was kept as "
-                f"text. It comes to hold {_PLURAL[other]} when one run of index has nothing else "
+                f"The column {name} holds {_PLURAL[known]} in the catalog, so what the feed has "
+                f"there was kept so. It comes to hold {_PLURAL[other]} when one run of index has nothing else "
                 "there and brings all products that have a value in it; --sync removes the others."
             )
     return ColumnTypes(types, changed, kept, tuple(notes))
@@ -169,10 +189,13 @@ def fit(row: FeedRow, columns: ColumnTypes) -> tuple[FeedRow, list[SetAside]]:
     left_out: list[SetAside] = []
     for name, value in row.product.attributes.items():
         known = columns.types[name]
+        if value == ():
+            continue
         if attribute_type(value) == known:
             attributes[name] = value
-        elif known == "text":
-            attributes[name] = row.cells.get(name) or _as_text(value)
+        elif known in _OF_WORDS:
+            words = row.cells.get(name) or _as_text(value)
+            attributes[name] = words if known == "text" else (one_line(words),)
         else:
             left_out.append(_left_out(row, name, value, known, columns.kept.get(name)))
     if attributes == row.product.attributes and not left_out:
@@ -183,6 +206,8 @@ def fit(row: FeedRow, columns: ColumnTypes) -> tuple[FeedRow, list[SetAside]]:
 def _as_text(value: AttributeValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return value if isinstance(value, str) else f"{value:.15g}"
 
 
@@ -194,8 +219,9 @@ def _left_out(
         cure = "Write it without a mark between thousands, such as 1299 or 1299.50."
     else:
         found = attribute_type(value)
-        reason = f"{name} is a {found} ({shown(value)}) in a column of {_PLURAL[known]}."
-        wanted = "true or false" if known == "boolean" else f"a {known}"
+        told = "a list" if found == "texts" else f"a {found}"
+        reason = f"{name} is {told} ({shown(_plainly(value))}) in a column of {_PLURAL[known]}."
+        wanted = _SINGULAR.get(known, f"a {known}")
         cure = f"Write it as {wanted}, leave it empty, or name the column differently."
     if other is not None:
         cure += (
@@ -203,6 +229,10 @@ def _left_out(
             "products that have a value in it; --sync removes the others."
         )
     return SetAside(row.source, row.line, reason, cure, row.product.id, name)
+
+
+def _plainly(value: AttributeValue) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 _SHOWN_PLACES: Final = 3
@@ -260,7 +290,7 @@ class Changes:
 
 def row_hash(product: Product, photos: Sequence[Photo]) -> str:
     """SHA-256 over all that is stored of a product."""
-    content = {
+    content: dict[str, object] = {
         "product": [
             product.id,
             product.title,
@@ -272,6 +302,10 @@ def row_hash(product: Product, photos: Sequence[Photo]) -> str:
         ],
         "photos": [[photo.id, photo.path] for photo in photos],
     }
+    # Products without variants keep the hashes that they had before there were any.
+    if product.variants:
+        content["variants"] = variants_text(product.variants)
+        content["variant_of"] = [photo.variant_id for photo in photos]
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

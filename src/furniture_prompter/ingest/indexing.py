@@ -224,14 +224,16 @@ def read_feed(
     rows: list[FeedRow] = []
     set_aside: list[SetAside] = []
     notes: list[str] = []
+    step = "reading"
     for count, item in enumerate(feed.items(), start=1):
         if isinstance(item, SetAside):
             set_aside.append(item)
         elif isinstance(item, FeedNote):
             notes.append(item.text)
+            step = f"reading {item.reading}" if item.reading else step
         else:
             rows.append(item)
-        on_progress(IndexProgress("reading", count, None, "rows"))
+        on_progress(IndexProgress(step, count, None, "rows"))
     return rows, set_aside, notes
 
 
@@ -260,6 +262,21 @@ class PhotosOfRows:
     by_product: dict[str, list[Photo]]
     set_aside: list[SetAside]
     reused: int = 0
+
+    def add(self, row: FeedRow, path: Path, photo_id: str, file: Path) -> None:
+        """Count a readable photo in; one that the product has already, in another file, once."""
+        product = row.product
+        variant_id = row.variant_of.get(path, "")
+        if product.variant(variant_id) is None:
+            variant_id = ""
+        photos = self.by_product.setdefault(product.id, [])
+        for place, photo in enumerate(photos):
+            if photo.id == photo_id:
+                if photo.variant_id != variant_id:
+                    # Several variants share it, so it does not tell them apart.
+                    photos[place] = replace(photo, variant_id="")
+                return
+        photos.append(Photo(photo_id, product.id, str(file), variant_id))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -300,10 +317,7 @@ def encode_photos(
         outcome.set_aside += read.problems
         if not read.id:
             continue
-        product_id = read.row.product.id
-        photos = outcome.by_product.setdefault(product_id, [])
-        if all(photo.id != read.id for photo in photos):
-            photos.append(Photo(id=read.id, product_id=product_id, path=str(read.file)))
+        outcome.add(read.row, read.path, read.id, read.file)
         if read.id in known or read.image is None:
             outcome.reused += 1
             continue

@@ -147,7 +147,7 @@ async def _kept_photos(
 ) -> dict[str, list[Photo]]:
     """Photos of the products that are written without any, by product id."""
     ids = {
-        stored[write.product.id].number: write.product.id
+        stored[write.product.id].number: write.product
         for write in writes
         if isinstance(write, Upsert) and write.photos is None and write.product.id in stored
     }
@@ -159,23 +159,24 @@ async def _kept_photos(
     finally:
         reader.close()
     kept: dict[str, list[Photo]] = {}
-    for number, photo_id, path in zip(rows.numbers.tolist(), rows.ids, rows.paths, strict=True):
-        product_id = ids[number]
-        kept.setdefault(product_id, []).append(Photo(photo_id, product_id, path))
+    for row, number in enumerate(rows.numbers.tolist()):
+        product = ids[number]
+        photo = rows.photo(row, product.id)
+        if product.variant(photo.variant_id) is None:
+            photo = replace(photo, variant_id="")
+        kept.setdefault(product.id, []).append(photo)
     return kept
 
 
 def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:
-    return [
-        FeedRow(
-            write.product,
-            tuple(uploads.take(photo) for photo in write.photos or ()),
-            REQUEST,
-            write.line,
-        )
-        for write in writes
-        if isinstance(write, Upsert)
-    ]
+    rows: list[FeedRow] = []
+    for write in writes:
+        if isinstance(write, Upsert):
+            taken = {photo: uploads.take(photo) for photo in write.photos or ()}
+            shown = {taken[photo]: variant for photo, variant in write.variant_of.items()}
+            images = tuple(taken.values())
+            rows.append(FeedRow(write.product, images, REQUEST, write.line, variant_of=shown))
+    return rows
 
 
 def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int, WriteResult]:

@@ -7,7 +7,7 @@ import numpy as np
 from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
-from furniture_prompter.domain import EncoderIdentity, Hit, Photo
+from furniture_prompter.domain import EncoderIdentity, Hit
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.search.paging import Cursor
 from furniture_prompter.search.query_vectors import (
@@ -61,15 +61,17 @@ async def present(
         matched = [name for name, strength in strongest.items() if strength >= least[name]]
         # 0 is what a retriever adds that knows nothing of the product: no word of it, or no text.
         known = [name for name, strength in strongest.items() if strength]
-        row = best[number]
+        product = products[number]
+        photo = rows.photo(best[number], product.id)
         hits.append(
             Hit(
                 rank=start + place + 1,
                 score=float(ranked.scores[place]),
-                product=products[number],
-                photo=Photo(rows.ids[row], products[number].id, rows.paths[row]),
+                product=product,
+                photo=photo,
                 matched=tuple(matched or known[:1] or list(strongest)[:1]),
                 contributions=strongest,
+                variant=product.variant(photo.variant_id),
             )
         )
     return tuple(hits)

@@ -135,11 +135,7 @@ async def find_product(reader: CatalogReader, product_id: str) -> tuple[Product,
     numbers = np.array([number], np.int64)
     product = (await reader.products(numbers))[number]
     rows = await reader.photos(numbers, None)
-    photos = (
-        Photo(photo_id, product.id, path)
-        for photo_id, path in zip(rows.ids, rows.paths, strict=True)
-    )
-    return product, tuple(photos)
+    return product, tuple(rows.photo(row, product.id) for row in range(len(rows.ids)))
 
 
 async def find_photo(reader: CatalogReader, photo_id: str) -> Path:

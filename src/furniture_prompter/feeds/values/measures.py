@@ -31,6 +31,8 @@ LARGEST_KG: Final = 5_000.0
 _WITHOUT_UNIT_CM: Final = 500.0
 """Numbers above it that have no unit are millimetres."""
 
+_SHORT: Final = 3
+_WITH_E: Final = frozenset({"b", "boy", "y", "yukseklik"})
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -71,7 +73,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<word>[a-zø]++)"
     r"|(?P<quote>''|[\"'])"
     r"|(?P<sign>[/\-])"
-    r"|(?P<break>[\n;|()])"
+    r"|(?P<break>[\n;|(),])"
 )
 _FRACTION: Final = re.compile(r"(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?!\d|[.,]\d)")
 _SEAT_HEIGHT: Final = re.compile("|".join(each.replace("'", "'?") for each in SEAT_HEIGHTS))
@@ -107,7 +109,7 @@ def read_measures(
 @lru_cache(maxsize=32_768)
 def _measures(text: str, column: str, mark: DecimalMark | None) -> Measures:
     about = size_column(column)
-    if about.is_packed or not text.strip():
+    if about.is_packed or about.is_part or not text.strip():
         return Measures()
     if _PLAIN.fullmatch(text) and len(about.roles) == 1:
         return _of_one(float(text), about, text)
@@ -126,6 +128,10 @@ def _measures(text: str, column: str, mark: DecimalMark | None) -> Measures:
     _give_units(numbers, about, mark, doubts)
     tokens = _of_one_system([t for t in tokens if not (isinstance(t, _Number) and t.is_dropped)])
     named = _named(tokens, about, doubts)
+    if not named:
+        for number in tokens:
+            if isinstance(number, _Number):
+                _refuse_impossible(_centimetres(number, mark), text)
     sizes: dict[str, float] = {}
     for role, number in named:
         cm = _centimetres(number, mark)
@@ -212,6 +218,8 @@ def _add_word(tokens: list[_Token], word: str, after: str) -> None:
         tokens.append(_Sign("label", word))
     elif word == "seatheight":
         tokens.append(_Sign("seat", word))
+    elif is_behind_number and word in PARTS:
+        _drop_last(tokens)
     elif word in PACKED:
         tokens.append(_Sign("packed", word))
     elif word in PARTS:
@@ -223,34 +231,43 @@ def _add_word(tokens: list[_Token], word: str, after: str) -> None:
                 _add_word(tokens, part, after)
     elif is_behind_number:
         # "4 legs", "120 kg", "60 litre": a number of something else.
-        number = tokens[-1]
-        if isinstance(number, _Number):
-            number.is_dropped = True
-            tokens.append(_Sign("word", word))
+        _drop_last(tokens)
+        tokens.append(_Sign("word", word))
     else:
         tokens.append(_Sign("word", word))
+
+
+def _drop_last(tokens: list[_Token]) -> None:
+    """The number that was read last is of something else, such as legs or kilograms."""
+    if isinstance(tokens[-1], _Number):
+        tokens[-1].is_dropped = True
 
 
 def _is_joined(tokens: list[_Token], word: str) -> bool:
     """Whether a word is several, with an x between: ``BxTxH``, ``cmx``, ``xd``."""
     parts = word.split("x")
     units = CENTIMETRES if tokens and isinstance(tokens[-1], _Number) else {}
-    return all(not part or part in ROLES or part in units or part == "e" for part in parts)
+    return all(not part or part in ROLES or part in units for part in parts)
 
 
 def _letters_in_place(tokens: list[_Token]) -> list[_Token]:
-    """Single letters are names of sizes only beside a number or among others of their kind."""
+    """Short names are names of sizes only beside a number or among others of their kind."""
+    solid = [t for t in tokens if isinstance(t, _Number) or t.text not in ("(", ")")]
+    names = {t.text for t in solid if isinstance(t, _Sign) and t.kind == "label"}
     kept: list[_Token] = []
-    for place, token in enumerate(tokens):
-        if isinstance(token, _Sign) and token.kind == "label" and len(token.text) == 1:
-            beside = [*tokens[max(0, place - 1) : place], *tokens[place + 1 : place + 2]]
-            if not any(
-                isinstance(each, _Number) or each.kind in ("x", "/", "label", "-")
-                for each in beside
-            ):
+    for place, token in enumerate(solid):
+        if isinstance(token, _Sign) and token.kind == "label" and len(token.text) <= _SHORT:
+            beside = [*solid[max(0, place - 1) : place], *solid[place + 1 : place + 2]]
+            # The Italian "and" is no En.
+            is_and = token.text == "e" and names.isdisjoint(_WITH_E)
+            if is_and or not any(_is_of_a_size(each) for each in beside):
                 token = _Sign("word", token.text)
         kept.append(token)
     return kept
+
+
+def _is_of_a_size(token: _Token) -> bool:
+    return isinstance(token, _Number) or token.kind in ("x", "/", "label", "-")
 
 
 def _feet_and_inches(tokens: list[_Token]) -> list[_Token]:
@@ -280,7 +297,7 @@ def _without_packed(tokens: list[_Token]) -> list[_Token]:
             if token.kind in ("packed", "part"):
                 passing = token.kind
                 continue
-            if token.kind == "break" and token.text not in "()":
+            if token.kind == "break" and (token.text != "," or passing == "part"):
                 passing = ""
             elif passing == "part" and token.kind in ("label", "seat"):
                 # "Seat depth 50": the label is of the part, the next one is not.

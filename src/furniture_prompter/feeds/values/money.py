@@ -45,7 +45,8 @@ _SPACES: Final = re.compile(r"[\s\u2007\u202f]")
 _NUMBER: Final = re.compile(r"\d(?:[.,'’´` ]?\d)*+")
 _GROUPED: Final = re.compile(r"\d{1,3}(?:(?P<group>[.,' ])\d{3})(?:(?P=group)\d{3})*")
 _INDIAN: Final = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?")
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_APOSTROPHE: Final = re.compile("['’]")
 _NO_CENTS: Final = re.compile(r"(?<=\d)[.,]\s?[-–—]{1,2}(?!\d)")
 _PER_MEASURE: Final = re.compile(r"/\s?(?:m2|m²|m3|m³|mt|m|kg|lt|sqm|sq)\b")
 
@@ -61,7 +62,7 @@ _HARMLESS: Final = words_of(
     "price preis prix precio prezzo prijs cena fiyat fiyatı fiyati fiyatımız only nur sadece "
     "yalnızca yalnizca adet pcs piece each stück stuck incl inkl incluido inclus iva tva vat mwst "
     "tax kdv dahil btw tax ttc inc including net brutto peşin pesin liste satış satis birim per "
-    "ea fiyatıdır set takım takim"
+    "ea fiyatıdır set takım takim türk turk"
 )
 _WITHOUT_TAX: Final = words_of("hariç haric excl exkl zzgl plus ht exclusive ex netto")
 
@@ -103,7 +104,7 @@ def _read(text: str, mark: DecimalMark | None, currency: str | None) -> Price:
     numbers = list(_NUMBER.finditer(plain))
     if not numbers:
         raise _no_price(text)
-    around = _NUMBER.sub(" ", plain)
+    around = _APOSTROPHE.sub(" ", _NUMBER.sub(" ", plain))
     words = [word.lower().replace("i̇", "i") for word in _WORD.findall(around)]
     if "%" in plain or _PER_MEASURE.search(plain.lower()):
         raise UnusableValueError(

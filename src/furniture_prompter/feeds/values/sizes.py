@@ -59,9 +59,9 @@ def folded(text: str) -> str:
 
 _ROLE_WORDS: Final = {
     "width_cm": "width wide w genislik genisligi gen en eni breite breit br b ancho anchura "
-    "largeur larg larghezza largh szerokosc szer breedte bredd bredde an g",
+    "largeur larg larghezza largh szerokosc szer breedte bredd bredde an g e",
     "depth_cm": "depth deep derinlik derinligi der tiefe tief t d profondeur prof profundidad "
-    "fondo profondita glebokosc gleb diepte djup dybde p f",
+    "fondo profondita glebokosc gleb gl diepte djup dybde p f",
     "height_cm": "height high tall h yukseklik yuksekligi yuk hohe hoehe hoch hauteur haut alto "
     "altura altezza alt wysokosc wys hoogte hojd hojde y",
     "length_cm": "length long l uzunluk uzunlugu uz boy boyu lange laenge lang longueur largo "
@@ -198,12 +198,14 @@ class SizeColumn:
         unit: The unit in its name, folded; empty where there is none.
         weight_unit: The unit of weight in its name.
         is_packed: Whether it is about the parcel.
+        is_part: Whether it is about a part, such as a drawer.
     """
 
     roles: tuple[str, ...]
     unit: str
     weight_unit: str
     is_packed: bool
+    is_part: bool = False
 
 
 @lru_cache(maxsize=4_096)
@@ -220,7 +222,7 @@ def size_column(name: str) -> SizeColumn:
     if any(each in named for each in SEAT_HEIGHTS):
         return SizeColumn(("seat_height_cm",), unit, weight_unit, is_packed)
     if any(word in PARTS for word in words):
-        return SizeColumn((), unit, weight_unit, is_packed)
+        return SizeColumn((), unit, weight_unit, is_packed, is_part=True)
     # A unit is none of the names: "width_in", "Ağırlık (g)".
     if words and (words[-1] == unit or (words[-1] == weight_unit and len(words) > 1)):
         words = words[:-1]
@@ -232,8 +234,12 @@ def size_column(name: str) -> SizeColumn:
         for word in parts
         if word in ROLES and (len(word) > 1 or len(parts) > 1 or word in "whl")
     ]
-    roles = in_company([word for word in known if word != "g" or len(known) > 1])
+    roles = in_company([word for word in known if word not in "ge" or len(known) > 1])
     return SizeColumn(tuple(dict.fromkeys(roles)), unit, weight_unit, is_packed)
+
+
+TURKISH: Final = frozenset({"e", "en", "y", "yuk", "yukseklik"})
+"""Names beside which ``B`` is the Turkish Boy."""
 
 
 def in_company(labels: list[str]) -> list[str]:
@@ -248,7 +254,7 @@ def in_company(labels: list[str]) -> list[str]:
         others = present - {label}
         if label == "l" and "p" in others and "w" not in others:
             roles[place] = "width_cm"
-        elif label == "b" and others & {"e", "en", "y"} and "g" not in others:
+        elif label == "b" and others & TURKISH and "g" not in others:
             roles[place] = "length_cm"
         elif label == "d" and ("t" in others or others == {"h"}):
             roles[place] = "diameter_cm"
