@@ -172,7 +172,7 @@ class Shop:
                 return 503, {"Retry-After": "0"}, b"busy"
             return self._page(f"<a href='/p/{rest}'>here after all</a>", asked)
         if first == "img":
-            return self._photo(rest)
+            return self._tagged(self._photo(rest), "image/jpeg", asked)
         product = next((each for each in self.products if each.path == path), None)
         if product is None or product.state == "gone":
             return (410 if product else 404), {"Content-Type": "text/html"}, b"<p>gone</p>"
@@ -187,9 +187,14 @@ class Shop:
         self, body: str, asked: dict[str, str], more: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         data = f"<!doctype html><html><meta charset=utf-8>{body}</html>".encode()
+        return self._tagged(data, "text/html; charset=utf-8", asked, more)
+
+    def _tagged(
+        self, data: bytes, kind: str, asked: dict[str, str], more: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
         etag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
         headers = {
-            "Content-Type": "text/html; charset=utf-8",
+            "Content-Type": kind,
             "ETag": etag,
             "Last-Modified": formatdate(EPOCH, usegmt=True),
             **(more or {}),
@@ -255,13 +260,13 @@ class Shop:
         before = f"{year - (month == 1)}/{(month - 2) % 12 + 1}"
         return f"<a href='/calendar/{following}'>next</a><a href='/calendar/{before}'>before</a>"
 
-    def _photo(self, rest: str) -> tuple[int, dict[str, str], bytes]:
+    def _photo(self, rest: str) -> bytes:
         number, _, place = rest.partition("/")
         product = self.products[int(number)]
         data = product.images[int(place)].read_bytes()
         if product.broken_photo:
             data = data[: len(data) // 3]
-        return 200, {"Content-Type": "image/jpeg"}, data
+        return data
 
     def _product(self, product: ShopProduct) -> str:
         canonical = f"<link rel=canonical href='{product.path}'>"

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from furniture_prompter.atomic_files import replacing
 from furniture_prompter.crawl.journal import Journal
-
-TYPE: Final = "@type"
 
 
 def crawled_records(journal: Journal) -> Iterator[dict[str, Any]]:
@@ -29,7 +27,7 @@ def crawled_records(journal: Journal) -> Iterator[dict[str, Any]]:
             if identifier and identifier in seen:
                 continue
             seen.add(identifier)
-            yield {TYPE: "Product", **record}
+            yield record
 
 
 def write_feed(journal: Journal, file: Path) -> int:

@@ -273,8 +273,9 @@ class PoliteThrottle(AutoThrottle):
         judged = response.replace(status=200) if response.status == 304 else response
         super()._adjust_delay(slot, latency, judged)
         if response.status in {429, 503}:
-            wanted = _retry_after_s(header(response, "Retry-After"))
-            slot.delay = min(max(slot.delay * 2, wanted, 1.0), max(LONGEST_DELAY_S, self.mindelay))
+            asked = header(response, "Retry-After")
+            wanted = _retry_after_s(asked) if asked else max(slot.delay * 2, 1.0)
+            slot.delay = min(max(slot.delay, wanted), max(LONGEST_DELAY_S, self.mindelay))
 
 
 def header(response: Response, name: str) -> str:

@@ -99,6 +99,7 @@ def page_products(page: HtmlPage, text: str, address: str) -> PageProducts:
         if address and len(found.records) == 1:
             record.setdefault("url", address)
             record.setdefault("id", urlsplit(address).path.strip("/") or address)
+    found.records = [{"@type": "Product", **record} for record in found.records]
     return found
 
 

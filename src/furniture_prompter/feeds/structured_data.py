@@ -21,6 +21,7 @@ from furniture_prompter.feeds.schema_graph import (
 )
 
 FIELDS: Final = (
+    "@type",  # Product, by which the layout is known
     "id",  # the first of sku, productID, mpn, gtin that the page gives; its address without any
     "item_group_id",  # what variants of one product share
     "group_name",  # the product's name where `name` is a variant's
