@@ -88,11 +88,12 @@ def resolved(*hosts: str, private_hosts: tuple[str, ...] = (), port: int = 443) 
             receiver.resolutionComplete()
             return self
 
-    receiver = Receiver()
+    receiver: Any = Receiver()
     resolver = PublicResolver(SimpleNamespace(nameResolver=System()), private_hosts)
     resolver.resolveHostName(receiver, "shop.example", port)
     assert receiver.completed
-    return receiver.found
+    found: list[str] = receiver.found
+    return found
 
 
 def test_names_lead_to_public_addresses_alone() -> None:
