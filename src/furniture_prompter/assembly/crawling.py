@@ -16,7 +16,6 @@ from furniture_prompter.settings import Settings
 CRAWL_FOLDER: Final = ".crawl"
 """Folder of a catalog that keeps journals and feeds of crawls, one folder a host."""
 FEED_FILE: Final = "products.jsonl"
-_SCHEMES: Final = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def crawl(
 
 def _start(address: str, private_hosts: tuple[str, ...]) -> str:
     whole = address.strip()
-    if not whole.lower().startswith(_SCHEMES):
+    if "://" not in whole:
         whole = f"https://{whole}"
     try:
         parsed = Guard(private_hosts=private_hosts).parse(whole)
