@@ -29,7 +29,7 @@ _CORE: Final = (
     "published", "short_description",
 )  # fmt: skip
 """The order in which a proposal is told."""
-_STAND_INS: Final = ("id", "group", "gtin", "slug", "alt_id", "url")
+_STAND_INS: Final = ("id", "group", "alt_id", "gtin", "slug", "url")
 """Roles that can identify a product, the better ones first."""
 
 
@@ -44,8 +44,8 @@ class TableMapping:
         proposed: Columns whose meaning was proposed.
         given: Columns whose meaning was given by ``--map``.
         is_forced: Whether the layout was given by ``--format``.
-        keyed_by: Role that identifies products: one of ``id``, ``group``, ``gtin``, ``slug``,
-            ``alt_id``, ``url``, or ``image`` or ``title`` where nothing better is there.
+        keyed_by: Role that identifies products: one of ``id``, ``group``, ``alt_id``, ``gtin``,
+            ``slug``, ``url``, or ``image`` or ``title`` where nothing better is there.
         columns: All columns.
     """
 

@@ -250,10 +250,10 @@ class ProductBuilder:
             parent = main.ids.get("parent")
             if parent:
                 return parent
-        for role in ("id", "gtin", "slug", "alt_id", "url"):
+        for role in ("id", "alt_id", "gtin", "slug", "url"):
             value = main.ids.get(role)
             if value not in (None, ""):
-                if role == "alt_id" or role == "id":
+                if role in {"id", "alt_id"}:
                     return value
                 return str(value) if role != "url" else _hashed(str(value), len(str(value)))
         keyed = self._mapping.keyed_by

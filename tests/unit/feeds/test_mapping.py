@@ -92,7 +92,7 @@ def test_without_an_id_it_is_made_of_what_is_there_and_told(shop: Path) -> None:
 
 
 def test_no_column_of_images_names_the_columns_and_the_option(shop: Path) -> None:
-    with pytest.raises(InvalidFeedError, match="'sku', 'name'.*--map image=COLUMN"):
+    with pytest.raises(InvalidFeedError, match=r"'sku', 'name'.*--map image=COLUMN"):
         read(shop, "sku,name\n1,Chair\n")
 
 

@@ -25,27 +25,31 @@ def read(folder: Path, name: str, content: str | bytes, **options: Any) -> list[
     )
 
 
+def reading_of(items: list[FeedItem]) -> str:
+    return next(item.reading for item in items if isinstance(item, FeedNote))
+
+
 def by_id(items: list[FeedItem]) -> dict[str, FeedRow]:
     return {row.product.id: row for row in rows_of(items)}
 
 
 SHOPIFY = f"""\
 Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,\
-Variant SKU,Variant Grams,Variant Inventory Qty,Variant Price,Variant Compare At Price,Image Src,\
-Variant Image,Status
-oslo,Oslo Sofa,<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>,Nord,Furniture > Sofas,Sofa,"a, b",true,\
-Color,Grey,OS-GR,25000,5,599.00,,{AT}a.jpg?v=1,{AT}a.jpg?v=1,active
+Variant SKU,Variant Grams,Variant Inventory Qty,Variant Price,Variant Compare At Price,\
+Image Src,Variant Image,Status
+oslo,Oslo Sofa,<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>,Nord,Furniture > Sofas,Sofa,"a, b",\
+true,Color,Grey,OS-GR,25000,5,599.00,,{AT}a.jpg?v=1,{AT}a.jpg?v=1,active
 oslo,,,,,,,,,Beige,OS-BE,25000,2,649.00,799.00,{AT}b.jpg?v=1,{AT}b.jpg?v=1,
 oslo,,,,,,,,,,,,,,,{AT}c.jpg?v=1,,
 rug,Rug,,Nord,,Rug,,true,Title,Default Title,RUG-1,0,1,call us,,{AT}c.jpg,,active
 old,Old,,Nord,,Rug,,true,Title,Default Title,OLD-1,0,1,5.00,,{AT}c.jpg,,draft
 """
 SHOPIFY_NEW = f"""\
-Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,SKU,\
-Option1 name,Option1 value,Price,Compare-at price,Inventory quantity,Weight value (grams),\
+Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,\
+SKU,Option1 name,Option1 value,Price,Compare-at price,Inventory quantity,Weight value (grams),\
 Product image URL,Variant image URL
-Oslo Sofa,oslo,<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>,Nord,Furniture > Sofas,Sofa,"a, b",TRUE,\
-active,OS-GR,Color,Grey,599.00,,5,25000,{AT}a.jpg,{AT}a.jpg
+Oslo Sofa,oslo,<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>,Nord,Furniture > Sofas,Sofa,"a, b",\
+TRUE,active,OS-GR,Color,Grey,599.00,,5,25000,{AT}a.jpg,{AT}a.jpg
 ,oslo,,,,,,,,OS-BE,,Beige,649.00,799.00,2,25000,{AT}b.jpg,{AT}b.jpg
 ,oslo,,,,,,,,,,,,,,,{AT}c.jpg,
 Rug,rug,,Nord,,Rug,,TRUE,active,RUG-1,Title,Default Title,call us,,1,,{AT}c.jpg,
@@ -105,7 +109,7 @@ SHOPIFY_JSON = json.dumps(
 def test_shopify(shop: Path, name: str, content: str, title: str) -> None:
     items = read(shop, name, content)
     products = by_id(items)
-    assert [item.reading for item in items if isinstance(item, FeedNote)][0] == title
+    assert reading_of(items) == title
     assert list(products) == ["oslo", "rug"]
     sofa = products["oslo"].product
     assert (sofa.title, sofa.category, sofa.color) == ("Oslo Sofa", "Sofa", "Grey, Beige")
@@ -117,7 +121,6 @@ def test_shopify(shop: Path, name: str, content: str, title: str) -> None:
     grey, beige = sofa.variants
     assert (grey.id, dict(grey.options), grey.color) == ("OS-GR", {"Color": "Grey"}, "Grey")
     assert (beige.attributes["price"], beige.attributes["sale_price"]) == (799.0, 649.0)
-    assert [path.name[0] for path in products["oslo"].images] == ["a", "b", "c"] or name != "x"
     assert len(products["oslo"].images) == 3
     assert set(products["oslo"].variant_of.values()) == {"OS-GR", "OS-BE"}
     rug = products["rug"].product
@@ -134,22 +137,31 @@ def test_what_the_shop_does_not_show_is_left_out_and_counted(shop: Path) -> None
 
 WOO_WORDS = {
     "en": (
-        "ID,Type,SKU,Name,Published,Is featured?,Visibility in catalog,Short description,"
-        "Description,In stock?,Stock,Weight (kg),Width (cm),Sale price,Regular price,Categories,"
-        "Tags,Images,Parent,Attribute 1 name,Attribute 1 value(s)",
+        (
+            "ID,Type,SKU,Name,Published,Is featured?,Visibility in catalog,Short description,"
+            "Description,In stock?,Stock,Weight (kg),Width (cm),"
+            "Sale price,Regular price,Categories,"
+            "Tags,Images,Parent,Attribute 1 name,Attribute 1 value(s)"
+        ),
         "WooCommerce CSV",
     ),
     "tr": (
-        "Kimlik,Tür,Stok kodu (SKU),İsim,Yayımlanmış,Öne çıkan?,Katalogda görünürlük,"
-        "Kısa açıklama,Açıklama,Stokta?,Stok,Ağırlık (kg),Genişlik (cm),İndirimli satış fiyatı,"
-        "Normal fiyat,Kategoriler,Etiketler,Görseller,Ebeveyn,Nitelik 1 ismi,Nitelik 1 değer(ler)i",
+        (
+            "Kimlik,Tür,Stok kodu (SKU),İsim,Yayımlanmış,Öne çıkan?,Katalogda görünürlük,"
+            "Kısa açıklama,Açıklama,Stokta?,Stok,Ağırlık (kg),Genişlik (cm),İndirimli satış fiyatı,"
+            "Normal fiyat,Kategoriler,Etiketler,Görseller,Ebeveyn,"
+            "Nitelik 1 ismi,Nitelik 1 değer(ler)i"
+        ),
         "WooCommerce CSV, Turkish headers",
     ),
     "de": (
-        "ID,Typ,Artikelnummer,Name,Veröffentlicht,Ist hervorgehoben?,Sichtbarkeit im Katalog,"
-        "Kurzbeschreibung,Beschreibung,Vorrätig?,Bestand,Gewicht (kg),Breite (cm),Angebotspreis,"
-        "Regulärer Preis,Kategorien,Schlagwörter,Bilder,Übergeordnetes Produkt,Attribut 1 Name,"
-        "Attribut 1 Wert(e)",
+        (
+            "ID,Typ,Artikelnummer,Name,Veröffentlicht,Ist hervorgehoben?,Sichtbarkeit im Katalog,"
+            "Kurzbeschreibung,Beschreibung,Vorrätig?,Bestand,"
+            "Gewicht (kg),Breite (cm),Angebotspreis,"
+            "Regulärer Preis,Kategorien,Schlagwörter,Bilder,Übergeordnetes Produkt,Attribut 1 Name,"
+            "Attribut 1 Wert(e)"
+        ),
         "WooCommerce CSV, German headers",
     ),
 }
@@ -168,7 +180,7 @@ def test_woocommerce(shop: Path, language: str) -> None:
     header, title = WOO_WORDS[language]
     rows = WOO_ROWS.replace("id:10", "OSLO")
     items = read(shop, "woo.csv", f"{header}\n{rows}")
-    assert [item.reading for item in items if isinstance(item, FeedNote)][0] == title
+    assert reading_of(items) == title
     products = by_id(items)
     assert set(products) == {"OSLO", "LAMP"}
     sofa = products["OSLO"].product
@@ -230,7 +242,8 @@ def google_xml(prefix: str) -> str:
         for row in GOOGLE
     )
     space = ' xmlns:g="http://base.google.com/ns/1.0"' if prefix else ""
-    return f'<?xml version="1.0"?><rss version="2.0"{space}><channel><title>N</title>{rows}</channel></rss>'
+    channel = f"<channel><title>N</title>{rows}</channel>"
+    return f'<?xml version="1.0"?><rss version="2.0"{space}>{channel}</rss>'
 
 
 GOOGLE_TSV = "\n".join(
@@ -268,10 +281,12 @@ OS-GR;Default;simple;Default Category/Mobilya,Default Category/Mobilya/Koltuk;ba
 Rahat;12.5;1;Not Visible Individually;1.599,00;;a.jpg;;5;1;color=Gri,material=Ahşap;
 OS-BE;Default;simple;Default Category/Mobilya/Koltuk;base;Oslo Üçlü Bej;Rahat;12.5;1;\
 Not Visible Individually;1.649,00;;b.jpg;;0;0;color=Bej,material=Ahşap;
-lamp;Default;simple;Default Category/Lamba;base;Işıklı Lamba;;1;1;Catalog, Search;sorunuz;;c.jpg;;1;1;;
-oslo;Default;configurable;Default Category/Mobilya/Koltuk;base;Oslo Üçlü;Rahat;;1;Catalog, Search;;;\
-a.jpg;b.jpg;;1;;sku=OS-GR,color=Gri|sku=OS-BE,color=Bej
-alone;Default;simple;Default Category/Lamba;base;Parça;;1;1;Not Visible Individually;5,00;;c.jpg;;1;1;;
+lamp;Default;simple;Default Category/Lamba;base;Işıklı Lamba;;1;1;Catalog, Search;sorunuz;;\
+c.jpg;;1;1;;
+oslo;Default;configurable;Default Category/Mobilya/Koltuk;base;Oslo Üçlü;Rahat;;1;\
+Catalog, Search;;;a.jpg;b.jpg;;1;;sku=OS-GR,color=Gri|sku=OS-BE,color=Bej
+alone;Default;simple;Default Category/Lamba;base;Parça;;1;1;Not Visible Individually;5,00;;\
+c.jpg;;1;1;;
 """
 
 
@@ -415,7 +430,7 @@ def test_the_json_of_woocommerces_api(shop: Path) -> None:
     ]  # fmt: skip
     (row,) = rows_of(read(shop, "woo.json", json.dumps(rows)))
     product: Product = row.product
-    assert (product.id, product.category, product.color) == ("lamp", "Lamps", "Red, Blue")
+    assert (product.id, product.category, product.color) == ("7", "Lamps", "Red, Blue")
     assert (product.attributes["price"], product.attributes["sale_price"]) == (20.0, 15.0)
     assert product.attributes["availability"] == "in stock"
 
