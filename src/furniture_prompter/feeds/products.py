@@ -137,17 +137,22 @@ class ProductBuilder:
             return
         found = _Found()
         by_row = {id(row): variant.id for row, variant in made}
-        for row, reference, is_own, is_first in self._references(main, variants):
-            found.given += 1
-            if found.given > LIMIT_IMAGES:
-                continue
-            try:
-                path, address = self._images.place(reference)
-            except UnusableValueError as problem:
-                self.counts.addresses += is_address(reference)
-                yield self.set_aside(problem, row, product_id)
-                continue
-            found.add(path, address, by_row.get(id(row), "") if is_own else "", is_first=is_first)
+        tried: dict[str, tuple[Path, str] | None] = {}
+        for row, reference, is_own, is_first in self._references(main, variants, rows):
+            if reference not in tried:
+                if len(tried) == LIMIT_IMAGES:
+                    found.given += 1
+                    continue
+                try:
+                    tried[reference] = self._images.place(reference)
+                except UnusableValueError as problem:
+                    tried[reference] = None
+                    self.counts.addresses += is_address(reference)
+                    yield self.set_aside(problem, row, product_id)
+                found.given += 1
+            placed = tried[reference]
+            if placed is not None:
+                found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
         given, images = found.given, found.images
         if not given:
             column = (self._mapping.columns_of("image") or ("image",))[0]
@@ -264,7 +269,7 @@ class ProductBuilder:
         raise UnusableValueError("The row has no id.", "Give every product an id of its own.")
 
     def _references(
-        self, main: Row, variants: Sequence[Row]
+        self, main: Row, variants: Sequence[Row], rows: Sequence[Row]
     ) -> Iterator[tuple[Row, str, bool, bool]]:
         """Row, reference, whether it may be of the row's variant alone, whether it is its first."""
         for number, reference in enumerate(main.images):
@@ -279,6 +284,13 @@ class ProductBuilder:
         if not variants:
             for reference in main.own_images:
                 yield main, reference, False, False
+        if len(rows) > 1:
+            told = {id(main), *map(id, variants)}
+            for row in rows:
+                # A row of a photo alone, as Shopify writes the second and further ones.
+                if id(row) not in told and not row.hidden:
+                    for reference in row.images:
+                        yield row, reference, False, False
 
     def _variants(
         self,

@@ -198,7 +198,10 @@ class RowPlan:
         if role in _PLAIN_TEXTS:
             return partial(set_text, role, label)
         if role in SIZES:
-            asked = name if role == "dimensions" or size_column(name).roles else f"{role} {name}"
+            about = size_column(name)
+            # The role goes before what the name says; the unit in the name stays.
+            is_told = role == "dimensions" or about.roles == (f"{role}_cm",)
+            asked = name if is_told else f"{role.replace('_', ' ')} {about.unit}"
             return partial(self._measures, label, asked, self._marks.get(name))
         if role == "weight":
             return partial(set_weight, name, self._marks.get(name))

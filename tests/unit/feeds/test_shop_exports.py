@@ -21,7 +21,9 @@ def read(folder: Path, name: str, content: str | bytes, **options: Any) -> list[
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return list(
-        open_feed(path, address_path=lambda address: folder / address[-5:], **options).items()
+        open_feed(
+            path, address_path=lambda address: folder / address.partition("?")[0][-5:], **options
+        ).items()
     )
 
 
