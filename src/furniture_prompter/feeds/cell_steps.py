@@ -102,6 +102,8 @@ def set_words(role: str, label: str, row: Row, value: Any, *, strict: bool) -> N
 
 def set_material(label: str, row: Row, value: Any) -> None:
     """Materials in the shop's words."""
+    if isinstance(value, list):
+        value = ", ".join(str(each) for each in value if each)
     text = attribute(label, value)
     if isinstance(text, str):
         row.attributes.setdefault("material", text)

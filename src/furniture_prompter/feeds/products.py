@@ -22,7 +22,7 @@ from furniture_prompter.feeds.rows import (
     is_address,
 )
 from furniture_prompter.feeds.values.text import category_paths, category_prefixes
-from furniture_prompter.feeds.variants import (
+from furniture_prompter.feeds.variant_rows import (
     add_base_words,
     add_option,
     common_title,

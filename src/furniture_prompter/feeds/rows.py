@@ -418,7 +418,10 @@ def attribute(name: str, value: object) -> AttributeValue | None:
     if isinstance(value, int | float):
         return _number(name, value)
     if isinstance(value, list):
-        value = ", ".join(_scalar_text(name, part) for part in value if part is not None)
+        parts = (one_line(_scalar_text(name, part)) for part in value if part is not None)
+        texts = tuple(dict.fromkeys(part for part in parts if part))
+        _refuse_longer(name, ", ".join(texts), LIMIT_ATTRIBUTE)
+        return texts or None
     if not isinstance(value, str):
         _refuse_type(name, value, "text, a number, true or false, or a list of those")
     text = prose(value)

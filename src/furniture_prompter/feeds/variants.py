@@ -1,151 +1,153 @@
-"""Variants: which of the rows of a product are its forms, and what each has of its own."""
+"""Variants of a product as JSON gives them: a list of objects, checked and cleaned cell by cell.
+
+    [{"id": "sofa-grey", "options": {"Color": "Grey"}, "color": "grey", "price": 599}]
+
+``id`` is required, ``title``, ``options`` and ``color`` have a meaning of their own, and every
+other name is an attribute, as of a product. Whoever groups rows of a feed into products keeps to
+the same limits by :func:`refuse_excess`.
+"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
-from furniture_prompter.domain import AttributeValue, Variant
-from furniture_prompter.feeds.cell_steps import Row
-from furniture_prompter.feeds.cells import UnusableValueError, column_name, one_line
-from furniture_prompter.feeds.grouping import text_of
-from furniture_prompter.feeds.layouts import fold
-from furniture_prompter.feeds.proposing import column_words
-from furniture_prompter.feeds.rows import identifier
-from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
+from furniture_prompter.domain import Product, SetAside, Variant
+from furniture_prompter.feeds.cells import UnusableValueError, one_line, shown
+from furniture_prompter.feeds.rows import LIMIT_WORDS, read_product
 
-_OF_VARIANTS: Final = frozenset(
-    {"price", "sale_price", "currency", "availability", "stock", "gtin", "url"}
-)
-"""Attributes that a variant has even where all of a product's are alike."""
-_NO_CHOICE: Final = frozenset({"default_title", "default", "title"})
-_FEWEST_TITLE_CHARACTERS: Final = 4
+LIMIT_VARIANTS: Final = 500
+"""Variants of one product."""
 
+LIMIT_OPTIONS: Final = 20
+"""Options of one variant."""
 
-def made_variant(
-    own_id: str,
-    row: Row,
-    options: dict[str, str],
-    shared: Mapping[str, AttributeValue],
-    title: str,
-) -> Variant:
-    """The variant that a row tells, with what is its own beside its product."""
-    color = row.words.get("color", "")
-    if not color:
-        colored = (value for name, value in options.items() if _is_named("color", name))
-        color = next(colored, "")
-    attributes = {
-        name: value
-        for name, value in row.attributes.items()
-        if name in _OF_VARIANTS or shared.get(name) != value
-    }
-    add_base_words(attributes, color)
-    own_title = row.words.get("title", "")
-    return Variant(
-        id=own_id,
-        title="" if own_title == title else own_title,
-        options=options,
-        color=color,
-        attributes=attributes,
-    )
+LIMIT_VARIANT_CHARACTERS: Final = 200_000
+"""Characters of all variants of a product together: every hit's answer has them."""
+
+LIMIT_OPTION_NAME: Final = 64
+
+# What a variant has in common with the others of its product.
+_OF_THE_PRODUCT: Final = ("category", "description", "tags", "variants")
+_NOWHERE: Final = Path()
 
 
-def is_child(row: Row, rows: Sequence[Row]) -> bool:
-    """Whether a row is a variant of another: it says so, or another of its product lists it."""
-    if row.ids.get("parent") not in (None, "") or row.ids.get("parent_number") not in (None, "", 0):
-        return True
-    own = text_of(row.ids.get("id"))
-    return any(own in other.children for other in rows if other is not row and other.children)
+def read_variants(value: object) -> tuple[Variant, ...]:
+    """The variants of a product.
 
-
-def is_variant(row: Row) -> bool:
-    """Whether a row that shares its product with others is one of its forms, not just a photo."""
-    return bool("id" in row.ids or row.options or "price" in row.attributes or "gtin" in row.ids)
-
-
-def options_of(row: Row, main: Row) -> dict[str, str]:
-    """A row's options by their names, which the product's row may be the only one to have."""
-    names = main.names | row.names
-    options: dict[str, str] = {}
-    for key, value in row.options.items():
-        name = key if isinstance(key, str) else names.get(key, "")
-        if fold(value) in _NO_CHOICE and fold(name) in {"", "title"}:
-            continue
-        if name or value:
-            options[one_line(name) or f"Option {key}"] = one_line(value)
-    for name, value in main.children.get(text_of(row.ids.get("id")), {}).items():
-        options.setdefault(name.capitalize() if name.islower() else name, value)
-    folded: set[str] = set()
-    kept = {}
-    for name, value in options.items():
-        if fold(name) not in folded:
-            folded.add(fold(name))
-            kept[name] = value
-    return kept
-
-
-def variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
-    """A variant's own identifier, or its options where it has none.
+    Args:
+        value: A list of objects; None for no variants.
 
     Raises:
-        UnusableValueError: what it has cannot be used.
+        UnusableValueError: one of them cannot be used; the reason names it by its place, from 1.
     """
-    for role in ("id", "gtin", "alt_id"):
-        value = row.ids.get(role)
-        if value not in (None, ""):
-            return identifier(value)
-    return identifier(" / ".join(options.values()) or f"{place + 1}")
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise UnusableValueError(
+            "variants is no list of objects.",
+            'Write [{"id": …, "options": {"Color": …}, "price": …}], or leave it out.',
+        )
+    if len(value) > LIMIT_VARIANTS:
+        raise _too_many(len(value))
+    variants = tuple(_variant(each, place) for place, each in enumerate(value, start=1))
+    refuse_excess(variants)
+    return variants
 
 
-def common_title(main: Row, variants: Sequence[Row]) -> str:
-    """The product's title: what those of its variants have in common, where each has its own."""
-    title = main.words.get("title", "")
-    titles = [row.words["title"] for row in variants if "title" in row.words]
-    if not any(row is main for row in variants):
-        return title or next(iter(titles), "")
-    if len(set(titles)) < 2:
-        return title
-    common = _common_beginning(titles)
-    if any(len(each) > len(common) and each[len(common)].isalnum() for each in titles):
-        # Not in the middle of a word.
-        common = common[: len(common) - len(common.rpartition(" ")[2])]
-    common = common.rstrip(" -–—,/|:(·")
-    return common if len(common) >= _FEWEST_TITLE_CHARACTERS else title
+def refuse_excess(variants: Sequence[Variant]) -> None:
+    """Refuse more variants, options or text than a product may have, and an id that comes twice.
+
+    Raises:
+        UnusableValueError: there is more.
+    """
+    if len(variants) > LIMIT_VARIANTS:
+        raise _too_many(len(variants))
+    places: dict[str, int] = {}
+    for place, variant in enumerate(variants, start=1):
+        first = places.setdefault(variant.id, place)
+        if first != place:
+            raise UnusableValueError(
+                f"Variants {first} and {place} have the same id, {shown(variant.id)}.",
+                "Give each variant an id of its own, such as its SKU.",
+            )
+        if len(variant.options) > LIMIT_OPTIONS:
+            raise UnusableValueError(
+                f"Variant {shown(variant.id)} has {len(variant.options)} options, more than "
+                f"{LIMIT_OPTIONS}.",
+                "Keep those that tell it from the others.",
+            )
+    characters = sum(map(characters_of, variants))
+    if characters > LIMIT_VARIANT_CHARACTERS:
+        raise UnusableValueError(
+            f"The variants have {characters:,} characters together, more than "
+            f"{LIMIT_VARIANT_CHARACTERS:,}.",
+            "Leave out of them what the product says already.",
+        )
 
 
-def _common_beginning(texts: Sequence[str]) -> str:
-    # What the least and the greatest have in common all between them have.
-    least, greatest = min(texts), max(texts)
-    length = next(
-        (place for place, letter in enumerate(least) if greatest[place : place + 1] != letter),
-        len(least),
+def characters_of(variant: Variant) -> int:
+    """Characters of all texts of a variant, names included."""
+    texts = [variant.id, variant.title, variant.color, *variant.options, *variant.options.values()]
+    for name, value in variant.attributes.items():
+        texts += [name, *(value if isinstance(value, tuple) else (str(value),))]
+    return sum(map(len, texts))
+
+
+def _too_many(count: int) -> UnusableValueError:
+    return UnusableValueError(
+        f"The product has {count:,} variants, more than {LIMIT_VARIANTS}.",
+        "Leave out those that differ from another in nothing that is searched.",
     )
-    return least[:length]
 
 
-def first_of(rows: Sequence[Row], role: str) -> str:
-    """The first text that rows have in a role."""
-    return next((row.words[role] for row in rows if row.words.get(role)), "")
+def _variant(value: object, place: int) -> Variant:
+    if not isinstance(value, Mapping):
+        raise UnusableValueError(f"Variant {place} is no object.", 'Write {"id": …, "options": …}.')
+    fields = {str(name): each for name, each in value.items()}
+    if fields.get("id") in (None, ""):
+        raise UnusableValueError(
+            f"Variant {place} has no id.", "Give each variant an id of its own, such as its SKU."
+        )
+    for name in _OF_THE_PRODUCT:
+        if fields.pop(name, None) not in (None, "", []):
+            raise UnusableValueError(
+                f"Variant {place} has {name}, which all variants of a product share.",
+                f"Give {name} to the product.",
+            )
+    options = _options(fields.pop("options", None), place)
+    read = read_product(fields, _NOWHERE, place)
+    if isinstance(read, SetAside):
+        raise UnusableValueError(f"Variant {place}: {read.reason}", read.cure)
+    return Variant(read.id, _title(read, fields), options, read.color, read.attributes)
 
 
-def _is_named(role: str, name: str) -> bool:
-    return column_words().names[role].meaning(name) is not None
+def _title(read: Product, fields: Mapping[str, object]) -> str:
+    # A product without a title is called by its id; a variant is told by its options.
+    given = next((value for name, value in fields.items() if name.lower() == "title"), None)
+    return read.title if isinstance(given, str) and one_line(given) else ""
 
 
-def add_option(attributes: dict[str, AttributeValue], main: Row, name: str, value: str) -> None:
-    """An option of a product without variants is a column of its own."""
-    if _is_named("color", name):
-        main.words.setdefault("color", value)
-        return
-    try:
-        own = "material" if _is_named("material", name) else column_name(name)
-    except UnusableValueError:
-        return
-    attributes.setdefault(own, value)
-
-
-def add_base_words(attributes: dict[str, AttributeValue], color: str) -> None:
-    """Base colours and materials beside the shop's own words."""
-    if color and (colors := base_colors(color)):
-        attributes["base_colors"] = colors
-    material = attributes.get("material")
-    if isinstance(material, str) and (materials := base_materials(material)):
-        attributes["base_materials"] = materials
+def _options(value: object, place: int) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UnusableValueError(
+            f"The options of variant {place} are no object.", 'Write {"Color": "Grey"}.'
+        )
+    options: dict[str, str] = {}
+    for name, each in value.items():
+        if isinstance(each, bool) or not isinstance(each, str | int | float | None):
+            raise UnusableValueError(
+                f"The option {shown(name)} of variant {place} is no text.",
+                'Write each option as a text, such as "Grey".',
+            )
+        words = one_line(each if isinstance(each, str) else "" if each is None else f"{each:.15g}")
+        called = one_line(str(name))
+        if len(called) > LIMIT_OPTION_NAME or len(words) > LIMIT_WORDS:
+            raise UnusableValueError(
+                f"The option {shown(called)} of variant {place} is too long.",
+                f"A name has at most {LIMIT_OPTION_NAME} characters, a value {LIMIT_WORDS}.",
+            )
+        if called and words:
+            options[called] = words
+    return options
