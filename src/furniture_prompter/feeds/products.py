@@ -33,6 +33,7 @@ from furniture_prompter.feeds.variant_rows import (
     options_of,
     variant_id,
 )
+from furniture_prompter.feeds.variants import refuse_excess
 
 _LOWEST: Final = ("price", "sale_price")
 _HASH_CHARACTERS: Final = 16
@@ -316,6 +317,11 @@ class ProductBuilder:
                 continue
             taken.add(own_id)
             made.append((row, made_variant(own_id, row, options, shared, title)))
+        try:
+            refuse_excess([variant for _, variant in made])
+        except UnusableValueError as problem:
+            problems.append((main, "variants", problem))
+            made = []
         if len(made) == 1 and not made[0][1].options and not made[0][1].color:
             # One form alone is the product itself, and its own id stays to be found.
             if made[0][1].id != text_of(main.ids.get("group") or main.ids.get("id")):

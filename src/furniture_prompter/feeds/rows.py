@@ -215,7 +215,8 @@ def read_product(fields: Mapping[str, object], source: Path, line: int) -> Produ
     A cell that cannot be used refuses the row: whoever sends it is there to mend it.
 
     Args:
-        fields: As for :meth:`RowReader.read`; images among them are refused.
+        fields: Values by name: texts, numbers, truth values, None, or lists of those; images among
+            them are refused.
         source: What to call the row's origin in a set-aside.
         line: 1-based line where the row begins.
 

@@ -172,7 +172,7 @@ class RowPlan:
         label = self._labels[name]
         if role in _IDS:
             return partial(set_id, role)
-        if role in {"title", "color", "colors", "material", "category", "title_of"}:
+        if role in {"title", "color", "colors", "material", "category", "group_title"}:
             return self._words_step(label, role)
         if role in {"description", "short_description"}:
             return partial(set_description, role, label)

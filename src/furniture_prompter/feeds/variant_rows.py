@@ -97,6 +97,9 @@ def variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
 
 def common_title(main: Row, variants: Sequence[Row]) -> str:
     """The product's title: what those of its variants have in common, where each has its own."""
+    given = first_of([main, *variants], "group_title")
+    if given:
+        return given
     title = main.words.get("title", "")
     titles = [row.words["title"] for row in variants if "title" in row.words]
     if not any(row is main for row in variants):

@@ -449,6 +449,20 @@ def test_prestashop(shop: Path) -> None:
     assert (row.product.color, row.product.attributes["material"]) == ("Grey", "Oak")
 
 
+def test_schema_org_products(shop: Path) -> None:
+    common = {"@type": "Product", "item_group_id": "G", "group_name": "Oslo", "offers.price": "9.50"}
+    rows = [
+        {**common, "id": "A", "name": "Oslo grey", "color": "Grey", "image": [f"{AT}a.jpg"]},
+        {**common, "id": "B", "name": "Oslo S", "size": "S", "image": [f"{AT}b.jpg"]},
+    ]
+    items = read(shop, "s.jsonl", "\n".join(map(json.dumps, rows)))
+    assert reading_of(items) == "schema.org products"
+    (row,) = rows_of(items)
+    assert (row.product.id, row.product.title) == ("G", "Oslo")
+    assert [dict(variant.options) for variant in row.product.variants] == [{}, {"Size": "S"}]
+    assert row.product.attributes["price"] == 9.5
+
+
 @dataclass(frozen=True)
 class Day:
     prices: tuple[str, ...]
