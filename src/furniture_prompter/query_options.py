@@ -19,7 +19,7 @@ class Flag:
 
     Attributes:
         names: Such as ``--limit`` and ``-k``.
-        metavar: What stands for its value in ``--help``.
+        metavar: What stands for its value in ``--help``; empty for one that takes none.
         help: What ``--help`` says of it.
         beside_batch: Whether it may stand beside ``--batch``, for the lines that do not say it.
     """
@@ -74,6 +74,9 @@ class QueryOptions:
         limit: Products wanted at the most.
         cursor: The `cursor` of the page before, for the next one; None for the first.
         facets: Columns whose values are to be counted.
+        understand: Whether sizes, prices, counts, colours and negations in the prompt count as
+            what they say; otherwise every word is a word.
+        lift: Texts of `understood` that are to be taken as plain words.
     """
 
     photo_weight: float = field(
@@ -160,6 +163,40 @@ class QueryOptions:
             )
         },
     )
+    understand: bool = field(
+        default=True,
+        metadata={
+            "option": Option(
+                help="Whether sizes, prices, counts, colours and negations in the prompt count as "
+                "what they say; `false` takes every word as it stands.",
+                flag=Flag(
+                    ("--understand/--literal",),
+                    "",
+                    "Whether sizes, prices, colours and negations in PROMPT count as what they "
+                    "say, or every word as it stands.",
+                    beside_batch=True,
+                ),
+            )
+        },
+    )
+    lift: Sequence[str] = field(
+        default=(),
+        metadata={
+            "option": Option(
+                help="Texts of `understood` that are to be taken as plain words.",
+                help_in_form="Texts of `understood`, with commas between, to be taken as plain "
+                "words.",
+                flag=Flag(
+                    ("--lift",),
+                    "TEXT",
+                    "What was understood and is to be taken as plain words; may be repeated.",
+                ),
+                most=20,
+                refusal="{value} texts were to be lifted. Lift at most {most}, or all with "
+                "understand=false.",
+            )
+        },
+    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -176,6 +213,8 @@ class SearchOptions(SimilarOptions, total=False):
 
     photo_weight: float | None
     without: str | None
+    understand: bool | None
+    lift: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

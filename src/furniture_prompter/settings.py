@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     weight_prompt_photo: float = Field(
         default=1.0, ge=0, description="Weight of prompt against photos, by the alignment."
     )
+    weight_attribute: float = Field(
+        default=1.0,
+        ge=0,
+        description="Weight of colours, materials, counts and sizes that the prompt names, by "
+        "the columns.",
+    )
     weight_without: float = Field(
         default=1.0, ge=0, description="How strongly `without` pushes a product down."
     )

@@ -4,8 +4,8 @@
 them. A leading double underscore marks the catalog's own columns, which no feed can name: feed
 columns are identifiers that begin with a letter.
 
-Variants came later than the tables: ``__variants`` of a product (JSON) and ``variant_id`` of a photo
-are columns of catalogs in which a product ever had some, which their manifest says.
+Variants came later than the tables: ``__variants`` of a product (JSON) and ``variant_id`` of a
+photo are columns of catalogs in which a product ever had some, which their manifest says.
 """
 
 import json
@@ -85,7 +85,7 @@ class StoredProduct:
 
 
 def attribute_type(value: AttributeValue) -> str:
-    """The filter language's name for a value's type: ``text``, ``number``, ``boolean``, ``texts``."""
+    """A value's type in the filter language: ``text``, ``number``, ``boolean`` or ``texts``."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, tuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -439,6 +439,19 @@ class CatalogReader:
         number = int(rows[NUMBER][0].as_py())
         product = (await self.products(np.array([number], np.int64)))[number]
         return Photo(photo_id, product.id, rows["path"][0].as_py())
+
+    async def columns(self, numbers: Numbers, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Values of columns of some products by name, None where there is none, by rising number.
+
+        Args:
+            numbers: At least one, each once, rising, shape (n,).
+            names: Of :attr:`filter_columns`.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
+        """
+        rows = await self._product_rows.fetch(numbers, names)
+        return {name: rows[name].to_pylist() for name in names}
 
     async def facets(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, Facet]:
         """Count the values of columns over some products.

@@ -15,9 +15,11 @@ from furniture_prompter.catalog.columns import (
     PHOTOS,
     PRODUCTS,
     TEXT_VECTOR,
+    VARIANTS,
     VECTOR,
     WORDS,
     stored_dimension,
+    variants_from,
     vectors_from,
 )
 from furniture_prompter.catalog.integrity import damaged_files, load_checksums
@@ -257,6 +259,7 @@ async def _check_rows(
     photos = _PhotoFiles(folder)
     endless = 0
     dimension = 0
+    spoilt_variants = 0
     for name, table in tables.items():
         numbers[name] = []
         async for batch in await table.query().to_batches():
@@ -266,6 +269,8 @@ async def _check_rows(
                 if column in batch.schema.names:
                     values = batch[column].flatten().to_numpy(zero_copy_only=False)
                     endless += int((~np.isfinite(values)).sum())
+            if VARIANTS in batch.schema.names:
+                spoilt_variants += sum(map(_are_no_variants, batch[VARIANTS].to_pylist()))
             if name == PHOTOS:
                 photos.check(batch["id"].to_pylist(), batch["path"].to_pylist())
         if name == PHOTOS:
@@ -285,9 +290,20 @@ async def _check_rows(
         "dimension": None
         if dimension == stored_dimension(manifest.encoder.dimension)
         else f"Vectors have {dimension} components, {manifest.encoder.dimension} are recorded.",
+        "variants": f"{spoilt_variants} products have variants that cannot be read."
+        if spoilt_variants
+        else None,
         "numbers": f"{endless} components of vectors are no numbers." if endless else None,
     }
     photos.tell(found)
+
+
+def _are_no_variants(text: str | None) -> bool:
+    try:
+        variants_from(text)
+    except ValueError:
+        return True
+    return False
 
 
 class _PhotoFiles:

@@ -12,7 +12,7 @@ from string import Template
 
 from PIL import Image
 
-from furniture_prompter.cli.hits_table import PRICES, number_text
+from furniture_prompter.cli.hits_table import PRICES, number_text, variant_text
 from furniture_prompter.cli.terminal import plain
 from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
@@ -93,7 +93,8 @@ def _nothing(result: SearchResult) -> str:
 def _card(hit: Hit) -> str:
     product = hit.product
     name = product.title or product.id
-    facts = "".join(f"<li>{_words(fact)}</li>" for fact in _facts(product))
+    shown = [variant_text(hit.variant)] if hit.variant is not None else []
+    facts = "".join(f"<li>{_words(fact)}</li>" for fact in [*shown, *_facts(product)])
     labels = "".join(f"<li>{_words(label)}</li>" for label in hit.matched)
     return f"""<li><article class="card">
 <div class="frame">{_picture(hit, name)}

@@ -1,7 +1,7 @@
 """Search results as a terminal table: dominant colours of photos, prices, links, timings."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,7 +14,15 @@ from rich.style import Style
 from rich.text import Text
 
 from furniture_prompter.cli.terminal import has_colours, plain
-from furniture_prompter.domain import AttributeValue, Hit, Product, RgbImage, SearchResult
+from furniture_prompter.domain import (
+    AttributeValue,
+    Hit,
+    Product,
+    RgbImage,
+    SearchResult,
+    Variant,
+)
+from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 
@@ -68,11 +76,23 @@ PRICES = ("price", "sale_price")
 
 def price_text(product: Product) -> str:
     """The first price that the feed gives; empty where it gives none."""
-    return next((number_text(product.attributes[n]) for n in PRICES if n in product.attributes), "")
+    return _price_in(product.attributes)
+
+
+def variant_text(variant: Variant) -> str:
+    """A variant as a person would say it beside its product: ``in Grey, 599``."""
+    price = _price_in(variant.attributes)
+    return f"in {variant.name}" + (f", {price}" if price else "")
+
+
+def _price_in(attributes: Mapping[str, AttributeValue]) -> str:
+    return next((number_text(attributes[name]) for name in PRICES if name in attributes), "")
 
 
 def number_text(value: AttributeValue) -> str:
-    """A number with its thousands apart; a text as it is."""
+    """A number with its thousands apart; a text as it is; a list with commas."""
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return f"{value:,.10g}" if isinstance(value, float | int) else str(value)
 
 
@@ -86,8 +106,9 @@ HEADINGS = ("title", "category", "colour", "price")
 def print_result(result: SearchResult, console: Console) -> None:
     """Print hits, where their photos are, timings and notes.
 
-    A hit takes two lines: what it is, then its photo (a link where the terminal has links) and what
-    matched. On a terminal, columns are cut to its width; elsewhere nothing is cut.
+    A hit takes two lines: what it is, then its photo (a link where the terminal has links), the
+    variant that it shows and what matched. On a terminal, columns are cut to its width; elsewhere
+    nothing is cut.
     """
     if result.hits:
         folder = _common_folder(result)
@@ -103,9 +124,39 @@ def print_result(result: SearchResult, console: Console) -> None:
     else:
         cure = " Loosen --where." if result.query.where else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
+    if result.understood:
+        console.print(Text(plain(understood_line(result)), style="dim"), soft_wrap=True)
     console.print(Text(timings_line(result), style="dim"), soft_wrap=True)
     for note in result.notes:
         console.print(Text(f"note: {plain(note)}", style="yellow"), soft_wrap=True)
+
+
+_OPERATORS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least", "=": "about"}
+
+
+def understood_line(result: SearchResult) -> str:
+    """What of the prompt was taken as what it says, and how to lift it."""
+    told = ", ".join(_told(part) for part in result.understood)
+    first = result.understood[0].text
+    return f'understood: {told}; lift one with --lift "{first}", or all with --literal'
+
+
+def _told(part: Understood) -> str:
+    if part.use == "without":
+        return f"without {part.value}"
+    name, _, unit = (
+        part.column.rpartition("_") if part.column[-3:] in {"_cm", "_kg"} else ("", "", "")
+    )
+    name = (name or part.column).removeprefix("base_").replace("_", " ")
+    if isinstance(part.value, str):
+        worded = {"low": f"low {name}", "high": f"high {name}"}
+        return worded.get(part.op, f"{name.removesuffix('s')} {part.value}")
+    ending = f" {unit}" if unit else f" {part.currency}" if part.currency else ""
+    if part.high is not None:
+        return f"{name} {part.value:g} to {part.high:g}{ending}"
+    limit = _OPERATORS[part.op] if part.column not in {"seats", "drawers"} else ""
+    wish = " (preferred)" if part.use == "preference" and part.op != "=" else ""
+    return " ".join(f"{name} {limit} {part.value:g}{ending}{wish}".split())
 
 
 def hit_lines(
@@ -191,6 +242,8 @@ def _photo_and_matched(hit: Hit, folder: Path | None) -> Text:
     shown = path.relative_to(folder) if folder is not None else path
     link = path.as_uri() if path.is_absolute() else None
     text = Text().append(plain(str(shown)), style=Style(link=link))
+    if hit.variant is not None:
+        text.append(f" · {plain(variant_text(hit.variant))}")
     return text.append(f" · {plain(', '.join(hit.matched))}")
 
 

@@ -110,10 +110,12 @@ def with_query_options(after: str) -> Callable[[Callable[..., None]], Callable[.
 
 
 def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
-    default = None if option.about.setting_of_default is not None else option.default
+    # What was not given is told from what was: it may stand in a batch line, or in a setting.
+    by_absence = option.about.setting_of_default is not None or option.name in LISTS
+    default = None if by_absence or option.type is bool else option.default
     kind = list[str] if option.name in LISTS else option.type
     about = typer.Option(
-        *flag.names, metavar=flag.metavar, help=flag.help, show_default=default is not None
+        *flag.names, metavar=flag.metavar or None, help=flag.help, show_default=default is not None
     )
     return inspect.Parameter(
         option.name,

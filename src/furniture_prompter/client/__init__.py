@@ -31,6 +31,7 @@ from furniture_prompter.client.answers import (
     ProductAnswer,
     SearchAnswer,
     Stored,
+    Variant,
 )
 from furniture_prompter.client.calls import (
     AnswerError,
@@ -61,4 +62,5 @@ __all__ = [
     "SearchAnswer",
     "Stored",
     "UnexpectedAnswerError",
+    "Variant",
 ]

@@ -8,16 +8,57 @@ newer server adds keys, and never takes one away within ``/v1``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
     from furniture_prompter.search import answer as server
 
 Scalar: TypeAlias = str | float | bool | None
+Value: TypeAlias = Scalar | tuple[str, ...]
 Json: TypeAlias = Mapping[str, Any]
 
-_KNOWN_FIELDS = frozenset({"id", "title", "category", "color", "description", "tags"})
+_KNOWN_FIELDS = frozenset({"id", "title", "category", "color", "description", "tags", "variants"})
+_VARIANT_FIELDS = frozenset({"id", "title", "options", "color"})
+
+
+def _further(value: Json, known: frozenset[str]) -> dict[str, Value]:
+    """What an object has beside its known fields; lists as tuples."""
+    return {
+        key: tuple(each) if isinstance(each, list) else each
+        for key, each in value.items()
+        if key not in known
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form in which a product is sold.
+
+    Attributes:
+        id: The shop's own identifier, unique within its product.
+        title: What the shop calls it; empty without a name of its own.
+        options: What tells it from the others, such as ``{"Color": "Grey"}``.
+        color: Colour names; empty without any.
+        attributes: What else is its own: price, stock, …
+    """
+
+    id: str
+    title: str
+    options: Mapping[str, str]
+    color: str
+    attributes: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, value: Json) -> Self:
+        """Read an answer's object."""
+        return cls(
+            id=value["id"],
+            title=value["title"],
+            options=dict(value["options"]),
+            color=value["color"],
+            attributes=_further(value, _VARIANT_FIELDS),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +72,8 @@ class Product:
         color: Colour names; empty without any.
         description: Free text; empty without any.
         tags: Further words.
-        attributes: Every further column of the feed: price, width_cm, …
+        attributes: Every further column of the feed: price, width_cm, …; a list is a tuple.
+        variants: The forms in which it is sold; empty of a server that knows none.
     """
 
     id: str
@@ -40,7 +82,8 @@ class Product:
     color: str
     description: str
     tags: tuple[str, ...]
-    attributes: Mapping[str, Scalar]
+    attributes: Mapping[str, Value]
+    variants: tuple[Variant, ...] = ()
 
     @classmethod
     def of(cls, value: Json) -> Self:
@@ -52,7 +95,8 @@ class Product:
             color=value["color"],
             description=value["description"],
             tags=tuple(value["tags"]),
-            attributes={key: each for key, each in value.items() if key not in _KNOWN_FIELDS},
+            attributes=_further(value, _KNOWN_FIELDS),
+            variants=tuple(Variant.of(each) for each in value.get("variants", ())),
         )
 
 
@@ -66,6 +110,7 @@ class Hit:
         product: The product.
         photo: Address of its photo on the server, for :meth:`Client.image`.
         matched: What found it, strongest first.
+        variant: The variant that the photo shows; None where it shows all, or there are none.
     """
 
     rank: int
@@ -73,16 +118,19 @@ class Hit:
     product: Product
     photo: str
     matched: tuple[str, ...]
+    variant: Variant | None = None
 
     @classmethod
     def of(cls, value: "server.HitFields") -> Self:
         """Read an answer's object."""
+        variant = value.get("variant")
         return cls(
             rank=value["rank"],
             score=value["score"],
             product=Product.of(value["product"]),
             photo=value["photo"],
             matched=tuple(value["matched"]),
+            variant=None if variant is None else Variant.of(variant),
         )
 
 
@@ -157,16 +205,19 @@ class ProductAnswer:
         product: The product.
         photos: Addresses of its photos on the server.
         raw: The whole answer.
+        variant_photos: Those that show one variant alone, by the variant's id.
     """
 
     product: Product
     photos: tuple[str, ...]
     raw: Json
+    variant_photos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, value: "server.ProductAnswer") -> Self:
         """Read an answer's object."""
-        return cls(Product.of(value["product"]), tuple(value["photos"]), value)
+        shown = {name: tuple(each) for name, each in value.get("variant_photos", {}).items()}
+        return cls(Product.of(value["product"]), tuple(value["photos"]), value, shown)
 
 
 @dataclass(frozen=True, slots=True)

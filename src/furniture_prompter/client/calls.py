@@ -6,7 +6,7 @@ Signatures and docstrings are those of both clients' methods, which only differ 
 import base64
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar, Unpack
@@ -266,10 +266,12 @@ def put_product(
 
     Args:
         product_id: Its id.
-        fields: ``title`` and further columns, as of a feed.
+        fields: ``title`` and further columns, as of a feed; and ``variants``, each with ``id``,
+            ``options``, further columns and ``photos`` of its own: a list as `photos`, in which a
+            whole number is the place of one of `photos`, from 1.
         photos: Its photos; a product that is there keeps its own when left out.
     """
-    body = {**fields} | ({"photos": [photo_text(photo) for photo in photos]} if photos else {})
+    body = _sent(fields) | ({"photos": _photo_texts(photos)} if photos else {})
     return Call("PUT", _address(product_id), _record(Stored.of), body)
 
 
@@ -278,14 +280,29 @@ def delete_product(product_id: str) -> Call[Stored]:
     return Call("DELETE", _address(product_id), _record(Stored.of))
 
 
+def _sent(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a product with the photos of its variants as texts."""
+    if not isinstance(fields.get("variants"), list | tuple):
+        return {**fields}
+    variants = [
+        {**each, "photos": _photo_texts(each["photos"])} if each.get("photos") else each
+        for each in fields["variants"]
+    ]
+    return {**fields, "variants": variants}
+
+
+def _photo_texts(photos: Iterable[PhotoInput | int]) -> list[str | int]:
+    return [photo if isinstance(photo, int) else photo_text(photo) for photo in photos]
+
+
 BATCH_PATH = "/v1/products:batch"
 
 
 def batch_line(each: Mapping[str, Any]) -> bytes:
     """One product as a line."""
     photos = each.get("photos")
-    given = {"photos": [photo_text(photo) for photo in photos]} if photos is not None else {}
-    return json.dumps({**each, **given}, ensure_ascii=False).encode() + b"\n"
+    given = {"photos": _photo_texts(photos)} if photos is not None else {}
+    return json.dumps({**_sent(each), **given}, ensure_ascii=False).encode() + b"\n"
 
 
 def batch_result(line: str) -> BatchLine | Batch:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -164,6 +164,34 @@ Facet: TypeAlias = tuple[FacetValue, ...] | tuple[FacetRange, ...]
 """Counts of one column: texts by falling count, numbers by rising range."""
 
 
+Use: TypeAlias = Literal["filter", "preference", "without"]
+Operator: TypeAlias = Literal["<", "<=", ">", ">=", "=", "between", "contains", "low", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """One thing that a prompt says.
+
+    Attributes:
+        text: The words that say it, as they stand in the prompt.
+        column: What it is about: ``width_cm``, ``price``, ``base_colors``, ``seats``, ``room``…;
+            empty for what is not wanted.
+        op: How a product's value compares: ``low`` and ``high`` are ends of what there is.
+        value: A number, a vocabulary name, or the words that are not wanted.
+        use: ``filter`` limits, ``preference`` only ranks, ``without`` is not wanted.
+        high: The upper end of ``between``.
+        currency: ISO 4217 code of a price; empty where none was written.
+    """
+
+    text: str
+    column: str
+    op: Operator
+    value: float | str
+    use: Use
+    high: float | None = None
+    currency: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits in order, with what was asked and how long each step took.
@@ -176,6 +204,7 @@ class SearchResult:
         notes: Sentences a person should read, such as that words cannot search pictures here.
         facets: Counts of the columns that were asked for, by name; see docs/json.md.
         cursor: Asks for the next page; None on the last.
+        understood: What of the prompt was taken as what it says, in its order.
     """
 
     query: Query
@@ -185,3 +214,4 @@ class SearchResult:
     notes: tuple[str, ...] = ()
     facets: Mapping[str, Facet] = field(default_factory=lambda: MappingProxyType({}))
     cursor: str | None = None
+    understood: tuple[Understood, ...] = ()

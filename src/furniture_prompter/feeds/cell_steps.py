@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from furniture_prompter.domain import AttributeValue
 from furniture_prompter.feeds.cells import DecimalMark, UnusableValueError, prose, shown, typed
@@ -15,8 +15,7 @@ from furniture_prompter.feeds.values.currencies import currency_of
 from furniture_prompter.feeds.values.measures import read_weight
 from furniture_prompter.feeds.values.money import read_availability
 from furniture_prompter.feeds.values.text import category_paths, html_to_text
-
-LIMIT_VARIANTS: Final = 500
+from furniture_prompter.feeds.variants import LIMIT_VARIANTS
 
 
 @dataclass(slots=True)
@@ -102,6 +101,8 @@ def set_words(role: str, label: str, row: Row, value: Any, *, strict: bool) -> N
 
 def set_material(label: str, row: Row, value: Any) -> None:
     """Materials in the shop's words."""
+    if isinstance(value, list):
+        value = ", ".join(str(each) for each in value if each)
     text = attribute(label, value)
     if isinstance(text, str):
         row.attributes.setdefault("material", text)

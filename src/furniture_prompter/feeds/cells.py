@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from furniture_prompter.domain import wording
@@ -157,6 +158,7 @@ _ZERO_FIRST: Final = re.compile(r"[+-]?0\d")
 _POINT: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d{1,2})?")
 _COMMA: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
 _CODE: Final = re.compile(r"[+-]?0\d+")
+_BEGINS_NUMBER: Final = frozenset("+-0123456789")
 _DIGITS_KEPT: Final = 15
 """Decimal digits that every float64 keeps."""
 
@@ -180,11 +182,25 @@ def is_doubtful(text: str) -> bool:
 def marks_of(text: str) -> tuple[DecimalMark, ...]:
     """The decimal marks with which text is a number: both where it has none."""
     value = text.strip()
+    if value[:1] not in _BEGINS_NUMBER:
+        return ()
     digits = sum(letter.isdigit() for letter in value)
     if not value.isascii() or digits > _DIGITS_KEPT or _ZERO_FIRST.match(value):
         return ()
     forms: tuple[tuple[DecimalMark, re.Pattern[str]], ...] = ((".", _POINT), (",", _COMMA))
     return tuple(mark for mark, form in forms if form.fullmatch(value))
+
+
+_LIMIT_PRICE_CHARACTERS: Final = 32
+
+
+@lru_cache(maxsize=8_192)
+def _marks_of_price(text: str) -> tuple[DecimalMark, ...]:
+    """As :func:`marks_of`, of a number with a currency before or after it."""
+    if len(text) > _LIMIT_PRICE_CHARACTERS:
+        return ()
+    number = without_currency(text)
+    return () if number is text else marks_of(number)
 
 
 @dataclass(slots=True)
@@ -228,7 +244,7 @@ class ColumnEvidence:
         self.others += not marks
         if not marks:
             # A price says as much of the file's mark as a number, yet stays a text here.
-            marks = marks_of(without_currency(text))
+            marks = _marks_of_price(text)
             if len(marks) == 1:
                 self.certain[marks[0]] += 1
         elif len(marks) == 1:

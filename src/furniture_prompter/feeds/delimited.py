@@ -2,12 +2,13 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TextIO
 
 from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
@@ -98,10 +99,9 @@ class DelimitedRecords:
                 if self._encoding is not None
                 else detect_encoding(file, str(self.path))
             )
-            text = open_text(file, encoding.name)
-            lines = BoundedLines(text)
-            header, delimiter = self._header(lines)
-            text.detach()
+            with _text_of(file, encoding.name) as text:
+                lines = BoundedLines(text)
+                header, delimiter = self._header(lines)
         if any("\0" in name or has_half_pair(name) for name in header):
             raise InvalidFeedError(
                 f"The header of the feed {self.path} holds bytes that are no {encoding.name} text. "
@@ -130,8 +130,12 @@ class DelimitedRecords:
             )
         empty = True
         try:
-            with self._file.open() as file:
-                for item in self._rows(file, shape, keys):
+            with (
+                self._file.open() as file,
+                _text_of(file, shape.encoding.name) as text,
+                closing(self._rows(text, shape, keys)) as rows,
+            ):
+                for item in rows:
                     empty = False
                     yield item
         except TooMuchRereadError as error:
@@ -145,18 +149,9 @@ class DelimitedRecords:
             )
 
     def _rows(
-        self, file: BinaryIO, shape: TableShape, keys: KeyColumns | None
-    ) -> Iterator[RecordItem]:
-        text = open_text(file, shape.encoding.name)
-        try:
-            yield from self._rows_of(RereadableLines(BoundedLines(text)), shape, keys)
-        finally:
-            # Also where the first rows alone were wanted.
-            text.detach()
-
-    def _rows_of(
-        self, lines: RereadableLines, shape: TableShape, keys: KeyColumns | None
-    ) -> Iterator[RecordItem]:
+        self, text: TextIO, shape: TableShape, keys: KeyColumns | None
+    ) -> Generator[RecordItem, None, None]:
+        lines = RereadableLines(BoundedLines(text))
         for _ in islice(lines, shape.header_line):
             pass
         row_shape = _row_shape(shape, keys)
@@ -240,6 +235,16 @@ class DelimitedRecords:
             ) from error
 
 
+@contextmanager
+def _text_of(file: BinaryIO, encoding: str) -> Iterator[TextIO]:
+    """Text of an open file, which stays open also where reading is given up."""
+    text = open_text(file, encoding)
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
 def likeliest_delimiter(header: str) -> str:
     """What parts the header's cells: what it holds most of, outside of quotes."""
     outside = "".join(header.split('"')[::2])
@@ -264,10 +269,7 @@ def _unwrapped(cell: str) -> str:
 
 
 def _is_clean(lines: Sequence[str]) -> bool:
-    for line in lines:
-        if "\0" in line or (not line.isascii() and has_half_pair(line)):
-            return False
-    return True
+    return not any("\0" in line or (not line.isascii() and has_half_pair(line)) for line in lines)
 
 
 def _broken(error: Exception) -> UnusableValueError:

@@ -1,6 +1,6 @@
 """Nested objects as one row: names parted by dots, lists of objects as lists of each member."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError, shown
@@ -8,6 +8,8 @@ from furniture_prompter.feeds.records import Value
 
 LIMIT_DEPTH: Final = 16
 LIMIT_FIELDS: Final = 2_000
+LIMIT_CELLS: Final = 1_000_000
+"""Objects of a list, times the members that any of them has: each is kept, absent or not."""
 _PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 OWN_TEXT: Final = ""
 """Name of the member that holds what an object is itself: the text of an XML element."""
@@ -28,63 +30,73 @@ def flattened(value: Mapping[str, Any]) -> dict[str, Value]:
             values, None.
 
     Raises:
-        UnusableValueError: it is nested deeper than 16 objects, or has more than 2,000 members.
+        UnusableValueError: it is nested deeper than 16 objects, has more than 2,000 members, or a
+            list of so many objects that a million cells would come of it.
     """
     if all(type(member) in _PLAIN for member in value.values()):
         return dict(value)
     fields: dict[str, Value] = {}
-    for name, member in _members("", value, LIMIT_DEPTH):
-        unique, count = name, 1
-        while unique in fields:
-            count += 1
-            unique = f"{name}.{count}"
-        fields[unique] = member
-        if len(fields) > LIMIT_FIELDS:
-            raise UnusableValueError(
-                f"The row has more than {LIMIT_FIELDS:,} values with those of the objects in it.",
-                "Leave out those that nobody will search or filter by.",
-            )
+    _fill(fields, "", value, LIMIT_DEPTH)
     return fields
 
 
-def _members(prefix: str, value: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Value]]:
+def _fill(fields: dict[str, Value], prefix: str, value: Mapping[str, Any], depth: int) -> None:
+    """Put the members of an object, and of all objects in it, under names that begin with it."""
     if not depth:
         raise UnusableValueError(
             f"{shown(prefix)} is nested deeper than {LIMIT_DEPTH} objects.", "Leave it out."
         )
     for name, member in value.items():
-        path = _joined(prefix, name)
-        if isinstance(member, dict):
-            yield from _members(path, member, depth - 1)
+        path = f"{prefix}.{name}" if prefix and name else prefix or name
+        if type(member) in _PLAIN:
+            fields[_unique(path, fields)] = member
+        elif isinstance(member, dict):
+            _fill(fields, path, member, depth - 1)
         elif isinstance(member, list):
-            yield from _lists(path, member, depth - 1)
+            _fill_lists(fields, path, member, depth - 1)
         else:
-            yield path, _plain(path, member, depth)
+            fields[_unique(path, fields)] = _plain(path, member, depth)
+    if len(fields) > LIMIT_FIELDS:
+        raise UnusableValueError(
+            f"The row has more than {LIMIT_FIELDS:,} values with those of the objects in it.",
+            "Leave out those that nobody will search or filter by.",
+        )
 
 
-def _lists(path: str, members: list[Any], depth: int) -> Iterator[tuple[str, Value]]:
+def _fill_lists(fields: dict[str, Value], path: str, members: list[Any], depth: int) -> None:
+    """Put a list, or a list for each member of the objects in it."""
     if not members:
         return
     if not any(isinstance(member, dict) for member in members):
-        yield path, [_plain(path, member, depth) for member in members]
+        fields[_unique(path, fields)] = [_plain(path, member, depth) for member in members]
         return
     lists: dict[str, list[Value]] = {}
     for place, member in enumerate(members):
-        own = (
-            _members(path, member, depth)
-            if isinstance(member, dict)
-            else ((path, _plain(path, member, depth)),)
-        )
-        for name, value in own:
+        own: dict[str, Value] = {}
+        if isinstance(member, dict):
+            _fill(own, path, member, depth)
+        else:
+            own[path] = _plain(path, member, depth)
+        for name, value in own.items():
             if name not in lists:
-                if len(lists) >= LIMIT_FIELDS:
-                    raise UnusableValueError(
-                        f"The objects in {shown(path)} have more than {LIMIT_FIELDS:,} members.",
-                        "Leave it out, or give all objects the same members.",
-                    )
                 lists[name] = [None] * len(members)
             lists[name][place] = value
-    yield from lists.items()
+        if len(lists) > LIMIT_FIELDS or len(lists) * len(members) > LIMIT_CELLS:
+            raise UnusableValueError(
+                f"The objects in {shown(path)} are too many, or have more than {LIMIT_FIELDS:,} "
+                "members.",
+                "Leave it out, or give all objects the same members.",
+            )
+    for name, values in lists.items():
+        fields[_unique(name, fields)] = values
+
+
+def _unique(name: str, fields: Mapping[str, Value]) -> str:
+    unique, count = name, 1
+    while unique in fields:
+        count += 1
+        unique = f"{name}.{count}"
+    return unique
 
 
 def _plain(path: str, value: Any, depth: int) -> Value:
@@ -103,9 +115,3 @@ def _plain(path: str, value: Any, depth: int) -> Value:
     return [
         None if isinstance(member, dict) else _plain(path, member, depth - 1) for member in value
     ]
-
-
-def _joined(prefix: str, name: str) -> str:
-    if not prefix or not name:
-        return prefix or name
-    return f"{prefix}.{name}"

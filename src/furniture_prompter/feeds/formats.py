@@ -117,18 +117,19 @@ def _source(
 def _text_source(file: FeedFile, start: bytes, encoding: str | None) -> RecordSource:
     extension = file.content.suffix.lower()
     text = _beginning(start, encoding)
-    if extension in {".jsonl", ".ndjson"} or _OBJECT.match(text) or _ARRAY.match(text):
+    header = text.partition("\n")[0]
+    is_parted = any(delimiter in header for delimiter in DELIMITERS)
+    if _OBJECT.match(text) or _ARRAY.match(text):
         return _without_encoding(JsonRecords(file), encoding)
     if _PAGE.match(text) or (extension in {".html", ".htm"} and text.startswith("<")):
         return _without_encoding(_page(file), encoding)
     if _XML_ROOT.match(text):
         return _without_encoding(_page(file) if _is_xhtml(text) else XmlRecords(file), encoding)
-    if extension in _JSON:
+    if extension in _JSON and not (is_parted and text[:1] not in '{["'):
         return _without_encoding(JsonRecords(file), encoding)
     if extension in _MARKUP:
         return _without_encoding(XmlRecords(file), encoding)
-    header = text.partition("\n")[0]
-    if extension in _TABLES or any(delimiter in header for delimiter in DELIMITERS):
+    if extension in _TABLES or is_parted:
         return DelimitedRecords(file, encoding)
     cure = f"Give a file that ends in {', '.join(EXTENSIONS)}."
     if extension in PHOTO_EXTENSIONS:

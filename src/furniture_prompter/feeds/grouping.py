@@ -84,10 +84,10 @@ class Groups:
             of = text_of(fields.get(columns.parent_number))
             parent = f"id:{of}" if of not in {"", "0"} else ""
         if parent:
-            key = hash(parent.replace(" ", "") if parent.startswith("id:") else parent)
-            self._own.append(key)
+            of_parent = hash(parent.replace(" ", "") if parent.startswith("id:") else parent)
+            self._own.append(of_parent)
             self._other.append(0)
-            self._parents.append(key)
+            self._parents.append(of_parent)
             return
         self._own.append(hash(own) if own else 0)
         self._other.append(hash(f"id:{number}") if number else 0)

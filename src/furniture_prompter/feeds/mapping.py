@@ -29,7 +29,7 @@ _CORE: Final = (
     "published", "short_description",
 )  # fmt: skip
 """The order in which a proposal is told."""
-_STAND_INS: Final = ("id", "group", "gtin", "slug", "alt_id", "url")
+_STAND_INS: Final = ("id", "group", "alt_id", "gtin", "slug", "url")
 """Roles that can identify a product, the better ones first."""
 
 
@@ -44,8 +44,8 @@ class TableMapping:
         proposed: Columns whose meaning was proposed.
         given: Columns whose meaning was given by ``--map``.
         is_forced: Whether the layout was given by ``--format``.
-        keyed_by: Role that identifies products: one of ``id``, ``group``, ``gtin``, ``slug``,
-            ``alt_id``, ``url``, or ``image`` or ``title`` where nothing better is there.
+        keyed_by: Role that identifies products: one of ``id``, ``group``, ``alt_id``, ``gtin``,
+            ``slug``, ``url``, or ``image`` or ``title`` where nothing better is there.
         columns: All columns.
     """
 
@@ -214,16 +214,15 @@ def _layout(
     name: str | None, columns: Sequence[str], samples: Mapping[str, ColumnSample]
 ) -> tuple[Layout, tuple[str, ...]]:
     if name is None:
-        chosen, told = recognised(columns)
+        found, told = recognised(columns)
         own = layout_named("own")
-        if chosen.name == UNKNOWN and own is not None:
+        if found.name == UNKNOWN and own is not None:
             # Our own columns, of products without titles.
             told = own.fits([*columns, "title"])
-            titled = told and proposed(columns, samples, {}, frozenset())
-            if told and not any(meaning.role == "title" for meaning in (titled or {}).values()):
+            if told and not _titled(columns, samples):
                 return own, told
-            return chosen, ()
-        return chosen, told
+            return found, ()
+        return found, told
     chosen = layout_named(name)
     if chosen is None:
         names = [each.name for each in (*layouts(), UNKNOWN_LAYOUT)]
@@ -232,6 +231,10 @@ def _layout(
             f"{', '.join(names)}."
         )
     return chosen, ()
+
+
+def _titled(columns: Sequence[str], samples: Mapping[str, ColumnSample]) -> bool:
+    return any(meaning.role == "title" for meaning in proposed(columns, samples, {}).values())
 
 
 def _given(feed: str, given: Sequence[str], columns: Sequence[str]) -> dict[str, Meaning]:

@@ -4,16 +4,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside, Variant
 from furniture_prompter.domain.feed import NO_CELLS
 from furniture_prompter.feeds.cell_steps import Row
-from furniture_prompter.feeds.cells import UnusableValueError, column_name, one_line, prose, shown
+from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
 from furniture_prompter.feeds.grouping import text_of
-from furniture_prompter.feeds.layouts import fold
 from furniture_prompter.feeds.mapping import TableMapping
-from furniture_prompter.feeds.proposing import column_words
 from furniture_prompter.feeds.rows import (
     LIMIT_ATTRIBUTES,
     LIMIT_IMAGES,
@@ -23,16 +22,22 @@ from furniture_prompter.feeds.rows import (
     is_address,
 )
 from furniture_prompter.feeds.values.text import category_paths, category_prefixes
-from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
-
-_OF_VARIANTS: Final = frozenset(
-    {"price", "sale_price", "currency", "availability", "stock", "gtin", "url"}
+from furniture_prompter.feeds.variant_rows import (
+    add_base_words,
+    add_option,
+    common_title,
+    first_of,
+    is_child,
+    is_variant,
+    made_variant,
+    options_of,
+    variant_id,
 )
-"""Attributes that a variant has even where all of a product's are alike."""
-_NO_CHOICE: Final = frozenset({"default_title", "default", "title"})
+from furniture_prompter.feeds.variants import refuse_excess
+
 _LOWEST: Final = ("price", "sale_price")
-_FEWEST_TITLE_CHARACTERS: Final = 4
 _HASH_CHARACTERS: Final = 16
+_NOTHING: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -48,6 +53,44 @@ class Counts:
     rows: int = 0
     hidden: dict[str, int] = field(default_factory=dict)
     addresses: int = 0
+
+
+@dataclass(slots=True)
+class _Found:
+    """The images of one product, and of which of its variants each is.
+
+    Attributes:
+        given: How many are named.
+        images: Those that can be used, in order.
+        addresses: The address of each that has to be downloaded.
+    """
+
+    given: int = 0
+    images: dict[Path, None] = field(default_factory=dict)
+    addresses: dict[Path, str] = field(default_factory=dict)
+    _first: dict[Path, set[str]] = field(default_factory=dict)
+    _any: dict[Path, set[str]] = field(default_factory=dict)
+
+    def add(self, path: Path, address: str, variant_id: str, *, is_first: bool) -> None:
+        """Take one image, of a variant where one is named."""
+        self.images[path] = None
+        if address:
+            self.addresses[path] = address
+        if variant_id:
+            self._any.setdefault(path, set()).add(variant_id)
+            if is_first:
+                self._first.setdefault(path, set()).add(variant_id)
+
+    @property
+    def variant_of(self) -> dict[Path, str]:
+        """The variant of each image that is the first one of one variant only, or no other's."""
+        showing = {}
+        for path, variants in self._any.items():
+            first = self._first.get(path, set())
+            one = first if len(first) == 1 else variants
+            if len(one) == 1:
+                showing[path] = next(iter(one))
+        return showing
 
 
 class ProductBuilder:
@@ -88,35 +131,30 @@ class ProductBuilder:
         try:
             product_id = self._claim(main, bool(variants) or len(rows) > 1)
             attributes, cells = self._shared(main, variants)
-            title = _title(main, variants)
+            title = common_title(main, variants)
             made, problems = self._variants(main, variants, attributes, title)
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
-        images: dict[Path, str] = {}
-        addresses: dict[Path, str] = {}
-        shown_first: dict[Path, set[str]] = {}
-        shown_at_all: dict[Path, set[str]] = {}
-        given = 0
+        found = _Found()
         by_row = {id(row): variant.id for row, variant in made}
-        for row, reference, is_own, is_first in self._references(main, variants):
-            given += 1
-            if given > LIMIT_IMAGES:
-                continue
-            try:
-                path, address = self._images.place(reference)
-            except UnusableValueError as problem:
-                self.counts.addresses += is_address(reference)
-                yield self.set_aside(problem, row, product_id)
-                continue
-            images.setdefault(path, "")
-            if address:
-                addresses[path] = address
-            variant_id = by_row.get(id(row), "")
-            if variant_id and is_own:
-                shown_at_all.setdefault(path, set()).add(variant_id)
-                if is_first:
-                    shown_first.setdefault(path, set()).add(variant_id)
+        tried: dict[str, tuple[Path, str] | None] = {}
+        for row, reference, is_own, is_first in self._references(main, variants, rows):
+            if reference not in tried:
+                if len(tried) == LIMIT_IMAGES:
+                    found.given += 1
+                    continue
+                try:
+                    tried[reference] = self._images.place(reference)
+                except UnusableValueError as problem:
+                    tried[reference] = None
+                    self.counts.addresses += is_address(reference)
+                    yield self.set_aside(problem, row, product_id)
+                found.given += 1
+            placed = tried[reference]
+            if placed is not None:
+                found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
+        given, images = found.given, found.images
         if not given:
             column = (self._mapping.columns_of("image") or ("image",))[0]
             yield self.set_aside(
@@ -141,13 +179,6 @@ class ProductBuilder:
             yield self.set_aside(problem, row, product_id, column)
         if not images:
             return
-        variant_of: dict[Path, str] = {}
-        if len(made) > 1:
-            for path, of in shown_at_all.items():
-                first = shown_first.get(path, set())
-                showing = first if len(first) == 1 else of
-                if len(showing) == 1:
-                    variant_of[path] = next(iter(showing))
         product = self._product(product_id, title, main, variants, attributes, made)
         own_cells = {name: text for name, text in cells.items() if name in product.attributes}
         yield FeedRow(
@@ -156,8 +187,8 @@ class ProductBuilder:
             self._source,
             main.line,
             own_cells or NO_CELLS,
-            addresses,
-            variant_of,
+            found.addresses or _NOTHING,
+            found.variant_of if len(made) > 1 else _NOTHING,
         )
 
     def set_aside(
@@ -178,13 +209,13 @@ class ProductBuilder:
     def _parted(self, rows: Sequence[Row]) -> tuple[Row | None, list[Row]]:
         """The row that tells the product, and those of its variants; None where it is hidden."""
         if self._has_parents:
-            main = next((row for row in rows if not _is_child(row, rows)), None)
+            main = next((row for row in rows if not is_child(row, rows)), None)
             variants = [row for row in rows if row is not main]
             head = main or rows[0]
         else:
             main = next((row for row in rows if "title" in row.words), rows[0])
             head = main
-            variants = [row for row in rows if _is_variant(row)] if "group" in main.ids else []
+            variants = [row for row in rows if is_variant(row)] if "group" in main.ids else []
         if head.hidden or (head is main and not variants and head.is_not_alone):
             reason = head.hidden or "visibility"
             self.counts.hidden[reason] = self.counts.hidden.get(reason, 0) + len(rows)
@@ -225,10 +256,10 @@ class ProductBuilder:
             parent = main.ids.get("parent")
             if parent:
                 return parent
-        for role in ("id", "gtin", "slug", "alt_id", "url"):
+        for role in ("id", "alt_id", "gtin", "slug", "url"):
             value = main.ids.get(role)
             if value not in (None, ""):
-                if role == "alt_id" or role == "id":
+                if role in {"id", "alt_id"}:
                     return value
                 return str(value) if role != "url" else _hashed(str(value), len(str(value)))
         keyed = self._mapping.keyed_by
@@ -239,7 +270,7 @@ class ProductBuilder:
         raise UnusableValueError("The row has no id.", "Give every product an id of its own.")
 
     def _references(
-        self, main: Row, variants: Sequence[Row]
+        self, main: Row, variants: Sequence[Row], rows: Sequence[Row]
     ) -> Iterator[tuple[Row, str, bool, bool]]:
         """Row, reference, whether it may be of the row's variant alone, whether it is its first."""
         for number, reference in enumerate(main.images):
@@ -254,6 +285,13 @@ class ProductBuilder:
         if not variants:
             for reference in main.own_images:
                 yield main, reference, False, False
+        if len(rows) > 1:
+            told = {id(main), *map(id, variants)}
+            for row in rows:
+                # A row of a photo alone, as Shopify writes the second and further ones.
+                if id(row) not in told and not row.hidden:
+                    for reference in row.images:
+                        yield row, reference, False, False
 
     def _variants(
         self,
@@ -266,9 +304,9 @@ class ProductBuilder:
         problems: list[tuple[Row, str, UnusableValueError]] = []
         taken: set[str] = set()
         for row in rows:
-            options = _options(row, main)
+            options = options_of(row, main)
             try:
-                own_id = _variant_id(row, options, len(made))
+                own_id = variant_id(row, options, len(made))
                 if own_id in taken:
                     raise UnusableValueError(
                         f"The variant {shown(own_id)} is there twice.",
@@ -278,7 +316,12 @@ class ProductBuilder:
                 problems.append((row, "variant", problem))
                 continue
             taken.add(own_id)
-            made.append((row, _variant(own_id, row, options, shared, title)))
+            made.append((row, made_variant(own_id, row, options, shared, title)))
+        try:
+            refuse_excess([variant for _, variant in made])
+        except UnusableValueError as problem:
+            problems.append((main, "variants", problem))
+            made = []
         if len(made) == 1 and not made[0][1].options and not made[0][1].color:
             # One form alone is the product itself, and its own id stays to be found.
             if made[0][1].id != text_of(main.ids.get("group") or main.ids.get("id")):
@@ -311,8 +354,8 @@ class ProductBuilder:
             if any(row.attributes.get("availability") == "in stock" for row in variants):
                 attributes["availability"] = "in stock"
         else:
-            for name, value in _options(main, main).items():
-                _add_option(attributes, main, name, value)
+            for name, value in options_of(main, main).items():
+                add_option(attributes, main, name, value)
         if len(attributes) > LIMIT_ATTRIBUTES:
             problem = UnusableValueError(
                 f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
@@ -348,10 +391,10 @@ class ProductBuilder:
             colors = dict.fromkeys(variant.color for _, variant in made if variant.color)
             if colors and (any(row is main for row, _ in made) or not color):
                 color = ", ".join(colors)[:LIMIT_WORDS]
-        description = _first(rows, "description") or _first(rows, "short_description")
+        description = first_of(rows, "description") or first_of(rows, "short_description")
         paths = main.paths or next((row.paths for row in rows if row.paths), ())
-        _normalise(attributes, color)
-        category = _first(rows, "category")
+        add_base_words(attributes, color)
+        category = first_of(rows, "category")
         paths = paths or self._paths_of(category)
         prefixes = category_prefixes(paths)
         if prefixes:
@@ -366,130 +409,6 @@ class ProductBuilder:
             attributes=attributes,
             variants=tuple(variant for _, variant in made),
         )
-
-
-def _variant(
-    own_id: str,
-    row: Row,
-    options: dict[str, str],
-    shared: Mapping[str, AttributeValue],
-    title: str,
-) -> Variant:
-    color = row.words.get("color", "")
-    if not color:
-        colored = (value for name, value in options.items() if _is_named("color", name))
-        color = next(colored, "")
-    attributes = {
-        name: value
-        for name, value in row.attributes.items()
-        if name in _OF_VARIANTS or shared.get(name) != value
-    }
-    _normalise(attributes, color)
-    own_title = row.words.get("title", "")
-    return Variant(
-        id=own_id,
-        title="" if own_title == title else own_title,
-        options=options,
-        color=color,
-        attributes=attributes,
-    )
-
-
-def _is_child(row: Row, rows: Sequence[Row]) -> bool:
-    """Whether a row is a variant of another: it says so, or another of its product lists it."""
-    if row.ids.get("parent") not in (None, "") or row.ids.get("parent_number") not in (None, "", 0):
-        return True
-    own = text_of(row.ids.get("id"))
-    return any(own in other.children for other in rows if other is not row and other.children)
-
-
-def _is_variant(row: Row) -> bool:
-    """Whether a row that shares its product with others is one of its forms, not just a photo."""
-    return bool("id" in row.ids or row.options or "price" in row.attributes or "gtin" in row.ids)
-
-
-def _options(row: Row, main: Row) -> dict[str, str]:
-    """A row's options by their names, which the product's row may be the only one to have."""
-    names = main.names | row.names
-    options: dict[str, str] = {}
-    for key, value in row.options.items():
-        name = key if isinstance(key, str) else names.get(key, "")
-        if fold(value) in _NO_CHOICE and fold(name) in {"", "title"}:
-            continue
-        if name or value:
-            options[one_line(name) or f"Option {key}"] = one_line(value)
-    for name, value in main.children.get(text_of(row.ids.get("id")), {}).items():
-        options.setdefault(name.capitalize() if name.islower() else name, value)
-    folded: set[str] = set()
-    kept = {}
-    for name, value in options.items():
-        if fold(name) not in folded:
-            folded.add(fold(name))
-            kept[name] = value
-    return kept
-
-
-def _variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
-    for role in ("id", "gtin", "alt_id"):
-        value = row.ids.get(role)
-        if value not in (None, ""):
-            return identifier(value)
-    return identifier(" / ".join(options.values()) or f"{place + 1}")
-
-
-def _title(main: Row, variants: Sequence[Row]) -> str:
-    """The product's title: what those of its variants have in common, where each has its own."""
-    title = main.words.get("title", "")
-    titles = [row.words["title"] for row in variants if "title" in row.words]
-    if not any(row is main for row in variants):
-        return title or next(iter(titles), "")
-    if len(set(titles)) < 2:
-        return title
-    common = _common_beginning(titles)
-    if any(len(each) > len(common) and each[len(common)].isalnum() for each in titles):
-        # Not in the middle of a word.
-        common = common[: len(common) - len(common.rpartition(" ")[2])]
-    common = common.rstrip(" -–—,/|:(·")
-    return common if len(common) >= _FEWEST_TITLE_CHARACTERS else title
-
-
-def _common_beginning(texts: Sequence[str]) -> str:
-    # What the least and the greatest have in common all between them have.
-    least, greatest = min(texts), max(texts)
-    length = next(
-        (place for place, letter in enumerate(least) if greatest[place : place + 1] != letter),
-        len(least),
-    )
-    return least[:length]
-
-
-def _first(rows: Sequence[Row], role: str) -> str:
-    return next((row.words[role] for row in rows if row.words.get(role)), "")
-
-
-def _is_named(role: str, name: str) -> bool:
-    return column_words().names[role].meaning(name) is not None
-
-
-def _add_option(attributes: dict[str, AttributeValue], main: Row, name: str, value: str) -> None:
-    """An option of a product without variants is a column of its own."""
-    if _is_named("color", name):
-        main.words.setdefault("color", value)
-        return
-    try:
-        own = "material" if _is_named("material", name) else column_name(name)
-    except UnusableValueError:
-        return
-    attributes.setdefault(own, value)
-
-
-def _normalise(attributes: dict[str, AttributeValue], color: str) -> None:
-    """Base colours and materials beside the shop's own words."""
-    if color and (colors := base_colors(color)):
-        attributes["base_colors"] = colors
-    material = attributes.get("material")
-    if isinstance(material, str) and (materials := base_materials(material)):
-        attributes["base_materials"] = materials
 
 
 def _hashed(text: str, characters: int = 0) -> str:

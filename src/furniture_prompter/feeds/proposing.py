@@ -220,7 +220,7 @@ def proposed(
 
 
 def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:
-    """The likelier a column is to have a role, the less: filled ones, ids that are all different."""
+    """The likelier a column is to have a role, the less: filled ones, ids without doubles."""
     unsure = role == "id" and sample.distinct < _DISTINCT and fold(name) != "id"
     place = words.rank.get((role, fold(name)), len(words.rank))
     return not sample.filled, unsure, place

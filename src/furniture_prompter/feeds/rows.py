@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,6 +23,7 @@ from furniture_prompter.feeds.cells import (
 
 LIMIT_PATH_CHARACTERS: Final = 4_096
 LIMIT_QUOTED_CHARACTERS: Final = 200
+_KNOWN_FOLDERS: Final = 10_000
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+:)?//|^(data|file|https?|ftps?|s3|gs):", re.A)
@@ -40,6 +42,7 @@ class ImageFolder:
         """
         self._folder = folder.resolve()
         self._address_path = address_path
+        self._inside: dict[str, str] = {}
 
     def place(self, reference: str) -> tuple[Path, str]:
         """The file that a row means, and the address that it has to be downloaded from.
@@ -77,6 +80,9 @@ class ImageFolder:
             UnusableValueError: it is an address on the network, leads out of the folder, or is no
                 file.
         """
+        known = self._in_known_folder(reference)
+        if known is not None:
+            return known
         quoted = shown(reference, LIMIT_QUOTED_CHARACTERS)
         if is_address(reference):
             raise address_problem(reference)
@@ -97,6 +103,29 @@ class ImageFolder:
         else:
             cure = "Put the file there, or correct the path; it is relative to the feed's folder."
         raise UnusableValueError(f"The image file {quoted} is missing.", cure)
+
+    def _in_known_folder(self, reference: str) -> Path | None:
+        """The plain file that a row means, where its folder was followed to its end before.
+
+        A feed names many files of few folders. A link among the files is left to the long way.
+        """
+        folder, slash, name = reference.rpartition("/")
+        if name in {"", ".", ".."} or "\0" in reference or (slash and not folder):
+            return None
+        inside = self._inside.get(folder)
+        if inside is None:
+            if len(self._inside) >= _KNOWN_FOLDERS or is_address(reference):
+                return None
+            try:
+                inside = str(self.contain(Path(folder)))
+            except UnusableValueError:
+                return None
+            self._inside[folder] = inside
+        path = f"{inside}/{name}"
+        try:
+            return Path(path) if stat.S_ISREG(os.lstat(path).st_mode) else None
+        except (OSError, ValueError):
+            return None
 
     def contain(self, path: Path) -> Path:
         """`path` with every ``..`` and link followed, whether something is there or not.
@@ -186,7 +215,8 @@ def read_product(fields: Mapping[str, object], source: Path, line: int) -> Produ
     A cell that cannot be used refuses the row: whoever sends it is there to mend it.
 
     Args:
-        fields: As for :meth:`RowReader.read`; images among them are refused.
+        fields: Values by name: texts, numbers, truth values, None, or lists of those; images among
+            them are refused.
         source: What to call the row's origin in a set-aside.
         line: 1-based line where the row begins.
 
@@ -389,7 +419,10 @@ def attribute(name: str, value: object) -> AttributeValue | None:
     if isinstance(value, int | float):
         return _number(name, value)
     if isinstance(value, list):
-        value = ", ".join(_scalar_text(name, part) for part in value if part is not None)
+        parts = (one_line(_scalar_text(name, part)) for part in value if part is not None)
+        texts = tuple(dict.fromkeys(part for part in parts if part))
+        _refuse_longer(name, ", ".join(texts), LIMIT_ATTRIBUTE)
+        return texts or None
     if not isinstance(value, str):
         _refuse_type(name, value, "text, a number, true or false, or a list of those")
     text = prose(value)

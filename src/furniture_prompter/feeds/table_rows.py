@@ -172,7 +172,7 @@ class RowPlan:
         label = self._labels[name]
         if role in _IDS:
             return partial(set_id, role)
-        if role in {"title", "color", "colors", "material", "category", "title_of"}:
+        if role in {"title", "color", "colors", "material", "category", "group_title"}:
             return self._words_step(label, role)
         if role in {"description", "short_description"}:
             return partial(set_description, role, label)
@@ -198,7 +198,10 @@ class RowPlan:
         if role in _PLAIN_TEXTS:
             return partial(set_text, role, label)
         if role in SIZES:
-            asked = name if role == "dimensions" or size_column(name).roles else f"{role} {name}"
+            about = size_column(name)
+            # The role goes before what the name says; the unit in the name stays.
+            is_told = role == "dimensions" or about.roles == (f"{role}_cm",)
+            asked = name if is_told else f"{role.replace('_', ' ')} {about.unit}"
             return partial(self._measures, label, asked, self._marks.get(name))
         if role == "weight":
             return partial(set_weight, name, self._marks.get(name))

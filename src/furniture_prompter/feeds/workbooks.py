@@ -1,12 +1,14 @@
 """Excel and OpenDocument workbooks as records: the sheet with the widest table is read."""
 
 import datetime as dt
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+from typing import IO, TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
@@ -22,6 +24,12 @@ LIMIT_UNPACKED_BYTES: Final = 1 << 30
 """Of a workbook's parts, which are held in memory."""
 LIMIT_RATIO: Final = 250
 _ANY_RATIO_BYTES: Final = 32 << 20
+LIMIT_CELLS: Final = 100_000_000
+"""Of the rectangle around a sheet's cells, which takes memory whether they are filled or not."""
+_CELL: Final = re.compile(
+    rb'<(?:\w{1,20}:)?c\s[^<>]{0,200}?\br="([A-Z]{1,3})(\d{1,7})"[^<>]{0,200}(?<!/)>'
+)
+_CHUNK_BYTES: Final = 1 << 20
 _LOOKED_AT_ROWS: Final = 50
 """Rows among which the header is looked for."""
 
@@ -123,6 +131,22 @@ class WorkbookRecords:
         if hidden and not table.is_hidden:
             yield FeedNote(f"Hidden sheets of {self.path} were not looked at: {', '.join(hidden)}.")
 
+    def _refuse_far_cells(self, sheet: IO[bytes]) -> None:
+        rows = columns = 0
+        tail = b""
+        while data := sheet.read(_CHUNK_BYTES):
+            text = tail + data
+            for letters, row in _CELL.findall(text):
+                rows = max(rows, int(row))
+                columns = max(columns, _column_number(letters))
+            tail = text[-500:]
+            if rows * columns > LIMIT_CELLS:
+                raise InvalidFeedError(
+                    f"A sheet of the workbook {self.path} has cells as far as row {rows:,} and "
+                    f"column {columns:,}, too far to be held in memory. Delete the empty rows and "
+                    "columns behind the table, or save it as CSV (UTF-8)."
+                )
+
     @cached_property
     def _tables(self) -> list[_Table]:
         """Every sheet's table, the one to read first."""
@@ -152,8 +176,18 @@ class WorkbookRecords:
         try:
             with zipfile.ZipFile(file) as archive:
                 parts = archive.infolist()
-        except (zipfile.BadZipFile, ValueError, OSError) as error:
+                self._refuse_size(parts)
+                for part in parts:
+                    if part.filename.startswith("xl/worksheets/"):
+                        with archive.open(part) as sheet:
+                            self._refuse_far_cells(sheet)
+        except (
+            *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError),
+            *(NotImplementedError, RuntimeError),
+        ) as error:
             raise _unreadable(self.path, error) from error
+
+    def _refuse_size(self, parts: Sequence[zipfile.ZipInfo]) -> None:
         size = sum(part.file_size for part in parts)
         packed = sum(part.compress_size for part in parts)
         if size > LIMIT_UNPACKED_BYTES or (
@@ -163,6 +197,13 @@ class WorkbookRecords:
                 f"The workbook {self.path} unpacks to {size:,} bytes from {packed:,}, more than is "
                 "read. Save its table as CSV (UTF-8) and give that."
             )
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
 
 
 class _opened:  # noqa: N801  # a context manager is called as a function is
@@ -185,6 +226,10 @@ class _opened:  # noqa: N801  # a context manager is called as a function is
             ) from error
         except (CalamineError, OSError, ValueError) as error:
             raise _unreadable(self._path, error) from error
+        except BaseException as error:
+            if _is_panic(error):
+                raise _unreadable(self._path, error) from error
+            raise
         return self._workbook
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -192,11 +237,16 @@ class _opened:  # noqa: N801  # a context manager is called as a function is
 
         if self._workbook is not None:
             self._workbook.close()
-        if isinstance(error, CalamineError):
+        if error is not None and (isinstance(error, CalamineError) or _is_panic(error)):
             raise _unreadable(self._path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> InvalidFeedError:
+def _is_panic(error: BaseException) -> bool:
+    """Whether the library's compiled part gave up, which it tells as no Exception."""
+    return type(error).__name__ == "PanicException"
+
+
+def _unreadable(path: Path, error: BaseException) -> InvalidFeedError:
     words = " ".join(str(error).split())[:200]
     return InvalidFeedError(
         f"The workbook {path} cannot be read ({words}). Save it again, or its table as CSV (UTF-8)."

@@ -1,8 +1,8 @@
 """Change detection: new, changed and removed products, and the types of attribute columns.
 
 A value of another type than its column costs that value and nothing else. A column of text takes
-numbers and lists too, as they are written; one of lists takes anything as a list of one text; one of
-numbers or truth values leaves out what is none.
+numbers and lists too, as they are written; one of lists takes anything as a list of one text; one
+of numbers or truth values leaves out what is none.
 """
 
 import hashlib
@@ -163,8 +163,9 @@ def settle(
         if known in _OF_WORDS:
             notes.append(
                 f"The column {name} holds {_PLURAL[known]} in the catalog, so what the feed has "
-                f"there was kept so. It comes to hold {_PLURAL[other]} when one run of index has nothing else "
-                "there and brings all products that have a value in it; --sync removes the others."
+                f"there was kept so. It comes to hold {_PLURAL[other]} when one run of index has "
+                "nothing else there and brings all products that have a value in it; --sync "
+                "removes the others."
             )
     return ColumnTypes(types, changed, kept, tuple(notes))
 

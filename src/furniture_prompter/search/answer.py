@@ -6,18 +6,28 @@ says what the fields mean. Writers are held to the shapes by the type checker.
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal, final
+from typing import Annotated, Any, Final, Literal, TypeAlias, final
 
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, with_config
 from typing_extensions import TypedDict
 
-from furniture_prompter.domain import AttributeValue, Hit, Photo, Product, Query, SearchResult
-from furniture_prompter.domain.query import Crop, Facet, FacetRange
+from furniture_prompter.domain import (
+    AttributeValue,
+    Hit,
+    Photo,
+    Product,
+    Query,
+    SearchResult,
+    Variant,
+)
+from furniture_prompter.domain.query import Crop, Facet, FacetRange, Understood
 from furniture_prompter.errors import FurniturePrompterError
-from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
+
+Matched: TypeAlias = Literal["photo", "prompt-photo", "prompt-text", "keyword", "attribute"]
 
 _CLOSED: Final = ConfigDict(extra="forbid")
 PRODUCT_EXAMPLE: Final[dict[str, Any]] = {
@@ -27,6 +37,16 @@ PRODUCT_EXAMPLE: Final[dict[str, Any]] = {
     "color": "white",
     "description": "",
     "tags": ["seat", "kitchen"],
+    "variants": [
+        {
+            "id": "stool-7-white",
+            "title": "",
+            "options": {"Color": "White"},
+            "color": "white",
+            "price": 89.0,
+        }
+    ],
+    "base_colors": ["white"],
     "price": 89.0,
 }
 
@@ -66,11 +86,23 @@ class QueryFields(_AskedFields):
     similar_to: str | None
 
 
+class VariantFields(BaseModel):
+    """One form in which a product is sold: known fields, then what else is its own, by name."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | float | bool | list[str] | None]
+
+    id: str
+    title: str
+    options: dict[str, str]
+    color: str
+
+
 class ProductFields(BaseModel):
     """A product: known fields, then every further column of the feed by name."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [PRODUCT_EXAMPLE]})
-    __pydantic_extra__: dict[str, str | float | bool | None]
+    __pydantic_extra__: dict[str, str | float | bool | list[str] | None]
 
     id: str
     title: str
@@ -78,6 +110,7 @@ class ProductFields(BaseModel):
     color: str
     description: str
     tags: list[str]
+    variants: list[VariantFields]
 
 
 ProductJson = Annotated[dict[str, Any], _described_by(ProductFields)]
@@ -92,8 +125,10 @@ class HitFields(TypedDict):
     product: ProductJson
     photo: Annotated[str, Field(description="Address of the photo on this server.")]
     matched: Annotated[
-        list[str], _described_by(list[Literal["photo", "prompt-photo", "prompt-text", "keyword"]])
+        list[str],
+        _described_by(list[Matched]),
     ]
+    variant: Annotated[dict[str, Any] | None, _described_by(VariantFields | None)]
 
 
 @with_config(_CLOSED)
@@ -120,6 +155,21 @@ RangeCount.__doc__ = "Products that have a number in a range."
 with_config(_CLOSED)(RangeCount)
 
 
+UnderstoodFields = TypedDict(
+    "UnderstoodFields",
+    {
+        "text": str,
+        "column": str | None,
+        "op": Literal["<", "<=", ">", ">=", "=", "between", "contains", "low", "high"],
+        "value": float | str | list[float],
+        "currency": str | None,
+        "as": Literal["filter", "preference", "without"],
+    },
+)
+UnderstoodFields.__doc__ = "What of the prompt was taken as what it says."
+with_config(_CLOSED)(UnderstoodFields)
+
+
 @with_config(_CLOSED)
 class SearchAnswer(TypedDict):
     """Hits in order; the shape that `search --json` prints."""
@@ -131,6 +181,7 @@ class SearchAnswer(TypedDict):
     notes: list[str]
     facets: dict[str, list[ValueCount | RangeCount]]
     cursor: str | None
+    understood: list[UnderstoodFields]
 
 
 @with_config(_CLOSED)
@@ -139,6 +190,10 @@ class ProductAnswer(TypedDict):
 
     product: ProductJson
     photos: Annotated[list[str], Field(description="Addresses on this server, the main one first.")]
+    variant_photos: Annotated[
+        dict[str, list[str]],
+        Field(description="Those of them that show one variant alone, by its id."),
+    ]
 
 
 # More digits than two runs on one machine share; fewer make equal scores of different products.
@@ -171,6 +226,20 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "notes": list(result.notes),
         "facets": {name: facet_answer(facet) for name, facet in result.facets.items()},
         "cursor": result.cursor,
+        "understood": [understood_answer(each) for each in result.understood],
+    }
+
+
+def understood_answer(part: Understood) -> UnderstoodFields:
+    """One thing that the prompt says; both ends of a range are its value."""
+    value = part.value
+    return {
+        "text": part.text,
+        "column": part.column or None,
+        "op": part.op,
+        "value": [float(value), part.high] if part.high is not None else value,
+        "currency": part.currency or None,
+        "as": part.use,
     }
 
 
@@ -179,7 +248,11 @@ def query_answer(query: Query) -> dict[str, Any]:
     return {
         "prompt": query.prompt,
         "photo": query.photo_name,
-        **{name: getattr(query, name) for name, each in OPTIONS.items() if each.about.answered},
+        **{
+            name: list(getattr(query, name)) if name in LISTS else getattr(query, name)
+            for name, each in OPTIONS.items()
+            if each.about.answered
+        },
         "crop": crop_answer(query.crop),
         "similar_to": query.similar_to,
     }
@@ -208,6 +281,7 @@ def hit_answer(hit: Hit, photo_of: Callable[[Photo], str] = _path) -> HitFields:
         "product": product_answer(hit.product),
         "photo": photo_of(hit.photo),
         "matched": list(hit.matched),
+        "variant": variant_answer(hit.variant) if hit.variant is not None else None,
     }
 
 
@@ -223,11 +297,27 @@ def product_answer(product: Product) -> dict[str, Any]:
         "color": product.color,
         "description": product.description,
         "tags": list(product.tags),
+        "variants": [variant_answer(variant) for variant in product.variants],
     }
+    return _with_attributes(known, product.attributes)
+
+
+def variant_answer(variant: Variant) -> dict[str, Any]:
+    """A variant: its known fields in their order, then what else is its own by name."""
+    known: dict[str, Any] = {
+        "id": variant.id,
+        "title": variant.title,
+        "options": dict(variant.options),
+        "color": variant.color,
+    }
+    return _with_attributes(known, variant.attributes)
+
+
+def _with_attributes(
+    known: dict[str, Any], attributes: Mapping[str, AttributeValue]
+) -> dict[str, Any]:
     further = {
-        name: _json_value(value)
-        for name, value in sorted(product.attributes.items())
-        if name not in known
+        name: _json_value(value) for name, value in sorted(attributes.items()) if name not in known
     }
     return {**known, **further}
 
@@ -236,7 +326,16 @@ def product_page_answer(
     product: Product, photos: Iterable[Photo], photo_of: Callable[[Photo], str] = _path
 ) -> ProductAnswer:
     """A product and its photos, main one first; `photo_of` as of :func:`answer`."""
-    return {"product": product_answer(product), "photos": [photo_of(each) for each in photos]}
+    listed = tuple(photos)
+    of_variants: dict[str, list[str]] = {}
+    for photo in listed:
+        if photo.variant_id:
+            of_variants.setdefault(photo.variant_id, []).append(photo_of(photo))
+    return {
+        "product": product_answer(product),
+        "photos": [photo_of(each) for each in listed],
+        "variant_photos": of_variants,
+    }
 
 
 def error_answer(error: FurniturePrompterError) -> dict[str, str]:
@@ -245,6 +344,8 @@ def error_answer(error: FurniturePrompterError) -> dict[str, str]:
     return {"code": re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(), "message": str(error)}
 
 
-def _json_value(value: AttributeValue) -> AttributeValue | None:
-    """JSON has no NaN and no infinity: they become null."""
+def _json_value(value: AttributeValue) -> str | float | bool | list[str] | None:
+    """Lists are arrays; JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, tuple):
+        return list(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,6 +17,7 @@ from furniture_prompter.search.query_vectors import (
     PromptRoute,
     is_known,
 )
+from furniture_prompter.search.understood import AttributeRetriever, Wish
 from furniture_prompter.settings import Settings
 
 PHOTO = "photo"
@@ -37,7 +38,7 @@ class Retriever(Protocol):
 
     @property
     def name(self) -> str:
-        """``photo``, ``prompt-photo``, ``prompt-text`` or ``keyword``."""
+        """``photo``, ``prompt-photo``, ``prompt-text``, ``keyword`` or ``attribute``."""
         ...
 
     @property
@@ -234,7 +235,11 @@ async def fuse(
 
 
 async def retriever_groups(
-    query: EncodedQuery, reader: CatalogReader, route: PromptRoute | NoRoute, settings: Settings
+    query: EncodedQuery,
+    reader: CatalogReader,
+    route: PromptRoute | NoRoute,
+    settings: Settings,
+    wishes: Sequence[Wish] = (),
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -243,6 +248,7 @@ async def retriever_groups(
         reader: The catalog version to search.
         route: How prompts reach the photos.
         settings: Weights within the groups.
+        wishes: What of the prompt columns can tell.
     """
 
     async def of_text(text: EncodedText) -> tuple[Retriever, ...]:
@@ -270,7 +276,11 @@ async def retriever_groups(
         similarities = (await reader.photo_index()).similarities(query.photo)
         groups.append(RetrieverGroup(photo_share, (VectorRetriever(PHOTO, 1.0, similarities),)))
     if query.prompt is not None:
-        groups.append(RetrieverGroup(1.0 - photo_share, await of_text(query.prompt)))
+        retrievers = await of_text(query.prompt)
+        if wishes and settings.weight_attribute:
+            by_attribute = AttributeRetriever(reader, wishes, settings.weight_attribute)
+            retrievers = (*retrievers, by_attribute)
+        groups.append(RetrieverGroup(1.0 - photo_share, retrievers))
     if query.without is not None:
         groups.append(RetrieverGroup(-settings.weight_without, await of_text(query.without)))
     return [group for group in groups if group.share != 0]

@@ -1,6 +1,7 @@
-"""The search recipe: encode the query, filter, retrieve and fuse, present a page of hits."""
+"""The search recipe: understand and encode the query, filter, retrieve, fuse, present a page."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
@@ -24,6 +25,7 @@ from furniture_prompter.search.query_vectors import (
     Vectors,
 )
 from furniture_prompter.search.retrievers import retriever_groups
+from furniture_prompter.search.understood import hear, limited
 from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
@@ -81,16 +83,18 @@ class Searcher:
         refuse_unknown_facets(query.facets, reader.filter_columns)
         given = Cursor.from_text(query.cursor) if query.cursor is not None else None
         clock = StepTimes()
+        with clock.step("understand"):
+            heard = hear(query, reader.filter_columns)
         with clock.step("encode"):
-            encoded = await self._queries.encode(query, photo_vector)
+            encoded = await self._queries.encode(heard.query, photo_vector)
+            encoded = replace(encoded, query=query)
         digest = encoded_query_digest(encoded)
         cursor = given or Cursor(0, max(settings.candidates, query.limit), manifest.version, digest)
         refuse_other_query(cursor, digest)
         with clock.step("filter"):
-            where = query.where
-            prefilter = await reader.filter_products(where) if where is not None else None
+            prefilter, heard = await limited(heard, reader)
         with clock.step("retrieve"):
-            groups = await retriever_groups(encoded, reader, route, settings)
+            groups = await retriever_groups(encoded, reader, route, settings, heard.wishes)
             page = await ranked_page(
                 groups, cursor.start, query.limit, cursor.candidates, prefilter, encoded.leave_out
             )
@@ -102,9 +106,13 @@ class Searcher:
             catalog=CatalogReference(str(reader.folder), manifest.version, manifest.encoder.name),
             hits=hits,
             timings_ms=clock.timings_ms(),
-            notes=notes(encoded, manifest, self._photo_card(encoded), route, cursor),
+            notes=(
+                *heard.notes,
+                *notes(encoded, manifest, self._photo_card(encoded), route, cursor),
+            ),
             facets=facets,
             cursor=next_cursor(cursor, page, manifest.version),
+            understood=heard.parts,
         )
 
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from furniture_prompter.domain import Query
+from furniture_prompter.feeds.variants import LIMIT_VARIANTS
 from furniture_prompter.search.answer import PRODUCT_EXAMPLE, query_answer
 
 _PHOTO: Final = "/v1/images/5f3c7a0e6f0f4a6a8b7a5a0c3b2d1e0f5f3c7a0e6f0f4a6a8b7a5a0c3b2d1e0f"
@@ -27,6 +28,7 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
             "product": PRODUCT_EXAMPLE,
             "photo": _PHOTO,
             "matched": ["keyword", "prompt-photo"],
+            "variant": PRODUCT_EXAMPLE["variants"][0],
         }
     ],
     "timings_ms": {"encode": 0.9, "filter": 0.4, "retrieve": 2.1, "present": 1.2, "total": 4.7},
@@ -42,7 +44,11 @@ SIMILAR_ANSWER: Final[dict[str, Any]] = {
     "query": {**SEARCH_ANSWER["query"], "prompt": None, "without": None, "similar_to": "stool-9"},
     "hits": [{**SEARCH_ANSWER["hits"][0], "matched": ["photo"]}],
 }
-PRODUCT_ANSWER: Final[dict[str, Any]] = {"product": PRODUCT_EXAMPLE, "photos": [_PHOTO]}
+PRODUCT_ANSWER: Final[dict[str, Any]] = {
+    "product": PRODUCT_EXAMPLE,
+    "photos": [_PHOTO],
+    "variant_photos": {"stool-7-white": [_PHOTO]},
+}
 EMBEDDINGS_ANSWER: Final[dict[str, Any]] = {
     "object": "list",
     "data": [{"object": "embedding", "index": 0, "embedding": [0.6, -0.8]}],
@@ -104,6 +110,15 @@ _PRODUCT: Final = {
     "tags": ["seat", "kitchen"],
     "price": 89.0,
     "photos": ["https://shop.example/images/oak-stool.jpg"],
+    "variants": [
+        {"id": "stool-7-oak", "options": {"Finish": "Oak"}, "price": 89.0, "photos": [1]},
+        {
+            "id": "stool-7-black",
+            "options": {"Finish": "Black"},
+            "price": 99.0,
+            "photos": ["https://shop.example/images/black-stool.jpg"],
+        },
+    ],
 }
 _SCHEMA: Final = {
     "type": "object",
@@ -119,7 +134,30 @@ _SCHEMA: Final = {
             "type": "array",
             "items": {"type": "string"},
             "description": "Each as base64, or as a public web address where the server fetches. "
-            "Left out, the product keeps the photos it has.",
+            "Left out, here and in variants, the product keeps the photos it has.",
+        },
+        "variants": {
+            "type": "array",
+            "maxItems": LIMIT_VARIANTS,
+            "description": "The forms in which it is sold.",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "title": {"type": "string"},
+                    "options": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "color": {"type": "string"},
+                    "photos": {
+                        "type": "array",
+                        "items": {"type": ["string", "integer"]},
+                        "description": "Those that show this variant alone: each as in photos of "
+                        "the product, or as the place of one of those, from 1. Files of a form "
+                        "come first.",
+                    },
+                },
+                "required": ["id"],
+                "additionalProperties": True,
+            },
         },
     },
     "additionalProperties": True,

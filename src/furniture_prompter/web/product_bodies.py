@@ -5,8 +5,9 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
@@ -16,11 +17,16 @@ from furniture_prompter.catalog.retention import Spool
 from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write, WriteResult
 from furniture_prompter.encoders.decoding import PhotoLimits, photo_extension, photo_id
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.rows import LIMIT_IMAGES, read_product
+from furniture_prompter.feeds.variants import characters_of, read_variants
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import HeldShare
 from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.fetching import PhotoFetcher
+
+LIMIT_PHOTOS: Final = 500
+"""Photos of one product, its variants' included; 64 may be its own, and 64 each variant's."""
 
 LIMIT_PRODUCT_VALUES: Final = 10_000
 """Values of one product as it is sent; the lists among its columns count too."""
@@ -62,43 +68,76 @@ class ProductBodies:
         fields: dict[str, Any] = dict(value)
         given = fields.pop("photos", None)
         delete = fields.pop("delete", False)
-        if _characters(fields) > _LONG_CHARACTERS:
-            product = await asyncio.to_thread(read_product, fields, _REQUEST, line)
+        variants, of_variants = _without_photos(fields.pop("variants", None))
+        if variants or _characters(fields) > _LONG_CHARACTERS:
+            product = await asyncio.to_thread(_product, fields, variants, line)
         else:
-            product = read_product(fields, _REQUEST, line)
+            product = _product(fields, variants, line)
         if isinstance(product, SetAside):
             raise _invalid(product.reason, product.cure)
         if delete is True:
             return Removal(line, product.id)
         if delete is not False:
             raise _invalid("delete is neither true nor false.", "Write true, or leave it out.")
-        return Upsert(line, product, await self._photos(given, files, product))
-
-    async def _photos(
-        self, given: object, files: Sequence[bytes], product: Product
-    ) -> tuple[Path, ...] | None:
-        if given is None and not files:
-            return None
-        listed = [given] if isinstance(given, str) else given if given is not None else []
-        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        listed = [given] if isinstance(given, str) else given
+        if listed is not None and not _is_list_of(listed, str):
             raise _invalid(
                 "photos is no list of texts.", "Write each photo as base64 or as a web address."
             )
-        if not 1 <= len(listed) + len(files) <= LIMIT_IMAGES:
+        own = [*files, *(listed or ())]
+        if not own and not any(of_variants):
+            if listed is not None:
+                raise _wrong_count("The product", 0)
+            return Upsert(line, product, None)
+        return await self._with_photos(line, product, own, of_variants)
+
+    async def _with_photos(
+        self,
+        line: int,
+        product: Product,
+        own: Sequence[str | bytes],
+        of_variants: Sequence[Sequence[str | int]],
+    ) -> Upsert:
+        if len(own) > LIMIT_IMAGES:
+            raise _wrong_count("The product", len(own))
+        count = len(own) + sum(isinstance(each, str) for listed in of_variants for each in listed)
+        if count > LIMIT_PHOTOS:
             raise _invalid(
-                f"The product has {len(listed) + len(files)} photos.",
-                f"Give 1 to {LIMIT_IMAGES}, or leave photos out to keep those it has.",
+                f"The product and its variants have {count} photos.",
+                f"Give at most {LIMIT_PHOTOS}.",
             )
-        kept: dict[Path, None] = {}
-        for place, photo in enumerate([*files, *listed], start=1):
-            name = f"{place} of product {product.id!r}"
-            try:
-                data = photo if isinstance(photo, bytes) else await self._data(str(photo), name)
-                kept[await asyncio.to_thread(self._keep, data, name)] = None
-            except InvalidPhotoError as error:
-                told = str(error).replace(f"The photo {name}", f"Photo {name}", 1)
-                raise InvalidPhotoError(told) from error
-        return tuple(kept)
+        name = f"of product {product.id!r}"
+        places = [await self._kept(each, f"{place} {name}") for place, each in enumerate(own, 1)]
+        kept: dict[Path, None] = dict.fromkeys(places)
+        shown: dict[Path, set[str]] = {}
+        for variant, listed in zip(product.variants, of_variants, strict=True):
+            if len(listed) > LIMIT_IMAGES:
+                raise _wrong_count(f"Variant {variant.id!r}", len(listed))
+            for place, each in enumerate(listed, 1):
+                if isinstance(each, str):
+                    called = f"{place} of variant {variant.id!r} {name}"
+                    path = await self._kept(each, called)
+                elif 1 <= each <= len(places):
+                    path = places[each - 1]
+                else:
+                    raise _invalid(
+                        f"Variant {variant.id!r} names photo {each} of the product, which has "
+                        f"{len(places)}.",
+                        "Count them from 1, files of a form first, or give the photo itself.",
+                    )
+                kept[path] = None
+                shown.setdefault(path, set()).add(variant.id)
+        # A photo that several variants share tells none of them from the others.
+        variant_of = {path: ids.pop() for path, ids in shown.items() if len(ids) == 1}
+        return Upsert(line, product, tuple(kept), variant_of)
+
+    async def _kept(self, photo: str | bytes, name: str) -> Path:
+        try:
+            data = photo if isinstance(photo, bytes) else await self._data(photo, name)
+            return await asyncio.to_thread(self._keep, data, name)
+        except InvalidPhotoError as error:
+            told = str(error).replace(f"The photo {name}", f"Photo {name}", 1)
+            raise InvalidPhotoError(told) from error
 
     async def _data(self, text: str, name: str) -> bytes:
         if not text.startswith(_WEB):
@@ -113,6 +152,60 @@ class ProductBodies:
     def _keep(self, data: bytes, name: str) -> Path:
         extension = photo_extension(data, name=name, limits=self._limits)
         return self._spool.add(photo_id(data) + extension, data)
+
+
+def _product(fields: Mapping[str, Any], variants: object, line: int) -> Product | SetAside:
+    """The product of a request's fields and variants, whose texts are short enough to be read."""
+    product = read_product(fields, _REQUEST, line)
+    if isinstance(product, SetAside):
+        return product
+    try:
+        return replace(product, variants=read_variants(variants))
+    except UnusableValueError as problem:
+        return SetAside(_REQUEST, line, problem.reason, problem.cure, product.id)
+
+
+def _without_photos(value: object) -> tuple[object, list[list[str | int]]]:
+    """Variants without their photos, and the photos of each: texts, or places among the product's.
+
+    Raises:
+        ApiError: photos are something else, or a text costs more to read than any that is stored.
+    """
+    if not isinstance(value, list):
+        return value, []
+    variants: list[object] = []
+    photos: list[list[str | int]] = []
+    for place, each in enumerate(value, 1):
+        listed: object = []
+        if isinstance(each, dict):
+            each = dict(each)
+            listed = each.pop("photos", None) or []
+            options = each.get("options")
+            for texts in (each, options if isinstance(options, dict) else {}):
+                _characters(texts)
+        if not _is_list_of(listed, str, int):
+            raise _invalid(
+                f"photos of variant {place} is no list of texts and numbers.",
+                "Write each photo as base64 or as a web address, or as its place among the photos "
+                "of the product.",
+            )
+        variants.append(each)
+        photos.append(listed)
+    return variants, photos
+
+
+def _is_list_of(value: object, *kinds: type) -> TypeGuard[list[Any]]:
+    # In Python true is a whole number.
+    return isinstance(value, list) and all(
+        isinstance(each, kinds) and not isinstance(each, bool) for each in value
+    )
+
+
+def _wrong_count(whose: str, count: int) -> ApiError:
+    return _invalid(
+        f"{whose} has {count} photos.",
+        f"Give 1 to {LIMIT_IMAGES}, or leave photos out to keep those it has.",
+    )
 
 
 def _characters(fields: Mapping[str, Any]) -> int:
@@ -169,8 +262,20 @@ def kept_bytes(write: Write | WriteResult) -> int:
         product = write.product
         texts += [product.id, product.title, product.category, product.color, product.description]
         texts += [*product.tags, *product.attributes]
-        texts += [each for each in product.attributes.values() if isinstance(each, str)]
+        for value in product.attributes.values():
+            texts += (
+                (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+            )
         texts += [str(path) for path in write.photos or ()]
+        return _bytes_of(texts) + sum(
+            _OBJECT_BYTES * (4 + 2 * len(each.options) + 2 * len(each.attributes))
+            + characters_of(each)
+            for each in product.variants
+        )
+    return _bytes_of(texts)
+
+
+def _bytes_of(texts: Sequence[str]) -> int:
     return sum(_OBJECT_BYTES + len(text) for text in texts)
 
 

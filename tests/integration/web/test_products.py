@@ -26,10 +26,12 @@ def test_a_product_has_its_fields_and_the_addresses_of_its_photos(api: Api) -> N
         "color": "green",
         "description": "",
         "tags": ["first", "odd"],
+        "variants": [],
         "on_sale": False,
         "price": 70.0,
     }
     (photo,) = found["photos"]
+    assert found["variant_photos"] == {}
     assert api("GET", photo).headers["content-type"] == "image/jpeg"
     assert str(api.catalog.parent) not in answered.text
 

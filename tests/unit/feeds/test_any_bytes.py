@@ -24,8 +24,9 @@ PIECES = st.sampled_from(
         b"{", b"}", b"[", b"]", b":", b'"id": "1"', b'"image": "a.jpg"', b"NaN", b"1e999", b"null",
         b"\xff", b"\xfe", b"\x00", b"\\ud800", b"\xc5\x9f", b"\xef\xbb\xbf", b"../", b"sep=;", b" ",
         b"1,5", b"1.299", b"true", b"999999999999999999999", b"id,image\n1,a.jpg\n",
-        b'{"id": "1", "image": "a.jpg"}\n', b'{"products": [', b"}]}", b"<", b">", b"<rss>", b"<item>",
-        b"<id>1</id>", b"</item>", b"</rss>", b"<!-- ", b"<![CDATA[", b"&amp;", b"&", b"<a b='c'/>",
+        b'{"id": "1", "image": "a.jpg"}\n', b'{"products": [', b"}]}", b"<", b">", b"<rss>",
+        b"<item>", b"<id>1</id>", b"</item>", b"</rss>", b"<!-- ", b"<![CDATA[", b"&amp;", b"&",
+        b"<a b='c'/>",
         b'<?xml version="1.0" encoding="windows-1254"?>', b"<?xml encoding='utf-7'?>",
     ]
 )  # fmt: skip
@@ -59,8 +60,9 @@ def test_any_file_is_read_or_refused_and_nothing_else(extension: str, content: b
 
 def _workbook() -> bytes:
     book = openpyxl.Workbook()
-    book.active.append(["id", "title"])
-    book.active.append([1, "Oslo"])
+    sheet = book.create_sheet("Products")
+    sheet.append(["id", "title"])
+    sheet.append([1, "Oslo"])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
@@ -69,8 +71,8 @@ def _workbook() -> bytes:
 def _zip() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("p.csv", "id,image\n1,a.jpg\n")
-        archive.writestr("a.jpg", "pixels")
+        archive.writestr(zipfile.ZipInfo("p.csv"), "id,image\n1,a.jpg\n")
+        archive.writestr(zipfile.ZipInfo("a.jpg"), "pixels")
     return file.getvalue()
 
 

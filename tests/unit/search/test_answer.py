@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,26 @@ from furniture_prompter.domain import (
     Product,
     Query,
     SearchResult,
+    Variant,
 )
-from furniture_prompter.domain.query import Crop, FacetRange, FacetValue
+from furniture_prompter.domain.query import Crop, FacetRange, FacetValue, Understood
 from furniture_prompter.errors import (
     CatalogNotFoundError,
     FurniturePrompterError,
     InvalidFilterError,
     InvalidPhotoError,
 )
-from furniture_prompter.search.answer import answer, error_answer, product_answer
+from furniture_prompter.search.answer import (
+    answer,
+    error_answer,
+    product_answer,
+    product_page_answer,
+    understood_answer,
+)
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "json.md"
+
+WHITE = Variant("s-1-w", "", {"Color": "Beyaz"}, "beyaz", {"price": 89.0})
 
 RESULT = SearchResult(
     query=Query(
@@ -48,10 +58,17 @@ RESULT = SearchResult(
                 color="white",
                 description="",
                 tags=("seat",),
-                attributes={"width_cm": 40.5, "price": 89.0, "on_sale": True},
+                attributes={
+                    "width_cm": 40.5,
+                    "price": 89.0,
+                    "on_sale": True,
+                    "base_colors": ("white",),
+                },
+                variants=(WHITE,),
             ),
             photo=Photo("ab", "s-1", "/shop/s-1.jpg"),
             matched=("keyword", "prompt-photo"),
+            variant=WHITE,
         ),
     ),
     timings_ms={"encode": 1.23456, "total": 3.0},
@@ -61,6 +78,7 @@ RESULT = SearchResult(
         "price": (FacetRange(10.0, 60.0, 4), FacetRange(60.0, 89.5, 5)),
     },
     cursor="WzEwLDIwMF0",
+    understood=(Understood("white", "base_colors", "contains", "white", "preference"),),
 )
 
 
@@ -68,7 +86,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor"),
+        *("facets", "cursor", "understood"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
@@ -78,6 +96,8 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "where": "price < 300",
         "limit": 2,
         "crop": {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0},
+        "understand": True,
+        "lift": [],
         "similar_to": None,
     }
     assert answered["catalog"] == {
@@ -86,10 +106,19 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "encoder": "efficientnet-lite2",
     }
     (first,) = answered["hits"]
-    assert list(first) == ["rank", "score", "product", "photo", "matched"]
+    assert list(first) == ["rank", "score", "product", "photo", "matched", "variant"]
     assert first["score"] == 2.123457
     assert first["photo"] == "/shop/s-1.jpg"
     assert first["matched"] == ["keyword", "prompt-photo"]
+    assert first["variant"] == {
+        "id": "s-1-w",
+        "title": "",
+        "options": {"Color": "Beyaz"},
+        "color": "beyaz",
+        "price": 89.0,
+    }
+    assert first["product"]["variants"] == [first["variant"]]
+    assert first["product"]["base_colors"] == ["white"]
     assert answered["timings_ms"] == {"encode": 1.235, "total": 3.0}
     assert answered["notes"] == ["A note."]
     assert answered["facets"] == {
@@ -100,13 +129,44 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         ],
     }
     assert answered["cursor"] == "WzEwLDIwMF0"
+    assert answered["understood"] == [
+        {
+            "text": "white",
+            "column": "base_colors",
+            "op": "contains",
+            "value": "white",
+            "currency": None,
+            "as": "preference",
+        }
+    ]
+
+
+def test_a_range_that_was_understood_has_both_ends() -> None:
+    part = Understood("100-200 €", "price", "between", 100.0, "filter", 200.0, "EUR")
+    answered = understood_answer(part)
+    assert (answered["value"], answered["currency"]) == ([100.0, 200.0], "EUR")
 
 
 def test_a_product_has_its_known_fields_first_and_its_own_columns_by_name_after() -> None:
     assert list(answer(RESULT)["hits"][0]["product"]) == [
-        *("id", "title", "category", "color", "description", "tags"),
+        *("id", "title", "category", "color", "description", "tags", "variants", "base_colors"),
         *("on_sale", "price", "width_cm"),
     ]
+
+
+def test_a_hit_without_a_variant_says_null_and_its_product_has_none() -> None:
+    plain = replace(RESULT.hits[0], product=Product("a", "A"), variant=None)
+    answered = answer(replace(RESULT, hits=(plain,)))["hits"][0]
+    assert answered["variant"] is None
+    assert answered["product"]["variants"] == []
+
+
+def test_a_product_page_says_which_photos_show_one_variant() -> None:
+    product = RESULT.hits[0].product
+    photos = [Photo(name, "s-1", f"/{name}", shown) for name, shown in (("a", ""), ("b", "s-1-w"))]
+    page = product_page_answer(product, photos)
+    assert page["photos"] == ["/a", "/b"]
+    assert page["variant_photos"] == {"s-1-w": ["/b"]}
 
 
 def test_a_feed_column_cannot_take_the_place_of_a_known_field() -> None:

@@ -1,4 +1,4 @@
-"""Sizes and weights: what a shop's text says of centimetres and kilograms."""
+"""Sizes: what a shop's text says of width, depth, height, length and diameter."""
 
 import math
 import re
@@ -13,7 +13,6 @@ from furniture_prompter.feeds.values.sizes import (
     CENTIMETRES,
     FEET,
     IMPERIAL,
-    KILOGRAMS,
     PACKED,
     PARTS,
     ROLES,
@@ -27,7 +26,6 @@ from furniture_prompter.feeds.values.sizes import (
 LIMIT_SIZE_CHARACTERS: Final = 2_000
 SMALLEST_CM: Final = 0.1
 LARGEST_CM: Final = 2_000.0
-LARGEST_KG: Final = 5_000.0
 _WITHOUT_UNIT_CM: Final = 500.0
 """Numbers above it that have no unit are millimetres."""
 
@@ -53,7 +51,6 @@ class Measures:
 
 @dataclass(slots=True)
 class _Number:
-    value: float
     text: str
     unit: str = ""
     is_dropped: bool = False
@@ -75,7 +72,9 @@ _TOKEN: Final = re.compile(
     r"|(?P<sign>[/\-])"
     r"|(?P<break>[\n;|(),])"
 )
-_FRACTION: Final = re.compile(r"(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?!\d|[.,]\d)")
+_FRACTION: Final = re.compile(
+    r"(?<![\d/.,])(?:(\d{1,3})[ -]{1,2})?(\d{1,2})/(2|4|8|16|32)(?![\d/]|[.,]\d)"
+)
 _SEAT_HEIGHT: Final = re.compile("|".join(each.replace("'", "'?") for each in SEAT_HEIGHTS))
 
 
@@ -177,7 +176,7 @@ def _tokens(text: str) -> list[_Token]:
     for found in _TOKEN.finditer(plain):
         kind, word = str(found.lastgroup), found[0]
         if kind == "number":
-            tokens.append(_Number(0.0, word))
+            _add_number(tokens, word)
         elif kind == "word":
             _add_word(tokens, word, plain[found.end() : found.end() + 1])
         elif kind == "quote":
@@ -201,6 +200,18 @@ def _whole_fractions(plain: str) -> str:
         return f"{int(whole or 0) + above / below:g}"
 
     return _FRACTION.sub(decimal, plain)
+
+
+def _add_number(tokens: list[_Token], text: str) -> None:
+    """One number, or those of a list: ``74,106,138``."""
+    marks = [letter for letter in text if letter in ".,"]
+    if len(marks) < 2 or marks[0] != marks[-1]:
+        tokens.append(_Number(text))
+        return
+    for place, part in enumerate(text.split(marks[0])):
+        if place:
+            tokens.append(_Sign("/", marks[0]))
+        tokens.append(_Number(part))
 
 
 def _add_unit(tokens: list[_Token], unit: str) -> None:
@@ -280,9 +291,11 @@ def _feet_and_inches(tokens: list[_Token]) -> list[_Token]:
             and isinstance(before, _Number)
             and before.unit in FEET
             and (token.unit in IMPERIAL - FEET or not token.unit)
-            and _plain(token.text) < 12
+            and plain_number(token.text) < 12
         ):
-            kept[-1] = _Number(0.0, f"{_plain(before.text) * 12 + _plain(token.text):g}", '"')
+            kept[-1] = _Number(
+                f"{plain_number(before.text) * 12 + plain_number(token.text):g}", '"'
+            )
         else:
             kept.append(token)
     return kept
@@ -309,8 +322,8 @@ def _without_packed(tokens: list[_Token]) -> list[_Token]:
     return kept
 
 
-def _plain(text: str) -> float:
-    """A number whose last mark is the decimal one."""
+def plain_number(text: str) -> float:
+    """The number of digits and marks, of which the last mark is the decimal one."""
     head, mark, decimals = text.replace(",", ".").rpartition(".")
     return float(f"{head.replace('.', '')}{mark}{decimals}")
 
@@ -318,7 +331,7 @@ def _plain(text: str) -> float:
 def _centimetres(number: _Number, mark: DecimalMark | None) -> float:
     text, unit = number.text, number.unit
     factor = CENTIMETRES[unit]
-    value = _plain(text)
+    value = plain_number(text)
     last = max(text.rfind("."), text.rfind(","))
     if last < 0 or len(text) - last != 4 or text.startswith("0"):
         return value * factor
@@ -465,75 +478,3 @@ def _without_ranges(tokens: list[_Token], doubts: list[str]) -> list[_Token]:
         kept.append(token)
         place += 1
     return kept
-
-
-_WEIGHT: Final = re.compile(r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*+)\s{0,3}(?P<unit>[a-z]{0,12})")
-
-
-@lru_cache(maxsize=16_384)
-def read_weight(
-    text: str | float, *, column: str = "", mark: DecimalMark | None = None
-) -> float | None:
-    """Kilograms.
-
-    Args:
-        text: Such as ``12,5 kg``, ``900 g``, ``25 lbs``; a bare number has the unit of the
-            column's name, else it is kilograms.
-        column: The name of its column, such as ``Variant Grams``.
-        mark: The decimal mark of the column.
-
-    Returns:
-        None for blank text, for 0, which shop systems write where no weight is known, and in
-        columns about the parcel.
-
-    Raises:
-        UnusableValueError: it is no weight, or none of furniture.
-    """
-    about = size_column(column)
-    if about.is_packed:
-        return None
-    if not isinstance(text, str):
-        if isinstance(text, bool) or not math.isfinite(text):
-            raise _no_weight(str(text))
-        text = f"{text:.6f}".rstrip("0").rstrip(".")
-    plain = folded(text[:LIMIT_SIZE_CHARACTERS]).strip()
-    if not plain:
-        return None
-    found = [each for each in _WEIGHT.finditer(plain) if _is_weight(each["unit"])]
-    in_kilograms = [each for each in found if each["unit"] in KILOGRAMS]
-    if in_kilograms:
-        found = in_kilograms[:1] if _is_told_twice(in_kilograms) else in_kilograms
-    if len(found) != 1 or plain.startswith("-"):
-        raise _no_weight(text)
-    unit = found[0]["unit"] or about.weight_unit or "kg"
-    number = found[0]["number"]
-    value = _plain(number)
-    last = max(number.rfind("."), number.rfind(","))
-    is_thousand = last > 0 and len(number) - last == 4 and not number.startswith("0")
-    if is_thousand and (number[last] != mark if mark else unit in ("g", "gr", "gram", "grams")):
-        value = float(number.replace(".", "").replace(",", ""))
-    kilograms = value * KILOGRAMS[unit]
-    if kilograms > LARGEST_KG:
-        raise UnusableValueError(
-            f"{shown(text)} is {kilograms:g} kg, which is no weight of furniture.",
-            "Correct the number or its unit.",
-        )
-    return round(kilograms, 6) or None
-
-
-def _is_weight(unit: str) -> bool:
-    return not unit or unit in KILOGRAMS
-
-
-def _is_told_twice(found: list[re.Match[str]]) -> bool:
-    """Whether a weight stands there in two units: ``12 kg (26.5 lbs)``."""
-    if len(found) != 2 or found[0]["unit"] == found[1]["unit"]:
-        return False
-    first, second = (_plain(each["number"]) * KILOGRAMS[each["unit"]] for each in found)
-    return math.isclose(first, second, rel_tol=0.05)
-
-
-def _no_weight(text: str) -> UnusableValueError:
-    return UnusableValueError(
-        f"{shown(text)} is no weight.", "Give a number with its unit, such as 12 kg."
-    )

@@ -64,6 +64,7 @@ _HARMLESS: Final = words_of(
     "tax kdv dahil btw tax ttc inc including net brutto peşin pesin liste satış satis birim per "
     "ea fiyatıdır set takım takim türk turk"
 )
+_TAX: Final = words_of("kdv vat mwst ust tva iva btw tax")
 _WITHOUT_TAX: Final = words_of("hariç haric excl exkl zzgl plus ht exclusive ex netto")
 
 
@@ -128,7 +129,9 @@ def _read(text: str, mark: DecimalMark | None, currency: str | None) -> Price:
         )
     if any(word in _FROM_ALONE for word in words):
         doubts.append("it is the lowest price of several")
-    if any(word in _WITHOUT_TAX for word in words):
+    if any(word in _WITHOUT_TAX for word in words) or (
+        "+" in around and any(word in _TAX for word in words)
+    ):
         doubts.append("it is without tax")
     strange = [word for word in words if not _is_known(word, found)]
     if strange:

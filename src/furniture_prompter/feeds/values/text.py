@@ -9,7 +9,7 @@ from typing import Final
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.values import words_of
 
-LIMIT_HTML_CHARACTERS: Final = 200_000
+LIMIT_HTML_CHARACTERS: Final = 100_000
 
 _BLOCKS: Final = words_of(
     "address article aside blockquote br caption dd details dialog div dl dt fieldset figcaption "
@@ -19,6 +19,7 @@ _BLOCKS: Final = words_of(
 _CELLS: Final = frozenset({"td", "th"})
 _DROPPED: Final = words_of("script style template noscript svg math iframe object head title")
 _TAG: Final = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]{0,15}[\s/>]|<!--")
+_UNFINISHED: Final = re.compile("<[a-zA-Z/!?]")
 _BLANKS: Final = re.compile(r"[^\S\n]+")
 
 
@@ -52,7 +53,7 @@ class _Reader(HTMLParser):
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
-        if not self._dropped:
+        if data and not self._dropped:
             # Line breaks of the source are blanks in HTML.
             self.parts.append(" ".join(data.split()) if data.isspace() else _one_line(data))
 
@@ -84,17 +85,21 @@ def html_to_text(text: str) -> str:
         text = html.unescape(text)
         if not _TAG.search(text):
             return text
+    # What follows the last tag is fed apart: the parser takes time in the square of tags that
+    # are never closed.
+    end = text.rfind(">") + 1
+    unfinished = _UNFINISHED.search(text, end)
     reader = _Reader()
-    reader.feed(text)
+    reader.feed(text[:end])
+    reader.handle_data(html.unescape(text[end : unfinished.start() if unfinished else None]))
     reader.close()
     lines = (_BLANKS.sub(" ", line).strip() for line in "".join(reader.parts).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 LIMIT_LEVELS: Final = 12
-_ARROWS: Final = re.compile(r"\s*+(?:&gt;|->|=>|>>|[>›»→])\s*+")
-_BAR: Final = re.compile(r"\s*+\|\s*+")
-_SPACED_SLASH: Final = re.compile(r"\s++/\s++")
+_ARROWS: Final = re.compile(r"&gt;|->|=>|>>|[>›»→]")
+_SPACED_SLASH: Final = re.compile(r"\s/\s")
 _ROOTS: Final = frozenset(
     {
         "default category",
@@ -173,7 +178,7 @@ def _levels(path: str) -> tuple[str, ...]:
     if _ARROWS.search(path):
         levels = _ARROWS.split(path)
     elif "|" in path:
-        levels = _BAR.split(path)
+        levels = path.split("|")
     elif _SPACED_SLASH.search(path):
         levels = _SPACED_SLASH.split(path)
     elif path.strip("/ ").count("/") > 1 or path.lower().lstrip().startswith(_SLASHED_ROOTS):

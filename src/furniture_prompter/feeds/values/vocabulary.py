@@ -12,6 +12,7 @@ from furniture_prompter.feeds.values.sizes import folded
 LIMIT_WORDS_CHARACTERS: Final = 1_000
 
 _WORD: Final = re.compile(r"[a-zø]+|[\u0430-\u044f]+")
+_CAMEL: Final = re.compile(r"(?<=[^\W\dA-Z_]{2})(?=[A-Z])")
 _NOT_ONE: Final = "none"
 # German and Dutch join shade and colour: "dunkelgrau", "donkergroen".
 _SHADES: Final = (
@@ -114,7 +115,7 @@ def _is_material(phrase: tuple[str, ...]) -> bool:
 def _found(text: str, of: str) -> list[tuple[str, tuple[str, ...]]]:
     """Names with the phrases that mean them: the longest phrase at each place."""
     words = _words(of)
-    spoken = _WORD.findall(folded(text[:LIMIT_WORDS_CHARACTERS]))
+    spoken = _WORD.findall(folded(_CAMEL.sub(" ", text[:LIMIT_WORDS_CHARACTERS])))
     found: list[tuple[str, tuple[str, ...]]] = []
     place = 0
     while place < len(spoken):

@@ -1,0 +1,250 @@
+"""What a prompt says, put to use on one catalog: limits, wishes for the ranking, notes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.vector_index import Numbers, Scores
+from furniture_prompter.domain import Query
+from furniture_prompter.domain.query import Understood
+from furniture_prompter.understanding.prompts import named, understand
+
+ATTRIBUTE: Final = "attribute"
+
+ATTRIBUTE_PEAK: Final = 3.0
+"""Strength of a product that is all that the prompt's colours, counts and sizes say, in standard
+deviations as the other retrievers'; the negative of it where it is none of that."""
+
+_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "width_cm": ("width_cm", "length_cm", "diameter_cm", "width", "genislik_cm", "genislik"),
+    "depth_cm": ("depth_cm", "depth", "derinlik_cm", "derinlik"),
+    "height_cm": ("height_cm", "height", "yukseklik_cm", "yukseklik"),
+    "diameter_cm": ("diameter_cm", "diameter", "width_cm"),
+    "price": ("price", "fiyat"),
+}
+"""Columns that say the same, the first that a catalog has counts."""
+
+_TOLERANCE: Final = 0.1
+"""A size or price that is off by this share is neither wished for nor against."""
+_CLOSE_COUNTS: Final = frozenset({"seats", "drawers"})
+
+
+Columns: TypeAlias = Mapping[str, Sequence[Any]]
+"""Values of products by column, in one order of products."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A preference, and the catalog's column that can tell."""
+
+    part: Understood
+    column: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A query whose prompt was taken apart.
+
+    Attributes:
+        query: The query with the words that stay, and with what is not wanted in `without`.
+        parts: What was understood and is used.
+        limits: Parts that limit, each with its condition in the filter language.
+        wishes: What only ranks.
+        notes: Sentences a person should read.
+    """
+
+    query: Query
+    parts: tuple[Understood, ...] = ()
+    limits: tuple[tuple[Understood, str], ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def hear(query: Query, columns: Mapping[str, str]) -> Heard:
+    """Take a query's prompt apart, as far as the catalog has columns for it.
+
+    Args:
+        query: The query.
+        columns: The catalog's columns with their types.
+    """
+    if query.prompt is None or not query.understand:
+        return Heard(query)
+    understanding = understand(query.prompt, query.lift)
+    missing = [
+        part
+        for part in understanding.parts
+        if part.column.endswith(("_cm", "_kg", "price")) and _column_of(part, columns) is None
+    ]
+    notes: tuple[str, ...] = ()
+    if missing:
+        understanding = understand(query.prompt, [*query.lift, *(part.text for part in missing)])
+        told = ", ".join(dict.fromkeys(f"“{part.text}”" for part in missing))
+        names = ", ".join(dict.fromkeys(part.column for part in missing))
+        notes = (f"{told} was taken as words: the catalog has no numbers in a column {names}.",)
+    parts, limits, wishes, unwanted = [], [], [], []
+    for part in understanding.parts:
+        column = _column_of(part, columns)
+        if part.use == "without":
+            unwanted.append(str(part.value))
+            limits += [(part, condition) for condition in _exclusions(part, columns)]
+        elif column is None:
+            continue
+        elif part.use == "filter":
+            limits.append((part, _condition(part, column, columns)))
+        else:
+            wishes.append(Wish(part, column, columns[column]))
+        parts.append(part)
+    without = ", ".join([*([query.without] if query.without is not None else []), *unwanted])
+    return Heard(
+        # A prompt that says nothing but limits is still what photos are compared with.
+        replace(query, prompt=understanding.rest or query.prompt, without=without or None),
+        tuple(parts),
+        tuple(limits),
+        tuple(wishes),
+        notes,
+    )
+
+
+def _column_of(part: Understood, columns: Mapping[str, str]) -> str | None:
+    wanted = {"base_colors": "texts", "base_materials": "texts", "room": "text", "style": "text"}
+    kind = wanted.get(part.column, "number")
+    names = _COLUMNS.get(part.column, (part.column,))
+    return next((name for name in names if columns.get(name) == kind), None)
+
+
+def _condition(part: Understood, column: str, columns: Mapping[str, str]) -> str:
+    if part.high is not None:
+        condition = f"`{column}` between {part.value:.15g} and {part.high:.15g}"
+    else:
+        condition = f"`{column}` {part.op} {part.value:.15g}"
+    if part.currency and columns.get("currency") == "text":
+        condition += f" and (`currency` = '{part.currency}' or `currency` is null)"
+    return condition
+
+
+def _exclusions(part: Understood, columns: Mapping[str, str]) -> list[str]:
+    """Conditions that leave out what is known to be of a colour or material not wanted."""
+    return [
+        f"(not `{column}` contains '{value}' or `{column}` is null)"
+        for column, value in named(str(part.value))
+        if columns.get(column) == "texts"
+    ]
+
+
+async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, Heard]:
+    """The products that pass a query's `where` and what its prompt limits.
+
+    Limits that nothing satisfies are given up, together, and become wishes: what comes nearest is
+    found then, and a note says so.
+
+    Raises:
+        InvalidFilterError: the query's `where` does not fit the catalog.
+    """
+    where = heard.query.where
+    asked = await reader.filter_products(where) if where is not None else None
+    if not heard.limits:
+        return asked, heard
+    joined = " and ".join(f"({condition})" for _, condition in heard.limits)
+    own = await reader.filter_products(joined)
+    if asked is not None:
+        numbers = np.intersect1d(asked.numbers, own.numbers, assume_unique=True)
+        own = Filter(f"({asked.sql}) AND ({own.sql})", numbers)
+    if own.numbers.size:
+        return own, heard
+    columns = reader.filter_columns
+    given_up = [part for part, _ in heard.limits if part.use == "filter"]
+    wishes = [
+        Wish(part, column, columns[column])
+        for part in given_up
+        if (column := _column_of(part, columns)) is not None
+    ]
+    told = ", ".join(f"“{part.text}”" for part, _ in heard.limits)
+    note = f"No product is {told}: what comes nearest is shown."
+    parts = tuple(
+        replace(part, use="preference") if part in given_up else part for part in heard.parts
+    )
+    return asked, replace(
+        heard,
+        parts=parts,
+        limits=(),
+        wishes=(*heard.wishes, *wishes),
+        notes=(*heard.notes, note),
+    )
+
+
+class AttributeRetriever:
+    """Products by what their columns say of the prompt's colours, materials, counts and sizes."""
+
+    name = ATTRIBUTE
+    reads_text = False
+
+    def __init__(self, reader: CatalogReader, wishes: Sequence[Wish], weight: float) -> None:
+        """Rank `reader`'s products by `wishes`."""
+        self.weight = weight
+        self._reader = reader
+        self._wishes = wishes
+
+    async def top(self, _count: int, _prefilter: Filter | None) -> Numbers:
+        """See :class:`furniture_prompter.search.retrievers.Retriever`; it brings none itself."""
+        return np.zeros(0, np.int64)
+
+    async def strengths(self, numbers: Numbers) -> Scores:
+        """See :class:`furniture_prompter.search.retrievers.Retriever`."""
+        if not numbers.size:
+            return np.zeros(0, np.float32)
+        names = {"category", *(wish.column for wish in self._wishes)}
+        return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
+
+
+def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
+    rows = np.stack([_fit(columns, wish) for wish in wishes])
+    known = ~np.isnan(rows)
+    total = np.where(known, rows, 0).sum(axis=0)
+    return np.where(
+        known.any(axis=0), ATTRIBUTE_PEAK * total / len(wishes), np.float32(np.nan)
+    ).astype(np.float32)
+
+
+def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
+    """How well each product fits a wish: 1 fully, -1 not at all, NaN unknown; shape (n,)."""
+    part, values = wish.part, columns[wish.column]
+    if wish.type != "number":
+        # A list has the name itself; a text has it among its words.
+        texts = values if wish.type == "texts" else [(text or "").lower() for text in values]
+        return np.array(
+            [float("nan") if not each else 1.0 if part.value in each else -1.0 for each in texts]
+        )
+    numbers = np.array(values, np.float64)
+    if part.op in {"low", "high"}:
+        ranks = _ranks(numbers, columns["category"])
+        return 1 - 2 * ranks if part.op == "low" else 2 * ranks - 1
+    low = float(part.value)
+    high = part.high if part.high is not None else low
+    if part.column in _CLOSE_COUNTS:
+        fits = np.where((numbers >= low) & (numbers <= high), 1.0, -1.0)
+        return np.where(np.isnan(numbers), np.nan, fits)
+    low = 0.0 if part.op in {"<", "<="} else low
+    high = np.inf if part.op in {">", ">="} else high
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.maximum(np.log(low / numbers) if low else 0.0, np.log(numbers / high))
+    fits = 1 - np.clip(off, 0, 2 * _TOLERANCE) / _TOLERANCE
+    return np.asarray(np.where(np.isnan(numbers) | (numbers <= 0), np.nan, fits))
+
+
+def _ranks(numbers: NDArray[np.float64], categories: Sequence[str]) -> NDArray[np.float64]:
+    """Each number's rank within its category, from 0 for the least to 1; NaN of none."""
+    ranks = np.full(len(numbers), np.nan)
+    codes = np.unique(np.array(categories, dtype=object).astype(str), return_inverse=True)[1]
+    for code in range(codes.max() + 1):
+        places = np.flatnonzero((codes == code) & ~np.isnan(numbers))
+        if len(places) > 1:
+            order = np.argsort(np.argsort(numbers[places], kind="stable"), kind="stable")
+            ranks[places] = order / (len(places) - 1)
+        elif len(places):
+            ranks[places] = 0.5
+    return ranks

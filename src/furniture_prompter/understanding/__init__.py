@@ -1,0 +1,1 @@
+"""Query understanding: sizes, prices, counts, colours, materials and negation in prompts."""

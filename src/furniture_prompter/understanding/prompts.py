@@ -1,0 +1,239 @@
+"""Prompts taken apart: what limits, what is preferred, what is not wanted, and the words that stay.
+
+By rules and the words in ``lexicon.json``, in English and Turkish at once; no model. Text is folded
+letter by letter (case, ``ı``, accents), so that places in the folded text are places in the prompt.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from furniture_prompter.domain.query import Operator, Understood
+from furniture_prompter.understanding.lexicon import LEXICON
+from furniture_prompter.understanding.quantities import Reading, read_quantities
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """A prompt taken apart.
+
+    Attributes:
+        rest: The words to search for.
+        parts: What was understood, in the prompt's order.
+    """
+
+    rest: str
+    parts: tuple[Understood, ...]
+
+
+def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
+    """Take a prompt apart.
+
+    Args:
+        prompt: What a shopper wrote, any length.
+        lifted: Texts of what would be understood that are plain words this time.
+
+    Returns:
+        What was understood, and the words that remain: those of colours, materials, counts, rooms
+        and styles stay among them, for pictures and texts say them too; sizes, prices, negations
+        and words such as ``cheap`` do not.
+    """
+    reading = Reading.of(prompt, lifted)
+    _read_counts(reading)
+    read_quantities(reading)
+    _read_negations(reading)
+    _read_preferences(reading)
+    _read_names(reading)
+    parts = tuple(part for _, part in sorted(reading.parts, key=lambda each: each[0]))
+    return Understanding(_rest(reading), _without_repeats(parts))
+
+
+def _read_counts(reading: Reading) -> None:
+    for at in range(len(reading.tokens)):
+        value = _count_at(reading, at)
+        if value is None or (reading.glued(at) and reading.key(at - 1).isalpha()):
+            continue
+        high, stop = None, at + 1
+        if reading.key(at + 1) in LEXICON.range_joints:
+            high = _count_at(reading, at + 2)
+            stop = at + 3 if high is not None else stop
+        if reading.key(stop) == "-":
+            stop += 1
+        for column, words in LEXICON.counted.items():
+            if reading.key(stop) in words:
+                _add_count(reading, at, stop + 1, column, value, high)
+                break
+        else:
+            before = LEXICON.before_count.longest_before(reading, at)[1]
+            behind = reading.key(stop)
+            if before and (behind in LEXICON.persons or behind in LEXICON.ends):
+                _add_count(reading, at - before, stop, "seats", value, high)
+    for at, token in enumerate(reading.tokens):
+        stem = token.key
+        seats = LEXICON.seat_words.get(stem)
+        start = at
+        if stem in LEXICON.suffixes_li and reading.key(at - 1) in {"'", "’"}:
+            seats, start = _count_at(reading, at - 2), at - 2
+        follows = reading.keys(at + 1, at + 3)
+        if seats is not None and any(word in LEXICON.seating for word in follows):
+            _add_count(reading, start, at + 1, "seats", seats, None)
+
+
+def _add_count(
+    reading: Reading, start: int, stop: int, column: str, value: float, high: float | None
+) -> None:
+    op: Operator = "=" if high is None else "between"
+    reading.add(start, stop, Understood("", column, op, value, "preference", high), take=False)
+    reading.counted.update(range(start, stop))
+
+
+def _count_at(reading: Reading, at: int) -> float | None:
+    key = reading.key(at)
+    if key.isdigit() and 0 < int(key) <= 30:
+        return float(key)
+    return LEXICON.number_words.get(key)
+
+
+def _read_negations(reading: Reading) -> None:
+    for at in range(len(reading.tokens)):
+        if at in reading.taken:
+            continue
+        _read_english_negation(reading, at)
+        _read_turkish_negation(reading, at)
+
+
+def _read_english_negation(reading: Reading, at: int) -> None:
+    without, length = LEXICON.negations.longest(reading, at)
+    if without is None:
+        return
+    begin = at + length
+    if reading.key(begin) in {".", "-", ":", ""} and without.op != "non":
+        return
+    stop = begin
+    while stop < len(reading.tokens) and reading.key(stop) in LEXICON.negation_fillers:
+        stop += 1
+    first = stop
+    while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
+        stop += 1
+    if stop == first and without.op == "any":
+        while stop < len(reading.tokens) and reading.key(stop) not in LEXICON.negation_ends:
+            if not reading.key(stop):
+                break
+            stop += 1
+    if stop == first:
+        return
+    wanted = reading.text(first, stop)
+    while reading.key(stop) in LEXICON.ones:
+        stop += 1
+    reading.add(at, stop, Understood("", "", "contains", wanted, "without"), take=True)
+    # "not in grey or beige", "without arms and cushions": the second is not wanted either.
+    if reading.key(stop) in {"or", "nor"}:
+        second = stop + 1
+        end = second
+        while end < len(reading.tokens) and LEXICON.is_quality(reading.tokens[end]):
+            end += 1
+        if end > second:
+            further = Understood("", "", "contains", reading.text(second, end), "without")
+            reading.add(stop, end, further, take=True)
+
+
+def _read_turkish_negation(reading: Reading, at: int) -> None:
+    token = reading.tokens[at]
+    part = LEXICON.lacking(token)
+    if part is not None:
+        reading.add(at, at + 1, Understood("", "", "contains", part, "without"), take=True)
+        return
+    _, length = LEXICON.negations_behind.longest(reading, at)
+    if not length or not reading.key(at - 1).isalpha():
+        return
+    start = at - 1
+    before = reading.key(start - 1)
+    attributive = reading.key(start).endswith(("li", "lu")) and before.isalpha()
+    if attributive or before in LEXICON.shades:
+        start -= 1
+    wanted = Understood("", "", "contains", reading.text(start, at), "without")
+    reading.add(start, at + length, wanted, take=True)
+
+
+def _read_preferences(reading: Reading) -> None:
+    limited = {part.column for _, part in reading.parts if part.use == "filter"}
+    at = 0
+    while at < len(reading.tokens):
+        comparison, length = LEXICON.preferences.longest(reading, at)
+        if comparison is None:
+            at += 1
+            continue
+        follows = reading.key(at + length)
+        if follows not in comparison.unless_before:
+            op: Operator = "low" if comparison.op == "low" else "high"
+            part = Understood("", comparison.column, op, comparison.op, "preference")
+            if comparison.column in limited and comparison.column != "price":
+                reading.taken.update(range(at, at + length))
+            else:
+                reading.add(at, at + length, part, take=True)
+        at += length
+
+
+def _read_names(reading: Reading) -> None:
+    at = 0
+    while at < len(reading.tokens):
+        name, length = LEXICON.names.longest(reading, at)
+        if name is None:
+            at += 1
+            continue
+        part = Understood("", name.column, "contains", name.op, "preference")
+        reading.add(at, at + length, part, take=False)
+        at += length
+
+
+def _without_repeats(parts: Sequence[Understood]) -> tuple[Understood, ...]:
+    kept: dict[tuple[object, ...], Understood] = {}
+    for part in parts:
+        kept.setdefault((part.column, part.op, part.value, part.use, part.high), part)
+    return tuple(kept.values())
+
+
+def _rest(reading: Reading) -> str:
+    """What was not taken, in the prompt's own spacing, without joints that hang in the air."""
+    kept = [at for at in range(len(reading.tokens)) if at not in reading.taken]
+    if len(kept) == len(reading.tokens):
+        return " ".join(reading.prompt.split())
+    while kept and _hangs(reading, kept[-1], LEXICON.hanging_last):
+        kept.pop()
+    while kept and _hangs(reading, kept[0], LEXICON.hanging_first):
+        kept.pop(0)
+    # A joint before a gap has lost what it joined.
+    kept = [
+        at
+        for place, at in enumerate(kept)
+        if not (
+            place + 1 < len(kept)
+            and kept[place + 1] > at + 1
+            and _hangs(reading, at, LEXICON.hanging_last)
+        )
+    ]
+    words: list[str] = []
+    for place, at in enumerate(kept):
+        token = reading.tokens[at]
+        together = place > 0 and kept[place - 1] == at - 1 and reading.glued(at)
+        text = reading.prompt[token.start : token.end]
+        if (together or text in {",", "."}) and words:
+            words[-1] += text
+        else:
+            words.append(text)
+    return " ".join(words)
+
+
+def _hangs(reading: Reading, at: int, words: Collection[str]) -> bool:
+    key = reading.tokens[at].key
+    return key in words or not (key.isalnum() or key in {'"', "%"})
+
+
+def named(words: str) -> list[tuple[str, str]]:
+    """Colours and materials that some words name, as column and vocabulary name."""
+    reading = Reading.of(words)
+    _read_names(reading)
+    return [
+        (part.column, str(part.value))
+        for _, part in reading.parts
+        if part.column in {"base_colors", "base_materials"}
+    ]

@@ -1,0 +1,309 @@
+"""Tokens of a prompt, and its quantities: numbers with units, and what compares them."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from furniture_prompter.domain.query import Operator, Understood, Use
+from furniture_prompter.understanding.lexicon import (
+    LEXICON,
+    WORD,
+    Comparison,
+    fold_letters,
+    turkish_lower,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, number or sign.
+
+    Attributes:
+        key: Folded.
+        low: In small letters, by Turkish rules.
+        start: Where it begins in the prompt.
+        end: Where it ends.
+    """
+
+    key: str
+    low: str
+    start: int
+    end: int
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it begins with a digit."""
+        return self.key[0].isdigit()
+
+
+@dataclass(slots=True)
+class Reading:
+    """The tokens of a prompt, which of them were taken, and what they said."""
+
+    prompt: str
+    tokens: list[Token]
+    taken: set[int] = field(default_factory=set)
+    counted: set[int] = field(default_factory=set)
+    parts: list[tuple[int, Understood]] = field(default_factory=list)
+    lifted: Collection[str] = ()
+
+    def key(self, at: int) -> str:
+        """The folded token at a place; empty outside, and where it was taken."""
+        return self.tokens[at].key if 0 <= at < len(self.tokens) and at not in self.taken else ""
+
+    def low(self, at: int) -> str:
+        """The token in small letters; empty as above."""
+        return self.tokens[at].low if 0 <= at < len(self.tokens) and at not in self.taken else ""
+
+    def keys(self, start: int, stop: int) -> tuple[str, ...]:
+        """:meth:`key` at several places."""
+        return tuple(self.key(at) for at in range(start, stop))
+
+    def text(self, start: int, stop: int) -> str:
+        """The prompt's own words of some places."""
+        return self.prompt[self.tokens[start].start : self.tokens[stop - 1].end]
+
+    def glued(self, at: int) -> bool:
+        """Whether nothing stands between a token and the one before it."""
+        return 0 < at < len(self.tokens) and self.tokens[at - 1].end == self.tokens[at].start
+
+    def add(self, start: int, stop: int, part: Understood, *, take: bool) -> None:
+        """Note what some tokens say, unless it was lifted; `take` leaves them out of the rest."""
+        text = self.text(start, stop)
+        if text in self.lifted:
+            return
+        self.parts.append((start, replace(part, text=text)))
+        if take:
+            self.taken.update(range(start, stop))
+
+    @classmethod
+    def of(cls, prompt: str, lifted: Collection[str] = ()) -> "Reading":
+        """The tokens of a prompt; texts in `lifted` are plain words."""
+        composed = unicodedata.normalize("NFC", prompt)
+        lowered = turkish_lower(composed)
+        tokens = [
+            Token(found[0], lowered[found.start() : found.end()], *found.span())
+            for found in WORD.finditer(fold_letters(composed))
+        ]
+        return cls(composed, tokens, lifted=lifted)
+
+
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d{1,2})?|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?")
+_THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:[.,]|$))")
+
+
+def _number(text: str) -> float | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    return float(_THOUSANDS.sub("", text).replace(",", "."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    """Numbers with a unit.
+
+    Attributes:
+        start: First token.
+        stop: Behind the last.
+        values: One; several of ``180x90``; two of a range.
+        kind: ``length``, ``price``, ``weight`` or empty.
+        unit: What one is in cm or kg, or the currency's code.
+        is_range: Whether the values are its ends.
+        is_inch: Whether it is in inches, in which screens are measured.
+    """
+
+    start: int
+    stop: int
+    values: tuple[float, ...]
+    kind: str = ""
+    unit: float | str = ""
+    is_range: bool = False
+    is_inch: bool = False
+
+
+def _quantity(reading: Reading, at: int) -> _Quantity | None:
+    """The quantity that begins with a number, or a number word of Turkish."""
+    start, value, stop = at, _number(reading.key(at)), at + 1
+    if reading.keys(at, at + 2) == ("bir", "bucuk"):
+        value, stop = 1.5, at + 2
+    elif value is None or not reading.tokens[at].is_number:
+        return None
+    if reading.glued(at) and (reading.key(at - 1).isalpha() or reading.key(at - 1) in {"#", "%"}):
+        return None
+    values = [value]
+    unit, stop = _unit(reading, stop)
+    before = LEXICON.currency_signs.get(reading.key(at - 1))
+    if unit is None and before is not None:
+        unit, start = ("price", before, False), at - 1
+    is_range = False
+    while len(values) < 3:
+        joint = reading.key(stop)
+        is_joint = joint in LEXICON.times or (len(values) == 1 and joint in LEXICON.range_joints)
+        further = _number(reading.key(stop + 1)) if is_joint else None
+        if further is None:
+            break
+        is_range = joint not in LEXICON.times
+        values.append(further)
+        behind, stop = _unit(reading, stop + 2)
+        unit = behind or unit
+        if is_range:
+            break
+    if is_range and values[0] >= values[1]:
+        return None
+    nothing_glued = unit is not None or not (reading.glued(stop) and reading.key(stop).isalpha())
+    if not nothing_glued or reading.key(stop) == "+" or reading.key(start - 1) in {"+", "%", "."}:
+        return None
+    if unit is None:
+        return _Quantity(start, stop, tuple(values), is_range=is_range)
+    kind, one, is_inch = unit
+    return _Quantity(start, stop, tuple(values), kind, one, is_range, is_inch)
+
+
+def _unit(reading: Reading, at: int) -> tuple[tuple[str, float | str, bool] | None, int]:
+    """The unit that stands at a place with its Turkish suffix, and the place behind it."""
+    thousand = reading.key(at) in LEXICON.thousands
+    here = at + thousand
+    found = LEXICON.unit(reading.key(here))
+    if found is None:
+        return None, at
+    kind, one, is_inch = found
+    if thousand and kind != "price":
+        return None, at
+    here += 1
+    if reading.key(here) in {"'", "’"} and reading.key(here + 1) in LEXICON.suffixes:
+        here += 2
+    elif reading.key(here) in LEXICON.suffixes_alone:
+        here += 1
+    return (kind, one, is_inch), here
+
+
+def read_quantities(reading: Reading) -> None:
+    """Note what the prompt's sizes, prices and weights say."""
+    at = 0
+    while at < len(reading.tokens):
+        free = at not in reading.taken and at not in reading.counted
+        quantity = _quantity(reading, at) if free else None
+        if quantity is None:
+            at += 1
+            continue
+        _read_quantity(reading, quantity)
+        at = max(at + 1, quantity.stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What the words around a quantity say of it: how far they reach, comparison and column."""
+
+    start: int
+    stop: int
+    op: str = ""
+    column: str = ""
+    is_niche: bool = False
+
+
+def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
+    thousands = 1000.0 if _has_thousand(reading, quantity) else 1.0
+    scale = quantity.unit if isinstance(quantity.unit, float) else thousands
+    values = [round(value * scale, 2) for value in quantity.values]
+    context = _context(reading, quantity)
+    if quantity.is_inch and reading.key(quantity.stop) in LEXICON.screens:
+        return
+    kind = quantity.kind or _kind_without_unit(quantity, context)
+    if not kind or max(values) <= 0:
+        return
+    currency = quantity.unit if isinstance(quantity.unit, str) else ""
+    if kind == "price":
+        columns: Sequence[str] = ("price",)
+    elif kind == "weight":
+        columns = ("weight_kg",)
+    elif len(values) > 1 and not quantity.is_range:
+        columns = ("width_cm", "depth_cm", "height_cm")
+    else:
+        columns = (context.column if context.column.endswith("_cm") else "width_cm",)
+    if quantity.is_range:
+        low, high = values
+        between = Understood("", columns[0], "between", low, "filter", high, currency)
+        reading.add(context.start, context.stop, between, take=True)
+        return
+    op: Operator = "="
+    for each in _OPERATORS:
+        op = each if context.op == each else op
+    use: Use = "preference" if op == "=" else "filter"
+    for column, value in zip(columns, values, strict=False):
+        part = Understood("", column, op, value, use, currency=currency)
+        reading.add(context.start, context.stop, part, take=True)
+
+
+_OPERATORS: Final[tuple[Operator, ...]] = ("<", "<=", ">", ">=")
+_LEAST_BARE_SIZE: Final = 20.0
+_LEAST_BARE_PRICE: Final = 5.0
+
+
+def _has_thousand(reading: Reading, quantity: _Quantity) -> bool:
+    return any(
+        reading.tokens[at].key in LEXICON.thousands for at in range(quantity.start, quantity.stop)
+    )
+
+
+def _kind_without_unit(quantity: _Quantity, context: _Context) -> str:
+    """What a number without a unit measures; empty where it may be a name."""
+    if len(quantity.values) > 1 and not quantity.is_range:
+        return "length" if min(quantity.values) >= _LEAST_BARE_SIZE else ""
+    if context.column.endswith("_cm"):
+        return "length" if quantity.values[0] >= _LEAST_BARE_SIZE else ""
+    compares = context.op in _OPERATORS and quantity.values[0] >= _LEAST_BARE_PRICE
+    return "price" if compares and not quantity.is_range else ""
+
+
+def _context(reading: Reading, quantity: _Quantity) -> _Context:
+    context = _right(reading, _left(reading, _Context(quantity.start, quantity.stop)))
+    return _left(reading, context) if context.is_niche else context
+
+
+def _right(reading: Reading, context: _Context) -> _Context:
+    at = context.stop
+    while True:
+        comparison, length = LEXICON.right.longest(reading, at)
+        if comparison is None:
+            if reading.key(at) in LEXICON.fillers_right:
+                at += 1
+                continue
+            return context
+        if context.column and comparison.column and not comparison.op:
+            return context  # of the next quantity: "width 200 cm depth 95 cm"
+        at += length
+        context = _joined(context, comparison, context.start, at)
+
+
+def _left(reading: Reading, context: _Context) -> _Context:
+    at = context.start
+    while True:
+        fillers = LEXICON.fillers_niche if context.is_niche else LEXICON.fillers_left
+        comparison, length = LEXICON.left.longest_before(reading, at)
+        if comparison is None:
+            if reading.key(at - 1) in fillers:
+                at -= 1
+                if context.is_niche:
+                    context = replace(context, start=at)
+                continue
+            return context
+        at -= length
+        context = _joined(context, comparison, at, context.stop)
+
+
+_NEGATED: Final[Mapping[str, str]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+
+
+def _joined(context: _Context, comparison: Comparison, start: int, stop: int) -> _Context:
+    op = context.op or comparison.op
+    if comparison.op == "not":
+        op = _NEGATED.get(context.op, context.op)
+    return _Context(
+        start,
+        stop,
+        op,
+        context.column or comparison.column,
+        context.is_niche or comparison.is_niche,
+    )

@@ -1,0 +1,140 @@
+import datetime as dt
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from furniture_prompter.domain import FeedNote
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds import workbooks
+from furniture_prompter.feeds.formats import open_records
+from furniture_prompter.feeds.records import Record, RecordSource
+
+
+def source_of(folder: Path, *sheets: list[list[Any]], hidden: int = -1) -> RecordSource:
+    book = openpyxl.Workbook()
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"Sheet {number}")
+        for row in rows:
+            sheet.append(row)
+        if number == hidden:
+            sheet.sheet_state = "hidden"
+    book.save(folder / "p.xlsx")
+    return open_records(folder / "p.xlsx")
+
+
+def rows_of(source: RecordSource) -> list[Record]:
+    return [item for item in source.records() if isinstance(item, Record)]
+
+
+TURKISH: list[list[Any]] = [
+    ["Fiyat listesi", None, None, None],
+    [],
+    ["Stok Kodu", "Ürün\nAdı", "Fiyat", "Tarih"],
+    [4711, " Koltuk ", 1299.5, dt.date(2026, 1, 2)],
+    [None, None, None, None],
+    [8690000000001, "Masa", 899, dt.datetime(2026, 1, 2, 3, 4)],  # noqa: DTZ001  # Excel has none
+    ["007", True, None, None],
+]
+
+
+def test_the_header_is_found_below_a_title_and_rows_have_the_sheets_numbers(
+    tmp_path: Path,
+) -> None:
+    source = source_of(tmp_path, TURKISH)
+    assert source.columns() == ("Stok Kodu", "Ürün Adı", "Fiyat", "Tarih")
+    assert source.format == "workbook, sheet Sheet 0, header in row 3"
+    assert [(row.line, tuple(row.fields.values())) for row in rows_of(source)] == [
+        (4, (4711, "Koltuk", 1299.5, "2026-01-02")),
+        (6, (8690000000001, "Masa", 899, "2026-01-02T03:04:00")),
+        (7, ("007", True, None, None)),
+    ]
+    assert isinstance(rows_of(source)[0].fields["Stok Kodu"], int)
+
+
+def test_the_widest_table_is_read_and_the_others_are_told(tmp_path: Path) -> None:
+    notes = [["read", "me"], ["x", "y"]]
+    source = source_of(tmp_path, notes, TURKISH, [["a"] * 9, ["b"] * 9], hidden=2)
+    texts = [item.text for item in source.records() if isinstance(item, FeedNote)]
+    assert source.columns()[0] == "Stok Kodu"
+    assert any("'Sheet 0'" in text for text in texts)
+    assert any("Hidden" in text and "'Sheet 2'" in text for text in texts)
+
+
+def test_a_name_over_merged_cells_is_the_name_of_each(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Products")
+    sheet.append(["Kod", "Görsel", None, None, "Fiyat"])
+    sheet.merge_cells("B1:D1")
+    sheet.append(["1", "a.jpg", "b.jpg", None, 5])
+    book.save(tmp_path / "p.xlsx")
+    source = open_records(tmp_path / "p.xlsx")
+    assert source.columns() == ("Kod", "Görsel", "Görsel.2", "Görsel.3", "Fiyat")
+    assert rows_of(source)[0].fields["Görsel.2"] == "b.jpg"
+
+
+ODS_CONTENT = """<?xml version="1.0"?><office:document-content
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" office:version="1.2">
+<office:body><office:spreadsheet><table:table table:name="Ürünler">
+<table:table-row>{}</table:table-row><table:table-row>{}</table:table-row>
+</table:table></office:spreadsheet></office:body></office:document-content>"""
+
+
+def test_opendocument_is_read(tmp_path: Path) -> None:
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    number = '<table:table-cell office:value-type="float" office:value="12.5"/>'
+    content = ODS_CONTENT.format(
+        cell.format("Ad") + cell.format("Fiyat"), cell.format("Şık") + number
+    )
+    with zipfile.ZipFile(tmp_path / "p.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
+    (row,) = rows_of(open_records(tmp_path / "p.ods"))
+    assert row.fields == {"Ad": "Şık", "Fiyat": 12.5}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [([], "no sheet with a table"), ([[1, 2], [3, 4]], "no sheet"), ([["a", "b"]], "no row")],
+)
+def test_a_workbook_without_a_table_is_refused(
+    tmp_path: Path, rows: list[list[Any]], words: str
+) -> None:
+    with pytest.raises(InvalidFeedError, match=words):
+        list(source_of(tmp_path, rows).records())
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbooks, "LIMIT_UNPACKED_BYTES", 1_000)
+    with pytest.raises(InvalidFeedError, match="unpacks to"):
+        source_of(tmp_path, TURKISH).columns()
+
+
+def test_a_cell_far_behind_the_table_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Products")
+    sheet.append(["a", "b"])
+    sheet["XFD1048576"] = "far"
+    book.save(tmp_path / "p.xlsx")
+    with pytest.raises(InvalidFeedError, match="row 1,048,576 and column 16,384"):
+        open_records(tmp_path / "p.xlsx").columns()
+
+
+def test_a_damaged_workbook_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<broken")
+    (tmp_path / "p.xlsx").write_bytes(file.getvalue())
+    with pytest.raises(InvalidFeedError, match="cannot be read"):
+        open_records(tmp_path / "p.xlsx").columns()

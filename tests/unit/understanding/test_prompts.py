@@ -1,0 +1,68 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from furniture_prompter.understanding.prompts import named, understand
+
+WORDS = [
+    "under",
+    "50",
+    "cm",
+    "160",
+    "not",
+    "beyaz",
+    "olmayan",
+    "x",
+    "€",
+    "TL",
+    "'",
+    "den",
+    "kısa",
+    "-",
+    '"',
+    "chair",
+]
+
+
+@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)))
+def test_any_text_is_taken_apart_and_its_parts_stand_in_it(prompt: str) -> None:
+    understanding = understand(prompt)
+    for part in understanding.parts:
+        assert part.text
+        assert part.use in {"filter", "preference", "without"}
+    for word in understanding.rest.split():
+        assert word.strip(",.") == "" or len(understanding.rest) <= len(prompt) + 1
+
+
+def test_what_is_lifted_is_words_again() -> None:
+    prompt = "oak table under 50 cm, not glossy"
+    lifted = understand(prompt, ["under 50 cm"])
+    assert [part.text for part in lifted.parts] == ["oak", "not glossy"]
+    assert lifted.rest == "oak table under 50 cm"
+    assert understand(prompt).rest == "oak table"
+
+
+def test_letters_of_turkish_tell_glass_from_pine() -> None:
+    assert named("cam") == [("base_materials", "glass")]
+    assert named("çam") == [("base_materials", "pine")]
+    assert named("ÇAM") == [("base_materials", "pine")]
+
+
+def test_spelling_without_turkish_letters_is_understood() -> None:
+    (part,) = understand("yesil koltuk").parts
+    assert (part.column, part.value, part.text) == ("base_colors", "green", "yesil")
+
+
+def test_places_are_those_of_the_prompt_where_letters_have_accents() -> None:
+    (part,) = understand("e\u0301te\u0301 table under 50 cm").parts
+    assert part.text == "under 50 cm"
+
+
+def test_text_says_where_a_price_was_written() -> None:
+    (part,) = understand("sofa for at most 1,500 EUR").parts
+    assert (part.text, part.value, part.currency) == ("at most 1,500 EUR", 1500.0, "EUR")
+
+
+def test_no_number_is_taken_for_a_size_without_a_unit() -> None:
+    for prompt in ("KALLAX 4x4", "IKEA 365", "table 4711", "1950s lamp", "chair v2"):
+        assert understand(prompt).parts == ()
+        assert understand(prompt).rest == prompt
