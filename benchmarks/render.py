@@ -31,7 +31,7 @@ PAGES = {
     ),
     "speed": (
         "Speed, memory and size",
-        ("speed", "vector_index", "starting_report", "encoder_memory", "decoding_costs", "demo"),
+        ("speed", "vector_index", "starting_report", "encoder_memory", "decoding_costs", "downloads", "demo"),
     ),
     "students": (
         "Teachers, students and the default encoder",

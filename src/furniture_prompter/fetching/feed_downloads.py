@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import unquote
 
 import httpx
 
@@ -163,7 +162,7 @@ async def _once(
 
 def _name(url: str, response: httpx.Response, head: bytes, known: Collection[str]) -> str:
     """A name by which the feed's format is told: the server's, the address's, or one that fits."""
-    names = [_disposition(response), unquote(PurePosixPath(httpx.URL(url).path).name)]
+    names = [_disposition(response), PurePosixPath(httpx.URL(url).path).name]
     safe = [_UNSAFE.sub("_", name).strip("._")[-_NAME_CHARACTERS:] for name in names]
     for name in safe:
         if PurePosixPath(name.lower()).suffix in known:

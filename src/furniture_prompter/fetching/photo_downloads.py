@@ -212,11 +212,11 @@ class PhotoDownloads:
                     "downloaded is kept."
                 )
             )
-        except CatalogWriteError as error:
-            future.set_exception(error)
         except asyncio.CancelledError:
             future.cancel()
             raise
+        except Exception as error:  # noqa: BLE001  # whoever waits for it has to be told
+            future.set_exception(error)
 
     def _settle(self, future: Future[Download], download: Download) -> None:
         self._done += 1

@@ -15,7 +15,8 @@ from tenacity import (
     RetryCallState,
     retry_if_exception,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from furniture_prompter.fetching.public_addresses import AddressError
@@ -112,9 +113,8 @@ class Host:
             await asyncio.sleep(start - now)
 
     def _wait_s(self, state: RetryCallState) -> float:
-        backoff = wait_exponential_jitter(
-            self._manners.backoff_s, max=LONGEST_WAIT_S, jitter=self._manners.backoff_s / 4
-        )
+        first_s = self._manners.backoff_s
+        backoff = wait_exponential(first_s, max=LONGEST_WAIT_S) + wait_random(0, first_s / 4)
         wait_s: float = backoff(state)
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, AddressError) and error.retry_after_s > 0:
@@ -152,26 +152,32 @@ class Queues(Generic[Item]):
         self._places = asyncio.Semaphore(LIMIT_REQUESTS)
         self._hosts: dict[str, Host] = {}
         self._waiting: dict[str, deque[Item]] = {}
-        self._workers: dict[str, set[asyncio.Task[None]]] = {}
+        self._serving: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, host: str, item: Item) -> None:
         """Put an item at the end of its host's queue."""
         self._hosts.setdefault(host, Host(self._manners, self._places))
         self._waiting.setdefault(host, deque()).append(item)
-        workers = self._workers.setdefault(host, set())
-        if len(workers) < self._manners.connections:
+        self._serving.setdefault(host, 0)
+        if self._serving[host] < self._manners.connections:
+            self._serving[host] += 1
             task = asyncio.ensure_future(self._serve(host))
-            workers.add(task)
-            task.add_done_callback(workers.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         """Give up what is under way and what waits."""
-        tasks = [task for workers in self._workers.values() for task in workers]
+        tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, host: str) -> None:
         waiting = self._waiting[host]
-        while waiting:
-            await self._work(self._hosts[host], waiting.popleft())
+        try:
+            while waiting:
+                await self._work(self._hosts[host], waiting.popleft())
+        finally:
+            # Not by a callback of the task: an item that is added before that would find nobody.
+            self._serving[host] -= 1

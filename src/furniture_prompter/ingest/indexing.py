@@ -263,8 +263,15 @@ class PhotosOfRows:
     set_aside: list[SetAside]
     reused: int = 0
 
-    def add(self, row: FeedRow, path: Path, photo_id: str, file: Path) -> None:
-        """Count a readable photo in; one that the product has already, in another file, once."""
+    def add(self, row: FeedRow, path: Path, file: Path, photo_id: str) -> None:
+        """Count a readable photo in; one that the product has already, in another file, once.
+
+        Args:
+            row: The row.
+            path: The image as the row names it.
+            file: Where it lies, which is elsewhere for one that was downloaded.
+            photo_id: The photo.
+        """
         product = row.product
         variant_id = row.variant_of.get(path, "")
         if product.variant(variant_id) is None:
@@ -317,7 +324,7 @@ def encode_photos(
         outcome.set_aside += read.problems
         if not read.id:
             continue
-        outcome.add(read.row, read.path, read.id, read.file)
+        outcome.add(read.row, read.path, read.file, read.id)
         if read.id in known or read.image is None:
             outcome.reused += 1
             continue
