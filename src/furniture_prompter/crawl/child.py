@@ -181,11 +181,17 @@ def _report(options: CrawlOptions, journal: Journal, spider: ShopSpider) -> Craw
         gone=journal.gone(),
         unreadable=[PageProblem(address, reason) for address, reason in problems],
         unreadable_pages=unreadable,
-        patterns=journal.left_out(),
+        patterns=journal.left_out() | _too_deep(options, spider),
         waiting=journal.waiting(),
         examples=examples,
         kinds=journal.kinds(),
     )
+
+
+def _too_deep(options: CrawlOptions, spider: ShopSpider) -> dict[str, int]:
+    if not spider.too_deep:
+        return {}
+    return {f"links more than {options.limit_depth} pages away": spider.too_deep}
 
 
 def main() -> int:

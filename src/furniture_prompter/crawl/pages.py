@@ -35,7 +35,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Verdict:
-    """What becomes of a page; see :meth:`furniture_prompter.crawl.journal.Journal.settle`."""
+    """What becomes of a page; see :meth:`furniture_prompter.crawl.journal.Journal.settle`.
+
+    Attributes:
+        too_deep: How many pages it leads to that are too many links away.
+    """
 
     outcome: str
     reason: str = ""
@@ -43,6 +47,7 @@ class Verdict:
     syntax: str = ""
     records: list[dict[str, Any]] = field(default_factory=list)
     found: list[Waiting] = field(default_factory=list)
+    too_deep: int = 0
 
 
 def judged(answer: Answer, waiting: Waiting, start: str, limit_depth: int) -> Verdict:
@@ -69,8 +74,9 @@ def judged(answer: Answer, waiting: Waiting, start: str, limit_depth: int) -> Ve
         verdict = Verdict(asked.forbids_taking, found=found)
     else:
         verdict = _taken(page, answer, waiting, start, found)
-    if waiting.depth >= limit_depth:
-        verdict.found = [each for each in verdict.found if each.depth <= waiting.depth]
+    near = [each for each in verdict.found if each.depth <= limit_depth]
+    verdict.too_deep = len(verdict.found) - len(near)
+    verdict.found = near
     return verdict
 
 
@@ -91,7 +97,12 @@ def _links(page: HtmlPage, address: str, waiting: Waiting, start: str) -> list[W
             target = page_address(link.address, base)
             if target and target != address and same_shop(target, start):
                 targets[target] = None
-    return [Waiting(target, LINKED, waiting.depth + 1) for target in targets]
+    # The next page of a list is no deeper than the one before, however many there are.
+    own = address.partition("?")[0]
+    return [
+        Waiting(target, LINKED, waiting.depth + (target.partition("?")[0] != own))
+        for target in targets
+    ]
 
 
 def _taken(

@@ -63,6 +63,7 @@ class ShopSpider(Spider):
         self.forbidden = ""
         self.unchanged = 0
         self.pages = 0
+        self.too_deep = 0
         self._progress = progress
         self._sitemaps = 0
         self._limit_sitemaps = SAMPLE_SITEMAPS if options.sample else LIMIT_SITEMAPS
@@ -204,6 +205,7 @@ class ShopSpider(Spider):
             found=verdict.found,
         )
         self.frontier.settled(waiting)
+        self.too_deep += verdict.too_deep
         if waiting.rank != SITEMAP:
             self.pages += 1
         self._progress(self.pages, len(new))

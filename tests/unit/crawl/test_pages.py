@@ -57,8 +57,14 @@ def test_links_of_the_shop_are_followed_and_no_others() -> None:
         "https://www.shop.example/b",
         "https://shop.example/p/1?page=2",
     ]
-    assert {(each.rank, each.depth) for each in found.found} == {(LINKED, 2)}
-    assert verdict("<a href=/a>", depth=3).found == []
+    # The next page of a list is as near as the list.
+    assert [(each.rank, each.depth) for each in found.found] == [
+        (LINKED, 2),
+        (LINKED, 2),
+        (LINKED, 1),
+    ]
+    deep = verdict("<a href=/a>", depth=3)
+    assert (deep.found, deep.too_deep) == ([], 1)
 
 
 def test_a_page_that_forbids_it_is_not_taken_though_its_links_are() -> None:
