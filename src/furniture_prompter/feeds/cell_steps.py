@@ -12,9 +12,9 @@ from furniture_prompter.feeds.records import Value
 from furniture_prompter.feeds.rows import attribute, plain_text, plain_words, tags_of
 from furniture_prompter.feeds.values.counts import read_count
 from furniture_prompter.feeds.values.currencies import currency_of
-from furniture_prompter.feeds.values.measures import read_weight
 from furniture_prompter.feeds.values.money import read_availability
 from furniture_prompter.feeds.values.text import category_paths, html_to_text
+from furniture_prompter.feeds.values.weights import read_weight
 from furniture_prompter.feeds.variants import LIMIT_VARIANTS
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -302,6 +303,8 @@ class ProductBuilder:
     ) -> tuple[list[tuple[Row, Variant]], list[tuple[Row, str, UnusableValueError]]]:
         made: list[tuple[Row, Variant]] = []
         problems: list[tuple[Row, str, UnusableValueError]] = []
+        if not rows:
+            return made, problems
         taken: set[str] = set()
         for row in rows:
             options = options_of(row, main)
@@ -353,7 +356,7 @@ class ProductBuilder:
                 attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
             if any(row.attributes.get("availability") == "in stock" for row in variants):
                 attributes["availability"] = "in stock"
-        else:
+        elif main.options:
             for name, value in options_of(main, main).items():
                 add_option(attributes, main, name, value)
         if len(attributes) > LIMIT_ATTRIBUTES:
@@ -396,7 +399,7 @@ class ProductBuilder:
         add_base_words(attributes, color)
         category = first_of(rows, "category")
         paths = paths or self._paths_of(category)
-        prefixes = category_prefixes(paths)
+        prefixes = _prefixes(paths)
         if prefixes:
             attributes["category_path"] = prefixes
         return Product(
@@ -409,6 +412,11 @@ class ProductBuilder:
             attributes=attributes,
             variants=tuple(variant for _, variant in made),
         )
+
+
+@lru_cache(maxsize=16_384)
+def _prefixes(paths: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return category_prefixes(paths)
 
 
 def _hashed(text: str, characters: int = 0) -> str:

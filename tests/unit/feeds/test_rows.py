@@ -149,9 +149,12 @@ def test_text_too_long_is_set_aside_with_its_length(
     assert len(problem.reason) < 200
 
 
-def test_too_many_images_are_set_aside(read_feed: ReadFeed) -> None:
-    (problem,) = set_aside_of(read_feed("p.jsonl", feed_text(row(images=["a.jpg"] * 65))))
-    assert "64" in problem.reason
+def test_images_beyond_the_limit_are_set_aside_and_the_first_kept(read_feed: ReadFeed) -> None:
+    names = ["./" * times + "a.jpg" for times in range(65)]
+    items = read_feed("p.jsonl", feed_text(row(images=names, image=None)))
+    (problem,) = set_aside_of(items)
+    assert ("64" in problem.reason, problem.column) == (True, "image")
+    assert len(rows_of(items)) == 1
 
 
 def test_a_missing_file_is_set_aside(read_feed: ReadFeed, shop: Path) -> None:
@@ -184,7 +187,7 @@ def test_objects_in_a_row_become_columns_of_their_own(read_feed: ReadFeed) -> No
     (found,) = rows_of(
         read_feed("p.jsonl", feed_text(row(care={"wash": "cold"}, parts=[["legs", 4], ["top"]])))
     )
-    assert dict(found.product.attributes) == {"care_wash": "cold", "parts": "legs, 4, top"}
+    assert dict(found.product.attributes) == {"care_wash": "cold", "parts": ("legs", "4", "top")}
 
 
 def test_of_columns_that_become_the_same_name_both_are_kept(read_feed: ReadFeed) -> None:
@@ -210,7 +213,7 @@ def test_a_list_of_colors_counts_where_color_is_not_given(read_feed: ReadFeed) -
     products = [row.product for row in rows_of(items)]
     assert [product.color for product in products] == ["oak, white", "white oak", "red"]
     assert [dict(product.attributes) for product in products] == [
-        {"base_colors": ("beige", "white")},
-        {"base_colors": ("white", "beige")},
+        {"base_colors": ("white",)},
+        {"base_colors": ("white",)},
         {"base_colors": ("red",)},
     ]
