@@ -10,6 +10,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 ├── DecodingBusyError                  other photos take all the memory for decoding
 ├── InvalidFeedError                   a feed that cannot be read at all
 ├── TooManyRemovedError                a run that would remove more than it may unasked
+├── CrawlError                         a shop that cannot be crawled as asked
 ├── CatalogError                       a catalog that cannot be used
 │   ├── CatalogNotFoundError           nothing is there
 │   ├── VersionNotKeptError            a version whose data is not kept
@@ -73,6 +74,10 @@ class InvalidFeedError(FurniturePrompterError):
 
 class TooManyRemovedError(FurniturePrompterError):
     """The run would remove more of the catalog than it may without being told to; none was."""
+
+
+class CrawlError(FurniturePrompterError):
+    """A shop cannot be crawled as asked: it forbids it, does not answer, or an extra is missing."""
 
 
 class CatalogError(FurniturePrompterError):

@@ -25,10 +25,12 @@ from furniture_prompter.assembly.encoders import (
     obtainable_encoders,
     pull_encoder,
 )
+from furniture_prompter.assembly.inspecting import FeedInspection, inspect_feed
 from furniture_prompter.assembly.upkeep import diff, repair, rollback, verify, versions
 
 __all__ = [
     "Catalog",
+    "FeedInspection",
     "PhotoInput",
     "available_encoders",
     "catalog_health",
@@ -37,6 +39,7 @@ __all__ = [
     "distill",
     "export_encoder",
     "index",
+    "inspect_feed",
     "load_encoder",
     "load_prompt_encoder",
     "obtainable_encoders",

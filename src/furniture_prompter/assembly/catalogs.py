@@ -40,12 +40,14 @@ from furniture_prompter.domain import (
     SearchResult,
     VerifyReport,
 )
+from furniture_prompter.domain.feed import address_path
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
-from furniture_prompter.feeds.opening import FILE_EXTENSIONS, open_feed
+from furniture_prompter.feeds.formats import EXTENSIONS
+from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
 from furniture_prompter.fetching.public_addresses import is_address, shown_address
 from furniture_prompter.health.examining import Encoders, examine
@@ -64,6 +66,10 @@ from furniture_prompter.search.query_vectors import (
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
+
+UNPACKED_FOLDER = ".unpacked"
+"""Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
+nothing else in it is an empty one."""
 
 PhotoInput = str | Path | bytes | RgbImage
 
@@ -339,14 +345,16 @@ def index(
     sync: bool = False,
     text_encoding: str | None = None,
     download: bool = False,
+    layout: str | None = None,
+    columns: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
     remove_many: bool = False,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
     Args:
-        source: A folder of photos, a JSON-lines or CSV file, or the web address of such a file,
-            which is fetched; see docs/feeds.md.
+        source: A folder of photos, a file of any format that docs/feeds.md names, or the web
+            address of such a file, which is fetched.
         catalog: The catalog's folder; begun when it is empty or not there.
         settings: Settings; from the environment when left out.
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
@@ -355,6 +363,8 @@ def index(
         sync: Whether to remove products that the feed no longer has.
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         download: Whether photos that the feed gives by address are fetched.
+        layout: Name of the feed's layout, such as ``shopify``; recognised when left out.
+        columns: What columns mean, as ``ROLE=COLUMN``; goes before what is recognised.
         progress: Called often while it goes.
         remove_many: Whether `sync` may remove more than `sync_most_removed_share` of the catalog.
 
@@ -365,17 +375,25 @@ def index(
     """
     chosen, folder = settings or Settings(), Path(catalog)
     by_address = isinstance(source, str) and is_address(source)
-    feed = None if by_address else open_feed(Path(source), encoding=text_encoding)
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:
         refuse_foreign_folder(folder)
         manifest = None
+    read = partial(
+        open_feed,
+        encoding=text_encoding,
+        layout=layout,
+        given=columns,
+        unpack_into=folder / UNPACKED_FOLDER,
+        address_path=address_path if download else None,
+    )
+    feed = None if by_address else read(Path(source))
+    photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
     fetched = None
     if feed is None:
         fetched = _fetched(str(source), folder, chosen, progress)
-        feed = open_feed(fetched.path, encoding=text_encoding)
-    photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
+        feed = read(fetched.path)
     summary: IndexSummary = event_loop.run(
         index_feed(
             feed,
@@ -403,9 +421,7 @@ def _fetched(
 ) -> FetchedFeed:
     if progress is not None:
         progress(IndexProgress("fetching", 0, None, "feeds"))
-    return event_loop.run(
-        fetch_feed(url, catalog / DOWNLOADS_FOLDER, settings, known=FILE_EXTENSIONS)
-    )
+    return event_loop.run(fetch_feed(url, catalog / DOWNLOADS_FOLDER, settings, known=EXTENSIONS))
 
 
 def _where_from(url: str, feed: FetchedFeed) -> str:

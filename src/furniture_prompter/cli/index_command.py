@@ -11,7 +11,10 @@ from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
     ExitCode,
+    FormatOption,
     JsonOption,
+    MapOption,
+    TextEncodingOption,
     YesOption,
     asking_before_mass_removal,
     read_settings,
@@ -38,7 +41,8 @@ EXAMPLES = """\b
 Examples:
   furniture-prompter index photos/ --catalog shop
   furniture-prompter index products.jsonl --catalog shop --sync
-  furniture-prompter index urunler.csv --catalog shop --language turkish
+  furniture-prompter index urunler.xlsx --catalog shop --language turkish \\
+      --map title="Ürün Adı" --map image=Görsel1
   furniture-prompter index https://shop.example/products.csv --catalog shop --download
 """
 
@@ -48,8 +52,8 @@ def index_command(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of photos, a JSON-lines (.jsonl) or CSV (.csv) file of products, or the "
-            "web address of such a file.",
+            help="A folder of photos, a file of products (a shop's export as CSV, Excel, JSON, "
+            "XML or Parquet), or the web address of such a file.",
             show_default=False,
         ),
     ],
@@ -69,15 +73,9 @@ def index_command(
             show_default=False,
         ),
     ] = None,
-    text_encoding: Annotated[
-        str | None,
-        typer.Option(
-            "--text-encoding",
-            metavar="ENCODING",
-            help="Encoding of a CSV file: utf-8, windows-1254, … Found out when left out.",
-            show_default=False,
-        ),
-    ] = None,
+    text_encoding: TextEncodingOption = None,
+    layout: FormatOption = None,
+    columns: MapOption = None,
     download: Annotated[
         bool,
         typer.Option(
@@ -96,7 +94,9 @@ def index_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Index a feed: bring a catalog up to date with a folder, a JSON-lines or a CSV file.
+    """Index a feed: bring a catalog up to date with a folder of photos or a shop's export.
+
+    What the columns mean is recognised or proposed, and told; --format and --map overrule it.
 
     Only what changed is encoded again. The run becomes one new version of the catalog or none: a
     run that is interrupted leaves the version before it searchable, and the next one resumes.
@@ -120,6 +120,8 @@ def index_command(
                 sync=sync,
                 text_encoding=text_encoding,
                 download=download,
+                layout=layout,
+                columns=columns or (),
                 progress=progress,
                 remove_many=remove_many,
             )
@@ -131,7 +133,7 @@ def index_command(
     if as_json:
         write_json(summary_answer(summary, catalog))
     else:
-        _print_summary(summary, catalog)
+        print_summary(summary, catalog)
     if not summary.version:
         raise typer.Exit(ExitCode.REFUSED)
     if summary.set_aside:
@@ -192,7 +194,8 @@ def tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
         say(f"… and {further:,} more. Give --set-aside FILE to have them all.", style="yellow")
 
 
-def _print_summary(summary: "IndexSummary", catalog: Path) -> None:
+def print_summary(summary: "IndexSummary", catalog: Path) -> None:
+    """Write what an index run did to standard output."""
     rate = summary.photos_encoded / summary.seconds if summary.seconds > 0 else 0.0
     pace = f" ({rate:,.0f} photos/s)" if summary.photos_encoded else ""
     rows = {

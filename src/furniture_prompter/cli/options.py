@@ -62,6 +62,33 @@ YesOption = Annotated[
     bool,
     typer.Option("--yes", help="Remove even more of the catalog than sync_most_removed_share."),
 ]
+TextEncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text-encoding",
+        metavar="ENCODING",
+        help="Encoding of a CSV file: utf-8, windows-1254, … Found out when left out.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="Layout of the feed: shopify, woocommerce, google, … Recognised when left out.",
+        show_default=False,
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="ROLE=COLUMN",
+        help="What a column means, such as title=Name; once for each, several for image.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, as docs/json.md promises.")
 ]

@@ -83,9 +83,12 @@ class FeedNote:
 
     Attributes:
         text: A sentence or two, with what to do where it is wrong.
+        reading: What the feed was taken for, in a few words for the progress line: ``Shopify CSV``;
+            empty where the note is about something else.
     """
 
     text: str
+    reading: str = ""
 
 
 FeedItem: TypeAlias = FeedRow | SetAside | FeedNote
@@ -115,8 +118,8 @@ class IndexProgress:
     """Where an index run stands.
 
     Attributes:
-        step: What it is doing, in a word or two: ``reading``, ``downloading``, ``checking``,
-            ``words``, ``writing``, ``indexing``.
+        step: What it is doing, in a few words: ``reading Shopify CSV``, ``downloading``,
+            ``checking``, ``words``, ``writing``, ``indexing``.
         done: Units finished in this step.
         total: Units in this step; None while unknown.
         unit: What is counted, plural: ``rows``, ``photos``, ``products``.

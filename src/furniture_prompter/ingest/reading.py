@@ -139,14 +139,16 @@ class FeedReading:
     def read(self, items: Iterable[FeedItem]) -> Iterator[IndexProgress]:
         """Read all of the feed, row by row."""
         found = self.found
+        step = "reading"
         for count, item in enumerate(items, start=1):
             if isinstance(item, SetAside):
                 found.set_aside.append(item)
             elif isinstance(item, FeedNote):
                 found.notes.append(item.text)
+                step = f"reading {item.reading}" if item.reading else step
             else:
                 self._take(count, item)
-            yield IndexProgress("reading", count, None, "rows")
+            yield IndexProgress(step, count, None, "rows")
 
     def _take(self, place: int, row: FeedRow) -> None:
         before = self._stored.find(row.product.id)
