@@ -120,7 +120,9 @@ class JsonRecords:
             return lines_of(file)
         window = JsonWindow(file)
         if layout.kind == "object":
-            return iter([(1, only_object(window.value()))])
+            window.peek()
+            line = window.line
+            return iter([(line, only_object(window.value()))])
         return list_of(window, layout.path)
 
     @cached_property

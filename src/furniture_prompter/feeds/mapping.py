@@ -29,6 +29,7 @@ _CORE: Final = (
     "published", "short_description",
 )  # fmt: skip
 """The order in which a proposal is told."""
+_ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
 _STAND_INS: Final = ("id", "group", "alt_id", "gtin", "slug", "url")
 """Roles that can identify a product, the better ones first."""
 
@@ -177,7 +178,7 @@ def decide(
     first: set[str] = set()
     for name, meaning in list(roles.items()):
         # Of two columns with a role that one can have, such as Fiyat and Price, the first has it.
-        if meaning.role in first and meaning.role not in SEVERAL and not meaning.number:
+        if meaning.role in first and meaning.role not in _ANY_SPELLING and not meaning.number:
             roles[name] = Meaning("attribute")
         elif not (filled := samples.get(name)) or filled.filled or meaning.role in {"id", "image"}:
             first.add(meaning.role)

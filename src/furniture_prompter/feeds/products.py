@@ -168,16 +168,16 @@ class ProductBuilder:
             )
             return
         if given > LIMIT_IMAGES:
-            problem = UnusableValueError(
+            too_many = UnusableValueError(
                 f"The product names {given} images, more than {LIMIT_IMAGES}; the first were kept.",
                 "Keep the best ones.",
             )
-            yield self.set_aside(problem, main, product_id, "image")
+            yield self.set_aside(too_many, main, product_id, "image")
         for row in (main, *(each for each in variants if each is not main)):
-            for column, problem in row.problems:
-                yield self.set_aside(problem, row, product_id, column)
-        for row, column, problem in problems:
-            yield self.set_aside(problem, row, product_id, column)
+            for column, unusable in row.problems:
+                yield self.set_aside(unusable, row, product_id, column)
+        for row, column, unusable in problems:
+            yield self.set_aside(unusable, row, product_id, column)
         if not images:
             return
         product = self._product(product_id, title, main, variants, attributes, made)
