@@ -40,6 +40,12 @@ from furniture_prompter.domain.product import (
     Variant,
 )
 from furniture_prompter.domain.query import CatalogReference, Hit, Query, SearchResult
+from furniture_prompter.domain.unchanged import (
+    KnownItem,
+    KnownRecords,
+    RecordFeed,
+    UnchangedRow,
+)
 
 __all__ = [
     "AttributeValue",
@@ -59,18 +65,22 @@ __all__ = [
     "Hit",
     "IndexProgress",
     "IndexSummary",
+    "KnownItem",
+    "KnownRecords",
     "Made",
     "OptimizeSummary",
     "Photo",
     "Product",
     "ProductDifference",
     "Query",
+    "RecordFeed",
     "Removal",
     "RepairSummary",
     "RgbImage",
     "RollbackSummary",
     "SearchResult",
     "SetAside",
+    "UnchangedRow",
     "Upsert",
     "Variant",
     "VerifyReport",

@@ -32,6 +32,8 @@ class FeedRow:
         addresses: The http or https address of each image that has to be downloaded, by the path
             that `images` has for it (:func:`address_path`).
         variant_of: The variant's id of each image that shows only one.
+        origin: Digest of the records that it was made from, hexadecimal, and which of them tells
+            the product; None where that does not tell all of it, such as what was set aside.
     """
 
     product: Product
@@ -41,6 +43,7 @@ class FeedRow:
     cells: Mapping[str, str] = field(default_factory=lambda: NO_CELLS)
     addresses: Mapping[Path, str] = field(default_factory=dict)
     variant_of: Mapping[Path, str] = field(default_factory=dict)
+    origin: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside, Variant
+from furniture_prompter.domain import (
+    AttributeValue,
+    FeedItem,
+    FeedRow,
+    Product,
+    SetAside,
+    UnchangedRow,
+    Variant,
+)
 from furniture_prompter.domain.feed import NO_CELLS
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
 from furniture_prompter.feeds.grouping import text_of
 from furniture_prompter.feeds.mapping import TableMapping
+from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.rows import (
     LIMIT_ATTRIBUTES,
     LIMIT_IMAGES,
@@ -54,6 +63,11 @@ class Counts:
     rows: int = 0
     hidden: dict[str, int] = field(default_factory=dict)
     addresses: int = 0
+
+    @property
+    def hidden_rows(self) -> int:
+        """Rows that the shop does not show, whatever says so."""
+        return sum(self.hidden.values()) if self.hidden else 0
 
 
 @dataclass(slots=True)
@@ -119,12 +133,27 @@ class ProductBuilder:
         self._has_parents = any(map(mapping.has, ("parent", "parent_number", "children")))
         self._has_variant_images = mapping.has("variant_image")
         self._line_of_id: dict[str, int] = {}
+        self._set_aside = 0
         self._id_column = (mapping.columns_of(mapping.keyed_by) or ("id",))[0]
         self.counts = Counts()
 
-    def build(self, rows: Sequence[Row]) -> Iterator[FeedItem]:
-        """The items of the rows that are one product: it, and what is wrong with parts of it."""
+    def claim_known(self, known: UnchangedRow, records: Sequence[Record]) -> bool:
+        """Take the id of a product that needs no building; whether no other product has it."""
+        if known.product_id in self._line_of_id:
+            return False
+        self._line_of_id[known.product_id] = records[known.main].line
+        self.counts.rows += len(records)
+        return True
+
+    def build(self, rows: Sequence[Row], origin: bytes | None = None) -> Iterator[FeedItem]:
+        """The items of the rows that are one product: it, and what is wrong with parts of it.
+
+        Args:
+            rows: What its records say.
+            origin: Their digest, where nothing was told of them so far.
+        """
         self.counts.rows += len(rows)
+        aside, hidden = self._set_aside, self.counts.hidden_rows
         main, variants = self._parted(rows)
         if main is None:
             return
@@ -137,7 +166,7 @@ class ProductBuilder:
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
-        found = _Found()
+        found, is_plain = _Found(), True
         by_row = {id(row): variant.id for row, variant in made}
         tried: dict[str, tuple[Path, str] | None] = {}
         for row, reference, is_own, is_first in self._references(main, variants, rows):
@@ -154,6 +183,7 @@ class ProductBuilder:
                 found.given += 1
             placed = tried[reference]
             if placed is not None:
+                is_plain = is_plain and self._images.is_named_by(placed[0], reference)
                 found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
         given, images = found.given, found.images
         if not given:
@@ -181,6 +211,10 @@ class ProductBuilder:
         if not images:
             return
         product = self._product(product_id, title, main, variants, attributes, made)
+        # Whoever knows its records knows all of it where nothing else was told of them.
+        is_told = is_plain and self._set_aside == aside and self.counts.hidden_rows == hidden
+        place = next((place for place, row in enumerate(rows) if row is main), -1)
+        is_told = is_told and place >= 0
         own_cells = {name: text for name, text in cells.items() if name in product.attributes}
         yield FeedRow(
             product,
@@ -190,12 +224,14 @@ class ProductBuilder:
             own_cells or NO_CELLS,
             found.addresses or _NOTHING,
             found.variant_of if len(made) > 1 else _NOTHING,
+            (origin.hex(), place) if is_told and origin is not None else None,
         )
 
     def set_aside(
         self, problem: UnusableValueError, row: Row, product_id: str = "", column: str = ""
     ) -> SetAside:
         """What is wrong with a row or one of its cells, as the feed yields it."""
+        self._set_aside += 1
         item = SetAside(
             self._source,
             row.line,

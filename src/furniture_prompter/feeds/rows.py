@@ -63,6 +63,10 @@ class ImageFolder:
             raise address_problem(reference)
         return self._address_path(address), address
 
+    def is_named_by(self, path: Path, reference: str) -> bool:
+        """Whether a reference is the path itself, spelt and led by no link to another."""
+        return f"{self._folder}/{reference}" == str(path)
+
     def locate(self, reference: str) -> Path:
         """The existing file that a row means.
 

@@ -6,7 +6,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from furniture_prompter.domain import FeedItem, FeedNote, SetAside
+from furniture_prompter.domain import (
+    FeedItem,
+    FeedNote,
+    KnownItem,
+    KnownRecords,
+    SetAside,
+    UnchangedRow,
+)
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import (
     ColumnEvidence,
@@ -19,6 +26,7 @@ from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
 from furniture_prompter.feeds.mapping import TableMapping, decide
 from furniture_prompter.feeds.products import ProductBuilder
 from furniture_prompter.feeds.proposing import sampled
+from furniture_prompter.feeds.record_digests import RecordDigests
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import VARIANT
 from furniture_prompter.feeds.table_rows import PRICES, SIZES, RowPlan
@@ -90,6 +98,16 @@ class TableFeed:
             InvalidFeedError: nothing of the file can be read, it holds no row, or was written to
                 while it was read; or as :attr:`mapping` does.
         """
+        for item in self._items(None):
+            # Without anything that is known every row is read.
+            if not isinstance(item, UnchangedRow):
+                yield item
+
+    def items_but(self, known: KnownRecords) -> Iterator[KnownItem]:
+        """See :class:`furniture_prompter.domain.RecordFeed`; raises as :meth:`items` does."""
+        return self._items(known)
+
+    def _items(self, known: KnownRecords | None) -> Iterator[KnownItem]:
         if not self._sample:
             yield from self._nothing_but_problems()
             return
@@ -105,13 +123,24 @@ class TableFeed:
         builder = ProductBuilder(self.source.path, mapping, self._address_path)
         yield from plan.notes
         yield from self._mark_notes(plan, evidence, marks)
+        digests = None if known is None else RecordDigests(self.source, mapping, marks)
         told = len(plan.notes)
         aside: list[SetAside | FeedNote] = []
         for records in grouped(_parted(self.source.records(mapping.keys), aside), groups):
             if aside:
                 yield from aside
                 aside.clear()
-            yield from builder.build([plan.read(record) for record in records])
+            origin = None
+            if known is not None and digests is not None and not plan.meets_new(records):
+                digest = digests.of(records, plan.met)
+                row = known.find(digest)
+                if row is not None and builder.claim_known(row, records):
+                    yield row
+                    continue
+                origin = digest
+            doubts = plan.doubted
+            rows = [plan.read(record) for record in records]
+            yield from builder.build(rows, origin if plan.doubted == doubts else None)
         yield from aside
         yield from plan.notes[told:]
         yield from plan.doubts

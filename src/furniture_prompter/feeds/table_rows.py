@@ -1,6 +1,6 @@
 """Rows of a table read by its mapping: each column's meaning becomes one step, compiled once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -88,6 +88,7 @@ class RowPlan:
         self._labels: dict[str, str] = {}
         self._nested: dict[str, tuple[str, Step]] = {}
         self._doubts: dict[str, tuple[str, int]] = {}
+        self.doubted = 0
         self.notes: list[FeedNote] = []
         self._names: set[str] = {*KNOWN, "category_path", "base_colors", "base_materials"}
         self._image_columns = {name: n for n, name in enumerate(mapping.columns_of("image"))}
@@ -109,6 +110,22 @@ class RowPlan:
             FeedNote(f"{label}: {first}" + (f" So were {count - 1:,} more." if count > 1 else ""))
             for label, (first, count) in self._doubts.items()
         ]
+
+    @property
+    def met(self) -> Mapping[str, object]:
+        """The columns that have a step, in the order in which they got it."""
+        return self._steps
+
+    def meets_new(self, records: Iterable[Record]) -> bool:
+        """Whether one of the records has a value in a column that has no step yet."""
+        met = self._steps.keys()
+        return any(
+            value is not None and value != ""
+            for record in records
+            if not record.fields.keys() <= met
+            for name, value in record.fields.items()
+            if name not in met
+        )
 
     def read(self, record: Record) -> Row:
         """What a record says; what is wrong with single cells is among the row's problems."""
@@ -282,6 +299,7 @@ class RowPlan:
         return partial(set_typed, own, self._labels[name], self._marks.get(name))
 
     def _doubt(self, label: str, doubt: str) -> None:
+        self.doubted += 1
         first, count = self._doubts.get(label, (doubt, 0))
         self._doubts[label] = (first, count + 1)
 

@@ -106,6 +106,11 @@ class Tally:
         return None
 
 
+def empty_tally(first: int = 0) -> Tally:
+    """The tally of a column before its first value, which the row at `first` has."""
+    return Tally(dict.fromkeys(_PLURAL, 0), first=first)
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnTypes:
     """The types of attribute columns once a run is written.
@@ -137,7 +142,7 @@ def tally_row(found: dict[str, Tally], row: FeedRow, place: int = 0) -> None:
     for name, value in row.product.attributes.items():
         values = found.get(name)
         if values is None:
-            values = found[name] = Tally(dict.fromkeys(_PLURAL, 0), first=place)
+            values = found[name] = empty_tally(place)
         values.add(value, place)
 
 
@@ -146,8 +151,15 @@ def together(first: Mapping[str, Tally], second: Mapping[str, Tally]) -> dict[st
     both = dict(second)
     for name, values in first.items():
         both[name] = values.with_other(both[name]) if name in both else values
-    ordered = {name: both[name] for name in [*first, *second]}
-    return dict(sorted(ordered.items(), key=lambda item: item[1].first))
+    # Columns of one row are beside each other in the part that has the row.
+    order = {
+        (values.first, name): place
+        for part in (first, second)
+        for place, (name, values) in enumerate(part.items())
+    }
+    return dict(
+        sorted(both.items(), key=lambda item: (item[1].first, order[item[1].first, item[0]]))
+    )
 
 
 def changing(tallies: Mapping[str, Tally], columns: Mapping[str, str]) -> list[str]:

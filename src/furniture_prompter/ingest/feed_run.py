@@ -7,7 +7,15 @@ from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage import CHUNK_ROWS
 from furniture_prompter.catalog.stored import stored_rows, stored_values
 from furniture_prompter.catalog.writer import CatalogWriter
-from furniture_prompter.domain import Feed, FeedItem, FeedRow, IndexProgress, Photo, SetAside
+from furniture_prompter.domain import (
+    Feed,
+    FeedRow,
+    IndexProgress,
+    KnownItem,
+    Photo,
+    RecordFeed,
+    SetAside,
+)
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.changes import (
     Change,
@@ -19,6 +27,7 @@ from furniture_prompter.ingest.changes import (
     settle,
     why_kept,
 )
+from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
 from furniture_prompter.ingest.scratch import GONE, PRESENT, USABLE, StoredIndex
@@ -42,7 +51,9 @@ class FeedRun:
         alignment: The alignment in force while changes are written.
     """
 
-    def __init__(self, writer: CatalogWriter, settings: Settings, *, download: bool) -> None:
+    def __init__(
+        self, writer: CatalogWriter, settings: Settings, known: KnownRows, *, download: bool
+    ) -> None:
         self.stored = StoredIndex()
         self.files = PhotoFiles(writer.folder, settings, download=download)
         self.set_aside: list[SetAside] = []
@@ -54,6 +65,7 @@ class FeedRun:
         self._writer = writer
         self._settings = settings
         self._seen = SeenPhotos(writer.folder)
+        self._known = known
         self._open = ExitStack()
         self._reading: FeedReading | None = None
         self._next_number = writer.next_number
@@ -62,13 +74,22 @@ class FeedRun:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, writer: CatalogWriter, settings: Settings, *, download: bool
+        cls, writer: CatalogWriter, settings: Settings, known: KnownRows, *, download: bool
     ) -> AsyncIterator["FeedRun"]:
-        """A run over the catalog of `writer`, its scratch space gone at the end."""
-        run = cls(writer, settings, download=download)
+        """A run over the catalog of `writer`, its scratch space gone at the end.
+
+        Args:
+            writer: The catalog's writer.
+            settings: Limits and batch sizes.
+            known: What tells the feed which records need no reading; opened here.
+            download: Whether photos by address are fetched.
+        """
+        run = cls(writer, settings, known, download=download)
         with run._open as resources:
             resources.callback(run.stored.close)
             resources.enter_context(run._seen)
+            known.open(writer.folder, run.stored, run._seen, writer.columns)
+            resources.enter_context(known)
             resources.enter_context(run.files)
             async for batch in stored_rows(writer):
                 run.stored.fill(batch)
@@ -77,7 +98,7 @@ class FeedRun:
     async def read(
         self,
         feed: Feed,
-        items: Iterator[FeedItem],
+        items: Iterator[KnownItem],
         encoder: Encoder,
         on_progress: OnProgress,
         *,
@@ -90,7 +111,8 @@ class FeedRun:
             # Rows that were as before by the former types may not be by the new ones.
             encoded = reading.found.encoded
             reading.close()
-            reading = await self._pass(feed.items(), encoder, on_progress, thorough=True)
+            again = items_of(feed, self._known)
+            reading = await self._pass(again, encoder, on_progress, thorough=True)
             reading.found.encoded += encoded
             reading.found.reused -= encoded
             await self._settle(reading, sync=sync)
@@ -100,7 +122,7 @@ class FeedRun:
 
     async def _pass(
         self,
-        items: Iterator[FeedItem],
+        items: Iterator[KnownItem],
         encoder: Encoder,
         on_progress: OnProgress,
         *,
@@ -108,8 +130,14 @@ class FeedRun:
     ) -> FeedReading:
         writer = self._writer
         reading = FeedReading(
-            writer.folder, self.stored, self._seen, writer.columns, thorough=thorough
+            writer.folder,
+            self.stored,
+            self._seen,
+            writer.columns,
+            self._known,
+            thorough=thorough,
         )
+        self._known.is_asked = not thorough
         self._open.enter_context(reading)
         for progress in reading.read(items):
             on_progress(progress)
@@ -187,6 +215,8 @@ class FeedRun:
             self.set_aside += left_out
             product = fitting.product
             digest = row_hash(product, photos)
+            if not left_out:
+                self._known.learn(row, photos, self._types.types, bytes.fromhex(digest))
             before = self.stored.find(product.id)
             if before is not None and before.digest == bytes.fromhex(digest):
                 self.unchanged += 1
@@ -202,3 +232,9 @@ class FeedRun:
         """End the run, once what it did is in the catalog."""
         self.files.finish()
         self._seen.forget_many(manifest.photos if manifest else 0)
+        self._known.forget_many(manifest.products if manifest else 0)
+
+
+def items_of(feed: Feed, known: KnownRows) -> Iterator[KnownItem]:
+    """What a feed yields, but for what is known where it can tell that."""
+    return feed.items_but(known) if isinstance(feed, RecordFeed) else feed.items()

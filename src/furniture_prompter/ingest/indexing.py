@@ -9,14 +9,15 @@ from urllib.parse import urlsplit, urlunsplit
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     Feed,
-    FeedItem,
     IndexSummary,
+    KnownItem,
     Made,
 )
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import TooManyRemovedError
-from furniture_prompter.ingest.feed_run import FeedRun
+from furniture_prompter.ingest.feed_run import FeedRun, items_of
+from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.writing import OnProgress, commit_changes
 from furniture_prompter.settings import Settings
 
@@ -85,7 +86,8 @@ async def index_feed(
     """
     began = time.perf_counter()
     # A feed that cannot be read at all is refused before anything is locked or made.
-    items = _begun(feed)
+    known = KnownRows()
+    items = _begun(feed, known)
     async with (
         open_writer(
             folder,
@@ -94,7 +96,7 @@ async def index_feed(
             language=language,
             default_language=settings.language,
         ) as writer,
-        FeedRun.open(writer, settings, download=download) as run,
+        FeedRun.open(writer, settings, known, download=download) as run,
     ):
         await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
         await run.read(feed, items, encoder, on_progress, sync=sync)
@@ -152,8 +154,8 @@ async def index_feed(
     )
 
 
-def _begun(feed: Feed) -> Iterator[FeedItem]:
-    items = feed.items()
+def _begun(feed: Feed, known: KnownRows) -> Iterator[KnownItem]:
+    items = items_of(feed, known)
     first = next(items, None)
     return items if first is None else chain((first,), items)
 

@@ -16,12 +16,13 @@ from typing import Final, Self, TypeVar
 from furniture_prompter.catalog.stored import encoded_photo_ids
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import (
-    FeedItem,
     FeedNote,
     FeedRow,
     IndexProgress,
+    KnownItem,
     Photo,
     SetAside,
+    UnchangedRow,
 )
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.ingest.changes import (
@@ -32,6 +33,7 @@ from furniture_prompter.ingest.changes import (
     tally_row,
     together,
 )
+from furniture_prompter.ingest.known_rows import KnownRows, ShapeTallies
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.photos import add_photo, encode_and_stage
 from furniture_prompter.ingest.scratch import (
@@ -80,6 +82,7 @@ class FeedReading:
         stored: StoredIndex,
         seen: SeenPhotos,
         columns: Mapping[str, str],
+        known: KnownRows,
         *,
         thorough: bool,
     ) -> None:
@@ -90,17 +93,20 @@ class FeedReading:
             stored: The current version's products; their states are set anew.
             seen: Photo files of earlier runs.
             columns: Its attribute columns and their types.
+            known: What earlier runs made of records.
             thorough: Whether to look at every row again, whatever it was.
         """
         self.found = FeedFindings()
         self._folder = folder
         self._stored = stored
         self._seen = seen
+        self._known = known
         self._thorough = thorough
         self._columns = columns
         self._types = ColumnTypes(columns, {}, {}, ())
         self._sure: dict[str, Tally] = {}
         self._looked_at: dict[str, Tally] = {}
+        self._unread = ShapeTallies()
         self._images = 0
         self._open = ExitStack()
         self._waiting: Spill[tuple[int, FeedRow]] = self._open.enter_context(Spill(folder))
@@ -129,19 +135,25 @@ class FeedReading:
     @property
     def tallies(self) -> dict[str, Tally]:
         """The values of every attribute column, of rows that have a photo."""
-        return together(self._sure, self._looked_at)
+        unread = self._known.tallies(self._unread)
+        return together(unread, together(self._sure, self._looked_at))
 
     @property
     def ready(self) -> Spill[tuple[FeedRow, tuple[Photo, ...]]]:
         """Rows that are new or may differ, in feed order, with their photos."""
         return self._ready
 
-    def read(self, items: Iterable[FeedItem]) -> Iterator[IndexProgress]:
+    def read(self, items: Iterable[KnownItem]) -> Iterator[IndexProgress]:
         """Read all of the feed, row by row."""
         found = self.found
         step = "reading"
         for count, item in enumerate(items, start=1):
-            if isinstance(item, SetAside):
+            if isinstance(item, UnchangedRow):
+                self._stored.states[item.place] = USABLE
+                found.unchanged += 1
+                found.reused += item.images
+                self._unread.add(item, count)
+            elif isinstance(item, SetAside):
                 found.set_aside.append(item)
             elif isinstance(item, FeedNote):
                 found.notes.append(item.text)
@@ -174,7 +186,10 @@ class FeedReading:
                 return False
             add_photo(photos, row, image, image, photo_id)
         fitting, left_out = fit(row, self._types)
-        return not left_out and bytes.fromhex(row_hash(fitting.product, photos)) == digest
+        if left_out or bytes.fromhex(row_hash(fitting.product, photos)) != digest:
+            return False
+        self._known.learn(row, photos, self._types.types, digest)
+        return True
 
     async def encode(
         self,

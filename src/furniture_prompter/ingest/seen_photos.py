@@ -77,7 +77,7 @@ class SeenPhotos:
                 found = self._database.execute(
                     "SELECT photo FROM seen WHERE path = ? AND size = ? AND changed = ? "
                     "AND touched = ? AND inode = ?",
-                    (os.fsencode(path), *_state(status)),
+                    (os.fsencode(path), *state_of(status)),
                 ).fetchone()
             except sqlite3.Error:
                 return status, ""
@@ -97,7 +97,7 @@ class SeenPhotos:
         with self._lock, suppress(sqlite3.Error):
             self._database.execute(
                 "REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)",
-                (os.fsencode(path), *_state(status), photo_id),
+                (os.fsencode(path), *state_of(status), photo_id),
             )
 
     def forget_many(self, shown: int) -> None:
@@ -117,7 +117,8 @@ class SeenPhotos:
         return database
 
 
-def _state(status: os.stat_result) -> tuple[int, int, int, int]:
+def state_of(status: os.stat_result) -> tuple[int, int, int, int]:
+    """What tells a file that has changed: its size, both times of change, and its inode."""
     # SQLite's integers have 64 bits with a sign; some inodes have no sign.
     inode = status.st_ino - (1 << 63)
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode

@@ -28,6 +28,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.ingest import feed_run, reading
 from furniture_prompter.ingest.changes import changing, find_changes, fit, row_hash, settle, tally
 from furniture_prompter.ingest.feed_run import FeedRun
+from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.photos import PhotosOfRows
 from furniture_prompter.ingest.scratch import Spill, StoredIndex
 from furniture_prompter.settings import Settings
@@ -167,7 +168,7 @@ def found_fast(stored: Stored, items: Sequence[FeedItem], *, sync: bool) -> dict
             words=lambda _: "",
         )
         encoder: Any = SimpleNamespace(encode=lambda texts: np.zeros((len(texts), 1)))
-        async with FeedRun.open(writer, Settings(), download=False) as run:
+        async with FeedRun.open(writer, Settings(), KnownRows(), download=False) as run:
             feed = ListFeed(tuple(items))
             await run.read(feed, feed.items(), encoder, lambda _: None, sync=sync)
             await run.write(encoder, lambda _: None)
