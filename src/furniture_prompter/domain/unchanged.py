@@ -51,6 +51,11 @@ KnownItem: TypeAlias = FeedItem | UnchangedRow
 class RecordFeed(Protocol):
     """A feed that can tell records from those of an earlier run."""
 
+    @property
+    def rows_read(self) -> tuple[int, int | None]:
+        """Rows that were read so far, and of how many, where those were counted beforehand."""
+        ...
+
     def items_but(self, known: KnownRecords) -> Iterator[KnownItem]:
         """As :meth:`furniture_prompter.domain.Feed.items`, but for products that `known` has."""
         ...

@@ -191,6 +191,8 @@ def marks_of(text: str) -> tuple[DecimalMark, ...]:
     return tuple(mark for mark, form in forms if form.fullmatch(value))
 
 
+# Prices come again and again, and every cell of a feed is looked at.
+_marks_seen: Final = lru_cache(maxsize=65_536)(marks_of)
 _LIMIT_PRICE_CHARACTERS: Final = 32
 
 
@@ -239,7 +241,7 @@ class ColumnEvidence:
         if first in "123456789" and text.isdigit() and text.isascii() and len(text) <= _DIGITS_KEPT:
             self.numbers += 1
             return
-        marks = marks_of(text)
+        marks = _marks_seen(text)
         self.numbers += bool(marks)
         self.others += not marks
         if not marks:

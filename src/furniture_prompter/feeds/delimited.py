@@ -171,7 +171,7 @@ class DelimitedRecords:
                 else:
                     quoted.push(first)
                     cells = next(reader)
-                    if any('="' in part for part in lines.since_mark):
+                    if '="' in first or any('="' in part for part in lines.since_mark[1:]):
                         cells = [_unwrapped(cell) for cell in cells]
             except StopIteration:
                 break
@@ -269,6 +269,8 @@ def _unwrapped(cell: str) -> str:
 
 
 def _is_clean(lines: Sequence[str]) -> bool:
+    if len(lines) == 1 and lines[0].isascii():
+        return "\0" not in lines[0]
     return not any("\0" in line or (not line.isascii() and has_half_pair(line)) for line in lines)
 
 

@@ -62,11 +62,18 @@ class TableFeed:
         self._given = tuple(given)
         self._layout = layout
         self._address_path = address_path
+        self._done = 0
+        self._total: int | None = None
 
     @property
     def name(self) -> str:
         """See :class:`furniture_prompter.domain.Feed`."""
         return str(self.source.path)
+
+    @property
+    def rows_read(self) -> tuple[int, int | None]:
+        """See :class:`furniture_prompter.domain.RecordFeed`."""
+        return self._done, self._total
 
     @cached_property
     def _sample(self) -> tuple[Mapping[str, Value], ...]:
@@ -126,10 +133,12 @@ class TableFeed:
         digests = None if known is None else RecordDigests(self.source, mapping, marks)
         told = len(plan.notes)
         aside: list[SetAside | FeedNote] = []
+        self._done = 0
         for records in grouped(_parted(self.source.records(mapping.keys), aside), groups):
             if aside:
                 yield from aside
                 aside.clear()
+            self._done += len(records)
             origin = None
             if known is not None and digests is not None and not plan.meets_new(records):
                 digest = digests.of(records, plan.met)
@@ -195,11 +204,14 @@ class TableFeed:
             for fields in self._sample:
                 _look(fields, watched)
             return
+        count = 0
         for item in self.source.records(mapping.keys):
             if isinstance(item, Record):
+                count += 1
                 _look(item.fields, watched)
                 if groups is not None:
                     groups.add(item)
+        self._total = count
         if groups is not None:
             groups.close()
 

@@ -105,14 +105,14 @@ class FeedRun:
         sync: bool,
     ) -> None:
         """Read a feed to its end, encode what is new, and settle what is to be written."""
-        reading = await self._pass(items, encoder, on_progress, thorough=False)
+        reading = await self._pass(feed, items, encoder, on_progress, thorough=False)
         changed = await self._settle(reading, sync=sync)
         if changed and reading.found.unchanged:
             # Rows that were as before by the former types may not be by the new ones.
             encoded = reading.found.encoded
             reading.close()
             again = items_of(feed, self._known)
-            reading = await self._pass(again, encoder, on_progress, thorough=True)
+            reading = await self._pass(feed, again, encoder, on_progress, thorough=True)
             reading.found.encoded += encoded
             reading.found.reused -= encoded
             await self._settle(reading, sync=sync)
@@ -122,6 +122,7 @@ class FeedRun:
 
     async def _pass(
         self,
+        feed: Feed,
         items: Iterator[KnownItem],
         encoder: Encoder,
         on_progress: OnProgress,
@@ -139,7 +140,7 @@ class FeedRun:
         )
         self._known.is_asked = not thorough
         self._open.enter_context(reading)
-        for progress in reading.read(items):
+        for progress in reading.read(items, feed):
             on_progress(progress)
         await reading.encode(writer, encoder, self._settings, self.files, on_progress)
         return reading

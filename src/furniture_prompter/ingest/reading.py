@@ -16,11 +16,13 @@ from typing import Final, Self, TypeVar
 from furniture_prompter.catalog.stored import encoded_photo_ids
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import (
+    Feed,
     FeedNote,
     FeedRow,
     IndexProgress,
     KnownItem,
     Photo,
+    RecordFeed,
     SetAside,
     UnchangedRow,
 )
@@ -143,10 +145,16 @@ class FeedReading:
         """Rows that are new or may differ, in feed order, with their photos."""
         return self._ready
 
-    def read(self, items: Iterable[KnownItem]) -> Iterator[IndexProgress]:
-        """Read all of the feed, row by row."""
+    def read(self, items: Iterable[KnownItem], feed: Feed) -> Iterator[IndexProgress]:
+        """Read all of the feed, row by row.
+
+        Args:
+            items: What it yields.
+            feed: What can tell how far it is, where it is one of records.
+        """
         found = self.found
         step = "reading"
+        counted = feed if isinstance(feed, RecordFeed) else None
         for count, item in enumerate(items, start=1):
             if isinstance(item, UnchangedRow):
                 self._stored.states[item.place] = USABLE
@@ -160,7 +168,8 @@ class FeedReading:
                 step = f"reading {item.reading}" if item.reading else step
             else:
                 self._take(count, item)
-            yield IndexProgress(step, count, None, "rows")
+            done, total = counted.rows_read if counted is not None else (count, None)
+            yield IndexProgress(step, done, total, "rows")
 
     def _take(self, place: int, row: FeedRow) -> None:
         before = self._stored.find(row.product.id)

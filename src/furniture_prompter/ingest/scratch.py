@@ -151,12 +151,21 @@ class StoredIndex:
         Of two that are asked for by the same id the second is found by its stored one.
         """
         insert = "INSERT OR IGNORE INTO stored VALUES (?, ?, ?, ?)"
-        for asked, kept, number, digest in rows:
-            place = len(self.states)
-            values = (place, number, bytes.fromhex(digest))
-            if not self._database.execute(insert, (_key(asked), *values)).rowcount:
+        taken = list(rows)
+        begin = len(self.states)
+        entries = [
+            (_key(asked), place, number, bytes.fromhex(digest))
+            for place, (asked, _, number, digest) in enumerate(taken, start=begin)
+        ]
+        before = self._database.total_changes
+        self._database.executemany(insert, entries)
+        self.states += bytes(len(taken))
+        if self._database.total_changes - before == len(taken):
+            return
+        for (asked, kept, _, _), (_, *values) in zip(taken, entries, strict=True):
+            found = self.find(asked)
+            if found is None or found.place != values[0]:
                 self._database.execute(insert, (_key(kept), *values))
-            self.states.append(GONE)
 
     def find(self, product_id: str) -> StoredRow | None:
         """What the catalog has of a product; None where it has none of that id."""
