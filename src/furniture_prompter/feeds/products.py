@@ -351,6 +351,10 @@ class ProductBuilder:
                 found = [v for row in variants if isinstance(v := row.attributes.get(name), float)]
                 if found:
                     attributes[name] = min(found)
+            lowest, reduced = attributes.get("price"), attributes.get("sale_price")
+            if isinstance(lowest, float) and isinstance(reduced, float) and reduced >= lowest:
+                # Another variant costs no more without any reduction.
+                del attributes["sale_price"]
             stocks = [row.attributes.get("stock") for row in variants]
             if all(isinstance(each, float) for each in stocks):
                 attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
