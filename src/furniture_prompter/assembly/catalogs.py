@@ -58,6 +58,7 @@ from furniture_prompter.search.query_vectors import (
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
+from furniture_prompter.understanding.thesaurus import thesaurus
 
 PhotoInput = str | Path | bytes | RgbImage
 
@@ -117,8 +118,12 @@ class Catalog:
             CatalogMismatchError: vectors of the encoder, or of the text tower, cannot be compared
                 with the catalog's.
             CatalogFormatError, CatalogDamagedError, EncoderError: see those.
+        InvalidThesaurusError: the settings name a thesaurus that cannot be read.
         """
         chosen = settings or Settings()
+        if chosen.thesaurus is not None:
+            # One that cannot be read is told before anything is asked.
+            thesaurus(chosen.thesaurus)
         reader = event_loop.run(CatalogReader.open(Path(path)))
         manifest = reader.manifest
         folder = photo_encoder_folder(manifest.encoder.name, encoder, chosen)

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cachetools import LRUCache
 from lancedb import AsyncTable
-from lancedb.query import FullTextOperator, MatchQuery
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
@@ -29,7 +28,7 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
-from furniture_prompter.catalog.keywords import keyword_text
+from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.storage import connect, reading, unreadable
 from furniture_prompter.catalog.vector_index import (
@@ -39,6 +38,12 @@ from furniture_prompter.catalog.vector_index import (
     Scores,
     VectorIndex,
     number_filter,
+)
+from furniture_prompter.catalog.vocabulary import (
+    LIMIT_PRODUCTS,
+    Vocabulary,
+    own_columns,
+    vocabulary_of,
 )
 from furniture_prompter.domain import Photo, Product
 from furniture_prompter.domain.query import Facet, FacetRange, FacetValue
@@ -216,20 +221,6 @@ class PhotoRows:
         return Photo(self.ids[row], product_id, self.paths[row], self.variants[row])
 
 
-def any_word(words: str) -> MatchQuery:
-    """Ask the keyword index for rows that have any of some words."""
-    return MatchQuery(
-        words,
-        WORDS,
-        boost=1.0,
-        fuzziness=0,
-        max_expansions=50,
-        operator=FullTextOperator.OR,
-        prefix_length=0,
-        document_granularity=None,
-    )
-
-
 class CatalogReader:
     """A catalog pinned to one version; later index runs do not show through.
 
@@ -252,6 +243,8 @@ class CatalogReader:
         self._kept_products: LRUCache[int, Product] = LRUCache(KEPT_PRODUCTS)
         self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
         self._row_id_lock = asyncio.Lock()
+        self._vocabulary: Vocabulary | None = None
+        self._vocabulary_lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, folder: Path) -> "CatalogReader":
@@ -299,12 +292,12 @@ class CatalogReader:
         return Filter(sql, np.sort(rows[NUMBER].to_numpy()))
 
     async def keyword_matches(
-        self, prompt: str, count: int, product_filter: Filter | None
+        self, asked: KeywordQuery, count: int, product_filter: Filter | None
     ) -> tuple[Numbers, Scores]:
         """Numbers and BM25 scores of products whose words match, best first.
 
         Args:
-            prompt: Words, in any form of the catalog's language.
+            asked: Words, in any form of the catalog's language.
             count: Products wanted at the most.
             product_filter: What they must pass; None for all.
 
@@ -314,20 +307,20 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: the index cannot be read, or is another table's.
         """
-        words = keyword_text(prompt, self.manifest.language, self.manifest.folding)
-        if not words:
+        wanted = full_text_query(asked, self.manifest.language, self.manifest.folding)
+        if wanted is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        query = self._products.query().nearest_to_text(any_word(words))
+        query = self._products.query().nearest_to_text(wanted)
         if product_filter is not None:
             query = query.where(product_filter.sql)
         row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
             rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
-        wanted = rows[_ROW_ID].to_numpy()
-        if not np.isin(wanted, row_ids).all():
+        matched = rows[_ROW_ID].to_numpy()
+        if not np.isin(matched, row_ids).all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        indices = np.searchsorted(row_ids, wanted)
+        indices = np.searchsorted(row_ids, matched)
         return numbers[indices], rows["_score"].to_numpy()
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
@@ -340,6 +333,28 @@ class CatalogReader:
                 order = np.argsort(row_ids)
                 self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
             return self._row_ids
+
+    async def vocabulary(self) -> Vocabulary:
+        """The words of this version, read on first use.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
+        """
+        async with self._vocabulary_lock:
+            if self._vocabulary is None:
+                names = [NUMBER, WORDS, *own_columns(self.filter_columns)]
+                rows = await self.some_products(names, LIMIT_PRODUCTS)
+                self._vocabulary = await asyncio.to_thread(vocabulary_of, rows)
+            return self._vocabulary
+
+    async def some_products(self, columns: Sequence[str], count: int) -> pa.Table:
+        """Columns of up to `count` products, in the table's order.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
+        """
+        with reading(self.folder):
+            return await self._products.query().select(list(columns)).limit(count).to_arrow()
 
     async def photo_index(self, column: str = VECTOR) -> VectorIndex:
         """Index of the photos' vectors.

@@ -29,7 +29,8 @@ from furniture_prompter.catalog.manifest import (
     Manifest,
     read_manifest,
 )
-from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
+from furniture_prompter.catalog.keyword_query import any_word
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.storage import (
     LOCK_FILE,

@@ -170,6 +170,8 @@ class SearchAnswer:
         facets: Counts of the columns that were asked for.
         cursor: What to pass for the next page; None on the last.
         raw: The whole answer.
+        did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
+            was mended.
     """
 
     hits: tuple[Hit, ...]
@@ -179,10 +181,12 @@ class SearchAnswer:
     facets: Mapping[str, tuple[FacetCount, ...]]
     cursor: str | None
     raw: Json
+    did_you_mean: str | None = None
 
     @classmethod
     def of(cls, value: "server.SearchAnswer") -> Self:
         """Read an answer's object."""
+        meant = value.get("did_you_mean")
         return cls(
             hits=tuple(Hit.of(each) for each in value["hits"]),
             catalog_version=value["catalog"]["version"],
@@ -194,6 +198,7 @@ class SearchAnswer:
             },
             cursor=value.get("cursor"),
             raw=value,
+            did_you_mean=None if meant is None else meant["prompt"],
         )
 
 

@@ -193,6 +193,19 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class DidYouMean:
+    """A prompt whose misspelled words were taken for others.
+
+    Attributes:
+        prompt: As it was searched.
+        words: Each word as it was written, and the word that it was taken for.
+    """
+
+    prompt: str
+    words: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits in order, with what was asked and how long each step took.
 
@@ -205,6 +218,8 @@ class SearchResult:
         facets: Counts of the columns that were asked for, by name; see docs/json.md.
         cursor: Asks for the next page; None on the last.
         understood: What of the prompt was taken as what it says, in its order.
+        did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
+            was mended.
     """
 
     query: Query
@@ -215,3 +230,4 @@ class SearchResult:
     facets: Mapping[str, Facet] = field(default_factory=lambda: MappingProxyType({}))
     cursor: str | None = None
     understood: tuple[Understood, ...] = ()
+    did_you_mean: DidYouMean | None = None

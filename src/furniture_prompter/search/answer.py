@@ -22,7 +22,7 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Crop, Facet, FacetRange, Understood
+from furniture_prompter.domain.query import Crop, DidYouMean, Facet, FacetRange, Understood
 from furniture_prompter.errors import FurniturePrompterError
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
@@ -171,6 +171,22 @@ with_config(_CLOSED)(UnderstoodFields)
 
 
 @with_config(_CLOSED)
+class MendedWord(TypedDict):
+    """A misspelled word and what it was taken for."""
+
+    written: str
+    meant: str
+
+
+@with_config(_CLOSED)
+class DidYouMeanFields(TypedDict):
+    """The prompt with its spelling mended, as it was searched."""
+
+    prompt: str
+    words: list[MendedWord]
+
+
+@with_config(_CLOSED)
 class SearchAnswer(TypedDict):
     """Hits in order; the shape that `search --json` prints."""
 
@@ -182,6 +198,7 @@ class SearchAnswer(TypedDict):
     facets: dict[str, list[ValueCount | RangeCount]]
     cursor: str | None
     understood: list[UnderstoodFields]
+    did_you_mean: DidYouMeanFields | None
 
 
 @with_config(_CLOSED)
@@ -212,6 +229,7 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         result: The hits.
         photo_of: What a hit says of its photo: its path, unless given.
     """
+    meant = result.did_you_mean
     return {
         "query": query_answer(result.query),
         "catalog": {
@@ -227,6 +245,15 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "facets": {name: facet_answer(facet) for name, facet in result.facets.items()},
         "cursor": result.cursor,
         "understood": [understood_answer(each) for each in result.understood],
+        "did_you_mean": None if meant is None else did_you_mean_answer(meant),
+    }
+
+
+def did_you_mean_answer(meant: DidYouMean) -> DidYouMeanFields:
+    """A prompt whose spelling was mended, and its words."""
+    return {
+        "prompt": meant.prompt,
+        "words": [{"written": written, "meant": word} for written, word in meant.words],
     }
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furniture_prompter.catalog import keywords
-from furniture_prompter.catalog.keywords import keyword_text, turkish_stems
+from furniture_prompter.catalog.keywords import keyword_text
+from furniture_prompter.understanding.word_forms import turkish_stems
 
 # Lemma; plural, possessive, both, genitive, locative, ablative after a possessive, -lı, …
 FORMS = """
