@@ -14,9 +14,9 @@ from PIL import Image
 from furniture_prompter import assembly
 from furniture_prompter.catalog import retention
 from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.catalog.manifest import read_manifest
-from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog

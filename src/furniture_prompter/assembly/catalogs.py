@@ -38,7 +38,7 @@ from furniture_prompter.domain import (
     SearchResult,
     VerifyReport,
 )
-from furniture_prompter.domain.query import Crop
+from furniture_prompter.domain.query import Crop, Description, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
@@ -210,6 +210,41 @@ class Catalog:
             given(options, similar=True), self._settings
         )
         return event_loop.run(self._searcher.search(query))
+
+    def suggest(self, typed: str, *, limit: int = 8) -> Suggestions:
+        """Complete and refine a prompt that is being typed, in the catalog's own words.
+
+        Args:
+            typed: What stands in the search field; may be empty.
+            limit: Completions, and refinements, at the most.
+
+        Raises:
+            InvalidQueryError: it is too long, or `limit` is out of range.
+        """
+        return event_loop.run(self._searcher.suggest(typed, limit))
+
+    async def suggest_async(self, typed: str, limit: int) -> Suggestions:
+        """See :meth:`suggest`; does not block the caller's event loop."""
+        return await event_loop.run_beside(self._searcher.suggest(typed, limit))
+
+    def describe(self, photo: PhotoInput, *, crop: Crop | None = None) -> Description:
+        """Describe a photo in the catalog's own words: category, colours, materials.
+
+        Args:
+            photo: A file, its bytes, or pixels of shape (height, width, 3), uint8, sRGB.
+            crop: The part of the photo that is meant.
+
+        Raises:
+            InvalidPhotoError: the photo cannot be used.
+        """
+        image, _ = self._image(photo, crop)
+        assert image is not None  # noqa: S101  # a photo always becomes pixels
+        vector = self.encoder.encode([image if crop is None else crop.cut(image)])[0]
+        return event_loop.run(self._searcher.describe(vector))
+
+    async def describe_async(self, photo_vector: Vectors) -> Description:
+        """See :meth:`describe`; of a photo that :attr:`encoder` encoded, shape (d,)."""
+        return await event_loop.run_beside(self._searcher.describe(photo_vector))
 
     async def search_async(
         self, query: Query, *, photo_vector: Vectors | None = None

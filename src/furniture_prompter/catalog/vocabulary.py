@@ -100,9 +100,7 @@ def _own(rows: pa.Table) -> dict[str, tuple[str, int]]:
                 # "KALLAX Shelving unit": a word in capitals among others names a model.
                 is_model = name == "title" and has_small and word.isupper()
                 (models if is_model else counts)[word] += count
-    counts.update(
-        {word: count for word, count in models.items() if count >= _LEAST_MODEL_PRODUCTS}
-    )
+    counts.update({word: count for word, count in models.items() if count >= _LEAST_MODEL_PRODUCTS})
     spelled: dict[str, Counter[str]] = defaultdict(Counter)
     for word, count in counts.most_common(_MOST_OWN):
         spelled[word.lower() if word.isascii() else fold(word)][_small(word)] += count

@@ -22,7 +22,16 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Crop, DidYouMean, Facet, FacetRange, Understood
+from furniture_prompter.domain.query import (
+    Crop,
+    DescribedWord,
+    Description,
+    DidYouMean,
+    Facet,
+    FacetRange,
+    Suggestions,
+    Understood,
+)
 from furniture_prompter.errors import FurniturePrompterError
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
@@ -202,6 +211,51 @@ class SearchAnswer(TypedDict):
 
 
 @with_config(_CLOSED)
+class CompletionFields(TypedDict):
+    """What a prompt may become, and how many products have these words."""
+
+    text: str
+    count: int
+
+
+@with_config(_CLOSED)
+class RefinementFields(TypedDict):
+    """What narrows the products of a prompt, and how many remain."""
+
+    text: str
+    column: str
+    where: str
+    count: int
+
+
+@with_config(_CLOSED)
+class SuggestionsAnswer(TypedDict):
+    """What may be meant by what was typed so far."""
+
+    typed: str
+    completions: list[CompletionFields]
+    refinements: list[RefinementFields]
+
+
+@with_config(_CLOSED)
+class DescribedFields(TypedDict):
+    """A word for what a photo shows."""
+
+    text: str
+    confidence: float
+
+
+@with_config(_CLOSED)
+class DescriptionAnswer(TypedDict):
+    """A photo in the catalog's own words, each list likeliest first."""
+
+    prompt: str
+    categories: list[DescribedFields]
+    colors: list[DescribedFields]
+    materials: list[DescribedFields]
+
+
+@with_config(_CLOSED)
 class ProductAnswer(TypedDict):
     """A product and its photos."""
 
@@ -255,6 +309,34 @@ def did_you_mean_answer(meant: DidYouMean) -> DidYouMeanFields:
         "prompt": meant.prompt,
         "words": [{"written": written, "meant": word} for written, word in meant.words],
     }
+
+
+def suggestions_answer(suggestions: Suggestions) -> SuggestionsAnswer:
+    """What a prompt that is being typed may become."""
+    return {
+        "typed": suggestions.typed,
+        "completions": [
+            {"text": each.text, "count": each.count} for each in suggestions.completions
+        ],
+        "refinements": [
+            {"text": each.text, "column": each.column, "where": each.where, "count": each.count}
+            for each in suggestions.refinements
+        ],
+    }
+
+
+def description_answer(description: Description) -> DescriptionAnswer:
+    """A photo in a catalog's own words."""
+    return {
+        "prompt": description.prompt,
+        "categories": _described(description.categories),
+        "colors": _described(description.colors),
+        "materials": _described(description.materials),
+    }
+
+
+def _described(words: Iterable[DescribedWord]) -> list[DescribedFields]:
+    return [{"text": each.text, "confidence": each.confidence} for each in words]
 
 
 def understood_answer(part: Understood) -> UnderstoodFields:

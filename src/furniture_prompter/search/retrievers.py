@@ -287,5 +287,7 @@ async def retriever_groups(
             retrievers = (*retrievers, by_attribute)
         groups.append(RetrieverGroup(1.0 - photo_share, retrievers))
     if query.without is not None:
-        groups.append(RetrieverGroup(-settings.weight_without, await of_text(query.without, keywords[1])))
+        groups.append(
+            RetrieverGroup(-settings.weight_without, await of_text(query.without, keywords[1]))
+        )
     return [group for group in groups if group.share != 0]

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.keyword_query import KeywordQuery
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
-from furniture_prompter.domain.query import DidYouMean
+from furniture_prompter.domain.query import Description, DidYouMean, Suggestions
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.describing import Describer
 from furniture_prompter.search.paging import (
     Cursor,
     encoded_query_digest,
@@ -27,9 +29,10 @@ from furniture_prompter.search.query_vectors import (
     Vectors,
 )
 from furniture_prompter.search.retrievers import retriever_groups
+from furniture_prompter.search.suggesting import Suggester
 from furniture_prompter.search.understood import Heard, hear, limited
-from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
+from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
 
@@ -67,6 +70,8 @@ class Searcher:
         self._route = route
         self._settings = settings
         self._words = CatalogWords(reader, settings.thesaurus)
+        self._suggester = Suggester(reader, self._words)
+        self._describer = Describer(reader, self._texts, route)
 
     async def search(self, query: Query, *, photo_vector: Vectors | None = None) -> SearchResult:
         """Answer a query.
@@ -121,6 +126,19 @@ class Searcher:
             understood=heard.parts,
             did_you_mean=meant,
         )
+
+    async def suggest(self, typed: str, limit: int) -> Suggestions:
+        """What a prompt that is being typed may become; see :class:`Suggester`."""
+        if len(typed) > self._settings.limit_prompt_characters:
+            raise InvalidQueryError(
+                f"{len(typed)} characters were typed. Ask with at most "
+                f"{self._settings.limit_prompt_characters}."
+            )
+        return await self._suggester.suggest(typed, limit)
+
+    async def describe(self, photo_vector: Vectors) -> Description:
+        """A photo's vector in the catalog's own words; see :class:`Describer`."""
+        return await self._describer.describe(photo_vector)
 
     async def _heard(
         self, query: Query

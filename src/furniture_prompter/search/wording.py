@@ -1,4 +1,4 @@
-"""The words that a prompt is searched by: spelling mended, synonyms beside, unknown words put otherwise.
+"""The words of a search: spelling mended, synonyms beside, unknown words put otherwise.
 
 All by what one catalog version knows: a synonym that no product has is left out, and a word that no
 product has is embedded as the catalog says the same thing.
@@ -132,12 +132,11 @@ class KnownWords:
         at = 0
         while at < len(reading.tokens):
             name, length = LEXICON.names.longest(reading, at)
-            if name is not None:
-                # Colours and materials are told apart by shades; only unknown ones are put otherwise.
-                if not self._count(reading.keys(at, at + length)):
-                    phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
-                    terms = tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
-                    yield _Said(at, at + length, terms)
+            # Colours are told apart by shades, so only those that no product has are put otherwise.
+            if name is not None and not self._count(reading.keys(at, at + length)):
+                phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
+                terms = tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
+                yield _Said(at, at + length, terms)
             at += max(length, 1)
         places = [at for at, token in enumerate(reading.tokens) if token.key.isalnum()]
         for found in self.thesaurus.find([reading.tokens[at].key for at in places]):

@@ -33,11 +33,11 @@ class Spelled(NamedTuple):
 
     Attributes:
         text: As the shop writes it.
-        count: Products that have it; 0 of a word that the thesaurus or the lexicon brings.
+        products: How many have it; 0 of a word that the thesaurus or the lexicon brings.
     """
 
     text: str
-    count: int
+    products: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Speller:
     """Corrects prompts by one catalog's words; safe to use from several threads."""
 
     def __init__(
-        self, own: Mapping[str, Spelled], known: Iterable[str], thesaurus: Thesaurus
+        self, own: Mapping[str, tuple[str, int]], known: Iterable[str], thesaurus: Thesaurus
     ) -> None:
         """Take the words that may be meant, and those that are right.
 
@@ -89,7 +89,7 @@ class Speller:
                 for term in concept.terms
                 for word, text in zip(term.words, term.text.split(), strict=False)
             },
-            **own,
+            **{word: Spelled(*each) for word, each in own.items()},
         }
         self._known = frozenset(known) | own.keys()
         self._words = thesaurus.words | LEXICON.words | everyday_words()
@@ -151,7 +151,7 @@ class Speller:
 
 
 def _is_likely(word: str, other: str) -> bool:
-    """Whether a short word is near enough: four letters swapped or one missing, five begun right."""
+    """Whether a short word is near enough: its letters swapped, one missing, or begun right."""
     if len(word) == _LEAST_LETTERS:
         return sorted(word) == sorted(other) or (len(other) > len(word) and word[0] == other[0])
     return len(word) > _LEAST_LETTERS + 1 or word[0] == other[0] or sorted(word) == sorted(other)

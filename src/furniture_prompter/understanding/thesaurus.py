@@ -243,7 +243,7 @@ class _Read:
         asked, also = lists.pop("asked", ()), lists.pop("also", ())
         terms = tuple(text for texts in lists.values() for text in texts)
         if not terms:
-            raise _invalid(name, line, "The concept has no term. Give it one: en = [\"sofa\"]")
+            raise _invalid(name, line, 'The concept has no term. Give it one: en = ["sofa"]')
         return cls(terms, asked, also, weights["weight"], weights["also_weight"])
 
 
@@ -253,7 +253,9 @@ def _texts(key: str, value: Any, name: str, line: int) -> tuple[str, ...]:
     for text in value if key != "also" else ():
         if not 1 <= len(folded_words(text)) <= _MOST_WORDS:
             raise _invalid(
-                name, line, f"The term {text!r} has no word, or more than {_MOST_WORDS}. Shorten it."
+                name,
+                line,
+                f"The term {text!r} has no word, or more than {_MOST_WORDS}. Shorten it.",
             )
     return tuple(value)
 

@@ -15,6 +15,26 @@ SEARCH: Final[dict[str, Any]] = {
     "limit": 5,
     "facets": ["color", "price"],
 }
+DESCRIBE: Final[dict[str, Any]] = {"photo": "/9j/4AAQSkZJRg…"}
+SUGGESTIONS_ANSWER: Final[dict[str, Any]] = {
+    "typed": "white sto",
+    "completions": [{"text": "white stool", "count": 12}],
+    "refinements": [
+        {
+            "text": "oak",
+            "column": "base_materials",
+            "where": "base_materials contains 'oak'",
+            "count": 4,
+        },
+        {"text": "under 50 cm", "column": "width_cm", "where": "width_cm < 50", "count": 9},
+    ],
+}
+DESCRIPTION_ANSWER: Final[dict[str, Any]] = {
+    "prompt": "white stool",
+    "categories": [{"text": "stool", "confidence": 0.82}],
+    "colors": [{"text": "white", "confidence": 0.71}],
+    "materials": [],
+}
 EMBEDDINGS: Final[dict[str, Any]] = {"input": ["white stool", "oak table"]}
 SEARCH_ANSWER: Final[dict[str, Any]] = {
     "query": query_answer(
