@@ -120,7 +120,7 @@ def read_settings(thesaurus: Path | None = None) -> "Settings":
     from furniture_prompter.settings import Settings
 
     try:
-        return Settings(**({} if thesaurus is None else {"thesaurus": thesaurus}))
+        return Settings() if thesaurus is None else Settings(thesaurus=thesaurus)
     except ValidationError as error:
         wrong = misfits(error, lambda setting: f"FURNITURE_PROMPTER_{setting.upper()}")
         raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error

@@ -41,6 +41,8 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "materials": ("base_materials",),
 }
 
+_SEPARATORS: Final[Mapping[str, str]] = {"category": "\n", "colors": ",", "materials": ","}
+
 
 class Describer:
     """Describes photos by one catalog version."""
@@ -73,7 +75,9 @@ class Describer:
         names = [name for name in columns.values() if name is not None]
         rows = await reader.columns(numbers, names)
         ranked = {
-            kind: await self._ranked(photo, shares(rows[name], votes)) if name is not None else ()
+            kind: await self._ranked(photo, shares(rows[name], votes, _SEPARATORS[kind]))
+            if name is not None
+            else ()
             for kind, name in columns.items()
         }
         return Description(
@@ -114,23 +118,26 @@ class Describer:
 
 def softmax(values: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:
     """Shares of 1 by e to the value over the temperature, shape (n,)."""
-    raised = np.exp((values - values.max()) / temperature).astype(np.float64)
-    return raised / raised.sum()
+    raised = np.exp((values.astype(np.float64) - float(values.max())) / temperature)
+    return np.asarray(raised / raised.sum(), np.float64)
 
 
 def joined(voted: NDArray[np.float64], likeness: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Confidences from votes and from the words' own likeness, shape (n,)."""
     own = softmax(likeness, WORD_TEMPERATURE) * voted.sum()
-    return (1 - WORD_SHARE) * voted + WORD_SHARE * own
+    return np.asarray((1 - WORD_SHARE) * voted + WORD_SHARE * own, np.float64)
 
 
-def shares(values: Iterable[Any], votes: NDArray[np.float64]) -> dict[str, float]:
-    """The votes that each text has; of a list, each of its texts has the whole vote."""
+def shares(
+    values: Iterable[Any], votes: NDArray[np.float64], separator: str = "\n"
+) -> dict[str, float]:
+    """The votes that each text has; of several, in a list or parted, each has the whole vote."""
     shared: dict[str, float] = defaultdict(float)
     known = 0.0
     for value, vote in zip(values, votes.tolist(), strict=True):
-        listed = value if isinstance(value, list) else [value] if value else []
-        for text in dict.fromkeys(listed):
+        parts = value if isinstance(value, list) else (value or "").split(separator)
+        listed = dict.fromkeys(text for part in parts if (text := part.strip()))
+        for text in listed:
             shared[text] += vote
         known += vote if listed else 0.0
     # Products that do not say must not make the others' word less sure.

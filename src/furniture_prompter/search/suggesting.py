@@ -25,6 +25,7 @@ from furniture_prompter.domain.query import (
     Completion,
     Facet,
     FacetRange,
+    FacetValue,
     Refinement,
     Suggestions,
 )
@@ -190,10 +191,11 @@ def _by_last_word(known: KnownWords, begun: str) -> Iterator[Completion]:
 
 def _of_facet(name: str, kind: str, facet: Facet) -> Iterator[Refinement]:
     below = 0
-    for place, each in enumerate(facet):
+    listed: Sequence[FacetRange | FacetValue] = facet
+    for place, each in enumerate(listed):
         if isinstance(each, FacetRange):
             below += each.count
-            if place < len(facet) - 1:
+            if place < len(listed) - 1:
                 unit = f" {name[-2:]}" if name.endswith("_cm") else ""
                 text = f"under {each.high:g}{unit}"
                 yield Refinement(text, name, f"{name} < {each.high:g}", below)

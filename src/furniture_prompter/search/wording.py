@@ -108,13 +108,16 @@ class KnownWords:
     def _known_terms(self, said: _Said, own: Sequence[str]) -> list[tuple[Term, int]]:
         """Synonyms that products have, with how many, those of most weight and most products first.
 
-        What holds the words as written, or is held by them, finds nothing more.
+        What is shown as well and holds the words themselves finds nothing more, and would come
+        before them.
         """
         written = set(own)
+        held = [written, *({*term.words} for term in said.terms if term.same)]
         known = [
             (term, products)
             for term in said.terms
-            if not (written.issuperset(term.words) or (not term.same and written <= {*term.words}))
+            if not written.issuperset(term.words)
+            and (term.same or not any(words <= {*term.words} for words in held))
             and (products := self._count(term.words))
         ]
         known.sort(key=lambda each: (-each[0].weight, -each[1]))
