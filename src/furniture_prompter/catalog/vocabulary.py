@@ -116,6 +116,9 @@ def _small(word: str) -> str:
     first, rest = word[0], word[1:]
     if not rest.islower():
         return word
+    # "Işıklı" begins with the capital of ı, "Iron" with that of i.
+    if first == "I" and "ı" in rest and "i" not in rest:
+        return "ı" + rest
     return ("i" if first == "İ" else first.lower()) + rest
 
 
