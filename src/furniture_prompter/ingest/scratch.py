@@ -1,0 +1,229 @@
+"""Scratch space of a run on the disk, so that its memory does not grow with the feed.
+
+All of it lies in files without a name: the system takes them away at the end, or after a kill.
+"""
+
+import dataclasses
+import json
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
+
+from furniture_prompter.domain import FeedRow, Photo, Product, Variant
+
+Item = TypeVar("Item")
+
+# Pages that SQLite keeps in memory, in KiB with a minus, as it wants it.
+_CACHE: Final = -32_768
+_BUFFER_BYTES: Final = 1 << 20
+
+
+# What waits consists of these, and of what JSON has.
+_KINDS: Final[Mapping[str, Callable[..., Any]]] = {
+    each.__name__: each for each in (FeedRow, Photo, Product, Variant)
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON does not have is an object that names its kind."""
+    if isinstance(value, Mapping):
+        pairs = [[_plain(key), _plain(each)] for key, each in value.items()]
+        return {"kind": "dict", "of": pairs}
+    if isinstance(value, tuple):
+        return {"kind": "tuple", "of": [_plain(each) for each in value]}
+    if isinstance(value, Path):
+        return {"kind": "Path", "of": str(value)}
+    if type(value).__name__ in _KINDS:
+        fields = [_plain(getattr(value, each.name)) for each in dataclasses.fields(value)]
+        return {"kind": type(value).__name__, "of": fields}
+    return value
+
+
+def _restored(written: dict[str, Any]) -> Any:
+    """What :func:`_plain` made an object of."""
+    kind, content = written["kind"], written["of"]
+    if kind == "dict":
+        return dict(content)
+    if kind == "tuple":
+        return tuple(content)
+    return Path(content) if kind == "Path" else _KINDS[kind](*content)
+
+
+class Spill(Generic[Item]):
+    """A list on the disk: written to its end, then read from its beginning.
+
+    It takes rows, photos, numbers and texts, and tuples of these.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Begin an empty one on the disk of `folder`."""
+        self._file = tempfile.TemporaryFile(  # noqa: SIM115  # closed by `close`
+            dir=folder, buffering=_BUFFER_BYTES
+        )
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Items in it."""
+        return self._count
+
+    def add(self, item: Item) -> None:
+        """Write one more.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        # A file's name that is no text has lone surrogates, which escapes keep.
+        self._file.write(json.dumps(_plain(item), separators=(",", ":")).encode("ascii") + b"\n")
+        self._count += 1
+
+    def __iter__(self) -> Iterator[Item]:
+        """Every item, in the order in which they were added; nothing may be added any more."""
+        self._file.seek(0)
+        for line in self._file:
+            yield json.loads(line, object_hook=_restored)
+
+    def close(self) -> None:
+        """Give the disk's room back."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        """Use with ``with``."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+class StoredRow(NamedTuple):
+    """What the catalog has of a product.
+
+    Attributes:
+        place: Where it stands among the stored products, from 0.
+        number: Its number.
+        digest: SHA-256 of what is stored of it, 32 bytes; empty where that is not known.
+    """
+
+    place: int
+    number: int
+    digest: bytes
+
+
+# How a stored product is met by the feed.
+GONE: Final = 0
+PRESENT: Final = 1
+USABLE: Final = 2
+
+
+class StoredIndex:
+    """Number and hash of every product of the current version by id, and what the feed has of it.
+
+    Attributes:
+        states: For each product by place: whether it is gone from the feed, present, or present
+            with a photo.
+    """
+
+    def __init__(self) -> None:
+        """Begin an empty one."""
+        self.states = bytearray()
+        self._database = _scratch_database()
+        self._database.execute(
+            "CREATE TABLE stored (id BLOB PRIMARY KEY, place INTEGER, number INTEGER, digest BLOB) "
+            "WITHOUT ROWID"
+        )
+
+    def __len__(self) -> int:
+        """Products in it."""
+        return len(self.states)
+
+    def fill(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
+        """Take products: id as it is asked for, id as it is stored, number, hash.
+
+        Of two that are asked for by the same id the second is found by its stored one.
+        """
+        insert = "INSERT OR IGNORE INTO stored VALUES (?, ?, ?, ?)"
+        for asked, kept, number, digest in rows:
+            place = len(self.states)
+            values = (place, number, bytes.fromhex(digest))
+            if not self._database.execute(insert, (_key(asked), *values)).rowcount:
+                self._database.execute(insert, (_key(kept), *values))
+            self.states.append(GONE)
+
+    def find(self, product_id: str) -> StoredRow | None:
+        """What the catalog has of a product; None where it has none of that id."""
+        row = self._database.execute(
+            "SELECT place, number, digest FROM stored WHERE id = ?", (_key(product_id),)
+        ).fetchone()
+        return None if row is None else StoredRow._make(row)
+
+    def mark(self, product_id: str, state: int) -> None:
+        """Say that the feed has a product."""
+        found = self.find(product_id)
+        if found is not None:
+            self.states[found.place] = max(state, self.states[found.place])
+
+    def numbers_of_gone(self) -> list[int]:
+        """Numbers of the products that the feed does not have, ascending."""
+        if not self.states.count(GONE):
+            return []
+        rows = self._database.execute("SELECT place, number FROM stored")
+        return sorted(number for place, number in rows if self.states[place] == GONE)
+
+    def close(self) -> None:
+        """Give the room back."""
+        self._database.close()
+
+
+class KnownPhotos:
+    """Ids of photos that have a vector; asked from several threads."""
+
+    def __init__(self) -> None:
+        """Begin an empty one."""
+        self._lock = threading.Lock()
+        self._database = _scratch_database()
+        self._database.execute("CREATE TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def __contains__(self, photo_id: object) -> bool:
+        """Whether a photo has one."""
+        with self._lock:
+            found = self._database.execute("SELECT 1 FROM known WHERE id = ?", (photo_id,))
+            return found.fetchone() is not None
+
+    def add(self, photo_id: str) -> None:
+        """Say that a photo has one."""
+        self.fill((photo_id,))
+
+    def fill(self, ids: Iterable[str]) -> None:
+        """Say so of many."""
+        with self._lock:
+            self._database.executemany(
+                "INSERT OR IGNORE INTO known VALUES (?)", ((each,) for each in ids)
+            )
+
+    def close(self) -> None:
+        """Give the room back."""
+        self._database.close()
+
+
+def _key(product_id: str) -> bytes:
+    return product_id.encode("utf-8", "surrogatepass")
+
+
+def _scratch_database() -> sqlite3.Connection:
+    """A database in a file without a name, which need not outlive anything."""
+    database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+    database.executescript(
+        f"PRAGMA cache_size = {_CACHE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+    )
+    # One transaction to the end: nothing is ever rolled back.
+    database.execute("BEGIN")
+    return database
