@@ -134,8 +134,7 @@ class Catalog:
         """
         chosen = settings or Settings()
         if chosen.thesaurus is not None:
-            # One that cannot be read is told before anything is asked.
-            thesaurus(chosen.thesaurus)
+            thesaurus(chosen.thesaurus)  # one that cannot be read is told first
         reader = event_loop.run(CatalogReader.open(Path(path)))
         manifest = reader.manifest
         folder = photo_encoder_folder(manifest.encoder.name, encoder, chosen)
@@ -236,7 +235,7 @@ class Catalog:
         return event_loop.run(self._searcher.suggest(typed, limit))
 
     async def suggest_async(self, typed: str, limit: int) -> Suggestions:
-        """See :meth:`suggest`; does not block the caller's event loop."""
+        """See :meth:`suggest`."""
         return await event_loop.run_beside(self._searcher.suggest(typed, limit))
 
     def describe(self, photo: PhotoInput, *, crop: Crop | None = None) -> Description:

@@ -1,15 +1,13 @@
 """Catalog reader: one version's rows, indexes, filters and facets, for searching."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from cachetools import LRUCache
 from lancedb import AsyncTable
 from numpy.typing import NDArray
@@ -27,6 +25,7 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
+from furniture_prompter.catalog.facets import facet_of
 from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
 from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
@@ -46,7 +45,7 @@ from furniture_prompter.catalog.vocabulary import (
     vocabulary_of,
 )
 from furniture_prompter.domain import Photo, Product
-from furniture_prompter.domain.query import Facet, FacetRange, FacetValue
+from furniture_prompter.domain.query import Facet
 
 
 class Rows(Protocol):
@@ -118,69 +117,6 @@ class StoredRows:
         with reading(self._folder):
             rows = await self._table.query().where(number_filter(numbers)).select(names).to_arrow()
         return rows.sort_by([(name, "ascending") for name in self._order])
-
-
-LIMIT_VALUES: Final = 50
-"""Values of a text column that are counted, the most frequent ones."""
-
-RANGES: Final = 5
-"""Ranges of a number column, at most, of about as many products each."""
-
-_EDGE_DIGITS: Final = 2
-
-
-def facet_of(values: pa.ChunkedArray, column_type: str) -> Facet:
-    """Count the values of a column; products without one are in no count.
-
-    Args:
-        values: The column's value for each product.
-        column_type: ``text``, ``texts``, ``number`` or ``boolean``.
-    """
-    if column_type == "number":
-        return number_ranges(values.drop_null().to_numpy())
-    if column_type == "texts":
-        pairs = _once_a_list(values)
-    else:
-        counted = pc.value_counts(values.drop_null())
-        pairs = zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
-    known = [FacetValue(value, count) for value, count in pairs if value != ""]
-    known.sort(key=lambda each: (-each.count, str(each.value)))
-    return tuple(known[:LIMIT_VALUES])
-
-
-def _once_a_list(lists: pa.ChunkedArray) -> Iterable[tuple[str, int]]:
-    """Texts and how many lists have them; one that a list has twice counts once."""
-    joined = lists.combine_chunks()
-    texts = pc.list_flatten(joined).dictionary_encode()
-    codes = texts.indices.to_numpy().astype(np.int64)
-    parents = pc.list_parent_indices(joined).to_numpy().astype(np.int64)
-    known = len(texts.dictionary)
-    distinct = np.unique(parents * max(known, 1) + codes) % max(known, 1)
-    counts = np.bincount(distinct, minlength=known).tolist()
-    return zip(texts.dictionary.to_pylist(), counts, strict=True)
-
-
-def number_ranges(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[FacetRange, ...]:
-    """Ranges of about as many products each, their inner edges rounded to two digits.
-
-    Args:
-        numbers: Shape (n,), in any order; what is not finite is left out.
-    """
-    numbers = numbers[np.isfinite(numbers)]
-    if not numbers.size:
-        return ()
-    low, high = float(numbers.min()), float(numbers.max())
-    quantiles = np.quantile(numbers, np.arange(1, RANGES) / RANGES).tolist()
-    rounded = {float(f"{edge:.{_EDGE_DIGITS}g}") for edge in quantiles}
-    edges = [low, *sorted(edge for edge in rounded if low < edge < high), high]
-    if low == high:
-        edges = [low, high]
-    counts = np.histogram(numbers, edges)[0] if low < high else np.array([numbers.size])
-    return tuple(
-        FacetRange(begin, end, int(count))
-        for (begin, end), count in zip(pairwise(edges), counts, strict=True)
-        if count
-    )
 
 
 ALIGNMENTS_FOLDER = "alignments"
@@ -343,16 +279,20 @@ class CatalogReader:
         async with self._vocabulary_lock:
             if self._vocabulary is None:
                 names = [NUMBER, WORDS, *own_columns(self.filter_columns)]
-                rows = await self.some_products(names, LIMIT_PRODUCTS)
+                rows = await self._some_products(names, LIMIT_PRODUCTS)
                 self._vocabulary = await asyncio.to_thread(vocabulary_of, rows)
             return self._vocabulary
 
-    async def some_products(self, columns: Sequence[str], count: int) -> pa.Table:
-        """Columns of up to `count` products, in the table's order.
+    async def some_products(self, names: Sequence[str], count: int) -> dict[str, list[Any]]:
+        """Values of columns of up to `count` products by name, in the table's order.
 
         Raises:
             CatalogDamagedError: the table cannot be read.
         """
+        rows = await self._some_products(names, count)
+        return {name: rows[name].to_pylist() for name in names}
+
+    async def _some_products(self, columns: Sequence[str], count: int) -> pa.Table:
         with reading(self.folder):
             return await self._products.query().select(list(columns)).limit(count).to_arrow()
 

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from heapq import nlargest
 from itertools import chain, zip_longest
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
-from furniture_prompter.catalog.columns import NUMBER
 from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers
@@ -39,6 +37,8 @@ _MOST_PHRASES: Final = 50_000
 _LOOKED_AT: Final = 2_000
 _WORDS_TRIED: Final = 40
 _VALUES_OF_COLUMN: Final = 4
+
+_NAMING: Final = ("title", "category", "color")
 
 _REFINED: Final[Mapping[str, str]] = {
     "category": "text",
@@ -94,8 +94,7 @@ class Suggester:
     async def _read_phrases(self, known: KnownWords) -> "_Phrases":
         async with self._lock:
             if self._phrases is None:
-                columns = [NUMBER, "title", "category", "color"]
-                rows = await self._reader.some_products(columns, LIMIT_PRODUCTS)
+                rows = await self._reader.some_products(_NAMING, LIMIT_PRODUCTS)
                 self._phrases = await asyncio.to_thread(_Phrases.of, rows, known)
             return self._phrases
 
@@ -220,11 +219,10 @@ class _Phrases:
         self._places = [(place, first) for _, place, first in entries]
 
     @classmethod
-    def of(cls, rows: pa.Table, known: KnownWords) -> "_Phrases":
+    def of(cls, rows: Mapping[str, list[Any]], known: KnownWords) -> "_Phrases":
         """The phrases of some products' titles, categories and colours."""
         counts: Counter[str] = Counter()
-        names = ("title", "category", "color")
-        triples = zip(*(rows[name].to_pylist() for name in names), strict=True)
+        triples = zip(*(rows[name] for name in _NAMING), strict=True)
         for (title, category, color), products in Counter(triples).items():
             kind = " ".join((category or "").split())
             shade = " ".join((color or "").split(",")[0].split())
