@@ -58,6 +58,17 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
         "price": [{"from": 19.0, "to": 89.0, "count": 52}],
     },
     "cursor": "WzUsIDIwMCwgNCwgIjVmM2M3YTBlIl0",
+    "understood": [
+        {
+            "text": "white",
+            "column": "base_colors",
+            "op": "contains",
+            "value": "white",
+            "currency": None,
+            "as": "preference",
+        }
+    ],
+    "did_you_mean": None,
 }
 SIMILAR_ANSWER: Final[dict[str, Any]] = {
     **SEARCH_ANSWER,
