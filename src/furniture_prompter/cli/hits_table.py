@@ -133,6 +133,9 @@ def print_result(result: SearchResult, console: Console) -> None:
     else:
         cure = " Loosen --where." if result.query.where else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
+    if result.did_you_mean is not None:
+        told = f"did you mean: {result.did_you_mean.prompt}; --literal searches what was written"
+        console.print(Text(plain(told), style="yellow"), soft_wrap=True)
     if result.understood:
         console.print(Text(plain(understood_line(result)), style="dim"), soft_wrap=True)
     console.print(Text(timings_line(result), style="dim"), soft_wrap=True)

@@ -56,6 +56,7 @@ class Heard:
         limits: Parts that limit, each with its condition in the filter language.
         wishes: What only ranks.
         notes: Sentences a person should read.
+        quiet: Words of limits that the catalog has no column for: they only rank.
     """
 
     query: Query
@@ -63,6 +64,7 @@ class Heard:
     limits: tuple[tuple[Understood, str], ...] = ()
     wishes: tuple[Wish, ...] = ()
     notes: tuple[str, ...] = ()
+    quiet: str = ""
 
 
 def hear(query: Query, columns: Mapping[str, str]) -> Heard:
@@ -107,6 +109,7 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         tuple(limits),
         tuple(wishes),
         notes,
+        " ".join(part.text for part in missing),
     )
 
 
