@@ -556,3 +556,16 @@ def test_a_bad_cell_is_told_with_its_column(shop: Path) -> None:
     )
     (problem,) = set_aside_of(read(shop, "artikel.csv", text))
     assert "artikel.csv:3: Preis: 'auf Anfrage' is no price." in str(problem)
+
+
+def test_seats_and_drawers_of_a_title_become_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    feed = tmp_path / "shop.csv"
+    feed.write_text(
+        "id,title,image\n1,Oslo 3-Seater Sofa,a.jpg\n2,5 çekmeceli şifonyer,a.jpg\n3,Stool,a.jpg\n",
+        "utf-8",
+    )
+    rows = [item for item in open_feed(feed).items() if isinstance(item, FeedRow)]
+    assert rows[0].product.attributes["seats"] == 3
+    assert rows[1].product.attributes["drawers"] == 5
+    assert {"seats", "drawers"}.isdisjoint(rows[2].product.attributes)
