@@ -15,7 +15,7 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.records import Record, RecordSource
 
 _DIGEST_BYTES: Final = 16
-_ROOMS: Final = ("domain", "feeds", "ingest")
+_ROOMS: Final = ("catalog", "domain", "feeds", "ingest")
 """Rooms of the package whose code and data decide what becomes of a cell."""
 # The first format of marshal in which equal values have equal bytes: later ones tell whether two
 # values are one object.
@@ -79,7 +79,7 @@ def _program() -> str:
         (path.relative_to(package).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
         for room in _ROOMS
         for path in sorted((package / room).rglob("*"))
-        if path.suffix in {".py", ".toml"}
+        if path.is_file() and path.suffix != ".pyc"
     ]
     versions = [platform.python_version(), metadata.version("price-parser")]
     return repr((versions, files))

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from furniture_prompter.catalog.columns import ProductRow
-from furniture_prompter.domain import FeedRow, Product, UnchangedRow
+from furniture_prompter.domain import FeedRow, Product, RecordFeed, UnchangedRow
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest import feed_run, known_rows, reading, seen_photos
 from furniture_prompter.ingest.feed_run import FeedRun, items_of
@@ -294,3 +294,15 @@ def test_far_too_many_rows_are_forgotten(tmp_path: Path, monkeypatch: pytest.Mon
     catalog.finish_with(products=0)
     catalog.index(tmp_path / "feed.csv")
     assert catalog.unread == 0
+
+
+def test_the_feed_tells_how_many_of_its_rows_were_read(tmp_path: Path) -> None:
+    catalog = shop(tmp_path, [CHAIR, SOFA, BED])
+    feed = open_feed(tmp_path / "feed.csv")
+    assert isinstance(feed, RecordFeed)
+    index = StoredIndex()
+    with SeenPhotos(catalog.folder) as seen, KnownRows() as known:
+        known.open(catalog.folder, index, seen, {})
+        told = [feed.rows_read for _ in feed.items_but(known)]
+    index.close()
+    assert told == [(1, 3), (2, 3), (3, 3)]
