@@ -129,7 +129,7 @@ class ColumnWords:
     names: Mapping[str, Names]
     rank: Mapping[tuple[str, str], int]
     own: Names
-    no_image: re.Pattern[str]
+    no_image: tuple[str, ...]
     hidden: Mapping[str, frozenset[str]]
 
 
@@ -152,7 +152,7 @@ def column_words() -> ColumnWords:
             for place, name in reversed(list(enumerate(known)))
         },
         Names.of((name, role) for role, known in data["own"].items() for name in known),
-        re.compile("|".join(map(re.escape, data["words"]["no_image"]))),
+        tuple(data["words"]["no_image"]),
         {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
     )
 
@@ -266,7 +266,8 @@ def _images(
     for place, name in enumerate(columns):
         sample = samples.get(name, ColumnSample())
         meaning = words.names["image"].meaning(name)
-        other = words.no_image.search(fold(name)) is not None
+        folded = fold(name)
+        other = any(part in folded for part in words.no_image)
         looks = sample.images >= MOST
         if meaning is not None and (looks or sample.addresses >= MOST or not sample.filled):
             named.append((meaning.number, place, name))
