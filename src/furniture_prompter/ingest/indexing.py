@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.catalog.writer import Align, CatalogWriter, open_writer
 from furniture_prompter.domain import (
     Feed,
@@ -46,12 +47,18 @@ from furniture_prompter.ingest.changes import (
     find_changes,
     tally,
 )
+from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
 from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.settings import Settings
 
 # Photos that a fit looks at; an even sample beyond. 50,000 pairs of 352 and 256 components fit in
 # seconds, and the maps' error falls no further than the text's own noise.
 FIT_PHOTOS = 50_000
+
+
+# What a product's look in the dictionary's other language counts beside the shop's own words; by
+# python -m benchmarks.multilingual_prompts.
+OTHER_LANGUAGE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +106,7 @@ async def realign_if_due(
                 record.file, record.fingerprint, record.fitted_on, changed, record.statement
             )
     products, photos, indices = await writer.pairs(FIT_PHOTOS)
-    looks = prompt_encoder.encode([product.look for product in products])
-    fitted = fit_alignment(looks[indices], photos, [str(index) for index in indices])
+    fitted = _fit([product.look for product in products], photos, indices, prompt_encoder)
     if isinstance(fitted, AlignmentRefusal):
         if record is None or record.file is not None:
             await writer.realign(None)
@@ -115,6 +121,35 @@ async def realign_if_due(
         f"{quality.recall_at_10:.0%} (chance {quality.recall_at_10_chance:.0%})."
     )
     return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
+
+
+def _fit(
+    looks: list[str],
+    photos: NDArray[np.float32],
+    indices: Numbers,
+    prompt_encoder: PromptEncoder,
+) -> Alignment | AlignmentRefusal:
+    """Fit on what products look like, in the shop's words and in the dictionary's other language.
+
+    Args:
+        looks: A text a product.
+        photos: Shape (n, d).
+        indices: Shape (n,), each photo's product in the list.
+        prompt_encoder: Encoder of the texts.
+    """
+    texts = [looks]
+    if DICTIONARY_LANGUAGES <= set(prompt_encoder.card.languages):
+        texts.append([other_language(look) for look in looks])
+    vectors = [prompt_encoder.encode(each) for each in texts]
+    pairs = len(indices)
+    weights = np.ones(pairs * len(texts), np.float32)
+    weights[pairs:] = OTHER_LANGUAGE_WEIGHT
+    return fit_alignment(
+        np.concatenate([each[indices] for each in vectors]),
+        np.concatenate([photos] * len(texts)),
+        [str(index) for index in indices] * len(texts),
+        weights=weights,
+    )
 
 
 NOTHING_INDEXED = "No row was usable, so no catalog was made. Mend what was set aside, then retry."
