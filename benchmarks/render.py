@@ -31,7 +31,15 @@ PAGES = {
     ),
     "speed": (
         "Speed, memory and size",
-        ("speed", "vector_index", "starting_report", "encoder_memory", "decoding_costs", "demo"),
+        (
+            "speed",
+            "vector_index",
+            "starting_report",
+            "encoder_memory",
+            "decoding_costs",
+            "downloads",
+            "demo",
+        ),
     ),
     "students": (
         "Teachers, students and the default encoder",
@@ -47,7 +55,7 @@ PAGES = {
     "service": ("The HTTP API", ("api_load", "api_peer", "api_full_disk", "api_attacks")),
     "robustness": (
         "Damage and interruption",
-        ("stops", "catalog_mutations", "upload_fuzz", "mutation_score"),
+        ("stops", "catalog_mutations", "upload_fuzz", "mutation_score", "health"),
     ),
 }
 OTHERS = ("others", "Further results")

@@ -9,8 +9,11 @@ FurniturePrompterError                 anything this project refuses; the messag
 ├── InvalidPhotoError                  bytes that are no usable photo
 ├── DecodingBusyError                  other photos take all the memory for decoding
 ├── InvalidFeedError                   a feed that cannot be read at all
+├── TooManyRemovedError                a run that would remove more than it may unasked
+├── CrawlError                         a shop that cannot be crawled as asked
 ├── CatalogError                       a catalog that cannot be used
 │   ├── CatalogNotFoundError           nothing is there
+│   ├── VersionNotKeptError            a version whose data is not kept
 │   ├── CatalogFormatError             written by another format version, or not a catalog
 │   ├── CatalogMismatchError           vectors of another encoder, preprocessing or metric
 │   ├── CatalogBusyError               another index run is writing it
@@ -69,12 +72,24 @@ class InvalidFeedError(FurniturePrompterError):
     """The feed as a whole cannot be read; single bad rows are set aside instead."""
 
 
+class TooManyRemovedError(FurniturePrompterError):
+    """The run would remove more of the catalog than it may without being told to; none was."""
+
+
+class CrawlError(FurniturePrompterError):
+    """A shop cannot be crawled as asked: it forbids it, does not answer, or an extra is missing."""
+
+
 class CatalogError(FurniturePrompterError):
     """The catalog cannot be used."""
 
 
 class CatalogNotFoundError(CatalogError):
     """There is no catalog at the path."""
+
+
+class VersionNotKeptError(CatalogError):
+    """The catalog never had a version of that number, or its data was deleted."""
 
 
 class CatalogFormatError(CatalogError):

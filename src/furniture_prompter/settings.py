@@ -1,11 +1,12 @@
 """Settings: name, unit, default and range of each; read by the interfaces and passed down."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _user_cache() -> Path:
@@ -21,6 +22,22 @@ HostPattern = Annotated[
     Field(pattern=r"^(\*|(\*\.)?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])$"),
     AfterValidator(str.lower),
 ]
+# A name or an address with its port, as a connection names it.
+PrivateHost = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"),
+    AfterValidator(str.lower),
+]
+
+
+def _listed(value: object) -> object:
+    """A list as JSON, as every other setting's, or hosts with commas between."""
+    if not isinstance(value, str):
+        return value
+    # An IPv6 address in brackets ends with its port.
+    if value.strip().startswith("[") and value.strip().endswith("]"):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class Settings(BaseSettings):
@@ -127,6 +144,66 @@ class Settings(BaseSettings):
     )
     version_grace_s: float = Field(
         default=600.0, ge=0, description="Seconds that a replaced catalog version stays readable."
+    )
+    keep_versions: int = Field(
+        default=3,
+        ge=0,
+        le=1_000,
+        description="Replaced catalog versions that `catalog rollback` can return to, whatever "
+        "their age.",
+    )
+    sync_most_removed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Largest share of a catalog that a run with `--sync` removes without being "
+        "told `--yes`; fewer than ten products always go.",
+    )
+    download_connections: int = Field(
+        default=6,
+        ge=1,
+        le=32,
+        description="Connections to one host at once while `index --download` fetches photos.",
+    )
+    download_interval_s: float = Field(
+        default=0.01,
+        ge=0,
+        le=60,
+        description="Least time between two requests to one host while photos are downloaded.",
+    )
+    download_attempts: int = Field(
+        default=4,
+        ge=1,
+        le=20,
+        description="How often an address is asked that does not answer, or with 408, 425, 429 or "
+        "a 5xx, before it is set aside.",
+    )
+    download_backoff_s: float = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="Wait before the second time; it doubles with each further one, and is longer "
+        "where the server says so (Retry-After).",
+    )
+    download_timeout_s: float = Field(
+        default=60.0, gt=0, le=3_600, description="Time for downloading one photo, each time."
+    )
+    download_fresh_s: float = Field(
+        default=86_400.0,
+        ge=0,
+        description="Longest time for which a server is believed that a photo stays as it is "
+        "(max-age); it is asked again afterwards.",
+    )
+    limit_feed_bytes: int = Field(
+        default=2_000_000_000, ge=1024, description="Largest feed that is fetched by address."
+    )
+    allow_private_hosts: Annotated[tuple[PrivateHost, ...], NoDecode, BeforeValidator(_listed)] = (
+        Field(
+            default=(),
+            description="Hosts with their ports, such as `127.0.0.1:8123,images.intern:80`, that "
+            "`index` may fetch from though they are not public or the port is another: for tests "
+            "and a shop's own network. The API never does.",
+        )
     )
 
 

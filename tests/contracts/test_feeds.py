@@ -25,7 +25,7 @@ def _folder(folder: Path) -> Path:
 
 def _json_lines(folder: Path) -> Path:
     _images(folder)
-    rows = [{"id": str(number), "image": f"{number}.jpg"} for number in range(1, 5)]
+    rows = [{"id": str(number), "title": "A", "image": f"{number}.jpg"} for number in range(1, 5)]
     path = folder / "feed.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows))
     return path
@@ -41,7 +41,8 @@ def _array(folder: Path) -> Path:
 def _csv(folder: Path) -> Path:
     _images(folder)
     path = folder / "feed.csv"
-    path.write_text("id,image\n" + "".join(f"{number},{number}.jpg\n" for number in range(1, 5)))
+    rows = "".join(f"{number},A,{number}.jpg\n" for number in range(1, 5))
+    path.write_text(f"id,title,image\n{rows}")
     return path
 
 

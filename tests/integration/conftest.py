@@ -47,6 +47,7 @@ class Shop:
         sync: bool = False,
         language: str | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
+        remove_many: bool = True,
     ) -> IndexSummary:
         return asyncio.run(
             index_feed(
@@ -58,6 +59,7 @@ class Shop:
                 language=language,
                 sync=sync,
                 on_progress=on_progress,
+                remove_many=remove_many,
             )
         )
 

@@ -58,6 +58,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """A catalog that keeps no version longer than its grace time."""
+    shop.settings = Settings(stage_photos=8, keep_versions=0)
+    return shop
+
+
+@pytest.fixture
 def rows(tmp_path: Path) -> list[FeedRow]:
     return make_rows(tmp_path / "photos", FEW)
 
@@ -135,7 +142,7 @@ def test_a_stop_at_any_step_of_a_commit_leaves_an_aged_catalog_whole(
     shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "SLACK_S", 0.05)
-    shop.settings = Settings(stage_photos=8, version_grace_s=0)
+    shop.settings = Settings(stage_photos=8, version_grace_s=0, keep_versions=0)
     shop.index(rows[:10])
     shop.index([renamed(rows[0], "replaced once")])
     before = shop.ids(EVERYTHING)
@@ -166,7 +173,7 @@ KILLS = [
 def test_a_kill_around_the_commit_of_an_aged_catalog_loses_nothing(
     shop: Shop, rows: list[FeedRow], tmp_path: Path, function: str, version: int
 ) -> None:
-    shop.settings = Settings(stage_photos=8, version_grace_s=0)
+    shop.settings = Settings(stage_photos=8, version_grace_s=0, keep_versions=0)
     shop.index(rows[:8])
     shop.index([renamed(rows[0], "replaced once")])
     time.sleep(1.1)
@@ -175,6 +182,7 @@ def test_a_kill_around_the_commit_of_an_aged_catalog_loses_nothing(
         "PYTHONPATH": str(ROOT),
         "PATH": "",
         "FURNITURE_PROMPTER_VERSION_GRACE_S": "0",
+        "FURNITURE_PROMPTER_KEEP_VERSIONS": "0",
     }
     killed = subprocess.run([*command, "call", function], cwd=ROOT, env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -244,7 +252,7 @@ def test_optimize_tells_what_it_could_not_delete(
 ) -> None:
     shop.index(rows)
     monkeypatch.setattr(retention, "prune_table", fails)
-    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
+    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S, 0))
     assert summary.version == 2
     assert any("products" in note for note in summary.notes)
 
@@ -259,7 +267,7 @@ def test_a_clock_that_was_set_back_delays_deleting_and_stops_no_run(
         clock.ahead_s = -3_600.0
         # What Lance is told to delete goes by the machine's clock.
         patch.setattr(retention, "time", SimpleNamespace(time=timing.now_s))
-        summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
+        summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S, 0))
         assert summary.version == 3
         assert any("photos" in note and "clock is behind" in note for note in summary.notes)
         assert stored_versions(shop, "photos") >= before
@@ -267,7 +275,7 @@ def test_a_clock_that_was_set_back_delays_deleting_and_stops_no_run(
         assert shop.index(rows).products == FEW
     assert sound(shop)
     clock.ahead_s = DAY_S
-    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S))
+    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S, 0))
     assert summary.notes == ()
     assert stored_versions(shop, "photos") < before
 

@@ -25,6 +25,6 @@ def test_a_catalog_lies_where_it_is_named(
     assert {"products.lance", "photos.lance"} <= {path.name for path in Path(name).iterdir()}
     assert [path.name for path in Path().iterdir()] == [name]
     assert shop.index(rows).products == 16
-    asyncio.run(optimize_catalog(shop.folder, 100_000, 600.0))
+    asyncio.run(optimize_catalog(shop.folder, 100_000, 600.0, 0))
     assert asyncio.run(verify_catalog(shop.folder)).sound
     assert len(shop.ids(Query(prompt="chair", where="price >= 0", limit=100))) == 16

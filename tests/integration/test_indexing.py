@@ -203,7 +203,7 @@ def test_a_column_whose_type_changed_in_the_whole_feed_changes_in_the_catalog(
     shop.index(priced(rows, 7.0))
     assert len(shop.ids(Query(prompt="sofa", where="price = 7 and line < 4"))) == 3
     assert asyncio.run(verify_catalog(shop.folder)).sound
-    asyncio.run(optimize_catalog(shop.folder, 50_000, 0.0))
+    asyncio.run(optimize_catalog(shop.folder, 50_000, 0.0, 0))
     assert len(shop.ids(Query(prompt="sofa", where="price = 7 and line < 4"))) == 3
 
 
@@ -323,7 +323,7 @@ def test_optimize_keeps_every_answer_and_shrinks_the_folder(
     before = shop.ids(query)
     # Versions replaced within a second are never deleted: a search may be opening them.
     time.sleep(1.1)
-    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, 0.0))
+    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, 0.0, 0))
     assert summary.bytes_after < summary.bytes_before
     assert shop.ids(query) == before
     assert asyncio.run(verify_catalog(shop.folder)).sound

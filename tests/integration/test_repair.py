@@ -399,7 +399,7 @@ def test_a_catalog_from_before_checksums_opens_and_is_read_whole(
         path.write_bytes(content[: len(content) // 2])
         assert verify(shop).checks[check] is not None
         path.write_bytes(content)
-    asyncio.run(optimize_catalog(shop.folder, 100_000, 600.0))
+    asyncio.run(optimize_catalog(shop.folder, 100_000, 600.0, 0))
     report = verify(shop)
     assert (report.sound, report.notes, report.checks["files"]) == (True, (), None)
 

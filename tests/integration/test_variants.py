@@ -209,7 +209,7 @@ def test_a_column_of_text_becomes_lists_where_the_whole_feed_has_lists_and_back(
     small.index(with_materials(rows, "oak"))
     assert len(small.ids(Query(prompt="x", where="materials = 'oak'"))) == 4
     assert sound(small)
-    asyncio.run(optimize_catalog(small.folder, 50_000, 0.0))
+    asyncio.run(optimize_catalog(small.folder, 50_000, 0.0, 0))
     assert len(small.ids(Query(prompt="x", where="materials = 'oak'"))) == 4
 
 

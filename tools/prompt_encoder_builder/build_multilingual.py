@@ -155,7 +155,10 @@ def _write(
             f"{ENGLISH_NAME} ({english.source}); {NETWORK} from the PyPI package {PACKAGE} "
             f"{source.version}; words of Debian's sweethome3d-furniture"
         ),
-        source_sha256={**english.source_sha256, **{f"use/{k}": v for k, v in source.sha256.items()}},
+        source_sha256={
+            **english.source_sha256,
+            **{f"use/{k}": v for k, v in source.sha256.items()},
+        },
         weights_file=EMBEDDINGS_FILE,
         weights_sha256=sha256_of(embeddings),
         weights_bytes=embeddings.stat().st_size,

@@ -115,13 +115,17 @@ def multilingual_table(
     rarity = np.array(
         [settings.sif_coefficient / (settings.sif_coefficient + words[key].share) for key in new]
     )[:, None]
-    meant = _nearest(turned.of(new), turned.of(anchors), english.rows[numbers] / weights[numbers, None])
+    meant = _nearest(
+        turned.of(new), turned.of(anchors), english.rows[numbers] / weights[numbers, None]
+    )
     own_of_pieces *= scale
     translated = [list(numbers_of) for numbers_of in said.values()]
     rows = np.hstack(
         [
             np.vstack([english.rows, meant * rarity, *_sums(english.rows, translated)]),
-            np.vstack([own_of_pieces, own.of(new) * rarity * scale, *_sums(own_of_pieces, translated)]),
+            np.vstack(
+                [own_of_pieces, own.of(new) * rarity * scale, *_sums(own_of_pieces, translated)]
+            ),
         ]
     )
     vocabulary = dict(english.vocabulary)

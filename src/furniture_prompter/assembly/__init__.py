@@ -8,7 +8,13 @@ This is the library's interface::
         result = catalog.search("white wooden stool", photo="stool.jpg")
 """
 
-from furniture_prompter.assembly.catalogs import Catalog, PhotoInput, index, optimize
+from furniture_prompter.assembly.catalogs import (
+    Catalog,
+    PhotoInput,
+    catalog_health,
+    index,
+    optimize,
+)
 from furniture_prompter.assembly.encoders import (
     available_encoders,
     describe_encoder,
@@ -19,21 +25,28 @@ from furniture_prompter.assembly.encoders import (
     obtainable_encoders,
     pull_encoder,
 )
-from furniture_prompter.assembly.upkeep import repair, verify
+from furniture_prompter.assembly.inspecting import FeedInspection, inspect_feed
+from furniture_prompter.assembly.upkeep import diff, repair, rollback, verify, versions
 
 __all__ = [
     "Catalog",
+    "FeedInspection",
     "PhotoInput",
     "available_encoders",
+    "catalog_health",
     "describe_encoder",
+    "diff",
     "distill",
     "export_encoder",
     "index",
+    "inspect_feed",
     "load_encoder",
     "load_prompt_encoder",
     "obtainable_encoders",
     "optimize",
     "pull_encoder",
     "repair",
+    "rollback",
     "verify",
+    "versions",
 ]

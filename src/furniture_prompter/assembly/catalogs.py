@@ -1,6 +1,7 @@
 """Catalogs by settings and path: open and search one, index a feed, optimize."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
 from furniture_prompter.domain import (
     CatalogInfo,
+    HealthReport,
     IndexProgress,
     IndexSummary,
     OptimizeSummary,
@@ -38,13 +40,19 @@ from furniture_prompter.domain import (
     SearchResult,
     VerifyReport,
 )
+from furniture_prompter.domain.feed import address_path
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
+from furniture_prompter.feeds.formats import EXTENSIONS
 from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
+from furniture_prompter.fetching.public_addresses import is_address, shown_address
+from furniture_prompter.health.examining import Encoders, examine
 from furniture_prompter.ingest.indexing import index_feed
+from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
 from furniture_prompter.search.query_vectors import (
     Embedded,
@@ -58,6 +66,10 @@ from furniture_prompter.search.query_vectors import (
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
+
+UNPACKED_FOLDER = ".unpacked"
+"""Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
+nothing else in it is an empty one."""
 
 PhotoInput = str | Path | bytes | RgbImage
 
@@ -283,6 +295,24 @@ class Catalog:
         """What the opened version says of itself."""
         return describe_catalog(self._reader)
 
+    def health(self, progress: Callable[[IndexProgress], None] | None = None) -> HealthReport:
+        """What is wrong with the data of the opened version, the costliest first.
+
+        Every photo's file is read again, small, in threads.
+
+        Args:
+            progress: Called often while it goes.
+
+        Raises:
+            CatalogDamagedError: the catalog cannot be read.
+        """
+        manifest = self._reader.manifest
+        prompt_folder = prompt_encoder_folder(manifest.prompt_encoder.name, self._settings)
+        encoders = Encoders(lambda: self.encoder, partial(self._loaded.prompt, prompt_folder))
+        limits = PhotoLimits.of(self._settings)
+        examined = examine(self._reader, encoders, limits, progress or (lambda _: None))
+        return event_loop.run(examined)
+
     def verify(self) -> VerifyReport:
         """See :func:`verify`, which needs no catalog that can be opened."""
         return verify(self._reader.folder)
@@ -314,12 +344,17 @@ def index(
     language: str | None = None,
     sync: bool = False,
     text_encoding: str | None = None,
+    download: bool = False,
+    layout: str | None = None,
+    columns: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
+    remove_many: bool = False,
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
     Args:
-        source: A folder of photos, or a JSON-lines or CSV file; see docs/feeds.md.
+        source: A folder of photos, a file of any format that docs/feeds.md names, or the web
+            address of such a file, which is fetched.
         catalog: The catalog's folder; begun when it is empty or not there.
         settings: Settings; from the environment when left out.
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
@@ -327,21 +362,39 @@ def index(
         language: Language of the keyword index; the catalog's own when left out.
         sync: Whether to remove products that the feed no longer has.
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
+        download: Whether photos that the feed gives by address are fetched.
+        layout: Name of the feed's layout, such as ``shopify``; recognised when left out.
+        columns: What columns mean, as ``ROLE=COLUMN``; goes before what is recognised.
         progress: Called often while it goes.
+        remove_many: Whether `sync` may remove more than `sync_most_removed_share` of the catalog.
 
     Raises:
-        InvalidFeedError: nothing of the feed can be read.
+        InvalidFeedError: nothing of the feed can be read, or it cannot be fetched.
+        TooManyRemovedError: `sync` would remove too much; nothing was written.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
     chosen, folder = settings or Settings(), Path(catalog)
-    feed = open_feed(Path(source), encoding=text_encoding)
+    by_address = isinstance(source, str) and is_address(source)
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:
         refuse_foreign_folder(folder)
         manifest = None
+    read = partial(
+        open_feed,
+        encoding=text_encoding,
+        layout=layout,
+        given=columns,
+        unpack_into=folder / UNPACKED_FOLDER,
+        address_path=address_path if download else None,
+    )
+    feed = None if by_address else read(Path(source))
     photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
-    return event_loop.run(
+    fetched = None
+    if feed is None:
+        fetched = _fetched(str(source), folder, chosen, progress)
+        feed = read(fetched.path)
+    summary: IndexSummary = event_loop.run(
         index_feed(
             feed,
             folder,
@@ -351,8 +404,44 @@ def index(
             language=language,
             sync=sync,
             on_progress=progress or (lambda _: None),
+            remove_many=remove_many,
+            download=download,
         )
     )
+    if fetched is None:
+        return summary
+    return replace(summary, notes=(_where_from(str(source), fetched), *summary.notes))
+
+
+def _fetched(
+    url: str,
+    catalog: Path,
+    settings: Settings,
+    progress: Callable[[IndexProgress], None] | None,
+) -> FetchedFeed:
+    if progress is not None:
+        progress(IndexProgress("fetching", 0, None, "feeds"))
+    return event_loop.run(fetch_feed(url, catalog / DOWNLOADS_FOLDER, settings, known=EXTENSIONS))
+
+
+def _where_from(url: str, feed: FetchedFeed) -> str:
+    when = "fetched" if feed.changed else "not sent again, for it has not changed"
+    return f"The feed of {shown_address(url)} is {feed.path}: {feed.size_bytes:,} bytes, {when}."
+
+
+def catalog_health(
+    catalog: str | Path,
+    *,
+    settings: Settings | None = None,
+    progress: Callable[[IndexProgress], None] | None = None,
+) -> HealthReport:
+    """What is wrong with a catalog's data; see :meth:`Catalog.health`.
+
+    Raises:
+        CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
+    """
+    with Catalog.open(catalog, settings=settings) as opened:
+        return opened.health(progress)
 
 
 def optimize(catalog: str | Path, *, settings: Settings | None = None) -> OptimizeSummary:
@@ -363,5 +452,10 @@ def optimize(catalog: str | Path, *, settings: Settings | None = None) -> Optimi
     """
     chosen = settings or Settings()
     return event_loop.run(
-        optimize_catalog(Path(catalog), chosen.vector_index_photos, chosen.version_grace_s)
+        optimize_catalog(
+            Path(catalog),
+            chosen.vector_index_photos,
+            chosen.version_grace_s,
+            chosen.keep_versions,
+        )
     )

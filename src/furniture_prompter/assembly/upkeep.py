@@ -1,9 +1,9 @@
-"""Catalog maintenance from settings and a path: verify, repair, and upserts of a server."""
+"""Catalog maintenance from settings and a path: verify, repair, history, upserts of a server."""
 
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from furniture_prompter.assembly.encoders import (
     photo_encoder_folder,
     prompt_encoder_folder,
 )
+from furniture_prompter.catalog.differences import chosen_versions, differences
+from furniture_prompter.catalog.history import catalog_versions, roll_back
 from furniture_prompter.catalog.manifest import (
     Manifest,
     read_manifest,
@@ -21,7 +23,15 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.retention import Spool, spool_in
 from furniture_prompter.catalog.upkeep import verify_catalog
-from furniture_prompter.domain import RepairSummary, VerifyReport, Write, WriteSummary
+from furniture_prompter.domain import (
+    CatalogVersion,
+    ProductDifference,
+    RepairSummary,
+    RollbackSummary,
+    VerifyReport,
+    Write,
+    WriteSummary,
+)
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import load_encoder, load_prompt_encoder
@@ -76,6 +86,66 @@ def repair(catalog: str | Path, *, settings: Settings | None = None) -> RepairSu
         return CatalogEncoders(card, photo, prompt)
 
     return event_loop.run(repair_catalog(Path(catalog), encoders_of, chosen))
+
+
+def versions(catalog: str | Path) -> tuple[CatalogVersion, ...]:
+    """Every version of a catalog that is known of, earliest first; the last one is current.
+
+    Raises:
+        CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: there is no catalog.
+    """
+    return catalog_versions(Path(catalog))
+
+
+def diff(
+    catalog: str | Path, before: int | None = None, after: int | None = None
+) -> tuple[int, int, Iterator[ProductDifference]]:
+    """Compare two versions of a catalog, product by product.
+
+    Args:
+        catalog: The catalog's folder.
+        before: Number of the first version; the last one that is kept beside the current when left
+            out.
+        after: Number of the second version; the current one when left out.
+
+    Returns:
+        Both numbers, and the products that differ, read as they are asked for.
+
+    Raises:
+        VersionNotKeptError: a version is not there, or its data was deleted.
+        CatalogError: see :mod:`furniture_prompter.errors`.
+    """
+    folder = Path(catalog)
+    first, second = chosen_versions(folder, before, after)
+    return first, second, _one_by_one(differences(folder, first, second))
+
+
+def _one_by_one(found: AsyncIterator[ProductDifference]) -> Iterator[ProductDifference]:
+    async def following() -> ProductDifference | None:
+        return await anext(found, None)
+
+    while (each := event_loop.run(following())) is not None:
+        yield each
+
+
+def rollback(
+    catalog: str | Path, version: int | None = None, *, settings: Settings | None = None
+) -> RollbackSummary:
+    """Make the products of a kept version current again, as a new version.
+
+    Args:
+        catalog: The catalog's folder.
+        version: The version to return to; the last one before the current when left out.
+        settings: Settings; from the environment when left out.
+
+    Raises:
+        VersionNotKeptError: the version is not there, or its data was deleted.
+        CatalogError: see :mod:`furniture_prompter.errors`.
+    """
+    chosen = settings or Settings()
+    return event_loop.run(
+        roll_back(Path(catalog), version, chosen.version_grace_s, chosen.keep_versions)
+    )
 
 
 # Long enough not to busy a core, short beside the time that a commit takes.

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -91,15 +92,24 @@ class VersionChecksums:
     copies: Mapping[str, bytes]
 
 
-def with_checksums(folder: Path, manifest: Manifest, previous: Manifest | None) -> Manifest:
+_NO_CHECKSUMS: Final[Mapping[str, FileChecksum]] = MappingProxyType({})
+
+
+def with_checksums(
+    folder: Path,
+    manifest: Manifest,
+    previous: Manifest | None,
+    also_known: Mapping[str, FileChecksum] = _NO_CHECKSUMS,
+) -> Manifest:
     """Write the checksums of a version that is about to be committed.
 
-    Immutable files that the previous version had as well are not read again.
+    Immutable files whose checksum is known are not read again.
 
     Args:
         folder: The catalog.
         manifest: The version's manifest.
-        previous: That of the version it replaces.
+        previous: That of the version it replaces, whose checksums are known.
+        also_known: Further checksums of files.
 
     Returns:
         The manifest with the name of the file written.
@@ -107,12 +117,10 @@ def with_checksums(folder: Path, manifest: Manifest, previous: Manifest | None) 
     Raises:
         CatalogWriteError: it cannot be written, or the version cannot be read.
     """
-    known: Mapping[str, FileChecksum] = {}
+    known = dict(also_known)
     if previous is not None and previous.checksums is not None:
-        try:
-            known = load_checksums(folder, previous.checksums).files
-        except CatalogDamagedError:
-            known = {}
+        with suppress(CatalogDamagedError):
+            known |= load_checksums(folder, previous.checksums).files
     try:
         names = version_files(folder, manifest)
         files = {name: _checksum(folder, name, known) for name in names}
@@ -132,15 +140,6 @@ def with_checksums(folder: Path, manifest: Manifest, previous: Manifest | None) 
     make_folder(folder / CHECKSUMS_FOLDER)
     replace_file(folder / CHECKSUMS_FOLDER / name, data)
     return replace(manifest, checksums=name)
-
-
-def prune_checksums(folder: Path, manifest: Manifest) -> None:
-    """Delete checksums of all versions but the current one."""
-    # What stays is deleted after the next commit; this version is safe already.
-    with suppress(OSError):
-        for path in (folder / CHECKSUMS_FOLDER).iterdir():
-            if path.name != manifest.checksums:
-                path.unlink(missing_ok=True)
 
 
 def load_checksums(folder: Path, name: str) -> VersionChecksums:

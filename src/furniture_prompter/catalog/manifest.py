@@ -21,7 +21,7 @@ from furniture_prompter.atomic_files import flush_one, replacing
 from furniture_prompter.catalog.columns import ATTRIBUTE_TYPES, PHOTOS, PRODUCTS, STAGED
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING, SUPPORTED_LANGUAGES
 from furniture_prompter.catalog.storage import LOCK_FILE, misplaced
-from furniture_prompter.domain import EncoderIdentity
+from furniture_prompter.domain import EncoderIdentity, Made
 from furniture_prompter.errors import (
     CatalogDamagedError,
     CatalogError,
@@ -91,6 +91,23 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A replaced version whose data stays, to be compared with and returned to.
+
+    Attributes:
+        version: Its number.
+        tables: Lance version of each table by name.
+        alignment: File name under ``alignments/``; None without one.
+        checksums: Name of its file of checksums, in which its whole manifest stands.
+    """
+
+    version: int
+    tables: dict[str, int]
+    alignment: str | None
+    checksums: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One whole version of a catalog.
 
@@ -112,6 +129,8 @@ class Manifest:
         replaced: Versions replaced within the grace time of the last commit, earliest first.
         checksums: File under ``checksums/`` that has the sizes and hashes of all that this version
             reads; None where the release that wrote it kept none.
+        kept: Versions before this one that can be returned to, earliest first.
+        made: What made it; None where the release that wrote it kept no summary.
         variants: Whether the tables have columns of variants, as those have in which a product ever
             had some.
     """
@@ -132,6 +151,8 @@ class Manifest:
     format_version: int = FORMAT_VERSION
     replaced: tuple[Replaced, ...] = ()
     checksums: str | None = None
+    kept: tuple[Kept, ...] = ()
+    made: Made | None = None
     variants: bool = False
 
     # What a later release adds is refused, not dropped at the next commit.
@@ -146,7 +167,7 @@ class Manifest:
                 del raw[part][name]
         if self.folding == PREFIX_FOLDING:
             del raw["folding"]
-        for name in ("replaced", "variants"):
+        for name in ("replaced", "kept", "made", "variants"):
             if not raw[name]:
                 del raw[name]
         if self.checksums is None:
@@ -274,6 +295,7 @@ def _problem(manifest: Manifest) -> str | None:
     times = [manifest.created, *(each.at for each in manifest.replaced)]
     files = [manifest.checksums, manifest.alignment.file]
     files += [name for each in manifest.replaced for name in each.alignments]
+    files += [name for each in manifest.kept for name in (each.alignment, each.checksums)]
     dimensions = (manifest.encoder.dimension, manifest.prompt_encoder.dimension)
     checks = {
         "a time names no time zone": all(datetime.fromisoformat(each).tzinfo for each in times),

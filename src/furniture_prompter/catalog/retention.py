@@ -1,14 +1,15 @@
 """Retention: staged vectors, uploaded photos and replaced versions, and when each goes.
 
 A commit deletes nothing that the manifest before it names: only what was replaced for longer than
-the grace time goes, and the manifest itself records what was replaced when. Lance knows the time
+the grace time goes, and is not among the versions that are kept; the manifest itself records what
+was replaced when, and what is kept. Lance knows the time
 of a table version's *creation* alone, which says nothing: a version of last week may have been
 replaced a second ago, and the searches of a serving process still read it. Whatever cannot be
 deleted costs room, not the commit: it is told, and the next run tries again.
 
-``uploads/<sha256>.<ext>`` is the bytes of a photo that came without a file of the shop's, named by
-its id. It is written whole into a spool beside the others and renamed into place by whoever holds
-the writer's lock, so a name there is a whole photo.
+``uploads/<sha256>.<ext>`` is the bytes of a photo that came without a file of the shop's, sent over
+the API or downloaded, named by its id. It is written whole into a spool beside the others and
+renamed into place by whoever holds the writer's lock, so a name there is a whole photo.
 """
 
 import hashlib
@@ -40,6 +41,7 @@ from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, Replace
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import (
     STORAGE_ERRORS,
+    connect,
     first_line,
     is_storage_error,
     make_folder,
@@ -92,12 +94,23 @@ def spool_in(catalog: Path) -> Iterator[Spool]:
     Raises:
         CatalogWriteError: the disk is full or cannot be written.
     """
+    with spool_folder(catalog) as folder:
+        yield Spool(folder)
+
+
+@contextmanager
+def spool_folder(catalog: Path) -> Iterator[Path]:
+    """A folder beside the photos that came without a file, for what is being received.
+
+    Raises:
+        CatalogWriteError: the disk is full or cannot be written.
+    """
     uploads = catalog / UPLOADS_FOLDER
     make_folder(uploads)
     with writing(catalog):
         folder = Path(tempfile.mkdtemp(prefix=_SPOOL, dir=uploads))
     try:
-        yield Spool(folder)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -158,7 +171,7 @@ def prune_uploads(catalog: Path, shown: Set[str], grace_s: float) -> None:
 
     Args:
         catalog: The catalog's folder.
-        shown: Ids of the photos of the current version.
+        shown: Ids of the photos of the current version, and of those that are kept.
         grace_s: Seconds that replaced versions stay readable.
 
     Raises:
@@ -288,9 +301,15 @@ async def fold(table: AsyncTable) -> None:
 
 
 async def prune_table(
-    table: AsyncTable, name: str, manifest: Manifest, kept: Collection[Replaced]
+    table: AsyncTable, name: str, manifest: Manifest, readable_still: Collection[Replaced]
 ) -> None:
-    """Delete versions of a table that are older than what `manifest` and `kept` name.
+    """Delete versions of a table that are older than all that is current, read or kept.
+
+    Args:
+        table: The table.
+        name: Its name.
+        manifest: The current version's, with the versions that are kept.
+        readable_still: Replaced versions that somebody may still read.
 
     Files that no version names, which killed runs leave, go too: the writer's lock is held.
 
@@ -303,7 +322,8 @@ async def prune_table(
     if await table.version() != manifest.tables[name]:
         # Only the newest version is safe from Lance whatever happens to clocks and processes.
         return
-    earliest = min((each.tables.get(name, 0) for each in kept), default=manifest.tables[name])
+    needed = [*(each.tables for each in readable_still), *(each.tables for each in manifest.kept)]
+    earliest = min((tables.get(name, 0) for tables in needed), default=manifest.tables[name])
     versions = await table.list_versions()  # type: ignore[no-untyped-call]  # left untyped there
     made_s = [each["timestamp"].timestamp() for each in versions if each["version"] >= earliest]
     # Lance goes by the machine's clock, whatever a test makes of ours.
@@ -361,30 +381,40 @@ class Pruner:
             mark_replaced(path for path in gone if path.stem in shown_before)
 
     async def after_commit(
-        self, before: Manifest | None, manifest: Manifest, staged: StagedPhotos, grace_s: float
+        self,
+        before: Manifest | None,
+        manifest: Manifest,
+        staged: StagedPhotos | None,
+        grace_s: float,
     ) -> None:
         """Delete what `manifest` has made superfluous, and what is over since `before`.
 
         Args:
             before: The manifest that was replaced; None where there was none.
             manifest: The one that took its place.
-            staged: Vectors that are in the catalog now.
+            staged: Vectors that are in the catalog now; None where a run added none.
             grace_s: Seconds that replaced versions stay readable for searches under way.
         """
         with self._told("The disk did not confirm the new version"):
             flush_one(self._folder)
         with self._told("Staged vectors could not be removed"):
-            staged.discard()
-        if before is not None and _is_due(before, grace_s):
+            if staged is not None:
+                staged.discard()
+        if before is not None and (
+            any(each not in manifest.kept for each in before.kept) or _is_due(before, grace_s)
+        ):
             await self.prune_tables(manifest, grace_s)
         with self._told("Alignments that nobody reads could not be removed"):
             kept = readable(manifest.replaced, grace_s)
             named = {manifest.alignment.file, *(name for each in kept for name in each.alignments)}
+            named.update(each.alignment for each in manifest.kept)
             for path in (self._folder / ALIGNMENTS_FOLDER).glob("*.npz"):
                 if path.name not in named:
                     path.unlink(missing_ok=True)
         with self._told("Uploaded photos that nobody shows could not be removed"):
             shown = await self._shown_of(self._tables[PHOTOS])
+            if any(path.stem not in shown for path in uploaded_photos(self._folder)):
+                shown |= await self._shown_by_kept(manifest)
             prune_uploads(self._folder, shown, grace_s)
 
     async def prune_tables(self, manifest: Manifest, grace_s: float) -> None:
@@ -405,6 +435,16 @@ class Pruner:
             return set()
         rows = await photos.query().select(["id"]).to_arrow()
         return set(rows["id"].to_pylist())
+
+    async def _shown_by_kept(self, manifest: Manifest) -> set[str]:
+        """Ids of the photos of every version that is kept."""
+        shown: set[str] = set()
+        database = await connect(self._folder)
+        for kept in manifest.kept:
+            table = await database.open_table(PHOTOS)
+            await table.checkout(kept.tables[PHOTOS])
+            shown |= await self._shown_of(table)
+        return shown
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

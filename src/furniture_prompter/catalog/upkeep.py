@@ -22,6 +22,7 @@ from furniture_prompter.catalog.columns import (
     variants_from,
     vectors_from,
 )
+from furniture_prompter.catalog.history import VERSIONS_FILE
 from furniture_prompter.catalog.integrity import damaged_files, load_checksums
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
@@ -41,7 +42,7 @@ from furniture_prompter.catalog.storage import (
     writing,
 )
 from furniture_prompter.catalog.writer import CatalogWriter
-from furniture_prompter.domain import CatalogInfo, OptimizeSummary, VerifyReport
+from furniture_prompter.domain import CatalogInfo, Made, OptimizeSummary, VerifyReport
 from furniture_prompter.errors import CatalogDamagedError
 
 _TABLES: Final = "tables"
@@ -53,6 +54,7 @@ _REFERENCES: Final = "references"
 _IS_FOLDER: Final = {
     MANIFEST_FILE: False,
     LOCK_FILE: False,
+    VERSIONS_FILE: False,
     CHECKSUMS_FOLDER: True,
     UPLOADS_FOLDER: True,
     ALIGNMENTS_FOLDER: True,
@@ -64,7 +66,7 @@ _DERIVED_CHECKS: Final = frozenset(
 # What no repair mends.
 _CURES_BY_HAND: Final = {
     PLACES: "Move what lies in a wrong place out of the catalog. ",
-    UPLOADS: "Send these products with their photos again. ",
+    UPLOADS: "Send these products with their photos again, or index their feed with --download. ",
 }
 # Damaged files that a sentence names; the report has them all.
 _NAMED_FILES: Final = 5
@@ -406,16 +408,18 @@ async def writer_of(folder: Path, manifest: Manifest) -> CatalogWriter:
 
 
 async def optimize_catalog(
-    folder: Path, vector_index_photos: int, grace_s: float
+    folder: Path, vector_index_photos: int, grace_s: float, keep_versions: int
 ) -> OptimizeSummary:
     """Compact the tables, bring indexes up to date and delete versions nobody reads.
 
-    The version that it replaces stays readable too, and is deleted by a run after the grace time.
+    The version that it replaces stays readable too, and is deleted by a run after the grace time
+    unless it is kept.
 
     Args:
         folder: The catalog.
         vector_index_photos: Photos from which a vector index pays.
         grace_s: Seconds that replaced versions stay readable for searches under way.
+        keep_versions: Replaced versions that can be returned to.
 
     Raises:
         CatalogError: it cannot be read or written; see :mod:`furniture_prompter.errors`.
@@ -430,7 +434,11 @@ async def optimize_catalog(
         vector_index = await writer.build_indexes(
             vector_index_photos, manifest.alignment.file is not None
         )
-        current = await writer.commit(manifest.alignment, vector_index, grace_s)
+        seconds = round(time.perf_counter() - began, 3)
+        made = Made(by="optimize", unchanged=manifest.products, seconds=seconds)
+        current = await writer.commit(
+            manifest.alignment, vector_index, grace_s, keep_versions, made
+        )
         await writer.pruner.prune_tables(current, grace_s)
     return OptimizeSummary(
         version=current.version,

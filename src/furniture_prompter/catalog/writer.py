@@ -35,7 +35,8 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
-from furniture_prompter.catalog.integrity import prune_checksums, with_checksums
+from furniture_prompter.catalog.history import kept_with, prune_checksums, record
+from furniture_prompter.catalog.integrity import with_checksums
 from furniture_prompter.catalog.keywords import (
     current_folding,
     keyword_index_settings,
@@ -69,7 +70,7 @@ from furniture_prompter.catalog.storage import (
     writing,
 )
 from furniture_prompter.catalog.vector_index import Numbers, number_filter
-from furniture_prompter.domain import EncoderIdentity, Product
+from furniture_prompter.domain import EncoderIdentity, Made, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.timing import utc_now
@@ -158,15 +159,16 @@ class CatalogWriter:
             found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH], holds)
         return found
 
-    async def encoded_photos(self) -> set[str]:
-        """Ids of photos that have a vector: of the current version, or saved by a killed run."""
-        ids: set[str] = set()
-        for table in (self._staged.table, self._committed_photos):
-            if table is not None:
-                with writing(self.folder):
-                    rows = await table.query().select(["id"]).to_arrow()
-                ids.update(rows["id"].to_pylist())
-        return ids
+    @property
+    def products_table(self) -> AsyncTable | None:
+        """The products as they are now; None before there are any."""
+        return self._tables.get(PRODUCTS)
+
+    @property
+    def encoded_tables(self) -> list[AsyncTable]:
+        """Tables of photos that have a vector: what a killed run saved, the current version."""
+        tables = (self._staged.table, self._committed_photos)
+        return [table for table in tables if table is not None]
 
     async def stage(self, ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Save vectors of photos so that a killed run need not encode them again.
@@ -191,9 +193,7 @@ class CatalogWriter:
         """
         wanted = sorted(set(ids))
         found: dict[str, NDArray[np.float32]] = {}
-        for table in (self._staged.table, self._committed_photos):
-            if table is None:
-                continue
+        for table in self.encoded_tables:
             missing = [photo_id for photo_id in wanted if photo_id not in found]
             for start in range(0, len(missing), 1_000):
                 quoted = ", ".join(f"'{photo_id}'" for photo_id in missing[start : start + 1_000])
@@ -297,12 +297,12 @@ class CatalogWriter:
             photos = await (
                 self._tables[PHOTOS].take_offsets(offsets).select([NUMBER, VECTOR]).to_arrow()
             )
-            rows = await self._tables[PRODUCTS].query().select([NUMBER, *KNOWN_COLUMNS]).to_arrow()
-        numbers, indices = np.unique(photos[NUMBER].to_numpy(), return_inverse=True)
-        shown = set(numbers.tolist())
-        products = {
-            row[NUMBER]: product_from(row, {}) for row in rows.to_pylist() if row[NUMBER] in shown
-        }
+            numbers, indices = np.unique(photos[NUMBER].to_numpy(), return_inverse=True)
+            products: dict[int, Product] = {}
+            query = self._tables[PRODUCTS].query().select([NUMBER, *KNOWN_COLUMNS])
+            async for batch in await query.to_batches(max_batch_length=CHUNK_ROWS):
+                shown = batch.filter(pa.array(np.isin(batch[NUMBER].to_numpy(), numbers)))
+                products.update((row[NUMBER], product_from(row, {})) for row in shown.to_pylist())
         ordered = [products[number] for number in numbers.tolist()]
         return ordered, vectors_from(photos[VECTOR], self._encoder.dimension), indices
 
@@ -370,7 +370,12 @@ class CatalogWriter:
         return "IVF_RQ" if indexed else None
 
     async def commit(
-        self, alignment: AlignmentRecord, vector_index: str | None, grace_s: float
+        self,
+        alignment: AlignmentRecord,
+        vector_index: str | None,
+        grace_s: float,
+        keep_versions: int,
+        made: Made,
     ) -> Manifest:
         """Fold new rows into the indexes, make all of it current, then clear up.
 
@@ -381,6 +386,8 @@ class CatalogWriter:
             alignment: What to record of the alignment.
             vector_index: As :meth:`build_indexes` returned it.
             grace_s: Seconds that replaced versions stay readable for searches under way.
+            keep_versions: Replaced versions that can be returned to.
+            made: What made the version.
 
         Raises:
             CatalogWriteError: nothing was committed; the version before stands.
@@ -411,11 +418,14 @@ class CatalogWriter:
             vector_index=vector_index,
             replaced=replaced_with(before, grace_s),
             folding=self.folding,
+            kept=kept_with(before, keep_versions),
+            made=made,
             variants=self.variants,
         )
         manifest = with_checksums(self.folder, manifest, before)
         with writing(self.folder):
             flush(self.folder, self._on_disk)
+        record(self.folder, before)
         write_manifest(self.folder, manifest)
         self.manifest = manifest
         prune_checksums(self.folder, manifest)

@@ -1,10 +1,11 @@
-"""``catalog info``, ``verify``, ``repair`` and ``optimize``: a catalog's facts and maintenance."""
+"""``catalog info``, ``verify``, ``repair``, ``optimize``, ``health``: facts and maintenance."""
 
 import dataclasses
 from typing import Any
 
 import typer
 
+from furniture_prompter.cli import health_command
 from furniture_prompter.cli.options import CatalogOption, ExitCode, JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
     collector_paused,
@@ -18,6 +19,8 @@ from furniture_prompter.cli.terminal import (
 catalog_app = typer.Typer(
     no_args_is_help=True, help="Look after a catalog: what it is, whether it is sound, its size."
 )
+
+catalog_app.command(epilog=health_command.EXAMPLES)(health_command.health)
 
 
 @catalog_app.command(epilog="Example: furniture-prompter catalog info --catalog shop")

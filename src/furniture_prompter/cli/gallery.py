@@ -27,21 +27,22 @@ def render_gallery(result: SearchResult) -> str:
     """The page for one result; photos that are gone or damaged show a placeholder."""
     template = Template(files(__package__).joinpath("gallery.html").read_text("utf-8"))
     return template.substitute(
-        title=_words(_title(result)),
+        title=words(_title(result)),
         heading=_heading(result),
         query_photo=_query_photo(result.query.photo),
         conditions=_conditions(result),
         count=_count(len(result.hits)),
         cards="\n".join(_card(hit) for hit in result.hits) or _nothing(result),
-        notes="".join(f'<p class="note">{_words(note)}</p>' for note in result.notes),
+        notes="".join(f'<p class="note">{words(note)}</p>' for note in result.notes),
         timings=_timings(result),
-        catalog=_words(result.catalog.path),
+        catalog=words(result.catalog.path),
         version=result.catalog.version,
-        encoder=_words(result.catalog.encoder),
+        encoder=words(result.catalog.encoder),
     )
 
 
-def _words(text: str) -> str:
+def words(text: str) -> str:
+    """Text as it stands in a page: escaped, on one line, without control characters."""
     return escape(plain(text), quote=True)
 
 
@@ -54,14 +55,14 @@ def _heading(result: SearchResult) -> str:
     prompt, photo = result.query.prompt, result.query.photo is not None
     if prompt is None:
         return "Products like this photo"
-    quoted = f"<q>{_words(prompt)}</q>"
+    quoted = f"<q>{words(prompt)}</q>"
     return f"{quoted} <span>like this photo</span>" if photo else quoted
 
 
 def _query_photo(photo: RgbImage | None) -> str:
     if photo is None:
         return ""
-    return f'<img class="asked" src="{_data_uri(photo)}" alt="The photo that was searched with">'
+    return f'<img class="asked" src="{data_uri(photo)}" alt="The photo that was searched with">'
 
 
 def _conditions(result: SearchResult) -> str:
@@ -76,7 +77,7 @@ def _conditions(result: SearchResult) -> str:
     if query.where:
         rows.append(("where", query.where))
     items = "".join(
-        f"<div><dt>{_words(name)}</dt><dd>{_words(value)}</dd></div>" for name, value in rows
+        f"<div><dt>{words(name)}</dt><dd>{words(value)}</dd></div>" for name, value in rows
     )
     return f'<dl class="conditions">{items}</dl>' if items else ""
 
@@ -94,13 +95,13 @@ def _card(hit: Hit) -> str:
     product = hit.product
     name = product.title or product.id
     shown = [variant_text(hit.variant)] if hit.variant is not None else []
-    facts = "".join(f"<li>{_words(fact)}</li>" for fact in [*shown, *_facts(product)])
-    labels = "".join(f"<li>{_words(label)}</li>" for label in hit.matched)
+    facts = "".join(f"<li>{words(fact)}</li>" for fact in [*shown, *_facts(product)])
+    labels = "".join(f"<li>{words(label)}</li>" for label in hit.matched)
     return f"""<li><article class="card">
 <div class="frame">{_picture(hit, name)}
 <span class="rank" aria-hidden="true">{hit.rank}</span></div>
 <div class="body">
-<h2><span class="aside">{hit.rank}. </span>{_words(name)}</h2>
+<h2><span class="aside">{hit.rank}. </span>{words(name)}</h2>
 <ul class="facts">{facts}</ul>
 <div class="foot"><p class="score">score {hit.score:.2f}</p>
 <ul class="matched" aria-label="Found by">{labels}</ul></div>
@@ -125,14 +126,15 @@ def _picture(hit: Hit, name: str) -> str:
             read_photo_bytes(path), name=str(path), target_side_px=THUMBNAIL_SIDE_PX
         )
     except InvalidPhotoError:
-        label = _words(f"{name}: its photo cannot be read")
+        label = words(f"{name}: its photo cannot be read")
         return f'<div class="missing" role="img" aria-label="{label}">no photo</div>'
-    return f'<img src="{_data_uri(image)}" alt="{_words(name)}">'
+    return f'<img src="{data_uri(image)}" alt="{words(name)}">'
 
 
-def _data_uri(image: RgbImage) -> str:
+def data_uri(image: RgbImage, side_px: int = THUMBNAIL_SIDE_PX) -> str:
+    """Pixels as a JPEG of `side_px` at the most that a page carries in itself."""
     thumbnail = Image.fromarray(image)
-    thumbnail.thumbnail((THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.LANCZOS)
+    thumbnail.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     thumbnail.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
@@ -140,5 +142,5 @@ def _data_uri(image: RgbImage) -> str:
 
 def _timings(result: SearchResult) -> str:
     return " · ".join(
-        f"{_words(step)} {elapsed_ms:.1f} ms" for step, elapsed_ms in result.timings_ms.items()
+        f"{words(step)} {elapsed_ms:.1f} ms" for step, elapsed_ms in result.timings_ms.items()
     )

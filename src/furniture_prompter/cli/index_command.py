@@ -1,6 +1,7 @@
 """``index``: bring a catalog up to date with a feed, as one version."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,12 @@ from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
     ExitCode,
+    FormatOption,
     JsonOption,
+    MapOption,
+    TextEncodingOption,
+    YesOption,
+    asking_before_mass_removal,
     read_settings,
     refuse_unwritable,
 )
@@ -21,11 +27,12 @@ from furniture_prompter.cli.terminal import (
     plain,
     print_facts,
     say,
+    size_text,
     write_json,
 )
 
 if TYPE_CHECKING:
-    from furniture_prompter.domain import IndexSummary, SetAside
+    from furniture_prompter.domain import DownloadSummary, IndexSummary, SetAside
 
 # More than this scrolls the summary away; the file holds all of them.
 SHOWN_SET_ASIDE = 20
@@ -34,16 +41,19 @@ EXAMPLES = """\b
 Examples:
   furniture-prompter index photos/ --catalog shop
   furniture-prompter index products.jsonl --catalog shop --sync
-  furniture-prompter index urunler.csv --catalog shop --language turkish
+  furniture-prompter index urunler.xlsx --catalog shop --language turkish \\
+      --map title="Ürün Adı" --map image=Görsel1
+  furniture-prompter index https://shop.example/products.csv --catalog shop --download
 """
 
 
 def index_command(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder of photos, or a JSON-lines (.jsonl) or CSV (.csv) file of products.",
+            help="A folder of photos, a file of products (a shop's export as CSV, Excel, JSON, "
+            "XML or Parquet), or the web address of such a file.",
             show_default=False,
         ),
     ],
@@ -51,6 +61,7 @@ def index_command(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
     ] = False,
+    yes: YesOption = False,
     encoder: EncoderOption = None,
     language: Annotated[
         str | None,
@@ -62,15 +73,16 @@ def index_command(
             show_default=False,
         ),
     ] = None,
-    text_encoding: Annotated[
-        str | None,
+    text_encoding: TextEncodingOption = None,
+    layout: FormatOption = None,
+    columns: MapOption = None,
+    download: Annotated[
+        bool,
         typer.Option(
-            "--text-encoding",
-            metavar="ENCODING",
-            help="Encoding of a CSV file: utf-8, windows-1254, … Found out when left out.",
-            show_default=False,
+            "--download",
+            help="Download photos that the feed gives by address; see docs/feeds.md.",
         ),
-    ] = None,
+    ] = False,
     set_aside_file: Annotated[
         Path | None,
         typer.Option(
@@ -82,7 +94,9 @@ def index_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Index a feed: bring a catalog up to date with a folder, a JSON-lines or a CSV file.
+    """Index a feed: bring a catalog up to date with a folder of photos or a shop's export.
+
+    What the columns mean is recognised or proposed, and told; --format and --map overrule it.
 
     Only what changed is encoded again. The run becomes one new version of the catalog or none: a
     run that is interrupted leaves the version before it searchable, and the next one resumes.
@@ -95,24 +109,31 @@ def index_command(
         from furniture_prompter import assembly
     from furniture_prompter.cli.terminal import show_progress
 
-    with show_progress(messages()) as progress:
-        summary = assembly.index(
-            source,
-            catalog,
-            settings=settings,
-            encoder=encoder,
-            language=language,
-            sync=sync,
-            text_encoding=text_encoding,
-            progress=progress,
-        )
+    def run(remove_many: bool) -> "IndexSummary":
+        with show_progress(messages()) as progress:
+            return assembly.index(
+                source,
+                catalog,
+                settings=settings,
+                encoder=encoder,
+                language=language,
+                sync=sync,
+                text_encoding=text_encoding,
+                download=download,
+                layout=layout,
+                columns=columns or (),
+                progress=progress,
+                remove_many=remove_many,
+            )
+
+    summary = asking_before_mass_removal(run, yes)
     if set_aside_file is not None:
         _write_set_aside(set_aside_file, summary.set_aside)
     tell_set_aside(summary.set_aside, set_aside_file)
     if as_json:
         write_json(summary_answer(summary, catalog))
     else:
-        _print_summary(summary, catalog)
+        print_summary(summary, catalog)
     if not summary.version:
         raise typer.Exit(ExitCode.REFUSED)
     if summary.set_aside:
@@ -136,6 +157,7 @@ def summary_answer(summary: "IndexSummary", catalog: Path) -> dict[str, Any]:
             "reused": summary.photos_reused,
             "total": summary.photos,
         },
+        "downloads": None if summary.downloads is None else asdict(summary.downloads),
         "seconds": round(summary.seconds, 3),
         "set_aside": [set_aside_answer(item) for item in summary.set_aside],
         "notes": list(summary.notes),
@@ -172,7 +194,8 @@ def tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
         say(f"… and {further:,} more. Give --set-aside FILE to have them all.", style="yellow")
 
 
-def _print_summary(summary: "IndexSummary", catalog: Path) -> None:
+def print_summary(summary: "IndexSummary", catalog: Path) -> None:
+    """Write what an index run did to standard output."""
     rate = summary.photos_encoded / summary.seconds if summary.seconds > 0 else 0.0
     pace = f" ({rate:,.0f} photos/s)" if summary.photos_encoded else ""
     rows = {
@@ -187,8 +210,22 @@ def _print_summary(summary: "IndexSummary", catalog: Path) -> None:
         ),
         "photos": f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
         f"{summary.photos_reused:,} reused",
+        **_downloads(summary.downloads),
         "set aside": f"{len(summary.set_aside):,}",
         "time": f"{summary.seconds:,.1f} s",
         "notes": "\n".join(plain(note) for note in summary.notes),
     }
     print_facts(rows)
+
+
+def _downloads(counts: "DownloadSummary | None") -> dict[str, str]:
+    if counts is None:
+        return {}
+    received = f" ({size_text(counts.received_bytes)})" if counts.fetched else ""
+    kept = f" (of {counts.kept:,} the earlier picture stays)" if counts.kept else ""
+    again = f", {counts.retries:,} requests made again" if counts.retries else ""
+    return {
+        "downloads": f"{counts.addresses:,} addresses: {counts.fetched:,} fetched{received}, "
+        f"{counts.unchanged:,} unchanged, {counts.not_asked:,} not asked again, "
+        f"{counts.failed:,} failed{kept}{again}"
+    }

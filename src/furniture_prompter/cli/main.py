@@ -10,14 +10,17 @@ from typer.core import TyperGroup
 
 from furniture_prompter.cli import (
     benchmark_command,
+    crawl_command,
     distill_command,
     encoders_command,
     evaluate_command,
+    history_commands,
     index_command,
     search_command,
     serve_command,
 )
 from furniture_prompter.cli.catalog_command import catalog_app
+from furniture_prompter.cli.feeds_command import feeds_app
 from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
 from furniture_prompter.errors import FurniturePrompterError
@@ -65,12 +68,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
+app.command("crawl", epilog=crawl_command.EXAMPLES)(crawl_command.crawl_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
 app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
 app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)
+for name, command in history_commands.COMMANDS.items():
+    catalog_app.command(name, epilog=f"Example: furniture-prompter catalog {name} --catalog shop")(
+        command
+    )
 app.add_typer(catalog_app, name="catalog")
+app.add_typer(feeds_app, name="feeds")
 app.add_typer(encoders_command.encoders_app, name="encoders")
 
 

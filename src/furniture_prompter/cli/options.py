@@ -1,13 +1,15 @@
 """Shared command-line options, query options among them; settings; exit statuses."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from furniture_prompter.cli.terminal import say
 from furniture_prompter.errors import (
     BenchmarkError,
     CatalogError,
@@ -15,8 +17,11 @@ from furniture_prompter.errors import (
     EncoderError,
     FurniturePrompterError,
     ServeError,
+    TooManyRemovedError,
 )
 from furniture_prompter.query_options import LISTS, OPTIONS, Flag, NamedOption
+
+Result = TypeVar("Result")
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -53,9 +58,65 @@ TextTowerOption = Annotated[
         show_default=False,
     ),
 ]
+YesOption = Annotated[
+    bool,
+    typer.Option("--yes", help="Remove even more of the catalog than sync_most_removed_share."),
+]
+TextEncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text-encoding",
+        metavar="ENCODING",
+        help="Encoding of a CSV file: utf-8, windows-1254, … Found out when left out.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="Layout of the feed: shopify, woocommerce, google, … Recognised when left out.",
+        show_default=False,
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="ROLE=COLUMN",
+        help="What a column means, such as title=Name; once for each, several for image.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, as docs/json.md promises.")
 ]
+
+
+def asking_before_mass_removal(run: Callable[[bool], Result], yes: bool) -> Result:
+    """Do what may remove much of a catalog, asking first where a person can answer.
+
+    Args:
+        run: Does it; takes whether that much may be removed, and raises TooManyRemovedError where
+            it may not.
+        yes: Whether it may without being asked.
+    """
+    try:
+        return run(yes)
+    except TooManyRemovedError as error:
+        if not _can_be_asked():
+            raise
+        # Nothing is locked while a person thinks; what was encoded is kept for the second turn.
+        say(str(error), style="yellow")
+        if not typer.confirm("Remove them?", err=True):
+            raise typer.Exit(ExitCode.TOO_MANY_REMOVED) from error
+    yes = True
+    return run(yes)
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def with_query_options(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -153,6 +214,7 @@ class ExitCode(IntEnum):
     BENCHMARK = 8
     GATE = 9
     SERVER = 10
+    TOO_MANY_REMOVED = 11
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -167,8 +229,9 @@ MEANINGS = {
     ExitCode.ENCODER: "the encoder cannot be used",
     ExitCode.STUDENT: "the student cannot be trained or exported",
     ExitCode.BENCHMARK: "the benchmark cannot be run as asked",
-    ExitCode.GATE: "the candidate lost more than the gate allows",
+    ExitCode.GATE: "a gate was not passed: the candidate lost, or health found, too much",
     ExitCode.SERVER: "the API cannot be served as it is set up",
+    ExitCode.TOO_MANY_REMOVED: "--sync would remove much of the catalog; nothing was written",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.BROKEN_PIPE: "whoever read the output stopped reading",
 }
@@ -187,4 +250,6 @@ def exit_code_of(error: FurniturePrompterError) -> ExitCode:
         return ExitCode.BENCHMARK
     if isinstance(error, ServeError):
         return ExitCode.SERVER
+    if isinstance(error, TooManyRemovedError):
+        return ExitCode.TOO_MANY_REMOVED
     return ExitCode.REFUSED

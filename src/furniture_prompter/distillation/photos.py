@@ -30,6 +30,7 @@ from furniture_prompter.encoders.decoding import (
 from furniture_prompter.encoders.headers import read_header
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
+from furniture_prompter.fetching.public_addresses import shown_address
 
 _LEAST_HELD_OUT = 4
 
@@ -107,6 +108,17 @@ def photos_of_feed(
         for path in row.images:
             read += 1
             on_photo(read)
+            if path in row.addresses:
+                set_aside.append(
+                    SetAside(
+                        row.source,
+                        row.line,
+                        f"The photo is at an address, {shown_address(row.addresses[path])}.",
+                        "Index the feed with --download, and give the catalog.",
+                        row.product.id,
+                    )
+                )
+                continue
             try:
                 identity = photo_id(read_photo_bytes(path, limits))
             except InvalidPhotoError as error:

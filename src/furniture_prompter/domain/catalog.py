@@ -73,6 +73,109 @@ class VerifyReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What made a version of a catalog, and what it changed.
+
+    Attributes:
+        by: ``index``, ``crawl``, ``write`` (over the API), ``repair``, ``optimize`` or
+            ``rollback``.
+        source: The feed's path or address, or the number of the version that was returned to;
+            empty where there is nothing to name.
+        added: Products that were not there before.
+        updated: Products that differ from before.
+        removed: Products that were there before.
+        unchanged: Products of the feed, or of the catalog, that are as they were.
+        set_aside: Rows, photos and cells that were left out.
+        seconds: Wall time until the version was written.
+    """
+
+    by: str
+    source: str = ""
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    set_aside: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogVersion:
+    """One version of a catalog's history, as ``catalog versions`` lists it.
+
+    Attributes:
+        version: Its number.
+        created: When it was written, ISO 8601, UTC.
+        products: Products that it had.
+        photos: Photos that it had.
+        made: What made it; None where the release that did kept no summary.
+        kept: Whether its data is there, so that it can be compared and returned to.
+        current: Whether searches read it.
+    """
+
+    version: int
+    created: str
+    products: int
+    photos: int
+    made: Made | None
+    kept: bool
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackSummary:
+    """What ``catalog rollback`` did.
+
+    Attributes:
+        version: The new version, which is current now.
+        returned_to: The version whose products it has.
+        products: Products in it.
+        photos: Photos in it.
+        added: Products that are back.
+        updated: Products that are as they were in that version again.
+        removed: Products that are gone again.
+        unchanged: Products that were the same in both.
+        seconds: Wall time.
+        notes: What could not be cleared up, a sentence each; the version is whole nevertheless.
+    """
+
+    version: int
+    returned_to: int
+    products: int
+    photos: int
+    added: int
+    updated: int
+    removed: int
+    unchanged: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDifference:
+    """How one product differs between two versions.
+
+    Attributes:
+        id: The product.
+        title: Its title in the later of the two versions that have it.
+        change: ``added``, ``removed`` or ``changed``.
+        cells: Old and new value of each field or attribute that differs, by name; None where one
+            has none. Empty for products that were added or removed.
+        photos_added: Files of photos that only the second version shows.
+        photos_removed: Files of photos that only the first version shows.
+        photos_reordered: Whether the photos are the same in another order.
+    """
+
+    id: str
+    title: str
+    change: str
+    cells: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    photos_added: tuple[str, ...] = ()
+    photos_removed: tuple[str, ...] = ()
+    photos_reordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OptimizeSummary:
     """What ``catalog optimize`` did.
 

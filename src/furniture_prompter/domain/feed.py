@@ -1,5 +1,6 @@
 """Feed rows, what was set aside of a feed, writes, and summaries of indexing."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,11 @@ from typing import Literal, Protocol, TypeAlias
 from furniture_prompter.domain.product import Product
 
 NO_CELLS: Mapping[str, str] = MappingProxyType({})
+
+
+def address_path(url: str) -> Path:
+    """The path that stands for an image at an address, until it was downloaded; no file has it."""
+    return Path("by-address", hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class FeedRow:
         cells: The text that numbers and truth values among the attributes were read from, by
             column, for a column that turns out to hold text; empty where a feed has types.
         addresses: The http or https address of each image that has to be downloaded, by the path
-            that `images` has for it.
+            that `images` has for it (:func:`address_path`).
         variant_of: The variant's id of each image that shows only one.
     """
 
@@ -77,9 +83,12 @@ class FeedNote:
 
     Attributes:
         text: A sentence or two, with what to do where it is wrong.
+        reading: What the feed was taken for, in a few words for the progress line: ``Shopify CSV``;
+            empty where the note is about something else.
     """
 
     text: str
+    reading: str = ""
 
 
 FeedItem: TypeAlias = FeedRow | SetAside | FeedNote
@@ -109,8 +118,8 @@ class IndexProgress:
     """Where an index run stands.
 
     Attributes:
-        step: What it is doing, in a word or two: ``reading``, ``checking``, ``words``,
-            ``writing``, ``indexing``.
+        step: What it is doing, in a few words: ``reading Shopify CSV``, ``downloading``,
+            ``checking``, ``words``, ``writing``, ``indexing``.
         done: Units finished in this step.
         total: Units in this step; None while unknown.
         unit: What is counted, plural: ``rows``, ``photos``, ``products``.
@@ -120,6 +129,32 @@ class IndexProgress:
     done: int
     total: int | None
     unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadSummary:
+    """What became of the photos that a feed gives by address.
+
+    Attributes:
+        addresses: Different addresses of the feed.
+        fetched: Photos that were sent.
+        unchanged: Photos of which the server said that they are as they were.
+        not_asked: Photos that were there and needed no asking: looked after by a run that was
+            interrupted, or said by their server to be good for longer.
+        failed: Addresses that gave no photo.
+        kept: Those among them whose earlier picture stays.
+        retries: Requests that had to be made again.
+        received_bytes: Bytes of photos that were sent.
+    """
+
+    addresses: int = 0
+    fetched: int = 0
+    unchanged: int = 0
+    not_asked: int = 0
+    failed: int = 0
+    kept: int = 0
+    retries: int = 0
+    received_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +177,7 @@ class IndexSummary:
             prompts search pictures.
         products_not_removed: Products that the feed no longer has and ``sync`` left, because some
             of the feed could not be read and may hold them.
+        downloads: What became of photos by address; None where the feed has none.
     """
 
     version: int
@@ -157,6 +193,7 @@ class IndexSummary:
     seconds: float
     notes: tuple[str, ...] = ()
     products_not_removed: int = 0
+    downloads: DownloadSummary | None = None
 
 
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing", "refused"]

@@ -4,11 +4,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 from furniture_prompter.domain import wording
 from furniture_prompter.feeds.values.currencies import without_currency
 
+_FIRST_MARK: Final = "\u0300"
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -38,7 +40,17 @@ def one_line(text: str) -> str:
     Raises:
         UnusableValueError: it holds half a surrogate pair, or too many accents on one letter.
     """
+    if _is_plain(text):
+        return text.strip()
     return wording.one_line(usable(text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether text is kept as it is but for blanks around it: most of it is, and it is many cells.
+
+    Letters below U+0300 are composed, and printable ones are no control characters.
+    """
+    return text.isprintable() and "  " not in text and (text.isascii() or max(text) < _FIRST_MARK)
 
 
 def one_line_at_least(text: str) -> str:
@@ -51,6 +63,8 @@ def one_line_at_least(text: str) -> str:
 
 def prose(text: str) -> str:
     """As :func:`furniture_prompter.domain.wording.prose`, and raises as :func:`one_line` does."""
+    if _is_plain(text):
+        return text.strip()
     return wording.prose(usable(text))
 
 
@@ -107,7 +121,9 @@ LIMIT_NAME_CHARACTERS = 64
 _SPELLINGS = {"colour": "color", "colours": "colors"}
 _OTHER = re.compile(r"[^a-z0-9]+")
 # Letters that Unicode does not take apart into a base letter and an accent.
-_LETTERS = str.maketrans({"ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l"})
+LETTERS: Final = str.maketrans(
+    {"ı": "i", "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l"}
+)
 
 
 def column_name(name: str) -> str:
@@ -120,7 +136,7 @@ def column_name(name: str) -> str:
         UnusableValueError: nothing is left, it does not begin with a letter, it is longer than 64
             characters, or it is no usable text.
     """
-    plain = unicodedata.normalize("NFKD", usable(name)).lower().translate(_LETTERS)
+    plain = unicodedata.normalize("NFKD", usable(name)).lower().translate(LETTERS)
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     plain = _OTHER.sub("_", plain).strip("_")
     if not plain[:1].isalpha():
@@ -137,9 +153,12 @@ def column_name(name: str) -> str:
 
 
 _TRUTHS: Final = {"true": True, "false": False}
+_NUMBER_IN: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_ZERO_FIRST: Final = re.compile(r"[+-]?0\d")
 _POINT: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d{1,2})?")
 _COMMA: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
 _CODE: Final = re.compile(r"[+-]?0\d+")
+_BEGINS_NUMBER: Final = frozenset("+-0123456789")
 _DIGITS_KEPT: Final = 15
 """Decimal digits that every float64 keeps."""
 
@@ -163,11 +182,25 @@ def is_doubtful(text: str) -> bool:
 def marks_of(text: str) -> tuple[DecimalMark, ...]:
     """The decimal marks with which text is a number: both where it has none."""
     value = text.strip()
+    if value[:1] not in _BEGINS_NUMBER:
+        return ()
     digits = sum(letter.isdigit() for letter in value)
-    if not value.isascii() or digits > _DIGITS_KEPT or re.match(r"[+-]?0\d", value):
+    if not value.isascii() or digits > _DIGITS_KEPT or _ZERO_FIRST.match(value):
         return ()
     forms: tuple[tuple[DecimalMark, re.Pattern[str]], ...] = ((".", _POINT), (",", _COMMA))
     return tuple(mark for mark, form in forms if form.fullmatch(value))
+
+
+_LIMIT_PRICE_CHARACTERS: Final = 32
+
+
+@lru_cache(maxsize=8_192)
+def _marks_of_price(text: str) -> tuple[DecimalMark, ...]:
+    """As :func:`marks_of`, of a number with a currency before or after it."""
+    if len(text) > _LIMIT_PRICE_CHARACTERS:
+        return ()
+    number = without_currency(text)
+    return () if number is text else marks_of(number)
 
 
 @dataclass(slots=True)
@@ -187,16 +220,31 @@ class ColumnEvidence:
     numbers: int = 0
     others: int = 0
 
+    def add_price(self, text: str) -> None:
+        """As :meth:`add`, with a currency or words around the number."""
+        found = _NUMBER_IN.search(text) if text else None
+        if found is not None:
+            self.add(found[0])
+        elif text and not text.isspace():
+            self.others += 1
+
     def add(self, text: str) -> None:
         """Look at one cell; blank ones say nothing."""
         if not text or text.isspace():
+            return
+        first = text[0]
+        if first.isalpha():
+            self.others += 1
+            return
+        if first in "123456789" and text.isdigit() and text.isascii() and len(text) <= _DIGITS_KEPT:
+            self.numbers += 1
             return
         marks = marks_of(text)
         self.numbers += bool(marks)
         self.others += not marks
         if not marks:
             # A price says as much of the file's mark as a number, yet stays a text here.
-            marks = marks_of(without_currency(text))
+            marks = _marks_of_price(text)
             if len(marks) == 1:
                 self.certain[marks[0]] += 1
         elif len(marks) == 1:
@@ -250,8 +298,8 @@ def typed(text: str, mark: DecimalMark | None) -> str | float | bool | None:
     value = text.strip()
     if not value:
         return None
-    if value.lower() in _TRUTHS:
-        return _TRUTHS[value.lower()]
+    if value[0].isalpha():
+        return _TRUTHS.get(value.lower(), text) if len(value) <= len("false") else text
     marks = marks_of(value)
     if not marks or (mark not in marks and not value.lstrip("+-").isdigit()):
         return text

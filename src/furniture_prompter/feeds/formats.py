@@ -1,7 +1,6 @@
 """From a file to the source of records that reads it: told by its content, then by its name."""
 
 import codecs
-import importlib
 import re
 import zipfile
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 from furniture_prompter.feeds.jsonl import JsonRecords
 from furniture_prompter.feeds.records import RecordSource
+from furniture_prompter.feeds.saved_page import html_records
 from furniture_prompter.feeds.text_encoding import is_text_files_encoding
 from furniture_prompter.feeds.workbooks import WorkbookRecords
 from furniture_prompter.feeds.xml_records import XmlRecords
@@ -191,6 +191,4 @@ def _without_encoding(source: RecordSource, encoding: str | None) -> RecordSourc
 
 
 def _page(file: FeedFile) -> RecordSource:
-    module = importlib.import_module("furniture_prompter.feeds.saved_page")
-    source: RecordSource = module.html_records(file.content)
-    return source
+    return html_records(file.path, file.content)

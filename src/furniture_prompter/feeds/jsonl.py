@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
-from furniture_prompter.domain import FeedItem, FeedNote
+from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.feed_files import FeedFile
@@ -25,7 +25,6 @@ from furniture_prompter.feeds.json_text import (
     skip_space,
 )
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem
-from furniture_prompter.feeds.rows import RowReader
 from furniture_prompter.json_lines import numbered_lines
 
 LIMIT_LINE_BYTES: Final = 1 << 20
@@ -121,7 +120,9 @@ class JsonRecords:
             return lines_of(file)
         window = JsonWindow(file)
         if layout.kind == "object":
-            return iter([(1, only_object(window.value()))])
+            window.peek()
+            line = window.line
+            return iter([(line, only_object(window.value()))])
         return list_of(window, layout.path)
 
     @cached_property
@@ -251,36 +252,3 @@ def list_of(window: JsonWindow, path: tuple[str, ...]) -> Iterator[NumberedObjec
 def _row(element: Element) -> JsonObject | UnusableValueError:
     value: Any = element.value
     return value if isinstance(value, UnusableValueError) else only_object(value)
-
-
-class JsonLinesFeed:
-    """A feed of JSON objects whose members are `id`, `image` and what a catalog stores."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @property
-    def name(self) -> str:
-        """See :class:`furniture_prompter.domain.Feed`."""
-        return str(self._path)
-
-    def items(self) -> Iterator[FeedItem]:
-        """See :class:`furniture_prompter.domain.Feed`.
-
-        Raises:
-            InvalidFeedError: the file cannot be read, is UTF-16, holds no row, or was written to
-                while it was read.
-        """
-        reader = RowReader(self._path)
-        empty = True
-        with FeedFile(self._path).open() as file:
-            start = start_of_text(file, self._path)
-            is_array = self._path.suffix.lower() == ".json" and start.lstrip().startswith(b"[")
-            for line, found in list_of(JsonWindow(file), ()) if is_array else lines_of(file):
-                empty = False
-                if isinstance(found, UnusableValueError):
-                    yield reader.set_aside(found, line)
-                else:
-                    yield from reader.read(found, line)
-        if empty:
-            raise _empty(self._path)

@@ -1,16 +1,16 @@
-"""Rows of feeds of any format: validated, then products with their image files."""
+"""Cells of rows as a catalog keeps them, and the image files that rows name."""
 
 import math
 import os
 import re
+import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
-from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside
-from furniture_prompter.domain.feed import NO_CELLS
+from furniture_prompter.domain import AttributeValue, Product, SetAside
 from furniture_prompter.feeds.cells import (
     KNOWN,
     UnusableValueError,
@@ -23,15 +23,45 @@ from furniture_prompter.feeds.cells import (
 
 LIMIT_PATH_CHARACTERS: Final = 4_096
 LIMIT_QUOTED_CHARACTERS: Final = 200
+_KNOWN_FOLDERS: Final = 10_000
 
+_WEB = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+:)?//|^(data|file|https?|ftps?|s3|gs):", re.A)
 
 
 class ImageFolder:
     """The feed's folder, below which every image lies."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address_path: Callable[[str], Path] | None = None) -> None:
+        """Take the folder.
+
+        Args:
+            folder: The folder.
+            address_path: Where an image is kept once it was downloaded from an address; None
+                where nothing is downloaded.
+        """
         self._folder = folder.resolve()
+        self._address_path = address_path
+        self._inside: dict[str, str] = {}
+
+    def place(self, reference: str) -> tuple[Path, str]:
+        """The file that a row means, and the address that it has to be downloaded from.
+
+        Args:
+            reference: As for :meth:`locate`, or an http or https address.
+
+        Returns:
+            The path of the image, and its address; empty for a file that is there.
+
+        Raises:
+            UnusableValueError: as :meth:`locate` does; an address where nothing is downloaded.
+        """
+        if not is_address(reference):
+            return self.locate(reference), ""
+        address = f"https:{reference}" if reference.startswith("//") else reference
+        if self._address_path is None or not _WEB.match(address):
+            raise address_problem(reference)
+        return self._address_path(address), address
 
     def locate(self, reference: str) -> Path:
         """The existing file that a row means.
@@ -50,12 +80,12 @@ class ImageFolder:
             UnusableValueError: it is an address on the network, leads out of the folder, or is no
                 file.
         """
+        known = self._in_known_folder(reference)
+        if known is not None:
+            return known
         quoted = shown(reference, LIMIT_QUOTED_CHARACTERS)
-        if _ADDRESS.match(reference):
-            raise UnusableValueError(
-                f"The image {quoted} is an address, and `index` does not download.",
-                "Save the photos beside the feed and name the files.",
-            )
+        if is_address(reference):
+            raise address_problem(reference)
         if len(reference) > LIMIT_PATH_CHARACTERS or "\0" in reference:
             raise UnusableValueError(
                 f"The image {quoted} is no path of a file.", "Name a file beside the feed."
@@ -73,6 +103,29 @@ class ImageFolder:
         else:
             cure = "Put the file there, or correct the path; it is relative to the feed's folder."
         raise UnusableValueError(f"The image file {quoted} is missing.", cure)
+
+    def _in_known_folder(self, reference: str) -> Path | None:
+        """The plain file that a row means, where its folder was followed to its end before.
+
+        A feed names many files of few folders. A link among the files is left to the long way.
+        """
+        folder, slash, name = reference.rpartition("/")
+        if name in {"", ".", ".."} or "\0" in reference or (slash and not folder):
+            return None
+        inside = self._inside.get(folder)
+        if inside is None:
+            if len(self._inside) >= _KNOWN_FOLDERS or is_address(reference):
+                return None
+            try:
+                inside = str(self.contain(Path(folder)))
+            except UnusableValueError:
+                return None
+            self._inside[folder] = inside
+        path = f"{inside}/{name}"
+        try:
+            return Path(path) if stat.S_ISREG(os.lstat(path).st_mode) else None
+        except (OSError, ValueError):
+            return None
 
     def contain(self, path: Path) -> Path:
         """`path` with every ``..`` and link followed, whether something is there or not.
@@ -96,6 +149,25 @@ class ImageFolder:
                 "Copy the photo into the feed's folder and name it by its path there.",
             )
         return resolved
+
+
+def is_address(reference: str) -> bool:
+    """Whether an image is given as an address on the network."""
+    return _ADDRESS.match(reference) is not None
+
+
+def address_problem(reference: str) -> UnusableValueError:
+    """Why an image that is an address is left out."""
+    quoted = shown(reference, LIMIT_QUOTED_CHARACTERS)
+    if _WEB.match(reference) or reference.startswith("//"):
+        return UnusableValueError(
+            f"The image {quoted} is an address, and nothing is downloaded unasked.",
+            "Give --download, or save the photos beside the feed and name the files.",
+        )
+    return UnusableValueError(
+        f"The image {quoted} is an address that photos are not downloaded from.",
+        "Give an http or https address, or name a file beside the feed.",
+    )
 
 
 def _spellings(reference: str) -> list[str]:
@@ -137,78 +209,14 @@ _EXACT: Final = 2**53
 _T = TypeVar("_T")
 
 
-class RowReader:
-    """Turns the rows of one file into feed items; an id belongs to the first row that gives it."""
-
-    def __init__(self, source: Path) -> None:
-        self._source = source
-        self._images = ImageFolder(source.parent)
-        self._line_of_id: dict[str, int] = {}
-
-    def read(
-        self, fields: Mapping[str, object], line: int, cells: Mapping[str, str] = NO_CELLS
-    ) -> Iterator[FeedItem]:
-        """The items of one row: a row, or what is wrong with it, or with some of its cells.
-
-        Args:
-            fields: Values by the names that the feed gives; strings, numbers, truth values,
-                None, or lists of those.
-            line: 1-based line where the row begins.
-            cells: Text that numbers and truth values were read from, by column.
-        """
-        product_id = ""
-        try:
-            columns = _by_column(fields)
-            product_id = _identifier(columns)
-            self._claim(product_id, line)
-            product, problems = _product(product_id, columns)
-            references = _references(columns)
-        except UnusableValueError as problem:
-            yield self.set_aside(problem, line, product_id or _identifier_at_least(fields))
-            return
-        images: dict[Path, None] = {}
-        for reference in references:
-            try:
-                images[self._images.locate(reference)] = None
-            except UnusableValueError as problem:
-                yield self.set_aside(problem, line, product_id)
-        if images:
-            for column, unusable in problems.items():
-                yield self.set_aside(unusable, line, product_id, column)
-            own = {name: prose(text) for name, text in cells.items() if name in product.attributes}
-            yield FeedRow(product, tuple(images), self._source, line, own or NO_CELLS)
-
-    def set_aside(
-        self, problem: UnusableValueError, line: int, product_id: str = "", column: str = ""
-    ) -> SetAside:
-        """What is wrong with a row or one of its cells, as the feed yields it."""
-        return SetAside(
-            self._source,
-            line,
-            problem.reason,
-            problem.cure,
-            product_id or problem.product_id,
-            column,
-            problem.hides_ids,
-        )
-
-    def _claim(self, product_id: str, line: int) -> None:
-        first = self._line_of_id.get(product_id)
-        if first is not None:
-            raise UnusableValueError(
-                f"The id {shown(product_id)} is already in line {first}.",
-                "Give each product an id of its own; several images of one go into one row.",
-            )
-        self._line_of_id[product_id] = line
-
-
 def read_product(fields: Mapping[str, object], source: Path, line: int) -> Product | SetAside:
     """The product of a row whose photos come another way, or what is wrong with it.
 
     A cell that cannot be used refuses the row: whoever sends it is there to mend it.
 
     Args:
-        fields: As for :meth:`RowReader.read`; images among them are refused.
+        fields: Values by name: texts, numbers, truth values, None, or lists of those; images among
+            them are refused.
         source: What to call the row's origin in a set-aside.
         line: 1-based line where the row begins.
 
@@ -218,7 +226,7 @@ def read_product(fields: Mapping[str, object], source: Path, line: int) -> Produ
     product_id = ""
     try:
         columns = _by_column(fields)
-        product_id = _identifier(columns)
+        product_id = identifier(columns.get("id"))
         if columns.keys() & {"image", "images"}:
             raise UnusableValueError(
                 "The product names image files, which are not read here.",
@@ -250,8 +258,12 @@ def _by_column(fields: Mapping[str, object]) -> dict[str, object]:
     return columns
 
 
-def _identifier(columns: Mapping[str, object]) -> str:
-    value = columns.get("id")
+def identifier(value: object) -> str:
+    """The id of a product or variant.
+
+    Raises:
+        UnusableValueError: it is none: blank, too long, of several lines, or of another type.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is None or value == "":
@@ -263,17 +275,17 @@ def _identifier(columns: Mapping[str, object]) -> str:
             f"The id {shown(value)} holds control characters or line breaks.",
             "Give the product an id of letters and digits.",
         )
-    identifier = one_line(value)
-    if not identifier:
+    kept = one_line(value)
+    if not kept:
         raise UnusableValueError("The row's id is blank.", "Give every product an id of its own.")
-    _refuse_longer("id", identifier, LIMIT_ID)
-    return identifier
+    _refuse_longer("id", kept, LIMIT_ID)
+    return kept
 
 
 def _identifier_at_least(fields: Mapping[str, object]) -> str:
     """The id of a row whose columns are in disorder; empty where it cannot be told."""
     try:
-        return _identifier(fields)
+        return identifier(fields.get("id"))
     except UnusableValueError:
         return ""
 
@@ -292,36 +304,53 @@ def _product(
             return otherwise
 
     attributes = {
-        name: attribute
+        name: found
         for name, value in columns.items()
         if name not in KNOWN
-        and (attribute := cell(name, partial(_attribute, name, value), None)) is not None
+        and (found := cell(name, partial(attribute, name, value), None)) is not None
     }
     if len(attributes) > LIMIT_ATTRIBUTES:
         raise UnusableValueError(
             f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
             "Leave out those that nobody will search or filter by.",
         )
+
+    def words(name: str) -> str:
+        return cell(name, lambda: plain_words(columns.get(name), name, name), "")
+
     product = Product(
         id=product_id,
-        title=cell("title", lambda: _words(columns, "title", LIMIT_TITLE), "") or product_id,
-        category=cell("category", lambda: _words(columns, "category", LIMIT_WORDS), ""),
+        title=words("title") or product_id,
+        category=words("category"),
         color=cell("color", lambda: _color(columns), ""),
-        description=cell("description", lambda: _description(columns), ""),
-        tags=cell("tags", lambda: _tags(columns.get("tags")), ()),
+        description=cell(
+            "description", lambda: plain_text(columns.get("description"), "description"), ""
+        ),
+        tags=cell("tags", lambda: tags_of(columns.get("tags")), ()),
         attributes=attributes,
     )
     return product, problems
 
 
-def _words(columns: Mapping[str, object], name: str, limit: int) -> str:
-    value = columns.get(name)
+def plain_words(value: object, role: str, name: str) -> str:
+    """A title, a category or colours as one line.
+
+    Args:
+        value: Text; for colours a list of texts too.
+        role: ``title``, ``category``, ``color`` or ``colors``.
+        name: What errors call the column.
+
+    Raises:
+        UnusableValueError: it is of another type, or too long.
+    """
     if value is None:
         return ""
+    if isinstance(value, list) and role in {"color", "colors"}:
+        value = ", ".join(text.strip() for text in _texts(name, value) if text.strip())
     if not isinstance(value, str):
         _refuse_type(name, value, "text")
     words = one_line(value)
-    _refuse_longer(name, words, limit)
+    _refuse_longer(name, words, LIMIT_TITLE if role == "title" else LIMIT_WORDS)
     return words
 
 
@@ -329,25 +358,31 @@ def _color(columns: Mapping[str, object]) -> str:
     """The colour names; a list in `colors` says the same as `color` and counts without it."""
     found = ""
     for name in ("colors", "color"):
-        value = columns.get(name)
-        if isinstance(value, list):
-            value = ", ".join(text.strip() for text in _texts(name, value) if text.strip())
-        found = _words({name: value}, name, LIMIT_WORDS) or found
+        found = plain_words(columns.get(name), name, name) or found
     return found
 
 
-def _description(columns: Mapping[str, object]) -> str:
-    value = columns.get("description")
+def plain_text(value: object, name: str) -> str:
+    """A description.
+
+    Raises:
+        UnusableValueError: it is no text, or too long.
+    """
     if value is None:
         return ""
     if not isinstance(value, str):
-        _refuse_type("description", value, "text")
+        _refuse_type(name, value, "text")
     description = prose(value)
-    _refuse_longer("description", description, LIMIT_DESCRIPTION)
+    _refuse_longer(name, description, LIMIT_DESCRIPTION)
     return description
 
 
-def _tags(value: object) -> tuple[str, ...]:
+def tags_of(value: object) -> tuple[str, ...]:
+    """Further words, of a list or of text with commas or bars between, without doubles.
+
+    Raises:
+        UnusableValueError: they are of another type, too many or too long.
+    """
     if isinstance(value, str):
         value = value.split("|" if "|" in value else ",")
     if value is None:
@@ -364,29 +399,6 @@ def _tags(value: object) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def _references(columns: Mapping[str, object]) -> list[str]:
-    references: list[str] = []
-    for name in ("image", "images"):
-        value = columns.get(name)
-        if isinstance(value, str):
-            value = [value]
-        if value is None:
-            continue
-        if not isinstance(value, list):
-            _refuse_type(name, value, "a path or a list of paths")
-        references += [path for text in _texts(name, value) if (path := text.strip())]
-    if not references:
-        raise UnusableValueError(
-            "The row names no image.", "Name at least one image file in image or images."
-        )
-    if len(references) > LIMIT_IMAGES:
-        raise UnusableValueError(
-            f"The row names {len(references)} images, more than {LIMIT_IMAGES}.",
-            "Keep the best ones.",
-        )
-    return references
-
-
 def _texts(name: str, values: list[object]) -> list[str]:
     texts = []
     for value in values:
@@ -396,7 +408,12 @@ def _texts(name: str, values: list[object]) -> list[str]:
     return texts
 
 
-def _attribute(name: str, value: object) -> AttributeValue | None:
+def attribute(name: str, value: object) -> AttributeValue | None:
+    """The value of a column of the shop's own: text, a number, or true or false; None for nothing.
+
+    Raises:
+        UnusableValueError: it is of another type, a number that cannot be kept, or too long.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):

@@ -7,6 +7,7 @@ of numbers or truth values leaves out what is none.
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,8 @@ from furniture_prompter.domain import AttributeValue, FeedRow, Photo, Product, S
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.feeds.cells import is_code, is_doubtful, shown
 
+_DIGIT: Final = re.compile(r"\d")
+_TO_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ODD_SHARE: Final = 0.1
 """Values of another type that a new column of numbers or truth values may have; one it may have in
 any case. With more of them it is text, in which nothing is lost."""
@@ -45,19 +48,32 @@ class Tally:
         count: Values of each type.
         code: The first text that is digits and no quantity, such as ``00123``; empty without.
         doubtful: Texts that are numbers of which the decimal mark could not be told.
+        first: Place in the feed of the first row with a value.
+        code_at: Place of the row of `code`.
     """
 
     count: dict[str, int]
     code: str = ""
     doubtful: int = 0
+    first: int = 0
+    code_at: int = 0
 
-    def add(self, value: AttributeValue) -> None:
-        """Count one value."""
+    def add(self, value: AttributeValue, place: int = 0) -> None:
+        """Count one value of the row at `place`."""
         self.count[attribute_type(value)] += 1
-        if isinstance(value, str):
+        # Texts without a digit are neither; looking closer takes ten times as long.
+        if isinstance(value, str) and _DIGIT.search(value):
             self.doubtful += is_doubtful(value)
             if not self.code and is_code(value):
-                self.code = value
+                self.code, self.code_at = value, place
+
+    def with_other(self, other: "Tally") -> "Tally":
+        """This one and one of other rows of the same feed, as if counted together."""
+        codes = sorted((each.code_at, each.code) for each in (self, other) if each.code)
+        code_at, code = codes[0] if codes else (0, "")
+        count = {name: number + other.count[name] for name, number in self.count.items()}
+        first = min(self.first, other.first)
+        return Tally(count, code, self.doubtful + other.doubtful, first, code_at)
 
     @property
     def total(self) -> int:
@@ -112,9 +128,26 @@ def tally(rows: Iterable[FeedRow]) -> dict[str, Tally]:
     """Count the values of each attribute column."""
     found: dict[str, Tally] = {}
     for row in rows:
-        for name, value in row.product.attributes.items():
-            found.setdefault(name, Tally(dict.fromkeys(_PLURAL, 0))).add(value)
+        tally_row(found, row)
     return found
+
+
+def tally_row(found: dict[str, Tally], row: FeedRow, place: int = 0) -> None:
+    """Count the values of the row at `place` in."""
+    for name, value in row.product.attributes.items():
+        values = found.get(name)
+        if values is None:
+            values = found[name] = Tally(dict.fromkeys(_PLURAL, 0), first=place)
+        values.add(value, place)
+
+
+def together(first: Mapping[str, Tally], second: Mapping[str, Tally]) -> dict[str, Tally]:
+    """Tallies of two parts of a feed as if it had been counted at once, columns as they come."""
+    both = dict(second)
+    for name, values in first.items():
+        both[name] = values.with_other(both[name]) if name in both else values
+    ordered = {name: both[name] for name in [*first, *second]}
+    return dict(sorted(ordered.items(), key=lambda item: item[1].first))
 
 
 def changing(tallies: Mapping[str, Tally], columns: Mapping[str, str]) -> list[str]:
@@ -307,7 +340,7 @@ def row_hash(product: Product, photos: Sequence[Photo]) -> str:
     if product.variants:
         content["variants"] = variants_text(product.variants)
         content["variant_of"] = [photo.variant_id for photo in photos]
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = _TO_JSON(content)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -353,7 +386,7 @@ def find_changes(
     for row in rows:
         if row.product.id not in written_ids:
             if row.product.id not in reported:
-                problems.append(_pictureless(row))
+                problems.append(pictureless(row))
             continue
         fitting, left_out = fit(row, types)
         problems += left_out
@@ -374,11 +407,12 @@ def find_changes(
         unchanged=unchanged,
         retyped=types.changed,
         set_aside=tuple(problems),
-        notes=(*_why_kept(len(gone), hiding), *types.notes),
+        notes=(*why_kept(len(gone), hiding), *types.notes),
     )
 
 
-def _why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
+def why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
+    """Why `gone` products were not removed, where something of the feed may hold them."""
     if not (gone and hiding):
         return ()
     places = [f"{item.source}:{item.line}" if item.line else f"{item.source}" for item in hiding]
@@ -391,7 +425,8 @@ def _why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
     return (note,)
 
 
-def _pictureless(row: FeedRow) -> SetAside:
+def pictureless(row: FeedRow) -> SetAside:
+    """What to say of a row without any photo."""
     return SetAside(
         row.source,
         row.line,

@@ -62,9 +62,7 @@ def pairs() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     """English and Turkish spellings of each meaning, furniture's own before colours and materials."""
     lines = files(__package__).joinpath("furniture_words.tsv").read_text("utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")][1:]
-    own = [
-        (tuple(english.split(", ")), tuple(turkish.split(", "))) for english, turkish in rows
-    ]
+    own = [(tuple(english.split(", ")), tuple(turkish.split(", "))) for english, turkish in rows]
     return (*own, *(pair for name in _VOCABULARIES for pair in _of_vocabulary(name)))
 
 

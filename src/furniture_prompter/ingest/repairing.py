@@ -27,6 +27,7 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import writer_lock
+from furniture_prompter.catalog.stored import encoded_photos
 from furniture_prompter.catalog.upkeep import (
     PLACES,
     UPLOADS,
@@ -35,7 +36,7 @@ from furniture_prompter.catalog.upkeep import (
     writer_of,
 )
 from furniture_prompter.catalog.writer import CatalogWriter
-from furniture_prompter.domain import FeedRow, Photo, Product, RepairSummary, VerifyReport
+from furniture_prompter.domain import FeedRow, Made, Photo, Product, RepairSummary, VerifyReport
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
@@ -46,10 +47,10 @@ from furniture_prompter.errors import (
     CatalogNotFoundError,
     EncoderError,
 )
-from furniture_prompter.ingest.changes import Change, Changes, row_hash
-from furniture_prompter.ingest.indexing import (
+from furniture_prompter.ingest.changes import Change, row_hash
+from furniture_prompter.ingest.photos import encode_and_stage
+from furniture_prompter.ingest.writing import (
     CurrentAlignment,
-    encode_and_stage,
     product_rows,
     realign_if_due,
 )
@@ -57,7 +58,6 @@ from furniture_prompter.settings import Settings
 
 # Ids that a sentence names.
 _NAMED_IDS: Final = 20
-_NO_CHANGES: Final = Changes((), (), 0, 0, {}, (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,11 @@ async def repair_catalog(
         if _needs_a_version(report):
             encoders = encoders_of(manifest)
             if rows_are_damaged(report):
-                manifest = await _rewrite(folder, manifest, report, encoders, settings, outcome)
+                manifest = await _rewrite(
+                    folder, manifest, report, encoders, settings, outcome, began
+                )
             else:
-                manifest = await _rebuild(folder, manifest, encoders, settings, outcome)
+                manifest = await _rebuild(folder, manifest, encoders, settings, outcome, began)
             report = await verify_catalog(folder, alignment_fingerprint)
         outcome.lost += [problem for problem in report.checks.values() if problem is not None]
         if report.checks.get(PLACES) is not None:
@@ -175,6 +177,7 @@ async def _rebuild(
     encoders: CatalogEncoders,
     settings: Settings,
     outcome: _Outcome,
+    began: float,
 ) -> Manifest:
     """Make everything anew that follows from the rows, which are whole."""
     writer = await writer_of(folder, manifest)
@@ -184,7 +187,12 @@ async def _rebuild(
         alignment = await _new_alignment(writer, encoders)
         outcome.done.append("The alignment was fitted anew.")
     outcome.done.append("Keyword, number and vector indexes were built anew from the rows.")
-    return await _commit(writer, alignment, settings)
+    made = Made(by="repair", unchanged=manifest.products, seconds=_since(began))
+    return await _commit(writer, alignment, settings, made)
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 3)
 
 
 def _usable_alignment(folder: Path, record: AlignmentRecord) -> CurrentAlignment | None:
@@ -202,17 +210,19 @@ def _usable_alignment(folder: Path, record: AlignmentRecord) -> CurrentAlignment
 
 async def _new_alignment(writer: CatalogWriter, encoders: CatalogEncoders) -> AlignmentRecord:
     return await realign_if_due(
-        writer, CurrentAlignment(None, None), _NO_CHANGES, encoders.prompt(), encoders.card()
+        writer, CurrentAlignment(None, None), 0, encoders.prompt(), encoders.card()
     )
 
 
 async def _commit(
-    writer: CatalogWriter, alignment: AlignmentRecord, settings: Settings
+    writer: CatalogWriter, alignment: AlignmentRecord, settings: Settings, made: Made
 ) -> Manifest:
     vector_index = await writer.build_indexes(
         settings.vector_index_photos, alignment.file is not None
     )
-    return await writer.commit(alignment, vector_index, settings.version_grace_s)
+    return await writer.commit(
+        alignment, vector_index, settings.version_grace_s, settings.keep_versions, made
+    )
 
 
 async def _rewrite(
@@ -222,6 +232,7 @@ async def _rewrite(
     encoders: CatalogEncoders,
     settings: Settings,
     outcome: _Outcome,
+    began: float,
 ) -> Manifest:
     """Write every product that can be read into new tables."""
     salvage = await salvage_rows(folder, manifest, tuple(report.damaged))
@@ -246,7 +257,13 @@ async def _rewrite(
         f"{len(changes):,} of {manifest.products:,} products were written into new tables, with "
         "new vectors of their texts and new indexes."
     )
-    return await _commit(writer, alignment, settings)
+    made = Made(
+        by="repair",
+        removed=manifest.products - len(changes),
+        unchanged=len(changes),
+        seconds=_since(began),
+    )
+    return await _commit(writer, alignment, settings, made)
 
 
 async def _with_vectors(
@@ -266,8 +283,8 @@ async def _with_vectors(
     suspect = [each for each in salvage.photos if each.photo.id not in vectors]
     if suspect:
         rows = _rows_of({each.photo.path for each in suspect}, writer.folder)
-        await encode_and_stage(writer, rows, encoders.photo(), settings, lambda _: None)
-        encoded = await writer.encoded_photos()
+        await encode_and_stage(writer, rows, encoders.photo(), settings)
+        encoded = await encoded_photos(writer)
         unproven = {
             each.photo.id: each.vector
             for each in suspect
@@ -283,7 +300,7 @@ async def _with_vectors(
                 "indexed from. Their vectors can be read and were kept, but may be altered; "
                 "index them into a new folder to be sure."
             )
-    known = await writer.encoded_photos()
+    known = await encoded_photos(writer)
     photos: dict[int, list[Photo]] = {}
     for each in salvage.photos:
         if each.photo.id in known:

@@ -1,5 +1,6 @@
 """Upserts: products written over the API, as one new catalog version."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from furniture_prompter.catalog.retention import Uploads
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     FeedRow,
+    Made,
     Photo,
     Removal,
     SetAside,
@@ -25,7 +27,8 @@ from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.changes import Change, find_changes, tally
-from furniture_prompter.ingest.indexing import encode_and_stage, write_changes
+from furniture_prompter.ingest.photos import encode_and_stage
+from furniture_prompter.ingest.writing import write_changes
 from furniture_prompter.settings import Settings
 
 # What set-asides of a request name instead of a file.
@@ -57,6 +60,7 @@ async def write_products(
         CatalogError: it cannot be written; see :mod:`furniture_prompter.errors`. The previous
             version stands.
     """
+    began = time.perf_counter()
     results: dict[int, WriteResult] = {}
     once = _first_of_each_id(writes, results)
     async with open_writer(
@@ -74,7 +78,7 @@ async def write_products(
         try:
             kept = await _kept_photos(once, stored, folder)
             rows = _rows(once, uploads)
-            photos, _ = await encode_and_stage(writer, rows, encoder, settings, lambda _: None)
+            photos, _ = await encode_and_stage(writer, rows, encoder, settings)
             spoilt = _spoilt(rows, photos.set_aside)
             results.update(spoilt)
             unspoilt = [row for row in rows if row.line not in spoilt]
@@ -102,8 +106,17 @@ async def write_products(
             changes = replace(changes, removed=tuple(sorted(gone)))
             written = changes.written
             if changes.any:
+                made = Made(
+                    by="write",
+                    added=changes.added,
+                    updated=changes.updated,
+                    removed=len(changes.removed),
+                    unchanged=changes.unchanged,
+                    set_aside=len(results) + sum(map(len, left_out.values())),
+                    seconds=round(time.perf_counter() - began, 3),
+                )
                 await write_changes(
-                    writer, changes, prompt_encoder, encoder.card, settings, lambda _: None
+                    writer, changes, prompt_encoder, encoder.card, settings, lambda _: None, made
                 )
         finally:
             # A run may be stopped after its commit.

@@ -592,5 +592,6 @@ def test_the_examples_of_the_documentation_compile() -> None:
     lines = [line for line in block.splitlines() if line.strip()]
     assert len(lines) >= 8
     columns = COLUMNS | {"category": "text", "width_cm": "number", "depth_cm": "number"}
+    columns |= {"base_colors": "texts", "category_path": "texts"}
     for line in lines:
         assert compile_filter(line, columns)

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from furniture_prompter.cli.gallery import THUMBNAIL_SIDE_PX, render_gallery
+from furniture_prompter.domain import Variant
 
 EVIL = "<script>alert(1)</script>\"'&${timings}<img src=x onerror=y>"
 
@@ -40,6 +42,15 @@ def test_a_card_shows_what_the_hit_is(catalog: Any, make_hit: Callable[..., Any]
         *("total 2.5 ms", "shop, version 3, encoder efficientnet-lite2", "1 product"),
     ):
         assert told in page
+
+
+def test_a_card_says_which_variant_its_photo_shows(
+    catalog: Any, make_hit: Callable[..., Any]
+) -> None:
+    grey = Variant("g", options={"Color": "<b>Grey</b>"}, attributes={"price": 599.0})
+    catalog.hits = (replace(make_hit("Sofa"), variant=grey),)
+    page = render_gallery(catalog.search("sofa", limit=5))
+    assert "<li>in &lt;b&gt;Grey&lt;/b&gt;, 599</li>" in page
 
 
 def test_everything_a_feed_or_a_query_says_is_escaped(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from furniture_prompter.cli.hits_table import print_result
-from furniture_prompter.domain import SearchResult
+from furniture_prompter.domain import SearchResult, Variant
 
 Draw = Callable[..., str]
 
@@ -84,6 +85,17 @@ def test_prices_have_a_column_where_the_feed_gives_any(draw: Draw, make_hit: Any
     assert heading.endswith("price")
     assert first.rstrip().endswith("1,299.5")
     assert second.rstrip().endswith("89")
+
+
+def test_the_variant_that_the_photo_shows_is_told_in_words(draw: Draw, make_hit: Any) -> None:
+    grey = Variant("g", options={"Renk": "Açık gri", "Size": "XL"}, attributes={"price": 1599.0})
+    plain = Variant("g-2", color="grey\x1b[2J")
+    hits = [replace(make_hit(), variant=variant) for variant in (grey, plain, None)]
+    out = draw(*hits, color_system=None, force_terminal=False, width=200)
+    assert ".png · in Açık gri / XL, 1,599 · keyword" in out
+    assert " · in grey" in out
+    assert "\x1b" not in out
+    assert ".png · keyword" in out
 
 
 def test_without_prices_there_is_no_column_for_them(draw: Draw, make_hit: Any) -> None:

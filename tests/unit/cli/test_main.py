@@ -36,9 +36,11 @@ def test_the_version_is_the_packages(shop: Callable[..., Any]) -> None:
 def test_the_commands_are_these() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     assert leaves == {
-        *("index", "search", "serve", "distill", "benchmark", "evaluate"),
+        *("index", "crawl", "search", "serve", "distill", "benchmark", "evaluate"),
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
+        *("catalog versions", "catalog diff", "catalog rollback"),
+        *("catalog health", "feeds inspect"),
     }
 
 

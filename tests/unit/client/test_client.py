@@ -22,6 +22,7 @@ from furniture_prompter.client import (
     NoAnswerError,
     Retries,
     UnexpectedAnswerError,
+    Variant,
 )
 
 PRODUCT = {
@@ -123,11 +124,45 @@ def test_an_answer_is_read_into_records_and_new_keys_stay_in_raw() -> None:
         hit.rank = 2  # type: ignore[misc]  # that it cannot be set is what is tested
 
 
+def test_variants_and_lists_are_read_into_records() -> None:
+    grey = {"id": "g", "title": "", "options": {"Color": "Grey"}, "color": "grey", "price": 599.0}
+    product = {**PRODUCT, "variants": [grey], "base_colors": ["white", "grey"]}
+    hit = {**ANSWER["hits"][0], "product": product, "variant": grey}  # type: ignore[index]  # a list
+    with client(answering({**ANSWER, "hits": [hit]})) as api:
+        (found,) = api.search("stool").hits
+    variant = Variant("g", "", {"Color": "Grey"}, "grey", {"price": 599.0})
+    assert (found.variant, found.product.variants) == (variant, (variant,))
+    assert found.product.attributes == {"price": 89.0, "base_colors": ("white", "grey")}
+    page = {"product": product, "photos": ["/a", "/b"], "variant_photos": {"g": ["/b"]}}
+    with client(answering(page)) as api:
+        assert api.product("stool-7").variant_photos == {"g": ("/b",)}
+
+
+def test_photos_of_variants_are_sent_as_texts_or_as_places() -> None:
+    bodies: list[Any] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.read()))
+        return httpx.Response(200, json={"id": "a", "outcome": "created", "version": 2})
+
+    given = {"title": "A", "variants": [{"id": "g", "photos": [1, b"x"]}, {"id": "h"}]}
+    with client(handler) as api:
+        api.put_product("a", given, photos=[b"y"])
+    assert bodies == [
+        {
+            "title": "A",
+            "variants": [{"id": "g", "photos": [1, "eA=="]}, {"id": "h"}],
+            "photos": ["eQ=="],
+        }
+    ]
+
+
 def test_an_answer_of_an_older_server_without_facets_is_read() -> None:
     old = {key: value for key, value in ANSWER.items() if key not in ("facets", "cursor")}
     with client(answering(old)) as api:
         answer = api.search("stool")
     assert (answer.facets, answer.cursor) == ({}, None)
+    assert (answer.hits[0].variant, answer.hits[0].product.variants) == (None, ())
 
 
 def test_an_id_with_slashes_and_spaces_is_quoted() -> None:

@@ -8,7 +8,8 @@ import pytest
 from furniture_prompter.domain import FeedRow
 from furniture_prompter.feeds import jsonl, rows
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
-from furniture_prompter.feeds.opening import FILE_EXTENSIONS, open_feed
+from furniture_prompter.feeds.formats import EXTENSIONS
+from furniture_prompter.feeds.opening import open_feed
 from tests.unit.feeds.conftest import rows_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "feeds.md").read_text("utf-8")
@@ -51,7 +52,7 @@ def test_the_folder_is_read_as_it_is_drawn(tmp_path: Path) -> None:
 
 
 def test_every_extension_is_on_the_page() -> None:
-    for extension in (*PHOTO_EXTENSIONS, *FILE_EXTENSIONS):
+    for extension in (*PHOTO_EXTENSIONS, *EXTENSIONS):
         assert extension in PAGE
 
 

@@ -40,6 +40,11 @@ def type_of(*values: AttributeValue) -> str:
         (("00123", *map(float, range(50))), "text"),
         (("1234567890123456", 5.0, 6.0), "text"),
         (("1.299", *map(float, range(50))), "number"),
+        ((("oak",), ("oak", "steel")), "texts"),
+        ((("oak",), ("steel",), "ash"), "texts"),
+        ((("oak",), "steel"), "text"),
+        ((("oak",), ("steel",), "007", 3.0), "text"),
+        ((("oak",), 2.0, 3.0), "number"),
     ],
 )
 def test_few_odd_values_do_not_decide_a_new_columns_type(
@@ -76,6 +81,25 @@ def test_a_column_of_text_takes_numbers_as_they_are_written() -> None:
     assert lost == []
 
 
+def test_columns_of_words_take_lists_and_columns_of_lists_take_words() -> None:
+    (row,) = rows_with(("oak", "steel"))
+    text = fit(row, settle(tally([row]), {"c": "text"}, {"c"}))[0]
+    assert text.product.attributes["c"] == "oak, steel"
+    for value, expected in (("oak", "oak"), (12.5, "12.5"), (True, "true")):
+        (row,) = rows_with(value)
+        fitted, lost = fit(row, settle(tally([row]), {"c": "texts"}, {"c"}))
+        assert (fitted.product.attributes["c"], lost) == ((expected,), [])
+
+
+def test_a_list_in_a_column_of_numbers_is_left_out_and_an_empty_one_is_nothing() -> None:
+    (row,) = rows_with(("oak", "steel"))
+    fitted, (lost,) = fit(row, settle(tally([row]), {"c": "number"}, {"c"}))
+    assert fitted.product.attributes == {}
+    assert "c is a list (['oak', 'steel']) in a column of numbers" in lost.reason
+    (empty,) = rows_with(())
+    assert fit(empty, settle(tally([empty]), {"c": "texts"}, ())) == (rows_with(None)[0], [])
+
+
 def test_a_number_whose_decimal_mark_cannot_be_told_says_how_to_write_it() -> None:
     (row,) = rows_with("1.299")
     _, (lost,) = fit(row, settle(tally([row]), {"c": "number"}, ()))
@@ -94,6 +118,12 @@ def test_a_number_whose_decimal_mark_cannot_be_told_says_how_to_write_it() -> No
         ("text", (1.0, 2.0, 3.0), "number"),
         ("text", (1.0, 2.0, "a"), "text"),
         ("boolean", (1.0, 0.0, 1.0), "number"),
+        ("text", (("oak",), ("steel",)), "texts"),
+        ("text", (("oak",), ("steel",), "ash"), "text"),
+        ("number", (("1",), ("2",), 3.0), "texts"),
+        ("texts", ("oak", "steel"), "text"),
+        ("texts", (1.0, 2.0), "number"),
+        ("texts", ("oak", "steel", ("ash",)), "texts"),
     ],
 )
 def test_a_column_follows_the_feed_where_it_clearly_changed(

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.fetching.public_addresses import is_public, literal_address
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.fetching import PhotoFetcher, is_public, literal_address
+from furniture_prompter.web.fetching import PhotoFetcher
 
 PUBLIC = "93.184.215.14"
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -21,7 +21,9 @@ from furniture_prompter.assembly.catalogs import Catalog, index
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.catalog.storage import writer_lock
+from furniture_prompter.domain import Product
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.search.answer import product_answer
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate, Keys, add_key
 from furniture_prompter.web.bodies import HeldBytes
@@ -230,6 +232,19 @@ def test_a_web_address_is_fetched_only_where_the_server_fetches(api: Api) -> Non
         ('{"a": NaN}', 400, "NaN"),
         ('{"title": "a", "title": "b"}', 400, "twice"),
         ("[" * 500, 400, "32 levels"),
+        ('{"variants": {"id": "a"}}', 422, "no list of objects"),
+        ('{"variants": [{"title": "a"}]}', 422, "Variant 1 has no id"),
+        ('{"variants": [{"id": "a", "photos": [1]}]}', 422, "names photo 1 of the product"),
+        ('{"variants": [{"id": "a", "photos": [true]}]}', 422, "photos of variant 1"),
+        ('{"variants": [{"id": "a", "photos": {}}]}', 422, "no photo"),
+        ('{"variants": [{"id": "a", "photos": ["%%%"]}]}', 400, "1 of variant 'a'"),
+        ('{"variants": [{"id": "a", "x": "' + "a " * 30_000 + '"}]}', 422, "60,000 characters"),
+        (
+            '{"variants": [{"id": "a", "options": {"x": "a' + "\u0301\u0323" * 16 + '"}}]}',
+            422,
+            "accents",
+        ),
+        ('{"variants": [' + '{"id": "a"},' * 500 + '{"id": "b"}]}', 422, "501 variants"),
         ('{"title": 5}', 422, "title"),
         ('{"id": "other"}', 422, "id in the body"),
         ('{"photos": []}', 422, "0 photos"),
@@ -262,6 +277,59 @@ def test_what_is_no_product_is_refused_in_one_shape(
     assert words in error_of(answer)["message"]
     assert str(api.folder.parent) not in answer.text
     assert (api.version(), api.uploads()) == (1, [])
+
+
+def shown_by(api: Api, product_id: str, data: bytes) -> tuple[str | None, Product]:
+    """The variant that a hit shows for a photo, and its product."""
+    with Catalog.open(api.folder, settings=SETTINGS) as catalog:
+        hit = catalog.search(photo=data).hits[0]
+    assert hit.product.id == product_id
+    return hit.variant.id if hit.variant else None, hit.product
+
+
+def test_variants_come_with_photos_of_their_own_or_places_among_the_products(api: Api) -> None:
+    grey, red, black = (base64_photo(colour, "sofa") for colour in ("yellow", "brown", "black"))
+    variants = [
+        {"id": "g", "options": {"Color": "Grey"}, "price": 599, "photos": [2]},
+        {"id": "r", "options": {"Color": "Red"}, "price": 649.5, "photos": [red]},
+        {"id": "x", "color": "none of it"},
+    ]
+    product = {"title": "Bergen", "price": 599, "photos": [black, grey], "variants": variants}
+    assert api("PUT", "/products/sofa", json=product).status_code == 201
+    assert len(api.uploads()) == 3
+    assert shown_by(api, "sofa", photo("yellow", "sofa"))[0] == "g"
+    assert shown_by(api, "sofa", photo("brown", "sofa"))[0] == "r"
+    variant, stored = shown_by(api, "sofa", photo("black", "sofa"))
+    assert variant is None
+    assert [each.id for each in stored.variants] == ["g", "r", "x"]
+    assert stored.variants[0].attributes == {"price": 599.0}
+    # What an answer gives can be sent back.
+    back = {**product_answer(stored), "title": "Oslo"}
+    assert api("PUT", "/products/sofa", json=back).json()["outcome"] == "updated"
+    assert shown_by(api, "sofa", photo("brown", "sofa"))[0] == "r"
+    assert api.found("none of it oslo")[0] == "sofa"
+
+
+def test_a_photo_of_two_variants_shows_neither_and_files_of_a_form_are_counted(api: Api) -> None:
+    files = [("photos", ("a.jpg", photo(colour, "sofa"))) for colour in ("yellow", "brown")]
+    variants = [{"id": "a", "photos": [1, 2]}, {"id": "b", "photos": [2]}]
+    data = {"product": json.dumps({"title": "Formed", "variants": variants})}
+    assert api("PUT", "/products/formed", data=data, files=files).status_code == 201
+    assert shown_by(api, "formed", photo("yellow", "sofa"))[0] == "a"
+    assert shown_by(api, "formed", photo("brown", "sofa"))[0] is None
+
+
+def test_a_list_of_texts_is_a_list_and_a_batch_takes_variants(api: Api) -> None:
+    variants = [{"id": "v", "base_colors": ["grey"], "photos": [base64_photo("yellow", "sofa")]}]
+    line = {"id": "b", "base_colors": ["grey", " oak ", "grey"], "variants": variants}
+    results, counts = api.batch(line, {"id": "c", "variants": [{"id": "v"}, {"id": "v"}]})
+    assert counts["created"] == 1
+    assert "same id" in results[1]["reason"]
+    assert api.found("sofa", "base_colors contains 'oak'") == ["b"]
+    variant, stored = shown_by(api, "b", photo("yellow", "sofa"))
+    assert variant == "v"
+    assert stored.attributes == {"base_colors": ("grey", "oak")}
+    assert stored.variants[0].attributes == {"base_colors": ("grey",)}
 
 
 def test_texts_in_scripts_of_many_marks_are_stored(api: Api) -> None:

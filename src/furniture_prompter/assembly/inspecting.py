@@ -1,0 +1,151 @@
+"""What a feed would be indexed as: format, layout, mapping, types, rows, what is set aside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from furniture_prompter.domain import FeedNote, FeedRow, SetAside
+from furniture_prompter.feeds.mapping import TableMapping
+from furniture_prompter.feeds.opening import open_feed
+from furniture_prompter.feeds.table_feed import TableFeed
+from furniture_prompter.ingest.changes import Tally
+
+SHOWN_ROWS: Final = 10
+_TYPES: Final = ("text", "number", "boolean", "texts")
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """A column and what it means.
+
+    Attributes:
+        column: Its name as the file writes it.
+        role: Its role; ``attribute`` for one that is kept under a name of its own.
+        by: Who said so: ``layout``, ``proposal``, ``--map``, or ``name`` for attributes.
+    """
+
+    column: str
+    role: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedInspection:
+    """What a feed would be indexed as.
+
+    Attributes:
+        source: The path that was given.
+        format: What the file was taken for: ``CSV, commas, utf-8``.
+        layout: Name of the layout, as ``--format`` takes it; ``folder`` for photos.
+        layout_title: What it is called.
+        told_by: The columns that told the layout.
+        mapping: Columns in the file's order.
+        types: Type of each attribute as a new catalog would have it: text, number, boolean, texts.
+        rows: The first products, as they would be indexed.
+        products: Products with at least one photo that can be looked for.
+        variants: Variants of those.
+        images: Photos of those, each file or address once a product.
+        addresses: Photos that have to be downloaded.
+        set_aside: What is left out, in the feed's order.
+        notes: How things were read that could be meant otherwise.
+    """
+
+    source: str
+    format: str
+    layout: str
+    layout_title: str
+    told_by: tuple[str, ...]
+    mapping: tuple[MappedColumn, ...]
+    types: dict[str, str]
+    rows: tuple[FeedRow, ...]
+    products: int
+    variants: int
+    images: int
+    addresses: int
+    set_aside: tuple[SetAside, ...]
+    notes: tuple[str, ...]
+
+
+def inspect_feed(
+    source: str | Path,
+    *,
+    text_encoding: str | None = None,
+    layout: str | None = None,
+    columns: Sequence[str] = (),
+) -> FeedInspection:
+    """Read a feed as :func:`furniture_prompter.assembly.index` would, and write nothing.
+
+    Photos are not opened, and addresses not asked for: they count as photos that are there.
+
+    Args:
+        source: A folder of photos, or a file of any format that docs/feeds.md names.
+        text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
+        layout: Name of the feed's layout; recognised when left out.
+        columns: What columns mean, as ``ROLE=COLUMN``.
+
+    Raises:
+        InvalidFeedError: nothing of the feed can be read, or what was given does not fit.
+    """
+    feed = open_feed(
+        Path(source),
+        encoding=text_encoding,
+        layout=layout,
+        given=columns,
+        address_path=lambda address: Path(address),
+    )
+    rows: list[FeedRow] = []
+    set_aside: list[SetAside] = []
+    notes: list[str] = []
+    tallies: dict[str, Tally] = {}
+    products = variants = images = addresses = 0
+    for item in feed.items():
+        if isinstance(item, SetAside):
+            set_aside.append(item)
+        elif isinstance(item, FeedNote):
+            notes.append(item.text)
+        else:
+            products += 1
+            variants += len(item.product.variants)
+            images += len(item.images)
+            addresses += len(item.addresses)
+            if len(rows) < SHOWN_ROWS:
+                rows.append(item)
+            for name, value in item.product.attributes.items():
+                if name not in tallies:
+                    tallies[name] = Tally(dict.fromkeys(_TYPES, 0))
+                tallies[name].add(value)
+    mapping, layout, title, form = None, "folder", "a folder of photos", "a folder of photos"
+    if isinstance(feed, TableFeed):
+        mapping = feed.mapping if rows or set_aside else None
+        form, layout, title = feed.source.format, "", ""
+    if mapping is not None:
+        layout, title = mapping.layout.name, mapping.layout.title
+    return FeedInspection(
+        source=feed.name,
+        format=form,
+        layout=layout,
+        layout_title=title,
+        told_by=mapping.told_by if mapping else (),
+        mapping=tuple(_mapped(mapping, name) for name in mapping.columns) if mapping else (),
+        types={name: tallies[name].own_type for name in sorted(tallies)},
+        rows=tuple(rows),
+        products=products,
+        variants=variants,
+        images=images,
+        addresses=addresses,
+        set_aside=tuple(set_aside),
+        notes=tuple(notes),
+    )
+
+
+def _mapped(mapping: TableMapping, name: str) -> MappedColumn:
+    meaning = mapping.roles.get(name)
+    if meaning is None:
+        return MappedColumn(name, "attribute", "name")
+    by = "layout"
+    if name in mapping.given:
+        by = "--map"
+    elif name in mapping.proposed:
+        by = "proposal"
+    return MappedColumn(name, meaning.role, by)

@@ -1,0 +1,81 @@
+"""Cells of images: one file or address, or several in any of the ways in which shops write them."""
+
+import json
+import re
+from typing import Any, Final
+
+from furniture_prompter.feeds.cells import UnusableValueError
+from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
+from furniture_prompter.feeds.records import Value
+
+# A comma in an address is part of it, unless another address begins behind it.
+_BETWEEN_ADDRESSES: Final = re.compile(r"\s*[|,;]\s*(?=(?:https?:)?//)|\s+(?=https?://)", re.I)
+_BETWEEN_FILES: Final = re.compile(r"\s*[,;]\s*")
+_FILE: Final = re.compile(rf".*({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})", re.IGNORECASE)
+_MEMBERS: Final = ("src", "url", "contentUrl", "href", "link", "image")
+_LIMIT_JSON_CHARACTERS: Final = 100_000
+_WRONG: Final = "Write a path or a list of paths."
+
+
+def references(value: Value, name: str, *, split: bool = True) -> list[str]:
+    """The files and addresses that a cell names, in their order.
+
+    Args:
+        value: Text, or a list of texts. Text may be a JSON list, or hold bars between names;
+            commas, semicolons and blanks part them where another address or file name follows.
+        name: What to call the column in errors.
+        split: Whether a text may hold several.
+
+    Raises:
+        UnusableValueError: it is neither text nor a list of texts.
+    """
+    if isinstance(value, str):
+        if not split:
+            return [value.strip()] if value.strip() else []
+        return _of_text(value.strip())
+    if not isinstance(value, list):
+        raise UnusableValueError(f"{name} holds no names of images.", _WRONG)
+    found: list[str] = []
+    for part in value:
+        if isinstance(part, str):
+            # Each member of a list is one name, with whatever is in it.
+            found += [part.strip()] if part.strip() else []
+        elif isinstance(part, list):
+            found += references(part, name, split=split)
+        elif part is not None:
+            raise UnusableValueError(f"{name} is no list of texts, of the wrong type.", _WRONG)
+    return found
+
+
+def _of_text(text: str) -> list[str]:
+    if text.startswith("[") and text.endswith("]"):
+        listed = _of_json(text)
+        if listed is not None:
+            return listed
+    if "//" in text:
+        return [part for part in _BETWEEN_ADDRESSES.split(text.strip(" |,;")) if part]
+    found: list[str] = []
+    for part in text.split("|"):
+        files = _BETWEEN_FILES.split(part.strip(" ,;"))
+        if len(files) > 1 and all(map(_FILE.fullmatch, files)):
+            found += files
+        elif part.strip():
+            found.append(part.strip())
+    return found
+
+
+def _of_json(text: str) -> list[str] | None:
+    """The names in a list that is written as JSON in a cell; None where it is none."""
+    if len(text) > _LIMIT_JSON_CHARACTERS:
+        return None
+    try:
+        listed: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    found = []
+    for each in listed:
+        if isinstance(each, dict):
+            each = next((each[name] for name in _MEMBERS if isinstance(each.get(name), str)), None)
+        if isinstance(each, str) and each.strip():
+            found.append(each.strip())
+    return found

@@ -1,0 +1,280 @@
+"""The mapping of one table: which role each column has, who said so, and how that is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.cells import shown
+from furniture_prompter.feeds.layouts import (
+    UNKNOWN,
+    UNKNOWN_LAYOUT,
+    Layout,
+    Meaning,
+    fold,
+    layout_named,
+    layouts,
+    recognised,
+)
+from furniture_prompter.feeds.proposing import ColumnSample, column_words, proposed
+from furniture_prompter.feeds.records import KeyColumns
+from furniture_prompter.feeds.roles import SEVERAL, VARIANT, near, parsed
+
+_SHOWN_COLUMNS: Final = 40
+_CORE: Final = (
+    "title", "image", "id", "group", "parent", "category", "category_path", "color", "material",
+    "description", "price", "sale_price", "list_price", "currency", "availability", "stock",
+    "brand", "url", "gtin", "width", "depth", "height", "length", "diameter", "seat_height",
+    "dimensions", "weight", "seats", "drawers", "tags", "options", "variant_image", "status",
+    "published", "short_description",
+)  # fmt: skip
+"""The order in which a proposal is told."""
+_ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
+_STAND_INS: Final = ("id", "group", "alt_id", "gtin", "slug", "url")
+"""Roles that can identify a product, the better ones first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """What the columns of one table mean.
+
+    Attributes:
+        layout: The layout it was taken for.
+        told_by: The columns that told it; empty for one that was given, or for none.
+        roles: The meaning of each column that has one, in the order of reading.
+        proposed: Columns whose meaning was proposed.
+        given: Columns whose meaning was given by ``--map``.
+        is_forced: Whether the layout was given by ``--format``.
+        keyed_by: Role that identifies products: one of ``id``, ``group``, ``alt_id``, ``gtin``,
+            ``slug``, ``url``, or ``image`` or ``title`` where nothing better is there.
+        columns: All columns.
+    """
+
+    layout: Layout
+    told_by: tuple[str, ...]
+    roles: Mapping[str, Meaning]
+    proposed: frozenset[str]
+    given: frozenset[str]
+    is_forced: bool
+    keyed_by: str
+    columns: tuple[str, ...] = ()
+
+    def columns_of(self, role: str) -> tuple[str, ...]:
+        """The columns of a role, those with numbers by them."""
+        found = [
+            (meaning.number, place, name)
+            for place, (name, meaning) in enumerate(self.roles.items())
+            if meaning.role == role
+        ]
+        return tuple(name for _, _, name in sorted(found))
+
+    def has(self, role: str) -> bool:
+        """Whether a column has this role."""
+        return any(meaning.role == role for meaning in self.roles.values())
+
+    @property
+    def keys(self) -> KeyColumns:
+        """What a damaged file can be taken up again by."""
+        ids = self.columns_of(self.keyed_by)
+        return KeyColumns(ids[0] if ids else "", self.columns_of("image"))
+
+    @property
+    def headline(self) -> str:
+        """``Read as Shopify CSV: Handle, Variant Price, Image Src``, or what was proposed."""
+        if self.layout.name == UNKNOWN:
+            return self._proposal("Columns were taken as ")
+        if self.is_forced:
+            return f"Read as {self.layout.title}, as --format says."
+        return f"Read as {self.layout.title}: {', '.join(self.told_by)}."
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What a person should read of how the columns were taken; none for our own columns."""
+        told = []
+        if not self.layout.keeps_names or self.is_forced:
+            told.append(self.headline)
+        if self.layout.name != UNKNOWN and (more := self._proposal("Further columns: ")):
+            told.append(more)
+        if self.layout.name == UNKNOWN and all(
+            fold(name) == self.roles[name].role for name in self.proposed
+        ):
+            told = told[1:]
+        if not self.has("title"):
+            told.append(
+                "No column of titles was found, so products are called by their ids. Name the "
+                f"column that has them with --map title=COLUMN, of {listed(self.columns)}."
+            )
+        if self.keyed_by in {"image", "title"}:
+            told.append(
+                "No column identifies the products, so ids were made of their "
+                f"{self.keyed_by}s: a product whose {self.keyed_by} changes becomes another. Name "
+                "the column that has them with --map id=COLUMN."
+            )
+        elif self.keyed_by not in {"id", "group", "alt_id"}:
+            column = self.columns_of(self.keyed_by)[0]
+            told.append(
+                f"No column of ids was found, so {shown(column)} identifies the products. If "
+                "another does, name it with --map id=COLUMN."
+            )
+        return tuple(told)
+
+    def _proposal(self, begin: str) -> str:
+        names = [
+            (role, column)
+            for role in _CORE
+            for column in self.columns_of(role)
+            if column in self.proposed | (self.given if self.layout.name == UNKNOWN else set())
+        ]
+        further = [
+            (meaning.role, name)
+            for name, meaning in self.roles.items()
+            if name in self.proposed and meaning.role.startswith(VARIANT)
+        ]
+        parts = [f"{role} ← {column}" for role, column in (*names, *further)]
+        if not parts:
+            return ""
+        return f"{begin}{', '.join(parts)}. If one is wrong, give --map ROLE=COLUMN."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of columns as a message lists them."""
+    more = len(names) - _SHOWN_COLUMNS
+    text = ", ".join(shown(name) for name in names[:_SHOWN_COLUMNS])
+    return f"{text} and {more} more" if more > 0 else text
+
+
+def decide(
+    feed: str,
+    columns: Sequence[str],
+    samples: Mapping[str, ColumnSample],
+    *,
+    given: Sequence[str] = (),
+    layout: str | None = None,
+) -> TableMapping:
+    """What the columns of a table mean.
+
+    Args:
+        feed: What to call it in errors.
+        columns: Its columns, in their order.
+        samples: What the first rows have in them.
+        given: ``ROLE=COLUMN``, which go before everything else.
+        layout: Name of the layout; recognised when left out.
+
+    Raises:
+        InvalidFeedError: a role, a column or a layout that is given is not there, or there is no
+            image column.
+    """
+    columns = list(dict.fromkeys((*columns, *samples)))
+    chosen, told = _layout(layout, columns, samples)
+    overruled = _given(feed, given, columns)
+    settled = frozenset(meaning.role for meaning in overruled.values())
+    roles: dict[str, Meaning] = {}
+    for name in columns:
+        meaning = chosen.columns.meaning(name)
+        if name in overruled or meaning is None:
+            continue
+        # --map takes a role away from the columns that a layout gives it to.
+        roles[name] = Meaning("attribute") if meaning.role in settled else meaning
+    first: set[str] = set()
+    for name, meaning in list(roles.items()):
+        # Of two columns with a role that one can have, such as Fiyat and Price, the first has it.
+        if meaning.role in first and meaning.role not in _ANY_SPELLING and not meaning.number:
+            roles[name] = Meaning("attribute")
+        elif not (filled := samples.get(name)) or filled.filled or meaning.role in {"id", "image"}:
+            first.add(meaning.role)
+    roles = {**overruled, **roles}
+    found: dict[str, Meaning] = {}
+    if chosen.name == UNKNOWN:
+        found = proposed(columns, samples, roles, settled)
+    elif chosen.keeps_names:
+        found = _own(columns, samples, roles)
+    elif not all(any(m.role == role for m in roles.values()) for role in ("title", "image")):
+        extra = proposed(columns, samples, roles, settled)
+        found = {n: m for n, m in extra.items() if m.role in {"title", "image", "id"}}
+    roles |= found
+    keyed_by = _key(roles)
+    mapping = TableMapping(
+        chosen,
+        told,
+        roles,
+        frozenset(found) if not chosen.keeps_names else frozenset(),
+        frozenset(overruled),
+        layout is not None,
+        keyed_by,
+        tuple(columns),
+    )
+    if not (mapping.has("image") or mapping.has("variant_image") or mapping.has("variant.image")):
+        raise InvalidFeedError(
+            f"No column of the feed {feed} holds images. It has {listed(columns)}. Name the one "
+            "that does: --map image=COLUMN, once for each where there are several."
+        )
+    return mapping
+
+
+def _layout(
+    name: str | None, columns: Sequence[str], samples: Mapping[str, ColumnSample]
+) -> tuple[Layout, tuple[str, ...]]:
+    if name is None:
+        found, told = recognised(columns)
+        own = layout_named("own")
+        if found.name == UNKNOWN and own is not None:
+            # Our own columns, of products without titles.
+            told = own.fits([*columns, "title"])
+            if told and not _titled(columns, samples):
+                return own, told
+            return found, ()
+        return found, told
+    chosen = layout_named(name)
+    if chosen is None:
+        names = [each.name for each in (*layouts(), UNKNOWN_LAYOUT)]
+        raise InvalidFeedError(
+            f"There is no format {shown(name)}.{near(name, names)} Those that are known: "
+            f"{', '.join(names)}."
+        )
+    return chosen, ()
+
+
+def _titled(columns: Sequence[str], samples: Mapping[str, ColumnSample]) -> bool:
+    return any(meaning.role == "title" for meaning in proposed(columns, samples, {}).values())
+
+
+def _given(feed: str, given: Sequence[str], columns: Sequence[str]) -> dict[str, Meaning]:
+    roles: dict[str, Meaning] = {}
+    by_fold = {fold(name): name for name in reversed(columns)}
+    for place, each in enumerate(given):
+        role, wanted = parsed(each)
+        name = wanted if wanted in columns else by_fold.get(fold(wanted))
+        if name is None:
+            raise InvalidFeedError(
+                f"--map {shown(each)}: the feed {feed} has no column {shown(wanted)}."
+                f"{near(wanted, columns)} It has {listed(columns)}."
+            )
+        if role not in SEVERAL and any(meaning.role == role for meaning in roles.values()):
+            raise InvalidFeedError(
+                f"--map gives {shown(role)} to two columns, and one can have it: "
+                f"{shown(name)} is the second."
+            )
+        # Numbers keep the order in which they were given.
+        roles[name] = Meaning(role, place + 1 if role in SEVERAL else 0)
+    return roles
+
+
+def _own(
+    columns: Sequence[str], samples: Mapping[str, ColumnSample], roles: Mapping[str, Meaning]
+) -> dict[str, Meaning]:
+    """Roles of further columns beside our own, which keep their names."""
+    own = column_words().own
+    has = {meaning.role for meaning in roles.values()}
+    found: dict[str, Meaning] = {}
+    for name in columns:
+        meaning = own.meaning(name)
+        if name not in roles and meaning is not None and meaning.role not in has:
+            found[name] = meaning
+            has.add(meaning.role)
+    nested = [name for name in columns if "." in name and name not in roles]
+    return found | proposed(nested, samples, {**roles, **found}, frozenset(has) | frozenset(_CORE))
+
+
+def _key(roles: Mapping[str, Meaning]) -> str:
+    has = {meaning.role for meaning in roles.values()}
+    return next((role for role in (*_STAND_INS, "image") if role in has), "title")

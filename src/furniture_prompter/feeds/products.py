@@ -1,0 +1,432 @@
+"""Products from rows: one of the rows that belong together, with variants and all photos."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, Product, SetAside, Variant
+from furniture_prompter.domain.feed import NO_CELLS
+from furniture_prompter.feeds.cell_steps import Row
+from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
+from furniture_prompter.feeds.grouping import text_of
+from furniture_prompter.feeds.mapping import TableMapping
+from furniture_prompter.feeds.rows import (
+    LIMIT_ATTRIBUTES,
+    LIMIT_IMAGES,
+    LIMIT_WORDS,
+    ImageFolder,
+    identifier,
+    is_address,
+)
+from furniture_prompter.feeds.values.text import category_paths, category_prefixes
+from furniture_prompter.feeds.variant_rows import (
+    add_base_words,
+    add_option,
+    common_title,
+    first_of,
+    is_child,
+    is_variant,
+    made_variant,
+    options_of,
+    variant_id,
+)
+from furniture_prompter.feeds.variants import refuse_excess
+
+_LOWEST: Final = ("price", "sale_price")
+_HASH_CHARACTERS: Final = 16
+_NOTHING: Final[Mapping[Path, str]] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a feed held that became no product of its own.
+
+    Attributes:
+        rows: Rows that were read.
+        hidden: Rows that the shop does not show, by the column and value that say so.
+        addresses: Images that are addresses and were left out.
+    """
+
+    rows: int = 0
+    hidden: dict[str, int] = field(default_factory=dict)
+    addresses: int = 0
+
+
+@dataclass(slots=True)
+class _Found:
+    """The images of one product, and of which of its variants each is.
+
+    Attributes:
+        given: How many are named.
+        images: Those that can be used, in order.
+        addresses: The address of each that has to be downloaded.
+    """
+
+    given: int = 0
+    images: dict[Path, None] = field(default_factory=dict)
+    addresses: dict[Path, str] = field(default_factory=dict)
+    _first: dict[Path, set[str]] = field(default_factory=dict)
+    _any: dict[Path, set[str]] = field(default_factory=dict)
+
+    def add(self, path: Path, address: str, variant_id: str, *, is_first: bool) -> None:
+        """Take one image, of a variant where one is named."""
+        self.images[path] = None
+        if address:
+            self.addresses[path] = address
+        if variant_id:
+            self._any.setdefault(path, set()).add(variant_id)
+            if is_first:
+                self._first.setdefault(path, set()).add(variant_id)
+
+    @property
+    def variant_of(self) -> dict[Path, str]:
+        """The variant of each image that is the first one of one variant only, or no other's."""
+        showing = {}
+        for path, variants in self._any.items():
+            first = self._first.get(path, set())
+            one = first if len(first) == 1 else variants
+            if len(one) == 1:
+                showing[path] = next(iter(one))
+        return showing
+
+
+class ProductBuilder:
+    """Turns the rows of one product into feed items; an id belongs to the first that has it."""
+
+    def __init__(
+        self,
+        source: Path,
+        mapping: TableMapping,
+        address_path: Callable[[str], Path] | None,
+        folder: Path | None = None,
+    ) -> None:
+        """Take what all products of a feed share.
+
+        Args:
+            source: The file at fault in set-asides.
+            mapping: What its columns mean.
+            address_path: See :class:`furniture_prompter.feeds.rows.ImageFolder`.
+            folder: Where images lie; the file's when left out.
+        """
+        self._source = source
+        self._mapping = mapping
+        self._images = ImageFolder(folder or source.parent, address_path)
+        self._own = mapping.layout.keeps_names
+        self._has_parents = any(map(mapping.has, ("parent", "parent_number", "children")))
+        self._has_variant_images = mapping.has("variant_image")
+        self._line_of_id: dict[str, int] = {}
+        self._id_column = (mapping.columns_of(mapping.keyed_by) or ("id",))[0]
+        self.counts = Counts()
+
+    def build(self, rows: Sequence[Row]) -> Iterator[FeedItem]:
+        """The items of the rows that are one product: it, and what is wrong with parts of it."""
+        self.counts.rows += len(rows)
+        main, variants = self._parted(rows)
+        if main is None:
+            return
+        product_id = ""
+        try:
+            product_id = self._claim(main, bool(variants) or len(rows) > 1)
+            attributes, cells = self._shared(main, variants)
+            title = common_title(main, variants)
+            made, problems = self._variants(main, variants, attributes, title)
+        except UnusableValueError as problem:
+            yield self.set_aside(problem, main, product_id)
+            return
+        found = _Found()
+        by_row = {id(row): variant.id for row, variant in made}
+        tried: dict[str, tuple[Path, str] | None] = {}
+        for row, reference, is_own, is_first in self._references(main, variants, rows):
+            if reference not in tried:
+                if len(tried) == LIMIT_IMAGES:
+                    found.given += 1
+                    continue
+                try:
+                    tried[reference] = self._images.place(reference)
+                except UnusableValueError as problem:
+                    tried[reference] = None
+                    self.counts.addresses += is_address(reference)
+                    yield self.set_aside(problem, row, product_id)
+                found.given += 1
+            placed = tried[reference]
+            if placed is not None:
+                found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
+        given, images = found.given, found.images
+        if not given:
+            column = (self._mapping.columns_of("image") or ("image",))[0]
+            yield self.set_aside(
+                UnusableValueError(
+                    "The row names no image.",
+                    f"Name at least one image file or address in {column}.",
+                ),
+                main,
+                product_id,
+            )
+            return
+        if given > LIMIT_IMAGES:
+            too_many = UnusableValueError(
+                f"The product names {given} images, more than {LIMIT_IMAGES}; the first were kept.",
+                "Keep the best ones.",
+            )
+            yield self.set_aside(too_many, main, product_id, "image")
+        for row in (main, *(each for each in variants if each is not main)):
+            for column, unusable in row.problems:
+                yield self.set_aside(unusable, row, product_id, column)
+        for row, column, unusable in problems:
+            yield self.set_aside(unusable, row, product_id, column)
+        if not images:
+            return
+        product = self._product(product_id, title, main, variants, attributes, made)
+        own_cells = {name: text for name, text in cells.items() if name in product.attributes}
+        yield FeedRow(
+            product,
+            tuple(images),
+            self._source,
+            main.line,
+            own_cells or NO_CELLS,
+            found.addresses or _NOTHING,
+            found.variant_of if len(made) > 1 else _NOTHING,
+        )
+
+    def set_aside(
+        self, problem: UnusableValueError, row: Row, product_id: str = "", column: str = ""
+    ) -> SetAside:
+        """What is wrong with a row or one of its cells, as the feed yields it."""
+        item = SetAside(
+            self._source,
+            row.line,
+            problem.reason,
+            problem.cure,
+            product_id or problem.product_id,
+            column,
+            problem.hides_ids,
+        )
+        return _cut_off(item) if row.may_be_cut else item
+
+    def _parted(self, rows: Sequence[Row]) -> tuple[Row | None, list[Row]]:
+        """The row that tells the product, and those of its variants; None where it is hidden."""
+        if self._has_parents:
+            main = next((row for row in rows if not is_child(row, rows)), None)
+            variants = [row for row in rows if row is not main]
+            head = main or rows[0]
+        else:
+            main = next((row for row in rows if "title" in row.words), rows[0])
+            head = main
+            variants = [row for row in rows if is_variant(row)] if "group" in main.ids else []
+        if head.hidden or (head is main and not variants and head.is_not_alone):
+            reason = head.hidden or "visibility"
+            self.counts.hidden[reason] = self.counts.hidden.get(reason, 0) + len(rows)
+            return None, []
+        for row in variants:
+            if row.hidden:
+                self.counts.hidden[row.hidden] = self.counts.hidden.get(row.hidden, 0) + 1
+        variants = [row for row in variants if not row.hidden]
+        if main is None:
+            if not variants:
+                return None, []
+            main = variants[0]
+        if not variants and main.variants:
+            variants = main.variants
+        return main, variants
+
+    def _claim(self, main: Row, is_group: bool) -> str:
+        """The product's id, which no other product has.
+
+        Raises:
+            UnusableValueError: there is none, it cannot be used, or another row has it.
+        """
+        value = main.ids.get("group") or self._own_key(main, is_group)
+        product_id = identifier(value)
+        first = self._line_of_id.get(product_id)
+        if first is not None:
+            raise UnusableValueError(
+                f"The id {shown(product_id)} is already in line {first}.",
+                "Give each product an id of its own; several images of one go into one row.",
+                product_id,
+            )
+        self._line_of_id[product_id] = main.line
+        return product_id
+
+    def _own_key(self, main: Row, is_group: bool) -> object:
+        if is_group and self._has_parents:
+            # A product whose own row is hidden or lost is called as its variants call it.
+            parent = main.ids.get("parent")
+            if parent:
+                return parent
+        for role in ("id", "alt_id", "gtin", "slug", "url"):
+            value = main.ids.get(role)
+            if value not in (None, ""):
+                if role in {"id", "alt_id"}:
+                    return value
+                return str(value) if role != "url" else _hashed(str(value), len(str(value)))
+        keyed = self._mapping.keyed_by
+        if keyed == "image" and main.images:
+            return _hashed(main.images[0])
+        if keyed == "title" and main.words.get("title"):
+            return _hashed(main.words["title"])
+        raise UnusableValueError("The row has no id.", "Give every product an id of its own.")
+
+    def _references(
+        self, main: Row, variants: Sequence[Row], rows: Sequence[Row]
+    ) -> Iterator[tuple[Row, str, bool, bool]]:
+        """Row, reference, whether it may be of the row's variant alone, whether it is its first."""
+        for number, reference in enumerate(main.images):
+            is_variant = any(row is main for row in variants) and not self._has_variant_images
+            yield main, reference, is_variant, not number
+        for row in variants:
+            if row is not main:
+                for number, reference in enumerate(row.images):
+                    yield row, reference, not self._has_variant_images, not number
+            for number, reference in enumerate(row.own_images):
+                yield row, reference, True, not number
+        if not variants:
+            for reference in main.own_images:
+                yield main, reference, False, False
+        if len(rows) > 1:
+            told = {id(main), *map(id, variants)}
+            for row in rows:
+                # A row of a photo alone, as Shopify writes the second and further ones.
+                if id(row) not in told and not row.hidden:
+                    for reference in row.images:
+                        yield row, reference, False, False
+
+    def _variants(
+        self,
+        main: Row,
+        rows: Sequence[Row],
+        shared: dict[str, AttributeValue],
+        title: str,
+    ) -> tuple[list[tuple[Row, Variant]], list[tuple[Row, str, UnusableValueError]]]:
+        made: list[tuple[Row, Variant]] = []
+        problems: list[tuple[Row, str, UnusableValueError]] = []
+        if not rows:
+            return made, problems
+        taken: set[str] = set()
+        for row in rows:
+            options = options_of(row, main)
+            try:
+                own_id = variant_id(row, options, len(made))
+                if own_id in taken:
+                    raise UnusableValueError(
+                        f"The variant {shown(own_id)} is there twice.",
+                        "Give each variant an id of its own.",
+                    )
+            except UnusableValueError as problem:
+                problems.append((row, "variant", problem))
+                continue
+            taken.add(own_id)
+            made.append((row, made_variant(own_id, row, options, shared, title)))
+        try:
+            refuse_excess([variant for _, variant in made])
+        except UnusableValueError as problem:
+            problems.append((main, "variants", problem))
+            made = []
+        if len(made) == 1 and not made[0][1].options and not made[0][1].color:
+            # One form alone is the product itself, and its own id stays to be found.
+            if made[0][1].id != text_of(main.ids.get("group") or main.ids.get("id")):
+                shared.setdefault("sku", made[0][1].id)
+            return [], problems
+        return made, problems
+
+    def _shared(
+        self, main: Row, variants: Sequence[Row]
+    ) -> tuple[dict[str, AttributeValue], dict[str, str]]:
+        """Attributes of the product: the main row's, and what all of its variants agree on."""
+        attributes = dict(main.attributes)
+        if variants:
+            is_one = any(row is main for row in variants)
+            names = dict.fromkeys(name for row in variants for name in row.attributes)
+            for name in names:
+                values = {row.attributes.get(name) for row in variants}
+                values.discard(None)
+                if len(values) == 1 and name not in attributes:
+                    attributes[name] = next(iter(values))  # type: ignore[assignment]  # None is out
+                elif len(values) > 1 and is_one and name not in _LOWEST:
+                    attributes.pop(name, None)
+            for name in _LOWEST:
+                found = [v for row in variants if isinstance(v := row.attributes.get(name), float)]
+                if found:
+                    attributes[name] = min(found)
+            stocks = [row.attributes.get("stock") for row in variants]
+            if all(isinstance(each, float) for each in stocks):
+                attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
+            if any(row.attributes.get("availability") == "in stock" for row in variants):
+                attributes["availability"] = "in stock"
+        elif main.options:
+            for name, value in options_of(main, main).items():
+                add_option(attributes, main, name, value)
+        if len(attributes) > LIMIT_ATTRIBUTES:
+            problem = UnusableValueError(
+                f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
+                "Leave out those that nobody will search or filter by.",
+            )
+            raise problem
+        cells = {
+            name: prose(text)
+            for name, text in main.cells.items()
+            if attributes.get(name) == main.attributes.get(name)
+        }
+        return attributes, cells
+
+    def _paths_of(self, category: str) -> tuple[tuple[str, ...], ...]:
+        """The path that a category in the shop's words is; our own columns have theirs already."""
+        if self._own or not category:
+            return ()
+        return category_paths(category)
+
+    def _product(
+        self,
+        product_id: str,
+        title: str,
+        main: Row,
+        variants: Sequence[Row],
+        attributes: dict[str, AttributeValue],
+        made: Sequence[tuple[Row, Variant]],
+    ) -> Product:
+        words = main.words
+        rows = [main, *(row for row in variants if row is not main)]
+        color = words.get("color") or words.get("colors") or ""
+        if made:
+            colors = dict.fromkeys(variant.color for _, variant in made if variant.color)
+            if colors and (any(row is main for row, _ in made) or not color):
+                color = ", ".join(colors)[:LIMIT_WORDS]
+        description = first_of(rows, "description") or first_of(rows, "short_description")
+        paths = main.paths or next((row.paths for row in rows if row.paths), ())
+        add_base_words(attributes, color)
+        category = first_of(rows, "category")
+        paths = paths or self._paths_of(category)
+        prefixes = _prefixes(paths)
+        if prefixes:
+            attributes["category_path"] = prefixes
+        return Product(
+            id=product_id,
+            title=title or product_id,
+            category=category or (max(paths, key=len)[-1] if paths else ""),
+            color=color,
+            description=description,
+            tags=main.tags or next((row.tags for row in rows if row.tags), ()),
+            attributes=attributes,
+            variants=tuple(variant for _, variant in made),
+        )
+
+
+@lru_cache(maxsize=16_384)
+def _prefixes(paths: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return category_prefixes(paths)
+
+
+def _hashed(text: str, characters: int = 0) -> str:
+    """A text as an id: as it is where it is short enough, else its hash."""
+    if 0 < characters <= 200:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
+
+
+def _cut_off(item: SetAside) -> SetAside:
+    """A set-aside of a row in which the file ends: it may be cut off there."""
+    reason = f"{item.reason} The file ends in this row without a line break, as if it were cut off."
+    return replace(item, reason=reason, hides_ids=True)

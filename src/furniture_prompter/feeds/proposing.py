@@ -1,0 +1,386 @@
+"""Proposals: what the columns of an unknown table may mean, by their names and by their values."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
+from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
+from furniture_prompter.feeds.records import Value
+from furniture_prompter.feeds.roles import OPTION, VARIANT
+from furniture_prompter.feeds.values.sizes import size_column
+
+_IMAGE: Final = re.compile(
+    rf"\s*(https?:)?/?/?[^\s\"<>|;]+({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})(?![\w.])",
+    re.IGNORECASE,
+)
+_ADDRESS: Final = re.compile(r"\s*(https?:)?//[\w.-]+", re.IGNORECASE)
+_MONEY: Final = re.compile(r"[^\d]{0,6}\d[\d.,' \xa0\u202f]*[^\d]{0,8}")
+_CURRENCY: Final = re.compile(r"[€$£₺¥₽]|\b(EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR)\b")
+_NESTED: Final = re.compile(r"(variants?|variations?|skus|children|varyantlar|items)\.(.+)", re.I)
+_CODE_WORD: Final = re.compile(r"(^|_)(kod|kodu|code|no|nr|sku|id|ref|number|nummer)(_|$)")
+_LEVELS: Final = re.compile(r"(^|_)(alt|ana|sub|main|unter|haupt|sous|subcategoria|subcategory)")
+
+MOST: Final = 0.5
+NEARLY_ALL: Final = 0.8
+_DISTINCT: Final = 0.95
+"""Share of different values from which a column can be one of identifiers: rows are repeated."""
+_TITLE_CHARACTERS: Final = range(4, 160)
+
+
+@dataclass(slots=True)
+class ColumnSample:
+    """What the first rows have in one column.
+
+    Attributes:
+        filled: Rows that have something there.
+        texts: The values as text, one a filled row; the first of a list.
+        is_list: Whether a row has a list there.
+    """
+
+    filled: int = 0
+    texts: list[str] = field(default_factory=list)
+    is_list: bool = False
+
+    def add(self, value: Value) -> None:
+        """Look at one value."""
+        if isinstance(value, list):
+            self.is_list = True
+            value = next((part for part in value if part not in (None, "", [])), None)
+            if isinstance(value, list):
+                value = value[0] if value else None
+        if value is None or isinstance(value, list):
+            return
+        text = str(value)
+        if text and not text.isspace():
+            self.filled += 1
+            self.texts.append(text)
+
+    def share(self, pattern: re.Pattern[str], *, whole: bool = False) -> float:
+        """Share of the filled rows whose value begins with, or is, what a pattern says."""
+        if not self.filled:
+            return 0.0
+        match = pattern.fullmatch if whole else pattern.match
+        return sum(match(text) is not None for text in self.texts) / self.filled
+
+    @property
+    def images(self) -> float:
+        """Share of values that name an image file."""
+        return self.share(_IMAGE)
+
+    @property
+    def addresses(self) -> float:
+        """Share of values that are addresses."""
+        return self.share(_ADDRESS)
+
+    @property
+    def prices(self) -> float:
+        """Share of values that may be prices."""
+        return self.share(_MONEY, whole=True)
+
+    @property
+    def currencies(self) -> float:
+        """Share of values that name a currency."""
+        if not self.filled:
+            return 0.0
+        return sum(_CURRENCY.search(text) is not None for text in self.texts) / self.filled
+
+    @property
+    def distinct(self) -> float:
+        """Share of different values."""
+        return len(set(self.texts)) / self.filled if self.filled else 0.0
+
+    @property
+    def words(self) -> float:
+        """Share of values that hold letters and are no address, as names of things do."""
+        if not self.filled:
+            return 0.0
+        return (
+            sum(any(letter.isalpha() for letter in text) for text in self.texts) / self.filled
+            - self.addresses
+        )
+
+
+def sampled(records: Iterable[Mapping[str, Value]]) -> dict[str, ColumnSample]:
+    """What rows have in each of their columns."""
+    samples: dict[str, ColumnSample] = {}
+    for fields in records:
+        for name, value in fields.items():
+            sample = samples.get(name)
+            if sample is None:
+                sample = samples[name] = ColumnSample()
+            sample.add(value)
+    return samples
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnWords:
+    """The data of ``column_names.toml``.
+
+    Attributes:
+        names: Names of each role, and the place of each in its role's order.
+        own: Roles of columns of our own names.
+        no_image: Parts of names of columns of other pictures than the product's.
+        hidden: Values by which a row says that the shop does not show it, by role.
+    """
+
+    names: Mapping[str, Names]
+    rank: Mapping[tuple[str, str], int]
+    own: Names
+    no_image: re.Pattern[str]
+    hidden: Mapping[str, frozenset[str]]
+
+
+def hidden_key(value: str) -> str:
+    """A value of a column that says whether a row is shown, to compare it by: -1 is not 1."""
+    text = value.strip().lower()
+    return text if text.startswith("-") else fold(text)
+
+
+@cache
+def column_words() -> ColumnWords:
+    """The names that are known."""
+    data: dict[str, Any] = read_data("column_names.toml")
+    names = data["names"]
+    return ColumnWords(
+        {role: Names.of((name, role) for name in known) for role, known in names.items()},
+        {
+            (role, fold(name)): place
+            for role, known in names.items()
+            for place, name in reversed(list(enumerate(known)))
+        },
+        Names.of((name, role) for role, known in data["own"].items() for name in known),
+        re.compile("|".join(map(re.escape, data["words"]["no_image"]))),
+        {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
+    )
+
+
+def proposed(
+    columns: Sequence[str],
+    samples: Mapping[str, ColumnSample],
+    taken: Mapping[str, Meaning],
+    settled: frozenset[str] = frozenset(),
+) -> dict[str, Meaning]:
+    """What further columns mean, as far as names and values tell.
+
+    Args:
+        columns: All columns, in the file's order.
+        samples: What the first rows have in them.
+        taken: Columns whose meaning is known.
+        settled: Roles that no further column may have.
+    """
+    words = column_words()
+    free = [name for name in columns if name not in taken]
+    found: dict[str, Meaning] = {}
+    has = settled | {meaning.role for meaning in taken.values()}
+    nested = [name for name in free if _NESTED.fullmatch(name)]
+    flat = [name for name in free if name not in nested]
+    blank = ColumnSample()
+
+    def sample(name: str) -> ColumnSample:
+        return samples.get(name, blank)
+
+    if "image" not in has:
+        found |= _images(flat, samples, words)
+    for role, names in words.names.items():
+        if role in has or role == "image":
+            continue
+        ranked = sorted(
+            (
+                (_rank(role, name, sample(name), words), meaning.number, place, name)
+                for place, name in enumerate(flat)
+                if name not in found
+                and (meaning := names.meaning(name)) is not None
+                and _may_be(role, name, sample(name))
+            ),
+        )
+        if not ranked:
+            continue
+        found[ranked[0][3]] = Meaning(role, ranked[0][1])
+        if role == "category":
+            levels = [each for each in ranked if each[1] or _LEVELS.search(fold(each[3]))]
+            if len(levels) > 1 and ranked[0] in levels:
+                for each in sorted(levels, key=lambda level: (level[1], level[2])):
+                    found[each[3]] = Meaning(role, each[1])
+    found |= _sizes(flat, samples, {**taken, **found}, has)
+    found |= _by_values(flat, samples, {**taken, **found}, settled)
+    found |= _nested(nested, taken)
+    of_images = {
+        name.rpartition(".")[0]
+        for name, meaning in found.items()
+        if meaning.role == "image" and "." in name
+    }
+    for name in flat:
+        if name not in found and name.rpartition(".")[0] in of_images:
+            # Numbers and texts beside the addresses in a list of images are no columns.
+            found[name] = Meaning("ignore")
+    return found
+
+
+def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:
+    """The likelier a column is to have a role, the less: filled ones, ids without doubles."""
+    unsure = role == "id" and sample.distinct < _DISTINCT and fold(name) != "id"
+    place = words.rank.get((role, fold(name)), len(words.rank))
+    return not sample.filled, unsure, place
+
+
+def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
+    """Whether the values of a column of a role's name are what the role wants."""
+    measured = {"width", "depth", "height", "length", "dimensions", "weight", "price"}
+    if role in measured and size_column(name).is_packed:
+        return False
+    if not sample.filled:
+        return role != "title"
+    if role == "id":
+        if sample.is_list or sample.addresses >= MOST:
+            return False
+        return sample.distinct >= MOST or fold(name) == "id"
+    if role == "title":
+        return sample.words >= MOST and not sample.is_list and sample.images < MOST
+    if role in {"group", "parent"}:
+        return sample.distinct < 1 and not sample.is_list
+    if role in {"price", "sale_price", "list_price"}:
+        return sample.prices >= MOST
+    if role == "url":
+        return sample.addresses >= MOST
+    if role in {"width", "depth", "height", "length", "diameter", "seat_height", "weight"}:
+        return any(letter.isdigit() for letter in sample.texts[0])
+    if role == "stock":
+        return sample.share(_MONEY, whole=True) >= MOST
+    if role == "dimensions":
+        return sum(any(map(str.isdigit, text)) for text in sample.texts) >= MOST * sample.filled
+    if role == "category":
+        return sample.words > 0 and sample.addresses < MOST
+    return sample.addresses < MOST
+
+
+def _images(
+    columns: Sequence[str], samples: Mapping[str, ColumnSample], words: ColumnWords
+) -> dict[str, Meaning]:
+    """Columns of the product's pictures: by name and value, or else by value alone."""
+    named: list[tuple[int, int, str]] = []
+    by_value: list[str] = []
+    for place, name in enumerate(columns):
+        sample = samples.get(name, ColumnSample())
+        meaning = words.names["image"].meaning(name)
+        other = words.no_image.search(fold(name)) is not None
+        looks = sample.images >= MOST
+        if meaning is not None and (looks or sample.addresses >= MOST or not sample.filled):
+            named.append((meaning.number, place, name))
+        elif looks and not other:
+            by_value.append(name)
+    chosen = [each[2] for each in sorted(named) if samples.get(each[2], ColumnSample()).filled]
+    if chosen:
+        # Pictures under names that nobody knows come behind those that are called so.
+        chosen += by_value
+    else:
+        chosen = by_value or [
+            name for name in columns if samples.get(name, ColumnSample()).images >= MOST
+        ]
+    empty = [each[2] for each in sorted(named) if each[2] not in chosen]
+    return {name: Meaning("image") for name in (*chosen, *empty)}
+
+
+def _sizes(
+    columns: Sequence[str],
+    samples: Mapping[str, ColumnSample],
+    taken: Mapping[str, Meaning],
+    settled: frozenset[str],
+) -> dict[str, Meaning]:
+    """Sizes whose columns are called with a unit, or by several: ``Genişlik (cm)``, ``ExBxY``."""
+    has = {*settled, *(meaning.role for meaning in taken.values())}
+    found: dict[str, Meaning] = {}
+    for name in columns:
+        about = size_column(name)
+        if name in taken or about.is_packed:
+            continue
+        role = ""
+        if len(about.roles) == 1:
+            role = about.roles[0].removesuffix("_cm")
+        elif about.roles:
+            role = "dimensions"
+        elif about.weight_unit and column_words().names["weight"].meaning(
+            fold(name).removesuffix(f"_{about.weight_unit}")
+        ):
+            role = "weight"
+        if role and role not in has and _may_be(role, name, samples.get(name, ColumnSample())):
+            found[name] = Meaning(role)
+            has.add(role)
+    return found
+
+
+def _by_values(
+    columns: Sequence[str],
+    samples: Mapping[str, ColumnSample],
+    taken: Mapping[str, Meaning],
+    settled: frozenset[str],
+) -> dict[str, Meaning]:
+    """Prices, identifiers and titles that only their values tell."""
+    has = settled | {meaning.role for meaning in taken.values()}
+    found: dict[str, Meaning] = {}
+    free = [name for name in columns if name not in taken and name in samples]
+    if "price" not in has:
+        for name in free:
+            sample = samples[name]
+            priced = sample.prices >= NEARLY_ALL and sample.currencies >= NEARLY_ALL
+            if priced and not size_column(name).is_packed:
+                found[name] = Meaning("price")
+                break
+    if "id" not in has:
+        for name in free:
+            sample = samples[name]
+            code = _CODE_WORD.search(fold(name)) is not None
+            if name not in found and code and sample.filled > 1 and sample.distinct == 1.0:
+                found[name] = Meaning("id")
+                break
+    if "title" not in has:
+        likely = [
+            (samples[name].distinct, -columns.index(name), name)
+            for name in free
+            if name not in found and _is_like_titles(samples[name])
+        ]
+        if likely:
+            found[max(likely)[2]] = Meaning("title")
+    return found
+
+
+def _is_like_titles(sample: ColumnSample) -> bool:
+    if not sample.filled or sample.is_list or sample.images or sample.words < NEARLY_ALL:
+        return False
+    phrases = sum(" " in text.strip() for text in sample.texts) / sample.filled
+    length = sum(map(len, sample.texts)) / sample.filled
+    return phrases >= MOST and int(length) in _TITLE_CHARACTERS and sample.distinct >= MOST
+
+
+_VARIANT_ROLES: Final = (
+    "title", "color", "material", "image", "price", "sale_price", "list_price", "currency",
+    "availability", "stock", "gtin", "width", "depth", "height", "length", "weight", "url",
+)  # fmt: skip
+_VARIANT_IDS: Final = ("sku", "stok_kodu", "code", "id", "artikelnummer", "barcode")
+
+
+def _nested(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Columns of lists of variants: ``variants.sku``, ``variations.color``."""
+    words = column_words()
+    found: dict[str, Meaning] = {}
+    has = {meaning.role for meaning in taken.values()}
+    inner = {name: fold(match[2]) for name in columns if (match := _NESTED.fullmatch(name))}
+    ids = [name for key in _VARIANT_IDS for name, part in inner.items() if part == key]
+    if f"{VARIANT}id" not in has and ids:
+        found[ids[0]] = Meaning(f"{VARIANT}id")
+    for name, part in inner.items():
+        if name in found:
+            continue
+        meaning = next(
+            (role for role in _VARIANT_ROLES if words.names[role].meaning(part) is not None), None
+        )
+        if meaning is not None and f"{VARIANT}{meaning}" not in has:
+            found[name] = Meaning(f"{VARIANT}{meaning}")
+            has.add(f"{VARIANT}{meaning}")
+        elif part in {"size", "beden", "finish", "style"}:
+            found[name] = Meaning(f"{VARIANT}{OPTION}{part.capitalize()}")
+        else:
+            found[name] = Meaning(f"{VARIANT}attribute")
+    return found

@@ -1,0 +1,261 @@
+"""A feed of a file of records: recognised, mapped, its rows grouped to products."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from furniture_prompter.domain import FeedItem, FeedNote, SetAside
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.cells import (
+    ColumnEvidence,
+    DecimalMark,
+    decimal_marks,
+    shown,
+    typed,
+)
+from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
+from furniture_prompter.feeds.mapping import TableMapping, decide
+from furniture_prompter.feeds.products import ProductBuilder
+from furniture_prompter.feeds.proposing import sampled
+from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
+from furniture_prompter.feeds.roles import VARIANT
+from furniture_prompter.feeds.table_rows import PRICES, SIZES, RowPlan
+
+SAMPLE_ROWS: Final = 1_000
+_NUMBERS: Final = frozenset({*PRICES, *SIZES, "weight", "stock", "money", "attribute"})
+"""Roles whose cells may be numbers with a decimal mark."""
+_LOOKED_FOR: Final = frozenset({*PRICES, "money"})
+"""Roles whose numbers have currencies and words around them."""
+
+
+class TableFeed:
+    """A feed of a file that holds a table or a list of objects."""
+
+    def __init__(
+        self,
+        source: RecordSource,
+        *,
+        given: Sequence[str] = (),
+        layout: str | None = None,
+        address_path: Callable[[str], Path] | None = None,
+    ) -> None:
+        """Take the records.
+
+        Args:
+            source: Where they come from.
+            given: ``ROLE=COLUMN``, which go before what is recognised.
+            layout: Name of the layout; recognised when left out.
+            address_path: Where an image is kept once it was downloaded from an address; None
+                where nothing is downloaded.
+        """
+        self.source = source
+        self._given = tuple(given)
+        self._layout = layout
+        self._address_path = address_path
+
+    @property
+    def name(self) -> str:
+        """See :class:`furniture_prompter.domain.Feed`."""
+        return str(self.source.path)
+
+    @cached_property
+    def _sample(self) -> tuple[Mapping[str, Value], ...]:
+        """The first rows. What is wrong with others is told when they are read."""
+        found = (item for item in self.source.records() if isinstance(item, Record))
+        return tuple(record.fields for record in islice(found, SAMPLE_ROWS))
+
+    @cached_property
+    def mapping(self) -> TableMapping:
+        """What the columns mean.
+
+        Raises:
+            InvalidFeedError: nothing can be read, what was given does not fit, or there is no
+                column of images.
+        """
+        columns = self.source.columns()
+        if not self._sample:
+            raise InvalidFeedError(
+                f"The feed {self.name} holds no product: it was read as {self.source.format}, and "
+                "there is no row in it that can be used. Export it again with products in it."
+            )
+        samples = sampled(self._sample)
+        return decide(self.name, columns, samples, given=self._given, layout=self._layout)
+
+    def items(self) -> Iterator[FeedItem]:
+        """See :class:`furniture_prompter.domain.Feed`.
+
+        Raises:
+            InvalidFeedError: nothing of the file can be read, it holds no row, or was written to
+                while it was read; or as :attr:`mapping` does.
+        """
+        if not self._sample:
+            yield from self._nothing_but_problems()
+            return
+        mapping = self.mapping
+        for sentence in mapping.sentences:
+            yield FeedNote(sentence, reading=mapping.layout.title)
+        columns = _group_columns(mapping)
+        groups = Groups(columns) if columns else None
+        evidence = self._evidence(mapping)
+        self._read_first(mapping, groups, evidence)
+        marks = self._marks(mapping, evidence)
+        plan = RowPlan(mapping, marks, has_types=self.source.has_types)
+        builder = ProductBuilder(self.source.path, mapping, self._address_path)
+        yield from plan.notes
+        yield from self._mark_notes(plan, evidence, marks)
+        told = len(plan.notes)
+        aside: list[SetAside | FeedNote] = []
+        for records in grouped(_parted(self.source.records(mapping.keys), aside), groups):
+            if aside:
+                yield from aside
+                aside.clear()
+            yield from builder.build([plan.read(record) for record in records])
+        yield from aside
+        yield from plan.notes[told:]
+        yield from plan.doubts
+        yield from _last_notes(builder)
+
+    def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
+        """What is wrong with each row of a file in which none can be read."""
+        empty = True
+        try:
+            keys = decide(self.name, self.source.columns(), {}).keys
+        except InvalidFeedError:
+            keys = None
+        for item in self.source.records(keys):
+            if not isinstance(item, Record):
+                empty = empty and not isinstance(item, SetAside)
+                yield item
+        if empty:
+            self.mapping  # noqa: B018  # says why there is nothing
+
+    def _evidence(self, mapping: TableMapping) -> dict[str, ColumnEvidence]:
+        """What will be seen of columns whose numbers may be text."""
+        has_types = self.source.has_types
+        evidence = {}
+        for name in (*mapping.roles, *self.source.columns()):
+            meaning = mapping.roles.get(name)
+            role = meaning.role.removeprefix(VARIANT) if meaning is not None else "attribute"
+            if role in _NUMBERS and not (has_types and role == "attribute"):
+                evidence[name] = ColumnEvidence()
+        return evidence
+
+    def _read_first(
+        self,
+        mapping: TableMapping,
+        groups: Groups | None,
+        evidence: Mapping[str, ColumnEvidence],
+    ) -> None:
+        """Read all rows once where that is needed to know how the first is meant.
+
+        A table says nothing of how its numbers are written, and rows of one product need not be
+        beside each other.
+        """
+        looked_for = frozenset(
+            name
+            for name, meaning in mapping.roles.items()
+            if meaning.role.removeprefix(VARIANT) in _LOOKED_FOR
+        )
+        watched = [
+            (name, seen.add_price if name in looked_for else seen.add)
+            for name, seen in evidence.items()
+        ]
+        if self.source.has_types and groups is None:
+            for fields in self._sample:
+                _look(fields, watched)
+            return
+        for item in self.source.records(mapping.keys):
+            if isinstance(item, Record):
+                _look(item.fields, watched)
+                if groups is not None:
+                    groups.add(item)
+        if groups is not None:
+            groups.close()
+
+    def _marks(
+        self, mapping: TableMapping, evidence: Mapping[str, ColumnEvidence]
+    ) -> dict[str, DecimalMark | None]:
+        # Where cells are parted by commas, a decimal comma would have to stand in quotes.
+        by_commas = self.source.format.startswith("CSV, commas")
+        marks = decimal_marks(evidence, "." if by_commas else None)
+        for name, meaning in mapping.roles.items():
+            # Prices have no three decimals: where the column does not tell, that does.
+            if meaning.role.removeprefix(VARIANT) in _LOOKED_FOR and name in evidence:
+                marks[name] = evidence[name].mark
+        return marks
+
+    def _mark_notes(
+        self,
+        plan: RowPlan,
+        evidence: Mapping[str, ColumnEvidence],
+        marks: Mapping[str, DecimalMark | None],
+    ) -> Iterator[FeedNote]:
+        for name, column in evidence.items():
+            meaning = self.mapping.roles.get(name)
+            if not column.needs_telling or (
+                meaning is not None and meaning.role not in {"attribute", "stock"}
+            ):
+                continue
+            mark = marks[name]
+            read = "text" if mark is None else f"{typed(column.doubtful, mark):.15g}"
+            yield FeedNote(
+                f"The column {plan.label(name)} does not tell whether {column.doubtful} has "
+                f"thousands or decimals; it was read as {read}. If that is wrong, write whole "
+                "numbers without a mark (1299), or decimals that can be meant in one way "
+                "(1299.50 or 1299,50)."
+            )
+
+
+def _look(
+    fields: Mapping[str, Value], watched: Sequence[tuple[str, Callable[[str], None]]]
+) -> None:
+    for name, look in watched:
+        value = fields.get(name)
+        if type(value) is str:
+            look(value)
+        elif type(value) is list:
+            for each in value:
+                if type(each) is str:
+                    look(each)
+
+
+def _parted(items: Iterator[RecordItem], aside: list[SetAside | FeedNote]) -> Iterator[Record]:
+    """The records among items; what else there is comes into `aside`."""
+    for item in items:
+        if isinstance(item, Record):
+            yield item
+        else:
+            aside.append(item)
+
+
+def _group_columns(mapping: TableMapping) -> GroupColumns:
+    def of(role: str) -> str:
+        return (mapping.columns_of(role) or ("",))[0]
+
+    group = of("group")
+    if group:
+        return GroupColumns(group=group, id=of("id"))
+    return GroupColumns(
+        parent=of("parent"),
+        parent_number=of("parent_number"),
+        id=of("id"),
+        alt_id=of("alt_id"),
+        children=of("children"),
+    )
+
+
+def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
+    counts = builder.counts
+    for reason, rows in counts.hidden.items():
+        yield FeedNote(
+            f"{rows:,} row{'s are' if rows != 1 else ' is'} not shown in the shop "
+            f"({shown(reason)}) and {'were' if rows != 1 else 'was'} left out."
+        )
+    if counts.addresses:
+        are = "s are addresses" if counts.addresses != 1 else " is an address"
+        yield FeedNote(
+            f"{counts.addresses:,} image{are}, and nothing was downloaded. Give --download to "
+            "fetch them."
+        )

@@ -1,0 +1,378 @@
+"""Rows of a table read by its mapping: each column's meaning becomes one step, compiled once."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from furniture_prompter.domain import FeedNote
+from furniture_prompter.feeds.cell_steps import (
+    Row,
+    Step,
+    add_category,
+    add_images,
+    add_own_images,
+    add_paths,
+    into_variants,
+    nothing,
+    set_attribute,
+    set_availability,
+    set_children,
+    set_count,
+    set_currency,
+    set_description,
+    set_hidden,
+    set_id,
+    set_material,
+    set_option,
+    set_option_name,
+    set_option_names,
+    set_option_values,
+    set_own_category,
+    set_pairs,
+    set_pairs_as_options,
+    set_stock,
+    set_tags,
+    set_text,
+    set_typed,
+    set_weight,
+    set_words,
+    settle_prices,
+    written,
+)
+from furniture_prompter.feeds.cells import (
+    KNOWN,
+    DecimalMark,
+    UnusableValueError,
+    column_name,
+    prose,
+    shown,
+)
+from furniture_prompter.feeds.image_cells import references
+from furniture_prompter.feeds.layouts import Meaning, fold, without_prefix
+from furniture_prompter.feeds.mapping import TableMapping
+from furniture_prompter.feeds.proposing import column_words
+from furniture_prompter.feeds.records import Record
+from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
+from furniture_prompter.feeds.values.measures import read_measures
+from furniture_prompter.feeds.values.money import read_price
+from furniture_prompter.feeds.values.sizes import size_column
+
+SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
+PRICES: Final = ("price", "sale_price", "list_price", "current_price")
+_PLAIN_TEXTS: Final = ("brand", "url", "gtin")
+_LIMIT_DOUBTS: Final = 1
+
+
+class RowPlan:
+    """Reads the records of one table into rows."""
+
+    def __init__(
+        self,
+        mapping: TableMapping,
+        marks: Mapping[str, DecimalMark | None],
+        *,
+        has_types: bool,
+    ) -> None:
+        """Compile a mapping.
+
+        Args:
+            mapping: What the columns mean.
+            marks: The decimal mark of each column whose numbers are text.
+            has_types: Whether the file tells numbers from text.
+        """
+        self._mapping = mapping
+        self._marks = marks
+        self._has_types = has_types
+        self._own = mapping.layout.keeps_names
+        self._steps: dict[str, Step] = {}
+        self._labels: dict[str, str] = {}
+        self._nested: dict[str, tuple[str, Step]] = {}
+        self._doubts: dict[str, tuple[str, int]] = {}
+        self.notes: list[FeedNote] = []
+        self._names: set[str] = {*KNOWN, "category_path", "base_colors", "base_materials"}
+        self._image_columns = {name: n for n, name in enumerate(mapping.columns_of("image"))}
+        roles = {meaning.role for meaning in mapping.roles.values()}
+        self._names |= {standard for role, standard in _STANDARD.items() if role in roles}
+        if roles & set(SIZES):
+            self._names |= {f"{each}_cm" for each in SIZES[:-1]}
+        for name, meaning in mapping.roles.items():
+            self._add(name, meaning)
+
+    def label(self, name: str) -> str:
+        """What messages call a column."""
+        return self._labels.get(name, name)
+
+    @property
+    def doubts(self) -> list[FeedNote]:
+        """How cells were read that could have been meant otherwise, a note a column."""
+        return [
+            FeedNote(f"{label}: {first}" + (f" So were {count - 1:,} more." if count > 1 else ""))
+            for label, (first, count) in self._doubts.items()
+        ]
+
+    def read(self, record: Record) -> Row:
+        """What a record says; what is wrong with single cells is among the row's problems."""
+        row = Row(record.line, record.may_be_cut)
+        steps = self._steps
+        for name, value in record.fields.items():
+            if value is None or value == "":
+                continue
+            try:
+                step = steps[name]
+            except KeyError:
+                step = self._add(name, self._mapping.layout.columns.meaning(name))
+            try:
+                step(row, value)
+            except UnusableValueError as problem:
+                row.problems.append((self._labels[name], problem))
+        if len(self._image_columns) > 1 and len(row.images) > 1:
+            row.images = self._in_order(record)
+        if "list_price" in row.attributes or "current_price" in row.attributes:
+            settle_prices(row)
+        for variant in row.variants:
+            if "list_price" in variant.attributes:
+                settle_prices(variant)
+        return row
+
+    def _in_order(self, record: Record) -> list[str]:
+        """Images by the order of their columns, which need not be the file's."""
+        found: list[str] = []
+        for name in self._image_columns:
+            value = record.fields.get(name)
+            if value not in (None, ""):
+                try:
+                    found += references(value, name, split=self._splits)
+                except UnusableValueError:
+                    continue
+        return found
+
+    @property
+    def _splits(self) -> bool:
+        return not (self._own and self._has_types)
+
+    def _add(self, name: str, meaning: Meaning | None) -> Step:
+        """Compile the step of a column, also of one that only a later row has."""
+        self._labels[name] = name
+        if self._own:
+            try:
+                self._labels[name] = column_name(name)
+            except UnusableValueError:
+                self._labels[name] = name
+        role = meaning.role if meaning is not None else "attribute"
+        number = meaning.number if meaning is not None else 0
+        if role.startswith(VARIANT):
+            step = self._step_of(name, role.removeprefix(VARIANT), number)
+            made: Step = partial(into_variants, step)
+        else:
+            made = self._step_of(name, role, number)
+        self._steps[name] = made
+        return made
+
+    def _step_of(self, name: str, role: str, number: int) -> Step:
+        label = self._labels[name]
+        if role in _IDS:
+            return partial(set_id, role)
+        if role in {"title", "color", "colors", "material", "category", "group_title"}:
+            return self._words_step(label, role)
+        if role in {"description", "short_description"}:
+            return partial(set_description, role, label)
+        if role in {"category_path", "google_category"}:
+            return partial(add_paths, role, self._mapping.layout.category_commas, label)
+        if role == "tags":
+            return set_tags
+        if role == "image":
+            return partial(add_images, label, self._splits)
+        if role == "variant_image":
+            return partial(add_own_images, label)
+        if role in PRICES:
+            return partial(self._price, role, role, label, self._marks.get(name))
+        if role == "money":
+            own = self._attribute_name(name)
+            return partial(self._money, own, self._attribute(name, own), self._marks.get(name))
+        if role == "currency":
+            return set_currency
+        if role in {"availability", "in_stock"}:
+            return set_availability
+        if role == "stock":
+            return partial(set_stock, label, self._marks.get(name))
+        if role in _PLAIN_TEXTS:
+            return partial(set_text, role, label)
+        if role in SIZES:
+            about = size_column(name)
+            # The role goes before what the name says; the unit in the name stays.
+            is_told = role == "dimensions" or about.roles == (f"{role}_cm",)
+            asked = name if is_told else f"{role.replace('_', ' ')} {about.unit}"
+            return partial(self._measures, label, asked, self._marks.get(name))
+        if role == "weight":
+            return partial(set_weight, name, self._marks.get(name))
+        if role in {"seats", "drawers"}:
+            return partial(set_count, role)
+        return self._further_step(name, label, role, number)
+
+    def _further_step(self, name: str, label: str, role: str, number: int) -> Step:
+        if role in {"status", "published", "visibility"}:
+            hiding = column_words().hidden[role]
+            return partial(set_hidden, name, hiding, role == "visibility")
+        if role == "option_name":
+            return partial(set_option_name, number)
+        if role == "option_value":
+            return partial(set_option, number, label)
+        if role.startswith(OPTION):
+            return partial(set_option, written(name, role.removeprefix(OPTION)), label)
+        if role == "options":
+            return set_pairs_as_options
+        if role == "pairs":
+            return partial(set_pairs, self._pair)
+        if role == "children":
+            return set_children
+        if role == "option_names":
+            return set_option_names
+        if role == "option_values":
+            return set_option_values
+        if role == "ignore":
+            return nothing
+        if is_translation(role):
+            return self._attribute(name, role)
+        return self._plain_step(name)
+
+    def _words_step(self, label: str, role: str) -> Step:
+        if role == "material":
+            return partial(set_material, label)
+        if role == "category" and self._mapping.has("category_path"):
+            return partial(set_words, role, label, strict=False)
+        if role == "category" and not self._own:
+            several = len(self._mapping.columns_of("category")) > 1
+            commas = self._mapping.layout.category_commas
+            return partial(add_category, several, commas, label)
+        if role == "category":
+            return partial(set_own_category, label)
+        return partial(set_words, role, label, strict=self._own)
+
+    def _plain_step(self, name: str) -> Step:
+        """The step of a column that nobody but the shop knows: an attribute."""
+        try:
+            own = self._attribute_name(name)
+        except UnusableValueError as problem:
+            self.notes.append(FeedNote(f"A column was left out. {problem.reason} {problem.cure}"))
+            return nothing
+        step = self._attribute(name, own)
+        about = size_column(name)
+        if self._own and len(about.roles) == 1 and not about.is_packed:
+            return partial(self._size_beside, own, about.roles[0], name, step)
+        return step
+
+    def _attribute_name(self, name: str) -> str:
+        plain = own = column_name(without_prefix(name))
+        count = 1
+        while own in self._names:
+            count += 1
+            own = f"{plain}_{count}"
+        if own != plain and plain not in KNOWN:
+            self.notes.append(
+                FeedNote(
+                    f"The column {shown(name)} is called {own}, because another one is {plain}."
+                )
+            )
+        self._names.add(own)
+        return own
+
+    def _attribute(self, name: str, own: str) -> Step:
+        if self._has_types:
+            return partial(set_attribute, own, self._labels[name])
+        return partial(set_typed, own, self._labels[name], self._marks.get(name))
+
+    def _doubt(self, label: str, doubt: str) -> None:
+        first, count = self._doubts.get(label, (doubt, 0))
+        self._doubts[label] = (first, count + 1)
+
+    def _price(
+        self, role: str, own: str, label: str, mark: DecimalMark | None, row: Row, value: Any
+    ) -> None:
+        if isinstance(value, list):
+            value = next((each for each in value if each not in (None, "")), None)
+            if value is None:
+                return
+        if isinstance(value, str) and value.isspace():
+            return
+        price = read_price(value, mark=mark)
+        if price.doubt:
+            self._doubt(label, price.doubt)
+        if own in row.attributes:
+            return
+        row.attributes[own] = price.amount
+        if isinstance(value, str):
+            row.cells[own] = value.strip()
+        if price.currency and role != "list_price":
+            row.attributes.setdefault("currency", price.currency)
+
+    def _money(
+        self, own: str, otherwise: Step, mark: DecimalMark | None, row: Row, value: Any
+    ) -> None:
+        """A price that keeps the shop's name of the column; what is none is kept as it is."""
+        try:
+            self._price("price", own, own, mark, row, value)
+        except UnusableValueError:
+            otherwise(row, value)
+
+    def _measures(
+        self, label: str, asked: str, mark: DecimalMark | None, row: Row, value: Any
+    ) -> None:
+        if isinstance(value, list):
+            value = " x ".join(str(each) for each in value)
+        if value in (0, "0", "0.0") or (isinstance(value, str) and value.isspace()):
+            # Shop systems write 0 where a size is not known.
+            return
+        measures = read_measures(value, column=asked, mark=mark)
+        if measures.doubt:
+            self._doubt(label, measures.doubt)
+        for name, size in measures.cm.items():
+            row.attributes.setdefault(name, size)
+
+    def _size_beside(
+        self, own: str, standard: str, name: str, step: Step, row: Row, value: Any
+    ) -> None:
+        """A size of our own columns: as it is written, and as centimetres where it tells a unit."""
+        try:
+            size = read_measures(value, column=name, mark=self._marks.get(name)).cm.get(standard)
+        except UnusableValueError:
+            size = None
+        if size is None or (own == standard and isinstance(value, int | float)):
+            step(row, value)
+            return
+        if own == standard:
+            row.attributes[own] = size
+            row.cells[own] = str(value)
+            return
+        step(row, value)
+        if size_column(name).unit or isinstance(row.attributes.get(own), str):
+            row.attributes.setdefault(standard, size)
+
+    def _pair(self, row: Row, name: str, value: str) -> None:
+        """One attribute that a cell of several names: ``color=Gri,material=Ahşap``."""
+        folded = fold(name)
+        words = column_words().names
+        for role in ("color", "material"):
+            if words[role].meaning(folded) is not None:
+                row.options[role.capitalize()] = value
+                if role == "color":
+                    set_words(role, name, row, value, strict=False)
+                else:
+                    set_material(name, row, value)
+                return
+        try:
+            own = column_name(name)
+        except UnusableValueError:
+            return
+        if own not in self._names:
+            row.attributes.setdefault(own, prose(value))
+
+
+_IDS: Final = frozenset({"id", "group", "parent", "alt_id", "slug", "parent_number"})
+_STANDARD: Final = {
+    **{role: role for role in ("price", "sale_price", "currency", "availability", "stock")},
+    **{role: role for role in (*_PLAIN_TEXTS, "seats", "drawers", "material")},
+    "in_stock": "availability",
+    "current_price": "price",
+    "list_price": "sale_price",
+    "weight": "weight_kg",
+}

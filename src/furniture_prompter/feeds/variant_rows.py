@@ -1,0 +1,154 @@
+"""Variants: which of the rows of a product are its forms, and what each has of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from furniture_prompter.domain import AttributeValue, Variant
+from furniture_prompter.feeds.cell_steps import Row
+from furniture_prompter.feeds.cells import UnusableValueError, column_name, one_line
+from furniture_prompter.feeds.grouping import text_of
+from furniture_prompter.feeds.layouts import fold
+from furniture_prompter.feeds.proposing import column_words
+from furniture_prompter.feeds.rows import identifier
+from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
+
+_OF_VARIANTS: Final = frozenset(
+    {"price", "sale_price", "currency", "availability", "stock", "gtin", "url"}
+)
+"""Attributes that a variant has even where all of a product's are alike."""
+_NO_CHOICE: Final = frozenset({"default_title", "default", "title"})
+_FEWEST_TITLE_CHARACTERS: Final = 4
+
+
+def made_variant(
+    own_id: str,
+    row: Row,
+    options: dict[str, str],
+    shared: Mapping[str, AttributeValue],
+    title: str,
+) -> Variant:
+    """The variant that a row tells, with what is its own beside its product."""
+    color = row.words.get("color", "")
+    if not color:
+        colored = (value for name, value in options.items() if _is_named("color", name))
+        color = next(colored, "")
+    attributes = {
+        name: value
+        for name, value in row.attributes.items()
+        if name in _OF_VARIANTS or shared.get(name) != value
+    }
+    add_base_words(attributes, color)
+    own_title = row.words.get("title", "")
+    return Variant(
+        id=own_id,
+        title="" if own_title == title else own_title,
+        options=options,
+        color=color,
+        attributes=attributes,
+    )
+
+
+def is_child(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether a row is a variant of another: it says so, or another of its product lists it."""
+    if row.ids.get("parent") not in (None, "") or row.ids.get("parent_number") not in (None, "", 0):
+        return True
+    own = text_of(row.ids.get("id"))
+    return any(own in other.children for other in rows if other is not row and other.children)
+
+
+def is_variant(row: Row) -> bool:
+    """Whether a row that shares its product with others is one of its forms, not just a photo."""
+    return bool("id" in row.ids or row.options or "price" in row.attributes or "gtin" in row.ids)
+
+
+def options_of(row: Row, main: Row) -> dict[str, str]:
+    """A row's options by their names, which the product's row may be the only one to have."""
+    names = main.names | row.names
+    options: dict[str, str] = {}
+    for key, value in row.options.items():
+        name = key if isinstance(key, str) else names.get(key, "")
+        if fold(value) in _NO_CHOICE and fold(name) in {"", "title"}:
+            continue
+        if name or value:
+            options[one_line(name) or f"Option {key}"] = one_line(value)
+    for name, value in main.children.get(text_of(row.ids.get("id")), {}).items():
+        options.setdefault(name.capitalize() if name.islower() else name, value)
+    folded: set[str] = set()
+    kept = {}
+    for name, value in options.items():
+        if fold(name) not in folded:
+            folded.add(fold(name))
+            kept[name] = value
+    return kept
+
+
+def variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
+    """A variant's own identifier, or its options where it has none.
+
+    Raises:
+        UnusableValueError: what it has cannot be used.
+    """
+    for role in ("id", "gtin", "alt_id"):
+        value = row.ids.get(role)
+        if value not in (None, ""):
+            return identifier(value)
+    return identifier(" / ".join(options.values()) or f"{place + 1}")
+
+
+def common_title(main: Row, variants: Sequence[Row]) -> str:
+    """The product's title: what those of its variants have in common, where each has its own."""
+    given = first_of([main, *variants], "group_title")
+    if given:
+        return given
+    title = main.words.get("title", "")
+    titles = [row.words["title"] for row in variants if "title" in row.words]
+    if not any(row is main for row in variants):
+        return title or next(iter(titles), "")
+    if len(set(titles)) < 2:
+        return title
+    common = _common_beginning(titles)
+    if any(len(each) > len(common) and each[len(common)].isalnum() for each in titles):
+        # Not in the middle of a word.
+        common = common[: len(common) - len(common.rpartition(" ")[2])]
+    common = common.rstrip(" -–—,/|:(·")
+    return common if len(common) >= _FEWEST_TITLE_CHARACTERS else title
+
+
+def _common_beginning(texts: Sequence[str]) -> str:
+    # What the least and the greatest have in common all between them have.
+    least, greatest = min(texts), max(texts)
+    length = next(
+        (place for place, letter in enumerate(least) if greatest[place : place + 1] != letter),
+        len(least),
+    )
+    return least[:length]
+
+
+def first_of(rows: Sequence[Row], role: str) -> str:
+    """The first text that rows have in a role."""
+    return next((row.words[role] for row in rows if row.words.get(role)), "")
+
+
+def _is_named(role: str, name: str) -> bool:
+    return column_words().names[role].meaning(name) is not None
+
+
+def add_option(attributes: dict[str, AttributeValue], main: Row, name: str, value: str) -> None:
+    """An option of a product without variants is a column of its own."""
+    if _is_named("color", name):
+        main.words.setdefault("color", value)
+        return
+    try:
+        own = "material" if _is_named("material", name) else column_name(name)
+    except UnusableValueError:
+        return
+    attributes.setdefault(own, value)
+
+
+def add_base_words(attributes: dict[str, AttributeValue], color: str) -> None:
+    """Base colours and materials beside the shop's own words."""
+    if color and (colors := base_colors(color)):
+        attributes["base_colors"] = colors
+    material = attributes.get("material")
+    if isinstance(material, str) and (materials := base_materials(material)):
+        attributes["base_materials"] = materials

@@ -1,0 +1,204 @@
+"""One run over a feed: reading it against the current version, and writing what differs."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+
+from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.storage import CHUNK_ROWS
+from furniture_prompter.catalog.stored import stored_rows, stored_values
+from furniture_prompter.catalog.writer import CatalogWriter
+from furniture_prompter.domain import Feed, FeedItem, FeedRow, IndexProgress, Photo, SetAside
+from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.ingest.changes import (
+    Change,
+    ColumnTypes,
+    changing,
+    fit,
+    pictureless,
+    row_hash,
+    settle,
+    why_kept,
+)
+from furniture_prompter.ingest.photo_files import PhotoFiles
+from furniture_prompter.ingest.reading import FeedReading, in_batches
+from furniture_prompter.ingest.scratch import GONE, PRESENT, USABLE, StoredIndex
+from furniture_prompter.ingest.seen_photos import SeenPhotos
+from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
+from furniture_prompter.settings import Settings
+
+
+class FeedRun:
+    """One run over a feed: what it found, and what it writes.
+
+    Attributes:
+        stored: The current version's products.
+        files: Where photos lie.
+        set_aside: What had to be left out.
+        notes: Sentences a person should read.
+        removed: Numbers of products that go.
+        not_removed: Products that would go, had all of the feed been readable.
+        added, updated, unchanged: Products.
+        encoded, reused: Photos.
+        alignment: The alignment in force while changes are written.
+    """
+
+    def __init__(self, writer: CatalogWriter, settings: Settings, *, download: bool) -> None:
+        self.stored = StoredIndex()
+        self.files = PhotoFiles(writer.folder, settings, download=download)
+        self.set_aside: list[SetAside] = []
+        self.notes: list[str] = []
+        self.removed: list[int] = []
+        self.not_removed = 0
+        self.added = self.updated = self.unchanged = self.encoded = self.reused = 0
+        self.alignment = CurrentAlignment(None, None)
+        self._writer = writer
+        self._settings = settings
+        self._seen = SeenPhotos(writer.folder)
+        self._open = ExitStack()
+        self._reading: FeedReading | None = None
+        self._next_number = writer.next_number
+        self._types = ColumnTypes(writer.columns, {}, {}, ())
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, writer: CatalogWriter, settings: Settings, *, download: bool
+    ) -> AsyncIterator["FeedRun"]:
+        """A run over the catalog of `writer`, its scratch space gone at the end."""
+        run = cls(writer, settings, download=download)
+        with run._open as resources:
+            resources.callback(run.stored.close)
+            resources.enter_context(run._seen)
+            resources.enter_context(run.files)
+            async for batch in stored_rows(writer):
+                run.stored.fill(batch)
+            yield run
+
+    async def read(
+        self,
+        feed: Feed,
+        items: Iterator[FeedItem],
+        encoder: Encoder,
+        on_progress: OnProgress,
+        *,
+        sync: bool,
+    ) -> None:
+        """Read a feed to its end, encode what is new, and settle what is to be written."""
+        reading = await self._pass(items, encoder, on_progress, thorough=False)
+        changed = await self._settle(reading, sync=sync)
+        if changed and reading.found.unchanged:
+            # Rows that were as before by the former types may not be by the new ones.
+            encoded = reading.found.encoded
+            reading.close()
+            reading = await self._pass(feed.items(), encoder, on_progress, thorough=True)
+            reading.found.encoded += encoded
+            reading.found.reused -= encoded
+            await self._settle(reading, sync=sync)
+        found = reading.found
+        self.unchanged, self.encoded, self.reused = found.unchanged, found.encoded, found.reused
+        self._reading = reading
+
+    async def _pass(
+        self,
+        items: Iterator[FeedItem],
+        encoder: Encoder,
+        on_progress: OnProgress,
+        *,
+        thorough: bool,
+    ) -> FeedReading:
+        writer = self._writer
+        reading = FeedReading(
+            writer.folder, self.stored, self._seen, writer.columns, thorough=thorough
+        )
+        self._open.enter_context(reading)
+        for progress in reading.read(items):
+            on_progress(progress)
+        await reading.encode(writer, encoder, self._settings, self.files, on_progress)
+        return reading
+
+    async def _settle(self, reading: FeedReading, *, sync: bool) -> bool:
+        """Decide what goes and the types of columns; whether a column changes its type."""
+        found, writer, stored = reading.found, self._writer, self.stored
+        set_aside = found.set_aside
+        reported = {item.product_id for item in set_aside}
+        for product_id in reported:
+            stored.mark(product_id, PRESENT)
+        gone = stored.numbers_of_gone() if sync else []
+        hiding = [item for item in set_aside if item.may_be_any_product]
+        self.removed = [] if hiding else gone
+        self.not_removed = len(gone) - len(self.removed)
+        tallies = reading.tallies
+        held = await self._held(changing(tallies, writer.columns), bool(self.removed))
+        self._types = settle(tallies, writer.columns, held)
+        bare = [pictureless(row) for row in found.bare if row.product.id not in reported]
+        self.set_aside = [*set_aside, *bare]
+        self.notes = [
+            *found.notes,
+            *self.files.notes,
+            *why_kept(len(gone), hiding),
+            *self._types.notes,
+        ]
+        return bool(self._types.changed)
+
+    async def _held(self, columns: Sequence[str], removing: bool) -> set[str]:
+        """Columns in which a product has a value that this run neither writes nor removes."""
+        held: set[str] = set()
+        if not columns:
+            return held
+        touched = (USABLE, GONE) if removing else (USABLE,)
+        place = 0
+        async for batch in stored_values(self._writer, columns):
+            for values in batch:
+                if self.stored.states[place] not in touched:
+                    held.update(name for name, has in zip(columns, values, strict=True) if has)
+                place += 1
+        return held
+
+    async def write(self, prompt_encoder: PromptEncoder, on_progress: OnProgress) -> bool:
+        """Write what is new or differs, and take away what is gone; whether there was anything."""
+        reading, writer = self._reading, self._writer
+        if reading is None:
+            return False
+        total = len(reading.ready)
+        self.alignment = CurrentAlignment.of(writer.folder, writer.manifest)
+        align = self.alignment.align
+        written = False
+        if self.removed:
+            await writer.apply((), self.removed, align, self._types.changed)
+            written = True
+        done = 0
+        for batch in in_batches(reading.ready, CHUNK_ROWS):
+            changes = self._changes(batch)
+            done += len(batch)
+            if changes:
+                on_progress(IndexProgress("writing", done - len(batch), total, "products"))
+                rows = product_rows(changes, prompt_encoder, writer.words)
+                retyped = {} if written else self._types.changed
+                await writer.apply(rows, (), align, retyped)
+                written = True
+        if written:
+            on_progress(IndexProgress("writing", total, total, "products"))
+        return written
+
+    def _changes(self, rows: Iterable[tuple[FeedRow, tuple[Photo, ...]]]) -> list[Change]:
+        changes: list[Change] = []
+        for row, photos in rows:
+            fitting, left_out = fit(row, self._types)
+            self.set_aside += left_out
+            product = fitting.product
+            digest = row_hash(product, photos)
+            before = self.stored.find(product.id)
+            if before is not None and before.digest == bytes.fromhex(digest):
+                self.unchanged += 1
+                continue
+            number = before.number if before else self._next_number
+            self._next_number += before is None
+            self.added += before is None
+            self.updated += before is not None
+            changes.append(Change(number, product, photos, digest, before is None))
+        return changes
+
+    def finish(self, manifest: Manifest | None) -> None:
+        """End the run, once what it did is in the catalog."""
+        self.files.finish()
+        self._seen.forget_many(manifest.photos if manifest else 0)

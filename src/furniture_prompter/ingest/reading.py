@@ -1,0 +1,245 @@
+"""Reading a feed against the current version: rows that are as they were cost a glance.
+
+A row is as it was where every photo of it is a file that was read before and has not changed since,
+every value fits its column, and the hash of all of it is the stored one. Only other rows wait on
+the disk until all of the feed is known, which decides the types of columns: they are looked at
+again then, and so is every row where a column changes its type.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from furniture_prompter.catalog.stored import encoded_photo_ids
+from furniture_prompter.catalog.writer import CatalogWriter
+from furniture_prompter.domain import (
+    FeedItem,
+    FeedNote,
+    FeedRow,
+    IndexProgress,
+    Photo,
+    SetAside,
+)
+from furniture_prompter.encoders.protocols import Encoder
+from furniture_prompter.ingest.changes import (
+    ColumnTypes,
+    Tally,
+    fit,
+    row_hash,
+    tally_row,
+    together,
+)
+from furniture_prompter.ingest.photo_files import PhotoFiles
+from furniture_prompter.ingest.photos import add_photo, encode_and_stage
+from furniture_prompter.ingest.scratch import (
+    PRESENT,
+    USABLE,
+    KnownPhotos,
+    Spill,
+    StoredIndex,
+)
+from furniture_prompter.ingest.seen_photos import SeenPhotos
+from furniture_prompter.settings import Settings
+
+Item = TypeVar("Item")
+
+# Rows whose photos are read, and downloaded, ahead of each other.
+_ROWS_AT_ONCE: Final = 2_048
+
+
+@dataclass(slots=True)
+class FeedFindings:
+    """What a feed holds beside the rows that wait.
+
+    Attributes:
+        set_aside: What it had to leave out.
+        notes: How it was read.
+        unchanged: Rows that are as they were.
+        reused: Photos whose vector is there.
+        encoded: Photos that were encoded.
+        bare: Rows of which no photo can be used.
+    """
+
+    set_aside: list[SetAside] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    reused: int = 0
+    encoded: int = 0
+    bare: list[FeedRow] = field(default_factory=list)
+
+
+class FeedReading:
+    """One reading of a feed, in two turns: all rows, then the photos of those that differ."""
+
+    def __init__(
+        self,
+        folder: Path,
+        stored: StoredIndex,
+        seen: SeenPhotos,
+        columns: Mapping[str, str],
+        *,
+        thorough: bool,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            folder: Where rows may wait on the disk.
+            stored: The current version's products; their states are set anew.
+            seen: Photo files of earlier runs.
+            columns: Its attribute columns and their types.
+            thorough: Whether to look at every row again, whatever it was.
+        """
+        self.found = FeedFindings()
+        self._folder = folder
+        self._stored = stored
+        self._seen = seen
+        self._thorough = thorough
+        self._columns = columns
+        self._types = ColumnTypes(columns, {}, {}, ())
+        self._sure: dict[str, Tally] = {}
+        self._looked_at: dict[str, Tally] = {}
+        self._images = 0
+        self._open = ExitStack()
+        self._waiting: Spill[tuple[int, FeedRow]] = self._open.enter_context(Spill(folder))
+        self._ready: Spill[tuple[FeedRow, tuple[Photo, ...]]] = self._open.enter_context(
+            Spill(folder)
+        )
+        stored.states[:] = bytes(len(stored))
+
+    def __enter__(self) -> Self:
+        """Use with ``with``."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the disk's room back."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the disk's room back."""
+        self._open.close()
+
+    @property
+    def tallies(self) -> dict[str, Tally]:
+        """The values of every attribute column, of rows that have a photo."""
+        return together(self._sure, self._looked_at)
+
+    @property
+    def ready(self) -> Spill[tuple[FeedRow, tuple[Photo, ...]]]:
+        """Rows that are new or may differ, in feed order, with their photos."""
+        return self._ready
+
+    def read(self, items: Iterable[FeedItem]) -> Iterator[IndexProgress]:
+        """Read all of the feed, row by row."""
+        found = self.found
+        step = "reading"
+        for count, item in enumerate(items, start=1):
+            if isinstance(item, SetAside):
+                found.set_aside.append(item)
+            elif isinstance(item, FeedNote):
+                found.notes.append(item.text)
+                step = f"reading {item.reading}" if item.reading else step
+            else:
+                self._take(count, item)
+            yield IndexProgress(step, count, None, "rows")
+
+    def _take(self, place: int, row: FeedRow) -> None:
+        before = self._stored.find(row.product.id)
+        if before is not None:
+            if not self._thorough and before.digest and self._is_as_before(row, before.digest):
+                self._stored.states[before.place] = USABLE
+                self.found.unchanged += 1
+                self.found.reused += len(row.images)
+                tally_row(self._sure, row, place)
+                return
+            self._stored.states[before.place] = PRESENT
+        self._images += len(row.images)
+        self._waiting.add((place, row))
+
+    def _is_as_before(self, row: FeedRow, digest: bytes) -> bool:
+        # What is asked for by address may have changed there.
+        if row.addresses or not row.product.attributes.keys() <= self._columns.keys():
+            return False
+        photos: list[Photo] = []
+        for image in row.images:
+            photo_id = self._seen.look(image)[1]
+            if not photo_id:
+                return False
+            add_photo(photos, row, image, image, photo_id)
+        fitting, left_out = fit(row, self._types)
+        return not left_out and bytes.fromhex(row_hash(fitting.product, photos)) == digest
+
+    async def encode(
+        self,
+        writer: CatalogWriter,
+        encoder: Encoder,
+        settings: Settings,
+        files: PhotoFiles,
+        on_progress: Callable[[IndexProgress], None],
+    ) -> None:
+        """Read the photos of the rows that wait, and give the new ones among them a vector.
+
+        Args:
+            writer: The catalog's writer.
+            encoder: The catalog's photo encoder.
+            settings: Limits, batch sizes, workers.
+            files: Where photos lie.
+            on_progress: Called for each photo.
+        """
+        if not self._waiting:
+            return
+        done = 0
+
+        def count_photo() -> None:
+            nonlocal done
+            done += 1
+            if (waiting := files.waiting) is not None:
+                on_progress(IndexProgress("downloading", *waiting, "photos"))
+            else:
+                on_progress(IndexProgress("checking", done, self._images, "photos"))
+
+        known = KnownPhotos()
+        self._open.callback(known.close)
+        async for ids in encoded_photo_ids(writer):
+            known.fill(ids)
+        for rows in in_batches(self._waiting, _ROWS_AT_ONCE):
+            photos, encoded = await encode_and_stage(
+                writer,
+                [row for _, row in rows],
+                encoder,
+                settings,
+                count_photo,
+                files,
+                known,
+                self._seen,
+            )
+            self.found.set_aside += photos.set_aside
+            self.found.reused += photos.reused
+            self.found.encoded += encoded
+            for place, row in rows:
+                own = photos.by_product.get(row.product.id)
+                if own:
+                    self._stored.mark(row.product.id, USABLE)
+                    tally_row(self._looked_at, row, place)
+                    self._ready.add((row, tuple(own)))
+                else:
+                    self.found.bare.append(row)
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of up to `size` items, in their order."""
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,190 @@
+"""Writing changes: rows with words and vectors, the alignment refitted when due, the commit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.catalog.columns import ProductRow
+from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.catalog.writer import Align, CatalogWriter
+from furniture_prompter.domain import IndexProgress, Made, Product
+from furniture_prompter.encoders.alignment import (
+    Alignment,
+    AlignmentRefusal,
+    fit_alignment,
+    needs_refit,
+)
+from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.protocols import PromptEncoder
+from furniture_prompter.ingest.changes import Change, Changes
+from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
+from furniture_prompter.settings import Settings
+
+OnProgress = Callable[[IndexProgress], None]
+
+# Photos that a fit looks at; an even sample beyond. 50,000 pairs of 352 and 256 components fit in
+# seconds, and the maps' error falls no further than the text's own noise.
+FIT_PHOTOS = 50_000
+
+# What a product's look in the dictionary's other language counts beside the shop's own words; see
+# benchmarks/multilingual_prompts.py.
+OTHER_LANGUAGE_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentAlignment:
+    """The alignment in force while changes are written, and how stale it is."""
+
+    align: Align | None
+    record: AlignmentRecord | None
+
+    @classmethod
+    def of(cls, folder: Path, manifest: Manifest | None) -> "CurrentAlignment":
+        """Load what the current version uses."""
+        if manifest is None:
+            return cls(None, None)
+        record = manifest.alignment
+        if record.file is None:
+            return cls(None, record)
+        alignment = Alignment.load(folder / ALIGNMENTS_FOLDER / record.file)
+        return cls(alignment.align_photos, record)
+
+
+async def realign_if_due(
+    writer: CatalogWriter,
+    current: CurrentAlignment,
+    changed: int,
+    prompt_encoder: PromptEncoder,
+    encoder: EncoderCard,
+) -> AlignmentRecord:
+    """Refit the alignment when enough has changed, and say what holds now.
+
+    A photo encoder with a text tower needs none; one that was only taught into such an encoder's
+    space has no tower of its own, and does.
+    """
+    record = current.record
+    if encoder.encodes_prompts:
+        if record is not None and record.file is not None:
+            await writer.realign(None)
+        statement = f"Prompts go through {encoder.name}'s own text tower."
+        return AlignmentRecord(None, None, 0, 0, statement, text_tower=True)
+    if record is not None:
+        changed += record.changed_since
+        if not needs_refit(record.fitted_on, added=changed, removed=0, changed=0):
+            return AlignmentRecord(
+                record.file, record.fingerprint, record.fitted_on, changed, record.statement
+            )
+    products, photos, indices = await writer.pairs(FIT_PHOTOS)
+    fitted = _fit([product.look for product in products], photos, indices, prompt_encoder)
+    if isinstance(fitted, AlignmentRefusal):
+        if record is None or record.file is not None:
+            await writer.realign(None)
+        return AlignmentRecord(None, None, len(products), 0, fitted.reason)
+    file = f"{fitted.fingerprint[:32]}.npz"
+    fitted.save(writer.alignments_folder / file)
+    await writer.realign(fitted.align_photos)
+    quality = fitted.quality
+    statement = (
+        f"Prompts search photos: fitted on {fitted.products} products; asked for by their own "
+        f"text, held-out products came among the first ten of {quality.candidates:.0f} with "
+        f"{quality.recall_at_10:.0%} (chance {quality.recall_at_10_chance:.0%})."
+    )
+    return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
+
+
+def _fit(
+    looks: list[str], photos: NDArray[np.float32], indices: Numbers, prompt_encoder: PromptEncoder
+) -> Alignment | AlignmentRefusal:
+    """Fit on what products look like, in the shop's words and in the dictionary's other language.
+
+    Args:
+        looks: A text a product.
+        photos: Shape (n, d).
+        indices: Shape (n,), each photo's product in the list.
+        prompt_encoder: Encoder of the texts; one that knows but one language learns that alone.
+    """
+    texts = [looks]
+    if DICTIONARY_LANGUAGES.issubset(prompt_encoder.card.languages):
+        texts.append([other_language(look) for look in looks])
+    vectors = [prompt_encoder.encode(each) for each in texts]
+    weights = np.full(len(indices) * len(texts), OTHER_LANGUAGE_WEIGHT, np.float32)
+    weights[: len(indices)] = 1
+    return fit_alignment(
+        np.concatenate([each[indices] for each in vectors]),
+        np.concatenate([photos] * len(texts)),
+        [str(index) for index in indices] * len(texts),
+        weights=weights,
+    )
+
+
+async def write_changes(
+    writer: CatalogWriter,
+    changes: Changes,
+    prompt_encoder: PromptEncoder,
+    encoder: EncoderCard,
+    settings: Settings,
+    on_progress: OnProgress,
+    made: Made,
+) -> Manifest:
+    """Write changed rows, alignment and indexes, and make them current together."""
+    total = len(changes.written)
+    on_progress(IndexProgress("words", 0, total, "products"))
+    rows = product_rows(changes.written, prompt_encoder, writer.words)
+    on_progress(IndexProgress("words", total, total, "products"))
+    on_progress(IndexProgress("writing", 0, total, "products"))
+    current = CurrentAlignment.of(writer.folder, writer.manifest)
+    await writer.apply(rows, changes.removed, current.align, changes.retyped)
+    on_progress(IndexProgress("writing", total, total, "products"))
+    changed = len(changes.written) + len(changes.removed)
+    return await commit_changes(
+        writer, current, changed, prompt_encoder, encoder, settings, on_progress, made
+    )
+
+
+async def commit_changes(
+    writer: CatalogWriter,
+    current: CurrentAlignment,
+    changed: int,
+    prompt_encoder: PromptEncoder,
+    encoder: EncoderCard,
+    settings: Settings,
+    on_progress: OnProgress,
+    made: Made,
+) -> Manifest:
+    """Bring alignment and indexes up to date with `changed` products, and commit."""
+    on_progress(IndexProgress("indexing", 0, 2, "steps"))
+    alignment = await realign_if_due(writer, current, changed, prompt_encoder, encoder)
+    on_progress(IndexProgress("indexing", 1, 2, "steps"))
+    vector_index = await writer.build_indexes(
+        settings.vector_index_photos, alignment.file is not None
+    )
+    manifest = await writer.commit(
+        alignment, vector_index, settings.version_grace_s, settings.keep_versions, made
+    )
+    on_progress(IndexProgress("indexing", 2, 2, "steps"))
+    return manifest
+
+
+def product_rows(
+    changes: Sequence[Change],
+    prompt_encoder: PromptEncoder,
+    words: Callable[[Product], str],
+) -> list[ProductRow]:
+    """Rows to store, with the keyword index's words and text vectors."""
+    vectors = prompt_encoder.encode([change.product.text for change in changes])
+    return [
+        ProductRow(
+            number=change.number,
+            product=change.product,
+            photos=change.photos,
+            row_hash=change.row_hash,
+            words=words(change.product),
+            text_vector=vector,
+        )
+        for change, vector in zip(changes, vectors, strict=True)
+    ]

@@ -1,0 +1,477 @@
+"""Exports as shop systems write them, indexed by the bare command, with a bad cell in each."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from furniture_prompter.domain import FeedItem, FeedNote, FeedRow, Product
+from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.opening import open_feed
+from tests.unit.feeds.conftest import rows_of, set_aside_of
+
+AT = "https://shop.example/img/"
+
+
+def read(folder: Path, name: str, content: str | bytes, **options: Any) -> list[FeedItem]:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(
+        open_feed(
+            path, address_path=lambda address: folder / address.partition("?")[0][-5:], **options
+        ).items()
+    )
+
+
+def reading_of(items: list[FeedItem]) -> str:
+    return next(item.reading for item in items if isinstance(item, FeedNote))
+
+
+def by_id(items: list[FeedItem]) -> dict[str, FeedRow]:
+    return {row.product.id: row for row in rows_of(items)}
+
+
+SHOPIFY = f"""\
+Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,\
+Variant SKU,Variant Grams,Variant Inventory Qty,Variant Price,Variant Compare At Price,\
+Image Src,Variant Image,Status
+oslo,Oslo Sofa,<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>,Nord,Furniture > Sofas,Sofa,"a, b",\
+true,Color,Grey,OS-GR,25000,5,599.00,,{AT}a.jpg?v=1,{AT}a.jpg?v=1,active
+oslo,,,,,,,,,Beige,OS-BE,25000,2,649.00,799.00,{AT}b.jpg?v=1,{AT}b.jpg?v=1,
+oslo,,,,,,,,,,,,,,,{AT}c.jpg?v=1,,
+rug,Rug,,Nord,,Rug,,true,Title,Default Title,RUG-1,0,1,call us,,{AT}c.jpg,,active
+old,Old,,Nord,,Rug,,true,Title,Default Title,OLD-1,0,1,5.00,,{AT}c.jpg,,draft
+"""
+SHOPIFY_NEW = f"""\
+Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,\
+SKU,Option1 name,Option1 value,Price,Compare-at price,Inventory quantity,Weight value (grams),\
+Product image URL,Variant image URL
+Oslo Sofa,oslo,<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>,Nord,Furniture > Sofas,Sofa,"a, b",\
+TRUE,active,OS-GR,Color,Grey,599.00,,5,25000,{AT}a.jpg,{AT}a.jpg
+,oslo,,,,,,,,OS-BE,,Beige,649.00,799.00,2,25000,{AT}b.jpg,{AT}b.jpg
+,oslo,,,,,,,,,,,,,,,{AT}c.jpg,
+Rug,rug,,Nord,,Rug,,TRUE,active,RUG-1,Title,Default Title,call us,,1,,{AT}c.jpg,
+"""
+SHOPIFY_JSON = json.dumps(
+    {
+        "products": [
+            {
+                "id": 1,
+                "title": "Oslo Sofa",
+                "handle": "oslo",
+                "body_html": "<p>Soft &amp; deep.</p><ul><li>Oak</li></ul>",
+                "vendor": "Nord",
+                "product_type": "Sofa",
+                "tags": ["a", "b"],
+                "options": [{"name": "Color", "values": ["Grey", "Beige"]}],
+                "images": [{"src": f"{AT}a.jpg"}, {"src": f"{AT}b.jpg"}, {"src": f"{AT}c.jpg"}],
+                "variants": [
+                    {
+                        "sku": "OS-GR",
+                        "option1": "Grey",
+                        "price": "599.00",
+                        "grams": 25000,
+                        "available": True,
+                        "featured_image": {"src": f"{AT}a.jpg"},
+                    },
+                    {
+                        "sku": "OS-BE",
+                        "option1": "Beige",
+                        "price": "649.00",
+                        "compare_at_price": "799.00",
+                        "featured_image": {"src": f"{AT}b.jpg"},
+                    },
+                ],
+            },
+            {
+                "id": 2,
+                "title": "Rug",
+                "handle": "rug",
+                "images": [{"src": f"{AT}c.jpg"}],
+                "variants": [{"sku": "RUG-1", "option1": "Default Title", "price": "call us"}],
+                "options": [{"name": "Title", "values": ["Default Title"]}],
+            },
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        ("export.csv", SHOPIFY, "Shopify CSV"),
+        ("export.csv", SHOPIFY_NEW, "Shopify CSV, new headers"),
+        ("products.json", SHOPIFY_JSON, "Shopify products.json"),
+    ],
+)
+def test_shopify(shop: Path, name: str, content: str, title: str) -> None:
+    items = read(shop, name, content)
+    products = by_id(items)
+    assert reading_of(items) == title
+    assert list(products) == ["oslo", "rug"]
+    sofa = products["oslo"].product
+    assert (sofa.title, sofa.category, sofa.color) == ("Oslo Sofa", "Sofa", "Grey, Beige")
+    assert sofa.description == "Soft & deep.\nOak"
+    assert sofa.tags == ("a", "b")
+    assert sofa.attributes["brand"] == "Nord"
+    assert sofa.attributes["price"] == 599.0
+    assert sofa.attributes["base_colors"] == ("grey", "beige")
+    grey, beige = sofa.variants
+    assert (grey.id, dict(grey.options), grey.color) == ("OS-GR", {"Color": "Grey"}, "Grey")
+    assert (beige.attributes["price"], beige.attributes["sale_price"]) == (799.0, 649.0)
+    assert len(products["oslo"].images) == 3
+    assert set(products["oslo"].variant_of.values()) == {"OS-GR", "OS-BE"}
+    rug = products["rug"].product
+    assert (rug.variants, rug.attributes["sku"]) == ((), "RUG-1")
+    (problem,) = set_aside_of(items)
+    assert (problem.product_id, "call us" in problem.reason) == ("rug", True)
+    assert problem.column
+
+
+def test_what_the_shop_does_not_show_is_left_out_and_counted(shop: Path) -> None:
+    notes = [item.text for item in read(shop, "s.csv", SHOPIFY) if isinstance(item, FeedNote)]
+    assert [note for note in notes if "1 row is not shown" in note and "draft" in note]
+
+
+WOO_WORDS = {
+    "en": (
+        (
+            "ID,Type,SKU,Name,Published,Is featured?,Visibility in catalog,Short description,"
+            "Description,In stock?,Stock,Weight (kg),Width (cm),"
+            "Sale price,Regular price,Categories,"
+            "Tags,Images,Parent,Attribute 1 name,Attribute 1 value(s)"
+        ),
+        "WooCommerce CSV",
+    ),
+    "tr": (
+        (
+            "Kimlik,Tür,Stok kodu (SKU),İsim,Yayımlanmış,Öne çıkan?,Katalogda görünürlük,"
+            "Kısa açıklama,Açıklama,Stokta?,Stok,Ağırlık (kg),Genişlik (cm),İndirimli satış fiyatı,"
+            "Normal fiyat,Kategoriler,Etiketler,Görseller,Ebeveyn,"
+            "Nitelik 1 ismi,Nitelik 1 değer(ler)i"
+        ),
+        "WooCommerce CSV, Turkish headers",
+    ),
+    "de": (
+        (
+            "ID,Typ,Artikelnummer,Name,Veröffentlicht,Ist hervorgehoben?,Sichtbarkeit im Katalog,"
+            "Kurzbeschreibung,Beschreibung,Vorrätig?,Bestand,"
+            "Gewicht (kg),Breite (cm),Angebotspreis,"
+            "Regulärer Preis,Kategorien,Schlagwörter,Bilder,Übergeordnetes Produkt,Attribut 1 Name,"
+            "Attribut 1 Wert(e)"
+        ),
+        "WooCommerce CSV, German headers",
+    ),
+}
+WOO_ROWS = f"""\
+10,variable,OSLO,Oslo,1,0,visible,Short,<b>Deep</b> sofa,1,,20,180,,,"Sofas > Big, Sofas",x,\
+"{AT}a.jpg, {AT}w_10,h_20/b.jpg",,Color,"Grey, Beige"
+11,simple,LAMP,Lamp,1,0,visible,Light,,1,4,1,wide,15,20,Lamps,,{AT}c.jpg,,Material,Brass
+12,variation,OS-GR,Oslo - Grey,1,0,visible,,,1,5,,,,599,,,{AT}a.jpg,OSLO,Color,Grey
+13,variation,OS-BE,Oslo - Beige,1,0,visible,,,0,0,,,,649,,,{AT}d.jpg,id:10,Color,Beige
+14,simple,GONE,Gone,-1,0,visible,,,1,4,1,1,15,20,Lamps,,{AT}c.jpg,,,
+"""
+
+
+@pytest.mark.parametrize("language", WOO_WORDS)
+def test_woocommerce(shop: Path, language: str) -> None:
+    header, title = WOO_WORDS[language]
+    rows = WOO_ROWS.replace("id:10", "OSLO")
+    items = read(shop, "woo.csv", f"{header}\n{rows}")
+    assert reading_of(items) == title
+    products = by_id(items)
+    assert set(products) == {"OSLO", "LAMP"}
+    sofa = products["OSLO"].product
+    assert (sofa.title, sofa.category, sofa.description) == ("Oslo", "Big", "Deep sofa")
+    assert sofa.attributes["category_path"] == ("Sofas", "Sofas > Big")
+    assert [variant.id for variant in sofa.variants] == ["OS-GR", "OS-BE"]
+    assert sofa.variants[1].attributes["availability"] == "out of stock"
+    assert (sofa.attributes["price"], sofa.attributes["width_cm"]) == (599.0, 180.0)
+    assert sorted(products["OSLO"].addresses.values()) == [
+        f"{AT}a.jpg",
+        f"{AT}d.jpg",
+        f"{AT}w_10,h_20/b.jpg",
+    ]
+    lamp = products["LAMP"].product
+    assert (lamp.attributes["price"], lamp.attributes["sale_price"]) == (20.0, 15.0)
+    assert lamp.attributes["material"] == "Brass"
+    (problem,) = set_aside_of(items)
+    assert (problem.product_id, "wide" in problem.reason) == ("LAMP", True)
+
+
+def test_woocommerce_variations_that_name_their_product_by_its_number(shop: Path) -> None:
+    header, _ = WOO_WORDS["en"]
+    rows = WOO_ROWS.replace(",OSLO,Color", ",id:10,Color").replace(
+        "10,variable,OSLO", "10,variable,"
+    )
+    products = by_id(read(shop, "woo.csv", f"{header}\n{rows}"))
+    assert [variant.id for variant in products["10"].product.variants] == ["OS-GR", "OS-BE"]
+
+
+GOOGLE = [
+    {
+        "id": "OS-GR", "title": "Oslo Sofa - Grey", "description": "<p>Deep</p>", "link": f"{AT}p",
+        "image_link": f"{AT}a.jpg", "additional_image_link": f"{AT}b.jpg",
+        "availability": "in_stock", "price": "1.599,00 EUR", "brand": "Nord", "color": "Grey",
+        "product_type": "Furniture > Sofas", "item_group_id": "oslo", "shipping_weight": "40 kg",
+    },
+    {
+        "id": "LAMP", "title": "Lamp", "description": "Light", "link": f"{AT}q",
+        "image_link": f"{AT}c.jpg", "additional_image_link": "",
+        "availability": "who knows", "price": "20,00 EUR", "brand": "Nord", "color": "Brass",
+        "product_type": "Lamps", "item_group_id": "", "shipping_weight": "4 kg",
+    },
+    {
+        "id": "OS-BE", "title": "Oslo Sofa - Beige", "description": "<p>Deep</p>", "link": f"{AT}p",
+        "image_link": f"{AT}b.jpg", "additional_image_link": f"{AT}a.jpg",
+        "availability": "out of stock", "price": "1.649,00 EUR", "brand": "Nord", "color": "Beige",
+        "product_type": "Furniture > Sofas", "item_group_id": "oslo", "shipping_weight": "40 kg",
+    },
+]  # fmt: skip
+
+
+def google_xml(prefix: str) -> str:
+    def element(name: str, value: str) -> str:
+        text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return f"<{prefix}{name}>{text}</{prefix}{name}>" if value else ""
+
+    rows = "".join(
+        f"<item>{''.join(element(name, value) for name, value in row.items())}</item>"
+        for row in GOOGLE
+    )
+    space = ' xmlns:g="http://base.google.com/ns/1.0"' if prefix else ""
+    channel = f"<channel><title>N</title>{rows}</channel>"
+    return f'<?xml version="1.0"?><rss version="2.0"{space}>{channel}</rss>'
+
+
+GOOGLE_TSV = "\n".join(
+    "\t".join(row) for row in ([list(GOOGLE[0])] + [list(r.values()) for r in GOOGLE])
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("g.xml", google_xml("g:")), ("g.xml", google_xml("")), ("g.txt", GOOGLE_TSV)],
+    ids=["g:", "without prefix", "TSV"],
+)
+def test_google_merchant(shop: Path, name: str, content: str) -> None:
+    items = read(shop, name, content)
+    products = by_id(items)
+    assert set(products) == {"oslo", "LAMP"}
+    sofa = products["oslo"].product
+    assert (sofa.title, sofa.category, sofa.color) == ("Oslo Sofa", "Sofas", "Grey, Beige")
+    assert (sofa.attributes["price"], sofa.attributes["currency"]) == (1599.0, "EUR")
+    assert sofa.attributes["availability"] == "in stock"
+    assert "weight_kg" not in sofa.attributes
+    assert {path.name: of for path, of in products["oslo"].variant_of.items()} == {
+        "a.jpg": "OS-GR",
+        "b.jpg": "OS-BE",
+    }
+    (problem,) = set_aside_of(items)
+    assert (problem.product_id, "who knows" in problem.reason) == ("LAMP", True)
+
+
+MAGENTO = """\
+sku;attribute_set_code;product_type;categories;product_websites;name;description;weight;\
+product_online;visibility;price;special_price;base_image;additional_images;qty;is_in_stock;\
+additional_attributes;configurable_variations
+OS-GR;Default;simple;Default Category/Mobilya,Default Category/Mobilya/Koltuk;base;Oslo Üçlü Gri;\
+Rahat;12.5;1;Not Visible Individually;1.599,00;;a.jpg;;5;1;color=Gri,material=Ahşap;
+OS-BE;Default;simple;Default Category/Mobilya/Koltuk;base;Oslo Üçlü Bej;Rahat;12.5;1;\
+Not Visible Individually;1.649,00;;b.jpg;;0;0;color=Bej,material=Ahşap;
+lamp;Default;simple;Default Category/Lamba;base;Işıklı Lamba;;1;1;Catalog, Search;sorunuz;;\
+c.jpg;;1;1;;
+oslo;Default;configurable;Default Category/Mobilya/Koltuk;base;Oslo Üçlü;Rahat;;1;\
+Catalog, Search;;;a.jpg;b.jpg;;1;;sku=OS-GR,color=Gri|sku=OS-BE,color=Bej
+alone;Default;simple;Default Category/Lamba;base;Parça;;1;1;Not Visible Individually;5,00;;\
+c.jpg;;1;1;;
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1254"])
+def test_magento(shop: Path, encoding: str) -> None:
+    items = read(shop, "m.csv", MAGENTO.encode(encoding))
+    products = by_id(items)
+    assert set(products) == {"oslo", "lamp"}
+    sofa = products["oslo"].product
+    assert (sofa.title, sofa.category, sofa.color) == ("Oslo Üçlü", "Koltuk", "Gri, Bej")
+    assert sofa.attributes["category_path"] == ("Mobilya", "Mobilya > Koltuk")
+    assert sofa.attributes["price"] == 1599.0
+    assert sofa.attributes["base_materials"] == ("wood",)
+    assert [(v.id, v.options["Color"]) for v in sofa.variants] == [
+        ("OS-GR", "Gri"),
+        ("OS-BE", "Bej"),
+    ]
+    assert [path.name for path in products["oslo"].images] == ["a.jpg", "b.jpg"]
+    (problem,) = set_aside_of(items)
+    assert (problem.product_id, "sorunuz" in problem.reason) == ("lamp", True)
+
+
+def test_a_turkish_marketplace_workbook(shop: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(
+        ["Ana Ürün Kodu", "Stok Kodu", "Ürün Adı", "Renk", "Fiyat", "Para Birimi", "KDV", "En",
+         "Boy", "Yükseklik", "Görsel 1", "Görsel 2", "Görsel 10", "Stok"]
+    )  # fmt: skip
+    sheet.append(
+        ["OS", "OS-GR", "Oslo Gri", "Gri", 1599.9, "TL", 10, 180, 90, 75, "a.jpg", None, "c.jpg", 5]
+    )
+    sheet.append(
+        ["OS", "OS-BE", "Oslo Bej", "Bej", 1649, "TL", 10, 180, 90, "?", "b.jpg", None, None, 0]
+    )
+    book.save(shop / "urunler.xlsx")
+    items = list(open_feed(shop / "urunler.xlsx").items())
+    (row,) = rows_of(items)
+    product = row.product
+    assert (product.id, product.title, product.color) == ("OS", "Oslo", "Gri, Bej")
+    assert (product.attributes["price"], product.attributes["currency"]) == (1599.9, "TRY")
+    assert product.attributes["width_cm"] == 180.0
+    assert product.attributes["depth_cm"] == 90.0
+    assert [path.name for path in row.images] == ["a.jpg", "c.jpg", "b.jpg"]
+    (problem,) = set_aside_of(items)
+    assert (problem.column, problem.product_id) == ("Yükseklik", "OS")
+
+
+def test_a_turkish_table_of_unknown_layout_in_windows_1254(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Kategori;Renk;Fiyat;Genişlik (cm);Stok;Görsel\n"
+        "1;Şık Üçlü Koltuk;Koltuk;Gri;1.599,00 TL;100;5;a.jpg\n"
+        "2;Işıklı Lamba;Lamba;Sarı;arayınız;30;5;b.jpg\n"
+    )
+    items = read(shop, "urunler.csv", text.encode("cp1254"))
+    sofa, lamp = rows_of(items)
+    assert sofa.product.title == "Şık Üçlü Koltuk"
+    assert sofa.product.attributes["price"] == 1599.0
+    assert sofa.product.attributes["currency"] == "TRY"
+    assert sofa.product.attributes["width_cm"] == 100.0
+    assert lamp.product.attributes["base_colors"] == ("yellow",)
+    assert [problem.column for problem in set_aside_of(items)] == ["Fiyat"]
+    (note,) = [i.text for i in items if isinstance(i, FeedNote) and i.reading]
+    assert "title ← Ürün Adı, image ← Görsel, id ← Ürün Kodu" in note
+
+
+API = [
+    {
+        "id": 1000,
+        "name": "Oslo Sofa",
+        "description": "<p>Deep</p>",
+        "price": {"amount": 599.0, "currency": "EUR"},
+        "category": {"id": 3, "name": "Sofa", "path": ["Furniture", "Sofa"]},
+        "images": [{"id": 0, "src": f"{AT}a.jpg"}, {"id": 1, "src": f"{AT}b.jpg"}],
+        "variants": [
+            {"sku": "OS-GR", "color": "Grey", "price": 599.0},
+            {"sku": "OS-BE", "color": "Beige", "price": 649.0},
+        ],
+    },
+    {
+        "id": 1001,
+        "name": "Lamp",
+        "price": {"amount": "ask", "currency": "EUR"},
+        "images": [{"id": 2, "src": f"{AT}c.jpg"}],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda rows: rows, lambda rows: {"products": rows}, lambda rows: {"data": {"items": rows}}],
+)
+def test_the_json_of_an_api(shop: Path, wrap: Callable[[Any], Any]) -> None:
+    items = read(shop, "api.json", json.dumps(wrap(API)))
+    products = by_id(items)
+    sofa = products["1000"].product
+    assert (sofa.title, sofa.category, sofa.color) == ("Oslo Sofa", "Sofa", "Grey, Beige")
+    assert sofa.attributes["category_path"] == ("Furniture", "Furniture > Sofa")
+    assert (sofa.attributes["price"], sofa.attributes["currency"]) == (599.0, "EUR")
+    assert [variant.attributes["price"] for variant in sofa.variants] == [599.0, 649.0]
+    assert len(products["1000"].addresses) == 2
+    assert products["1001"].product.title == "Lamp"
+    assert len(set_aside_of(items)) == 1
+
+
+def test_flat_json_with_addresses(shop: Path) -> None:
+    rows = [
+        {"sku": "A", "title": "Oak stool", "image_url": f"{AT}a.jpg", "price": "$99", "seats": 1},
+        {"sku": "B", "title": "Bench", "image_url": f"{AT}b.jpg", "price": "$120", "seats": "many"},
+    ]
+    items = read(shop, "flat.json", json.dumps(rows))
+    stool, bench = rows_of(items)
+    assert (stool.product.id, stool.product.attributes["price"]) == ("A", 99.0)
+    assert stool.addresses == {shop / "a.jpg": f"{AT}a.jpg"}
+    assert (bench.product.id, [p.product_id for p in set_aside_of(items)]) == ("B", ["B"])
+
+
+@pytest.mark.parametrize("content", ['{"products": []}', "[]"])
+def test_a_list_without_products_is_one_clear_sentence(shop: Path, content: str) -> None:
+    with pytest.raises(InvalidFeedError) as refused:
+        read(shop, "empty.json", content)
+    assert str(shop / "empty.json") in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_json_of_woocommerces_api(shop: Path) -> None:
+    rows = [
+        {
+            "id": 7, "sku": "", "name": "Lamp", "slug": "lamp", "permalink": f"{AT}p",
+            "status": "publish", "catalog_visibility": "visible", "short_description": "<p>x</p>",
+            "description": "", "price": "15", "regular_price": "20", "sale_price": "15",
+            "stock_status": "instock", "images": [{"id": 1, "src": f"{AT}a.jpg", "alt": ""}],
+            "categories": [{"id": 1, "name": "Lamps"}], "dimensions": {"width": "30"},
+            "attributes": [{"name": "Color", "options": ["Red", "Blue"]}], "variations": [],
+        },
+        {
+            "id": 8, "sku": "D", "name": "Draft", "permalink": "", "status": "draft",
+            "images": [{"id": 1, "src": f"{AT}a.jpg"}],
+        },
+    ]  # fmt: skip
+    (row,) = rows_of(read(shop, "woo.json", json.dumps(rows)))
+    product: Product = row.product
+    assert (product.id, product.category, product.color) == ("7", "Lamps", "Red, Blue")
+    assert (product.attributes["price"], product.attributes["sale_price"]) == (20.0, 15.0)
+    assert product.attributes["availability"] == "in stock"
+
+
+def test_prestashop(shop: Path) -> None:
+    text = (
+        "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax included;EAN13;Width;"
+        "Image URLs (x,y,z...);Feature(Name:Value:Position)\n"
+        f"1;1;Oslo;Sofas,Big;599.00;123;180;{AT}a.jpg,{AT}b.jpg;Material:Oak:1|Color:Grey:2\n"
+        f"2;0;Gone;Sofas;5.00;124;180;{AT}a.jpg;\n"
+    )
+    (row,) = rows_of(read(shop, "p.csv", text))
+    assert (row.product.id, row.product.title, len(row.images)) == ("1", "Oslo", 2)
+    assert (row.product.color, row.product.attributes["material"]) == ("Grey", "Oak")
+
+
+def test_schema_org_products(shop: Path) -> None:
+    common = {"@type": "Product", "item_group_id": "G", "group_name": "Oslo", "offers.price": "9"}
+    rows = [
+        {**common, "id": "A", "name": "Oslo grey", "color": "Grey", "image": [f"{AT}a.jpg"]},
+        {**common, "id": "B", "name": "Oslo S", "size": "S", "image": [f"{AT}b.jpg"]},
+    ]
+    items = read(shop, "s.jsonl", "\n".join(map(json.dumps, rows)))
+    assert reading_of(items) == "schema.org products"
+    (row,) = rows_of(items)
+    assert (row.product.id, row.product.title) == ("G", "Oslo")
+    assert [dict(variant.options) for variant in row.product.variants] == [{}, {"Size": "S"}]
+    assert row.product.attributes["price"] == 9.0
+
+
+@dataclass(frozen=True)
+class Day:
+    prices: tuple[str, ...]
+    left: int
+
+
+@pytest.mark.parametrize("day", [Day(("129.00", "99.50"), 0), Day(("129.00", "call us"), 1)])
+def test_one_price_that_is_none_costs_that_price(shop: Path, day: Day) -> None:
+    rows = "".join(f"A{n},Chair,a.jpg,{price}\n" for n, price in enumerate(day.prices))
+    items = read(shop, "day.csv", f"id,title,image,price\n{rows}")
+    assert len(rows_of(items)) == 2
+    assert [problem.column for problem in set_aside_of(items)] == ["price"] * day.left
