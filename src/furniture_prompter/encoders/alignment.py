@@ -384,8 +384,8 @@ def _solve(
         moments.xx / n - np.outer(x, x), settings.prompt_ridge_products, products
     )
     root_y = _inverse_root(moments.yy / n - np.outer(y, y), settings.photo_ridge_products, products)
-    left, correlations, right = np.linalg.svd(
-        root_x @ (moments.xy / n - np.outer(x, y)) @ root_y, full_matrices=False
+    left, correlations, right = _singular_vectors(
+        root_x @ (moments.xy / n - np.outer(x, y)) @ root_y
     )
     kept = slice(settings.dimension)
     return (
@@ -394,6 +394,21 @@ def _solve(
         y,
         root_y @ right[kept].T * correlations[kept],
     )
+
+
+def _singular_vectors(matrix: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """As :func:`numpy.linalg.svd` without full matrices, and an answer for every finite matrix.
+
+    LAPACK's divide and conquer now and then gives up on a matrix of few different texts.
+    """
+    try:
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    except np.linalg.LinAlgError:
+        squares, vectors = np.linalg.eigh(matrix @ matrix.T)
+        kept = slice(None, -min(matrix.shape) - 1, -1)
+        left, values = vectors[:, kept], np.sqrt(np.maximum(squares[kept], 0))
+        right = left.T @ matrix / np.maximum(values, np.finfo(np.float64).tiny)[:, None]
+    return left, values, right
 
 
 def _inverse_root(covariance: Matrix, ridge_products: float, products: int) -> Matrix:

@@ -1,4 +1,4 @@
-"""Furniture dictionary: what a text says of furniture in English, said in Turkish, or the other way.
+"""Furniture dictionary: what a text says of furniture in English, in Turkish, and the other way.
 
 Not a translation: the words of kinds, colours, materials and forms that ``furniture_words.tsv`` and
 the vocabularies of ``feeds/values`` hold, in the order of the text. A prompt encoder that takes the
@@ -59,7 +59,7 @@ class Dictionary:
 
 @cache
 def pairs() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    """English and Turkish spellings of each meaning, furniture's own before colours and materials."""
+    """English and Turkish spellings of each meaning, those of furniture first."""
     lines = files(__package__).joinpath("furniture_words.tsv").read_text("utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")][1:]
     own = [(tuple(english.split(", ")), tuple(turkish.split(", "))) for english, turkish in rows]
@@ -67,7 +67,7 @@ def pairs() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
 
 
 def _of_vocabulary(name: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Pairs of a vocabulary of feeds: shades and kinds are told by the colour or material they are."""
+    """Pairs of a vocabulary of feeds: shades are told by the colour or material that they are."""
     text = files("furniture_prompter.feeds.values").joinpath(f"{name}.toml").read_text("utf-8")
     return [
         ((meaning, *spellings.get("en", ())), tuple(spellings["tr"]))
@@ -129,7 +129,7 @@ def _longest() -> int:
 
 
 def folded_words(text: str) -> Phrase:
-    """The words of a text in small letters without accents; signs part words, apostrophes do not."""
+    """Words in small letters without accents; signs part them, apostrophes do not."""
     plain = "".join(letter if letter.isalnum() else " " for letter in folded(text).replace("'", ""))
     return tuple(plain.split())
 
