@@ -149,12 +149,16 @@ def main() -> None:
         method=METHOD,
         figures={
             "rows": rows,
-            "pages_asked_twice_after_the_kill": twice,
-            "resumed": first.resumed,
-            "complete": first.complete and second.complete,
-            "endless_pages_left_out": sum(first.patterns.values()),
-            "product_pages_gone": second.gone,
-            **found,
+            "kill": [
+                {
+                    "pages_asked_twice_after_the_kill": twice,
+                    "resumed": first.resumed,
+                    "complete": first.complete and second.complete,
+                    "endless_pages_left_out": sum(first.patterns.values()),
+                    "product_pages_gone": second.gone,
+                }
+            ],
+            "search": [found],
         },
     )
 

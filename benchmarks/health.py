@@ -145,7 +145,9 @@ def plant_words_and_numbers(shop: Shop) -> None:
         text = row.get("description") or row["title"]
         wraps = ("<p>{}</p>", "{}<br/>", "{} &nbsp;", "<ul><li>{}</li></ul>")
         row["description"] = wraps[number % 4].format(text)
-    for number, row in enumerate(drawn(shop, "other-language", lambda row: row.get("description"))):
+    for number, row in enumerate(
+        drawn(shop, "other-language", lambda row: bool(row.get("description")))
+    ):
         row["description"] = FOREIGN[number % 2]
     for row in drawn(shop, "unknown-colour", lambda row: len(row.get("color", "")) > 3):
         row["color"] = _misspelt(row["color"], dice)

@@ -332,11 +332,11 @@ def test_without_being_asked_nothing_is_downloaded_and_the_cure_is_told(shop: Ad
 
 def test_photos_that_no_version_shows_go_after_the_grace_time(shop: AddressShop) -> None:
     rows = rows_of(shop.server, 4)
-    shop.download(rows, version_grace_s=0)
+    shop.download(rows, version_grace_s=0, keep_versions=0)
     assert len(uploads(shop)) == 4
-    shop.download(rows[:2], sync=True, version_grace_s=0)
+    shop.download(rows[:2], sync=True, version_grace_s=0, keep_versions=0)
     assert len(uploads(shop)) == 2
-    back = shop.download(rows, version_grace_s=0)
+    back = shop.download(rows, version_grace_s=0, keep_versions=0)
     assert (back.products, len(uploads(shop))) == (4, 4)
 
 

@@ -150,7 +150,7 @@ def test_a_new_product_without_photos_is_refused(filled: Shop) -> None:
 
 
 def test_a_deleted_product_is_gone_and_its_upload_after_the_grace_time(filled: Shop) -> None:
-    filled.settings = Settings(version_grace_s=600)
+    filled.settings = Settings(version_grace_s=600, keep_versions=0)
     write(filled, (product(), [drawn()]))
     summary = write(filled, Removal(1, "new"), Removal(2, "never-there"))
     assert outcomes(summary) == ["deleted", "missing"]
@@ -165,7 +165,7 @@ def test_a_deleted_product_is_gone_and_its_upload_after_the_grace_time(filled: S
 
 
 def test_a_photo_that_another_product_still_shows_stays(filled: Shop) -> None:
-    filled.settings = Settings(version_grace_s=0)
+    filled.settings = Settings(version_grace_s=0, keep_versions=0)
     write(filled, (product("a"), [drawn()]), (product("b"), [drawn()]))
     write(filled, Removal(1, "a"))
     assert uploaded(filled) == [f"{photo_id(drawn())}.png"]

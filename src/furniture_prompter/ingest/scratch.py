@@ -3,16 +3,17 @@
 All of it lies in files without a name: the system takes them away at the end, or after a kill.
 """
 
-import copyreg
-import io
-import pickle
+import dataclasses
+import json
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
+
+from furniture_prompter.domain import FeedRow, Photo, Product, Variant
 
 Item = TypeVar("Item")
 
@@ -21,12 +22,42 @@ _CACHE: Final = -32_768
 _BUFFER_BYTES: Final = 1 << 20
 
 
-def _as_dict(mapping: Mapping[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
-    return dict, (dict(mapping),)
+# What waits consists of these, and of what JSON has.
+_KINDS: Final[Mapping[str, Callable[..., Any]]] = {
+    each.__name__: each for each in (FeedRow, Photo, Product, Variant)
+}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON does not have is an object that names its kind."""
+    if isinstance(value, Mapping):
+        pairs = [[_plain(key), _plain(each)] for key, each in value.items()]
+        return {"kind": "dict", "of": pairs}
+    if isinstance(value, tuple):
+        return {"kind": "tuple", "of": [_plain(each) for each in value]}
+    if isinstance(value, Path):
+        return {"kind": "Path", "of": str(value)}
+    if type(value).__name__ in _KINDS:
+        fields = [_plain(getattr(value, each.name)) for each in dataclasses.fields(value)]
+        return {"kind": type(value).__name__, "of": fields}
+    return value
+
+
+def _restored(written: dict[str, Any]) -> Any:
+    """What :func:`_plain` made an object of."""
+    kind, content = written["kind"], written["of"]
+    if kind == "dict":
+        return dict(content)
+    if kind == "tuple":
+        return tuple(content)
+    return Path(content) if kind == "Path" else _KINDS[kind](*content)
 
 
 class Spill(Generic[Item]):
-    """A list on the disk: written to its end, then read from its beginning."""
+    """A list on the disk: written to its end, then read from its beginning.
+
+    It takes rows, photos, numbers and texts, and tuples of these.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Begin an empty one on the disk of `folder`."""
@@ -45,19 +76,15 @@ class Spill(Generic[Item]):
         Raises:
             OSError: the disk is full.
         """
-        buffer = io.BytesIO()
-        pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-        pickler.dispatch_table = _DISPATCH
-        pickler.dump(item)
-        self._file.write(buffer.getbuffer())
+        # A file's name that is no text has lone surrogates, which escapes keep.
+        self._file.write(json.dumps(_plain(item), separators=(",", ":")).encode("ascii") + b"\n")
         self._count += 1
 
     def __iter__(self) -> Iterator[Item]:
         """Every item, in the order in which they were added; nothing may be added any more."""
         self._file.seek(0)
-        for _ in range(self._count):
-            # Nobody else can have written to a file without a name.
-            yield pickle.load(self._file)  # noqa: S301  # what this object wrote
+        for line in self._file:
+            yield json.loads(line, object_hook=_restored)
 
     def close(self) -> None:
         """Give the disk's room back."""
@@ -75,10 +102,6 @@ class Spill(Generic[Item]):
     ) -> None:
         """Close."""
         self.close()
-
-
-# Frozen dataclasses have read-only mappings as defaults, which pickle does not take.
-_DISPATCH: Final = copyreg.dispatch_table.copy() | {MappingProxyType: _as_dict}
 
 
 class StoredRow(NamedTuple):

@@ -1,6 +1,7 @@
 """Reading a feed with every short cut finds what comparing every row finds."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from furniture_prompter.domain import (
     Photo,
     Product,
     SetAside,
+    Variant,
 )
 from furniture_prompter.ingest import feed_run, reading
 from furniture_prompter.ingest.changes import changing, find_changes, fit, row_hash, settle, tally
@@ -232,7 +234,7 @@ def test_short_cuts_change_nothing_of_what_is_found(
     sync: bool,
 ) -> None:
     stored = Stored(before)
-    items = [FeedNote("Read so."), *as_rows(after), *trouble]
+    items: list[FeedItem] = [FeedNote("Read so."), *as_rows(after), *trouble]
     assert found_fast(stored, items, sync=sync) == found_slowly(stored, items, sync=sync)
 
 
@@ -240,7 +242,12 @@ def test_a_row_that_is_as_it_was_is_not_looked_at_again(monkeypatch: pytest.Monk
     described = [(Product("p1", "chair", attributes={"price": 2.0}), ["same-1", "same-2"])]
     waiting: list[object] = []
     add = Spill.add
-    monkeypatch.setattr(Spill, "add", lambda self, item: (waiting.append(item), add(self, item)))
+
+    def noting(spill: Spill[object], item: object) -> None:
+        waiting.append(item)
+        add(spill, item)
+
+    monkeypatch.setattr(Spill, "add", noting)
     found = found_fast(Stored(described), as_rows(described), sync=True)
     assert (found["unchanged"], found["reused"], found["written"]) == (1, 2, [])
     assert waiting == []
@@ -262,7 +269,19 @@ def test_of_two_ids_that_are_asked_for_alike_both_are_found() -> None:
 
 
 def test_what_waits_on_the_disk_comes_back_as_it_was(tmp_path: Path) -> None:
-    rows = as_rows([(Product("p1", "chair"), ["same-1"]), (Product("p2", "sofa"), [])])
+    variant = Variant("v1", options={"Color": "Grey"}, attributes={"price": 1.5, "new": True})
+    chair = Product(
+        "p1",
+        "Koltuk ı\ud800",
+        tags=("a", "b"),
+        attributes={"m": ("oak", "iron")},
+        variants=(variant,),
+    )
+    path = Path(os.fsdecode(b"caf\xe9.jpg"))
+    rows = [
+        FeedRow(chair, (path,), SOURCE, 1, {"price": "1,5"}, {path: "https://a"}, {path: "v1"}),
+        *as_rows([(Product("p2", "sofa"), [])]),
+    ]
     photo = Photo("id", "p1", "/a.jpg")
 
     def all_of(spill: Spill[tuple[FeedRow, tuple[Photo, ...]]]) -> Iterator[object]:
