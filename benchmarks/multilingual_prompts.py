@@ -8,6 +8,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -226,36 +227,43 @@ def _milliseconds(encode: Encode, texts: Sequence[str]) -> float:
     return float(np.median(spent)) * 1e3
 
 
-def compare(data: Bilingual, tested: Sequence[Candidate]) -> list[dict[str, Any]]:
-    """A row for each encoder, without and with the dictionary in the fit."""
+def compare(data: Bilingual, candidate: Candidate) -> list[dict[str, Any]]:
+    """Rows of an encoder, without and with the dictionary in the fit.
+
+    Today's encoder knows one language, and is never fitted with the dictionary.
+    """
     both = data.both()
-    rows = []
-    for candidate in tested:
-        english, turkish = candidate.encode(both.english), candidate.encode(both.turkish)
-        whole = candidate.encode(data.english)
-        said = [
-            candidate.encode([other_language(text) for text in texts])
-            for texts in (both.english, both.turkish, data.english)
-        ]
-        for weight in (0.0, OTHER_LANGUAGE_WEIGHT):
-            knows = candidate.name.startswith(TODAY)
-            if weight and knows:
-                continue
-            rows.append(
-                {
-                    "data": data.name,
-                    "encoder": candidate.name,
-                    "dictionary": "with" if weight else "without",
-                    "en to en": recall(english, english, both.photos, said[0], weight),
-                    "en to tr": recall(english, turkish, both.photos, said[0], weight),
-                    "tr to tr": recall(turkish, turkish, both.photos, said[1], weight),
-                    "tr to en": recall(turkish, english, both.photos, said[1], weight),
-                    "all, en to en": recall(whole, whole, data.photos, said[2], weight),
-                    "MB": round(candidate.megabytes, 1),
-                    "ms": round(candidate.milliseconds, 2),
-                }
-            )
-            print(rows[-1], flush=True)
+    english, turkish = candidate.encode(both.english), candidate.encode(both.turkish)
+    whole = candidate.encode(data.english)
+    said = [
+        candidate.encode([other_language(text) for text in texts])
+        for texts in (both.english, both.turkish, data.english)
+    ]
+    weights = (0.0,) if candidate.name.startswith(TODAY) else (0.0, OTHER_LANGUAGE_WEIGHT)
+    return [
+        {
+            "data": data.name,
+            "encoder": candidate.name,
+            "dictionary": "with" if weight else "without",
+            "en to en": recall(english, english, both.photos, said[0], weight),
+            "en to tr": recall(english, turkish, both.photos, said[0], weight),
+            "tr to tr": recall(turkish, turkish, both.photos, said[1], weight),
+            "tr to en": recall(turkish, english, both.photos, said[1], weight),
+            "all, en to en": recall(whole, whole, data.photos, said[2], weight),
+            "MB": round(candidate.megabytes, 1),
+            "ms": round(candidate.milliseconds, 2),
+        }
+        for weight in weights
+    ]
+
+
+# What forked processes inherit: an encoder is a function of the network, and cannot be sent.
+_JOBS: list[tuple[Bilingual, Candidate]] = []
+
+
+def _compare(job: int) -> list[dict[str, Any]]:
+    rows = compare(*_JOBS[job])
+    print(rows, flush=True)
     return rows
 
 
@@ -280,13 +288,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--cache", type=Path, help="folder that keeps photo vectors between runs")
+    parser.add_argument("--processes", type=int, default=1, help="encoders compared at once")
     add_output_option(parser, "multilingual_prompts")
     options = parser.parse_args()
     sets = [load(options.data / name, options.cache) for name in ("ikea-dev", "shop2-dev")]
     texts = [text for each in sets for text in (*each.english, *each.turkish) if text]
     texts += [said for text in texts if (said := other_language(text))]
     tested = candidates(list(dict.fromkeys(texts)))
-    rows = [row for each in sets for row in compare(each, tested)]
+    _JOBS.extend((each, candidate) for each in sets for candidate in tested)
+    with get_context("fork").Pool(options.processes) as pool:
+        rows = [row for found in pool.map(_compare, range(len(_JOBS)), 1) for row in found]
     write_result(
         options.out,
         title="Prompts in Turkish and English",
