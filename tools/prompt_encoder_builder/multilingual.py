@@ -142,7 +142,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def _nearest(asked: Rows, anchors: Rows, meanings: Rows) -> Rows:
+def _nearest(asked: Rows, anchors: Rows, meanings: NDArray[np.float64]) -> NDArray[np.float64]:
     """For each row of `asked` the mean meaning of its nearest anchors, weighted by nearness."""
     found = []
     for start in range(0, len(asked), _CHUNK):

@@ -268,7 +268,7 @@ def fit_alignment(
         )
     told = prompt_vectors.any(axis=1)
     texts, photos = prompt_vectors, photo_vectors
-    counts = np.ones(len(told)) if weights is None else weights.astype(np.float64)
+    counts = np.ones(len(prompt_vectors)) if weights is None else weights.astype(np.float64)
     if not told.all():
         texts, photos, counts = prompt_vectors[told], photo_vectors[told], counts[told]
     _, firsts, products = np.unique(
