@@ -19,6 +19,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 │   ├── CatalogBusyError               another index run is writing it
 │   ├── CatalogDamagedError            a file that the manifest names is missing or altered
 │   └── CatalogWriteError              the disk is full, read-only or gone
+├── InvalidThesaurusError              a shop's thesaurus that cannot be read
 ├── EncoderError                       an encoder that cannot be used
 │   ├── EncoderNotFoundError           no encoder of that name or folder
 │   └── EncoderDamagedError            a card or a weights file that is not what it says
@@ -110,6 +111,10 @@ class CatalogDamagedError(CatalogError):
 
 class CatalogWriteError(CatalogError):
     """The catalog cannot be written: disk full, read-only, or gone."""
+
+
+class InvalidThesaurusError(FurniturePrompterError):
+    """A shop's thesaurus cannot be read; the message names file, line and cure."""
 
 
 class EncoderError(FurniturePrompterError):

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     language: str = Field(
         default="english", description="Language of the keyword index of new catalogs."
     )
+    thesaurus: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        default=None,
+        description="A shop's own words for furniture, beside the built-in thesaurus; its form is "
+        "in docs/prompts.md.",
+    )
     threads: int | None = Field(
         default=None, ge=1, le=256, description="Threads for encoding; all cores unless given."
     )

@@ -14,6 +14,7 @@ from PIL import Image
 from furniture_prompter import assembly
 from furniture_prompter.catalog import retention
 from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
@@ -480,7 +481,7 @@ def titled(rows: list[FeedRow]) -> list[FeedRow]:
 async def keyword_found(shop: Shop, prompt: str) -> list[str]:
     reader = await CatalogReader.open(shop.folder)
     try:
-        numbers, _ = await reader.keyword_matches(prompt, 10, None)
+        numbers, _ = await reader.keyword_matches(KeywordQuery(prompt), 10, None)
         products = await reader.products(numbers)
     finally:
         reader.close()

@@ -51,7 +51,7 @@ def _run(shop: Shop, photos: Path, step: str, done: int, limit_bytes: int | None
 MOMENTS = [
     ("checking", 20),
     ("checking", 48),
-    ("words", 0),
+    ("reading", 40),
     ("writing", 0),
     ("writing", 40),
     ("indexing", 0),
@@ -76,7 +76,7 @@ def test_a_run_killed_while_updating_leaves_the_previous_version_searchable(
     summary = shop.index(rows)
     assert (summary.version, summary.products, summary.photos) == (2, 48, 48)
     # Progress is saved every eight photos here; 40 were new.
-    saved = 40 if step != "checking" else max(0, (done - 8) // 8 * 8 - 8)
+    saved = {"reading": 0, "checking": max(0, (done - 8) // 8 * 8 - 8)}.get(step, 40)
     assert shop.encoder.encoded <= 40 - saved
 
 

@@ -41,7 +41,7 @@ from furniture_prompter.domain import (
     VerifyReport,
 )
 from furniture_prompter.domain.feed import address_path
-from furniture_prompter.domain.query import Crop
+from furniture_prompter.domain.query import Crop, Description, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
 from furniture_prompter.encoders.protocols import Encoder
@@ -66,6 +66,7 @@ from furniture_prompter.search.query_vectors import (
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
+from furniture_prompter.understanding.thesaurus import thesaurus
 
 UNPACKED_FOLDER = ".unpacked"
 """Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
@@ -129,8 +130,11 @@ class Catalog:
             CatalogMismatchError: vectors of the encoder, or of the text tower, cannot be compared
                 with the catalog's.
             CatalogFormatError, CatalogDamagedError, EncoderError: see those.
+        InvalidThesaurusError: the settings name a thesaurus that cannot be read.
         """
         chosen = settings or Settings()
+        if chosen.thesaurus is not None:
+            thesaurus(chosen.thesaurus)  # one that cannot be read is told first
         reader = event_loop.run(CatalogReader.open(Path(path)))
         manifest = reader.manifest
         folder = photo_encoder_folder(manifest.encoder.name, encoder, chosen)
@@ -217,6 +221,41 @@ class Catalog:
             given(options, similar=True), self._settings
         )
         return event_loop.run(self._searcher.search(query))
+
+    def suggest(self, typed: str, *, limit: int = 8) -> Suggestions:
+        """Complete and refine a prompt that is being typed, in the catalog's own words.
+
+        Args:
+            typed: What stands in the search field; may be empty.
+            limit: Completions, and refinements, at the most.
+
+        Raises:
+            InvalidQueryError: it is too long, or `limit` is out of range.
+        """
+        return event_loop.run(self._searcher.suggest(typed, limit))
+
+    async def suggest_async(self, typed: str, limit: int) -> Suggestions:
+        """See :meth:`suggest`."""
+        return await event_loop.run_beside(self._searcher.suggest(typed, limit))
+
+    def describe(self, photo: PhotoInput, *, crop: Crop | None = None) -> Description:
+        """Describe a photo in the catalog's own words: category, colours, materials.
+
+        Args:
+            photo: A file, its bytes, or pixels of shape (height, width, 3), uint8, sRGB.
+            crop: The part of the photo that is meant.
+
+        Raises:
+            InvalidPhotoError: the photo cannot be used.
+        """
+        image, _ = self._image(photo, crop)
+        assert image is not None  # noqa: S101  # a photo always becomes pixels
+        vector = self.encoder.encode([image if crop is None else crop.cut(image)])[0]
+        return event_loop.run(self._searcher.describe(vector))
+
+    async def describe_async(self, photo_vector: Vectors) -> Description:
+        """See :meth:`describe`; of a photo that :attr:`encoder` encoded, shape (d,)."""
+        return await event_loop.run_beside(self._searcher.describe(photo_vector))
 
     async def search_async(
         self, query: Query, *, photo_vector: Vectors | None = None

@@ -1,18 +1,15 @@
 """Catalog reader: one version's rows, indexes, filters and facets, for searching."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from cachetools import LRUCache
 from lancedb import AsyncTable
-from lancedb.query import FullTextOperator, MatchQuery
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
@@ -28,8 +25,9 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
+from furniture_prompter.catalog.facets import facet_of
 from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
-from furniture_prompter.catalog.keywords import keyword_text
+from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.storage import connect, reading, unreadable
 from furniture_prompter.catalog.vector_index import (
@@ -40,8 +38,14 @@ from furniture_prompter.catalog.vector_index import (
     VectorIndex,
     number_filter,
 )
+from furniture_prompter.catalog.vocabulary import (
+    LIMIT_PRODUCTS,
+    Vocabulary,
+    own_columns,
+    vocabulary_of,
+)
 from furniture_prompter.domain import Photo, Product
-from furniture_prompter.domain.query import Facet, FacetRange, FacetValue
+from furniture_prompter.domain.query import Facet
 
 
 class Rows(Protocol):
@@ -115,69 +119,6 @@ class StoredRows:
         return rows.sort_by([(name, "ascending") for name in self._order])
 
 
-LIMIT_VALUES: Final = 50
-"""Values of a text column that are counted, the most frequent ones."""
-
-RANGES: Final = 5
-"""Ranges of a number column, at most, of about as many products each."""
-
-_EDGE_DIGITS: Final = 2
-
-
-def facet_of(values: pa.ChunkedArray, column_type: str) -> Facet:
-    """Count the values of a column; products without one are in no count.
-
-    Args:
-        values: The column's value for each product.
-        column_type: ``text``, ``texts``, ``number`` or ``boolean``.
-    """
-    if column_type == "number":
-        return number_ranges(values.drop_null().to_numpy())
-    if column_type == "texts":
-        pairs = _once_a_list(values)
-    else:
-        counted = pc.value_counts(values.drop_null())
-        pairs = zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
-    known = [FacetValue(value, count) for value, count in pairs if value != ""]
-    known.sort(key=lambda each: (-each.count, str(each.value)))
-    return tuple(known[:LIMIT_VALUES])
-
-
-def _once_a_list(lists: pa.ChunkedArray) -> Iterable[tuple[str, int]]:
-    """Texts and how many lists have them; one that a list has twice counts once."""
-    joined = lists.combine_chunks()
-    texts = pc.list_flatten(joined).dictionary_encode()
-    codes = texts.indices.to_numpy().astype(np.int64)
-    parents = pc.list_parent_indices(joined).to_numpy().astype(np.int64)
-    known = len(texts.dictionary)
-    distinct = np.unique(parents * max(known, 1) + codes) % max(known, 1)
-    counts = np.bincount(distinct, minlength=known).tolist()
-    return zip(texts.dictionary.to_pylist(), counts, strict=True)
-
-
-def number_ranges(numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[FacetRange, ...]:
-    """Ranges of about as many products each, their inner edges rounded to two digits.
-
-    Args:
-        numbers: Shape (n,), in any order; what is not finite is left out.
-    """
-    numbers = numbers[np.isfinite(numbers)]
-    if not numbers.size:
-        return ()
-    low, high = float(numbers.min()), float(numbers.max())
-    quantiles = np.quantile(numbers, np.arange(1, RANGES) / RANGES).tolist()
-    rounded = {float(f"{edge:.{_EDGE_DIGITS}g}") for edge in quantiles}
-    edges = [low, *sorted(edge for edge in rounded if low < edge < high), high]
-    if low == high:
-        edges = [low, high]
-    counts = np.histogram(numbers, edges)[0] if low < high else np.array([numbers.size])
-    return tuple(
-        FacetRange(begin, end, int(count))
-        for (begin, end), count in zip(pairwise(edges), counts, strict=True)
-        if count
-    )
-
-
 ALIGNMENTS_FOLDER = "alignments"
 # Lance's name for where a row of a pinned version lies.
 _ROW_ID = "_rowid"
@@ -216,20 +157,6 @@ class PhotoRows:
         return Photo(self.ids[row], product_id, self.paths[row], self.variants[row])
 
 
-def any_word(words: str) -> MatchQuery:
-    """Ask the keyword index for rows that have any of some words."""
-    return MatchQuery(
-        words,
-        WORDS,
-        boost=1.0,
-        fuzziness=0,
-        max_expansions=50,
-        operator=FullTextOperator.OR,
-        prefix_length=0,
-        document_granularity=None,
-    )
-
-
 class CatalogReader:
     """A catalog pinned to one version; later index runs do not show through.
 
@@ -252,6 +179,8 @@ class CatalogReader:
         self._kept_products: LRUCache[int, Product] = LRUCache(KEPT_PRODUCTS)
         self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
         self._row_id_lock = asyncio.Lock()
+        self._vocabulary: Vocabulary | None = None
+        self._vocabulary_lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, folder: Path) -> "CatalogReader":
@@ -299,12 +228,12 @@ class CatalogReader:
         return Filter(sql, np.sort(rows[NUMBER].to_numpy()))
 
     async def keyword_matches(
-        self, prompt: str, count: int, product_filter: Filter | None
+        self, asked: KeywordQuery, count: int, product_filter: Filter | None
     ) -> tuple[Numbers, Scores]:
         """Numbers and BM25 scores of products whose words match, best first.
 
         Args:
-            prompt: Words, in any form of the catalog's language.
+            asked: Words, in any form of the catalog's language.
             count: Products wanted at the most.
             product_filter: What they must pass; None for all.
 
@@ -314,20 +243,20 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: the index cannot be read, or is another table's.
         """
-        words = keyword_text(prompt, self.manifest.language, self.manifest.folding)
-        if not words:
+        wanted = full_text_query(asked, self.manifest.language, self.manifest.folding)
+        if wanted is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        query = self._products.query().nearest_to_text(any_word(words))
+        query = self._products.query().nearest_to_text(wanted)
         if product_filter is not None:
             query = query.where(product_filter.sql)
         row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
             rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
-        wanted = rows[_ROW_ID].to_numpy()
-        if not np.isin(wanted, row_ids).all():
+        matched = rows[_ROW_ID].to_numpy()
+        if not np.isin(matched, row_ids).all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        indices = np.searchsorted(row_ids, wanted)
+        indices = np.searchsorted(row_ids, matched)
         return numbers[indices], rows["_score"].to_numpy()
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
@@ -340,6 +269,32 @@ class CatalogReader:
                 order = np.argsort(row_ids)
                 self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
             return self._row_ids
+
+    async def vocabulary(self) -> Vocabulary:
+        """The words of this version, read on first use.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
+        """
+        async with self._vocabulary_lock:
+            if self._vocabulary is None:
+                names = [NUMBER, WORDS, *own_columns(self.filter_columns)]
+                rows = await self._some_products(names, LIMIT_PRODUCTS)
+                self._vocabulary = await asyncio.to_thread(vocabulary_of, rows)
+            return self._vocabulary
+
+    async def some_products(self, names: Sequence[str], count: int) -> dict[str, list[Any]]:
+        """Values of columns of up to `count` products by name, in the table's order.
+
+        Raises:
+            CatalogDamagedError: the table cannot be read.
+        """
+        rows = await self._some_products(names, count)
+        return {name: rows[name].to_pylist() for name in names}
+
+    async def _some_products(self, columns: Sequence[str], count: int) -> pa.Table:
+        with reading(self.folder):
+            return await self._products.query().select(list(columns)).limit(count).to_arrow()
 
     async def photo_index(self, column: str = VECTOR) -> VectorIndex:
         """Index of the photos' vectors.

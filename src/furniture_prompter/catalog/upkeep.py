@@ -24,13 +24,14 @@ from furniture_prompter.catalog.columns import (
 )
 from furniture_prompter.catalog.history import VERSIONS_FILE
 from furniture_prompter.catalog.integrity import damaged_files, load_checksums
+from furniture_prompter.catalog.keyword_query import any_word
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
     Manifest,
     read_manifest,
 )
-from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader, any_word
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER, upload_problem
 from furniture_prompter.catalog.storage import (
     LOCK_FILE,

@@ -12,7 +12,7 @@ from string import Template
 
 from PIL import Image
 
-from furniture_prompter.cli.hits_table import PRICES, number_text, variant_text
+from furniture_prompter.cli.hits_table import PRICES, money_text, number_text, variant_text
 from furniture_prompter.cli.terminal import plain
 from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
@@ -112,7 +112,11 @@ def _facts(product: Product) -> list[str]:
     """Category, colour, price and size, as far as the feed gives them."""
     facts = [product.category, product.color]
     attributes = product.attributes
-    facts += [f"{name} {number_text(attributes[name])}" for name in PRICES if name in attributes]
+    facts += [
+        f"{name.replace('_', ' ')} {money_text(attributes, name)}"
+        for name in PRICES
+        if name in attributes
+    ]
     sizes = [attributes[name] for name in DIMENSIONS if name in attributes]
     if sizes:
         facts.append(f"{' × '.join(number_text(size) for size in sizes)} cm")

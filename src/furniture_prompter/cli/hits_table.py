@@ -71,7 +71,7 @@ def photo_colours(path: Path, count: int = 3) -> tuple[Colour, ...]:
 
 
 PRICES = ("price", "sale_price")
-"""Columns of a feed that hold a price; the currency is the shop's."""
+"""Columns of a feed that hold a price."""
 
 
 def price_text(product: Product) -> str:
@@ -86,7 +86,16 @@ def variant_text(variant: Variant) -> str:
 
 
 def _price_in(attributes: Mapping[str, AttributeValue]) -> str:
-    return next((number_text(attributes[name]) for name in PRICES if name in attributes), "")
+    return next((money_text(attributes, name) for name in PRICES if name in attributes), "")
+
+
+def money_text(attributes: Mapping[str, AttributeValue], name: str) -> str:
+    """A price with its currency, in whole cents; as it is where no currency is known."""
+    value, currency = attributes[name], attributes.get("currency")
+    if not isinstance(value, float | int) or not currency:
+        return number_text(value)
+    amount = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return f"{amount} {currency}"
 
 
 def number_text(value: AttributeValue) -> str:
@@ -99,7 +108,7 @@ def number_text(value: AttributeValue) -> str:
 # Columns between a hit's columns, and the least that title, category, colour and price are cut to:
 # a price that is cut says something else, so there only what is no price at all is.
 GAP = "  "
-LEAST_WIDTHS = (16, 8, 8, 12)
+LEAST_WIDTHS = (16, 8, 8, 16)
 HEADINGS = ("title", "category", "colour", "price")
 
 
@@ -124,6 +133,9 @@ def print_result(result: SearchResult, console: Console) -> None:
     else:
         cure = " Loosen --where." if result.query.where else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
+    if result.did_you_mean is not None:
+        told = f"did you mean: {result.did_you_mean.prompt}; --literal searches what was written"
+        console.print(Text(plain(told), style="yellow"), soft_wrap=True)
     if result.understood:
         console.print(Text(plain(understood_line(result)), style="dim"), soft_wrap=True)
     console.print(Text(timings_line(result), style="dim"), soft_wrap=True)

@@ -18,6 +18,7 @@ from furniture_prompter.cli import (
     index_command,
     search_command,
     serve_command,
+    words_commands,
 )
 from furniture_prompter.cli.catalog_command import catalog_app
 from furniture_prompter.cli.feeds_command import feeds_app
@@ -70,6 +71,8 @@ app = typer.Typer(
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("crawl", epilog=crawl_command.EXAMPLES)(crawl_command.crawl_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
+app.command("suggest", epilog=words_commands.SUGGEST_EXAMPLE)(words_commands.suggest_command)
+app.command("describe", epilog=words_commands.DESCRIBE_EXAMPLE)(words_commands.describe_command)
 app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)

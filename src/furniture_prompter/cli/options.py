@@ -58,6 +58,16 @@ TextTowerOption = Annotated[
         show_default=False,
     ),
 ]
+ThesaurusOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--thesaurus",
+        metavar="FILE",
+        envvar="FURNITURE_PROMPTER_THESAURUS",
+        help="The shop's own words for furniture, beside the built-in ones; see docs/prompts.md.",
+        show_default=False,
+    ),
+]
 YesOption = Annotated[
     bool,
     typer.Option("--yes", help="Remove even more of the catalog than sync_most_removed_share."),
@@ -159,15 +169,19 @@ def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
     )
 
 
-def read_settings() -> "Settings":
-    """Settings from the environment; a value that does not fit is a usage error."""
+def read_settings(thesaurus: Path | None = None) -> "Settings":
+    """Settings from the environment; a value that does not fit is a usage error.
+
+    Args:
+        thesaurus: What takes the place of the setting of that name.
+    """
     # --help must not wait for what only a run needs.
     from pydantic import ValidationError
 
     from furniture_prompter.settings import Settings
 
     try:
-        return Settings()
+        return Settings() if thesaurus is None else Settings(thesaurus=thesaurus)
     except ValidationError as error:
         wrong = misfits(error, lambda setting: f"FURNITURE_PROMPTER_{setting.upper()}")
         raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error

@@ -11,6 +11,7 @@ from furniture_prompter.cli.options import (
     ExitCode,
     JsonOption,
     TextTowerOption,
+    ThesaurusOption,
     read_settings,
     refuse_unwritable,
     with_query_options,
@@ -45,6 +46,7 @@ def search_command(
     ] = None,
     encoder: EncoderOption = None,
     text_tower: TextTowerOption = None,
+    thesaurus: ThesaurusOption = None,
     as_json: JsonOption = False,
     html: Annotated[
         Path | None,
@@ -79,7 +81,7 @@ def search_command(
         raise typer.BadParameter("Give a PROMPT, a --photo, or both; or a --batch of queries.")
     if html is not None:
         refuse_unwritable(html, "--html")
-    settings = read_settings()
+    settings = read_settings(thesaurus)
     # Loading storage and runtime takes most of a second, which --help must not.
     with collector_paused():
         from furniture_prompter import assembly

@@ -170,6 +170,8 @@ class SearchAnswer:
         facets: Counts of the columns that were asked for.
         cursor: What to pass for the next page; None on the last.
         raw: The whole answer.
+        did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
+            was mended.
     """
 
     hits: tuple[Hit, ...]
@@ -179,10 +181,12 @@ class SearchAnswer:
     facets: Mapping[str, tuple[FacetCount, ...]]
     cursor: str | None
     raw: Json
+    did_you_mean: str | None = None
 
     @classmethod
     def of(cls, value: "server.SearchAnswer") -> Self:
         """Read an answer's object."""
+        meant = value.get("did_you_mean")
         return cls(
             hits=tuple(Hit.of(each) for each in value["hits"]),
             catalog_version=value["catalog"]["version"],
@@ -194,7 +198,91 @@ class SearchAnswer:
             },
             cursor=value.get("cursor"),
             raw=value,
+            did_you_mean=None if meant is None else meant["prompt"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a prompt that is being typed may become.
+
+    Attributes:
+        text: In the catalog's own words.
+        count: Products that have these words.
+    """
+
+    text: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """What narrows the products of a prompt.
+
+    Attributes:
+        text: To be shown, such as ``under 100 cm``.
+        column: The column that it is about.
+        where: The same as a filter.
+        count: Products that remain.
+    """
+
+    text: str
+    column: str
+    where: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionsAnswer:
+    """What may be meant by what was typed so far.
+
+    Attributes:
+        completions: Best first.
+        refinements: One of every column first.
+        raw: The whole answer.
+    """
+
+    completions: tuple[Completion, ...]
+    refinements: tuple[Refinement, ...]
+    raw: Json
+
+    @classmethod
+    def of(cls, value: "server.SuggestionsAnswer") -> Self:
+        """Read an answer's object."""
+        return cls(
+            tuple(Completion(each["text"], each["count"]) for each in value["completions"]),
+            tuple(
+                Refinement(each["text"], each["column"], each["where"], each["count"])
+                for each in value["refinements"]
+            ),
+            value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionAnswer:
+    """A photo in the catalog's own words: each word with its confidence, likeliest first.
+
+    Attributes:
+        prompt: What to search for to find such.
+        categories: Kinds of furniture.
+        colors: Colours.
+        materials: Materials; empty in a catalog without a column of them.
+        raw: The whole answer.
+    """
+
+    prompt: str
+    categories: tuple[tuple[str, float], ...]
+    colors: tuple[tuple[str, float], ...]
+    materials: tuple[tuple[str, float], ...]
+    raw: Json
+
+    @classmethod
+    def of(cls, value: "server.DescriptionAnswer") -> Self:
+        """Read an answer's object."""
+        lists = (value["categories"], value["colors"], value["materials"])
+        words = [tuple((each["text"], each["confidence"]) for each in listed) for listed in lists]
+        return cls(value["prompt"], words[0], words[1], words[2], value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,14 @@ from furniture_prompter.client.answers import (
     Batch,
     BatchLine,
     CatalogAnswer,
+    DescriptionAnswer,
     EmbeddingsAnswer,
     Encoder,
     Picture,
     ProductAnswer,
     SearchAnswer,
     Stored,
+    SuggestionsAnswer,
 )
 from furniture_prompter.query_options import LISTS, SearchOptions, SimilarOptions, given
 
@@ -207,6 +209,30 @@ def photo_text(photo: PhotoInput) -> str:
         return photo
     data = photo.read_bytes() if isinstance(photo, Path) else photo
     return base64.b64encode(data).decode("ascii")
+
+
+def suggest(typed: str = "", *, limit: int = 8) -> Call[SuggestionsAnswer]:
+    """Complete and refine a prompt that is being typed, in the catalog's own words.
+
+    Args:
+        typed: What stands in the search field.
+        limit: Completions, and refinements, at the most.
+    """
+    query = httpx.QueryParams({"q": typed, "limit": limit})
+    return Call("GET", f"/v1/suggest?{query}", _record(SuggestionsAnswer.of))
+
+
+def describe(photo: PhotoInput, *, crop: Crop | None = None) -> Call[DescriptionAnswer]:
+    """Put a photo into the catalog's own words.
+
+    Args:
+        photo: As :meth:`search` takes it.
+        crop: The part of the photo that is meant.
+    """
+    body: dict[str, Any] = {"photo": photo_text(photo)}
+    if crop is not None:
+        body["crop"] = dict(zip(("x", "y", "width", "height"), crop, strict=True))
+    return Call("POST", "/v1/describe", _record(DescriptionAnswer.of), body)
 
 
 def _address(product_id: str) -> str:

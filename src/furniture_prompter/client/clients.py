@@ -95,6 +95,8 @@ class Client:
         )
 
     search = _waiting(calls.search)
+    suggest = _waiting(calls.suggest)
+    describe = _waiting(calls.describe)
     product = _waiting(calls.product)
     similar = _waiting(calls.similar)
     embeddings = _waiting(calls.embeddings)
@@ -193,6 +195,8 @@ class AsyncClient:
         )
 
     search = _awaited(calls.search)
+    suggest = _awaited(calls.suggest)
+    describe = _awaited(calls.describe)
     product = _awaited(calls.product)
     similar = _awaited(calls.similar)
     embeddings = _awaited(calls.embeddings)

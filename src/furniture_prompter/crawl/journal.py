@@ -67,7 +67,7 @@ class Journal:
         self._path = folder / FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, isolation_level=None, timeout=5)
+            self._db = sqlite3.connect(self._path.absolute(), isolation_level=None, timeout=5)
             # A killed process loses nothing; a lost power supply at most the last pages.
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")

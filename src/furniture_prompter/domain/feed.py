@@ -72,9 +72,10 @@ class SetAside:
         return self.hides_ids or not self.product_id
 
     def __str__(self) -> str:
-        """``file:line: reason. cure``, as compilers print it."""
+        """``file:line: reason. cure``, as compilers print it; the column where nothing names it."""
         where = f"{self.source}:{self.line}" if self.line else f"{self.source}"
-        return f"{where}: {self.reason} {self.cure}".strip()
+        cell = f"{self.column}: " if self.column and self.column not in self.reason else ""
+        return f"{where}: {cell}{self.reason} {self.cure}".strip()
 
 
 @dataclass(frozen=True, slots=True)

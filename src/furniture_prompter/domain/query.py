@@ -193,6 +193,94 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """What a prompt that is being typed may become.
+
+    Attributes:
+        text: In the catalog's own words.
+        count: Products that have these words.
+    """
+
+    text: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """What narrows the products of a prompt.
+
+    Attributes:
+        text: To be shown, and said behind the prompt: ``white``, ``under 100 cm``.
+        column: The column that it is about.
+        where: The same as a filter.
+        count: Products that remain.
+    """
+
+    text: str
+    column: str
+    where: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """What may be meant by what was typed so far.
+
+    Attributes:
+        typed: What was typed.
+        completions: Best first.
+        refinements: One of every column first.
+    """
+
+    typed: str
+    completions: tuple[Completion, ...]
+    refinements: tuple[Refinement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedWord:
+    """A word for what a photo shows.
+
+    Attributes:
+        text: In the catalog's own words.
+        confidence: From 0 to 1.
+    """
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A photo in a catalog's own words.
+
+    Attributes:
+        prompt: What to search for to find such; empty where nothing can be said.
+        categories: Likeliest first.
+        colors: Likeliest first.
+        materials: Likeliest first; empty in a catalog without a column of materials.
+    """
+
+    prompt: str
+    categories: tuple[DescribedWord, ...]
+    colors: tuple[DescribedWord, ...]
+    materials: tuple[DescribedWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DidYouMean:
+    """A prompt whose misspelled words were taken for others.
+
+    Attributes:
+        prompt: As it was searched.
+        words: Each word as it was written, and the word that it was taken for.
+    """
+
+    prompt: str
+    words: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits in order, with what was asked and how long each step took.
 
@@ -205,6 +293,8 @@ class SearchResult:
         facets: Counts of the columns that were asked for, by name; see docs/json.md.
         cursor: Asks for the next page; None on the last.
         understood: What of the prompt was taken as what it says, in its order.
+        did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
+            was mended.
     """
 
     query: Query
@@ -215,3 +305,4 @@ class SearchResult:
     facets: Mapping[str, Facet] = field(default_factory=lambda: MappingProxyType({}))
     cursor: str | None = None
     understood: tuple[Understood, ...] = ()
+    did_you_mean: DidYouMean | None = None

@@ -111,7 +111,8 @@ def set_material(label: str, row: Row, value: Any) -> None:
 def set_description(role: str, label: str, row: Row, value: Any) -> None:
     """A description, whose HTML becomes text."""
     if isinstance(value, str):
-        value = html_to_text(value)
+        # WooCommerce's export writes line breaks as a backslash and a letter.
+        value = html_to_text(value.replace("\\r\\n", "\n").replace("\\n", "\n"))
     text = plain_text(value, label)
     if text:
         row.words.setdefault(role, text)
@@ -221,6 +222,9 @@ def set_text(role: str, label: str, row: Row, value: Any) -> None:
         value = f"{value:.0f}" if float(value).is_integer() else str(value)
     if isinstance(value, list):
         value = next((each for each in value if each), None)
+    if role == "gtin" and isinstance(value, str):
+        # Shopify and Excel write an apostrophe before digits, so that they stay text.
+        value = value.strip().removeprefix("'")
     text = attribute(label, value)
     if role in {"url", "gtin"} and text:
         row.ids.setdefault(role, str(text))
@@ -324,7 +328,10 @@ def set_children(row: Row, value: Any) -> None:
 
 
 def settle_prices(row: Row) -> None:
-    """A price before a reduction is the price, and the reduced one the sale price."""
+    """A price before a reduction is the price, and the reduced one the sale price.
+
+    A sale price that is the price itself reduces nothing, and is none.
+    """
     before = row.attributes.pop("list_price", None)
     row.cells.pop("list_price", None)
     current = row.attributes.pop("current_price", None)
@@ -337,6 +344,11 @@ def settle_prices(row: Row) -> None:
     if isinstance(before, float) and isinstance(now, float) and before > now:
         row.attributes["price"], row.attributes["sale_price"] = before, now
         row.cells.pop("price", None)
+    if "sale_price" in row.attributes and row.attributes["sale_price"] == row.attributes.get(
+        "price"
+    ):
+        del row.attributes["sale_price"]
+        row.cells.pop("sale_price", None)
 
 
 def written(name: str, option: str) -> str:

@@ -33,11 +33,20 @@ def flattened(value: Mapping[str, Any]) -> dict[str, Value]:
         UnusableValueError: it is nested deeper than 16 objects, has more than 2,000 members, or a
             list of so many objects that a million cells would come of it.
     """
+    if len(value) > LIMIT_FIELDS:
+        raise _too_many_fields()
     if all(type(member) in _PLAIN for member in value.values()):
         return dict(value)
     fields: dict[str, Value] = {}
     _fill(fields, "", value, LIMIT_DEPTH)
     return fields
+
+
+def _too_many_fields() -> UnusableValueError:
+    return UnusableValueError(
+        f"The row has more than {LIMIT_FIELDS:,} values with those of the objects in it.",
+        "Leave out those that nobody will search or filter by.",
+    )
 
 
 def _fill(fields: dict[str, Value], prefix: str, value: Mapping[str, Any], depth: int) -> None:
@@ -57,10 +66,7 @@ def _fill(fields: dict[str, Value], prefix: str, value: Mapping[str, Any], depth
         else:
             fields[_unique(path, fields)] = _plain(path, member, depth)
     if len(fields) > LIMIT_FIELDS:
-        raise UnusableValueError(
-            f"The row has more than {LIMIT_FIELDS:,} values with those of the objects in it.",
-            "Leave out those that nobody will search or filter by.",
-        )
+        raise _too_many_fields()
 
 
 def _fill_lists(fields: dict[str, Value], path: str, members: list[Any], depth: int) -> None:

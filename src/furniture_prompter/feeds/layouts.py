@@ -19,6 +19,7 @@ UNKNOWN: Final = "unknown"
 
 _PREFIX: Final = re.compile(r"^[gc]:(?=\w)")
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
+_COUNTED: Final = re.compile(r"_?(\d{1,3})")
 _NUMBER: Final = "zqnumberqz"
 """Stands for # while a name is folded."""
 
@@ -61,32 +62,31 @@ class Names:
 
     Attributes:
         exact: Roles by folded name.
-        patterns: Roles by a pattern of folded names whose group is a number.
+        numbered: Roles by folded names with ``#`` for a number and the blank before it.
         prefixes: Roles by what folded names begin with.
     """
 
     exact: Mapping[str, str]
-    patterns: tuple[tuple[re.Pattern[str], str], ...]
+    numbered: Mapping[str, str]
     prefixes: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, columns: Iterable[tuple[str, str]]) -> "Names":
         """From names as data writes them: ``#`` is a number, ``.*`` whatever follows."""
         exact: dict[str, str] = {}
-        patterns: list[tuple[re.Pattern[str], str]] = []
+        numbered: dict[str, str] = {}
         prefixes: list[tuple[str, str]] = []
         for name, role in columns:
             if name.endswith(".*"):
                 prefixes.append((f"{fold(name[:-2])}_", role))
             elif "#" in name:
                 folded = fold(name.replace("#", _NUMBER)).replace(_NUMBER, "#")
-                parts = (re.escape(part) for part in folded.split("#"))
                 # A blank before the number is written or not: Görsel 1, Görsel1.
-                pattern = r"_?(\d{1,3})".join(part.removesuffix("_") for part in parts)
-                patterns.append((re.compile(pattern), role))
+                parts = (part.removesuffix("_") for part in folded.split("#"))
+                numbered.setdefault("#".join(parts), role)
             else:
                 exact.setdefault(fold(name), role)
-        return cls(exact, tuple(patterns), tuple(prefixes))
+        return cls(exact, numbered, tuple(prefixes))
 
     def meaning(self, name: str, *, prefixes: bool = True) -> Meaning | None:
         """What a column of this name means; None where it is none of these.
@@ -98,8 +98,9 @@ class Names:
         folded = fold(name)
         if (role := self.exact.get(folded)) is not None:
             return Meaning(role)
-        for pattern, role in self.patterns:
-            if found := pattern.fullmatch(folded):
+        for found in _COUNTED.finditer(folded):
+            key = f"{folded[: found.start()]}#{folded[found.end() :]}"
+            if (role := self.numbered.get(key)) is not None:
                 return Meaning(role, int(found[1]))
         if prefixes:
             for prefix, role in self.prefixes:
@@ -127,7 +128,7 @@ class Layout:
     title: str
     source: str = ""
     needs: tuple[tuple[str, ...], ...] = ()
-    columns: Names = Names({}, (), ())
+    columns: Names = Names({}, {}, ())
     keeps_names: bool = False
     category_commas: bool = False
     image_lists: str = ""

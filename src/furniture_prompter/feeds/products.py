@@ -25,6 +25,7 @@ from furniture_prompter.feeds.rows import (
 from furniture_prompter.feeds.values.text import category_paths, category_prefixes
 from furniture_prompter.feeds.variant_rows import (
     add_base_words,
+    add_counts,
     add_option,
     common_title,
     first_of,
@@ -351,6 +352,10 @@ class ProductBuilder:
                 found = [v for row in variants if isinstance(v := row.attributes.get(name), float)]
                 if found:
                     attributes[name] = min(found)
+            lowest, reduced = attributes.get("price"), attributes.get("sale_price")
+            if isinstance(lowest, float) and isinstance(reduced, float) and reduced >= lowest:
+                # Another variant costs no more without any reduction.
+                del attributes["sale_price"]
             stocks = [row.attributes.get("stock") for row in variants]
             if all(isinstance(each, float) for each in stocks):
                 attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
@@ -397,6 +402,7 @@ class ProductBuilder:
         description = first_of(rows, "description") or first_of(rows, "short_description")
         paths = main.paths or next((row.paths for row in rows if row.paths), ())
         add_base_words(attributes, color)
+        add_counts(attributes, title)
         category = first_of(rows, "category")
         paths = paths or self._paths_of(category)
         prefixes = _prefixes(paths)

@@ -206,6 +206,7 @@ def proposed(
                     found[each[3]] = Meaning(role, each[1])
     found |= _sizes(flat, samples, {**taken, **found}, has)
     found |= _by_values(flat, samples, {**taken, **found}, settled)
+    found |= _translations(flat, {**taken, **found})
     found |= _nested(nested, taken)
     of_images = {
         name.rpartition(".")[0]
@@ -309,6 +310,24 @@ def _sizes(
             found[name] = Meaning(role)
             has.add(role)
     return found
+
+
+def _translations(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """What else stands beside ``name.en``: ``name.tr`` is the title in another language."""
+    stems = {
+        match[1]: meaning.role
+        for name, meaning in taken.items()
+        if meaning.role in _TRANSLATED and (match := _LANGUAGE.fullmatch(name))
+    }
+    return {
+        name: Meaning(f"{stems[match[1]]}_{match[2]}")
+        for name in columns
+        if name not in taken and (match := _LANGUAGE.fullmatch(name)) and match[1] in stems
+    }
+
+
+_TRANSLATED: Final = frozenset({"title", "description", "category", "color"})
+_LANGUAGE: Final = re.compile(r"(.+)[._]([a-z]{2})")
 
 
 def _by_values(

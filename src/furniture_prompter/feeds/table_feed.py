@@ -15,6 +15,7 @@ from furniture_prompter.feeds.cells import (
     shown,
     typed,
 )
+from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
 from furniture_prompter.feeds.mapping import TableMapping, decide
 from furniture_prompter.feeds.products import ProductBuilder
@@ -79,6 +80,12 @@ class TableFeed:
             raise InvalidFeedError(
                 f"The feed {self.name} holds no product: it was read as {self.source.format}, and "
                 "there is no row in it that can be used. Export it again with products in it."
+            )
+        if len(columns) > LIMIT_COLUMNS:
+            raise InvalidFeedError(
+                f"The first rows of the feed {self.name} have {len(columns):,} columns together, "
+                f"more than {LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter "
+                "by, or give names that differ from row to row as values of one column."
             )
         samples = sampled(self._sample)
         return decide(self.name, columns, samples, given=self._given, layout=self._layout)

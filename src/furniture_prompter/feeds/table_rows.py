@@ -59,6 +59,7 @@ from furniture_prompter.feeds.values.sizes import size_column
 
 SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
 PRICES: Final = ("price", "sale_price", "list_price", "current_price")
+_SETTLED: Final = frozenset({"sale_price", "list_price", "current_price"})
 _PLAIN_TEXTS: Final = ("brand", "url", "gtin")
 _LIMIT_DOUBTS: Final = 1
 
@@ -127,11 +128,10 @@ class RowPlan:
                 row.problems.append((self._labels[name], problem))
         if len(self._image_columns) > 1 and len(row.images) > 1:
             row.images = self._in_order(record)
-        if "list_price" in row.attributes or "current_price" in row.attributes:
+        if not row.attributes.keys().isdisjoint(_SETTLED):
             settle_prices(row)
         for variant in row.variants:
-            if "list_price" in variant.attributes:
-                settle_prices(variant)
+            settle_prices(variant)
         return row
 
     def _in_order(self, record: Record) -> list[str]:

@@ -1,6 +1,7 @@
 """Variants: which of the rows of a product are its forms, and what each has of its own."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from furniture_prompter.domain import AttributeValue, Variant
@@ -10,6 +11,7 @@ from furniture_prompter.feeds.grouping import text_of
 from furniture_prompter.feeds.layouts import fold
 from furniture_prompter.feeds.proposing import column_words
 from furniture_prompter.feeds.rows import identifier
+from furniture_prompter.feeds.values.counts import Counted, count_in
 from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
 
 _OF_VARIANTS: Final = frozenset(
@@ -17,6 +19,7 @@ _OF_VARIANTS: Final = frozenset(
 )
 """Attributes that a variant has even where all of a product's are alike."""
 _NO_CHOICE: Final = frozenset({"default_title", "default", "title"})
+_COUNTED: Final[tuple[Counted, ...]] = ("seats", "drawers")
 _FEWEST_TITLE_CHARACTERS: Final = 4
 
 
@@ -143,6 +146,18 @@ def add_option(attributes: dict[str, AttributeValue], main: Row, name: str, valu
     except UnusableValueError:
         return
     attributes.setdefault(own, value)
+
+
+@lru_cache(maxsize=16_384)
+def _counts(title: str) -> tuple[tuple[str, float], ...]:
+    found = ((of, count_in(title, of)) for of in _COUNTED)
+    return tuple((of, float(count)) for of, count in found if count is not None)
+
+
+def add_counts(attributes: dict[str, AttributeValue], title: str) -> None:
+    """Seats and drawers that a title tells, where no column does."""
+    for of, count in _counts(title):
+        attributes.setdefault(of, count)
 
 
 def add_base_words(attributes: dict[str, AttributeValue], color: str) -> None:

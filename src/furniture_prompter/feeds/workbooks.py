@@ -1,14 +1,13 @@
 """Excel and OpenDocument workbooks as records: the sheet with the widest table is read."""
 
 import datetime as dt
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
@@ -16,6 +15,7 @@ from furniture_prompter.feeds.cells import shown
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem, Value, unique_names
+from furniture_prompter.feeds.workbook_extents import refuse_far_cells
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -24,12 +24,6 @@ LIMIT_UNPACKED_BYTES: Final = 1 << 30
 """Of a workbook's parts, which are held in memory."""
 LIMIT_RATIO: Final = 250
 _ANY_RATIO_BYTES: Final = 32 << 20
-LIMIT_CELLS: Final = 100_000_000
-"""Of the rectangle around a sheet's cells, which takes memory whether they are filled or not."""
-_CELL: Final = re.compile(
-    rb'<(?:\w{1,20}:)?c\s[^<>]{0,200}?\br="([A-Z]{1,3})(\d{1,7})"[^<>]{0,200}(?<!/)>'
-)
-_CHUNK_BYTES: Final = 1 << 20
 _LOOKED_AT_ROWS: Final = 50
 """Rows among which the header is looked for."""
 
@@ -131,22 +125,6 @@ class WorkbookRecords:
         if hidden and not table.is_hidden:
             yield FeedNote(f"Hidden sheets of {self.path} were not looked at: {', '.join(hidden)}.")
 
-    def _refuse_far_cells(self, sheet: IO[bytes]) -> None:
-        rows = columns = 0
-        tail = b""
-        while data := sheet.read(_CHUNK_BYTES):
-            text = tail + data
-            for letters, row in _CELL.findall(text):
-                rows = max(rows, int(row))
-                columns = max(columns, _column_number(letters))
-            tail = text[-500:]
-            if rows * columns > LIMIT_CELLS:
-                raise InvalidFeedError(
-                    f"A sheet of the workbook {self.path} has cells as far as row {rows:,} and "
-                    f"column {columns:,}, too far to be held in memory. Delete the empty rows and "
-                    "columns behind the table, or save it as CSV (UTF-8)."
-                )
-
     @cached_property
     def _tables(self) -> list[_Table]:
         """Every sheet's table, the one to read first."""
@@ -178,9 +156,9 @@ class WorkbookRecords:
                 parts = archive.infolist()
                 self._refuse_size(parts)
                 for part in parts:
-                    if part.filename.startswith("xl/worksheets/"):
-                        with archive.open(part) as sheet:
-                            self._refuse_far_cells(sheet)
+                    # Any part may be a sheet: the workbook says which, under any name.
+                    with archive.open(part) as content:
+                        refuse_far_cells(content, self.path)
         except (
             *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError),
             *(NotImplementedError, RuntimeError),
@@ -197,13 +175,6 @@ class WorkbookRecords:
                 f"The workbook {self.path} unpacks to {size:,} bytes from {packed:,}, more than is "
                 "read. Save its table as CSV (UTF-8) and give that."
             )
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
 
 
 class _opened:  # noqa: N801  # a context manager is called as a function is

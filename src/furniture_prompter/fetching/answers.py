@@ -15,6 +15,7 @@ from furniture_prompter.fetching.records import Record
 HEAD_BYTES: Final = 4_096
 # What a validator or a file's name may have: longer ones are no such thing.
 LIMIT_HEADER_CHARACTERS: Final = 1_024
+_DECODED: Final = frozenset({"identity", "gzip", "x-gzip"})
 _MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 _NEVER_FRESH: Final = re.compile(r"(?:^|[\s,])no-(?:cache|store)\b", re.IGNORECASE)
 
@@ -52,8 +53,16 @@ async def save(
         AddressError: there are more bytes, or none, or the connection broke off.
         OSError: the disk cannot be written.
     """
-    if not decoded and response.headers.get("content-encoding", "identity").lower() != "identity":
+    coding = response.headers.get("content-encoding", "").strip().lower() or "identity"
+    if coding != "identity" and not decoded:
         raise AddressError("answered in a compressed form", "Let its server send it as it is")
+    # Each decoder makes up to a thousand bytes of one before any can be counted, so two of them
+    # make a million; what was asked for is one.
+    if coding not in _DECODED:
+        raise AddressError(
+            "answered in a compressed form that was not asked for",
+            "Let its server send it as it is, or compressed once with gzip",
+        )
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit_bytes:
         raise _too_large(limit_bytes)

@@ -193,6 +193,8 @@ class Guard:
             )
         try:
             parsed = httpx.URL(url)
+            # A name such as ``xn--`` is found to be none only when its letters are asked for.
+            _ = parsed.host
         except (httpx.InvalidURL, UnicodeError, ValueError):
             raise AddressError("is none", _EXAMPLE) from None
         if parsed.scheme not in _PORTS or not parsed.raw_host:

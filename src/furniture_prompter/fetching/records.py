@@ -130,7 +130,10 @@ class Records:
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(
-            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            self._path.absolute(),
+            timeout=_BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
         )
         try:
             # Not flushed with each record: a file is before its record, and a record that the loss

@@ -9,10 +9,12 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
+from furniture_prompter.catalog.storage import writing
 from furniture_prompter.domain import FeedRow, Photo, Product, Variant
 
 Item = TypeVar("Item")
@@ -64,6 +66,7 @@ class Spill(Generic[Item]):
         self._file = tempfile.TemporaryFile(  # noqa: SIM115  # closed by `close`
             dir=folder, buffering=_BUFFER_BYTES
         )
+        self._folder = folder
         self._count = 0
 
     def __len__(self) -> int:
@@ -74,21 +77,30 @@ class Spill(Generic[Item]):
         """Write one more.
 
         Raises:
-            OSError: the disk is full.
+            CatalogWriteError: the disk is full.
         """
         # A file's name that is no text has lone surrogates, which escapes keep.
-        self._file.write(json.dumps(_plain(item), separators=(",", ":")).encode("ascii") + b"\n")
+        line = json.dumps(_plain(item), separators=(",", ":")).encode("ascii") + b"\n"
+        with writing(self._folder):
+            self._file.write(line)
         self._count += 1
 
     def __iter__(self) -> Iterator[Item]:
-        """Every item, in the order in which they were added; nothing may be added any more."""
-        self._file.seek(0)
+        """Every item, in the order in which they were added; nothing may be added any more.
+
+        Raises:
+            CatalogWriteError: the disk is full.
+        """
+        with writing(self._folder):
+            self._file.seek(0)
         for line in self._file:
             yield json.loads(line, object_hook=_restored)
 
     def close(self) -> None:
         """Give the disk's room back."""
-        self._file.close()
+        # What is still to be flushed is thrown away with the rest.
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         """Use with ``with``."""

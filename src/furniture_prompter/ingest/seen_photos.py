@@ -108,7 +108,8 @@ class SeenPhotos:
                 self._database.execute("DELETE FROM seen")
 
     def _opened(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, check_same_thread=False)
+        # SQLite takes a relative "file:x" for an address.
+        database = sqlite3.connect(self._path.absolute(), check_same_thread=False)
         try:
             database.executescript(_SCHEMA)
         except BaseException:

@@ -22,7 +22,16 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Crop, Facet, FacetRange, Understood
+from furniture_prompter.domain.query import (
+    Crop,
+    DescribedWord,
+    Description,
+    DidYouMean,
+    Facet,
+    FacetRange,
+    Suggestions,
+    Understood,
+)
 from furniture_prompter.errors import FurniturePrompterError
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
@@ -171,6 +180,22 @@ with_config(_CLOSED)(UnderstoodFields)
 
 
 @with_config(_CLOSED)
+class MendedWord(TypedDict):
+    """A misspelled word and what it was taken for."""
+
+    written: str
+    meant: str
+
+
+@with_config(_CLOSED)
+class DidYouMeanFields(TypedDict):
+    """The prompt with its spelling mended, as it was searched."""
+
+    prompt: str
+    words: list[MendedWord]
+
+
+@with_config(_CLOSED)
 class SearchAnswer(TypedDict):
     """Hits in order; the shape that `search --json` prints."""
 
@@ -182,6 +207,52 @@ class SearchAnswer(TypedDict):
     facets: dict[str, list[ValueCount | RangeCount]]
     cursor: str | None
     understood: list[UnderstoodFields]
+    did_you_mean: DidYouMeanFields | None
+
+
+@with_config(_CLOSED)
+class CompletionFields(TypedDict):
+    """What a prompt may become, and how many products have these words."""
+
+    text: str
+    count: int
+
+
+@with_config(_CLOSED)
+class RefinementFields(TypedDict):
+    """What narrows the products of a prompt, and how many remain."""
+
+    text: str
+    column: str
+    where: str
+    count: int
+
+
+@with_config(_CLOSED)
+class SuggestionsAnswer(TypedDict):
+    """What may be meant by what was typed so far."""
+
+    typed: str
+    completions: list[CompletionFields]
+    refinements: list[RefinementFields]
+
+
+@with_config(_CLOSED)
+class DescribedFields(TypedDict):
+    """A word for what a photo shows."""
+
+    text: str
+    confidence: float
+
+
+@with_config(_CLOSED)
+class DescriptionAnswer(TypedDict):
+    """A photo in the catalog's own words, each list likeliest first."""
+
+    prompt: str
+    categories: list[DescribedFields]
+    colors: list[DescribedFields]
+    materials: list[DescribedFields]
 
 
 @with_config(_CLOSED)
@@ -212,6 +283,7 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         result: The hits.
         photo_of: What a hit says of its photo: its path, unless given.
     """
+    meant = result.did_you_mean
     return {
         "query": query_answer(result.query),
         "catalog": {
@@ -227,7 +299,44 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "facets": {name: facet_answer(facet) for name, facet in result.facets.items()},
         "cursor": result.cursor,
         "understood": [understood_answer(each) for each in result.understood],
+        "did_you_mean": None if meant is None else did_you_mean_answer(meant),
     }
+
+
+def did_you_mean_answer(meant: DidYouMean) -> DidYouMeanFields:
+    """A prompt whose spelling was mended, and its words."""
+    return {
+        "prompt": meant.prompt,
+        "words": [{"written": written, "meant": word} for written, word in meant.words],
+    }
+
+
+def suggestions_answer(suggestions: Suggestions) -> SuggestionsAnswer:
+    """What a prompt that is being typed may become."""
+    return {
+        "typed": suggestions.typed,
+        "completions": [
+            {"text": each.text, "count": each.count} for each in suggestions.completions
+        ],
+        "refinements": [
+            {"text": each.text, "column": each.column, "where": each.where, "count": each.count}
+            for each in suggestions.refinements
+        ],
+    }
+
+
+def description_answer(description: Description) -> DescriptionAnswer:
+    """A photo in a catalog's own words."""
+    return {
+        "prompt": description.prompt,
+        "categories": _described(description.categories),
+        "colors": _described(description.colors),
+        "materials": _described(description.materials),
+    }
+
+
+def _described(words: Iterable[DescribedWord]) -> list[DescribedFields]:
+    return [{"text": each.text, "confidence": each.confidence} for each in words]
 
 
 def understood_answer(part: Understood) -> UnderstoodFields:

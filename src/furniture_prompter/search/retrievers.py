@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities
 from furniture_prompter.search.query_vectors import (
@@ -90,16 +91,16 @@ class KeywordRetriever:
     name = KEYWORD
     reads_text = True
 
-    def __init__(self, reader: CatalogReader, prompt: str, weight: float) -> None:
-        """Search `reader`'s words for `prompt`."""
+    def __init__(self, reader: CatalogReader, asked: KeywordQuery, weight: float) -> None:
+        """Search `reader`'s words for what is asked."""
         self.weight = weight
         self._reader = reader
-        self._prompt = prompt
+        self._asked = asked
         self._found: tuple[Numbers, Scores] = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 
     async def top(self, count: int, prefilter: Filter | None) -> Numbers:
         """See :class:`Retriever`."""
-        numbers, scores = await self._reader.keyword_matches(self._prompt, count, prefilter)
+        numbers, scores = await self._reader.keyword_matches(self._asked, count, prefilter)
         order = np.argsort(numbers)
         self._found = numbers[order], scores[order]
         return numbers
@@ -240,6 +241,7 @@ async def retriever_groups(
     route: PromptRoute | NoRoute,
     settings: Settings,
     wishes: Sequence[Wish] = (),
+    keywords: tuple[KeywordQuery | None, KeywordQuery | None] = (None, None),
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -249,12 +251,15 @@ async def retriever_groups(
         route: How prompts reach the photos.
         settings: Weights within the groups.
         wishes: What of the prompt columns can tell.
+        keywords: What the keyword index is asked for the prompt and for what is not wanted; None
+            for the words that were encoded.
     """
 
-    async def of_text(text: EncodedText) -> tuple[Retriever, ...]:
+    async def of_text(text: EncodedText, asked: KeywordQuery | None) -> tuple[Retriever, ...]:
+        asked = asked or KeywordQuery(text.text)
         retrievers: list[Retriever] = []
         if settings.weight_keyword:
-            retrievers.append(KeywordRetriever(reader, text.text, settings.weight_keyword))
+            retrievers.append(KeywordRetriever(reader, asked, settings.weight_keyword))
         if settings.weight_prompt_text and text.text_embedding.any():
             similarities = (await reader.text_index()).similarities(text.text_embedding)
             retrievers.append(
@@ -267,7 +272,7 @@ async def retriever_groups(
                 VectorRetriever(PROMPT_PHOTO, settings.weight_prompt_photo, similarities)
             )
         # A prompt of unknown words has nothing but keywords, whatever their weight.
-        return tuple(retrievers) or (KeywordRetriever(reader, text.text, 1.0),)
+        return tuple(retrievers) or (KeywordRetriever(reader, asked, 1.0),)
 
     groups: list[RetrieverGroup] = []
     photo_share = 0.0
@@ -276,11 +281,13 @@ async def retriever_groups(
         similarities = (await reader.photo_index()).similarities(query.photo)
         groups.append(RetrieverGroup(photo_share, (VectorRetriever(PHOTO, 1.0, similarities),)))
     if query.prompt is not None:
-        retrievers = await of_text(query.prompt)
+        retrievers = await of_text(query.prompt, keywords[0])
         if wishes and settings.weight_attribute:
             by_attribute = AttributeRetriever(reader, wishes, settings.weight_attribute)
             retrievers = (*retrievers, by_attribute)
         groups.append(RetrieverGroup(1.0 - photo_share, retrievers))
     if query.without is not None:
-        groups.append(RetrieverGroup(-settings.weight_without, await of_text(query.without)))
+        groups.append(
+            RetrieverGroup(-settings.weight_without, await of_text(query.without, keywords[1]))
+        )
     return [group for group in groups if group.share != 0]

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
+from furniture_prompter.domain.query import Description, DidYouMean, Suggestions
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.describing import Describer
 from furniture_prompter.search.paging import (
     Cursor,
     encoded_query_digest,
@@ -25,8 +29,10 @@ from furniture_prompter.search.query_vectors import (
     Vectors,
 )
 from furniture_prompter.search.retrievers import retriever_groups
-from furniture_prompter.search.understood import hear, limited
+from furniture_prompter.search.suggesting import Suggester
+from furniture_prompter.search.understood import Heard, hear, limited
 from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
+from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
 
@@ -63,6 +69,9 @@ class Searcher:
         self._queries = QueryEncoder(reader, encoder, self._texts)
         self._route = route
         self._settings = settings
+        self._words = CatalogWords(reader, settings.thesaurus)
+        self._suggester = Suggester(reader, self._words)
+        self._describer = Describer(reader, self._texts, route)
 
     async def search(self, query: Query, *, photo_vector: Vectors | None = None) -> SearchResult:
         """Answer a query.
@@ -84,9 +93,9 @@ class Searcher:
         given = Cursor.from_text(query.cursor) if query.cursor is not None else None
         clock = StepTimes()
         with clock.step("understand"):
-            heard = hear(query, reader.filter_columns)
+            heard, wordings, meant = await self._heard(query)
         with clock.step("encode"):
-            encoded = await self._queries.encode(heard.query, photo_vector)
+            encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
             encoded = replace(encoded, query=query)
         digest = encoded_query_digest(encoded)
         cursor = given or Cursor(0, max(settings.candidates, query.limit), manifest.version, digest)
@@ -94,7 +103,9 @@ class Searcher:
         with clock.step("filter"):
             prefilter, heard = await limited(heard, reader)
         with clock.step("retrieve"):
-            groups = await retriever_groups(encoded, reader, route, settings, heard.wishes)
+            groups = await retriever_groups(
+                encoded, reader, route, settings, heard.wishes, _keywords(wordings)
+            )
             page = await ranked_page(
                 groups, cursor.start, query.limit, cursor.candidates, prefilter, encoded.leave_out
             )
@@ -113,7 +124,45 @@ class Searcher:
             facets=facets,
             cursor=next_cursor(cursor, page, manifest.version),
             understood=heard.parts,
+            did_you_mean=meant,
         )
+
+    async def suggest(self, typed: str, limit: int) -> Suggestions:
+        """What a prompt that is being typed may become; see :class:`Suggester`."""
+        if len(typed) > self._settings.limit_prompt_characters:
+            raise InvalidQueryError(
+                f"{len(typed)} characters were typed. Ask with at most "
+                f"{self._settings.limit_prompt_characters}."
+            )
+        return await self._suggester.suggest(typed, limit)
+
+    async def describe(self, photo_vector: Vectors) -> Description:
+        """A photo's vector in the catalog's own words; see :class:`Describer`."""
+        return await self._describer.describe(photo_vector)
+
+    async def _heard(
+        self, query: Query
+    ) -> tuple[Heard, tuple[Wording | None, Wording | None], DidYouMean | None]:
+        """A query taken apart, its prompt and what is not wanted in words, and what was mended."""
+        columns = self._reader.filter_columns
+        if not query.understand or (query.prompt is None and query.without is None):
+            heard = hear(query, columns)
+            texts = (heard.query.prompt, heard.query.without)
+            plain = [None if text is None else as_written(text) for text in texts]
+            return heard, (plain[0], plain[1]), None
+        known = await self._words.known()
+        mended, meant = query, None
+        if query.prompt is not None:
+            prompt, meant = known.corrected(query.prompt)
+            mended = replace(query, prompt=prompt)
+        heard = hear(mended, columns)
+        written = [word for word, _ in meant.words] if meant is not None else []
+        prompt_words = unwanted = None
+        if heard.query.prompt is not None:
+            prompt_words = known.worded(heard.query.prompt, heard.quiet, written)
+        if heard.query.without is not None:
+            unwanted = known.worded(heard.query.without)
+        return heard, (prompt_words, unwanted), meant
 
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:
         """Prompts as queries encode them."""
@@ -124,3 +173,23 @@ class Searcher:
         if encoded.photo is None or encoded.query.similar_to is not None:
             return None
         return self._card or self._encoder().card
+
+
+def _embedded(query: Query, wordings: tuple[Wording | None, Wording | None]) -> Query:
+    """A query whose texts are what becomes vectors."""
+    prompt, without = wordings
+    return replace(
+        query,
+        prompt=None if prompt is None else prompt.embedded,
+        without=None if without is None else without.embedded,
+    )
+
+
+def _keywords(
+    wordings: tuple[Wording | None, Wording | None],
+) -> tuple[KeywordQuery | None, KeywordQuery | None]:
+    prompt, without = wordings
+    return (
+        None if prompt is None else prompt.keywords,
+        None if without is None else without.keywords,
+    )

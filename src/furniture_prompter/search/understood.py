@@ -28,6 +28,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Columns that say the same, the first that a catalog has counts."""
 
+_SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
 _CLOSE_COUNTS: Final = frozenset({"seats", "drawers"})
@@ -56,6 +57,7 @@ class Heard:
         limits: Parts that limit, each with its condition in the filter language.
         wishes: What only ranks.
         notes: Sentences a person should read.
+        quiet: Words of limits that the catalog has no column for: they only rank.
     """
 
     query: Query
@@ -63,6 +65,7 @@ class Heard:
     limits: tuple[tuple[Understood, str], ...] = ()
     wishes: tuple[Wish, ...] = ()
     notes: tuple[str, ...] = ()
+    quiet: str = ""
 
 
 def hear(query: Query, columns: Mapping[str, str]) -> Heard:
@@ -107,6 +110,7 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         tuple(limits),
         tuple(wishes),
         notes,
+        " ".join(part.text for part in missing),
     )
 
 
@@ -122,6 +126,8 @@ def _condition(part: Understood, column: str, columns: Mapping[str, str]) -> str
         condition = f"`{column}` between {part.value:.15g} and {part.high:.15g}"
     else:
         condition = f"`{column}` {part.op} {part.value:.15g}"
+        if part.column == "price" and part.op in {"<", "<="} and columns.get(_SALE) == "number":
+            condition = f"({condition} or `{_SALE}` {part.op} {part.value:.15g})"
     if part.currency and columns.get("currency") == "text":
         condition += f" and (`currency` = '{part.currency}' or `currency` is null)"
     return condition

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple, Protocol
@@ -167,6 +167,12 @@ class Lexicon:
             for one, words in ((_one(one), words) for one, words in units.items())
             for word in words
         }
+        self.words = frozenset(
+            word for text in _texts(data) for word in WORD.findall(fold_letters(text))
+        )
+        self.named: Mapping[str, tuple[str, ...]] = {
+            says: tuple(phrases) for says, phrases in data["names"].items()
+        }
 
     def unit(self, key: str) -> tuple[str, float | str, bool] | None:
         """Kind of a unit, what one is (cm, kg, or a currency's code), and whether it is an inch.
@@ -195,6 +201,15 @@ class Lexicon:
         if key in self._lacking_en:
             return self._lacking_en[key]
         return self._parts.get(key[:-3]) if key.endswith(("siz", "suz")) else None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for each in (*value, *value.values()) for text in _texts(each))
+    elif isinstance(value, list):
+        yield from (text for each in value for text in _texts(each))
 
 
 class _Single(NamedTuple):

@@ -88,7 +88,7 @@ def _add_count(
 
 def _count_at(reading: Reading, at: int) -> float | None:
     key = reading.key(at)
-    if key.isdigit() and 0 < int(key) <= 30:
+    if key.isdecimal() and 0 < float(key) <= 30:
         return float(key)
     return LEXICON.number_words.get(key)
 

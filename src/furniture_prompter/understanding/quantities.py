@@ -91,13 +91,16 @@ class Reading:
 
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d{1,2})?|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?")
+_LARGEST: Final = 1e15
 _THOUSANDS: Final = re.compile(r"[.,](?=\d{3}(?:[.,]|$))")
 
 
 def _number(text: str) -> float | None:
     if not _NUMBER.fullmatch(text):
         return None
-    return float(_THOUSANDS.sub("", text).replace(",", "."))
+    number = float(_THOUSANDS.sub("", text).replace(",", "."))
+    # No piece of furniture has such a number, and filters know no infinity.
+    return number if number < _LARGEST else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from furniture_prompter.web.routes import (
     images,
     products,
     search,
+    words,
     writing,
 )
 from furniture_prompter.web.services import Services, VersionedCatalog
@@ -74,7 +75,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    for each in (search, products, writing, embeddings, catalog, images):
+    for each in (search, words, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
     app.include_router(health.router)
     app.add_api_route("/", _root, include_in_schema=False)

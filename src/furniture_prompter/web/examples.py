@@ -15,6 +15,26 @@ SEARCH: Final[dict[str, Any]] = {
     "limit": 5,
     "facets": ["color", "price"],
 }
+DESCRIBE: Final[dict[str, Any]] = {"photo": "/9j/4AAQSkZJRg…"}
+SUGGESTIONS_ANSWER: Final[dict[str, Any]] = {
+    "typed": "white sto",
+    "completions": [{"text": "white stool", "count": 12}],
+    "refinements": [
+        {
+            "text": "oak",
+            "column": "base_materials",
+            "where": "base_materials contains 'oak'",
+            "count": 4,
+        },
+        {"text": "under 50 cm", "column": "width_cm", "where": "width_cm < 50", "count": 9},
+    ],
+}
+DESCRIPTION_ANSWER: Final[dict[str, Any]] = {
+    "prompt": "white stool",
+    "categories": [{"text": "stool", "confidence": 0.82}],
+    "colors": [{"text": "white", "confidence": 0.71}],
+    "materials": [],
+}
 EMBEDDINGS: Final[dict[str, Any]] = {"input": ["white stool", "oak table"]}
 SEARCH_ANSWER: Final[dict[str, Any]] = {
     "query": query_answer(
@@ -38,6 +58,17 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
         "price": [{"from": 19.0, "to": 89.0, "count": 52}],
     },
     "cursor": "WzUsIDIwMCwgNCwgIjVmM2M3YTBlIl0",
+    "understood": [
+        {
+            "text": "white",
+            "column": "base_colors",
+            "op": "contains",
+            "value": "white",
+            "currency": None,
+            "as": "preference",
+        }
+    ],
+    "did_you_mean": None,
 }
 SIMILAR_ANSWER: Final[dict[str, Any]] = {
     **SEARCH_ANSWER,

@@ -43,6 +43,15 @@ class SimilarParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class DescribeRequest(_Taken):
+    """A photo to put into words."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.DESCRIBE]})
+
+    photo: str | None = Field(None, description="As `photo` of a search.")
+    crop: CropBox | None = Field(None, description="The part of the photo that is meant.")
+
+
 class PhotoInput(_Taken):
     """A photo to embed."""
 
@@ -177,7 +186,12 @@ class ErrorAnswer(_Answered):
     error: ErrorFields
 
 
-REQUESTS: tuple[type[BaseModel], ...] = (SearchRequest, EmbeddingsRequest, ErrorAnswer)
+REQUESTS: tuple[type[BaseModel], ...] = (
+    SearchRequest,
+    DescribeRequest,
+    EmbeddingsRequest,
+    ErrorAnswer,
+)
 """Models that the description names by hand: bodies are read by the routes themselves."""
 
 

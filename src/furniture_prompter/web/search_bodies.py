@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
@@ -172,6 +173,7 @@ def _invalid_form(message: str) -> ApiError:
 
 
 Vector = NDArray[np.float32]
+Body = TypeVar("Body", bound=BaseModel)
 
 SENT: Final = "that was sent"
 """What errors call a photo, after "The photo"."""
@@ -273,7 +275,14 @@ async def json_value(
 async def read_search(
     request: Request, settings: ServeSettings
 ) -> tuple[SearchRequest, SentPhoto | None]:
-    """What is asked, and the photo that came as a file.
+    """What is asked, and the photo that came as a file; see :func:`read_photo`."""
+    return await read_photo(request, settings, SearchRequest)
+
+
+async def read_photo(
+    request: Request, settings: ServeSettings, schema: type[Body]
+) -> tuple[Body, SentPhoto | None]:
+    """What is asked by a schema with a photo, and the photo that came as a file.
 
     Raises:
         ApiError: it is sent as something else (415), or is no form that is read here (422).
@@ -281,7 +290,7 @@ async def read_search(
         ValidationError: it does not fit the schema.
     """
     if media_type(request) == "application/json":
-        return SearchRequest.model_validate(await json_value(request, settings)), None
+        return schema.model_validate(await json_value(request, settings)), None
     if media_type(request) != "multipart/form-data":
         raise _unsupported("application/json or multipart/form-data")
     form = await read_form(request, 1)
@@ -294,7 +303,7 @@ async def read_search(
     finally:
         await form.close()
     # A form has texts alone, also where a number is meant.
-    return SearchRequest.model_validate(values, strict=False), photo
+    return schema.model_validate(values, strict=False), photo
 
 
 def media_type(request: Request) -> str:

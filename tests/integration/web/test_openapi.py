@@ -46,6 +46,8 @@ OPERATIONS = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("POST", "/v1/search"),
+    ("GET", "/v1/suggest"),
+    ("POST", "/v1/describe"),
     ("GET", "/v1/products/{product_id}"),
     ("GET", "/v1/products/{product_id}/similar"),
     ("PUT", "/v1/products/{product_id}"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from furniture_prompter.catalog.reader import LIMIT_VALUES, RANGES, facet_of, number_ranges
+from furniture_prompter.catalog.facets import LIMIT_VALUES, RANGES, facet_of, number_ranges
 from furniture_prompter.domain.query import FacetRange, FacetValue
 
 

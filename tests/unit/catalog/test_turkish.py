@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from furniture_prompter.catalog import keywords
-from furniture_prompter.catalog.keywords import keyword_text, turkish_stems
+from furniture_prompter.catalog.keywords import keyword_text
+from furniture_prompter.understanding import word_forms
+from furniture_prompter.understanding.word_forms import turkish_stems
 
 # Lemma; plural, possessive, both, genitive, locative, ablative after a possessive, -lı, …
 FORMS = """
@@ -84,10 +85,10 @@ def test_another_word_stays_apart(word: str, other: str) -> None:
 def test_every_word_that_is_kept_whole_would_be_taken_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = keywords._WHOLE
+    whole = word_forms._WHOLE
     assert not any(turkish_stems(word) for word in whole)
-    monkeypatch.setattr(keywords, "_WHOLE", frozenset())
-    assert all(keywords._stems.__wrapped__(word) for word in whole)
+    monkeypatch.setattr(word_forms, "_WHOLE", frozenset())
+    assert all(word_forms._stems.__wrapped__(word) for word in whole)
 
 
 @given(st.text("aeioubcdfgklmnrstyz", max_size=40))

@@ -108,3 +108,11 @@ def test_a_price_is_not_cut_where_eighty_columns_are_short(draw: Draw, make_hit:
     lines = draw(hit, color_system=None).splitlines()[:2]
     assert lines[1].rstrip().endswith("1,234,567.89")
     assert max(cell_len(line) for line in lines) <= 80
+
+
+def test_a_price_is_told_with_its_currency(draw: Draw, make_hit: Any) -> None:
+    lira = make_hit(attributes={"price": 14999.9, "currency": "TRY"})
+    euro = make_hit(attributes={"price": 899.0, "currency": "EUR"})
+    _, first, _, second, *_ = draw(lira, euro, color_system=None).splitlines()
+    assert first.rstrip().endswith("14,999.90 TRY")
+    assert second.rstrip().endswith("899 EUR")

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -107,3 +108,13 @@ def test_a_photo_is_answered_with_the_folder_that_it_lies_in(
     with pytest.raises(InvalidFeedError) as refused:
         open_feed(Path("chair.jpg"))
     assert str(refused.value).endswith(f"give its folder, {tmp_path.resolve()}")
+
+
+def test_rows_that_have_thousands_of_columns_together_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    with path.open("w") as file:
+        for row in range(150):
+            more = {f"k{row}_{number}": 1 for number in range(20)}
+            file.write(json.dumps({"id": row, "title": "t", "image": "a.jpg", **more}) + "\n")
+    with pytest.raises(InvalidFeedError, match="3,003 columns together, more than 2,000"):
+        list(open_feed(path).items())

@@ -102,6 +102,8 @@ def test_what_is_nested_too_deeply_or_too_wide_is_refused() -> None:
     with pytest.raises(UnusableValueError, match="deeper"):
         flattened(deep)
     with pytest.raises(UnusableValueError, match="more than"):
+        flattened({str(number): 1 for number in range(LIMIT_FIELDS + 1)})
+    with pytest.raises(UnusableValueError, match="2,000 values"):
         flattened({"x": {str(number): 1 for number in range(LIMIT_FIELDS + 1)}})
     with pytest.raises(UnusableValueError, match="more than"):
         flattened({"x": [{str(number): 1} for number in range(LIMIT_FIELDS + 1)]})

@@ -475,3 +475,97 @@ def test_one_price_that_is_none_costs_that_price(shop: Path, day: Day) -> None:
     items = read(shop, "day.csv", f"id,title,image,price\n{rows}")
     assert len(rows_of(items)) == 2
     assert [problem.column for problem in set_aside_of(items)] == ["price"] * day.left
+
+
+def test_what_shopify_writes_of_a_reduced_variant_and_a_barcode(shop: Path) -> None:
+    (row,) = rows_of(
+        read(
+            shop,
+            "export.csv",
+            "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,"
+            "Variant Compare At Price,Variant Barcode,Image Src,Status\n"
+            f"oslo,Oslo,Color,Grey,G,899.00,1099.00,'8690000000012,{AT}a.jpg,active\n"
+            f"oslo,,,Beige,B,849.00,,'8690000000029,{AT}b.jpg,\n",
+        )
+    )
+    # 849 without any reduction is less than the reduced 899, so no sale price is the lowest.
+    assert row.product.attributes["price"] == 849.0
+    assert "sale_price" not in row.product.attributes
+    grey, beige = row.product.variants
+    assert (grey.attributes["price"], grey.attributes["sale_price"]) == (1099.0, 899.0)
+    assert grey.attributes["gtin"] == "8690000000012"
+    assert beige.attributes["gtin"] == "8690000000029"
+
+
+def test_line_breaks_of_woocommerce_are_lines(shop: Path) -> None:
+    header, _ = WOO_WORDS["tr"] if "tr" in WOO_WORDS else next(iter(WOO_WORDS.values()))
+    row = "11,simple,LAMP,Lamp,1,0,visible,,Warm.\\nSmall.,1,4,1,10,15,20,Lamps,,"
+    (lamp,) = rows_of(read(shop, "woo.csv", f"{header}\n{row}{AT}c.jpg,,,\n"))
+    assert lamp.product.description == "Warm.\nSmall."
+
+
+def test_a_marketplace_workbook_with_sizes_in_one_cell_and_glass(shop: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(
+        ["Barkod", "Model Kodu", "Ürün Adı", "Piyasa Satış Fiyatı (KDV Dahil)",
+         "Trendyol'da Satılacak Fiyat (KDV Dahil)", "Stok Kodu", "Görsel 1", "Boyut/Ebat",
+         "Materyal"]
+    )  # fmt: skip
+    sheet.append([869, "S-1", "Sehpa", 99.9, 99.9, "S-1", "a.jpg", "120x60x45 cm", "Cam"])
+    sheet.append([870, "S-2", "Raf", 99.9, 89.9, "S-2", "b.jpg", "Tek Ebat", "Çam"])
+    book.save(shop / "urunler.xlsx")
+    items = list(open_feed(shop / "urunler.xlsx").items())
+    assert set_aside_of(items) == []
+    table, rack = (row.product.attributes for row in rows_of(items))
+    assert (table["width_cm"], table["depth_cm"], table["height_cm"]) == (120.0, 60.0, 45.0)
+    assert (table["price"], table.get("sale_price")) == (99.9, None)
+    assert (rack["price"], rack["sale_price"], rack.get("width_cm")) == (99.9, 89.9, None)
+    assert table["base_materials"] == ("glass",)
+    assert rack["base_materials"] == ("pine", "wood")
+
+
+def test_a_german_table_with_a_list_price_and_what_can_be_had(shop: Path) -> None:
+    (row,) = rows_of(
+        read(
+            shop,
+            "artikel.csv",
+            "Artikelnummer;Bezeichnung;Preis;UVP;Lieferbar;Bild1\n"
+            "1;Sofa;1.299,00 €;1.499,00 €;auf Lager;a.jpg\n",
+        )
+    )
+    attributes = row.product.attributes
+    assert (attributes["price"], attributes["sale_price"]) == (1499.0, 1299.0)
+    assert attributes["availability"] == "in stock"
+
+
+def test_names_by_language_are_titles_in_each(shop: Path) -> None:
+    rows = [
+        {"id": 1, "name": {"en": "Oslo sofa", "tr": "Oslo koltuk"}, "images": [f"{AT}a.jpg"]},
+        {"id": 2, "name": {"en": "Oak table", "tr": "Meşe masa"}, "images": [f"{AT}b.jpg"]},
+    ]
+    products = by_id(read(shop, "api.json", json.dumps({"data": {"items": rows}})))
+    sofa = products["1"].product
+    assert (sofa.title, sofa.attributes["title_tr"]) == ("Oslo sofa", "Oslo koltuk")
+
+
+def test_a_bad_cell_is_told_with_its_column(shop: Path) -> None:
+    text = (
+        "Artikelnummer;Bezeichnung;Preis;Bild1\n1;Sofa;599,00 €;a.jpg\n2;Bett;auf Anfrage;b.jpg\n"
+    )
+    (problem,) = set_aside_of(read(shop, "artikel.csv", text))
+    assert "artikel.csv:3: Preis: 'auf Anfrage' is no price." in str(problem)
+
+
+def test_seats_and_drawers_of_a_title_become_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    feed = tmp_path / "shop.csv"
+    feed.write_text(
+        "id,title,image\n1,Oslo 3-Seater Sofa,a.jpg\n2,5 çekmeceli şifonyer,a.jpg\n3,Stool,a.jpg\n",
+        "utf-8",
+    )
+    rows = [item for item in open_feed(feed).items() if isinstance(item, FeedRow)]
+    assert rows[0].product.attributes["seats"] == 3
+    assert rows[1].product.attributes["drawers"] == 5
+    assert {"seats", "drawers"}.isdisjoint(rows[2].product.attributes)

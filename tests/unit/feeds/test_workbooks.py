@@ -138,3 +138,101 @@ def test_a_damaged_workbook_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "p.xlsx").write_bytes(file.getvalue())
     with pytest.raises(InvalidFeedError, match="cannot be read"):
         open_records(tmp_path / "p.xlsx").columns()
+
+
+_ODS = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+def _opendocument(path: Path, *rows: str) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", _ODS)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<m:file-entry m:full-path="/" m:media-type="{_ODS}"/></m:manifest>',
+        )
+        archive.writestr(
+            "content.xml",
+            "<office:document-content "
+            'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
+            ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+            ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body>'
+            f'<office:spreadsheet><table:table table:name="P">{"".join(rows)}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path
+
+
+def _row(*cells: str, repeated: int = 1) -> str:
+    attribute = f'table:number-rows-repeated="{repeated}"'
+    return f"<table:table-row {attribute}>{''.join(cells)}</table:table-row>"
+
+
+def _text(value: str, repeated: int = 1) -> str:
+    attribute = f'table:number-columns-repeated="{repeated}" office:value-type="string"'
+    return f"<table:table-cell {attribute}><text:p>{value}</text:p></table:table-cell>"
+
+
+def _blank(repeated: int) -> str:
+    return f'<table:table-cell table:number-columns-repeated="{repeated}"/>'
+
+
+_TABLE = (_row(_text("id"), _text("title")), _row(_text("1"), _text("Stool")))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (_row(_text("x", 2_000_000_000)),),
+        (_row(_text("x"), repeated=2_000_000_000),),
+        (_row(_blank(16_000), repeated=1_000_000), _row(_text("2"))),
+    ],
+)
+def test_repeated_cells_are_refused_before_memory_and_time_are_taken(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    path = _opendocument(tmp_path / "p.ods", *_TABLE, *more)
+    with pytest.raises(InvalidFeedError, match="too far to be held in memory"):
+        open_records(path).columns()
+
+
+def test_blank_cells_behind_the_table_do_no_harm(tmp_path: Path) -> None:
+    path = _opendocument(tmp_path / "p.ods", *_TABLE, _row(_blank(16_384), repeated=1_048_574))
+    records = [item for item in open_records(path).records() if isinstance(item, Record)]
+    assert [record.fields for record in records] == [{"id": "1", "title": "Stool"}]
+
+
+_FAR = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>z</t></is></c></row>'
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("sheets/s.xml", _FAR),
+        ("worksheets/sheet1.xml", _FAR.replace('r="XFD1048576"', "r='XFD1048576'")),
+        ("worksheets/sheet1.xml", _FAR.replace("XFD1048576", "xfd1048576")),
+        ("worksheets/sheet1.xml", _FAR.replace('"XFD1048576"', '"ZZZZZZ99999999999"')),
+        ("worksheets/sheet1.xml", f'<row r="1048576">{"<c/>" * 200}</row>'),
+    ],
+)
+def test_far_cells_are_found_however_they_are_written(tmp_path: Path, name: str, row: str) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["id", "title"])
+    book.save(tmp_path / "fine.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "fine.xlsx") as fine,
+        zipfile.ZipFile(tmp_path / "p.xlsx", "w", zipfile.ZIP_DEFLATED) as far,
+    ):
+        for part in fine.namelist():
+            text = fine.read(part).decode().replace("worksheets/sheet1.xml", name)
+            to = part.replace("worksheets/sheet1.xml", name)
+            far.writestr(to, text.replace("</sheetData>", f"{row}</sheetData>"))
+    with pytest.raises(InvalidFeedError, match="too far to be held in memory"):
+        open_records(tmp_path / "p.xlsx").columns()
+
+
+def test_a_workbook_that_declares_entities_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", '<!DOCTYPE x [<!ENTITY a "b">]><workbook/>')
+    with pytest.raises(InvalidFeedError, match="declares entities"):
+        open_records(tmp_path / "p.xlsx").columns()

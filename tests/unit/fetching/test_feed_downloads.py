@@ -114,3 +114,14 @@ def test_a_feed_that_breaks_off_is_asked_again(server: Loopback, tmp_path: Path)
     url = server.put("/feed.csv", Answer(CSV[:5], declared=500), CSV)
     assert fetch(url, tmp_path, server).path.read_bytes() == CSV
     assert not list(tmp_path.rglob(".receiving"))
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip, deflate", "br", "zstd"])
+def test_an_answer_that_is_compressed_as_was_not_asked_for_is_refused_unread(
+    server: Loopback, tmp_path: Path, coding: str
+) -> None:
+    # Twice compressed, fifteen kilobytes are a gigabyte before the first byte is counted.
+    body = gzip.compress(gzip.compress(CSV))
+    url = server.put("/feed.csv", Answer(body, headers={"Content-Encoding": coding}))
+    with pytest.raises(InvalidFeedError, match="compressed once with gzip"):
+        fetch(url, tmp_path, server)

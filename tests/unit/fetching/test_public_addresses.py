@@ -93,3 +93,9 @@ def test_hosts_are_listed_with_commas_or_as_json(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, wrong)
         with pytest.raises(ValidationError):
             Settings()
+
+
+@pytest.mark.parametrize("host", ["xn--", "xn--.example"])
+def test_a_name_that_no_letters_can_be_made_of_is_no_address(host: str) -> None:
+    with pytest.raises(AddressError, match="is none"):
+        Guard().parse(f"http://{host}/chair.jpg")

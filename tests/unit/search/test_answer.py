@@ -86,7 +86,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor", "understood"),
+        *("facets", "cursor", "understood", "did_you_mean"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",

@@ -1,3 +1,6 @@
+from math import inf
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +69,19 @@ def test_no_number_is_taken_for_a_size_without_a_unit() -> None:
     for prompt in ("KALLAX 4x4", "IKEA 365", "table 4711", "1950s lamp", "chair v2"):
         assert understand(prompt).parts == ()
         assert understand(prompt).rest == prompt
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["table under {} TL", "table between 1 and {} eur", "{} cm wide table", "{}-seater sofa"],
+)
+def test_a_number_beyond_all_furniture_is_words(prompt: str) -> None:
+    parts = understand(prompt.format("9" * 400)).parts
+    assert all(part.value != inf and part.high != inf for part in parts)
+    assert not any(isinstance(part.value, float) and part.value > 1e15 for part in parts)
+
+
+@pytest.mark.parametrize("digit", ["፩", "𐩀", "²"])
+def test_digits_that_are_no_decimals_are_words_or_numbers_and_never_fail(digit: str) -> None:
+    for prompt in ("{} seater sofa", "sofa for {} people", "{} kişilik koltuk", "under {} cm"):
+        assert understand(prompt.format(digit)).rest is not None

@@ -60,7 +60,7 @@ def count_in(text: str, of: Counted) -> int | None:
     if of == "seats":
         together = _TOGETHER.search(plain)
         if together:
-            return sum(int(letter) for letter in together[0] if letter.isdigit())
+            return sum(int(letter) for letter in together[0] if letter.isdecimal())
         if not _BEDS.isdisjoint(words):
             return None
         for word in words:
@@ -77,7 +77,7 @@ def count_in(text: str, of: Counted) -> int | None:
 def _number_before(words: list[str], place: int) -> int | None:
     before = [word for word in words[max(0, place - 2) : place] if word != "-"]
     for word in before[-1:]:
-        if word.isdigit():
+        if word.isdecimal():
             return int(word)
         if word in _SPELT:
             return _SPELT[word]

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -12,6 +13,7 @@ from furniture_prompter.feeds.values.sizes import folded
 LIMIT_WORDS_CHARACTERS: Final = 1_000
 
 _WORD: Final = re.compile(r"[a-zø]+|[\u0430-\u044f]+")
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
 _CAMEL: Final = re.compile(r"(?<=[^\W\dA-Z_]{2})(?=[A-Z])")
 _NOT_ONE: Final = "none"
 # German and Dutch join shade and colour: "dunkelgrau", "donkergroen".
@@ -30,9 +32,14 @@ _FEWEST_TO_STEM: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Phrases of folded words and the name that each means; `none` is what means no name."""
+    """Phrases of folded words and the name that each means; `none` is what means no name.
+
+    Words that are one only without their accents, such as ``çam`` (pine) and ``cam`` (glass), are
+    in `accented` as well, by their spelling.
+    """
 
     meaning: dict[tuple[str, ...], str]
+    accented: dict[str, str]
     turkish: frozenset[str]
     longest: int
     wider: dict[str, str]
@@ -43,6 +50,8 @@ def _words(of: str) -> _Words:
     """The phrases of a data file beside this module."""
     data = tomllib.loads(files(__package__).joinpath(f"{of}.toml").read_text("utf-8"))
     meaning: dict[tuple[str, ...], str] = {}
+    accented: dict[str, str] = {}
+    spelt: dict[tuple[str, ...], str] = {}
     turkish: set[str] = set()
     for name, spellings in data.items():
         for language, phrases in spellings.items():
@@ -50,11 +59,19 @@ def _words(of: str) -> _Words:
                 continue
             for phrase in phrases:
                 key = tuple(_WORD.findall(folded(phrase)))
-                meaning.setdefault(key, name)
+                spelt.setdefault(key, phrase)
+                if meaning.setdefault(key, name) != name and len(key) == 1:
+                    accented.setdefault(_spelling(spelt[key]), meaning[key])
+                    accented.setdefault(_spelling(phrase), name)
                 if language == "tr" and len(key) == 1:
                     turkish.add(key[0])
     wider = {name: each["under"] for name, each in data.items() if "under" in each}
-    return _Words(meaning, frozenset(turkish), max(map(len, meaning)), wider)
+    return _Words(meaning, accented, frozenset(turkish), max(map(len, meaning)), wider)
+
+
+def _spelling(word: str) -> str:
+    """A word in small letters, with its accents."""
+    return unicodedata.normalize("NFC", word.replace("İ", "i").lower())
 
 
 def color_names() -> tuple[str, ...]:
@@ -115,13 +132,17 @@ def _is_material(phrase: tuple[str, ...]) -> bool:
 def _found(text: str, of: str) -> list[tuple[str, tuple[str, ...]]]:
     """Names with the phrases that mean them: the longest phrase at each place."""
     words = _words(of)
-    spoken = _WORD.findall(folded(_CAMEL.sub(" ", text[:LIMIT_WORDS_CHARACTERS])))
+    plain = _CAMEL.sub(" ", text[:LIMIT_WORDS_CHARACTERS])
+    spoken = _WORD.findall(folded(plain))
+    spelt = {folded(word): word for word in _LETTERS.findall(_spelling(plain))}
     found: list[tuple[str, tuple[str, ...]]] = []
     place = 0
     while place < len(spoken):
         for length in range(min(words.longest, len(spoken) - place), 0, -1):
             phrase = tuple(spoken[place : place + length])
             name = words.meaning.get(phrase)
+            if length == 1:
+                name = words.accented.get(spelt.get(phrase[0], ""), name)
             if name is None and length == 1:
                 phrase, name = _by_part(phrase[0], words)
             if name is not None:

@@ -1,0 +1,195 @@
+"""The words of a search: spelling mended, synonyms beside, unknown words put otherwise.
+
+All by what one catalog version knows: a synonym that no product has is left out, and a word that no
+product has is embedded as the catalog says the same thing.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from furniture_prompter.catalog.keyword_query import Beside, KeywordQuery
+from furniture_prompter.catalog.keywords import fold
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.vocabulary import Vocabulary
+from furniture_prompter.domain.query import DidYouMean
+from furniture_prompter.understanding.lexicon import LEXICON
+from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.spelling import Slip, Speller
+from furniture_prompter.understanding.thesaurus import (
+    WEIGHT,
+    Term,
+    Thesaurus,
+    folded_words,
+    thesaurus,
+)
+from furniture_prompter.understanding.word_forms import word_forms
+
+_MOST_SYNONYMS: Final = 6
+"""Terms of one phrase of a prompt, those of most weight and most products."""
+
+_WEIGHT_AS_WRITTEN: Final = 0.5
+"""Of a misspelled word as it stands, beside what was meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a text is searched by.
+
+    Attributes:
+        embedded: What becomes a vector.
+        keywords: What the keyword index is asked.
+    """
+
+    embedded: str
+    keywords: KeywordQuery
+
+
+class _Said(NamedTuple):
+    """Words of a prompt that have synonyms: places of its tokens, and the synonyms."""
+
+    start: int
+    stop: int
+    terms: tuple[Term, ...]
+
+
+class KnownWords:
+    """One catalog version's words with a thesaurus; safe to use from several threads."""
+
+    def __init__(self, vocabulary: Vocabulary, synonyms: Thesaurus) -> None:
+        """Take both."""
+        self.vocabulary = vocabulary
+        self.thesaurus = synonyms
+        self._speller = Speller(vocabulary.own, vocabulary.places, synonyms)
+
+    def corrected(self, prompt: str) -> tuple[str, DidYouMean | None]:
+        """A prompt with its misspelled words mended, and what was; None where nothing was."""
+        prompt = Reading.of(prompt).prompt
+        slips = self._speller.slips(prompt)
+        if not slips:
+            return prompt, None
+        mended = _mended(prompt, slips)
+        return mended, DidYouMean(mended, tuple((slip.written, slip.meant) for slip in slips))
+
+    def worded(self, text: str, quiet: str = "", written: Sequence[str] = ()) -> Wording:
+        """What a text is searched by.
+
+        Args:
+            text: A prompt, or what is not wanted.
+            quiet: Words that only rank; see :class:`KeywordQuery`.
+            written: Misspelled words as they stood.
+        """
+        reading = Reading.of(text)
+        beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
+        otherwise: list[tuple[int, int, str]] = []
+        for said in self._said(reading):
+            own = reading.keys(said.start, said.stop)
+            known = self._known_terms(said, own)
+            same = [(products, term) for term, products in known if term.same]
+            best = max(same, key=lambda each: each[0], default=None)
+            count = self._count(own)
+            meant = own if count else best[1].words if best is not None else ()
+            for term, _ in known[:_MOST_SYNONYMS]:
+                # What is rare says more by BM25, and must not outdo the words as written.
+                usual, rare = self._rarity(meant or term.words), self._rarity(term.words)
+                weight = term.weight * min(1.0, usual / max(rare, 1e-6))
+                held = beside.get(term.text)
+                if weight > 0 and (held is None or held.weight < weight):
+                    beside[term.text] = Beside(term.text, weight)
+            if not count and best is not None:
+                start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
+                otherwise.append((start, end, best[1].text))
+        return Wording(
+            _replaced(reading.prompt, otherwise), KeywordQuery(text, tuple(beside.values()), quiet)
+        )
+
+    def _known_terms(self, said: _Said, own: Sequence[str]) -> list[tuple[Term, int]]:
+        """Synonyms that products have, with how many, those of most weight and most products first.
+
+        What is shown as well and holds the words themselves finds nothing more, and would come
+        before them.
+        """
+        written = set(own)
+        held = [written, *({*term.words} for term in said.terms if term.same)]
+        known = [
+            (term, products)
+            for term in said.terms
+            if not written.issuperset(term.words)
+            and (term.same or not any(words <= {*term.words} for words in held))
+            and (products := self._count(term.words))
+        ]
+        known.sort(key=lambda each: (-each[0].weight, -each[1]))
+        return known
+
+    def _rarity(self, words: Sequence[str]) -> float:
+        return sum(self.vocabulary.rarity(self._count([word])) for word in words)
+
+    def _count(self, words: Sequence[str]) -> int:
+        """How many products have all of some words, at the most; 0 where one is unknown."""
+        count = self.vocabulary.count
+        return min((max(map(count, word_forms(fold(word)))) for word in words), default=0)
+
+    def _said(self, reading: Reading) -> Iterator[_Said]:
+        at = 0
+        while at < len(reading.tokens):
+            name, length = LEXICON.names.longest(reading, at)
+            # Colours are told apart by shades, so only those that no product has are put otherwise.
+            if name is not None and not self._count(reading.keys(at, at + length)):
+                phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
+                terms = tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
+                yield _Said(at, at + length, terms)
+            at += max(length, 1)
+        places = [at for at, token in enumerate(reading.tokens) if token.key.isalnum()]
+        for found in self.thesaurus.find([reading.tokens[at].key for at in places]):
+            terms = tuple(term for concept in found.concepts for term in concept.terms)
+            yield _Said(places[found.start], places[found.stop - 1] + 1, terms)
+
+
+def _mended(prompt: str, slips: Sequence[Slip]) -> str:
+    return _replaced(prompt, [(slip.start, slip.end, slip.meant) for slip in slips])
+
+
+def _replaced(text: str, parts: Sequence[tuple[int, int, str]]) -> str:
+    """A text with parts of it replaced; of parts that overlap, the longest."""
+    pieces: list[str] = []
+    end = 0
+    for start, stop, other in sorted(parts, key=lambda part: (part[0], -part[1])):
+        if start >= end:
+            pieces += [text[end:start], other]
+            end = stop
+    return "".join([*pieces, text[end:]])
+
+
+class CatalogWords:
+    """The words of a catalog version, read when the first prompt comes."""
+
+    def __init__(self, reader: CatalogReader, own_thesaurus: Path | None) -> None:
+        """Take the version, and a shop's own thesaurus."""
+        self._reader = reader
+        self._own = own_thesaurus
+        self._known: KnownWords | None = None
+        self._lock = asyncio.Lock()
+
+    async def known(self) -> KnownWords:
+        """The words.
+
+        Raises:
+            InvalidThesaurusError: the shop's thesaurus cannot be read.
+            CatalogDamagedError: the catalog cannot.
+        """
+        if self._known is None:
+            vocabulary = await self._reader.vocabulary()
+            async with self._lock:
+                if self._known is None:
+                    self._known = await asyncio.to_thread(self._read, vocabulary)
+        return self._known
+
+    def _read(self, vocabulary: Vocabulary) -> KnownWords:
+        return KnownWords(vocabulary, thesaurus(self._own))
+
+
+def as_written(text: str) -> Wording:
+    """A text searched by nothing but its own words."""
+    return Wording(text, KeywordQuery(text))

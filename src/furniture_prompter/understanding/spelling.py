@@ -1,0 +1,164 @@
+"""Misspelled words of a prompt, and the word of the shop's own vocabulary that each is meant for.
+
+Only words that nothing knows are looked at: no number, no word with a digit, none of the catalog's
+words, the thesaurus', the lexicon's, nor of ``everyday.txt``. Distances are optimal string
+alignment: a letter too much, missing, wrong, or swapped with its neighbour.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from cachetools import LRUCache
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
+from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.thesaurus import Thesaurus
+from furniture_prompter.understanding.word_forms import word_forms
+
+_LEAST_LETTERS: Final = 4
+_MOST_LETTERS: Final = 24
+# Two slips in a shorter word are another word.
+_TWO_SLIPS_LETTERS: Final = 8
+_REMEMBERED: Final = 4_096
+
+
+class Spelled(NamedTuple):
+    """A word that may have been meant.
+
+    Attributes:
+        text: As the shop writes it.
+        products: How many have it; 0 of a word that the thesaurus or the lexicon brings.
+    """
+
+    text: str
+    products: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A misspelled word.
+
+    Attributes:
+        start: Where it begins in the prompt.
+        end: Where it ends.
+        written: As it stands.
+        meant: What was meant, as the shop writes it.
+    """
+
+    start: int
+    end: int
+    written: str
+    meant: str
+
+
+@cache
+def everyday_words() -> frozenset[str]:
+    """Folded words of ``everyday.txt``."""
+    lines = files(__package__).joinpath("everyday.txt").read_text("utf-8").splitlines()
+    return frozenset(
+        fold_letters(word) for line in lines if not line.startswith("#") for word in line.split()
+    )
+
+
+class Speller:
+    """Corrects prompts by one catalog's words; safe to use from several threads."""
+
+    def __init__(
+        self, own: Mapping[str, tuple[str, int]], known: Iterable[str], thesaurus: Thesaurus
+    ) -> None:
+        """Take the words that may be meant, and those that are right.
+
+        Args:
+            own: The catalog's words, folded, with how the shop writes them.
+            known: Every folded word of the catalog's texts.
+            thesaurus: Whose words are right, and may be meant.
+        """
+        named = _named_words()
+        # The catalog's own spelling comes last, so that it counts.
+        meant = {
+            **{fold_letters(text): Spelled(text, 0) for text in named},
+            **{
+                word: Spelled(text, 0)
+                for concept in thesaurus.concepts.values()
+                for term in concept.terms
+                for word, text in zip(term.words, term.text.split(), strict=False)
+            },
+            **{word: Spelled(*each) for word, each in own.items()},
+        }
+        self._known = frozenset(known) | own.keys()
+        self._words = thesaurus.words | LEXICON.words | everyday_words()
+        self._meant: dict[int, dict[str, Spelled]] = defaultdict(dict)
+        for word, spelled in meant.items():
+            if word.isalpha() and _LEAST_LETTERS <= len(word) <= _MOST_LETTERS:
+                self._meant[len(word)][word] = spelled
+        self._found: LRUCache[str, str | None] = LRUCache(_REMEMBERED)
+
+    def slips(self, prompt: str) -> tuple[Slip, ...]:
+        """The misspelled words of a prompt (in Unicode's composed form), in its order."""
+        return tuple(self._slips(Reading.of(prompt)))
+
+    def _slips(self, reading: Reading) -> Iterator[Slip]:
+        for at, token in enumerate(reading.tokens):
+            word = token.key
+            if not word.isalpha() or not _LEAST_LETTERS <= len(word) <= _MOST_LETTERS:
+                continue
+            # "4x4", "cm'den", "children's": parts of one word are no words.
+            if reading.glued(at) and reading.key(at - 1) not in {"-", "/", ",", "("}:
+                continue
+            if at + 1 < len(reading.tokens) and reading.glued(at + 1):
+                follows = reading.key(at + 1)
+                if follows in {"'", "’"} or follows[0].isdigit():
+                    continue
+            meant = self._meant_by(word)
+            if meant is not None:
+                written = reading.prompt[token.start : token.end]
+                yield Slip(token.start, token.end, written, meant)
+
+    def _meant_by(self, word: str) -> str | None:
+        try:
+            return self._found[word]
+        except KeyError:
+            meant = None if self._is_right(word) else self._nearest(word)
+            self._found[word] = meant
+            return meant
+
+    def _is_right(self, word: str) -> bool:
+        if LEXICON.unit(word) is not None or word.endswith(("siz", "suz")):
+            return True
+        return any(form in self._known or form in self._words for form in word_forms(word))
+
+    def _nearest(self, word: str) -> str | None:
+        most = 2 if len(word) >= _TWO_SLIPS_LETTERS else 1
+        ranked: list[tuple[int, bool, bool, int, str]] = []
+        for length in range(len(word) - most, len(word) + most + 1):
+            near = self._meant.get(length)
+            if not near:
+                continue
+            found = process.extract(
+                word, near.keys(), scorer=OSA.distance, score_cutoff=most, limit=None
+            )
+            for other, distance, _ in found:
+                if _is_likely(word, other):
+                    text, count = near[other]
+                    ranked.append((int(distance), other[0] != word[0], not count, -count, text))
+        return min(ranked)[-1] if ranked else None
+
+
+def _is_likely(word: str, other: str) -> bool:
+    """Whether a short word is near enough: its letters swapped, one missing, or begun right."""
+    if len(word) == _LEAST_LETTERS:
+        return sorted(word) == sorted(other) or (len(other) > len(word) and word[0] == other[0])
+    return len(word) > _LEAST_LETTERS + 1 or word[0] == other[0] or sorted(word) == sorted(other)
+
+
+def _named_words() -> Iterator[str]:
+    """Words of colours, materials, rooms and styles."""
+    for phrases in LEXICON.named.values():
+        for phrase in phrases:
+            yield from phrase.split()
