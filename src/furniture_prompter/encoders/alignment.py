@@ -241,6 +241,8 @@ def fit_alignment(
     photo_vectors: NDArray[np.float32],
     product_ids: Sequence[str],
     settings: AlignmentSettings = _DEFAULTS,
+    *,
+    weights: NDArray[np.float32] | None = None,
 ) -> Alignment | AlignmentRefusal:
     """Fit on pairs of a product's text and one of its photos; seconds for 100,000 pairs.
 
@@ -248,8 +250,10 @@ def fit_alignment(
         prompt_vectors: Shape (n, t): row i is the text of the product that photo i shows. Rows of
             zeros (no text, or no known word) are left out.
         photo_vectors: Shape (n, d).
-        product_ids: Length n; photos of one product share folds, and its text.
+        product_ids: Length n; photos of one product share folds, and its text. Of several pairs of
+            a product the first is asked for when quality is measured.
         settings: See there.
+        weights: Length n, how much each pair counts; None where all count alike.
 
     Returns:
         The alignment, or a refusal where the text is too little or does not tell photos apart.
@@ -264,8 +268,9 @@ def fit_alignment(
         )
     told = prompt_vectors.any(axis=1)
     texts, photos = prompt_vectors, photo_vectors
+    counts = np.ones(len(prompt_vectors)) if weights is None else weights.astype(np.float64)
     if not told.all():
-        texts, photos = prompt_vectors[told], photo_vectors[told]
+        texts, photos, counts = prompt_vectors[told], photo_vectors[told], counts[told]
     _, firsts, products = np.unique(
         np.asarray(product_ids, np.str_)[told], return_index=True, return_inverse=True
     )
@@ -273,7 +278,10 @@ def fit_alignment(
     if len(firsts) < settings.least_products or distinct < settings.least_texts:
         return AlignmentRefusal(_too_little(len(set(product_ids)), len(firsts), distinct, settings))
     folds = np.random.default_rng(settings.seed).permutation(len(firsts)) % settings.folds
-    parts = [_Moments.of(texts, photos, folds[products] == fold) for fold in range(settings.folds)]
+    parts = [
+        _Moments.of(texts, photos, counts, folds[products] == fold)
+        for fold in range(settings.folds)
+    ]
     quality = _cross_validate(
         parts, texts, photos, [firsts[folds == f] for f in range(len(parts))], settings
     )
@@ -318,9 +326,9 @@ def _too_little(total: int, told: int, distinct: int, settings: AlignmentSetting
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """Sums over pairs from which means and covariances follow; moments of two parts add up."""
+    """Weighted sums over pairs, from which means and covariances follow; those of parts add up."""
 
-    pairs: int
+    pairs: float
     x: Matrix
     y: Matrix
     xx: Matrix
@@ -329,7 +337,11 @@ class _Moments:
 
     @classmethod
     def of(
-        cls, texts: NDArray[np.float32], photos: NDArray[np.float32], rows: NDArray[np.bool_]
+        cls,
+        texts: NDArray[np.float32],
+        photos: NDArray[np.float32],
+        counts: Matrix,
+        rows: NDArray[np.bool_],
     ) -> "_Moments":
         t, d = texts.shape[1], photos.shape[1]
         total = cls(
@@ -339,7 +351,16 @@ class _Moments:
         for start in range(0, len(chosen), _CHUNK_ROWS):
             chunk = chosen[start : start + _CHUNK_ROWS]
             x, y = texts[chunk].astype(np.float64), photos[chunk].astype(np.float64)
-            total += cls(len(chunk), x.sum(0), y.sum(0), x.T @ x, y.T @ y, x.T @ y)
+            each = counts[chunk, None]
+            counted_x, counted_y = x * each, y * each
+            total += cls(
+                float(each.sum()),
+                counted_x.sum(0),
+                counted_y.sum(0),
+                counted_x.T @ x,
+                counted_y.T @ y,
+                counted_x.T @ y,
+            )
         return total
 
     def __add__(self, other: "_Moments") -> "_Moments":
@@ -363,8 +384,8 @@ def _solve(
         moments.xx / n - np.outer(x, x), settings.prompt_ridge_products, products
     )
     root_y = _inverse_root(moments.yy / n - np.outer(y, y), settings.photo_ridge_products, products)
-    left, correlations, right = np.linalg.svd(
-        root_x @ (moments.xy / n - np.outer(x, y)) @ root_y, full_matrices=False
+    left, correlations, right = _singular_vectors(
+        root_x @ (moments.xy / n - np.outer(x, y)) @ root_y
     )
     kept = slice(settings.dimension)
     return (
@@ -373,6 +394,21 @@ def _solve(
         y,
         root_y @ right[kept].T * correlations[kept],
     )
+
+
+def _singular_vectors(matrix: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """As :func:`numpy.linalg.svd` without full matrices, and an answer for every finite matrix.
+
+    LAPACK's divide and conquer now and then gives up on a matrix of few different texts.
+    """
+    try:
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    except np.linalg.LinAlgError:
+        squares, vectors = np.linalg.eigh(matrix @ matrix.T)
+        kept = slice(None, -min(matrix.shape) - 1, -1)
+        left, values = vectors[:, kept], np.sqrt(np.maximum(squares[kept], 0))
+        right = left.T @ matrix / np.maximum(values, np.finfo(np.float64).tiny)[:, None]
+    return left, values, right
 
 
 def _inverse_root(covariance: Matrix, ridge_products: float, products: int) -> Matrix:

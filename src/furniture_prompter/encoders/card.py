@@ -106,6 +106,8 @@ class EncoderCard:
         architecture: The network, such as ``resnet18``; empty where nobody needs to know.
         training: What it was trained with, as JSON values: data, settings, environment.
         encodes_prompts: Whether it also turns prompts into vectors of the photos' space.
+        languages: ISO 639-1 codes of what a prompt encoder was made to understand; empty where its
+            card does not say, as of the English one.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -130,6 +132,7 @@ class EncoderCard:
     architecture: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     encodes_prompts: bool = False
+    languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -208,6 +211,8 @@ class EncoderCard:
                 value["background"] = list(value["background"])
             elif isinstance(value, EmbeddingSpace):
                 value = dataclasses.asdict(value)
+            elif isinstance(value, tuple):
+                value = list(value)
             out[entry.name] = dict(value) if isinstance(value, Mapping) else value
         return out
 

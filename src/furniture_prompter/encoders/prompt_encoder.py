@@ -294,7 +294,7 @@ class StaticPromptEncoder:
         return vectors
 
     def _encode_batch(self, prompts: Sequence[str], out: NDArray[np.float32]) -> None:
-        pieces = [self._known_pieces(prompt) for prompt in prompts]
+        pieces = [self.pieces(prompt) for prompt in prompts]
         known = [row for row, ids in enumerate(pieces) if ids]
         if not known:
             return
@@ -304,7 +304,8 @@ class StaticPromptEncoder:
         sums = np.add.reduceat(vectors, np.cumsum([0, *lengths[:-1]]), axis=0)
         out[known] = unit_rows(sums)
 
-    def _known_pieces(self, prompt: str) -> list[int]:
+    def pieces(self, prompt: str) -> list[int]:
+        """Numbers of the pieces whose vectors a prompt's is made of, without unknown ones."""
         unknown = self._tokenizer.unknown
         numbers = self._tokenizer.encode(_readable(prompt), LIMIT_TOKENS)
         return [number for number in numbers if number != unknown]

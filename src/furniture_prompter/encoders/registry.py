@@ -24,7 +24,7 @@ from furniture_prompter.errors import (
 from furniture_prompter.settings import Settings
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
-DEFAULTS = {"default": "efficientnet-lite2", "default-prompt": "minilm-static-256"}
+DEFAULTS = {"default": "efficientnet-lite2", "default-prompt": "multilingual-static-384"}
 
 # Loaded on use: a back end that nobody asked for costs nothing and need not be installed.
 FACTORIES: Mapping[Runtime, str] = {

@@ -9,8 +9,8 @@ from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 from furniture_prompter.feeds.records import Value
 
 # A comma in an address is part of it, unless another address begins behind it.
-_BETWEEN_ADDRESSES: Final = re.compile(r"\s*[|,;]\s*(?=(?:https?:)?//)|\s+(?=https?://)", re.I)
-_BETWEEN_FILES: Final = re.compile(r"\s*[,;]\s*")
+_BETWEEN_ADDRESSES: Final = re.compile(r"[|,;]\s?(?=(?:https?:)?//)|\s(?=https?://)", re.I)
+_BETWEEN_FILES: Final = re.compile(r"[,;]")
 _FILE: Final = re.compile(rf".*({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})", re.IGNORECASE)
 _MEMBERS: Final = ("src", "url", "contentUrl", "href", "link", "image")
 _LIMIT_JSON_CHARACTERS: Final = 100_000
@@ -53,10 +53,11 @@ def _of_text(text: str) -> list[str]:
         if listed is not None:
             return listed
     if "//" in text:
-        return [part for part in _BETWEEN_ADDRESSES.split(text.strip(" |,;")) if part]
+        parts = (part.strip(" |,;\t\r\n") for part in _BETWEEN_ADDRESSES.split(text))
+        return [part for part in parts if part]
     found: list[str] = []
     for part in text.split("|"):
-        files = _BETWEEN_FILES.split(part.strip(" ,;"))
+        files = [file.strip() for file in _BETWEEN_FILES.split(part.strip(" ,;"))]
         if len(files) > 1 and all(map(_FILE.fullmatch, files)):
             found += files
         elif part.strip():

@@ -1,7 +1,7 @@
 """Proposals: what the columns of an unknown table may mean, by their names and by their values."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -13,10 +13,10 @@ from furniture_prompter.feeds.roles import OPTION, VARIANT
 from furniture_prompter.feeds.values.sizes import size_column
 
 _IMAGE: Final = re.compile(
-    rf"\s*(https?:)?/?/?[^\s\"<>|;]+({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})(?![\w.])",
+    rf"(https?:)?/?/?[^\s\"<>|;]+({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})(?![\w.])",
     re.IGNORECASE,
 )
-_ADDRESS: Final = re.compile(r"\s*(https?:)?//[\w.-]+", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"(https?:)?//[\w.-]+", re.IGNORECASE)
 _MONEY: Final = re.compile(r"[^\d]{0,6}\d[\d.,' \xa0\u202f]*[^\d]{0,8}")
 _CURRENCY: Final = re.compile(r"[€$£₺¥₽]|\b(EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR)\b")
 _NESTED: Final = re.compile(r"(variants?|variations?|skus|children|varyantlar|items)\.(.+)", re.I)
@@ -53,39 +53,36 @@ class ColumnSample:
                 value = value[0] if value else None
         if value is None or isinstance(value, list):
             return
-        text = str(value)
-        if text and not text.isspace():
+        text = str(value).strip()
+        if text:
             self.filled += 1
             self.texts.append(text)
 
-    def share(self, pattern: re.Pattern[str], *, whole: bool = False) -> float:
-        """Share of the filled rows whose value begins with, or is, what a pattern says."""
+    def share(self, says: Callable[[str], object]) -> float:
+        """Share of the filled rows of whose value something is said."""
         if not self.filled:
             return 0.0
-        match = pattern.fullmatch if whole else pattern.match
-        return sum(match(text) is not None for text in self.texts) / self.filled
+        return sum(bool(says(text)) for text in self.texts) / self.filled
 
     @property
     def images(self) -> float:
         """Share of values that name an image file."""
-        return self.share(_IMAGE)
+        return self.share(_IMAGE.match)
 
     @property
     def addresses(self) -> float:
         """Share of values that are addresses."""
-        return self.share(_ADDRESS)
+        return self.share(_ADDRESS.match)
 
     @property
     def prices(self) -> float:
         """Share of values that may be prices."""
-        return self.share(_MONEY, whole=True)
+        return self.share(_MONEY.fullmatch)
 
     @property
     def currencies(self) -> float:
         """Share of values that name a currency."""
-        if not self.filled:
-            return 0.0
-        return sum(_CURRENCY.search(text) is not None for text in self.texts) / self.filled
+        return self.share(_CURRENCY.search)
 
     @property
     def distinct(self) -> float:
@@ -129,7 +126,7 @@ class ColumnWords:
     names: Mapping[str, Names]
     rank: Mapping[tuple[str, str], int]
     own: Names
-    no_image: re.Pattern[str]
+    no_image: tuple[str, ...]
     hidden: Mapping[str, frozenset[str]]
 
 
@@ -152,7 +149,7 @@ def column_words() -> ColumnWords:
             for place, name in reversed(list(enumerate(known)))
         },
         Names.of((name, role) for role, known in data["own"].items() for name in known),
-        re.compile("|".join(map(re.escape, data["words"]["no_image"]))),
+        tuple(data["words"]["no_image"]),
         {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
     )
 
@@ -249,7 +246,7 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if role in {"width", "depth", "height", "length", "diameter", "seat_height", "weight"}:
         return any(letter.isdigit() for letter in sample.texts[0])
     if role == "stock":
-        return sample.share(_MONEY, whole=True) >= MOST
+        return sample.share(_MONEY.fullmatch) >= MOST
     if role == "dimensions":
         return sum(any(map(str.isdigit, text)) for text in sample.texts) >= MOST * sample.filled
     if role == "category":
@@ -266,7 +263,8 @@ def _images(
     for place, name in enumerate(columns):
         sample = samples.get(name, ColumnSample())
         meaning = words.names["image"].meaning(name)
-        other = words.no_image.search(fold(name)) is not None
+        folded = fold(name)
+        other = any(part in folded for part in words.no_image)
         looks = sample.images >= MOST
         if meaning is not None and (looks or sample.addresses >= MOST or not sample.filled):
             named.append((meaning.number, place, name))

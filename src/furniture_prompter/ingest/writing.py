@@ -4,9 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.catalog.writer import Align, CatalogWriter
 from furniture_prompter.domain import IndexProgress, Made, Product
 from furniture_prompter.encoders.alignment import (
@@ -18,6 +22,7 @@ from furniture_prompter.encoders.alignment import (
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.ingest.changes import Change, Changes
+from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
 from furniture_prompter.settings import Settings
 
 OnProgress = Callable[[IndexProgress], None]
@@ -25,6 +30,10 @@ OnProgress = Callable[[IndexProgress], None]
 # Photos that a fit looks at; an even sample beyond. 50,000 pairs of 352 and 256 components fit in
 # seconds, and the maps' error falls no further than the text's own noise.
 FIT_PHOTOS = 50_000
+
+# What a product's look in the dictionary's other language counts beside the shop's own words; see
+# benchmarks/multilingual_prompts.py.
+OTHER_LANGUAGE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +80,7 @@ async def realign_if_due(
                 record.file, record.fingerprint, record.fitted_on, changed, record.statement
             )
     products, photos, indices = await writer.pairs(FIT_PHOTOS)
-    looks = prompt_encoder.encode([product.look for product in products])
-    fitted = fit_alignment(looks[indices], photos, [str(index) for index in indices])
+    fitted = _fit([product.look for product in products], photos, indices, prompt_encoder)
     if isinstance(fitted, AlignmentRefusal):
         if record is None or record.file is not None:
             await writer.realign(None)
@@ -87,6 +95,31 @@ async def realign_if_due(
         f"{quality.recall_at_10:.0%} (chance {quality.recall_at_10_chance:.0%})."
     )
     return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
+
+
+def _fit(
+    looks: list[str], photos: NDArray[np.float32], indices: Numbers, prompt_encoder: PromptEncoder
+) -> Alignment | AlignmentRefusal:
+    """Fit on what products look like, in the shop's words and in the dictionary's other language.
+
+    Args:
+        looks: A text a product.
+        photos: Shape (n, d).
+        indices: Shape (n,), each photo's product in the list.
+        prompt_encoder: Encoder of the texts; one that knows but one language learns that alone.
+    """
+    texts = [looks]
+    if DICTIONARY_LANGUAGES.issubset(prompt_encoder.card.languages):
+        texts.append([other_language(look) for look in looks])
+    vectors = [prompt_encoder.encode(each) for each in texts]
+    weights = np.full(len(indices) * len(texts), OTHER_LANGUAGE_WEIGHT, np.float32)
+    weights[: len(indices)] = 1
+    return fit_alignment(
+        np.concatenate([each[indices] for each in vectors]),
+        np.concatenate([photos] * len(texts)),
+        [str(index) for index in indices] * len(texts),
+        weights=weights,
+    )
 
 
 async def write_changes(

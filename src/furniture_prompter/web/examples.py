@@ -83,7 +83,7 @@ PRODUCT_ANSWER: Final[dict[str, Any]] = {
 EMBEDDINGS_ANSWER: Final[dict[str, Any]] = {
     "object": "list",
     "data": [{"object": "embedding", "index": 0, "embedding": [0.6, -0.8]}],
-    "model": "efficientnet-lite2+minilm-static-256",
+    "model": "efficientnet-lite2+multilingual-static-384",
     "usage": {"prompt_tokens": 2, "total_tokens": 2},
 }
 CATALOG_ANSWER: Final[dict[str, Any]] = {
@@ -97,7 +97,7 @@ CATALOG_ANSWER: Final[dict[str, Any]] = {
     "encoder_sha256": "ab" * 32,
     "dimension": 256,
     "metric": "cosine",
-    "prompt_encoder": "minilm-static-256",
+    "prompt_encoder": "multilingual-static-384",
     "language": "english",
     "alignment": "Prompts search photos.",
     "vector_index": "exact scan",

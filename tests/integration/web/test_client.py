@@ -92,7 +92,11 @@ def test_the_server_tells_of_itself(writable: Api) -> None:
     assert told.products == PRODUCTS
     assert told.columns["price"] == "number"
     encoders = call(writable, lambda client: client.encoders())
-    assert [each.name for each in encoders] == ["efficientnet-lite2", "minilm-static-256"]
+    assert [each.name for each in encoders] == [
+        "efficientnet-lite2",
+        "minilm-static-256",
+        "multilingual-static-384",
+    ]
     assert call(writable, lambda client: client.healthy())
     assert call(writable, lambda client: client.ready())
 

@@ -12,7 +12,7 @@ from furniture_prompter.encoders.decoding import decode_photo
 from furniture_prompter.web.schemas import EmbeddingsRequest
 from tests.integration.web.conftest import Api
 
-SHARED = "efficientnet-lite2+minilm-static-256"
+SHARED = "efficientnet-lite2+multilingual-static-384"
 
 
 def photo(api: Api, number: int) -> str:
@@ -73,20 +73,20 @@ def test_prompts_and_photos_together_lie_in_one_space_in_the_order_they_came(api
 
 
 def test_a_model_chooses_the_space(api: Api) -> None:
-    meaning = embed(api, ["red sofa"], model="minilm-static-256")
-    assert meaning["model"] == "minilm-static-256"
-    assert vectors(meaning).shape == (1, 256)
+    meaning = embed(api, ["red sofa"], model="multilingual-static-384")
+    assert meaning["model"] == "multilingual-static-384"
+    assert vectors(meaning).shape == (1, 384)
     for given in (["red"], [{"image": photo(api, 1)}]):
         body = {"input": given, "model": "text-embedding-3-small"}
         status, code, message = api.error("POST", "/v1/embeddings", json=body)
         assert (status, code) == (400, "invalid_query")
         assert SHARED in message
-    body = {"input": [{"image": photo(api, 1)}], "model": "minilm-static-256"}
+    body = {"input": [{"image": photo(api, 1)}], "model": "multilingual-static-384"}
     assert api.error("POST", "/v1/embeddings", json=body)[:2] == (400, "invalid_query")
 
 
 def test_a_prompt_of_unknown_words_has_zeros(api: Api) -> None:
-    assert not vectors(embed(api, ["🛋️ 🪑"], model="minilm-static-256")).any()
+    assert not vectors(embed(api, ["🛋️ 🪑"], model="multilingual-static-384")).any()
 
 
 @pytest.mark.parametrize(

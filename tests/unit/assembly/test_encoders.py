@@ -63,7 +63,11 @@ def test_a_name_in_the_settings_that_is_nowhere_is_refused_with_what_there_is(
         with pytest.raises(EncoderNotFoundError, match="There is no encoder") as refused:
             prompt_encoder_folder(in_catalog, named)
         named_ones = str(refused.value).partition("Name one of ")[2].split(", ")
-        assert named_ones[:2] == ["default-prompt", "minilm-static-256"]
+        assert named_ones[:3] == [
+            "default-prompt",
+            "minilm-static-256",
+            "multilingual-static-384",
+        ]
         assert "own" not in named_ones
 
 

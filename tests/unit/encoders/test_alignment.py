@@ -297,3 +297,42 @@ def test_a_tenth_of_the_products_is_what_an_alignment_outlives(
     fitted_on: int, added: int, removed: int, changed: int, expected: bool
 ) -> None:
     assert needs_refit(fitted_on, added=added, removed=removed, changed=changed) is expected
+
+
+def test_a_pair_of_weight_two_counts_as_two_pairs() -> None:
+    texts, photos, ids = catalog(200)
+    doubled = np.ones(200, np.float32)
+    doubled[:20] = 2
+    weighted = fit_alignment(texts, photos, ids, weights=doubled)
+    repeated = fit_alignment(
+        np.concatenate([texts, texts[:20]]),
+        np.concatenate([photos, photos[:20]]),
+        [*ids, *ids[:20]],
+    )
+    assert isinstance(weighted, Alignment)
+    assert isinstance(repeated, Alignment)
+    np.testing.assert_allclose(
+        weighted.align_prompts(texts) @ weighted.align_photos(photos).T,
+        repeated.align_prompts(texts) @ repeated.align_photos(photos).T,
+        atol=1e-5,
+    )
+
+
+def test_a_decomposition_that_lapack_gives_up_on_is_found_another_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts, photos, ids = catalog(200)
+    usual = fit_alignment(texts, photos, ids)
+
+    def give_up(*_: object, **__: object) -> None:
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(np.linalg, "svd", give_up)
+    other = fit_alignment(texts, photos, ids)
+    assert isinstance(usual, Alignment)
+    assert isinstance(other, Alignment)
+    np.testing.assert_allclose(
+        other.align_prompts(texts) @ other.align_photos(photos).T,
+        usual.align_prompts(texts) @ usual.align_photos(photos).T,
+        atol=1e-4,
+    )

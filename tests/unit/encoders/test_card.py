@@ -149,7 +149,14 @@ def test_a_card_cannot_be_changed_after_it_is_made() -> None:
         made.dimension = 5  # type: ignore[misc]  # the point
 
 
-NEW_SINCE_FIRST_FORMAT = ("runtime", "space", "architecture", "training", "encodes_prompts")
+NEW_SINCE_FIRST_FORMAT = (
+    "runtime",
+    "space",
+    "architecture",
+    "training",
+    "encodes_prompts",
+    "languages",
+)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""A fit on text of one language learns what the dictionary says of it in the other."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from furniture_prompter.encoders.alignment import Alignment
+from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
+from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.ingest.writing import _fit
+
+KINDS = {"chair": "sandalye", "coffee table": "orta sehpa", "wardrobe": "gardırop", "rug": "halı"}
+KINDS |= {"floor lamp": "lambader", "bookcase": "kitaplık", "mirror": "ayna", "sofa": "kanepe"}
+COLORS = {"white": "beyaz", "black": "siyah", "dark grey": "koyu gri", "red": "kırmızı"}
+COLORS |= {"oak": "meşe", "light blue": "açık mavi"}
+
+
+def looks(kinds: list[str], colors: list[str]) -> list[str]:
+    return [f"{kind}, {color}" for kind, color in itertools.product(kinds, colors)]
+
+
+ENGLISH = looks(list(KINDS), list(COLORS))
+TURKISH = looks(list(KINDS.values()), list(COLORS.values()))
+
+
+def photos() -> NDArray[np.float32]:
+    """A direction for each kind and each colour, and noise."""
+    rng = np.random.default_rng(0)
+    kinds, colors = rng.normal(size=(len(KINDS), 32)), rng.normal(size=(len(COLORS), 32))
+    rows = [kind + color for kind, color in itertools.product(kinds, colors)]
+    shown = np.array(rows) + 0.3 * rng.normal(size=(len(rows), 32))
+    return np.asarray(shown / np.linalg.norm(shown, axis=1, keepdims=True), np.float32)
+
+
+def found_first_three(encoder: str, fitted: list[str], asked: list[str]) -> float:
+    prompts = StaticPromptEncoder.load(encoder_folder(encoder))
+    shown = photos()
+    alignment = _fit(fitted, shown, np.arange(len(fitted)), prompts)
+    assert isinstance(alignment, Alignment)
+    scores = alignment.align_prompts(prompts.encode(asked)) @ alignment.align_photos(shown).T
+    ranks = np.sum(scores > np.diagonal(scores)[:, None], axis=1)
+    return float(np.mean(ranks < 3))
+
+
+@pytest.mark.parametrize(("fitted", "asked"), [(ENGLISH, TURKISH), (TURKISH, ENGLISH)])
+def test_prompts_of_the_other_language_find_photos(fitted: list[str], asked: list[str]) -> None:
+    assert found_first_three("default-prompt", fitted, fitted) > 0.9
+    assert found_first_three("default-prompt", fitted, asked) > 0.8
+
+
+def test_an_encoder_of_one_language_learns_that_alone() -> None:
+    assert found_first_three("minilm-static-256", ENGLISH, ENGLISH) > 0.9
+    assert found_first_three("minilm-static-256", ENGLISH, TURKISH) < 0.5
