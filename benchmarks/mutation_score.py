@@ -398,6 +398,12 @@ def main() -> None:
         default=[*(f"tests/unit/{room}" for room in ROOMS), "tests/integration"],
         help="what may notice them",
     )
+    parser.add_argument(
+        "--known",
+        type=Path,
+        help="outcomes.jsonl of a run of the same sources with fewer tests: what was noticed there "
+        "is not run again",
+    )
     options = parser.parse_args()
     files = sorted(path for room in options.rooms for path in (ROOT / PACKAGE / room).rglob("*.py"))
     mutants = [one for path in files for one in mutants_of(path, str(path.relative_to(ROOT)))]
@@ -409,10 +415,11 @@ def main() -> None:
     chosen = sampled(mutants, options.sample)
     kept = WORK / key / "outcomes.jsonl"
     outcomes: dict[Mutant, str] = {}
-    if kept.is_file():
-        for line in kept.read_text("utf-8").splitlines():
+    for path in filter(None, (options.known, kept if kept.is_file() else None)):
+        for line in path.read_text("utf-8").splitlines():
             one = json.loads(line)
-            outcomes[Mutant(**one["mutant"])] = one["outcome"]
+            if path == kept or one["outcome"] in {"noticed", "too slow"}:
+                outcomes[Mutant(**one["mutant"])] = one["outcome"]
     left = [one for one in chosen if one not in outcomes]
     asked = {}
     for one in left:

@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture = f"{name}-{kind}.png"
             _draw(kind, colour, folder / picture)
             row = {"id": f"{name}-{kind}", "title": f"{name} {kind}", "category": kind}
-            rows.append({**row, "color": name, "price": 10 * len(rows), "image": picture})
+            rows.append({**row, "color": name, "price": 10 + 10 * len(rows), "image": picture})
     lines = [json.dumps(row) for row in rows]
     (folder / "good.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     (folder / "feed.jsonl").write_text("\n".join([*lines, '{"id": "broken"']) + "\n", "utf-8")

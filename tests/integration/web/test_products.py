@@ -27,6 +27,7 @@ def test_a_product_has_its_fields_and_the_addresses_of_its_photos(api: Api) -> N
         "description": "",
         "tags": ["first", "odd"],
         "variants": [],
+        "base_colors": ["green"],
         "on_sale": False,
         "price": 70.0,
     }

@@ -70,7 +70,7 @@ def test_every_option_reaches_the_indexing(index: FakeIndex, shop: Run) -> None:
         *("--encoder", "other", "--language", "turkish"),
     )
     assert done.status == 0
-    assert index.given["source"] == Path("feed.csv")
+    assert index.given["source"] == "feed.csv"
     assert index.given["catalog"] == Path("shop")
     assert index.given["sync"] is True
     assert index.given["text_encoding"] == "cp1251"
@@ -111,6 +111,7 @@ def test_json_holds_the_whole_summary(index: FakeIndex, shop: Run) -> None:
             "not_removed": 0,
         },
         "photos": {"encoded": 2000, "reused": 7, "total": 2007},
+        "downloads": None,
         "seconds": 20.0,
         "set_aside": [
             {

@@ -6,6 +6,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
@@ -217,7 +218,9 @@ _FAR = '<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>z</t></is></c></
 )
 def test_far_cells_are_found_however_they_are_written(tmp_path: Path, name: str, row: str) -> None:
     book = openpyxl.Workbook()
-    book.active.append(["id", "title"])
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    sheet.append(["id", "title"])
     book.save(tmp_path / "fine.xlsx")
     with (
         zipfile.ZipFile(tmp_path / "fine.xlsx") as fine,

@@ -108,7 +108,10 @@ def test_a_lock_has_a_hash_for_each_package_and_the_versions_of_the_constraints(
     assert "--index-url" not in text
     wanted, locked = pins(LOCKS.parent / "constraints.txt"), pins(LOCKS / f"{name}.txt")
     # Packages of other systems, which a freeze on this one cannot name.
-    elsewhere = {"colorama", "httpx2-jsfetch", "pyobjc-core", "pyobjc-framework-cocoa"}
+    elsewhere = {
+        *("brotlicffi", "colorama", "httpx2-jsfetch", "pyobjc-core", "pyobjc-framework-cocoa"),
+        "pypydispatcher",
+    }
     assert locked.keys() - wanted.keys() <= elsewhere
     assert {at: wanted[at] for at in locked.keys() & wanted.keys()} == {
         at: version for at, version in locked.items() if at in wanted
