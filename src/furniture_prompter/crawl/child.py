@@ -21,9 +21,8 @@ from scrapy.crawler import CrawlerProcess
 from scrapy.settings import Settings
 
 from furniture_prompter.crawl.directives import ROBOT
-from furniture_prompter.crawl.feed_file import crawled_records, write_feed
 from furniture_prompter.crawl.frontier import AnswersKept, AskEachTime, Frontier, JournalStorage
-from furniture_prompter.crawl.journal import FILE, Journal
+from furniture_prompter.crawl.journal import FILE, Journal, crawled_records, write_feed
 from furniture_prompter.crawl.options import CrawlOptions, CrawlReport, PageProblem
 from furniture_prompter.crawl.politeness import (
     PoliteThrottle,

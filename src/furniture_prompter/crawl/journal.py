@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from furniture_prompter.atomic_files import replacing
 from furniture_prompter.crawl.addresses import pattern_of
 from furniture_prompter.errors import CrawlError
+from furniture_prompter.sqlite_files import open_database
 
 FILE: Final = "pages.sqlite"
 _FORMAT: Final = "1"
@@ -67,11 +69,7 @@ class Journal:
         self._path = folder / FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path.absolute(), isolation_level=None, timeout=5)
-            # A killed process loses nothing; a lost power supply at most the last pages.
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            self._db = open_database(self._path, _begin, autocommit=True)
             if self.fact("format", _FORMAT) != _FORMAT:
                 raise CrawlError(
                     f"{self._path} was written by another release. Give --fresh to crawl anew."
@@ -348,3 +346,44 @@ class Journal:
         )
         for address, canonical, records in rows:
             yield address, canonical, json.loads(records)
+
+
+def _begin(database: sqlite3.Connection) -> None:
+    # A killed process loses nothing; a lost power supply at most the last pages.
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=NORMAL")
+    database.executescript(_SCHEMA)
+
+
+def crawled_records(journal: Journal) -> Iterator[dict[str, Any]]:
+    """The products of all pages, each once: of the canonical page, and of one page alone.
+
+    A page that gives itself another address counts only where that one has no products, and of
+    several pages with one id the shortest address counts.
+    """
+    pages: dict[str, tuple[bool, str, list[dict[str, Any]]]] = {}
+    for address, canonical, records in journal.product_pages():
+        known = pages.get(canonical)
+        if known is None or (address == canonical and not known[0]):
+            pages[canonical] = address == canonical, address, records
+    seen: set[str] = set()
+    for _, _, records in sorted(pages.values(), key=lambda each: (len(each[1]), each[1])):
+        for record in records:
+            identifier = str(record.get("id", ""))
+            if identifier and identifier in seen:
+                continue
+            seen.add(identifier)
+            yield record
+
+
+def write_feed(journal: Journal, file: Path) -> int:
+    """Write the feed, whole or not at all, ordered by id.
+
+    Returns:
+        How many records it has.
+    """
+    records = sorted(crawled_records(journal), key=lambda each: str(each.get("id", "")))
+    with replacing(file) as target:
+        for record in records:
+            target.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    return len(records)

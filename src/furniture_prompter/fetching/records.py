@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from furniture_prompter.errors import CatalogWriteError
+from furniture_prompter.sqlite_files import open_database
 from furniture_prompter.timing import now_s
 
 RECORDS_FILE: Final = "records.sqlite3"
@@ -129,22 +130,9 @@ class Records:
             self._database.close()
 
     def _opened(self) -> sqlite3.Connection:
-        database = sqlite3.connect(
-            self._path.absolute(),
-            timeout=_BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
+        return open_database(
+            self._path, _begin, timeout_s=_BUSY_S, autocommit=True, any_thread=True
         )
-        try:
-            # Not flushed with each record: a file is before its record, and a record that the loss
-            # of power takes costs one request.
-            database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
-            database.executescript(_SCHEMA)
-            database.execute(_SELECT, (b"",)).fetchone()
-        except BaseException:
-            database.close()
-            raise
-        return database
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         try:
@@ -162,3 +150,11 @@ class Records:
 
 def _key(url: str) -> bytes:
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).digest()
+
+
+def _begin(database: sqlite3.Connection) -> None:
+    # Not flushed with each record: a file is before its record, and a record that the loss of power
+    # takes costs one request.
+    database.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+    database.executescript(_SCHEMA)
+    database.execute(_SELECT, (b"",)).fetchone()

@@ -25,6 +25,7 @@ from furniture_prompter.ingest.changes import Tally, empty_tally
 from furniture_prompter.ingest.photos import add_photo
 from furniture_prompter.ingest.scratch import StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos, state_of
+from furniture_prompter.sqlite_files import open_database
 
 KNOWN_FILE: Final = "known_rows.db"
 # Columns and types that products may have in common; a feed with more is no table.
@@ -106,10 +107,10 @@ class KnownRows:
         path = folder / KNOWN_FILE
         self._stored, self._seen, self._columns = stored, seen, columns
         try:
-            self._database = self._opened(path)
+            self._database = open_database(path, self._begin)
         except (sqlite3.Error, ValueError, TypeError):
             path.unlink(missing_ok=True)
-            self._database = self._opened(path)
+            self._database = open_database(path, self._begin)
         return self
 
     def __enter__(self) -> Self:
@@ -210,16 +211,10 @@ class KnownRows:
                 self._database.execute("DELETE FROM known")
                 self._database.execute("DELETE FROM shapes")
 
-    def _opened(self, path: Path) -> sqlite3.Connection:
-        database = sqlite3.connect(path)
-        try:
-            database.executescript(_SCHEMA)
-            for number, content in database.execute("SELECT number, content FROM shapes"):
-                self._take_shape(number, tuple(_Cell(*each) for each in json.loads(content)))
-        except BaseException:
-            database.close()
-            raise
-        return database
+    def _begin(self, database: sqlite3.Connection) -> None:
+        database.executescript(_SCHEMA)
+        for number, content in database.execute("SELECT number, content FROM shapes"):
+            self._take_shape(number, tuple(_Cell(*each) for each in json.loads(content)))
 
     def _take_shape(self, number: int, cells: tuple[_Cell, ...]) -> None:
         self._shapes[cells] = number

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from furniture_prompter.sqlite_files import open_database
+
 SEEN_FILE: Final = "seen_photos.db"
 # Clocks of some file systems tick every two seconds.
 _RACY_NS: Final = 2_000_000_000
@@ -108,14 +110,9 @@ class SeenPhotos:
                 self._database.execute("DELETE FROM seen")
 
     def _opened(self) -> sqlite3.Connection:
-        # SQLite takes a relative "file:x" for an address.
-        database = sqlite3.connect(self._path.absolute(), check_same_thread=False)
-        try:
-            database.executescript(_SCHEMA)
-        except BaseException:
-            database.close()
-            raise
-        return database
+        return open_database(
+            self._path, lambda database: database.executescript(_SCHEMA), any_thread=True
+        )
 
 
 def state_of(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.crawl.feed_file import crawled_records
-from furniture_prompter.crawl.journal import LINKED, NAMED, SITEMAP, START, Journal, Waiting
+from furniture_prompter.crawl.journal import (
+    LINKED,
+    NAMED,
+    SITEMAP,
+    START,
+    Journal,
+    Waiting,
+    crawled_records,
+)
 from furniture_prompter.errors import CrawlError
 
 S = "https://s.example"

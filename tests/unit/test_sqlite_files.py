@@ -1,0 +1,45 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter.sqlite_files import open_database
+
+FILE = "file:records"
+
+
+def begin(database: sqlite3.Connection) -> None:
+    database.execute("CREATE TABLE IF NOT EXISTS kept (name TEXT)")
+
+
+def test_a_file_that_is_called_like_an_address_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file:x").mkdir()
+    path = Path("file:x") / FILE
+    for _ in range(2):
+        open_database(path, begin).close()
+    assert path.is_file()
+    assert [each.name for each in tmp_path.iterdir()] == ["file:x"]
+
+
+def test_a_file_that_cannot_be_begun_is_let_go_of(tmp_path: Path) -> None:
+    held: list[sqlite3.Connection] = []
+
+    def fail(database: sqlite3.Connection) -> None:
+        held.append(database)
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        open_database(tmp_path / FILE, fail)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        held[0].execute("SELECT 1")
+
+
+def test_whether_statements_are_their_own_is_told(tmp_path: Path) -> None:
+    for autocommit in (True, False):
+        database = open_database(tmp_path / FILE, begin, autocommit=autocommit)
+        database.execute("INSERT INTO kept VALUES ('a')")
+        assert database.in_transaction is not autocommit
+        database.close()
