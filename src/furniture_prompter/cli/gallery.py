@@ -25,8 +25,7 @@ DIMENSIONS = ("width_cm", "depth_cm", "height_cm")
 
 def render_gallery(result: SearchResult) -> str:
     """The page for one result; photos that are gone or damaged show a placeholder."""
-    template = Template(files(__package__).joinpath("gallery.html").read_text("utf-8"))
-    return template.substitute(
+    return page_template("gallery.html").substitute(
         title=words(_title(result)),
         heading=_heading(result),
         query_photo=_query_photo(result.query.photo),
@@ -39,6 +38,12 @@ def render_gallery(result: SearchResult) -> str:
         version=result.catalog.version,
         encoder=words(result.catalog.encoder),
     )
+
+
+def page_template(name: str) -> Template:
+    """A page: what all pages begin with, then its own part, a file of this package."""
+    parts = (files(__package__).joinpath(each) for each in ("page_head.html", name))
+    return Template("".join(part.read_text("utf-8") for part in parts))
 
 
 def words(text: str) -> str:

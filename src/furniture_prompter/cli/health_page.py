@@ -5,11 +5,9 @@ Every value goes through ``html.escape``; the page's own policy forbids scripts 
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
-from furniture_prompter.cli.gallery import data_uri, words
+from furniture_prompter.cli.gallery import data_uri, page_template, words
 from furniture_prompter.domain import CheckResult, Finding, FindingProduct, HealthReport
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
@@ -24,10 +22,9 @@ Picture = Callable[[FindingProduct], str]
 
 def render_health(report: HealthReport) -> str:
     """The page for one report; photos that are gone or damaged show a placeholder."""
-    template = Template(files(__package__).joinpath("health.html").read_text("utf-8"))
     found = [check for check in report.checks if check.findings]
     picture = lru_cache(_KEPT_THUMBNAILS)(_thumbnail)
-    return template.substitute(
+    return page_template("health.html").substitute(
         title=words(f"Health of {Path(report.path).name} · Furniture Prompter"),
         heading=words(f"Health of {Path(report.path).name}"),
         count=f"{_counted(report.products, 'product')}, {_counted(report.photos, 'photo')}; "

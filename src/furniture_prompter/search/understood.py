@@ -28,6 +28,13 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Columns that say the same, the first that a catalog has counts."""
 
+_TYPES: Final[Mapping[str, str]] = {
+    "base_colors": "texts",
+    "base_materials": "texts",
+    "room": "text",
+    "style": "text",
+}
+"""What a column has to hold to tell; all others hold numbers."""
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
@@ -115,8 +122,7 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
 
 
 def _column_of(part: Understood, columns: Mapping[str, str]) -> str | None:
-    wanted = {"base_colors": "texts", "base_materials": "texts", "room": "text", "style": "text"}
-    kind = wanted.get(part.column, "number")
+    kind = _TYPES.get(part.column, "number")
     names = _COLUMNS.get(part.column, (part.column,))
     return next((name for name in names if columns.get(name) == kind), None)
 

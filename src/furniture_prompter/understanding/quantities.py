@@ -230,9 +230,7 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
         between = Understood("", columns[0], "between", low, "filter", high, currency)
         reading.add(context.start, context.stop, between, take=True)
         return
-    op: Operator = "="
-    for each in _OPERATORS:
-        op = each if context.op == each else op
+    op: Operator = next((each for each in _OPERATORS if each == context.op), "=")
     use: Use = "preference" if op == "=" else "filter"
     for column, value in zip(columns, values, strict=False):
         part = Understood("", column, op, value, use, currency=currency)

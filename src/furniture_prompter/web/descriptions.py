@@ -53,6 +53,23 @@ _RETRY_AFTER: Final = {
 }
 
 
+PHOTO_FIELD: Final = {"type": "string", "format": "binary", "description": "Its file."}
+CROP_FIELD: Final = {
+    "type": "string",
+    "description": 'JSON: {"x": 0.1, "y": 0, "width": 0.5, "height": 1}',
+}
+
+
+def form_body(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A form as a body of a request, beside the JSON that :func:`json_body` describes.
+
+    Args:
+        fields: The schema of each by name; there are no others.
+    """
+    schema = {"type": "object", "additionalProperties": False, "properties": dict(fields)}
+    return {"multipart/form-data": {"schema": schema}}
+
+
 def answers(model: type, example: object, *errors: int) -> Answers:
     """What a route answers: its model, and errors beside those of every route."""
     found: Answers = {

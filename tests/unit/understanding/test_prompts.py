@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from furniture_prompter.feeds.values.vocabulary import color_names, material_names
+from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.prompts import named, understand
 
 WORDS = [
@@ -85,3 +87,11 @@ def test_a_number_beyond_all_furniture_is_words(prompt: str) -> None:
 def test_digits_that_are_no_decimals_are_words_or_numbers_and_never_fail(digit: str) -> None:
     for prompt in ("{} seater sofa", "sofa for {} people", "{} kişilik koltuk", "under {} cm"):
         assert understand(prompt.format(digit)).rest is not None
+
+
+def test_colours_and_materials_of_prompts_are_those_of_feeds() -> None:
+    known = {"base_colors": color_names(), "base_materials": material_names()}
+    said = [each.rpartition(" ") for each in LEXICON.named]
+    names = [(name, column) for name, _, column in said if column in known]
+    assert names
+    assert [name for name, column in names if name not in known[column]] == []

@@ -13,7 +13,13 @@ from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.descriptions import answers, json_body
+from furniture_prompter.web.descriptions import (
+    CROP_FIELD,
+    PHOTO_FIELD,
+    answers,
+    form_body,
+    json_body,
+)
 from furniture_prompter.web.errors import search_answer
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
@@ -40,23 +46,14 @@ def _form_field(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _JSON_FIELDS: Final = SearchRequest.model_json_schema()["properties"]
-_FORM: Final[dict[str, Any]] = {
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "photo": {"type": "string", "format": "binary", "description": "Its file."},
-                "prompt": {"type": "string", "description": "As in JSON."},
-                "crop": {
-                    "type": "string",
-                    "description": 'JSON: {"x": 0.1, "y": 0, "width": 0.5, "height": 1}',
-                },
-                **{name: _form_field(name, _JSON_FIELDS[name]) for name in OPTIONS},
-            },
-        }
+_FORM: Final = form_body(
+    {
+        "photo": PHOTO_FIELD,
+        "prompt": {"type": "string", "description": "As in JSON."},
+        "crop": CROP_FIELD,
+        **{name: _form_field(name, _JSON_FIELDS[name]) for name in OPTIONS},
     }
-}
+)
 
 
 @router.post(

@@ -1,6 +1,6 @@
 """GET /v1/suggest and POST /v1/describe: a prompt completed, a photo put into words."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -13,7 +13,13 @@ from furniture_prompter.search.answer import (
 from furniture_prompter.search.suggesting import LIMIT_SUGGESTIONS
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
-from furniture_prompter.web.descriptions import answers, json_body
+from furniture_prompter.web.descriptions import (
+    CROP_FIELD,
+    PHOTO_FIELD,
+    answers,
+    form_body,
+    json_body,
+)
 from furniture_prompter.web.errors import ApiError, json_answer
 from furniture_prompter.web.schemas import DescribeRequest
 from furniture_prompter.web.search_bodies import photo_of_text, read_photo, sha256_of, vector_of
@@ -21,21 +27,7 @@ from furniture_prompter.web.services import ServicesDep
 
 router = APIRouter(tags=["words"], dependencies=[Depends(require("read"))])
 
-_FORM: Final[dict[str, Any]] = {
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "photo": {"type": "string", "format": "binary", "description": "Its file."},
-                "crop": {
-                    "type": "string",
-                    "description": 'JSON: {"x": 0.1, "y": 0, "width": 0.5, "height": 1}',
-                },
-            },
-        }
-    }
-}
+_FORM: Final = form_body({"photo": PHOTO_FIELD, "crop": CROP_FIELD})
 
 
 @router.get(
