@@ -24,7 +24,7 @@ $(VENV)/.installed: pyproject.toml locks/base.txt locks/build.txt | $(VENV)/bin/
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt locks/dev.txt locks/build.txt | $(VENV)/bin/python
-	$(HASHED) locks/dev.txt --no-deps
+	$(HASHED) locks/dev.txt --no-deps --no-compile
 	$(OURS) '.[dev]' --constraint constraints.txt
 	@touch $@ $(VENV)/.installed
 
