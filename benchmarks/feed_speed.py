@@ -4,6 +4,7 @@ import argparse
 import csv
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,13 @@ are few and shared by many rows, so that the first run writes every row but enco
 second is wall time of the whole call, imports left out. Memory is the process's resident memory,
 sampled five times a second: its peak. "rows" hands the rows to indexing as they are, so that what a
 file costs to parse is left out; "csv" reads them from a CSV file with the bare command's defaults.
+Where other work shares the processors, wall time says little: "processor seconds" are those of the
+indexing process with all its threads, and "loop" is what ten million turns of a plain Python loop
+took in processor time right before, by which machines can be compared.
+"""
+AGAINST: Final = """
+With --against, every run is made with this program and with an earlier one, each on a catalog of
+its own, in turn.
 """
 
 PROGRAM: Final = """
@@ -37,6 +45,11 @@ from pathlib import Path
 from furniture_prompter import assembly
 from furniture_prompter.assembly import catalogs
 kind, source, catalog, rows = sys.argv[1:]
+number = 0
+began = time.process_time()
+while number < 10_000_000:
+    number += 1
+loop = time.process_time() - began
 if kind == "rows":
     from benchmarks.feed_speed import MadeUpFeed
     catalogs.open_feed = lambda *_, **__: MadeUpFeed(Path(source), int(rows))
@@ -44,7 +57,7 @@ began, busy = time.perf_counter(), time.process_time()
 summary = assembly.index(source, catalog)
 seconds = time.perf_counter() - began
 print(json.dumps({
-    "seconds": seconds, "cpu_seconds": time.process_time() - busy, "version": summary.version,
+    "loop": loop, "seconds": seconds, "cpu_seconds": time.process_time() - busy, "version": summary.version,
     "added": summary.products_added, "unchanged": summary.products_unchanged,
     "set_aside": len(summary.set_aside),
 }))
@@ -121,10 +134,18 @@ def make_csv(path: Path, rows: int, photos: int) -> None:
             writer.writerow({**row_of(number), "image": image})
 
 
-def run(kind: str, source: Path, catalog: Path, rows: int) -> dict[str, Any]:
+def run(
+    kind: str, source: Path, catalog: Path, rows: int, code: Path = ROOT / "src"
+) -> dict[str, Any]:
     """One indexing run in a process of its own; what it says, and its peak memory in MB."""
     words = [sys.executable, "-c", PROGRAM, kind, str(source), str(catalog), str(rows)]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(code)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     peak_kb = 0
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
@@ -141,32 +162,51 @@ def run(kind: str, source: Path, catalog: Path, rows: int) -> dict[str, Any]:
     return {**told, "peak_mb": peak_kb / 1_000}
 
 
-def measure(kind: str, rows: int, photos: int, work: Path) -> list[Mapping[str, Any]]:
-    """First and second run over one feed; a row of the result for each."""
+def measure(
+    kind: str, rows: int, photos: int, work: Path, programs: Mapping[str, Path], repeats: int
+) -> list[Mapping[str, Any]]:
+    """First and further runs over one feed; a row of the result for each.
+
+    Args:
+        kind: Who makes the rows.
+        rows: How many.
+        photos: How many photos they share.
+        work: Where catalogs are made; those that are there from an earlier call are indexed once
+            more, and their first run is not told.
+        programs: Folders of the programs to run in turn, by the name of their catalogs.
+        repeats: Runs over the feed as it is, for each program.
+    """
     folder = work / f"{kind}-{rows}"
-    folder.mkdir()
-    make_photos(folder / "photos", photos)
     source = folder / "photos" if kind == "rows" else folder / "feed.csv"
-    if kind == "csv":
-        make_csv(source, rows, photos)
-    # A photo that was written a moment ago may still change, and is read once more for that.
-    time.sleep(2.5)
+    if not folder.exists():
+        folder.mkdir()
+        make_photos(folder / "photos", photos)
+        if kind == "csv":
+            make_csv(source, rows, photos)
+        # A photo that was written a moment ago may still change, and is read once more for that.
+        time.sleep(2.5)
     found: list[Mapping[str, Any]] = []
-    for name in ("first", "unchanged"):
-        told = run(kind, source, folder / "catalog", rows)
-        if told["added" if name == "first" else "unchanged"] != rows:
-            raise SystemExit(f"Not all rows were taken: {told}")
-        figures = {
-            "feed": kind,
-            "rows": rows,
-            "run": name,
-            "seconds": round(told["seconds"], 1),
-            "processor seconds": round(told["cpu_seconds"], 1),
-            "rows a second": round(rows / told["seconds"]),
-            "peak memory (MB)": round(told["peak_mb"]),
-        }
-        print(figures, flush=True)
-        found.append(figures)
+    for turn in range(repeats + 1):
+        for program, code in programs.items():
+            told = run(kind, source, folder / program, rows, code)
+            if told["added"] + told["unchanged"] != rows:
+                raise SystemExit(f"Not all rows were taken: {told}")
+            if not turn and not told["added"]:
+                continue
+            figures = {
+                "feed": kind,
+                "rows": rows,
+                **({"program": program} if len(programs) > 1 else {}),
+                "run": "unchanged" if turn else "first",
+                "seconds": round(told["seconds"], 1),
+                "processor seconds": round(told["cpu_seconds"], 1),
+                "loop (processor s)": round(told["loop"], 2),
+                "rows a second": round(rows / told["seconds"]),
+                "rows a processor second": round(rows / told["cpu_seconds"]),
+                "peak memory (MB)": round(told["peak_mb"]),
+            }
+            print(figures, flush=True)
+            found.append(figures)
     return found
 
 
@@ -177,16 +217,24 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=500, help="distinct photos")
     parser.add_argument("--feeds", nargs="+", choices=("rows", "csv"), default=["rows", "csv"])
     parser.add_argument(
-        "--work", type=Path, help="folder for catalogs; the system's own if left out"
+        "--work", type=Path, help="folder for catalogs, which stay; a temporary one if left out"
     )
+    parser.add_argument(
+        "--against", type=Path, help="src folder of an earlier program to measure in turn"
+    )
+    parser.add_argument("--repeats", type=int, default=1, help="runs over the unchanged feed")
     add_output_option(parser, "feed_speed")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.work) as work:
+    programs = {"catalog": ROOT / "src"}
+    if given.against is not None:
+        programs = {"now": ROOT / "src", "before": given.against.resolve()}
+    with tempfile.TemporaryDirectory() as temporary:
+        work = given.work or Path(temporary)
         rows = [
             row
             for count in given.rows
             for kind in given.feeds
-            for row in measure(kind, count, given.photos, Path(work))
+            for row in measure(kind, count, given.photos, work, programs, given.repeats)
         ]
     write_result(
         given.out,
@@ -199,7 +247,7 @@ def main() -> None:
                 "first one.",
             )
         ],
-        method=METHOD,
+        method=METHOD + (AGAINST if given.against is not None else ""),
         figures={"rows": rows},
     )
 

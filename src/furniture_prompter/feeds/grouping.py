@@ -13,6 +13,7 @@ from furniture_prompter.feeds.records import Record, Value
 
 _IN_MEMORY_BYTES: Final = 64 << 20
 """Of rows that wait for others of their product; beyond, they wait on the disk."""
+_FIRST_BITS: Final = 10
 _LIMIT_ROWS: Final = 2_000
 """Rows of one product: more are no product, but a column that was taken for its id wrongly."""
 
@@ -130,6 +131,50 @@ class Groups:
     def rows_of_scattered(self, key: int) -> int:
         """How many rows a product has whose rows are not beside each other; 0 for others."""
         return self._scattered.get(key, 0)
+
+
+class FirstLines:
+    """The line of the first row of each id, in 24 to 48 bytes an id, whatever its length.
+
+    Ids are told apart by 64 bits of their hashes: of a million, two are the same once in many
+    millions of feeds.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("q", bytes(8 << _FIRST_BITS))
+        self._lines = array("q", bytes(8 << _FIRST_BITS))
+        self._mask = (1 << _FIRST_BITS) - 1
+        self._count = 0
+
+    def claim(self, product_id: str, line: int) -> int | None:
+        """The line that has an id already; None where `line` is the first."""
+        key = hash(product_id) or 1
+        place = self._place(key)
+        if self._hashes[place]:
+            return self._lines[place]
+        self._hashes[place], self._lines[place] = key, line
+        self._count += 1
+        if self._count * 3 > self._mask * 2:
+            self._grow()
+        return None
+
+    def _place(self, key: int) -> int:
+        """Where an id is, or would be."""
+        hashes, mask = self._hashes, self._mask
+        place = key & mask
+        while (found := hashes[place]) and found != key:
+            place = (place + 1) & mask
+        return place
+
+    def _grow(self) -> None:
+        hashes, lines = self._hashes, self._lines
+        self._mask = 2 * self._mask + 1
+        self._hashes = array("q", bytes(16 * len(hashes)))
+        self._lines = array("q", bytes(16 * len(lines)))
+        for key, line in zip(hashes, lines, strict=True):
+            if key:
+                place = self._place(key)
+                self._hashes[place], self._lines[place] = key, line
 
 
 def children_of(listed: Value) -> list[str]:

@@ -20,7 +20,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.feed import NO_CELLS
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
-from furniture_prompter.feeds.grouping import text_of
+from furniture_prompter.feeds.grouping import FirstLines, text_of
 from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.rows import (
@@ -133,16 +133,15 @@ class ProductBuilder:
         self._own = mapping.layout.keeps_names
         self._has_parents = any(map(mapping.has, ("parent", "parent_number", "children")))
         self._has_variant_images = mapping.has("variant_image")
-        self._line_of_id: dict[str, int] = {}
+        self._first_lines = FirstLines()
         self._set_aside = 0
         self._id_column = (mapping.columns_of(mapping.keyed_by) or ("id",))[0]
         self.counts = Counts()
 
     def claim_known(self, known: UnchangedRow, records: Sequence[Record]) -> bool:
         """Take the id of a product that needs no building; whether no other product has it."""
-        if known.product_id in self._line_of_id:
+        if self._first_lines.claim(known.product_id, records[known.main].line) is not None:
             return False
-        self._line_of_id[known.product_id] = records[known.main].line
         self.counts.rows += len(records)
         return True
 
@@ -278,14 +277,13 @@ class ProductBuilder:
         """
         value = main.ids.get("group") or self._own_key(main, is_group)
         product_id = identifier(value)
-        first = self._line_of_id.get(product_id)
+        first = self._first_lines.claim(product_id, main.line)
         if first is not None:
             raise UnusableValueError(
                 f"The id {shown(product_id)} is already in line {first}.",
                 "Give each product an id of its own; several images of one go into one row.",
                 product_id,
             )
-        self._line_of_id[product_id] = main.line
         return product_id
 
     def _own_key(self, main: Row, is_group: bool) -> object:

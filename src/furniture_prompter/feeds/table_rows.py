@@ -120,13 +120,13 @@ class RowPlan:
     def meets_new(self, records: Iterable[Record]) -> bool:
         """Whether one of the records has a value in a column that has no step yet."""
         met = self._steps.keys()
-        return any(
-            value is not None and value != ""
-            for record in records
-            if not record.fields.keys() <= met
-            for name, value in record.fields.items()
-            if name not in met
-        )
+        for record in records:
+            if record.fields.keys() <= met:
+                continue
+            for name, value in record.fields.items():
+                if name not in met and value is not None and value != "":
+                    return True
+        return False
 
     def read(self, record: Record) -> Row:
         """What a record says; what is wrong with single cells is among the row's problems."""

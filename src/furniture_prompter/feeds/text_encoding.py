@@ -4,7 +4,9 @@ import codecs
 import io
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, Final, TextIO
 
 from furniture_prompter.errors import InvalidFeedError
@@ -13,6 +15,9 @@ LIMIT_LINE_CHARACTERS: Final = 1 << 20
 _LIMIT_SAMPLE_BYTES: Final = 1 << 14
 """Of lines beyond ASCII: more of them change no guess."""
 
+_BLOCK_CHARACTERS: Final = 1 << 16
+_ODD_CHARACTERS: Final = re.compile('[\0\ufeff\ud800-\udfff]|="')
+"""What lines of a table are looked at one by one for."""
 _REREAD_SHARE: Final = 10
 _REREAD_ANYWAY: Final = 10_000
 """Lines read again: so many times those read from the file, and so many on top."""
@@ -212,6 +217,10 @@ class BoundedLines:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._block: list[str] = []
+        self._place = 0
+        self._rest = ""
+        self._is_plain = False
         self.count = 0
 
     def __iter__(self) -> "BoundedLines":
@@ -224,15 +233,57 @@ class BoundedLines:
         Raises:
             LineTooLongError: it is longer than the limit; it has been skipped.
         """
-        line = self._file.readline(LIMIT_LINE_CHARACTERS + 1)
-        if not line:
-            raise StopIteration
+        if self._place == len(self._block):
+            self._read_block()
+        line = self._block[self._place]
+        self._place += 1
         self.count += 1
         if len(line) > LIMIT_LINE_CHARACTERS:
-            while line and not line.endswith(("\n", "\r")):
-                line = self._file.readline(LIMIT_LINE_CHARACTERS)
             raise LineTooLongError(f"The line has more than {LIMIT_LINE_CHARACTERS:,} characters.")
         return line
+
+    def plain_ahead(self) -> Iterator[str]:
+        """Lines that come next, for a glance: none is cut off, damaged or holds Excel's ``="``.
+
+        None where that cannot be said of them. Those that were made use of are told to
+        :meth:`pass_over`.
+        """
+        if self._place == len(self._block):
+            try:
+                self._read_block()
+            except StopIteration:
+                return iter(())
+        return islice(self._block, self._place, None) if self._is_plain else iter(())
+
+    def pass_over(self, lines: int) -> None:
+        """Go on behind so many of the lines of :meth:`plain_ahead`."""
+        self._place += lines
+        self.count += lines
+
+    def _read_block(self) -> None:
+        """Read until a line is whole."""
+        self._place = 0
+        lines: list[str] = []
+        text = ""
+        while not lines:
+            data = self._file.read(_BLOCK_CHARACTERS)
+            if not data:
+                lines, self._rest = [self._rest] if self._rest else [], ""
+                self._block, self._is_plain = lines, False
+                if not lines:
+                    raise StopIteration
+                return
+            text = self._rest + data
+            lines = io.StringIO(text, newline="").readlines()
+            # A line feed may follow a carriage return at the end.
+            self._rest = "" if lines[-1].endswith("\n") else lines.pop()
+            if len(self._rest) > LIMIT_LINE_CHARACTERS:
+                # It is told to be too long by so many characters as well as by all.
+                self._rest = self._rest[:LIMIT_LINE_CHARACTERS] + self._rest[-1]
+        self._block = lines
+        self._is_plain = len(text) <= LIMIT_LINE_CHARACTERS and not (
+            _ODD_CHARACTERS.search(text) if not text.isascii() else "\0" in text or '="' in text
+        )
 
 
 class TooMuchRereadError(ValueError):
@@ -266,6 +317,14 @@ class RereadableLines:
         line = self._again.popleft() if self._again else next(self._lines)
         self._since_mark.append(line)
         return line
+
+    def plain_ahead(self) -> Iterator[str]:
+        """As :meth:`BoundedLines.plain_ahead`; none while lines are read again."""
+        return iter(()) if self._again else self._lines.plain_ahead()
+
+    def pass_over(self, lines: int) -> None:
+        """As :meth:`BoundedLines.pass_over`."""
+        self._lines.pass_over(lines)
 
     @property
     def since_mark(self) -> list[str]:

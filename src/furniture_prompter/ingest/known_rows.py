@@ -25,7 +25,7 @@ from furniture_prompter.ingest.changes import Tally, empty_tally
 from furniture_prompter.ingest.photos import add_photo
 from furniture_prompter.ingest.scratch import StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos, state_of
-from furniture_prompter.sqlite_files import open_database
+from furniture_prompter.sqlite_files import ReadAhead, open_database
 
 KNOWN_FILE: Final = "known_rows.db"
 # Columns and types that products may have in common; a feed with more is no table.
@@ -47,8 +47,13 @@ CREATE TABLE IF NOT EXISTS known (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS by_digest ON known (digest);
 """
-_FIND: Final = (
-    "SELECT product, hash, shape, main, images, states, codes FROM known WHERE digest = ?"
+_ONE: Final = (
+    "SELECT digest, rowid, product, hash, shape, main, images, states, codes FROM known "
+    "WHERE digest = ?"
+)
+_BEHIND: Final = (
+    "SELECT digest, rowid, product, hash, shape, main, images, states, codes FROM known "
+    "WHERE rowid >= ? ORDER BY rowid LIMIT 512"
 )
 
 
@@ -111,6 +116,7 @@ class KnownRows:
         except (sqlite3.Error, ValueError, TypeError):
             path.unlink(missing_ok=True)
             self._database = open_database(path, self._begin)
+        self._rows = ReadAhead(self._database, _ONE, _BEHIND)
         return self
 
     def __enter__(self) -> Self:
@@ -136,12 +142,12 @@ class KnownRows:
         if self._database is None or not self.is_asked:
             return None
         try:
-            found = self._database.execute(_FIND, (digest,)).fetchone()
+            found = self._rows.find(digest)
         except sqlite3.Error:
             return None
         if found is None:
             return None
-        product, kept, shape, main, images, states, codes = found
+        _, _, product, kept, shape, main, images, states, codes = found
         product_id = product.decode("utf-8", "surrogatepass")
         before = self._stored.find(product_id)
         if before is None or before.digest != kept or not self._fits(shape):
@@ -215,6 +221,8 @@ class KnownRows:
         database.executescript(_SCHEMA)
         for number, content in database.execute("SELECT number, content FROM shapes"):
             self._take_shape(number, tuple(_Cell(*each) for each in json.loads(content)))
+        # Outside of a transaction each look into it would lock the file and let it go.
+        database.execute("BEGIN")
 
     def _take_shape(self, number: int, cells: tuple[_Cell, ...]) -> None:
         self._shapes[cells] = number

@@ -52,6 +52,8 @@ Item = TypeVar("Item")
 
 # Rows whose photos are read, and downloaded, ahead of each other.
 _ROWS_AT_ONCE: Final = 2_048
+# Rows between two words about how far the reading is.
+_ROWS_A_WORD: Final = 64
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ class FeedReading:
             feed: What can tell how far it is, where it is one of records.
         """
         found = self.found
-        step = "reading"
+        step, told, count = "reading", "", 0
         counted = feed if isinstance(feed, RecordFeed) else None
         for count, item in enumerate(items, start=1):
             if isinstance(item, UnchangedRow):
@@ -168,6 +170,11 @@ class FeedReading:
                 step = f"reading {item.reading}" if item.reading else step
             else:
                 self._take(count, item)
+            if count % _ROWS_A_WORD == 1 or told != step:
+                done, total = counted.rows_read if counted is not None else (count, None)
+                yield IndexProgress(step, done, total, "rows")
+                told = step
+        if count:
             done, total = counted.rows_read if counted is not None else (count, None)
             yield IndexProgress(step, done, total, "rows")
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 from furniture_prompter.catalog.storage import writing
 from furniture_prompter.domain import FeedRow, Photo, Product, Variant
+from furniture_prompter.sqlite_files import ReadAhead
 
 Item = TypeVar("Item")
 
@@ -136,6 +137,12 @@ PRESENT: Final = 1
 USABLE: Final = 2
 
 
+_ONE: Final = "SELECT id, place, number, digest FROM stored WHERE id = ?"
+_BEHIND: Final = (
+    "SELECT id, place, number, digest FROM stored WHERE place >= ? ORDER BY place LIMIT 512"
+)
+
+
 class StoredIndex:
     """Number and hash of every product of the current version by id, and what the feed has of it.
 
@@ -149,9 +156,10 @@ class StoredIndex:
         self.states = bytearray()
         self._database = _scratch_database()
         self._database.execute(
-            "CREATE TABLE stored (id BLOB PRIMARY KEY, place INTEGER, number INTEGER, digest BLOB) "
-            "WITHOUT ROWID"
+            "CREATE TABLE stored (id BLOB, place INTEGER PRIMARY KEY, number INTEGER, digest BLOB)"
         )
+        self._database.execute("CREATE UNIQUE INDEX by_id ON stored (id)")
+        self._rows = ReadAhead(self._database, _ONE, _BEHIND)
 
     def __len__(self) -> int:
         """Products in it."""
@@ -181,10 +189,8 @@ class StoredIndex:
 
     def find(self, product_id: str) -> StoredRow | None:
         """What the catalog has of a product; None where it has none of that id."""
-        row = self._database.execute(
-            "SELECT place, number, digest FROM stored WHERE id = ?", (_key(product_id),)
-        ).fetchone()
-        return None if row is None else StoredRow._make(row)
+        row = self._rows.find(_key(product_id))
+        return None if row is None else StoredRow(row[1], row[2], row[3])
 
     def mark(self, product_id: str, state: int) -> None:
         """Say that the feed has a product."""
