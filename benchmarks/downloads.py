@@ -29,11 +29,12 @@ METHOD = """
 A server on this machine's loopback serves a feed of 1,000 products as JSON lines and their photos,
 the bundled renderings, each made a file of its own by a few bytes behind its end; it takes 50 ms
 for every answer, gives ETags and no max-age. Of the photos 10 are gone (404), and 10 are answered
-with 503 when they are asked for the first time. The command runs in a process of its own with the
-settings' defaults (six connections to a host, at most 100 requests a second). The first run is
-killed with signal 9 when half of the photos were asked for, and started again; before the third run
-10 photos are replaced by others, before the fourth nothing changes. Asked are requests for photos
-that reached the server, times are wall times of the command with its start and the encoding.
+with 503 when they are first asked for, half of them before the kill. The command runs in a process
+of its own with the settings' defaults (six connections to a host, at most 100 requests a second).
+The first run is killed with signal 9 when half of the photos were asked for, and started again;
+before the third run 10 photos are replaced by others, before the fourth nothing changes. Asked are
+requests for photos that reached the server, times are wall times of the command with its start and
+the encoding.
 """
 
 
@@ -42,7 +43,9 @@ class Shop:
 
     def __init__(self, photos: Sequence[bytes]) -> None:
         self.photos = {f"/{number}.jpg": photo for number, photo in enumerate(photos)}
-        self.busy = {f"/{number}.jpg" for number in range(GONE, GONE + BUSY)}
+        # Half of them on either side of the kill.
+        busy = (*range(GONE, GONE + BUSY // 2), *range(len(photos) - BUSY // 2, len(photos)))
+        self.busy = {f"/{number}.jpg" for number in busy}
         self.asked: list[str] = []
         self.sent = 0
         self.at = threading.Event()
@@ -169,6 +172,8 @@ def killed(shop: Shop, catalog: Path) -> dict[str, Any]:
 def figures(shop: Shop, catalog: Path, others: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """All runs, one after the other."""
     rows = [killed(shop, catalog), run("started again", shop, catalog)]
+    if rows[1]["asked again"] != BUSY // 2:
+        raise SystemExit(f"{rows[1]['asked again']} asked again instead of {BUSY // 2}.")
     shop.photos.update(others)
     rows.append(run("1 % changed", shop, catalog))
     rows.append(run("nothing changed", shop, catalog))

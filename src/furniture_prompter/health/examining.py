@@ -96,10 +96,13 @@ def run_checks(
         encoders: The catalog's own.
     """
     skipped: dict[str, str] = {}
+    untitled = texts.missing_titles(contents)
+    of_photos = _of_photos(contents, looks, encoders, skipped)
+    signs = of_photos.get("placeholder", ())
     found = {
-        **_of_photos(contents, looks, encoders, skipped),
-        **_of_meaning(contents, encoders, skipped),
-        "missing-title": texts.missing_titles(contents),
+        **of_photos,
+        **_of_meaning(contents, encoders, skipped, _files(signs), untitled),
+        "missing-title": untitled,
         "missing-category": texts.missing_categories(contents),
         "broken-letters": texts.broken_letters(contents),
         "other-language": texts.other_languages(contents),
@@ -122,27 +125,43 @@ def _of_photos(
     encoders: Encoders,
     skipped: dict[str, str],
 ) -> dict[str, tuple[Finding, ...]]:
-    if len(contents.paths) > duplicates.LIMIT_PHOTOS:
+    compare_pixels = len(contents.paths) <= duplicates.LIMIT_PHOTOS
+    if not compare_pixels:
         reason = f"Photos are compared in pairs up to {duplicates.LIMIT_PHOTOS:,} of them."
         skipped.update(dict.fromkeys(_OF_PAIRS, reason))
-    twice = duplicates.find_duplicates(contents, looks, compare_pixels=not skipped)
-    found = {
+    found: dict[str, tuple[Finding, ...]] = {}
+    try:
+        encode = encoders.photo.encode
+    except EncoderError as error:
+        skipped["placeholder"] = f"The catalog's photo encoder cannot be loaded. {error}"
+    else:
+        found["placeholder"] = pictures.placeholders(contents, looks, encode)
+    twice = duplicates.find_duplicates(
+        contents,
+        looks,
+        compare_pixels=compare_pixels,
+        placeholders=_files(found.get("placeholder", ())),
+    )
+    return {
+        **found,
         "unreadable-photo": pictures.unreadable_photos(contents, looks),
         "tiny-photo": pictures.tiny_photos(contents, looks),
         "duplicate-product": twice.products,
         "shared-photo": twice.shared,
         "near-duplicate-photo": twice.near,
     }
-    try:
-        encode = encoders.photo.encode
-    except EncoderError as error:
-        skipped["placeholder"] = f"The catalog's photo encoder cannot be loaded. {error}"
-        return found
-    return {**found, "placeholder": pictures.placeholders(contents, looks, encode)}
+
+
+def _files(findings: Sequence[Finding]) -> frozenset[str]:
+    return frozenset(product.photo for finding in findings for product in finding.products)
 
 
 def _of_meaning(
-    contents: CatalogContents, encoders: Encoders, skipped: dict[str, str]
+    contents: CatalogContents,
+    encoders: Encoders,
+    skipped: dict[str, str],
+    placeholders: frozenset[str],
+    untitled: Sequence[Finding],
 ) -> dict[str, tuple[Finding, ...]]:
     reason = ""
     if len(contents.products) < meaning.LEAST_PRODUCTS:
@@ -158,7 +177,10 @@ def _of_meaning(
         except EncoderError as error:
             reason = f"The catalog's prompt encoder cannot be loaded. {error}"
         else:
-            misfits = meaning.find_misfits(contents, judged)
+            ids = frozenset(product.id for each in untitled for product in each.products)
+            misfits = meaning.find_misfits(
+                contents, judged, placeholders=placeholders, untitled=ids
+            )
             return {"wrong-photo": misfits.photos, "wrong-category": misfits.categories}
     skipped.update(dict.fromkeys(_OF_MEANING, reason))
     return {}

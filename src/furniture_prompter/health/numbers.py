@@ -32,6 +32,9 @@ not spread widely themselves."""
 LEAST_DEVIATIONS: Final = 3.5
 """And that many robust standard deviations of the logarithms."""
 
+LEAST_DEVIATIONS_OF_ALL: Final = 5.0
+"""The same in the whole catalog, where unlike kinds make longer tails than those of one."""
+
 _LEAST_PRICES: Final = 8
 _LEAST_SIZED: Final = 0.8
 _LEAST_HAVING: Final = 0.5
@@ -82,7 +85,7 @@ def _filler(price: float) -> tuple[str, float] | None:
 def _ordinary(
     contents: CatalogContents, prices: Sequence[float | None]
 ) -> dict[int, tuple[float, float, str]]:
-    """Of each product: median and deviation of its kind's log prices, and what its kind is called.
+    """Of each product: median of its kind's log prices, how far off is doubtful, the kind's name.
 
     The kind is its category; where that has few prices, the whole catalog in the same currency.
     """
@@ -102,14 +105,16 @@ def _ordinary(
         logs = np.log([prices[index] or 1.0 for index in members])
         median = float(np.median(logs))
         deviation = _TO_DEVIATION * float(np.median(np.abs(logs - median)))
+        deviations = LEAST_DEVIATIONS if category else LEAST_DEVIATIONS_OF_ALL
+        far = max(math.log(LEAST_RATIO), deviations * deviation)
         name = f"of the category {category}" if category else "of the catalog"
-        found.update(dict.fromkeys(members, (median, deviation, name)))
+        found.update(dict.fromkeys(members, (median, far, name)))
     return found
 
 
-def _far_off(price: float, median: float, deviation: float, name: str) -> tuple[str, float] | None:
+def _far_off(price: float, median: float, far: float, name: str) -> tuple[str, float] | None:
     off = abs(math.log(price) - median)
-    if off < max(math.log(LEAST_RATIO), LEAST_DEVIATIONS * deviation):
+    if off < far:
         return None
     usual = math.exp(median)
     ratio = math.exp(off)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from html.entities import html5
 from typing import Final
@@ -45,6 +45,7 @@ _LEAST_MAJORITY: Final = 0.7
 _LEAST_SAMPLES: Final = 8
 _COMMON_COLOUR: Final = 3
 _LIKE_A_COLOUR: Final = 0.75
+_FEWEST_TO_SLIP: Final = 4
 _SHOWN_LETTERS: Final = 60
 
 
@@ -154,9 +155,15 @@ def unknown_colours(
     found = []
     for index, each in enumerate(parts):
         for part in each:
-            if counts[part] >= _COMMON_COLOUR or is_known(part):
+            if counts[part] >= _COMMON_COLOUR:
                 continue
-            meant = _meant(part, common, list(words))
+            if is_known(part):
+                slip = _slip(part, words, is_known)
+                if slip is None:
+                    continue
+                part, meant = slip
+            else:
+                meant = _meant(part, common, list(words))
             detail = f"The colour {_quoted(part)} is not known."
             if meant:
                 detail = f"{detail[:-1]}; {_quoted(meant)} may be meant."
@@ -169,6 +176,23 @@ def _meant(part: str, common: Sequence[str], words: Sequence[str]) -> str | None
     near = get_close_matches(part, common, n=1, cutoff=_LIKE_A_COLOUR)
     near = near or get_close_matches(part, words, n=1, cutoff=_LIKE_A_COLOUR)
     return near[0] if near else None
+
+
+def _slip(
+    part: str, words: Collection[str], is_known: Callable[[str], bool]
+) -> tuple[str, str] | None:
+    """A word that is spelt like a common one and is none, and the one that may be meant.
+
+    The rest of the part may well be known, as in "wihte glass".
+    """
+    for word in _WORD.findall(part):
+        if len(word) < _FEWEST_TO_SLIP or word in words or is_known(word):
+            continue
+        for near in get_close_matches(word, words, n=1, cutoff=_LIKE_A_COLOUR):
+            # Others are words of their own: "round" beside "rounded", "sizes" beside "sides".
+            if is_known(near) or sorted(near) == sorted(word):
+                return word, near
+    return None
 
 
 def _colour_parts(product: Product) -> list[str]:

@@ -132,6 +132,14 @@ def test_numbers_of_json_are_prices_and_sizes() -> None:
         ("FALSE", "out of stock"),
         ("Only 3 left", "in stock"),
         ("12 adet", "in stock"),
+        ("lieferbar in 5 Tagen", "in stock"),
+        ("Versandfertig in 24 Stunden", "in stock"),
+        ("ships in 3 days", "in stock"),
+        ("Ships within 3-5 business days", "in stock"),
+        ("3 gün içinde kargoda", "in stock"),
+        ("3 İŞ GÜNÜ İÇİNDE KARGOYA VERİLİR", "in stock"),
+        ("Lieferzeit ca. 2 bis 3 Wochen", "backorder"),
+        ("6 hafta içinde teslim", "backorder"),
         (True, "in stock"),
         (0, "out of stock"),
     ],
@@ -140,7 +148,19 @@ def test_availability(text: str | int, expected: str) -> None:
     assert read_availability(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "soon-ish", "belki", "Tuesday"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon-ish",
+        "belki",
+        "Tuesday",
+        "5 days",
+        "ships in days",
+        "not available in 3 days",
+        "ships 3",
+    ],
+)
 def test_what_does_not_tell_availability_is_set_aside(text: str) -> None:
     with pytest.raises(UnusableValueError, match="can be had"):
         read_availability(text)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.domain import Product
 from furniture_prompter.health.contents import CatalogContents
-from furniture_prompter.health.fit import fit_of
+from furniture_prompter.health.fit import fit_of, left_out_predictions
 from furniture_prompter.health.meaning import find_misfits, judge
 from furniture_prompter.unit_rows import unit_rows
 
@@ -67,8 +67,7 @@ def test_a_product_never_vouches_for_itself() -> None:
     features[1], words[1] = features[0], words[0]
     alone = fit_of(features, words, np.arange(60))
     together = fit_of(features, words, np.maximum(np.arange(60) - 1, 0))
-    assert alone.neighbours[0] > together.neighbours[0] + 0.1
-    assert alone.cosine[0] > together.cosine[0]
+    assert alone[0] > together[0] + 0.1
 
 
 def test_leaving_out_in_closed_form_is_leaving_out() -> None:
@@ -85,6 +84,29 @@ def test_leaving_out_in_closed_form_is_leaving_out() -> None:
         centred[kept].T.astype(np.float64) @ centred[kept] + penalty,
         centred[kept].T.astype(np.float64) @ wanted[kept],
     )
-    told = centred[0].astype(np.float64) @ solved
-    cosine = told @ wanted[0] / np.linalg.norm(told) / np.linalg.norm(wanted[0])
-    assert fit_of(features, words, owners).cosine[0] == pytest.approx(cosine, abs=1e-4)
+    told = left_out_predictions(centred.astype(np.float64), wanted, owners)
+    assert told[0] == pytest.approx(centred[0].astype(np.float64) @ solved, abs=1e-6)
+
+
+def test_fit_is_what_is_short_of_the_best_words_alike_in_a_catalog_of_few_kinds() -> None:
+    """Rows that show their own words stand at the best; one that shows others' far below."""
+    kinds = np.repeat(np.arange(4), 30)
+    features = unit_rows(np.eye(4)[kinds] + 0.01 * np.random.default_rng(5).normal(size=(120, 4)))
+    words = np.eye(4)[kinds].copy()
+    words[7] = np.eye(4)[3]
+    fit = fit_of(features, words, np.arange(120))
+    assert fit.argmin() == 7
+    assert np.abs(np.delete(fit, 7)).max() < 0.05
+
+
+def test_what_is_told_already_is_not_told_for_its_meaning(shop: CatalogContents) -> None:
+    """A placeholder shows nothing that could fit, and no category fits a title of none."""
+    vectors = shop.vectors.copy()
+    vectors[[2, 100]] = vectors[[100, 2]]
+    products = list(shop.products)
+    products[5] = replace(products[5], category="rug")
+    spoilt = replace(shop, vectors=vectors, products=tuple(products))
+    misfits = find_misfits(
+        spoilt, judge(spoilt, encode), placeholders={"2.jpg", "100.jpg"}, untitled={"5"}
+    )
+    assert (misfits.photos, misfits.categories) == ((), ())

@@ -1,5 +1,7 @@
 """Checks of prices and sizes."""
 
+import math
+
 import pytest
 
 from furniture_prompter.domain import AttributeValue, Product
@@ -60,3 +62,20 @@ def test_a_size_that_the_others_have_is_missed(contents_of: MakeContents) -> Non
     assert "90% of the category Table" in finding.detail
     few = [*sized[:3], *(Product(f"b{n}", "Table", "table") for n in range(7))]
     assert numbers.missing_sizes(contents_of(few)) == ()
+
+
+def test_in_a_whole_catalog_prices_may_be_farther_off_than_in_a_category(
+    contents_of: MakeContents,
+) -> None:
+    """Kinds without prices enough of their own are compared with all, whose prices spread more.
+
+    Half of the prices are within exp(±0.5), a deviation of 0.74; the dear one is four of it off.
+    """
+    usual = [math.exp(5 + step / 10) for step in range(-10, 11)]
+    dear = math.exp(5 + 3.1)
+    for category, told in (("chair", 1), ("", 0)):
+        products = [
+            Product(f"{n}", "Chair", category, attributes={"price": price})
+            for n, price in enumerate([*usual, dear])
+        ]
+        assert len(numbers.doubtful_prices(contents_of(products))) == told

@@ -1,5 +1,6 @@
 """Checks of photo files and of photos that stand twice."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,27 @@ def test_one_file_on_many_products_is_told_once(
     (finding,) = found.shared
     assert [each.id for each in finding.products] == ["0", "2", "3"]
     assert finding.detail == "3 products have the same photo file."
+
+
+def test_placeholders_are_not_told_for_being_alike_as_well(
+    contents_of: MakeContents, renders: list[Path], tmp_path: Path
+) -> None:
+    Image.open(renders[0]).convert("RGB").save(tmp_path / "again.jpg", quality=75)
+    contents = contents_of(products(3), [renders[0], renders[0], tmp_path / "again.jpg"])
+    contents = replace(contents, vectors=np.ones((3, 1), np.float32))
+    signs = frozenset(contents.paths)
+    found = duplicates.find_duplicates(contents, looks_of(contents), placeholders=signs)
+    assert (found.products, found.shared, found.near) == ((), (), ())
+
+
+def test_a_box_around_what_is_shown_does_not_move_with_compression(renders: list[Path]) -> None:
+    """Saved poorly and at another size, the pixel hash stays within a third of the limit."""
+    for path in renders[:6]:
+        image = Image.open(path).convert("RGB")
+        buffer = io.BytesIO()
+        image.resize((image.width * 3 // 5, image.height * 3 // 5)).save(buffer, "JPEG", quality=60)
+        again = look_of(np.asarray(Image.open(buffer)))
+        assert duplicates.are_same_picture(look_of(np.asarray(image)), again)
 
 
 def test_the_same_title_and_photo_is_the_same_product(

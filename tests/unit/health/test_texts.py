@@ -99,3 +99,14 @@ def test_a_colour_that_is_misspelt_is_told_with_what_may_be_meant(
     )
     assert [each.products[0].id for each in found] == ["bad"]
     assert found[0].detail == "The colour “whiet” is not known; “white” may be meant."
+
+
+def test_a_misspelt_word_beside_a_known_one_is_told(contents_of: MakeContents) -> None:
+    """The rest of a colour being known does not make the misspelt word one."""
+    colours = ["white glass", "white glass", "white glass", "wihte glass", "round glass"]
+    found = texts.unknown_colours(
+        contents_of([Product(f"{n}", "Vase", color=colour) for n, colour in enumerate(colours)]),
+        lambda text: "glass" in text or text == "white",
+    )
+    assert [each.products[0].id for each in found] == ["3"]
+    assert found[0].detail == "The colour “wihte” is not known; “white” may be meant."

@@ -303,13 +303,40 @@ _COUNTED: Final = re.compile(
     r"(?:only |son |nur |noch )?(\d{1,9}) (?:in stock|available|adet|stokta|left|pcs|ürün|urun|"
     r"auf lager|en stock|disponibles?)(?: var| kaldi| left)?"
 )
+# A time until it is sent or there: "lieferbar in 5 Tagen", "3 gün içinde kargoda".
+_SENT: Final = frozenset(
+    _folded(
+        "ship ships shipped shipping dispatch dispatched dispatches delivery delivered available "
+        "lieferbar lieferung lieferzeit versand versandfertig versendet geliefert kargo kargoda "
+        "kargoya teslim teslimat gönderilir gönderim livraison expédié disponible entrega consegna"
+    ).split()
+)
+_BESIDE: Final = frozenset(
+    _folded(
+        "in within usually about approx to from business working innerhalb von ca etwa bis nach "
+        "wieder verilir edilir sonra içinde iş ila en dans sous à de di"
+    ).split()
+)
+_DAYS: Final = {
+    unit: days
+    for units, days in (
+        ("hour hours stunde stunden std saat saatte heure heures horas ore", 0),
+        ("day days tag tage tagen werktag werktage werktagen gün günü günde jour jours", 1),
+        ("día días giorni giorno", 1),
+        ("week weeks woche wochen hafta haftada semaine semaines semana semanas settimane", 7),
+        ("month months monat monate monaten ay ayda mois mes meses mesi", 30),
+    )
+    for unit in _folded(units).split()
+}
+_LONGEST_FROM_STOCK: Final = 14
 
 
 def read_availability(value: str | float | bool) -> Availability:
     """Whether a product can be had, in Google's words and ``discontinued``.
 
     Understood are the values of Google Merchant, schema.org, Shopify and WooCommerce, words of
-    shops in Turkish and other languages, truth values, and numbers of pieces.
+    shops in Turkish and other languages, truth values, and numbers of pieces. What is sent in
+    up to two weeks is in stock, what takes longer on backorder.
 
     Raises:
         UnusableValueError: the text says nothing of it that is known.
@@ -330,10 +357,24 @@ def _availability(text: str) -> Availability:
     if _COUNT.fullmatch(text.strip()):
         pieces = float(text.strip().replace(",", "."))
         return "in stock" if pieces > 0 else "out of stock"
-    counted = _COUNTED.fullmatch(plain)
-    if counted is None:
+    if counted := _COUNTED.fullmatch(plain):
+        return "in stock" if int(counted[1]) else "out of stock"
+    days = _days_until_sent(plain)
+    if days is None:
         raise _no_availability(text)
-    return "in stock" if int(counted[1]) else "out of stock"
+    return "in stock" if days <= _LONGEST_FROM_STOCK else "backorder"
+
+
+def _days_until_sent(plain: str) -> int | None:
+    """Days, at most, of a text that says in how many something is sent and nothing else."""
+    words = plain.split()
+    numbers = [int(word) for word in words if word.isdecimal()]
+    units = [_DAYS[word] for word in words if word in _DAYS]
+    others = {word for word in words if not word.isdecimal() and word not in _DAYS}
+    says_so = others & _SENT and others <= _SENT | _BESIDE
+    if not says_so or len(units) != 1 or not 1 <= len(numbers) <= 2:
+        return None
+    return max(numbers) * units[0]
 
 
 def _no_availability(text: str) -> UnusableValueError:
