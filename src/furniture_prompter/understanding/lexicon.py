@@ -176,6 +176,11 @@ class Lexicon:
         self.words = frozenset(
             word for text in _texts(data) for word in WORD.findall(fold_letters(text))
         )
+        self.same_shade: Mapping[tuple[str, ...], tuple[str, ...]] = {
+            tuple(WORD.findall(fold_letters(phrase))): tuple(shade)
+            for shade in data["same_shade"]
+            for phrase in shade
+        }
         self.named: Mapping[str, tuple[str, ...]] = {
             says: tuple(phrases) for says, phrases in data["names"].items()
         }
