@@ -3,13 +3,22 @@
 import argparse
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.datasets import IKEA_DEV, card_hashes, ikea_dev, write_feed
+from benchmarks.datasets import (
+    IKEA_DEV,
+    BenchmarkProduct,
+    card_hashes,
+    ikea_dev,
+    load_products,
+    write_feed,
+)
 from benchmarks.prompt_families import (
     AskedPrompt,
     by_first_sentence,
@@ -18,7 +27,7 @@ from benchmarks.prompt_families import (
     misspelt,
     paraphrased,
 )
-from benchmarks.provenance import add_output_option, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.assembly import Catalog, index
 from furniture_prompter.evaluation.metrics import bootstrap_interval, per_query
 from furniture_prompter.settings import Settings
@@ -59,23 +68,59 @@ but category count as wrong.
 
 Values = dict[str, dict[str, float]]
 
+OLD_ENCODER: Final = "minilm-static-256"
+NEW_ENCODER: Final = "multilingual-static-384"
+UNDERSTANDING: Final[Mapping[str, tuple[str, bool, Mapping[str, float]]]] = {
+    f"{OLD_ENCODER}, words as written": (OLD_ENCODER, False, {}),
+    f"{NEW_ENCODER}, words as written": (NEW_ENCODER, False, {}),
+    **{
+        f"{NEW_ENCODER}, understood, weight_attribute {weight:g}": (
+            NEW_ENCODER, True, {"weight_attribute": weight},
+        )
+        for weight in (0, 0.25, 0.5, 1, 2)
+    },
+}  # fmt: skip
+BEFORE: Final = f"{OLD_ENCODER}, words as written"
+NOW: Final = f"{NEW_ENCODER}, understood, weight_attribute 0.5"
+
+UNDERSTANDING_METHOD: Final = f"""
+Families of prompts and products as in hybrid.json, of two shops, through Catalog.search, best
+{LIMIT} hits; "Turkish" asks with the category and colour that somebody put into Turkish by hand
+(benchmarks/data), the catalog's text being English. shop2-dev has no descriptions, and its colour
+is what a title has beside the model's name. "As written" is `understand: false`: no limits, no
+colours by columns, no spelling, no other words. Figures are MRR; "first half" and "second half"
+are every other prompt, so that a weight chosen on one can be read on the other. "English" is the
+mean over the families but Turkish. Intervals are 95 % percentile bootstrap of the difference to
+{BEFORE}, the state before prompts were understood, over the same prompts.
+"""
+
 
 def rankings(
-    catalog: Path, settings: Settings, asked: Sequence[AskedPrompt]
+    catalog: Path, settings: Settings, asked: Sequence[AskedPrompt], *, understand: bool = True
 ) -> dict[str, list[str]]:
     """Prompt → product ids, best first."""
     with Catalog.open(catalog, settings=settings) as opened:
         return {
-            each.prompt: [hit.product.id for hit in opened.search(each.prompt, limit=LIMIT).hits]
+            each.prompt: [
+                hit.product.id
+                for hit in opened.search(each.prompt, limit=LIMIT, understand=understand).hits
+            ]
             for each in asked
         }
 
 
-def judged(catalog: Path, weights: Mapping[str, float], asked: Sequence[AskedPrompt]) -> Values:
+def judged(
+    catalog: Path,
+    weights: Mapping[str, float],
+    asked: Sequence[AskedPrompt],
+    *,
+    understand: bool = True,
+) -> Values:
     """Measure → prompt → value."""
     settings = Settings().model_copy(update=dict(weights))
     relevant = {each.prompt: each.relevant for each in asked}
-    return per_query(rankings(catalog, settings, asked), relevant, list(MEASURES.values()))
+    found = rankings(catalog, settings, asked, understand=understand)
+    return per_query(found, relevant, list(MEASURES.values()))
 
 
 def compare(catalogs: Mapping[str, Path], families: Mapping[str, list[AskedPrompt]]) -> Any:
@@ -143,22 +188,125 @@ def sweep(catalogs: Mapping[str, Path], families: Mapping[str, list[AskedPrompt]
     return {"rows": rows}
 
 
+def in_turkish(products: Sequence[BenchmarkProduct], words: Path) -> list[AskedPrompt]:
+    """Category and colour as put into Turkish; all products of the same words answer."""
+    lines = [line for line in words.read_text("utf-8").splitlines() if not line.startswith("#")]
+    said = {
+        row[0]: ", ".join(part for part in row[1:] if part)
+        for row in (line.split("\t") for line in lines)
+    }
+    answers: dict[str, set[str]] = defaultdict(set)
+    for product in products:
+        if said.get(product.id):
+            answers[said[product.id]].add(product.id)
+    return [AskedPrompt(prompt, frozenset(ids)) for prompt, ids in sorted(answers.items())]
+
+
+def families_of(products: Sequence[BenchmarkProduct]) -> dict[str, list[AskedPrompt]]:
+    """The families that a set's own text gives."""
+    return {
+        "kind and colour": by_kind_and_color(products),
+        "misspelt": by_kind_and_color(products, misspelt),
+        "inflected": by_kind_and_color(products, inflected),
+        "paraphrased": by_kind_and_color(products, paraphrased),
+        "first sentence": by_first_sentence(products),
+    }
+
+
+def understanding(data: Path, work: Path, every: int) -> tuple[Any, list[DataSet]]:
+    """MRR by what is understood, on both shops, beside the state before."""
+    rows: list[dict[str, Any]] = []
+    sources: list[DataSet] = []
+    for name in ("ikea-dev", "shop2-dev"):
+        found = load_products(data / name / "products.jsonl", name)
+        sources.append(found.source)
+        products = [
+            each
+            if each.color or each.family == each.id
+            else replace(each, color=" ".join(each.title.replace(each.family, "").split()))
+            for each in found.products
+        ]
+        asked = families_of(products)
+        words = f"{name.replace('-', '_')}_turkish.tsv"
+        asked["Turkish"] = in_turkish(products, Path(__file__).parent / "data" / words)
+        texts = {"whole": ("category", "color", "description"), "short": ("category", "color")}
+        for kind, fields in texts.items():
+            if kind == "short" and not asked["first sentence"]:
+                continue
+            feed = write_feed(products, work / f"{name}-{kind}-feed", fields)
+            for encoder in (OLD_ENCODER, NEW_ENCODER):
+                settings = Settings().model_copy(update={"prompt_encoder": encoder})
+                index(feed, work / f"{name}-{kind}-{encoder}", settings=settings)
+        before: dict[str, Mapping[str, float]] = {}
+        for way, (encoder, understand, weights) in UNDERSTANDING.items():
+            means: dict[str, list[float]] = defaultdict(list)
+            for family, prompts in asked.items():
+                if not prompts:
+                    continue
+                chosen = prompts[::every]
+                kind = "short" if family == "first sentence" else "whole"
+                folder = work / f"{name}-{kind}-{encoder}"
+                values = judged(folder, weights, chosen, understand=understand)["RR"]
+                each = [values[prompt.prompt] for prompt in chosen]
+                row: dict[str, Any] = {"data": name, "family": family, "way": way}
+                row |= _mrr(each) | {"prompts": len(each)}
+                if way == BEFORE:
+                    before[family] = values
+                pairs = [values[key] - before[family][key] for key in values]
+                low, high = bootstrap_interval(pairs)
+                row |= {
+                    "against before": round(float(np.mean(pairs)), 4),
+                    "95 % low": round(low, 4),
+                    "95 % high": round(high, 4),
+                }
+                rows.append(row)
+                if family != "Turkish":
+                    for measure, value in _mrr(each).items():
+                        means[measure].append(value)
+            english = {key: round(float(np.mean(each)), 4) for key, each in means.items()}
+            rows.append({"data": name, "family": "English", "way": way} | english)
+            print(rows[-1], flush=True)
+    return {"rows": rows}, sources
+
+
+def file_understanding(data: Path, out: Path, every: int) -> None:
+    """Measure and file what understanding does to ranking."""
+    with tempfile.TemporaryDirectory() as work:
+        figures, sources = understanding(data, Path(work), every)
+    write_result(
+        out.with_name("hybrid_understanding.json") if out.name == "hybrid.json" else out,
+        title="Prompts understood, text indexed",
+        data=sources,
+        method=UNDERSTANDING_METHOD if every == 1 else f"A trial, on one prompt in {every}.",
+        figures=figures,
+        encoders=card_hashes("efficientnet-lite2", OLD_ENCODER, NEW_ENCODER),
+    )
+
+
+def _mrr(values: Sequence[float]) -> dict[str, float]:
+    parts = {"MRR": values, "first half": values[::2], "second half": values[1::2]}
+    return {name: round(float(np.mean(each)), 4) for name, each in parts.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=IKEA_DEV, help="folder of the measuring set")
     parser.add_argument("--sweep", action="store_true", help="compare weights instead of ways")
+    parser.add_argument(
+        "--understanding",
+        action="store_true",
+        help="compare what is understood instead, on ikea-dev and shop2-dev beside it",
+    )
     parser.add_argument("--every", type=int, default=1, help="use every n-th prompt, to try it out")
     add_output_option(parser, "hybrid")
     arguments = parser.parse_args()
+    if arguments.understanding:
+        file_understanding(arguments.data.parent, arguments.out, arguments.every)
+        return
     data = ikea_dev(arguments.data)
     families = {
-        "kind and colour": by_kind_and_color(data.products),
-        "misspelt": by_kind_and_color(data.products, misspelt),
-        "inflected": by_kind_and_color(data.products, inflected),
-        "paraphrased": by_kind_and_color(data.products, paraphrased),
-        "first sentence": by_first_sentence(data.products),
+        name: asked[:: arguments.every] for name, asked in families_of(data.products).items()
     }
-    families = {name: asked[:: arguments.every] for name, asked in families.items()}
     work = Path(tempfile.mkdtemp())
     try:
         catalogs = {}

@@ -190,6 +190,10 @@ class LetterPromptEncoder:
         )
         return unit
 
+    def knows_word(self, _word: str) -> bool:
+        """See :class:`furniture_prompter.encoders.protocols.PromptEncoder`."""
+        return False
+
 
 @dataclass(frozen=True)
 class ListFeed:

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
         default=1.0, ge=0, description="Weight of prompt against photos, by the alignment."
     )
     weight_attribute: float = Field(
-        default=1.0,
+        default=0.5,
         ge=0,
         description="Weight of colours, materials, counts and sizes that the prompt names, by "
         "the columns.",

@@ -33,11 +33,14 @@ class KeywordQuery:
         beside: What brings products as well.
         quiet: Words that rank what others bring, as numbers always do: "50" alone is no reason
             for a radiator, unless nothing else was asked for.
+        known_share: Share of the words that the catalog can answer, itself or by what stands
+            beside them; what keywords say counts by it.
     """
 
     words: str
     beside: tuple[Beside, ...] = ()
     quiet: str = ""
+    known_share: float = 1.0
 
 
 def any_word(words: str) -> MatchQuery:

@@ -293,6 +293,10 @@ class StaticPromptEncoder:
             start += len(batch)
         return vectors
 
+    def knows_word(self, word: str) -> bool:
+        """Whether a folded word is one piece of the vocabulary."""
+        return len(self.pieces(word)) == 1
+
     def _encode_batch(self, prompts: Sequence[str], out: NDArray[np.float32]) -> None:
         pieces = [self.pieces(prompt) for prompt in prompts]
         known = [row for row, ids in enumerate(pieces) if ids]

@@ -102,3 +102,7 @@ class PromptEncoder(Protocol):
             TypeError: ``prompts`` is one string, whose letters would each become a prompt.
         """
         ...
+
+    def knows_word(self, word: str) -> bool:
+        """Whether a folded word is one of its own, and not put together from pieces."""
+        ...

@@ -30,6 +30,9 @@ KEYWORD = "keyword"
 # its mean: what the best products of a vector retriever typically reach.
 KEYWORD_PEAK = 4.0
 
+# A catalog is known by the words of its first products, and may have more.
+_LEAST_SHARE = 0.1
+
 
 class Retriever(Protocol):
     """One way to find products for one query.
@@ -259,7 +262,9 @@ async def retriever_groups(
         asked = asked or KeywordQuery(text.text)
         retrievers: list[Retriever] = []
         if settings.weight_keyword:
-            retrievers.append(KeywordRetriever(reader, asked, settings.weight_keyword))
+            # Half of the words found say half as much: "köşe ünitesi, white" is not all white.
+            weight = settings.weight_keyword * max(asked.known_share, _LEAST_SHARE)
+            retrievers.append(KeywordRetriever(reader, asked, weight))
         if settings.weight_prompt_text and text.text_embedding.any():
             similarities = (await reader.text_index()).similarities(text.text_embedding)
             retrievers.append(

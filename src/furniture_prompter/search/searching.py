@@ -69,7 +69,9 @@ class Searcher:
         self._queries = QueryEncoder(reader, encoder, self._texts)
         self._route = route
         self._settings = settings
-        self._words = CatalogWords(reader, settings.thesaurus)
+        self._words = CatalogWords(
+            reader, settings.thesaurus, lambda word: prompt_encoder().knows_word(word)
+        )
         self._suggester = Suggester(reader, self._words)
         self._describer = Describer(reader, self._texts, route)
 

@@ -5,19 +5,22 @@ product has is embedded as the catalog says the same thing.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.keyword_query import Beside, KeywordQuery
 from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vocabulary import Vocabulary
 from furniture_prompter.domain.query import DidYouMean
-from furniture_prompter.understanding.lexicon import LEXICON
+from furniture_prompter.understanding.lexicon import LEXICON, Comparison
 from furniture_prompter.understanding.quantities import Reading
-from furniture_prompter.understanding.spelling import Slip, Speller
+from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
 from furniture_prompter.understanding.thesaurus import (
     WEIGHT,
     Term,
@@ -29,6 +32,13 @@ from furniture_prompter.understanding.word_forms import word_forms
 
 _MOST_SYNONYMS: Final = 6
 """Terms of one phrase of a prompt, those of most weight and most products."""
+
+_BESIDE_THE_SHOPS_OWN: Final = 0.5
+"""Of a synonym where the shop has the words as written: it finds more, and must not rank it first;
+see benchmarks/results/hybrid_understanding.json."""
+
+_LEAST_LETTERS: Final = 3
+"""Of a word that tells whether the catalog can answer a prompt."""
 
 _WEIGHT_AS_WRITTEN: Final = 0.5
 """Of a misspelled word as it stands, beside what was meant."""
@@ -58,11 +68,16 @@ class _Said(NamedTuple):
 class KnownWords:
     """One catalog version's words with a thesaurus; safe to use from several threads."""
 
-    def __init__(self, vocabulary: Vocabulary, synonyms: Thesaurus) -> None:
-        """Take both."""
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        synonyms: Thesaurus,
+        is_word: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Take both, and what tells a word of a language; see :class:`Speller`."""
         self.vocabulary = vocabulary
         self.thesaurus = synonyms
-        self._speller = Speller(vocabulary.own, vocabulary.places, synonyms)
+        self._speller = Speller(vocabulary.own, vocabulary.places, synonyms, is_word)
 
     def corrected(self, prompt: str) -> tuple[str, DidYouMean | None]:
         """A prompt with its misspelled words mended, and what was; None where nothing was."""
@@ -84,26 +99,44 @@ class KnownWords:
         reading = Reading.of(text)
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
         otherwise: list[tuple[int, int, str]] = []
+        answered: set[int] = set()
         for said in self._said(reading):
             own = reading.keys(said.start, said.stop)
             known = self._known_terms(said, own)
             same = [(products, term) for term, products in known if term.same]
             best = max(same, key=lambda each: each[0], default=None)
             count = self._count(own)
+            if best is not None:
+                answered.update(range(said.start, said.stop))
             meant = own if count else best[1].words if best is not None else ()
             for term, _ in known[:_MOST_SYNONYMS]:
                 # What is rare says more by BM25, and must not outdo the words as written.
                 usual, rare = self._rarity(meant or term.words), self._rarity(term.words)
                 weight = term.weight * min(1.0, usual / max(rare, 1e-6))
+                if count:
+                    weight *= _BESIDE_THE_SHOPS_OWN
                 held = beside.get(term.text)
                 if weight > 0 and (held is None or held.weight < weight):
                     beside[term.text] = Beside(term.text, weight)
             if not count and best is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
                 otherwise.append((start, end, best[1].text))
+        share = self._known_share(reading, answered)
         return Wording(
-            _replaced(reading.prompt, otherwise), KeywordQuery(text, tuple(beside.values()), quiet)
+            _replaced(reading.prompt, otherwise),
+            KeywordQuery(text, tuple(beside.values()), quiet, share),
         )
+
+    def _known_share(self, reading: Reading, answered: Collection[int]) -> float:
+        words = [
+            at
+            for at, token in enumerate(reading.tokens)
+            if token.key.isalpha()
+            and len(token.key) >= _LEAST_LETTERS
+            and not everyday_words().issuperset((token.key,))
+        ]
+        known = [at for at in words if at in answered or self._count([reading.tokens[at].key])]
+        return len(known) / len(words) if words else 1.0
 
     def _known_terms(self, said: _Said, own: Sequence[str]) -> list[tuple[Term, int]]:
         """Synonyms that products have, with how many, those of most weight and most products first.
@@ -111,7 +144,8 @@ class KnownWords:
         What is shown as well and holds the words themselves finds nothing more, and would come
         before them.
         """
-        written = set(own)
+        # The keyword index holds stems: "cabinet" beside "cabinets" would count the word twice.
+        written = {form for word in own for form in word_forms(word)}
         held = [written, *({*term.words} for term in said.terms if term.same)]
         known = [
             (term, products)
@@ -127,20 +161,31 @@ class KnownWords:
         return sum(self.vocabulary.rarity(self._count([word])) for word in words)
 
     def _count(self, words: Sequence[str]) -> int:
-        """How many products have all of some words, at the most; 0 where one is unknown."""
-        count = self.vocabulary.count
-        return min((max(map(count, word_forms(fold(word)))) for word in words), default=0)
+        """How many products have all of some words; 0 where one is unknown."""
+        found: NDArray[np.int64] | None = None
+        for word in words:
+            known = [self.vocabulary.having(form) for form in word_forms(fold(word))]
+            having = max(known, key=len)
+            found = having if found is None else np.intersect1d(found, having, assume_unique=True)
+        return 0 if found is None else len(found)
+
+    def _shades(self, own: tuple[str, ...], name: Comparison | None) -> tuple[Term, ...]:
+        """Other words for a colour or material: of the same shade, else of all that it may be."""
+        same = [Term(each, folded_words(each), WEIGHT) for each in LEXICON.same_shade.get(own, ())]
+        if name is None or any(self._count(term.words) for term in same):
+            return tuple(same)
+        phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
+        return tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
 
     def _said(self, reading: Reading) -> Iterator[_Said]:
         at = 0
         while at < len(reading.tokens):
             name, length = LEXICON.names.longest(reading, at)
+            own = reading.keys(at, at + max(length, 1))
             # Colours are told apart by shades, so only those that no product has are put otherwise.
-            if name is not None and not self._count(reading.keys(at, at + length)):
-                phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
-                terms = tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
-                yield _Said(at, at + length, terms)
-            at += max(length, 1)
+            if (name is not None or own in LEXICON.same_shade) and not self._count(own):
+                yield _Said(at, at + len(own), self._shades(own, name))
+            at += len(own)
         places = [at for at, token in enumerate(reading.tokens) if token.key.isalnum()]
         for found in self.thesaurus.find([reading.tokens[at].key for at in places]):
             terms = tuple(term for concept in found.concepts for term in concept.terms)
@@ -165,8 +210,14 @@ def _replaced(text: str, parts: Sequence[tuple[int, int, str]]) -> str:
 class CatalogWords:
     """The words of a catalog version, read when the first prompt comes."""
 
-    def __init__(self, reader: CatalogReader, own_thesaurus: Path | None) -> None:
-        """Take the version, and a shop's own thesaurus."""
+    def __init__(
+        self,
+        reader: CatalogReader,
+        own_thesaurus: Path | None,
+        is_word: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Take the version, a shop's own thesaurus, and what tells a word of a language."""
+        self._is_word = is_word
         self._reader = reader
         self._own = own_thesaurus
         self._known: KnownWords | None = None
@@ -187,7 +238,7 @@ class CatalogWords:
         return self._known
 
     def _read(self, vocabulary: Vocabulary) -> KnownWords:
-        return KnownWords(vocabulary, thesaurus(self._own))
+        return KnownWords(vocabulary, thesaurus(self._own), self._is_word)
 
 
 def as_written(text: str) -> Wording:

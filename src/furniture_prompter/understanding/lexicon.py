@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple, Protocol
 
+from furniture_prompter.understanding.word_forms import turkish_stems
+
 _FOLDED: Final = str.maketrans(
     {"İ": "i", "I": "i", "ı": "i", "’": "'", "×": "x", "″": '"', "”": '"'}
 )
@@ -133,10 +135,11 @@ class Lexicon:
         self.negations = _phrases(data["negations"])
         self.negations_behind = _phrases({"-": data["negations_behind"]})
         self.before_count = _phrases({"-": data["before_count"]})
-        self.names = _phrases(data["names"])
+        self.names = _phrases(_in_my_room(data["names"], data["sets"]["possessed_rooms"]))
         self.currency_signs: Mapping[str, str] = data["currency_signs"]
         self.number_words: Mapping[str, float] = data["number_words"]
         self.seat_words: Mapping[str, float] = data["seat_words"]
+        self.wood_colors: Mapping[str, str] = data["wood_colors"]
         self.counted = {name: frozenset(words) for name, words in data["counted"].items()}
         sets = data["sets"]
         self.thousands = frozenset(sets["thousands"])
@@ -155,9 +158,12 @@ class Lexicon:
         self.negation_fillers = frozenset(sets["negation_fillers"])
         self.negation_ends = frozenset(sets["negation_ends"])
         self.ones = frozenset(sets["ones"])
+        self.color_words = frozenset(sets["color_words"])
+        self.degrees = frozenset(sets["degrees"])
         self.shades = frozenset(sets["shades"])
         self.hanging_first = frozenset(sets["hanging_first"])
         self.hanging_last = frozenset(sets["hanging_last"])
+        self._limbs = frozenset(sets["limbs"])
         self._qualities = frozenset(fold_letters(word) for word in sets["qualities"])
         self._parts: Mapping[str, str] = {fold_letters(word): word for word in data["parts_tr"]}
         self._lacking_en: Mapping[str, str] = data["lacking_en"]
@@ -170,6 +176,11 @@ class Lexicon:
         self.words = frozenset(
             word for text in _texts(data) for word in WORD.findall(fold_letters(text))
         )
+        self.same_shade: Mapping[tuple[str, ...], tuple[str, ...]] = {
+            tuple(WORD.findall(fold_letters(phrase))): tuple(shade)
+            for shade in data["same_shade"]
+            for phrase in shade
+        }
         self.named: Mapping[str, tuple[str, ...]] = {
             says: tuple(phrases) for says, phrases in data["names"].items()
         }
@@ -195,12 +206,36 @@ class Lexicon:
         found, _ = self.names.longest(single, 0)
         return found is not None and found.column in {"base_colors", "base_materials"}
 
+    def is_limb(self, key: str) -> bool:
+        """Whether a folded word is a part of a piece, or Turkish for having or being one's part."""
+        if key in self._limbs:
+            return True
+        return key not in self._parts and any(
+            form in self._parts and len(form) > 2 for form in turkish_stems(key)
+        )
+
     def lacking(self, token: Any) -> str | None:
         """The part that a word says is lacking: ``kolsuz`` is without ``kol``; None of others."""
         key: str = token.key
         if key in self._lacking_en:
             return self._lacking_en[key]
         return self._parts.get(key[:-3]) if key.endswith(("siz", "suz")) else None
+
+
+def _in_my_room(names: Mapping[str, list[str]], endings: Iterable[str]) -> dict[str, list[str]]:
+    """Names, with those of Turkish rooms as they are said of one's own: "oturma odam"."""
+    return {
+        says: [
+            *phrases,
+            *(
+                phrase[: -len(_OF_A_ROOM)] + ending
+                for phrase in phrases
+                if phrase.endswith(f"oda{_OF_A_ROOM}")
+                for ending in endings
+            ),
+        ]
+        for says, phrases in names.items()
+    }
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -224,6 +259,7 @@ class _Single(NamedTuple):
 
 
 _INCH_CM: Final = 2.54
+_OF_A_ROOM: Final = "sı"
 _SUFFIXED: Final = re.compile(
     r"(.+?)(?:den|dan|ten|tan|nin|nun|in|un|ye|ya|yi|yu|lik|luk|lerde|larda|e|a|i|u)"
 )

@@ -71,8 +71,10 @@ def _read_counts(reading: Reading) -> None:
         stem = token.key
         seats = LEXICON.seat_words.get(stem)
         start = at
-        if stem in LEXICON.suffixes_li and reading.key(at - 1) in {"'", "’"}:
-            seats, start = _count_at(reading, at - 2), at - 2
+        if stem in LEXICON.suffixes_li:
+            start = at - 1 - (reading.key(at - 1) in {"'", "’"})
+            glued = all(reading.glued(place) for place in range(start + 1, at + 1))
+            seats = _count_at(reading, start) if glued else None
         follows = reading.keys(at + 1, at + 3)
         if seats is not None and any(word in LEXICON.seating for word in follows):
             _add_count(reading, start, at + 1, "seats", seats, None)
@@ -111,6 +113,8 @@ def _read_english_negation(reading: Reading, at: int) -> None:
     stop = begin
     while stop < len(reading.tokens) and reading.key(stop) in LEXICON.negation_fillers:
         stop += 1
+    if without.op == "known" and _turn(reading, at, _past_degrees(reading, stop), 0):
+        return
     first = stop
     while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
         stop += 1
@@ -118,7 +122,13 @@ def _read_english_negation(reading: Reading, at: int) -> None:
         while stop < len(reading.tokens) and reading.key(stop) not in LEXICON.negation_ends:
             if not reading.key(stop):
                 break
+            # "without headboard oak": the oak is wanted.
+            if stop > first and LEXICON.is_quality(reading.tokens[stop]):
+                break
             stop += 1
+    # "no drilling" at the end says the same; "no-nonsense desk" does not.
+    if stop == first and without.op == "no" and _ends_with(reading, first):
+        stop = first + 1
     if stop == first:
         return
     wanted = reading.text(first, stop)
@@ -146,12 +156,49 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     if not length or not reading.key(at - 1).isalpha():
         return
     start = at - 1
+    if _turn(reading, start, start, length):
+        return
+    told = at
+    # "beyaz renk olmayan": white is what is not wanted.
+    if reading.key(start) in LEXICON.color_words and reading.key(start - 1).isalpha():
+        start, told = start - 1, start
     before = reading.key(start - 1)
     attributive = reading.key(start).endswith(("li", "lu")) and before.isalpha()
     if attributive or before in LEXICON.shades:
         start -= 1
-    wanted = Understood("", "", "contains", reading.text(start, at), "without")
+    wanted = Understood("", "", "contains", reading.text(start, told), "without")
     reading.add(start, at + length, wanted, take=True)
+
+
+def _turn(reading: Reading, start: int, at: int, behind: int) -> bool:
+    """Note that an end of a range is not wanted, which is to want the other: "not too big".
+
+    Args:
+        reading: The prompt.
+        start: Where the negation begins.
+        at: Where the end of the range does.
+        behind: Words of a negation that follows.
+    """
+    said, length = LEXICON.preferences.longest(reading, at)
+    if said is None or reading.key(at + length) in said.unless_before:
+        return False
+    while start > 0 and reading.key(start - 1) in LEXICON.degrees:
+        start -= 1
+    op: Operator = "high" if said.op == "low" else "low"
+    part = Understood("", said.column, op, op, "preference")
+    reading.add(start, at + length + behind, part, take=True)
+    return True
+
+
+def _past_degrees(reading: Reading, at: int) -> int:
+    while reading.key(at) in LEXICON.degrees:
+        at += 1
+    return at
+
+
+def _ends_with(reading: Reading, at: int) -> bool:
+    """Whether one word is left of a prompt, or of what stands before its next comma."""
+    return reading.key(at).isalpha() and reading.key(at + 1) in {"", ",", ".", ";"}
 
 
 def _read_preferences(reading: Reading) -> None:
@@ -163,7 +210,9 @@ def _read_preferences(reading: Reading) -> None:
             at += 1
             continue
         follows = reading.key(at + length)
-        if follows not in comparison.unless_before:
+        # "long legs", "sırtı yüksek": the part is long or high, and not the piece.
+        of_part = LEXICON.is_limb(follows) or LEXICON.is_limb(reading.key(at - 1))
+        if follows not in comparison.unless_before and not of_part:
             op: Operator = "low" if comparison.op == "low" else "high"
             part = Understood("", comparison.column, op, comparison.op, "preference")
             if comparison.column in limited and comparison.column != "price":
@@ -180,7 +229,11 @@ def _read_names(reading: Reading) -> None:
         if name is None:
             at += 1
             continue
-        part = Understood("", name.column, "contains", name.op, "preference")
+        column, value = name.column, name.op
+        # "ceviz rengi" is a colour; what is so coloured may be of anything.
+        if value in LEXICON.wood_colors and reading.key(at + length) in LEXICON.color_words:
+            column, value, length = "base_colors", LEXICON.wood_colors[value], length + 1
+        part = Understood("", column, "contains", value, "preference")
         reading.add(at, at + length, part, take=False)
         at += length
 
@@ -197,6 +250,12 @@ def _rest(reading: Reading) -> str:
     kept = [at for at in range(len(reading.tokens)) if at not in reading.taken]
     if len(kept) == len(reading.tokens):
         return " ".join(reading.prompt.split())
+    # "180 cm wide x 40 cm deep": what stood on both sides was taken.
+    kept = [
+        at
+        for at in kept
+        if not (reading.tokens[at].key in LEXICON.times and {at - 1, at + 1} <= reading.taken)
+    ]
     while kept and _hangs(reading, kept[-1], LEXICON.hanging_last):
         kept.pop()
     while kept and _hangs(reading, kept[0], LEXICON.hanging_first):

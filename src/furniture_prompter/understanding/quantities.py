@@ -137,6 +137,8 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
         return None
     values = [value]
     unit, stop = _unit(reading, stop)
+    if unit is None:
+        unit, stop = _bare(reading, stop, value)
     before = LEXICON.currency_signs.get(reading.key(at - 1))
     if unit is None and before is not None:
         unit, start = ("price", before, False), at - 1
@@ -144,13 +146,15 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     while len(values) < 3:
         joint = reading.key(stop)
         is_joint = joint in LEXICON.times or (len(values) == 1 and joint in LEXICON.range_joints)
-        further = _number(reading.key(stop + 1)) if is_joint else None
+        sign = LEXICON.currency_signs.get(reading.key(stop + 1)) if is_joint else None
+        place = stop + 1 + (sign is not None)
+        further = _number(reading.key(place)) if is_joint else None
         if further is None:
             break
         is_range = joint not in LEXICON.times
         values.append(further)
-        behind, stop = _unit(reading, stop + 2)
-        unit = behind or unit
+        behind, stop = _unit(reading, place + 1)
+        unit = behind or unit or (None if sign is None else ("price", sign, False))
         if is_range:
             break
     if is_range and values[0] >= values[1]:
@@ -162,6 +166,16 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
         return _Quantity(start, stop, tuple(values), is_range=is_range)
     kind, one, is_inch = unit
     return _Quantity(start, stop, tuple(values), kind, one, is_range, is_inch)
+
+
+def _bare(
+    reading: Reading, at: int, value: float
+) -> tuple[tuple[str, float | str, bool] | None, int]:
+    """What stands behind a number without a unit: Turkish for a size ("80'lik"), or thousands."""
+    here = at + (reading.key(at) in {"'", "’"})
+    if reading.key(here) in _SIZED and _LEAST_BARE_SIZE <= value <= _MOST_BARE_SIZE:
+        return ("length", 1.0, False), here + 1
+    return None, at + (reading.key(at) in LEXICON.thousands)
 
 
 def _unit(reading: Reading, at: int) -> tuple[tuple[str, float | str, bool] | None, int]:
@@ -213,7 +227,7 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
     context = _context(reading, quantity)
     if quantity.is_inch and reading.key(quantity.stop) in LEXICON.screens:
         return
-    kind = quantity.kind or _kind_without_unit(quantity, context)
+    kind = quantity.kind or _kind_without_unit(quantity, values, context)
     if not kind or max(values) <= 0:
         return
     currency = quantity.unit if isinstance(quantity.unit, str) else ""
@@ -239,6 +253,8 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
 
 _OPERATORS: Final[tuple[Operator, ...]] = ("<", "<=", ">", ">=")
 _LEAST_BARE_SIZE: Final = 20.0
+_MOST_BARE_SIZE: Final = 400.0
+_SIZED: Final = frozenset({"lik", "luk"})
 _LEAST_BARE_PRICE: Final = 5.0
 
 
@@ -248,13 +264,13 @@ def _has_thousand(reading: Reading, quantity: _Quantity) -> bool:
     )
 
 
-def _kind_without_unit(quantity: _Quantity, context: _Context) -> str:
-    """What a number without a unit measures; empty where it may be a name."""
-    if len(quantity.values) > 1 and not quantity.is_range:
-        return "length" if min(quantity.values) >= _LEAST_BARE_SIZE else ""
+def _kind_without_unit(quantity: _Quantity, values: Sequence[float], context: _Context) -> str:
+    """What numbers without a unit measure; empty where they may be a name."""
+    if len(values) > 1 and not quantity.is_range:
+        return "length" if min(values) >= _LEAST_BARE_SIZE else ""
     if context.column.endswith("_cm"):
-        return "length" if quantity.values[0] >= _LEAST_BARE_SIZE else ""
-    compares = context.op in _OPERATORS and quantity.values[0] >= _LEAST_BARE_PRICE
+        return "length" if values[0] >= _LEAST_BARE_SIZE else ""
+    compares = context.op in _OPERATORS and values[0] >= _LEAST_BARE_PRICE
     return "price" if compares and not quantity.is_range else ""
 
 

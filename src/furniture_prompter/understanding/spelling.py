@@ -6,7 +6,7 @@ alignment: a letter too much, missing, wrong, or swapped with its neighbour.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -70,7 +70,11 @@ class Speller:
     """Corrects prompts by one catalog's words; safe to use from several threads."""
 
     def __init__(
-        self, own: Mapping[str, tuple[str, int]], known: Iterable[str], thesaurus: Thesaurus
+        self,
+        own: Mapping[str, tuple[str, int]],
+        known: Iterable[str],
+        thesaurus: Thesaurus,
+        is_word: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Take the words that may be meant, and those that are right.
 
@@ -78,6 +82,8 @@ class Speller:
             own: The catalog's words, folded, with how the shop writes them.
             known: Every folded word of the catalog's texts.
             thesaurus: Whose words are right, and may be meant.
+            is_word: Whether a folded word that none of these knows is a word all the same; asked
+                of longer ones only, for short pieces of words look like words.
         """
         named = _named_words()
         # The catalog's own spelling comes last, so that it counts.
@@ -91,6 +97,7 @@ class Speller:
             },
             **{word: Spelled(*each) for word, each in own.items()},
         }
+        self._is_word = is_word
         self._known = frozenset(known) | own.keys()
         self._words = thesaurus.words | LEXICON.words | everyday_words()
         self._meant: dict[int, dict[str, Spelled]] = defaultdict(dict)
@@ -131,7 +138,9 @@ class Speller:
     def _is_right(self, word: str) -> bool:
         if LEXICON.unit(word) is not None or word.endswith(("siz", "suz")):
             return True
-        return any(form in self._known or form in self._words for form in word_forms(word))
+        if any(form in self._known or form in self._words for form in word_forms(word)):
+            return True
+        return len(word) > _LEAST_LETTERS and self._is_word(word)
 
     def _nearest(self, word: str) -> str | None:
         most = 2 if len(word) >= _TWO_SLIPS_LETTERS else 1

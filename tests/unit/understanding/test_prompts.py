@@ -95,3 +95,82 @@ def test_colours_and_materials_of_prompts_are_those_of_feeds() -> None:
     names = [(name, column) for name, _, column in said if column in known]
     assert names
     assert [name for name, column in names if name not in known[column]] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "column", "op"),
+    [
+        ("not too big wardrobe", "width_cm", "low"),
+        ("a shelf that's not very expensive", "price", "low"),
+        ("çok küçük olmayan halı", "width_cm", "high"),
+        ("pahalı olmayan kanepe", "price", "low"),
+    ],
+)
+def test_an_end_of_a_range_that_is_not_wanted_is_a_wish_for_the_other(
+    prompt: str, column: str, op: str
+) -> None:
+    (part,) = understand(prompt).parts
+    assert (part.column, part.op, part.use) == (column, op, "preference")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["table with long legs", "ayakları uzun sehpa", "geniş kollu koltuk", "low back stool"],
+)
+def test_the_size_of_a_part_is_none_of_the_piece(prompt: str) -> None:
+    assert understand(prompt).parts == ()
+    assert understand(prompt).rest == prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unwanted", "rest"),
+    [
+        ("bed no mattress", "mattress", "bed"),
+        ("desk with no cable tray", "cable tray", "desk"),
+        ("shelf w/o brackets", "brackets", "shelf"),
+        ("bench without glass seat", "glass seat", "bench"),
+        ("bed without canopy white", "canopy", "bed white"),
+        ("chair which isn't black", "black", "chair"),
+        ("mavi renk olmayan perde", "mavi", "perde"),
+    ],
+)
+def test_what_is_not_wanted_in_other_words(prompt: str, unwanted: str, rest: str) -> None:
+    understanding = understand(prompt)
+    assert [part.value for part in understanding.parts if part.use == "without"] == [unwanted]
+    assert understanding.rest == rest
+
+
+@pytest.mark.parametrize("prompt", ["no-nonsense desk", "no nonsense desk", "chair no 14", "no"])
+def test_a_no_before_more_words_is_none(prompt: str) -> None:
+    assert understand(prompt).parts == ()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["rug €100-€200", "rug between $100 and $200", "rug 100 - €200", "rug from £100 to 200"],
+)
+def test_a_range_of_prices_with_a_sign_at_either_end(prompt: str) -> None:
+    (part,) = understand(prompt).parts
+    assert (part.column, part.op, part.value, part.high) == ("price", "between", 100, 200)
+    assert part.currency
+
+
+def test_thousands_without_a_currency_are_a_price_where_something_limits_them() -> None:
+    (part,) = understand("sofa under 2k").parts
+    assert (part.column, part.op, part.value) == ("price", "<", 2000)
+    assert understand("2k lamp").parts == ()
+
+
+def test_a_colour_named_after_wood_is_a_colour() -> None:
+    assert understand("ceviz renkli masa").parts[0].value == "brown"
+    assert understand("oak coloured shelf").parts[0].column == "base_colors"
+    assert understand("oak shelf").parts[0].column == "base_materials"
+
+
+def test_ones_own_room_is_a_room() -> None:
+    assert understand("yatak odama dolap").parts[0].value == "bedroom"
+
+
+def test_a_bare_number_is_a_size_with_the_turkish_suffix_of_sizes() -> None:
+    (part,) = understand("70'lik dolap").parts
+    assert (part.column, part.value, part.use) == ("width_cm", 70, "preference")

@@ -72,3 +72,15 @@ def test_a_slip_names_its_place(speller: Speller) -> None:
 def test_the_shops_word_comes_before_one_that_it_lacks(speller: Speller) -> None:
     own = Speller({"lampe": ("Lampe", 1)}, [], thesaurus())
     assert [slip.meant for slip in own.slips("lampp")] == ["Lampe"]
+
+
+def test_a_word_of_the_language_is_no_slip() -> None:
+    asked: list[str] = []
+
+    def is_word(word: str) -> bool:
+        asked.append(word)
+        return word == "while"
+
+    own = Speller({"white": ("white", 9)}, [], thesaurus(), is_word)
+    assert [slip.written for slip in own.slips("white while whitte")] == ["whitte"]
+    assert asked == ["while", "whitte"]

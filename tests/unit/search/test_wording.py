@@ -1,0 +1,82 @@
+"""What a prompt is searched by on a catalog of a few words."""
+
+import numpy as np
+import pytest
+
+from furniture_prompter.catalog.vocabulary import Vocabulary
+from furniture_prompter.search.wording import KnownWords
+from furniture_prompter.understanding.thesaurus import thesaurus
+
+PRODUCTS = {
+    "sofa": [0, 1, 2],
+    "couch": [2],
+    "grey": [0],
+    "charcoal": [1],
+    "light": [2],
+    "coffee": [3],
+    "table": [3, 4],
+    "side": [4],
+    "cabinet": [5, 6],
+}
+
+
+@pytest.fixture(scope="module")
+def known() -> KnownWords:
+    starts = np.cumsum([0, *map(len, PRODUCTS.values())])
+    members = np.concatenate([np.array(each, np.int64) for each in PRODUCTS.values()])
+    own = {word: (word, len(each)) for word, each in PRODUCTS.items()}
+    places = {word: place for place, word in enumerate(PRODUCTS)}
+    return KnownWords(Vocabulary(7, own, places, starts, members), thesaurus())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "embedded"),
+    [
+        ("füme kanepe", "charcoal sofa"),
+        ("gri kanepe", "grey sofa"),
+        ("açık gri kanepe", "light grey sofa"),
+        ("charcoal couch", "charcoal couch"),
+    ],
+)
+def test_a_shade_is_put_as_the_shop_says_the_same_shade(
+    known: KnownWords, prompt: str, embedded: str
+) -> None:
+    assert known.worded(prompt).embedded == embedded
+
+
+def test_a_shade_that_the_shop_lacks_is_put_as_its_colour(known: KnownWords) -> None:
+    assert known.worded("lacivert koltuk").embedded.startswith("lacivert")
+    assert [each.words for each in known.worded("gri").keywords.beside] == ["grey"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "share"),
+    [
+        ("grey sofa", 1),
+        ("gri kanepe", 1),
+        ("grey zorblatt", 0.5),
+        ("zorblatt", 0),
+        ("a sofa that is grey for two", 1),
+        ("365", 1),
+    ],
+)
+def test_keywords_count_by_the_share_of_words_that_are_known(
+    known: KnownWords, prompt: str, share: float
+) -> None:
+    assert known.worded(prompt).keywords.known_share == share
+
+
+def test_a_form_of_a_word_is_no_synonym_of_it(known: KnownWords) -> None:
+    assert "cabinet" not in [each.words for each in known.worded("cabinets").keywords.beside]
+
+
+def test_words_are_of_one_product_only_where_one_has_all(known: KnownWords) -> None:
+    beside = [each.words for each in known.worded("orta sehpa").keywords.beside]
+    assert "coffee table" in beside
+    assert "light sofa" not in beside
+
+
+def test_a_synonym_counts_less_where_the_shop_has_the_words(known: KnownWords) -> None:
+    (own,) = (each for each in known.worded("sofa").keywords.beside if each.words == "couch")
+    (other,) = (each for each in known.worded("kanepe").keywords.beside if each.words == "couch")
+    assert own.weight < other.weight
