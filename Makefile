@@ -38,7 +38,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m furniture_prompter.cli.demo $(DEMO)
 	$(TOLD)
 
-# Rendering tests draw off screen and need these libraries of the system.
+# Rendering tests draw off screen and need libraries of the system; those of the page need Chromium.
 system-packages:
 	@sh scripts/check-system-packages
 

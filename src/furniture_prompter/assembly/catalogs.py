@@ -1,6 +1,6 @@
 """Catalogs by settings and path: open and search one, index a feed, optimize."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -163,6 +163,11 @@ class Catalog:
     def version(self) -> int:
         """Number of the opened version."""
         return self._reader.manifest.version
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Columns of the opened version, with their types in the filter language."""
+        return self._reader.filter_columns
 
     @property
     def card(self) -> EncoderCard:
@@ -490,11 +495,5 @@ def optimize(catalog: str | Path, *, settings: Settings | None = None) -> Optimi
         CatalogError: see :mod:`furniture_prompter.errors`.
     """
     chosen = settings or Settings()
-    return event_loop.run(
-        optimize_catalog(
-            Path(catalog),
-            chosen.vector_index_photos,
-            chosen.version_grace_s,
-            chosen.keep_versions,
-        )
-    )
+    kept = chosen.version_grace_s, chosen.keep_versions
+    return event_loop.run(optimize_catalog(Path(catalog), chosen.vector_index_photos, *kept))

@@ -1,7 +1,9 @@
-"""``serve``: the HTTP API, and its API keys."""
+"""``serve``: the HTTP API with its page, and its API keys."""
 
 import difflib
 import os
+import sys
+import threading
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  furniture-prompter serve --catalog shop
+  furniture-prompter serve --catalog shop --open
   furniture-prompter serve --new-key website --api-keys keys.json
   furniture-prompter serve --catalog shop --host 0.0.0.0 --port 8000 \\
     --workers 2 --api-keys keys.json
@@ -154,6 +156,12 @@ def serve_command(
             show_default=False,
         ),
     ] = None,
+    open_page: Annotated[
+        bool,
+        typer.Option(
+            "--open", help="Show the page in this machine's browser, where there is a screen."
+        ),
+    ] = False,
     new_key: Annotated[
         str | None,
         typer.Option(
@@ -167,7 +175,7 @@ def serve_command(
         KeyScope, typer.Option("--scope", help="What the new key may do; write includes read.")
     ] = KeyScope.READ,
 ) -> None:
-    """Answer searches and everything else over HTTP."""
+    """Answer searches and everything else over HTTP, with a page to search with."""
     flags = {
         "catalog": catalog,
         "host": host,
@@ -194,7 +202,7 @@ def serve_command(
             from furniture_prompter.web.server import serve
         except ModuleNotFoundError as error:
             raise ServeError(f"Serving needs {error.name}. {install_line('serve')}") from error
-    serve(settings, on_bound=_announce)
+    serve(settings, on_bound=_announce_and_open if open_page else _announce)
 
 
 def read_serve_settings(flags: dict[str, Any], config: Path | None) -> "ServeSettings":
@@ -269,3 +277,22 @@ def _make_key(settings: "ServeSettings", name: str, scope: KeyScope) -> None:
 def _announce(address: str) -> None:
     say(f"furniture-prompter {version('furniture-prompter')} on {address} (Ctrl-C ends it)")
     say(f"API: {address}/v1   documentation: {address}/docs   health: {address}/readyz")
+
+
+def _announce_and_open(address: str) -> None:
+    _announce(address)
+    if not _has_screen():
+        say("There is no screen here to show the page on: open that address where there is one.")
+        return
+    import webbrowser
+
+    # All addresses of this machine are none that a browser can ask for.
+    shown = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    # A browser in a terminal ends when its reader does, and the server is not up yet.
+    threading.Thread(target=webbrowser.open, args=(shown,), daemon=True).start()
+
+
+def _has_screen() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -239,13 +239,22 @@ def _read(path: Path) -> _File:
 
 
 # For whoever watches over the process and cannot know a key, and the description of the API.
-OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+# What the page loads holds nothing of a catalog; the page itself tells who has no key where to go.
+_OPEN_FOLDER: Final = "/page/"
+_WELCOMING: Final = "/"
+_READING: Final = frozenset({"GET", "HEAD"})
 _SIMPLE_TYPES: Final = frozenset(
     {"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"}
 )
 # The framework's own checks are off: the middleware decides, these only describe.
 _BEARER: Final = HTTPBearer(auto_error=False, description="An API key.")
 _HEADER: Final = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key.")
+
+
+def is_open(path: str) -> bool:
+    """Whether a path is everybody's: without a key, and as often as they like."""
+    return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
 
 
 class Authenticate:
@@ -268,9 +277,13 @@ class Authenticate:
             return
         state = scope.setdefault("state", {})
         state["key_name"], state["scopes"] = "", frozenset(SCOPES)
-        if self._keys is not None and scope["path"] not in OPEN_PATHS:
+        if self._keys is not None and not is_open(scope["path"]):
             presented = presented_key(Headers(scope=scope))
             key = self._keys.check(presented) if presented is not None else None
+            if presented is None and scope["path"] == _WELCOMING and scope["method"] in _READING:
+                state["scopes"] = frozenset()
+                await self._app(scope, receive, send)
+                return
             if key is None:
                 await send_error(scope, receive, send, _unauthorized(presented is not None))
                 return

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from furniture_prompter.assembly.upkeep import CatalogUpserts
@@ -36,6 +36,7 @@ from furniture_prompter.web.routes import (
     embeddings,
     health,
     images,
+    page,
     products,
     search,
     words,
@@ -78,7 +79,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     for each in (search, words, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
     app.include_router(health.router)
-    app.add_api_route("/", _root, include_in_schema=False)
+    app.include_router(page.router)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     return app
@@ -159,14 +160,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-async def _root(request: Request) -> Response:
-    accepted = request.headers.get("accept", "")
-    if "application/json" in accepted and "text/html" not in accepted:
-        places = {"documentation": "/docs", "description": "/openapi.json"}
-        return json_answer(places, {"Vary": "Accept"})
-    return RedirectResponse("/docs", headers={"Vary": "Accept"})
 
 
 async def _openapi(request: Request) -> Response:

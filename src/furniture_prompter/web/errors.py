@@ -186,8 +186,8 @@ async def send_error(scope: Scope, receive: Receive, send: Send, error: ApiError
 def add_error_handlers(app: FastAPI) -> None:
     """Answer every error of `app` in the one shape."""
 
-    async def api_error(request: Request, error: Exception) -> Response:
-        return error_response(_api_error(request, error), request_id_of(request.scope))
+    async def answer_error(request: Request, error: Exception) -> Response:
+        return error_response(api_error(request, error), request_id_of(request.scope))
 
     for kind in (
         ApiError,
@@ -197,7 +197,7 @@ def add_error_handlers(app: FastAPI) -> None:
         HTTPException,
         TimeoutError,
     ):
-        app.add_exception_handler(kind, api_error)
+        app.add_exception_handler(kind, answer_error)
 
     async def internal(request: Request, _: Exception) -> Response:
         return error_response(_internal(), request_id_of(request.scope))
@@ -206,7 +206,8 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, internal)
 
 
-def _api_error(request: Request, error: Exception) -> ApiError:
+def api_error(request: Request, error: Exception) -> ApiError:
+    """What to answer for an error that a route ended with; those of the server are logged."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, FurniturePrompterError):

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from furniture_prompter.web.access import OPEN_PATHS
+from furniture_prompter.web.access import is_open
 from furniture_prompter.web.errors import ApiError, Overloaded, send_error, timed_out
 from furniture_prompter.web.telemetry import Metrics
 
@@ -177,7 +177,7 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
-        if scope["type"] != "http" or not self._per_minute or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or not self._per_minute or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         who = _who(scope)

@@ -220,9 +220,7 @@ def test_what_is_not_there_is_said_in_the_one_shape(
     assert api.error(method, path)[:2] == (status, code)
 
 
-def test_the_address_alone_leads_to_the_documentation(api: Api) -> None:
-    browser = api("GET", "/", headers={"accept": "text/html,application/json;q=0.9,*/*;q=0.8"})
-    assert (browser.status_code, browser.headers["location"]) == (307, "/docs")
+def test_the_address_alone_tells_programs_where_the_documentation_is(api: Api) -> None:
     program = api("GET", "/", headers={"accept": "application/json"})
     assert program.json() == {"documentation": "/docs", "description": "/openapi.json"}
     assert "accept" in program.headers["vary"].lower()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -45,6 +46,22 @@ def test_without_flags_the_defaults_serve(shop: Shop, served: list[ServeSettings
     assert served == [ServeSettings(catalog=Path("shop"))]
     assert "http://127.0.0.1:8000/docs" in done.err
     assert done.out == ""
+
+
+@pytest.mark.parametrize("screen", [True, False])
+def test_the_page_is_opened_where_there_is_a_screen(
+    shop: Shop, served: list[ServeSettings], monkeypatch: pytest.MonkeyPatch, screen: bool
+) -> None:
+    opened: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("webbrowser.open", opened.put)
+    monkeypatch.setattr(serve_command, "_has_screen", lambda: screen)
+    done = shop("serve", "--catalog", "shop", "--open")
+    assert "on http://127.0.0.1:8000 " in done.err
+    if screen:
+        assert opened.get(timeout=10) == "http://127.0.0.1:8000"
+    else:
+        assert "There is no screen here" in done.err
+        assert opened.empty()
 
 
 def test_a_flag_comes_before_the_environment_and_that_before_the_file(

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from furniture_prompter.domain import Query
+from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.domain import Query, SearchResult
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
@@ -23,13 +25,14 @@ from furniture_prompter.web.descriptions import (
 from furniture_prompter.web.errors import search_answer
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
+    SentPhoto,
     Vector,
     photo_of_text,
     read_search,
     sha256_of,
     vector_of,
 )
-from furniture_prompter.web.services import ServicesDep
+from furniture_prompter.web.services import Services, ServicesDep
 
 router = APIRouter(tags=["search"], dependencies=[Depends(require("read"))])
 
@@ -82,13 +85,41 @@ async def search(request: Request, services: ServicesDep) -> Response:
     query = Query(prompt=asked.prompt, crop=crop)
     vector: Vector | None = None
     if photo is not None:
-        with clock.step("encode"):
-            sha256 = await sha256_of(photo.data, services)
-            vector = await vector_of(photo.data, sha256, crop, services)
-        query = replace(query, photo_name=photo.name, photo_sha256=sha256.hex())
-    query = query.with_options(options_of(asked), services.settings)
+        sha256, vector = await encoded(photo, crop, clock, services)
+        query = replace(query, photo_name=photo.name, photo_sha256=sha256)
     async with services.catalog.current() as catalog:
-        result = await catalog.search_async(query, photo_vector=vector)
+        result = await found(query, vector, options_of(asked), catalog, services)
+    return search_answer(result, services.folder_name, clock)
+
+
+async def encoded(
+    photo: SentPhoto, crop: Crop | None, clock: StepTimes, services: Services
+) -> tuple[str, Vector]:
+    """A photo's content hash, hexadecimal, and the vector of the part of it that is meant.
+
+    Raises:
+        InvalidPhotoError: the photo cannot be used.
+        Overloaded: too many photos wait.
+    """
+    with clock.step("encode"):
+        sha256 = await sha256_of(photo.data, services)
+        return sha256.hex(), await vector_of(photo.data, sha256, crop, services)
+
+
+async def found(
+    query: Query,
+    vector: Vector | None,
+    options: Mapping[str, Any],
+    catalog: Catalog,
+    services: Services,
+) -> SearchResult:
+    """The answer to a query with options; None is as if left out. Its steps are counted.
+
+    Raises:
+        InvalidQueryError, InvalidFilterError, ProductNotFoundError: it cannot be answered.
+    """
+    asked = query.with_options(options, services.settings)
+    result = await catalog.search_async(asked, photo_vector=vector)
     for step, elapsed_ms in result.timings_ms.items():
         services.metrics.stage_took(f"search_{step}", elapsed_ms / 1_000)
-    return search_answer(result, services.folder_name, clock)
+    return result

@@ -1,0 +1,428 @@
+"""What the shopper's page shows: an answer in a shopper's words, with links that change it."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from importlib.resources import files
+from tomllib import loads
+from typing import Any, Final
+from urllib.parse import quote
+
+from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
+from furniture_prompter.web.page_address import (
+    LANGUAGES,
+    NUMBER,
+    RANGE,
+    SORTED_BY,
+    Asked,
+)
+
+HITS_OF_PAGE: Final = 24
+MOST_SORTED: Final = 200
+"""Hits that are brought into another order than how well they match: the best of them."""
+MOST_COMPARED: Final = 4
+
+_WORD: Final = re.compile(r"\w+")
+
+_PATH: Final = "category_path"
+_PATH_STEP: Final = " > "
+_SIZES: Final = ("width_cm", "depth_cm", "height_cm")
+_SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "¥"}
+# What is said already, and what is nobody's affair in a shop's window.
+_UNTOLD: Final = re.compile(
+    r"id|title|description|tags|variants|category_path|base_.*|currency|family|source|.*_[a-z]{2}"
+)
+_MEASURED: Final = re.compile(r".*_(?:cm|kg|mm|m|l)")
+_MOST_REASONS: Final = 3
+_LONGEST_HEADER: Final = 1_000
+
+_TEXTS: Final[Mapping[str, Any]] = loads(
+    files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
+)
+
+
+def language_of(asked: str, accepted: str) -> str:
+    """The page's language: the one that is asked for, else the likeliest that a browser accepts.
+
+    Args:
+        asked: A code, such as ``tr``; empty where none was asked for.
+        accepted: The header ``Accept-Language``.
+    """
+    if asked in LANGUAGES:
+        return asked
+    ranked = []
+    for place, part in enumerate(accepted[:_LONGEST_HEADER].split(",")):
+        tag, _, further = part.partition(";")
+        quality = further.strip().removeprefix("q=")
+        code = tag.strip().lower().partition("-")[0]
+        if code in LANGUAGES:
+            share = float(quality) if NUMBER.fullmatch(quality) else 1.0
+            ranked.append((-share, place, code))
+    return min(ranked)[2] if ranked else LANGUAGES[0]
+
+
+class Words:
+    """The page's sentences in one language."""
+
+    def __init__(self, language: str) -> None:
+        """Take one of :data:`LANGUAGES`."""
+        self.language = language
+        self._texts = _TEXTS[language]
+
+    def __call__(self, name: str, **values: object) -> str:
+        """A sentence, with values in its places."""
+        text: str = self._texts[name]
+        return text.format(**values) if values else text
+
+    def column(self, name: str) -> str:
+        """What a shopper calls a column."""
+        plain = name.removesuffix(f"_{self.language}")
+        told: str = self._texts["columns"].get(plain) or plain.removesuffix("_cm").replace("_", " ")
+        return told
+
+    def value(self, text: object) -> str:
+        """A value of a column: base colours and materials in the page's language."""
+        if isinstance(text, bool):
+            return self("yes" if text else "no")
+        if isinstance(text, float | int):
+            return self.number(text)
+        told: str = self._texts["values"].get(text, text)
+        return told
+
+    def number(self, value: float) -> str:
+        """A number, with the language's decimal mark."""
+        text = f"{value:,.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:,.0f}"
+        swap = str.maketrans(",.", ".,") if self("decimal") == "," else {}
+        return text.translate(swap)
+
+    def money(self, value: object, currency: object) -> str:
+        """A price with its currency, where one is known."""
+        if not isinstance(value, float | int):
+            return ""
+        # Whole amounts are written without cents, others with both digits.
+        text = f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
+        text = text.translate(str.maketrans(",.", ".,") if self("decimal") == "," else {})
+        if not isinstance(currency, str) or not currency:
+            return text
+        symbol = _SYMBOLS.get(currency)
+        return f"{symbol}{text}" if symbol else f"{text} {currency}"
+
+
+class View:
+    """An answer as the page's templates show it."""
+
+    def __init__(
+        self, asked: Asked, words: Words, columns: Mapping[str, str], answer: SearchAnswer
+    ) -> None:
+        """Take an answer.
+
+        Args:
+            asked: What was asked for.
+            words: The page's language.
+            columns: The catalog's columns with their types.
+            answer: The answer to it.
+        """
+        self.asked = asked
+        self.answer = answer
+        self._words = words
+        self._columns = columns
+
+    @property
+    def relaxed(self) -> list[str]:
+        """Limits of the prompt that no product satisfies, as they stand in it."""
+        limits = ("<", "<=", ">", ">=", "between")
+        return [
+            part["text"]
+            for part in self.answer["understood"]
+            if part["as"] == "preference" and part["op"] in limits
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences of the answer, but the one that :attr:`relaxed` tells in words of the page."""
+        told = self.relaxed
+        return [
+            note
+            for note in self.answer["notes"]
+            if not (told and all(f"“{text}”" in note for text in told))
+        ]
+
+    @property
+    def chips(self) -> list[dict[str, str]]:
+        """What narrows the answer, each with the address without it."""
+        asked, words = self.asked, self._words
+        found = [
+            {
+                "kind": "without" if part["as"] == "without" else "understood",
+                "text": self._understood(part),
+                "href": asked.address(lift=(*asked.lift, part["text"])),
+                "tells": words("lift", text=part["text"]),
+            }
+            for part in self.answer["understood"]
+        ]
+        if asked.literal:
+            found.append(self._chip("literal", words("literally"), asked.address(literal=False)))
+        found += [
+            self._chip(
+                "lifted", words("as_word", text=text), asked.address(lift=_less(asked.lift, text))
+            )
+            for text in asked.lift
+        ]
+        if asked.without:
+            told = words("not_wanted", text=asked.without)
+            found.append(self._chip("without", told, asked.address(without="")))
+        for column, values in asked.chosen.items():
+            found += [
+                self._chip(
+                    "chosen",
+                    f"{words.column(column)}: {self._value(column, value)}",
+                    asked.address(chosen=asked.chosen_with(column, value)),
+                )
+                for value in values
+            ]
+        return found
+
+    def _chip(self, kind: str, text: str, href: str) -> dict[str, str]:
+        return {"kind": kind, "text": text, "href": href, "tells": self._words("remove", text=text)}
+
+    def _understood(self, part: UnderstoodFields) -> str:
+        words, column = self._words, part["column"]
+        if part["as"] == "without":
+            return words("not_wanted", text=words.value(part["value"]))
+        if column is None or part["op"] in ("low", "high"):
+            return part["text"]
+        if part["op"] == "contains":
+            return f"{words.column(column)}: {words.value(part['value'])}"
+        return f"{words.column(column)}: {part['text']}"
+
+    def _value(self, column: str, value: str) -> str:
+        words = self._words
+        if self._columns.get(column) == "boolean":
+            return words("yes" if value == "true" else "no")
+        found = RANGE.fullmatch(value) if self._columns.get(column) == "number" else None
+        if found is None:
+            return words.value(value)
+        low, _, high = found.groups()
+        unit = " cm" if column.endswith("_cm") else ""
+        if low and high:
+            ends = f"{words.number(float(low))} – {words.number(float(high))}"
+            return f"{ends}{unit}"
+        end = words.number(float(low or high or 0))
+        return words("from_number" if low else "to_number", number=f"{end}{unit}")
+
+    def facets(self, counted: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        """Columns to choose values of.
+
+        Args:
+            counted: Counts by column, each over what passes all that is chosen of the others.
+        """
+        found = []
+        for column, counts in counted.items():
+            of_numbers = self._columns.get(column) == "number"
+            values = self._ranges(column, counts) if of_numbers else self._of_texts(column, counts)
+            if len(values) > 1 or any(each["on"] for each in values):
+                found.append(
+                    {
+                        "column": column,
+                        "label": self._words.column(column),
+                        "values": values,
+                        "numbers": of_numbers,
+                        "unit": "cm" if column.endswith("_cm") else "",
+                        "open": column in self.asked.chosen,
+                    }
+                )
+        return found
+
+    def _of_texts(self, column: str, counts: Sequence[Any]) -> list[dict[str, Any]]:
+        chosen = self.asked.chosen.get(column, ())
+        texts = {_text(each["value"]): each["count"] for each in counts}
+        texts.update({value: 0 for value in chosen if value not in texts})
+        if column == _PATH:
+            opened = [parent for value in chosen for parent in _parents(value)]
+            shown = [t for t in texts if _PATH_STEP not in t or _parents(t)[-2] in opened]
+            texts = {text: texts[text] for text in sorted(shown, key=_parents)}
+        return [
+            self._choice(
+                column,
+                text,
+                self._value(column, text).rpartition(_PATH_STEP)[2],
+                count,
+                depth=text.count(_PATH_STEP) if column == _PATH else 0,
+            )
+            for text, count in texts.items()
+        ]
+
+    def _ranges(self, column: str, counts: Sequence[Any]) -> list[dict[str, Any]]:
+        found = []
+        for place, each in enumerate(counts):
+            low, high = f"{each['from']:g}", f"{each['to']:g}"
+            last = place == len(counts) - 1
+            value = f"{low}..{'' if last else '<'}{high}"
+            found.append(self._choice(column, value, self._value(column, value), each["count"]))
+        known = {each["value"] for each in found}
+        return found + [
+            self._choice(column, value, self._value(column, value), None)
+            for value in self.asked.chosen.get(column, ())
+            if value not in known
+        ]
+
+    def _choice(
+        self, column: str, value: str, text: str, count: int | None, depth: int = 0
+    ) -> dict[str, Any]:
+        return {
+            "value": value,
+            "text": text,
+            "count": count,
+            "depth": depth,
+            "swatch": value if column == "base_colors" else "",
+            "on": value in self.asked.chosen.get(column, ()),
+            "href": self.asked.address(chosen=self.asked.chosen_with(column, value)),
+        }
+
+    def card(self, hit: HitFields) -> dict[str, Any]:
+        """A hit: what it is, and why it is here."""
+        return {
+            **product_card(hit["product"], hit["variant"], self._words),
+            "photo": hit["photo"].rpartition("/")[2],
+            "why": self._reasons(hit),
+        }
+
+    def _reasons(self, hit: HitFields) -> list[str]:
+        words, product = self._words, hit["product"]
+        fits = [part for part in self.answer["understood"] if _fits(part, product)]
+        found = [words("why_fits", what=self._understood(part)) for part in fits]
+        told = {word for part in fits for word in _words_of(part["text"])}
+        for matched in hit["matched"]:
+            if matched == "photo":
+                found.append(words("why_like" if self.asked.like else "why_photo"))
+            elif matched == "prompt-photo":
+                found.append(words("why_looks"))
+            elif matched == "prompt-text":
+                found.append(words("why_text"))
+            elif matched == "keyword" and (said := self._said(product, told)):
+                found.append(words("why_words", words=", ".join(said)))
+        return found[:_MOST_REASONS]
+
+    def _said(self, product: Mapping[str, Any], told: Collection[str]) -> list[str]:
+        """Words of the prompt in a product's title, category, colour or tags, but for `told`."""
+        names = ("title", "category", "color")
+        here = [f"{name}_{self._words.language}" for name in names]
+        named = [str(product.get(name, "")) for name in (*names, *here)] + product["tags"]
+        having = {word for text in named for word in _words_of(text)}
+        meant = self.answer["did_you_mean"]
+        prompt = meant["prompt"] if meant is not None else self.asked.words
+        return [
+            word
+            for word in dict.fromkeys(_words_of(prompt))
+            if {word, word.removesuffix("s")} & having and word not in told and len(word) > 2
+        ]
+
+    def sorts(self) -> list[dict[str, Any]]:
+        """Orders that the hits can be brought into."""
+        names = [""]
+        for column in SORTED_BY:
+            if self._columns.get(column) == "number":
+                names += [column, f"-{column}"]
+        return [
+            {
+                "text": self._words(f"sort_{name or 'best'}"),
+                "href": self.asked.address(sort=name),
+                "on": self.asked.sort == name,
+            }
+            for name in names
+        ]
+
+
+def _words_of(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text) if not word.isdigit()]
+
+
+def _less(values: tuple[str, ...], text: str) -> tuple[str, ...]:
+    return tuple(each for each in values if each != text)
+
+
+def _text(value: str | bool) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else value
+
+
+def _parents(path: str) -> list[str]:
+    """A path of categories and those above it, from the top; an empty one above all."""
+    steps = path.split(_PATH_STEP)
+    return ["", *(_PATH_STEP.join(steps[: place + 1]) for place in range(len(steps)))]
+
+
+def _fits(part: UnderstoodFields, product: Mapping[str, Any]) -> bool:
+    """Whether a product is what one part of a prompt says."""
+    has, value = product.get(part["column"] or ""), part["value"]
+    if part["as"] == "without" or has is None:
+        return False
+    if part["op"] == "contains":
+        return value in has if isinstance(has, list) else str(value) in str(has).casefold()
+    if not isinstance(has, float | int):
+        return False
+    if isinstance(value, list):
+        return value[0] <= has <= value[1]
+    if not isinstance(value, float | int):
+        return False
+    return {
+        "<": has < value,
+        "<=": has <= value,
+        ">": has > value,
+        ">=": has >= value,
+        "=": abs(has - value) <= 0.1 * abs(value),
+    }.get(part["op"], False)
+
+
+def product_card(
+    product: Mapping[str, Any], variant: Mapping[str, Any] | None, words: Words
+) -> dict[str, Any]:
+    """What a card says of a product, in the form that its photo shows."""
+    told = {**product, **{name: each for name, each in (variant or {}).items() if each}}
+    sale, price = told.get("sale_price"), told.get("price")
+    lower = isinstance(sale, float | int) and isinstance(price, float | int) and sale < price
+    return {
+        "id": product["id"],
+        "href": "products/" + quote(product["id"], safe=""),
+        "title": title_of(product, words),
+        "variant": " / ".join((variant or {}).get("options", {}).values()),
+        "price": words.money(sale if lower else price, product.get("currency")),
+        "was": words.money(price, product.get("currency")) if lower else "",
+        "from": variant is None and len(product["variants"]) > 1,
+        "size": size_of(told, words),
+        "swatches": list(product.get("base_colors") or ())[:6],
+        "forms": len(product["variants"]),
+    }
+
+
+def title_of(product: Mapping[str, Any], words: Words) -> str:
+    """What a product is called, in the page's language where the feed says it."""
+    return str(product.get(f"title_{words.language}") or product["title"] or product["id"])
+
+
+def size_of(product: Mapping[str, Any], words: Words) -> str:
+    """Width, depth and height, those that are known."""
+    known = [(name, product.get(name)) for name in _SIZES]
+    numbers = [(name, value) for name, value in known if isinstance(value, float | int)]
+    if not numbers:
+        return ""
+    if len(numbers) == len(_SIZES):
+        return " × ".join(words.number(value) for _, value in numbers) + " cm"
+    return ", ".join(f"{words.column(name)} {words.number(value)} cm" for name, value in numbers)
+
+
+def facts_of(product: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
+    """What else the shop says of a product, by name."""
+    found = []
+    for name, value in product.items():
+        untold = _UNTOLD.fullmatch(name) and not _MEASURED.fullmatch(name)
+        if untold or value in (None, "", []):
+            continue
+        if name in ("price", "sale_price"):
+            text = words.money(value, product.get("currency"))
+        elif isinstance(value, list):
+            text = ", ".join(words.value(each) for each in value)
+        else:
+            translated = product.get(f"{name}_{words.language}")
+            text = translated if isinstance(translated, str) and translated else words.value(value)
+            text += " cm" if name.endswith("_cm") else " kg" if name.endswith("_kg") else ""
+        found.append((words.column(name), str(text)))
+    return found

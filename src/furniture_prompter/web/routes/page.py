@@ -1,0 +1,431 @@
+"""The shopper's page: GET and POST /, a product's page, the comparison, and the files they load.
+
+It asks as the API does, by the same query and the same answer; see ``web.page``.
+"""
+
+import gzip
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from fastapi import APIRouter, Depends, Request, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from furniture_prompter import domain
+from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.domain import Query
+from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
+from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
+from furniture_prompter.timing import StepTimes
+from furniture_prompter.web.access import require
+from furniture_prompter.web.caches import content_key
+from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
+from furniture_prompter.web.page import (
+    HITS_OF_PAGE,
+    MOST_COMPARED,
+    MOST_SORTED,
+    View,
+    Words,
+    facts_of,
+    language_of,
+    product_card,
+    title_of,
+)
+from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.product_bodies import PRODUCT
+from furniture_prompter.web.routes.search import encoded, found
+from furniture_prompter.web.search_bodies import SentPhoto, Vector, read_form
+from furniture_prompter.web.services import Services, ServicesDep
+
+_LOG = logging.getLogger("furniture_prompter.web")
+
+router = APIRouter(include_in_schema=False)
+
+_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "Cache-Control": "private, no-cache",
+    # Without it a form that sends a photo says that it comes from nowhere ("Origin: null").
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept, Accept-Language",
+}
+_IMMUTABLE: Final = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Vary": "Accept-Encoding",
+}
+_SIMILAR: Final = 8
+_TILES: Final = 8
+_LOOKED_AT: Final = 50
+
+
+class _Files:
+    """What the page loads, under one hash of it all: modules import each other by plain names."""
+
+    def __init__(self) -> None:
+        """Read them from the package."""
+        folder = files("furniture_prompter.web").joinpath("static")
+        self._plain = {each.name: each.read_bytes() for each in folder.iterdir()}
+        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._plain.items()}
+        whole = hashlib.sha256()
+        for name in sorted(self._plain):
+            whole.update(name.encode() + b"\0" + hashlib.sha256(self._plain[name]).digest())
+        self.digest = whole.hexdigest()[:16]
+
+    def answer(self, digest: str, name: str, accepted: str) -> Response:
+        """A file, packed where the browser takes that."""
+        if digest != self.digest or name not in self._plain:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        headers = dict(_IMMUTABLE)
+        packed = "gzip" in accepted
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        data = (self._packed if packed else self._plain)[name]
+        return Response(data, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+STATIC: Final = _Files()
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("furniture_prompter.web", "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+# What the first page shows is the same for everybody until the catalog changes.
+_STARTS: Final[WeakKeyDictionary[Catalog, dict[str, dict[str, Any]]]] = WeakKeyDictionary()
+
+
+@router.get("/page/{digest}/{name}")
+async def static_file(digest: str, name: str, request: Request) -> Response:
+    """A style, script or drawing of the page; its address changes when it does."""
+    return STATIC.answer(digest, name, request.headers.get("accept-encoding", ""))
+
+
+@router.get("/")
+async def page(request: Request, services: ServicesDep) -> Response:
+    """The page for people; for programs where the API is, and for people without a key as well."""
+    accepted = request.headers.get("accept", "")
+    if "application/json" in accepted and "text/html" not in accepted:
+        places = {"documentation": "/docs", "description": "/openapi.json"}
+        return json_answer(places, {"Vary": "Accept"})
+    if "read" not in request.scope["state"]["scopes"]:
+        return RedirectResponse("docs", headers={"Vary": "Accept"})
+    asked = Asked.of(request.query_params.multi_items())
+    return await _search_page(request, services, asked, None)
+
+
+@router.post("/", dependencies=[Depends(require("read"))])
+async def page_with_photo(request: Request, services: ServicesDep) -> Response:
+    """The page that answers a form with a photo; what it shows has an address of its own."""
+    form = await read_form(request, 1)
+    photo: SentPhoto | None = None
+    items: list[tuple[str, str]] = []
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                photo = SentPhoto(await value.read(), (value.filename or "photo")[:100])
+            else:
+                items.append((name, value))
+    finally:
+        await form.close()
+    return await _search_page(request, services, Asked.of(items), photo)
+
+
+@router.get("/compare", dependencies=[Depends(require("read"))])
+async def compare(request: Request, services: ServicesDep) -> Response:
+    """Up to four products side by side."""
+    asked, words = _told(request)
+    ids = list(dict.fromkeys(request.query_params.getlist("id")))[:MOST_COMPARED]
+    columns: list[dict[str, Any]] = []
+    async with services.catalog.current() as catalog:
+        for product_id in ids:
+            try:
+                product, photos = await catalog.product(product_id)
+            except NotInCatalogError:
+                continue
+            told = product_page_answer(product, photos, photo_address)
+            columns.append(
+                {
+                    "card": product_card(told["product"], None, words),
+                    "photo": _photo_ids(told["photos"])[:1],
+                    "facts": dict(facts_of(told["product"], words)),
+                }
+            )
+    names = list(dict.fromkeys(name for each in columns for name in each["facts"]))
+    return _html(request, "compare.html", asked, words, products=columns, names=names)
+
+
+@router.get(PRODUCT, dependencies=[Depends(require("read"))])
+async def product_page(product_id: str, request: Request, services: ServicesDep) -> Response:
+    """A product: its photos, what the shop says of it, and what looks like it."""
+    asked, words = _told(request)
+    async with services.catalog.current() as catalog:
+        try:
+            product, photos = await catalog.product(product_id)
+            query = domain.Query(similar_to=product.id).with_options(
+                {"limit": _SIMILAR}, services.settings
+            )
+            result = await catalog.search_async(query)
+        except NotInCatalogError as error:
+            return _problem(request, asked, words, api_error(request, error))
+        columns = catalog.columns
+    told = product_page_answer(product, photos, photo_address)
+    view = View(replace(asked, like=product.id), words, columns, answer(result, photo_address))
+    return _html(
+        request,
+        "product.html",
+        asked,
+        words,
+        product=told["product"],
+        card=product_card(told["product"], None, words),
+        photos=_photo_ids(told["photos"]),
+        variants=[
+            {
+                "card": product_card(told["product"], variant, words),
+                "photos": _photo_ids(told["variant_photos"].get(variant["id"], ())),
+            }
+            for variant in told["product"]["variants"]
+        ],
+        facts=facts_of(told["product"], words),
+        similar=[view.card(hit) for hit in view.answer["hits"]],
+    )
+
+
+def _photo_ids(addresses: Any) -> list[str]:
+    return [address.rpartition("/")[2] for address in addresses]
+
+
+def _told(request: Request) -> tuple[Asked, Words]:
+    asked = Asked.of(request.query_params.multi_items())
+    return asked, Words(language_of(asked.lang, request.headers.get("accept-language", "")))
+
+
+async def _search_page(
+    request: Request, services: Services, asked: Asked, photo: SentPhoto | None
+) -> Response:
+    words = Words(language_of(asked.lang, request.headers.get("accept-language", "")))
+    try:
+        return await _searched(request, services, asked, photo, words)
+    except (ApiError, FurniturePrompterError, ValidationError) as error:
+        return _problem(request, asked, words, api_error(request, error))
+
+
+async def _searched(
+    request: Request, services: Services, asked: Asked, photo: SentPhoto | None, words: Words
+) -> Response:
+    clock = StepTimes()
+    vector: Vector | None = None
+    if photo is not None:
+        sha256, vector = await encoded(photo, asked.crop, clock, services)
+        asked = replace(asked, photo=sha256, like="")
+    elif asked.photo:
+        vector = services.queue.peek(content_key(bytes.fromhex(asked.photo), asked.crop))
+        if vector is None:
+            gone = ApiError(HTTPStatus.GONE, "photo_gone", words("photo_gone"))
+            return _problem(request, asked, words, gone)
+    async with services.catalog.current() as catalog:
+        if not asked.asks:
+            return _html(
+                request, "search.html", asked, words, view=None, **await _first(catalog, words)
+            )
+        columns = catalog.columns
+        result = await _asked_for(asked, vector, catalog, services, words.language)
+        counted = await _counted(asked, vector, catalog, services, result.facets)
+        title = ""
+        if asked.like:
+            liked, _ = await catalog.product(asked.like)
+            title = title_of({"title": liked.title, "id": liked.id, **liked.attributes}, words)
+    clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
+    told = answer(result, photo_address)
+    view = View(asked, words, columns, told)
+    hits, further = _page_of(asked, told)
+    return _html(
+        request,
+        "search.html",
+        asked,
+        words,
+        view=view,
+        cards=[view.card(hit) for hit in hits],
+        facets=view.facets(counted),
+        further=further,
+        title=title,
+        ms=max(1, round(clock.timings_ms()["total"])),
+        status=HTTPStatus.OK,
+    )
+
+
+def _query(
+    asked: Asked, columns: Mapping[str, str], leave_out: str = ""
+) -> tuple[Query, dict[str, Any]]:
+    """A query and its options, but for how much of its answer is wanted."""
+    options: dict[str, Any] = {"where": where_of(asked.chosen, columns, leave_out)}
+    if asked.like:
+        return Query(similar_to=asked.like), options
+    options |= {
+        "photo_weight": asked.weight,
+        "without": asked.without or None,
+        "understand": not asked.literal,
+        "lift": asked.lift,
+    }
+    query = Query(prompt=asked.words or None)
+    if asked.photo:
+        query = replace(query, photo_name="photo", photo_sha256=asked.photo, crop=asked.crop)
+    return query, options
+
+
+async def _asked_for(
+    asked: Asked, vector: Vector | None, catalog: Catalog, services: Services, language: str
+) -> domain.SearchResult:
+    columns = catalog.columns
+    query, options = _query(asked, columns)
+    sorted_limit = min(MOST_SORTED, services.settings.limit_hits)
+    options |= {
+        "limit": sorted_limit if asked.sort else min(HITS_OF_PAGE, services.settings.limit_hits),
+        "facets": facet_columns(columns, language),
+        "cursor": asked.cursor if asked.cursor and not asked.sort else None,
+    }
+    return await found(query, vector, options, catalog, services)
+
+
+async def _counted(
+    asked: Asked,
+    vector: Vector | None,
+    catalog: Catalog,
+    services: Services,
+    counts: Mapping[str, domain.query.Facet],
+) -> dict[str, Any]:
+    """Counts by column; of a column with chosen values as if none of them were."""
+    columns = catalog.columns
+    counted = dict(counts)
+    for column in counts:
+        if column in asked.chosen:
+            query, options = _query(asked, columns, leave_out=column)
+            options |= {"limit": 1, "facets": [column]}
+            beside = await found(query, vector, options, catalog, services)
+            counted[column] = beside.facets[column]
+    return {column: facet_answer(facet) for column, facet in counted.items()}
+
+
+def _page_of(asked: Asked, told: SearchAnswer) -> tuple[list[Any], str]:
+    """The hits of a page, and the address of the next one; empty on the last."""
+    hits = told["hits"]
+    if not asked.sort:
+        cursor = told["cursor"]
+        return list(hits), asked.address(cursor=cursor) if cursor else ""
+    column, falls = asked.sort.removeprefix("-"), asked.sort.startswith("-")
+
+    def place(hit: Any) -> tuple[bool, float]:
+        value = hit["product"].get(column)
+        known = isinstance(value, float | int)
+        return not known, (-value if falls else value) if known else 0.0
+
+    start = (asked.page - 1) * HITS_OF_PAGE
+    ordered = sorted(hits, key=place)
+    more = len(ordered) > start + HITS_OF_PAGE
+    return (
+        ordered[start : start + HITS_OF_PAGE],
+        asked.address(page=asked.page + 1) if more else "",
+    )
+
+
+async def _first(catalog: Catalog, words: Words) -> dict[str, Any]:
+    """What a page shows that was asked nothing: kinds of products, and examples in their words."""
+    kept = _STARTS.setdefault(catalog, {})
+    if words.language not in kept:
+        tiles = await _tiles(catalog, words)
+        named = [await _example(catalog, words, n, each["words"]) for n, each in enumerate(tiles)]
+        kept[words.language] = {"tiles": tiles, "examples": [each for each in named if each][:3]}
+    return kept[words.language]
+
+
+async def _tiles(catalog: Catalog, words: Words) -> list[dict[str, str]]:
+    """The catalog's most frequent kinds of products, each with the photo that answers it best.
+
+    Its most frequent words where its products have no kinds.
+    """
+    suggested = await catalog.suggest_async("", _LOOKED_AT)
+    kinds: list[dict[str, str]] = []
+    others: list[dict[str, str]] = []
+    for each in suggested.completions:
+        for hit in (await catalog.search_async(Query(prompt=each.text, limit=1))).hits:
+            is_kind = hit.product.category.casefold() == each.text.casefold()
+            named = hit.product.attributes.get(f"category_{words.language}")
+            text = named if is_kind and isinstance(named, str) else each.text
+            tile = {"text": text, "words": each.text, "photo": hit.photo.id}
+            (kinds if is_kind else others).append(tile)
+        if len(kinds) == _TILES:
+            break
+    return [*kinds, *others][:_TILES]
+
+
+async def _example(catalog: Catalog, words: Words, place: int, kind: str) -> str:
+    """A prompt about a kind of product, in one of three forms; empty where it cannot be made."""
+    refinements = (await catalog.suggest_async(kind, _LOOKED_AT)).refinements
+    colors = [each.text for each in refinements if each.column in ("base_colors", "color")]
+    under = [
+        each.text.removeprefix("under ").removesuffix(" cm")
+        for each in refinements
+        if each.column == "width_cm" and each.text.startswith("under ")
+    ]
+    if place % 3 == 0 and under:
+        return words("example_under", words=kind, size=under[-1])
+    if place % 3 == 1 and colors:
+        return words("example_not", words=kind, color=words.value(colors[0]))
+    return f"{words.value(colors[-1])} {kind}" if colors else ""
+
+
+def _problem(request: Request, asked: Asked, words: Words, error: ApiError) -> Response:
+    """A page that says what did not work, with what was asked still in its form."""
+    told = words("photo_unreadable") if error.code == "invalid_photo" else error.message
+    return _html(
+        request,
+        "problem.html",
+        asked,
+        words,
+        problem=told,
+        detail=error.message if told != error.message else "",
+        code=error.code,
+        status=error.status,
+        headers=error.headers,
+    )
+
+
+def _html(
+    request: Request,
+    template: str,
+    asked: Asked,
+    words: Words,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> Response:
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    raw = request.scope.get("raw_path")
+    steps = (
+        raw.count(b"/") - request.scope.get("root_path", "").count("/") if raw else path.count("/")
+    )
+    text = _TEMPLATES.get_template(template).render(
+        t=words,
+        asked=asked,
+        root="../" * (steps - 1) or "./",
+        files=STATIC.digest,
+        languages=[(code, Words(code)("name")) for code in LANGUAGES],
+        most_compared=MOST_COMPARED,
+        most_sorted=MOST_SORTED,
+        **values,
+    )
+    return HTMLResponse(text.encode("utf-8", "replace"), status, {**_HEADERS, **(headers or {})})

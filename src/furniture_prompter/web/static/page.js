@@ -1,0 +1,67 @@
+// @ts-check
+/** The page's beginning: everything here makes a page better that works without it. */
+import './crop-box.js';
+import { go, watch } from './travel.js';
+import { compare } from './compare.js';
+import { bring } from './photo.js';
+import { suggest } from './suggest.js';
+
+document.documentElement.classList.add('js');
+
+const search = /** @type {HTMLFormElement} */ (document.getElementById('search'));
+const words = /** @type {HTMLInputElement} */ (document.getElementById('q'));
+const photo = bring(search, () => submit());
+
+/** Search for what stands in the form, with the photo where there is one. */
+function submit() {
+  const asked = new FormData(search);
+  asked.delete('file');
+  const file = photo.file();
+  if (file) {
+    asked.delete('photo');
+    asked.delete('xywh');
+    if (photo.part()) asked.set('xywh', photo.part());
+    asked.set('file', file, 'photo.jpg');
+    return go(search.action, { form: asked, photo: file });
+  }
+  return go(`${search.action}?${query(asked)}`);
+}
+
+/** @param {FormData} data @returns {string} names and values, without those that are empty */
+function query(data) {
+  const found = new URLSearchParams();
+  for (const [name, value] of data) if (typeof value === 'string' && value) found.append(name, value);
+  return found.toString();
+}
+
+search.addEventListener('submit', (event) => {
+  event.preventDefault();
+  suggestions.close();
+  submit();
+});
+
+document.addEventListener('click', (event) => {
+  const link = event.target instanceof Element ? event.target.closest('a[data-go]') : null;
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  go(/** @type {HTMLAnchorElement} */ (link).href, { focus: link.getAttribute('data-key') ?? '' });
+});
+
+document.addEventListener('submit', (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!form.matches('form[data-go]')) return;
+  event.preventDefault();
+  go(`${form.action}?${query(new FormData(form))}`);
+});
+
+// The facets fold on narrow windows, where they stand before the hits.
+const narrow = matchMedia('(max-width: 60rem)');
+const fold = () => document.querySelector('.facets')?.toggleAttribute('open', !narrow.matches);
+narrow.addEventListener('change', fold);
+
+const suggestions = suggest(words, document.body.dataset.root ?? './', submit);
+watch((main) => {
+  fold();
+  photo.arrived(main.dataset.photo ?? '', main.dataset.xywh ?? '');
+});
+compare(/** @type {HTMLFormElement} */ (document.getElementById('compare')));

@@ -1,0 +1,271 @@
+"""The shopper's page as the server renders it: without a browser, and so without scripts."""
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from html import unescape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from furniture_prompter import index
+from furniture_prompter.web.access import add_key
+from tests.fakes import make_rows
+from tests.integration.web.conftest import Api, running
+
+HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+LINK = re.compile(r'(?:href|src|action)="([^"]*)"')
+CARD = re.compile(r'class="card"')
+
+
+def page(api: Api, address: str = "/", status: int = 200, **options: Any) -> str:
+    answer = api("GET", address, headers={**HTML, **options.pop("headers", {})}, **options)
+    assert answer.status_code == status, answer.text[:500]
+    assert answer.headers["content-type"].startswith("text/html")
+    return answer.text
+
+
+def links(text: str, having: str) -> list[str]:
+    return [unescape(each) for each in LINK.findall(text) if having in unescape(each)]
+
+
+def test_the_first_page_teaches_with_the_catalogs_own_words(api: Api) -> None:
+    text = page(api)
+    assert "Say it, or show it." in text
+    tried = links(text, "q=")
+    assert tried
+    for each in tried[:3]:
+        assert CARD.search(page(api, urljoin("/", each)))
+
+
+def test_words_are_answered_as_the_api_answers_them(api: Api) -> None:
+    text = page(api, "/?q=red+chair")
+    found = api.search(prompt="red chair", limit=24)["hits"]
+    titles = [hit["product"]["title"] for hit in found]
+    shown = [unescape(each) for each in re.findall(r'class="name"><a [^>]*>([^<]*)<', text)]
+    assert shown == titles
+    assert f"v1/images/{found[0]['photo'].rpartition('/')[2]}?side_px=320" in text
+
+
+def test_every_address_is_relative_so_that_a_prefix_does_no_harm(api: Api) -> None:
+    product = api.search(prompt="chair", limit=1)["hits"][0]["product"]["id"]
+    for address in ("/", "/?q=chair&f.base_colors=red", f"/products/{product}", "/compare?id=p1"):
+        found = LINK.findall(page(api, address))
+        assert not [each for each in found if each.startswith(("/", "http"))], address
+        for each in {unescape(link) for link in found if not link.startswith("#")}:
+            path = urljoin(address, each).partition("?")[0]
+            assert api("GET", path, headers=HTML).status_code == 200, (address, each)
+
+
+def test_the_page_runs_nothing_that_is_written_in_it(api: Api) -> None:
+    answer = api("GET", "/?q=chair", headers=HTML)
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert " style=" not in answer.text
+    assert "<style" not in answer.text
+    assert re.findall(r"<script[^>]*>", answer.text) == re.findall(
+        r'<script type="module" src="[^"]*">', answer.text
+    )
+
+
+def test_chosen_values_narrow_and_their_column_is_counted_as_if_they_were_not(api: Api) -> None:
+    text = page(api, "/?q=chair&f.on_sale=true")
+    chosen = api.search(prompt="chair", where="on_sale", limit=24)["hits"]
+    assert len(CARD.findall(text)) == len(chosen)
+    on_sale = text[text.index('data-fold="on_sale"') :]
+    assert 'data-key="on_sale false"' in on_sale
+    narrowed = links(text, "f.on_sale=false")
+    assert any("f.on_sale=true" in each for each in narrowed)
+
+
+def test_pages_follow_each_other_without_repeating(api: Api) -> None:
+    first = page(api, "/?q=chair")
+    (further,) = links(first, "cursor=")
+    second = page(api, urljoin("/", further))
+    ids = [re.findall(r'href="\./(products/[^"?]*)"', text) for text in (first, second)]
+    assert ids[0]
+    assert ids[1]
+    assert not set(ids[0]) & set(ids[1])
+
+
+def test_hits_are_sorted_by_a_number_and_turned_in_pages(api: Api) -> None:
+    first = page(api, "/?q=chair&sort=-price")
+    prices = [float(each) for each in re.findall(r'class="price">([\d.]+)<', first)]
+    assert prices == sorted(prices, reverse=True)
+    (further,) = set(links(first, "page=2"))
+    following = [
+        float(each)
+        for each in re.findall(r'class="price">([\d.]+)<', page(api, urljoin("/", further)))
+    ]
+    assert following
+    assert following[0] <= prices[-1]
+
+
+def test_an_empty_answer_offers_each_condition_to_be_taken_away(api: Api) -> None:
+    text = page(api, "/?q=chair&f.price=99999..")
+    assert "Nothing passes all of this" in text
+    assert not CARD.search(text)
+    assert any("f.price" not in each for each in links(text, "q=chair"))
+
+
+def test_a_photo_comes_as_a_form_and_its_hash_is_the_address(api: Api, shop: Path) -> None:
+    photo = (shop / "photos" / "0.png").read_bytes()
+    answer = api(
+        "POST",
+        "/",
+        files={"file": ("chair.png", photo)},
+        data={"q": "chair", "xywh": "percent:10,10,50,50", "weight": "80"},
+    )
+    assert answer.status_code == 200
+    assert CARD.search(answer.text)
+    address = unescape(re.findall(r'data-address="([^"]*)"', answer.text)[0])
+    assert f"photo={hashlib.sha256(photo).hexdigest()}" in address
+    # Whoever was given the address sees the same, as long as the vector is remembered.
+    again = page(api, urljoin("/", address))
+    names = re.compile(r'class="name"><a [^>]*>([^<]*)<')
+    assert names.findall(again) == names.findall(answer.text)
+
+
+def test_a_photo_that_is_not_remembered_is_told_honestly(api: Api) -> None:
+    text = page(api, f"/?photo={'0' * 64}", status=410)
+    assert "photos are not stored" in text
+
+
+def test_a_photo_that_cannot_be_read_keeps_the_words(api: Api) -> None:
+    answer = api("POST", "/", files={"file": ("x.jpg", b"no photo")}, data={"q": "oak"})
+    assert answer.status_code == 400
+    assert "This photo cannot be read." in answer.text
+    assert 'value="oak"' in answer.text
+
+
+def test_a_form_of_another_site_is_refused(api: Api) -> None:
+    answer = api("POST", "/", data={"q": "x"}, headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_a_product_has_a_page_with_its_photos_and_what_looks_like_it(api: Api) -> None:
+    hit = api.search(prompt="chair", limit=1)["hits"][0]
+    text = page(api, f"/products/{hit['product']['id']}")
+    told = api("GET", f"/v1/products/{hit['product']['id']}").json()
+    assert all(each.rpartition("/")[2] in text for each in told["photos"])
+    assert len(CARD.findall(text)) == 8
+    assert links(text, f"like={hit['product']['id']}")
+    assert page(api, f"/?like={hit['product']['id']}")
+
+
+def test_what_is_not_there_is_a_page_too(api: Api) -> None:
+    assert "gone" in page(api, "/products/gone", status=404)
+    assert "gone" in page(api, "/?like=gone", status=404)
+
+
+def test_up_to_four_products_are_compared(api: Api) -> None:
+    ids = [hit["product"]["id"] for hit in api.search(prompt="chair", limit=6)["hits"]]
+    text = page(api, "/compare", params=[("id", each) for each in (*ids, "gone")])
+    assert len(re.findall(r'<th scope="col">', text)) == 4
+    assert "Choose up to four" in page(api, "/compare")
+
+
+def test_the_language_is_the_browsers_own_until_one_is_asked_for(api: Api) -> None:
+    turkish = {"accept-language": "tr-TR,tr;q=0.9"}
+    answer = api("GET", "/", headers={**HTML, **turkish})
+    assert "Anlatın ya da gösterin." in answer.text
+    assert '<html lang="tr"' in answer.text
+    assert "accept-language" in answer.headers["vary"].lower()
+    assert "Say it" in page(api, "/?lang=en", headers=turkish)
+
+
+def test_did_you_mean_and_chips_lead_on(api: Api) -> None:
+    text = page(api, "/?q=red+chiar,+not+blue")
+    assert "Shown for red chair, not blue." in text
+    assert links(text, "literal=1")
+    assert "not blue" in text
+
+
+def test_files_are_kept_for_ever_under_their_hash(api: Api) -> None:
+    (style,) = set(links(page(api), ".css"))
+    answer = api("GET", urljoin("/", style), headers={"accept-encoding": "gzip"})
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"].startswith("text/css")
+    assert answer.headers["content-encoding"] == "gzip"
+    plain = api("GET", urljoin("/", style), headers={"accept-encoding": "identity"})
+    assert plain.text == answer.text
+    assert api("GET", "/page/0123456789abcdef/page.css").status_code == 404
+    assert api("GET", urljoin("/", style).replace("page.css", "..%2fpage.py")).status_code == 404
+
+
+def test_our_own_code_is_at_most_60_kb_compressed() -> None:
+    folder = files("furniture_prompter.web").joinpath("static")
+    sizes = {each.name: len(gzip.compress(each.read_bytes(), 9)) for each in folder.iterdir()}
+    assert {"page.js", "page.css"} <= set(sizes)
+    assert sum(sizes.values()) <= 60_000
+
+
+def test_with_keys_the_page_is_for_who_bears_one(serve: Callable[..., Api], tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    key = add_key(keys, "proxy", ("read",))
+    api = serve(api_keys=keys)
+    style = "/" + links(page(api, headers={"x-api-key": key}), ".css")[0]
+    refused = api("GET", "/?q=chair", headers=HTML)
+    assert (refused.status_code, refused.headers["location"]) == (307, "docs")
+    assert api("GET", style).status_code == 200
+    for method, path in (("POST", "/"), ("GET", "/products/p1"), ("GET", "/compare")):
+        assert api.error(method, path)[:2] == (401, "unauthorized")
+    assert api.error("GET", "/", headers={"x-api-key": "wrong"})[:2] == (401, "unauthorized")
+
+
+def test_the_page_counts_for_the_rate_limit_and_its_files_do_not(
+    serve: Callable[..., Api],
+) -> None:
+    api = serve(rate_limit_per_minute=1)
+    style = "/" + links(page(api), ".css")[0]
+    assert api("GET", style).status_code == 200
+    assert api.error("GET", "/?q=chair", headers=HTML)[:2] == (429, "too_many_requests")
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "كرسي خشبي {{ 7 * 7 }}",
+    "x" * 300,
+)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    make_rows(folder / "photos", len(HOSTILE))
+    lines = [
+        {
+            "id": f"{number} {title[:40]}",
+            "title": title,
+            "category": title[:60],
+            "note": "javascript:alert(1)",
+            "image": f"photos/{number}.png",
+        }
+        for number, title in enumerate(HOSTILE)
+    ]
+    feed = folder / "feed.jsonl"
+    feed.write_text("\n".join(json.dumps(line) for line in lines), "utf-8")
+    index(feed, folder / "catalog")
+    return folder
+
+
+def test_titles_of_a_feed_stay_text(hostile: Path) -> None:
+    with running(hostile) as api:
+        for address in ("/", "/?q=script", "/?q=%3Cscript%3E&without=%22%3Ered"):
+            text = page(api, address)
+            assert "<script>alert" not in text
+            assert "<img src=x" not in text
+        listed = page(api, "/?q=alert")
+        assert "{{ 7 * 7 }}" in unescape(listed)
+        for address in {*links(listed, "products/"), *links(listed, "like=")}:
+            answer: httpx.Response = api("GET", urljoin("/", address), headers=HTML)
+            assert answer.status_code == 200, address
+            assert "<img src=x" not in answer.text

@@ -1,0 +1,285 @@
+"""The shopper's page without a server: addresses, filters, languages, words, reasons."""
+
+import tomllib
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from furniture_prompter.domain.query import Crop
+from furniture_prompter.web import page
+from furniture_prompter.web.page import View, Words, facts_of, language_of, product_card, size_of
+from furniture_prompter.web.page_address import (
+    LANGUAGES,
+    Asked,
+    crop_of,
+    facet_columns,
+    where_of,
+    xywh,
+)
+
+COLUMNS = {
+    "category": "text",
+    "category_tr": "text",
+    "base_colors": "texts",
+    "price": "number",
+    "width_cm": "number",
+    "on_sale": "boolean",
+}
+HASH = "0a" * 32
+
+
+def test_an_address_says_all_that_it_was_made_of() -> None:
+    asked = Asked(
+        words="oak & ash",
+        photo=HASH,
+        crop=Crop(0.1, 0.2, 0.5, 0.25),
+        weight=0.7,
+        without="metal",
+        lift=("under 90 cm",),
+        literal=True,
+        chosen={"price": ("19..<89",), "base_colors": ("white", "black")},
+        sort="-price",
+        page=3,
+        lang="tr",
+    )
+    address = asked.address(page=3)
+    assert Asked.of(parse_qsl(address.removeprefix("?"))) == asked
+    assert "xywh=percent%3A10%2C20%2C50%2C25" in address
+
+
+def test_what_cannot_be_read_of_an_address_is_as_if_left_out() -> None:
+    items = [
+        ("photo", "../../etc"),
+        ("xywh", "percent:0,0,abc,1"),
+        ("weight", "NaN"),
+        ("page", "-1"),
+        ("sort", "title"),
+        ("lang", "xx"),
+        ("f.", "x"),
+        ("q", "x" * 5_001),
+        ("unknown", "y"),
+        ("file", "chair.jpg"),
+    ]
+    assert Asked.of(items) == Asked()
+    assert Asked().address() == "./"
+
+
+def test_a_change_of_what_is_asked_begins_with_the_first_page() -> None:
+    asked = Asked(words="chair", cursor="abc", page=4)
+    assert asked.address(sort="price") == "?q=chair&sort=price"
+
+
+def test_a_value_that_is_chosen_again_is_given_up() -> None:
+    asked = Asked(words="chair", chosen={"base_colors": ("white",)})
+    assert asked.chosen_with("base_colors", "black") == {"base_colors": ("white", "black")}
+    assert asked.chosen_with("base_colors", "white") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "crop"),
+    [
+        ("percent:10,20,50,60", Crop(0.1, 0.2, 0.5, 0.6)),
+        ("percent:60,0,80,100", Crop(0.6, 0.0, 0.4, 1.0)),
+        ("percent:0,0,100,100", None),
+        ("percent:100,0,10,10", None),
+        ("percent:0,0,0,10", None),
+        ("0,0", None),
+    ],
+)
+def test_a_part_of_a_photo_is_read_as_media_fragments_have_it(text: str, crop: Crop | None) -> None:
+    assert crop_of(text) == crop
+    if crop is not None:
+        assert crop_of(xywh(crop)) == crop
+
+
+def test_chosen_values_are_a_filter_of_one_of_each_columns() -> None:
+    chosen = {
+        "category": ("children's chair",),
+        "base_colors": ("white", "black"),
+        "price": ("19..<89", "200.."),
+        "on_sale": ("true",),
+        "gone": ("x",),
+    }
+    assert where_of(chosen, COLUMNS) == (
+        "(`category` = 'children''s chair') and "
+        "(`base_colors` contains 'white' or `base_colors` contains 'black') and "
+        "((`price` >= 19 and `price` < 89) or (`price` >= 200)) and (`on_sale`)"
+    )
+    assert where_of({"price": ("a..b", "..", "1;2")}, COLUMNS) is None
+    assert where_of({"price": ("1..2",)}, COLUMNS, leave_out="price") is None
+
+
+def test_fields_for_the_ends_of_a_range_are_one_value() -> None:
+    asked = Asked.of([("min.price", "10"), ("max.price", ""), ("max.width_cm", "x")])
+    assert asked.chosen == {"price": ("10..",)}
+
+
+def test_kinds_are_counted_in_the_pages_language_where_the_feed_has_it() -> None:
+    assert facet_columns(COLUMNS, "en") == [
+        "category",
+        "price",
+        "base_colors",
+        "width_cm",
+        "on_sale",
+    ]
+    assert facet_columns(COLUMNS, "tr")[0] == "category_tr"
+    assert Words("tr").column("category_tr") == "Kategori"
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "language"),
+    [
+        ("", "", "en"),
+        ("", "de-DE,tr;q=0.8,en;q=0.5", "tr"),
+        ("", "en;q=0.5, tr-TR", "tr"),
+        ("", "tr;q=abc", "tr"),
+        ("en", "tr", "en"),
+        ("xx", "*", "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_or_the_likeliest(
+    asked: str, accepted: str, language: str
+) -> None:
+    assert language_of(asked, accepted) == language
+
+
+def test_every_language_has_the_same_sentences_with_the_same_places() -> None:
+    texts: dict[str, Any] = tomllib.loads(
+        page.files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
+    )
+    assert tuple(texts) == LANGUAGES
+    first, *others = texts.values()
+    for other in others:
+        assert list(other) == list(first)
+        assert list(other["columns"]) == list(first["columns"])
+        for name, text in first.items():
+            if isinstance(text, str):
+                places = {each.partition("}")[0] for each in text.split("{")[1:]}
+                assert places == {each.partition("}")[0] for each in other[name].split("{")[1:]}
+
+
+def test_every_base_colour_has_a_swatch_and_a_word() -> None:
+    folder = page.files("furniture_prompter")
+    colours = tomllib.loads(folder.joinpath("feeds/values/colors.toml").read_text("utf-8"))
+    style = folder.joinpath("web/static/page.css").read_text("utf-8")
+    for name in colours:
+        if name != "none":
+            assert f".swatch-{name} {{" in style
+            assert Words("tr").value(name) != name
+
+
+def product(**further: Any) -> dict[str, Any]:
+    return {
+        "id": "a/b c",
+        "title": "Oak chair",
+        "category": "chair",
+        "color": "brown",
+        "description": "",
+        "tags": [],
+        "variants": [],
+        **further,
+    }
+
+
+def test_a_card_says_price_and_size_as_the_language_writes_them() -> None:
+    told = product(price=1299.5, currency="EUR", width_cm=45.5, depth_cm=50, height_cm=80)
+    assert product_card(told, None, Words("en"))["price"] == "€1,299.50"
+    card = product_card(told, None, Words("tr"))
+    assert (card["price"], card["size"]) == ("€1.299,50", "45,5 × 50 × 80 cm")
+    assert card["href"] == "products/a%2Fb%20c"
+    assert size_of({"width_cm": 60}, Words("en")) == "Width 60 cm"
+
+
+def test_a_lower_price_stands_before_the_one_that_was() -> None:
+    card = product_card(product(price=100, sale_price=80, currency="CHF"), None, Words("en"))
+    assert (card["price"], card["was"]) == ("80 CHF", "100 CHF")
+
+
+def test_facts_leave_out_what_is_said_already() -> None:
+    told = product(title_tr="Meşe sandalye", width_cm=40, base_colors=["brown"], currency="EUR")
+    assert facts_of(told, Words("tr")) == [
+        ("Kategori", "chair"),
+        ("Renk", "kahverengi"),
+        ("Genişlik", "40 cm"),
+    ]
+
+
+def view(asked: Asked, **answer: Any) -> View:
+    told: Any = {"hits": [], "understood": [], "notes": [], "did_you_mean": None, "cursor": None}
+    return View(asked, Words("en"), COLUMNS, {**told, **answer})
+
+
+UNDER = {
+    "text": "under 50 cm",
+    "column": "width_cm",
+    "op": "<",
+    "value": 50.0,
+    "currency": None,
+    "as": "filter",
+}
+OAK = {**UNDER, "text": "oak", "column": "base_materials", "op": "contains", "value": "oak"}
+
+
+def test_reasons_are_words_and_no_scores() -> None:
+    shown = view(Asked(words="oak chairs under 50 cm 40"), understood=[OAK, UNDER])
+    hit: Any = {
+        "product": product(base_materials=["oak"], width_cm=45),
+        "matched": ["keyword", "prompt-photo", "prompt-text", "attribute"],
+        "variant": None,
+        "photo": "/v1/images/abc",
+        "score": 4.47,
+    }
+    assert shown.card(hit)["why"] == ["Material: oak", "Width: under 50 cm", "Says chairs"]
+    hit["product"]["width_cm"] = 60
+    assert shown.card(hit)["why"] == ["Material: oak", "Says chairs", "Looks like your words"]
+
+
+def test_a_limit_that_was_given_up_is_told_once() -> None:
+    given_up = {**UNDER, "as": "preference"}
+    notes = ["No product is “under 50 cm”: what comes nearest is shown.", "Another."]
+    shown = view(Asked(words="chair under 50 cm"), understood=[given_up], notes=notes)
+    assert shown.relaxed == ["under 50 cm"]
+    assert shown.notes == ["Another."]
+
+
+def test_chips_lead_to_the_address_without_them() -> None:
+    asked = Asked(
+        words="chair", without="metal", lift=("oak",), chosen={"price": ("10..<20",)}, literal=True
+    )
+    chips = view(asked, understood=[UNDER]).chips
+    assert [chip["text"] for chip in chips] == [
+        "Width: under 50 cm",
+        "every word as written",
+        "“oak” as a word",
+        "not metal",
+        "Price: 10 – 20",
+    ]
+    left_out = ["literal=", "lift=oak", "without=", "f.price="]
+    assert "lift=under+50+cm" in chips[0]["href"]
+    for chip, gone in zip(chips[1:], left_out, strict=True):
+        assert gone not in chip["href"]
+
+
+def test_kinds_are_a_tree_that_opens_where_it_is_chosen() -> None:
+    counts = [
+        {"value": "Sofas", "count": 9},
+        {"value": "Sofas > Corner", "count": 4},
+        {"value": "Tables", "count": 3},
+        {"value": "Tables > Coffee", "count": 2},
+    ]
+    asked = Asked(words="x", chosen={"category_path": ("Sofas",)})
+    (facet,) = view(asked).facets({"category_path": counts})
+    assert [(each["text"], each["depth"], each["on"]) for each in facet["values"]] == [
+        ("Sofas", 0, True),
+        ("Corner", 1, False),
+        ("Tables", 0, False),
+    ]
+
+
+def test_ranges_keep_the_one_that_was_typed() -> None:
+    asked = Asked(words="x", chosen={"price": ("5..7",)})
+    counts = [{"from": 1.0, "to": 10.0, "count": 2}, {"from": 10.0, "to": 30.0, "count": 2}]
+    (facet,) = view(asked).facets({"price": counts})
+    values = [(each["value"], each["count"], each["on"]) for each in facet["values"]]
+    assert values == [("1..<10", 2, False), ("10..30", 2, False), ("5..7", None, True)]
