@@ -1,5 +1,6 @@
 """The words of a catalog version: which products have each, and how the shop writes it."""
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +61,7 @@ class Vocabulary:
 
     def rarity(self, count: int) -> float:
         """How much a word says that some number of products has, by BM25's inverse frequency."""
-        return float(np.log1p((self.products - count + 0.5) / (count + 0.5)))
+        return math.log1p((self.products - count + 0.5) / (count + 0.5))
 
 
 def vocabulary_of(rows: pa.Table) -> Vocabulary:

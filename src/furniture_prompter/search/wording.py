@@ -7,6 +7,7 @@ product has is embedded as the catalog says the same thing.
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,6 +33,9 @@ from furniture_prompter.understanding.word_forms import word_forms
 
 _MOST_SYNONYMS: Final = 6
 """Terms of one phrase of a prompt, those of most weight and most products."""
+
+_REMEMBERED: Final = 8_192
+"""Words and phrases whose products are kept."""
 
 _BESIDE_THE_SHOPS_OWN: Final = 0.5
 """Of a synonym where the shop has the words as written: it finds more, and must not rank it first;
@@ -77,6 +81,9 @@ class KnownWords:
         """Take both, and what tells a word of a language; see :class:`Speller`."""
         self.vocabulary = vocabulary
         self.thesaurus = synonyms
+        # A thesaurus has the same few thousand words for every prompt.
+        self._having = lru_cache(_REMEMBERED)(self._find_having)
+        self._count = lru_cache(_REMEMBERED)(self._find_count)
         self._speller = Speller(vocabulary.own, vocabulary.places, synonyms, is_word)
 
     def corrected(self, prompt: str) -> tuple[str, DidYouMean | None]:
@@ -135,10 +142,10 @@ class KnownWords:
             and len(token.key) >= _LEAST_LETTERS
             and not everyday_words().issuperset((token.key,))
         ]
-        known = [at for at in words if at in answered or self._count([reading.tokens[at].key])]
+        known = [at for at in words if at in answered or self._count((reading.tokens[at].key,))]
         return len(known) / len(words) if words else 1.0
 
-    def _known_terms(self, said: _Said, own: Sequence[str]) -> list[tuple[Term, int]]:
+    def _known_terms(self, said: _Said, own: tuple[str, ...]) -> list[tuple[Term, int]]:
         """Synonyms that products have, with how many, those of most weight and most products first.
 
         What is shown as well and holds the words themselves finds nothing more, and would come
@@ -157,16 +164,23 @@ class KnownWords:
         known.sort(key=lambda each: (-each[0].weight, -each[1]))
         return known
 
-    def _rarity(self, words: Sequence[str]) -> float:
-        return sum(self.vocabulary.rarity(self._count([word])) for word in words)
+    def _rarity(self, words: tuple[str, ...]) -> float:
+        return sum(self.vocabulary.rarity(self._count((word,))) for word in words)
 
-    def _count(self, words: Sequence[str]) -> int:
+    def _find_having(self, word: str) -> NDArray[np.int64]:
+        forms = word_forms(fold(word))
+        return max((self.vocabulary.having(form) for form in forms), key=len)
+
+    def _find_count(self, words: tuple[str, ...]) -> int:
         """How many products have all of some words; 0 where one is unknown."""
         found: NDArray[np.int64] | None = None
         for word in words:
-            known = [self.vocabulary.having(form) for form in word_forms(fold(word))]
-            having = max(known, key=len)
-            found = having if found is None else np.intersect1d(found, having, assume_unique=True)
+            having = self._having(word)
+            if found is not None and found.size and having.size:
+                having = np.intersect1d(found, having, assume_unique=True)
+            elif found is not None:
+                having = having[:0]
+            found = having
         return 0 if found is None else len(found)
 
     def _shades(self, own: tuple[str, ...], name: Comparison | None) -> tuple[Term, ...]:

@@ -76,19 +76,23 @@ class Phrases:
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, ...], Comparison] = {}
-        self._most = 0
+        # Words of the longest phrase that begins, or ends, with a word: most words do neither.
+        self._most_from: dict[str, int] = {}
+        self._most_to: dict[str, int] = {}
 
     def add(self, phrase: str, says: Comparison) -> None:
         """Know a phrase in its own spelling and, where that is free, without accents."""
         own = tuple(WORD.findall(turkish_lower(phrase)))
+        plain = tuple(WORD.findall(fold_letters(phrase)))
         self._said[own] = says
-        self._said.setdefault(tuple(WORD.findall(fold_letters(phrase))), says)
-        self._most = max(self._most, len(own))
+        self._said.setdefault(plain, says)
+        for words in (own, plain):
+            for most, end in ((self._most_from, words[0]), (self._most_to, words[-1])):
+                most[end] = max(most.get(end, 0), len(words))
 
     def longest(self, words: Words, at: int) -> tuple[Comparison | None, int]:
         """What the longest phrase that begins at a place says, and its number of words."""
-        first = words.key(at)
-        for length in range(self._most if first else 0, 0, -1):
+        for length in range(_most(self._most_from, words, at), 0, -1):
             found = self._at(words, at, length)
             if found is not None:
                 return found, length
@@ -96,8 +100,7 @@ class Phrases:
 
     def longest_before(self, words: Words, at: int) -> tuple[Comparison | None, int]:
         """The same of the longest phrase that ends before a place."""
-        last = words.key(at - 1)
-        for length in range(self._most if last else 0, 0, -1):
+        for length in range(_most(self._most_to, words, at - 1), 0, -1):
             found = self._at(words, at - length, length)
             if found is not None:
                 return found, length
@@ -108,6 +111,10 @@ class Phrases:
         return self._said.get(tuple(map(words.low, places))) or self._said.get(
             tuple(map(words.key, places))
         )
+
+
+def _most(most: Mapping[str, int], words: Words, at: int) -> int:
+    return max(most.get(words.low(at), 0), most.get(words.key(at), 0))
 
 
 def _phrases(said: Mapping[str, Iterable[str]]) -> Phrases:

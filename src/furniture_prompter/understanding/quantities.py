@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from furniture_prompter.domain.query import Operator, Understood, Use
@@ -43,7 +44,7 @@ class Reading:
     """The tokens of a prompt, which of them were taken, and what they said."""
 
     prompt: str
-    tokens: list[Token]
+    tokens: Sequence[Token]
     taken: set[int] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
     parts: list[tuple[int, Understood]] = field(default_factory=list)
@@ -82,12 +83,17 @@ class Reading:
     def of(cls, prompt: str, lifted: Collection[str] = ()) -> "Reading":
         """The tokens of a prompt; texts in `lifted` are plain words."""
         composed = unicodedata.normalize("NFC", prompt)
-        lowered = turkish_lower(composed)
-        tokens = [
-            Token(found[0], lowered[found.start() : found.end()], *found.span())
-            for found in WORD.finditer(fold_letters(composed))
-        ]
-        return cls(composed, tokens, lifted=lifted)
+        return cls(composed, _tokens(composed), lifted=lifted)
+
+
+@lru_cache(maxsize=64)
+def _tokens(composed: str) -> tuple[Token, ...]:
+    """The tokens of a prompt; one search reads it several times."""
+    lowered = turkish_lower(composed)
+    return tuple(
+        Token(found[0], lowered[found.start() : found.end()], *found.span())
+        for found in WORD.finditer(fold_letters(composed))
+    )
 
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d{1,2})?|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?")

@@ -126,6 +126,11 @@ def _in_harmony(stem: str, suffix: str) -> bool:
 
 def word_forms(word: str) -> tuple[str, ...]:
     """A folded word, and what it may be a plural or a Turkish form of."""
+    return _forms(word) if len(word) <= _MOST_LETTERS else (word,)
+
+
+@lru_cache(maxsize=65_536)
+def _forms(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((word, *_singulars(word), *turkish_stems(word))))
 
 
