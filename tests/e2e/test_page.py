@@ -178,6 +178,22 @@ def test_a_photo_is_made_smaller_before_it_travels(open_page: Open, folder: Path
     assert cards(other) == cards(page)
 
 
+def test_a_photo_that_the_server_has_forgotten_is_sent_again(open_page: Open, folder: Path) -> None:
+    page = open_page("?q=chair")
+    page.locator("#panel > summary").click()
+    page.set_input_files("#file", folder / "large.jpg")
+    expect(page.locator("h1")).to_have_text("“chair”, like your photo")
+    forgotten = page.request.get(f"?photo={'0' * 64}")
+    assert forgotten.status == 410
+    page.route(re.compile(r"\?.*photo="), lambda route: route.fulfill(response=forgotten))
+    page.locator('[data-key="base_colors red"]').click()
+    expect(page.locator(".chip-chosen")).to_have_count(1)
+    expect(page.locator("h1")).to_have_text("“chair”, like your photo")
+    page.go_back()
+    expect(page.locator(".chip-chosen")).to_have_count(0)
+    expect(page.locator("h1")).to_have_text("“chair”, like your photo")
+
+
 _BRING = """async ([kind, data]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const held = new DataTransfer();
