@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from furniture_prompter.bundled import catalog_feed
 
@@ -41,9 +41,15 @@ PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
     "product": ("products/scopia-children-table", DESKTOP, {}),
     "product-dark": ("products/scopia-children-table", DESKTOP, {"color_scheme": "dark"}),
     "compare": ("compare?id=scopia-children-table&id=blendswap-arm-chair-2", DESKTOP, {}),
+    "photo": ("?q=in+white", {"width": 1360, "height": 1000}, {}),
+    "photo-phone": ("?q=in+white", PHONE, {}),
+    "photo-dark": ("?q=in+white", DESKTOP, {"color_scheme": "dark"}),
     "wide": ("?q=chair", {"width": 3840, "height": 2160}, {}),
 }
-SHOWN: Final = {"page-photo": "page.webp", "page-phone": "page-phone.webp"}
+SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp"}
+"""What the README shows, by picture."""
+_LOADED: Final = """() => [...document.images].every(
+  (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
 _QUALITY: Final = 82
 
 
@@ -59,33 +65,23 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for name, (address, viewport, options) in PAGES.items():
             if given.only in (None, name):
-                _take(browser, given.url + address, given.out / f"{name}.png", viewport, options)
-        if given.only in (None, "photo"):
-            _take_photo(browser, given.url, given.out)
+                page = browser.new_page(viewport=viewport, **options)  # type: ignore[arg-type]  # of TypedDicts
+                page.goto(given.url + address)
+                if name.startswith("photo"):
+                    page.locator("#panel > summary").click()
+                    page.set_input_files("#file", catalog_feed().parent / PHOTO)
+                    page.wait_for_url("**photo=**")
+                _take(page, name, given.out)
         browser.close()
 
 
-def _take(
-    browser: Browser, url: str, to: Path, viewport: dict[str, int], options: dict[str, str]
-) -> None:
-    page = browser.new_page(viewport=viewport, **options)  # type: ignore[arg-type]  # of TypedDicts
-    page.goto(url, wait_until="networkidle")
-    page.screenshot(path=to)
-    page.close()
-
-
-def _take_photo(browser: Browser, url: str, out: Path) -> None:
-    """A photo with words beside it, on a large screen and on a phone."""
-    for name, viewport in (("page-photo", DESKTOP), ("page-phone", PHONE)):
-        page = browser.new_page(viewport=viewport)  # type: ignore[arg-type]  # of TypedDicts
-        page.goto(url + "?q=in+white", wait_until="networkidle")
-        page.locator("#panel summary").click()
-        page.set_input_files("#file", catalog_feed().parent / PHOTO)
-        page.wait_for_url("**photo=**")
-        page.wait_for_load_state("networkidle")
-        data = page.screenshot(path=out / f"{name}.png")
+def _take(page: Page, name: str, out: Path) -> None:
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function(_LOADED)
+    data = page.screenshot(path=out / f"{name}.png")
+    if name in SHOWN:
         Image.open(io.BytesIO(data)).save(out / SHOWN[name], quality=_QUALITY, method=6)
-        page.close()
+    page.close()
 
 
 if __name__ == "__main__":

@@ -145,6 +145,14 @@ def test_a_photo_that_cannot_be_read_keeps_the_words(api: Api) -> None:
     assert 'value="oak"' in answer.text
 
 
+def test_a_form_that_is_cut_off_is_a_page_that_says_so(api: Api) -> None:
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = api("POST", "/", content=b"--x\r\n", headers=kind)
+    assert answer.status_code == 422
+    assert "The form ends before its last boundary." in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+
+
 def test_a_form_of_another_site_is_refused(api: Api) -> None:
     answer = api("POST", "/", data={"q": "x"}, headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 403

@@ -1,13 +1,13 @@
 """The shopper's page without a server: addresses, filters, languages, words, reasons."""
 
 import tomllib
+from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
 from furniture_prompter.domain.query import Crop
-from furniture_prompter.web import page
 from furniture_prompter.web.page import View, Words, facts_of, language_of, product_card, size_of
 from furniture_prompter.web.page_address import (
     LANGUAGES,
@@ -146,7 +146,7 @@ def test_the_language_is_the_one_asked_for_or_the_likeliest(
 
 def test_every_language_has_the_same_sentences_with_the_same_places() -> None:
     texts: dict[str, Any] = tomllib.loads(
-        page.files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
+        files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
     )
     assert tuple(texts) == LANGUAGES
     first, *others = texts.values()
@@ -160,7 +160,7 @@ def test_every_language_has_the_same_sentences_with_the_same_places() -> None:
 
 
 def test_every_base_colour_has_a_swatch_and_a_word() -> None:
-    folder = page.files("furniture_prompter")
+    folder = files("furniture_prompter")
     colours = tomllib.loads(folder.joinpath("feeds/values/colors.toml").read_text("utf-8"))
     style = folder.joinpath("web/static/page.css").read_text("utf-8")
     for name in colours:
@@ -207,7 +207,8 @@ def test_facts_leave_out_what_is_said_already() -> None:
 
 def view(asked: Asked, **answer: Any) -> View:
     told: Any = {"hits": [], "understood": [], "notes": [], "did_you_mean": None, "cursor": None}
-    return View(asked, Words("en"), COLUMNS, {**told, **answer})
+    told.update(answer)
+    return View(asked, Words("en"), COLUMNS, told)
 
 
 UNDER = {

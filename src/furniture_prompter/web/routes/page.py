@@ -130,9 +130,13 @@ async def page(request: Request, services: ServicesDep) -> Response:
 @router.post("/", dependencies=[Depends(require("read"))])
 async def page_with_photo(request: Request, services: ServicesDep) -> Response:
     """The page that answers a form with a photo; what it shows has an address of its own."""
-    form = await read_form(request, 1)
+    asked, words = _told(request)
     photo: SentPhoto | None = None
     items: list[tuple[str, str]] = []
+    try:
+        form = await read_form(request, 1)
+    except ApiError as error:
+        return _problem(request, asked, words, error)
     try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):

@@ -61,16 +61,16 @@ export class CropBox extends HTMLElement {
     this.hidden = !address;
     if (address) this.#image.src = address;
     else this.#image.removeAttribute('src');
-    this.part = part;
+    this.chosen = part;
   }
 
   /** As an address has it: `percent:x,y,width,height`; empty for the whole photo. */
-  get part() {
+  get chosen() {
     const { x, y, w, h } = this.#box;
     return w === 100 && h === 100 ? '' : `percent:${[x, y, w, h].map((each) => Number(each.toFixed(2))).join(',')}`;
   }
 
-  set part(text) {
+  set chosen(text) {
     const [x, y, w, h] = text.replace('percent:', '').split(',').map(Number);
     this.#set(text && [x, y, w, h].every(Number.isFinite) ? { x, y, w, h } : { ...WHOLE }, false);
   }
@@ -136,7 +136,7 @@ export class CropBox extends HTMLElement {
   /** @param {Box} box @param {boolean} tells */
   #set(box, tells) {
     const within = (/** @type {number} */ value, /** @type {number} */ least, /** @type {number} */ most) => Math.min(most, Math.max(least, value));
-    const before = this.part;
+    const before = this.chosen;
     const w = within(box.w, LEAST, 100);
     const h = within(box.h, LEAST, 100);
     this.#box = { x: within(box.x, 0, 100 - w), y: within(box.y, 0, 100 - h), w, h };
@@ -144,7 +144,7 @@ export class CropBox extends HTMLElement {
     Object.assign(this.#area.style, { left: `${x}%`, top: `${y}%`, width: `${w}%`, height: `${h}%` });
     const values = { left: x, top: y, width: w, height: h };
     this.#said.textContent = Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, String(Math.round(value))), this.dataset.say ?? '');
-    if (tells && before !== this.part) this.dispatchEvent(new Event('change'));
+    if (tells && before !== this.chosen) this.dispatchEvent(new Event('change'));
   }
 }
 

@@ -91,12 +91,12 @@ export function bring(form, search) {
     /** @returns {Blob | undefined} */
     file: () => photo,
     /** The part that is meant, as an address has it; empty for all of it. */
-    part: () => box.part,
+    part: () => box.chosen,
     /** @param {string} hash of the photo of the page that has come @param {string} part */
     arrived(hash, part) {
       const known = photos.get(hash);
       if (known && known !== photo) show(known, part);
-      else if (known) box.part = part;
+      else if (known) box.chosen = part;
       else if (!hash && photo) show(undefined, '');
       else { brought.hidden = !hash; tell(); }
     },

@@ -25,19 +25,21 @@ let arrived = () => {};
 export function watch(then) {
   arrived = then;
   then(main);
-  addEventListener('popstate', () => {
-    const hash = new URLSearchParams(location.search).get('photo') ?? '';
-    const photo = photos.get(hash);
-    go(location.href, { back: true, ...(photo ? { form: again(photo), photo } : {}) });
-  });
+  addEventListener('popstate', () => go(location.href, { back: true }));
 }
 
-/** What the address asks for as a form with its photo, of which the server may have forgotten all. @param {Blob} photo */
-function again(photo) {
+/**
+ * What an address asks for as a form with its photo, which the server has forgotten or another worker knows.
+ * @param {URL} address
+ * @returns {How | undefined} nothing where this tab has not got the photo either
+ */
+function again(address) {
+  const photo = photos.get(address.searchParams.get('photo') ?? '');
+  if (!photo) return undefined;
   const form = new FormData();
-  for (const [name, value] of new URLSearchParams(location.search)) if (name !== 'photo') form.append(name, value);
+  for (const [name, value] of address.searchParams) if (name !== 'photo') form.append(name, value);
   form.set('file', photo, 'photo.jpg');
-  return form;
+  return { form, photo };
 }
 
 /**
@@ -60,10 +62,14 @@ export async function go(address, how = {}) {
     const text = await answer.text();
     if (mine.signal.aborted) return;
     if (!answer.headers.get('content-type')?.startsWith('text/html')) {
-      warn(said_by(text) || alarm.dataset.offline || '', () => go(address, how));
+      warn(messageOf(text) || alarm.dataset.offline || '', () => go(address, how));
       return;
     }
-    show(new DOMParser().parseFromString(text, 'text/html'), address, how);
+    const page = new DOMParser().parseFromString(text, 'text/html');
+    const asked = new URL(address, location.href);
+    const anew = page.querySelector('[data-problem=photo_gone]') && !how.form && again(asked);
+    if (anew) await go(asked.origin + asked.pathname, { ...how, ...anew });
+    else show(page, address, how);
   } catch (error) {
     if (mine.signal.aborted) return;
     warn(alarm.dataset.offline ?? '', () => go(address, how));
@@ -77,7 +83,7 @@ export async function go(address, how = {}) {
 }
 
 /** @param {string} text of an error as the API answers it @returns {string} its message */
-function said_by(text) {
+function messageOf(text) {
   try { return JSON.parse(text).error.message; } catch { return ''; }
 }
 
