@@ -57,9 +57,9 @@ began, busy = time.perf_counter(), time.process_time()
 summary = assembly.index(source, catalog)
 seconds = time.perf_counter() - began
 print(json.dumps({
-    "loop": loop, "seconds": seconds, "cpu_seconds": time.process_time() - busy, "version": summary.version,
-    "added": summary.products_added, "unchanged": summary.products_unchanged,
-    "set_aside": len(summary.set_aside),
+    "loop": loop, "seconds": seconds, "cpu_seconds": time.process_time() - busy,
+    "version": summary.version, "added": summary.products_added,
+    "unchanged": summary.products_unchanged, "set_aside": len(summary.set_aside),
 }))
 """
 
