@@ -238,7 +238,9 @@ def main() -> None:
         ]
     write_result(
         given.out,
-        title="Long feeds: speed and memory",
+        title="Long feeds: speed and memory"
+        if given.against is None
+        else "Long feeds: now and before",
         data=[
             DataSet(
                 "made-up rows",
