@@ -39,6 +39,8 @@ PAGES = {
             "encoder_memory",
             "decoding_costs",
             "downloads",
+            "feed_speed",
+            "feed_speed_before",
             "demo",
         ),
     ),

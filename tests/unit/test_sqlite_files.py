@@ -1,9 +1,10 @@
+import random
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from furniture_prompter.sqlite_files import open_database
+from furniture_prompter.sqlite_files import ReadAhead, open_database
 
 FILE = "file:records"
 
@@ -43,3 +44,19 @@ def test_whether_statements_are_their_own_is_told(tmp_path: Path) -> None:
         database.execute("INSERT INTO kept VALUES ('a')")
         assert database.in_transaction is not autocommit
         database.close()
+
+
+def test_rows_are_found_in_whatever_order_they_are_asked_for(tmp_path: Path) -> None:
+    database = open_database(tmp_path / FILE, begin)
+    names = [f"row {number}".encode() for number in range(200)]
+    database.executemany("INSERT INTO kept VALUES (?)", [(name,) for name in names])
+    shuffled = random.Random(0).sample(names, len(names))  # noqa: S311  # an order, no secret
+    asked = [*names, b"none", *reversed(names), *shuffled, *names[50:90], b"none", *names]
+    rows = ReadAhead(
+        database,
+        "SELECT name, rowid FROM kept WHERE name = ?",
+        "SELECT name, rowid FROM kept WHERE rowid >= ? ORDER BY rowid LIMIT 32",
+    )
+    places = {name: (name, place) for place, name in enumerate(names, start=1)}
+    assert [rows.find(name) for name in asked] == [places.get(name) for name in asked]
+    database.close()

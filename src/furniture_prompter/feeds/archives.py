@@ -56,10 +56,12 @@ class Unpacked:
     Attributes:
         feed: The feed's file.
         keeper: Removes what was unpacked when it is dropped; None where it stays.
+        name: What it is called in an archive of several files; None where it is the only one.
     """
 
     feed: Path
     keeper: TemporaryFolder | None
+    name: PurePosixPath | None = None
 
 
 def unpack_gzip(path: Path, into: Path | None) -> Unpacked:
@@ -108,7 +110,7 @@ def unpack_zip(path: Path, into: Path | None) -> Unpacked:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with archive.open(entry) as source, target.open("wb") as file:
                         taken = _copy(source, file, path, entry.compress_size, taken)
-        return Unpacked(folder / feed, keeper)
+        return Unpacked(folder / feed, keeper, feed)
 
 
 def _wanted(archive: zipfile.ZipFile, path: Path) -> dict[PurePosixPath, zipfile.ZipInfo]:

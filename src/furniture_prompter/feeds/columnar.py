@@ -40,6 +40,11 @@ class ColumnarRecords:
         return self._file.path
 
     @property
+    def folder(self) -> Path:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        return self._file.folder
+
+    @property
     def format(self) -> str:
         """See :class:`furniture_prompter.feeds.records.RecordSource`."""
         names = {

@@ -77,6 +77,11 @@ class DelimitedRecords:
         return self._file.path
 
     @property
+    def folder(self) -> Path:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        return self._file.folder
+
+    @property
     def format(self) -> str:
         """See :class:`furniture_prompter.feeds.records.RecordSource`."""
         name = DELIMITER_NAMES.get(self.shape.delimiter, repr(self.shape.delimiter))
@@ -155,7 +160,7 @@ class DelimitedRecords:
         for _ in islice(lines, shape.header_line):
             pass
         row_shape = _row_shape(shape, keys)
-        folder = ImageFolder(self.path.parent)
+        folder = ImageFolder(self.folder)
         delimiter, width, columns = shape.delimiter, len(shape.columns), shape.columns
         has_blank_names = "" in columns
         limit = csv.field_size_limit()

@@ -15,14 +15,17 @@ class FeedFile:
     """A file of a feed, which must not change between the first reading and the last.
 
     Attributes:
-        path: What the user gave, and messages name; relative images lie in its folder.
+        path: What the user gave, and messages name; of what an archive holds, its name behind the
+            archive's.
         content: Where the bytes lie: elsewhere than `path` where that is an archive.
+        folder: Where relative images lie.
         keeper: What has to live as long as this file, such as the temporary folder of an archive.
     """
 
-    def __init__(self, path: Path, content: Path | None = None) -> None:
+    def __init__(self, path: Path, content: Path | None = None, folder: Path | None = None) -> None:
         self.path = path
         self.content = content or path
+        self.folder = folder or path.parent
         self.keeper: object = None
         self._first: tuple[int, int, int] | None = None
 

@@ -133,7 +133,7 @@ def _text_source(file: FeedFile, start: bytes, encoding: str | None) -> RecordSo
         return DelimitedRecords(file, encoding)
     cure = f"Give a file that ends in {', '.join(EXTENSIONS)}."
     if extension in PHOTO_EXTENSIONS:
-        cure = f"It is a photo: give its folder, {file.path.parent.resolve()}"
+        cure = f"It is a photo: give its folder, {file.folder.resolve()}"
     raise InvalidFeedError(f"The feed {file.path} is of no known format. {cure}")
 
 
@@ -175,8 +175,10 @@ def _unpacked(
         )
     found = unpack(file.content, unpack_into)
     # Photos lie beside what a zip holds, and beside a single file that was compressed.
-    shown = found.feed if unpack is unpack_zip else file.path
-    inner = FeedFile(shown, found.feed)
+    if found.name is None:
+        inner = FeedFile(file.path, found.feed)
+    else:
+        inner = FeedFile(file.path / found.name, found.feed, found.feed.parent)
     inner.keeper = found.keeper
     return _source(inner, encoding, unpack_into, packed=True)
 
@@ -191,4 +193,4 @@ def _without_encoding(source: RecordSource, encoding: str | None) -> RecordSourc
 
 
 def _page(file: FeedFile) -> RecordSource:
-    return html_records(file.path, file.content)
+    return html_records(file.path, file.content, file.folder)

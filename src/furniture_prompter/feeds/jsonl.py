@@ -74,6 +74,11 @@ class JsonRecords:
         return self._file.path
 
     @property
+    def folder(self) -> Path:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        return self._file.folder
+
+    @property
     def format(self) -> str:
         """See :class:`furniture_prompter.feeds.records.RecordSource`."""
         if self._layout.kind == "lines":

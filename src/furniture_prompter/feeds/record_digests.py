@@ -37,7 +37,7 @@ class RecordDigests:
     ) -> None:
         told = (
             _program(),
-            str(source.path.parent.resolve()),
+            str(source.folder.resolve()),
             source.has_types,
             mapping.layout.name,
             mapping.keyed_by,

@@ -66,7 +66,12 @@ class RecordSource(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file at fault in set-asides; relative images lie in its folder."""
+        """The file at fault in set-asides, as messages name it."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where relative images lie."""
         ...
 
     @property

@@ -20,14 +20,20 @@ class SavedPage:
 
     has_types = True
 
-    def __init__(self, path: Path, content: Path) -> None:
+    def __init__(self, path: Path, content: Path, folder: Path) -> None:
         self._path = path
         self._content = content
+        self._folder = folder
 
     @property
     def path(self) -> Path:
         """The page."""
         return self._path
+
+    @property
+    def folder(self) -> Path:
+        """Where relative images lie."""
+        return self._folder
 
     @property
     def format(self) -> str:
@@ -103,11 +109,12 @@ class SavedPage:
         return found
 
 
-def html_records(path: Path, content: Path | None = None) -> SavedPage:
+def html_records(path: Path, content: Path | None = None, folder: Path | None = None) -> SavedPage:
     """The record source of a saved page. Nothing is read yet.
 
     Args:
         path: The file, of any encoding that browsers save.
         content: Where its bytes lie, where that is elsewhere.
+        folder: Where relative images lie; the file's when left out.
     """
-    return SavedPage(path, content or path)
+    return SavedPage(path, content or path, folder or path.parent)

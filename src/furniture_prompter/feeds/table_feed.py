@@ -134,7 +134,7 @@ class TableFeed:
         self._read_first(mapping, groups, evidence)
         marks = self._marks(mapping, evidence)
         plan = RowPlan(mapping, marks, has_types=self.source.has_types)
-        builder = ProductBuilder(self.source.path, mapping, self._address_path)
+        builder = ProductBuilder(self.source.path, mapping, self._address_path, self.source.folder)
         yield from plan.notes
         yield from self._mark_notes(plan, evidence, marks)
         digests = None if known is None else RecordDigests(self.source, mapping, marks)

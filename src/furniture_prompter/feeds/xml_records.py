@@ -57,6 +57,11 @@ class XmlRecords:
         return self._file.path
 
     @property
+    def folder(self) -> Path:
+        """See :class:`furniture_prompter.feeds.records.RecordSource`."""
+        return self._file.folder
+
+    @property
     def format(self) -> str:
         """See :class:`furniture_prompter.feeds.records.RecordSource`."""
         return f"XML, elements {'/'.join(self._record_path)}"

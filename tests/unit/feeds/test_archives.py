@@ -39,26 +39,28 @@ def test_a_zip_is_unpacked_with_its_photos_and_stays_where_it_was_kept(tmp_path:
     source = open_records(path, unpack_into=tmp_path / "kept")
     (row,) = source.records()
     assert isinstance(row, Record)
-    photo = source.path.parent / str(row.fields["image"])
+    assert source.path == path / "shop/feed.csv"
+    photo = source.folder / str(row.fields["image"])
     assert photo.read_text() == "pixels"
-    kept = {each.name for each in source.path.parents[1].rglob("*") if each.is_file()}
+    kept = {each.name for each in source.folder.parent.rglob("*") if each.is_file()}
     assert kept == {"feed.csv", "a.jpg", "readme.txt", "unpacked.txt"}
     again = open_records(path, unpack_into=tmp_path / "kept")
-    assert again.path == source.path
+    assert (again.path, again.folder) == (source.path, source.folder)
     assert photo.is_file()
 
 
 def test_what_was_left_half_unpacked_is_unpacked_anew(tmp_path: Path) -> None:
     path = write_zip(tmp_path, WHOLE)
     source = open_records(path, unpack_into=tmp_path / "kept")
-    (source.path.parents[1] / "unpacked.txt").unlink()
-    source.path.write_text("half")
-    assert open_records(path, unpack_into=tmp_path / "kept").path.read_text() == TABLE
+    (source.folder.parent / "unpacked.txt").unlink()
+    (source.folder / "feed.csv").write_text("half")
+    again = open_records(path, unpack_into=tmp_path / "kept")
+    assert (again.folder / "feed.csv").read_text() == TABLE
 
 
 def test_without_a_folder_it_is_kept_until_the_source_is_dropped(tmp_path: Path) -> None:
     source = open_records(write_zip(tmp_path, WHOLE))
-    feed = source.path
+    feed = source.folder / "feed.csv"
     assert feed.is_file()
     assert list(source.records())
     del source

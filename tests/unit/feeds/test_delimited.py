@@ -1,12 +1,18 @@
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from furniture_prompter.domain import FeedItem, FeedNote
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
+from furniture_prompter.feeds import text_encoding
+from furniture_prompter.feeds.delimited import LIMIT_COLUMNS, DelimitedRecords
+from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.opening import open_feed
-from furniture_prompter.feeds.text_encoding import RereadableLines
+from furniture_prompter.feeds.records import KeyColumns, RecordItem
+from furniture_prompter.feeds.text_encoding import LIMIT_LINE_CHARACTERS, RereadableLines
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
 
 
@@ -548,3 +554,48 @@ def test_quotes_that_stay_open_to_the_end_are_not_followed_there_from_every_row(
     with pytest.raises(InvalidFeedError, match="quotes"):
         read_feed("p.csv", "id,title,image\n" + _OPENING * lines)
     assert read < 15 * lines + 15_000
+
+
+def records_of(path: Path, block_characters: int, *, at_a_glance: bool) -> list[RecordItem] | str:
+    """The records of a file, or why it is refused."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(text_encoding, "_BLOCK_CHARACTERS", block_characters)
+        if not at_a_glance:
+            patched.setattr(RereadableLines, "plain_ahead", lambda _: iter(()))
+        try:
+            return list(DelimitedRecords(FeedFile(path)).records(KeyColumns("id", ("image",))))
+        except InvalidFeedError as error:
+            return str(error)
+
+
+_PIECES = st.sampled_from(
+    [",", '"', '""', "\n", "\r\n", "\r", "a", "1", " ", "b.jpg", "ş", '="007"', "\0", "\ufeff"]
+)
+
+
+@given(
+    text=st.lists(_PIECES, max_size=60).map("".join),
+    block_characters=st.integers(1, 40),
+    damaged=st.booleans(),
+)
+@example(text='1,"a\nb",c.jpg\n2,d,e.jpg', block_characters=7, damaged=False)
+@example(text="1,a,b.jpg\r\n2,c", block_characters=9, damaged=True)
+@settings(max_examples=200, deadline=None)
+def test_rows_read_at_a_glance_are_those_that_a_closer_look_finds(
+    text: str, block_characters: int, damaged: bool
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "p.csv")
+        content = f"id,title,image\n9,whole,z.jpg\n{text}".encode()
+        path.write_bytes(content.replace(b"1", b"\xff") if damaged else content)
+        closely = records_of(path, 1 << 16, at_a_glance=False)
+        assert records_of(path, block_characters, at_a_glance=True) == closely
+        assert records_of(path, 1 << 16, at_a_glance=True) == closely
+
+
+def test_a_line_that_is_too_long_is_passed_over_whatever_ends_it(shop: Path) -> None:
+    path = shop / "p.csv"
+    long = "x" * (LIMIT_LINE_CHARACTERS + 5)
+    path.write_text(f"id,image\r\n1,a.jpg\r\n2,{long}\r\n3,a.jpg\r\n", newline="")
+    found = records_of(path, 1 << 16, at_a_glance=True)
+    assert [getattr(item, "line", 0) for item in found] == [2, 3, 4]
