@@ -329,8 +329,8 @@ def _robustness(filed: Filed) -> Iterator[Answer]:
     )
     fetched = filed.rows("downloads")
     yield Answer(
-        "photos by address, 2 % failing, killed at half: asked again after it, encoded where 1 % "
-        "changed",
+        "photos by address, 2 % failing, a run killed at half: requests beyond one each, encoded "
+        "where 1 % changed",
         f"{fetched[1]['products'] + fetched[1]['failed']:,} photos, 50 ms an answer",
         f"{fetched[0]['asked'] + fetched[1]['asked'] - fetched[2]['asked']}, "
         f"{fetched[2]['encoded']}",
