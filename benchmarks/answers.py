@@ -357,6 +357,26 @@ def _robustness(filed: Filed) -> Iterator[Answer]:
         f"{disk['stored and missing afterwards']}, {disk['failed']}",
         "api_full_disk",
     )
+    fetched = filed.rows("downloads")
+    yield Answer(
+        "photos by address, 2 % failing, a run killed at half: requests beyond one each, encoded "
+        "where 1 % changed",
+        f"{fetched[1]['products'] + fetched[1]['failed']:,} photos, 50 ms an answer",
+        f"{fetched[0]['asked'] + fetched[1]['asked'] - fetched[2]['asked']}, "
+        f"{fetched[2]['encoded']}",
+        "downloads",
+    )
+    found = filed.rows("health")
+    for data in dict.fromkeys(row["data"] for row in found):
+        rows = [row for row in found if row["data"] == data]
+        yield Answer(
+            "defects planted in a catalog that `catalog health` tells; warnings that are right, in "
+            "the worst check",
+            f"{len(rows)} kinds in {data}",
+            f"{sum(row['found'] for row in rows) / sum(row['planted'] for row in rows):.2f}; "
+            f"{min(row['precision'] for row in rows):.2f}",
+            "health",
+        )
     stops = filed.rows("stops")
     yield Answer(
         "runs killed, or stopped by a full disk: catalogs lost",

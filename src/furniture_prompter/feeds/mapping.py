@@ -19,6 +19,7 @@ from furniture_prompter.feeds.layouts import (
 from furniture_prompter.feeds.proposing import ColumnSample, column_words, proposed
 from furniture_prompter.feeds.records import KeyColumns
 from furniture_prompter.feeds.roles import SEVERAL, VARIANT, near, parsed
+from furniture_prompter.feeds.values.money import is_in_hundredths
 
 _SHOWN_COLUMNS: Final = 40
 _CORE: Final = (
@@ -99,6 +100,12 @@ class TableMapping:
             fold(name) == self.roles[name].role for name in self.proposed
         ):
             told = told[1:]
+        told += [
+            f"{shown(name)} counts hundredths by its name: 1299 is read as 12.99."
+            for role in ("price", "sale_price", "list_price", "current_price")
+            for name in self.columns_of(role)
+            if is_in_hundredths(fold(name))
+        ]
         if not self.has("title"):
             told.append(
                 "No column of titles was found, so products are called by their ids. Name the "

@@ -21,6 +21,8 @@ _MONEY: Final = re.compile(r"[^\d]{0,6}\d[\d.,' \xa0\u202f]*[^\d]{0,8}")
 _CURRENCY: Final = re.compile(r"[€$£₺¥₽]|\b(EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR)\b")
 _NESTED: Final = re.compile(r"(variants?|variations?|skus|children|varyantlar|items)\.(.+)", re.I)
 _CODE_WORD: Final = re.compile(r"(^|_)(kod|kodu|code|no|nr|sku|id|ref|number|nummer)(_|$)")
+_PARENT: Final = ".parent."
+_NAMES_OF_OBJECTS: Final = frozenset({"name", "title"})
 _LEVELS: Final = re.compile(r"(^|_)(alt|ana|sub|main|unter|haupt|sous|subcategoria|subcategory)")
 
 MOST: Final = 0.5
@@ -197,6 +199,10 @@ def proposed(
             continue
         found[ranked[0][3]] = Meaning(role, ranked[0][1])
         if role == "category":
+            if chain := _nested_categories(ranked[0][3], flat):
+                del found[ranked[0][3]]
+                found |= chain
+                continue
             levels = [each for each in ranked if each[1] or _LEVELS.search(fold(each[3]))]
             if len(levels) > 1 and ranked[0] in levels:
                 for each in sorted(levels, key=lambda level: (level[1], level[2])):
@@ -215,6 +221,31 @@ def proposed(
             # Numbers and texts beside the addresses in a list of images are no columns.
             found[name] = Meaning("ignore")
     return found
+
+
+def is_parent(column: str) -> bool:
+    """Whether a column is a member of an object's parent: ``category.parent.name``."""
+    return _PARENT in column
+
+
+def _nested_categories(name: str, columns: Sequence[str]) -> dict[str, Meaning]:
+    """A category's object as the levels of one path: its parents, the topmost first, and itself.
+
+    ``{"category": {"id": 7, "name": "Sofas", "parent": {"name": "Furniture"}}}`` has the columns
+    ``category.id``, ``category.name`` and ``category.parent.name``.
+    """
+    stem, _, member = name.rpartition(".")
+    if not stem or member not in _NAMES_OF_OBJECTS:
+        return {}
+    levels, ids = [], []
+    while f"{stem}.{member}" in columns:
+        levels.append(f"{stem}.{member}")
+        ids += [each for each in (f"{stem}.id", f"{stem}.slug") if each in columns]
+        stem = f"{stem}{_PARENT}".removesuffix(".")
+    return {
+        **{level: Meaning("category", place) for place, level in enumerate(reversed(levels), 1)},
+        **{each: Meaning("ignore") for each in ids},
+    }
 
 
 def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:

@@ -1,6 +1,7 @@
 """Rows of a table read by its mapping: each column's meaning becomes one step, compiled once."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -50,11 +51,15 @@ from furniture_prompter.feeds.cells import (
 from furniture_prompter.feeds.image_cells import references
 from furniture_prompter.feeds.layouts import Meaning, fold, without_prefix
 from furniture_prompter.feeds.mapping import TableMapping
-from furniture_prompter.feeds.proposing import column_words
+from furniture_prompter.feeds.proposing import column_words, is_parent
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
 from furniture_prompter.feeds.values.measures import read_measures
-from furniture_prompter.feeds.values.money import read_price
+from furniture_prompter.feeds.values.money import (
+    is_in_hundredths,
+    read_price,
+    whole_from_hundredths,
+)
 from furniture_prompter.feeds.values.sizes import size_column
 
 SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
@@ -89,10 +94,13 @@ class RowPlan:
         self._labels: dict[str, str] = {}
         self._nested: dict[str, tuple[str, Step]] = {}
         self._doubts: dict[str, tuple[str, int]] = {}
+        self._in_hundredths: set[str] = set()
         self.doubted = 0
         self.notes: list[FeedNote] = []
         self._names: set[str] = {*KNOWN, "category_path", "base_colors", "base_materials"}
         self._image_columns = {name: n for n, name in enumerate(mapping.columns_of("image"))}
+        levels = mapping.columns_of("category")
+        self._nested_levels = levels if any(map(is_parent, levels)) else ()
         roles = {meaning.role for meaning in mapping.roles.values()}
         self._names |= {standard for role, standard in _STANDARD.items() if role in roles}
         if roles & set(SIZES):
@@ -145,6 +153,8 @@ class RowPlan:
                 row.problems.append((self._labels[name], problem))
         if len(self._image_columns) > 1 and len(row.images) > 1:
             row.images = self._in_order(record)
+        if self._nested_levels and row.paths:
+            self._put_levels_in_order(record, row)
         if not row.attributes.keys().isdisjoint(_SETTLED):
             settle_prices(row)
         for variant in row.variants:
@@ -162,6 +172,15 @@ class RowPlan:
                 except UnusableValueError:
                     continue
         return found
+
+    def _put_levels_in_order(self, record: Record, row: Row) -> None:
+        """The path of a category's object: its parents come first, wherever in it they stand."""
+        levels = {name: record.fields.get(name) for name in self._nested_levels}
+        row.paths = ()
+        for name, value in levels.items():
+            if value not in (None, ""):
+                with suppress(UnusableValueError):  # told by the column's own step
+                    self._steps[name](row, value)
 
     @property
     def _splits(self) -> bool:
@@ -202,6 +221,8 @@ class RowPlan:
         if role == "variant_image":
             return partial(add_own_images, label)
         if role in PRICES:
+            if is_in_hundredths(fold(name)):
+                self._in_hundredths.add(label)
             return partial(self._price, role, role, label, self._marks.get(name))
         if role == "money":
             own = self._attribute_name(name)
@@ -313,13 +334,16 @@ class RowPlan:
         if isinstance(value, str) and value.isspace():
             return
         price = read_price(value, mark=mark)
+        in_hundredths = label in self._in_hundredths
+        if in_hundredths:
+            price = whole_from_hundredths(price, str(value))
         if price.doubt:
             self._doubt(label, price.doubt)
         if own in row.attributes:
             return
         row.attributes[own] = price.amount
         if isinstance(value, str):
-            row.cells[own] = value.strip()
+            row.cells[own] = f"{price.amount:.2f}" if in_hundredths else value.strip()
         if price.currency and role != "list_price":
             row.attributes.setdefault("currency", price.currency)
 

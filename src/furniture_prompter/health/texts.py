@@ -157,6 +157,7 @@ def unknown_colours(
         for part in each:
             if counts[part] >= _COMMON_COLOUR:
                 continue
+            meant: str | None
             if is_known(part):
                 slip = _slip(part, words, is_known)
                 if slip is None:

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -138,6 +139,48 @@ def test_several_columns_of_categories_are_one_path(shop: Path) -> None:
     (row,) = rows_of(items)
     assert row.product.category == "Koltuk"
     assert row.product.attributes["category_path"] == ("Mobilya", "Mobilya > Koltuk")
+
+
+@pytest.mark.parametrize(
+    ("category", "path"),
+    [
+        ({"id": 7, "name": "Koltuk"}, ("Koltuk",)),
+        (
+            {"id": 7, "name": "Koltuk", "parent": {"id": 1, "name": "Mobilya"}},
+            ("Mobilya", "Mobilya > Koltuk"),
+        ),
+        (
+            {"parent": {"parent": {"title": "Mobilya"}, "title": "Salon"}, "title": "Koltuk"},
+            ("Mobilya", "Mobilya > Salon", "Mobilya > Salon > Koltuk"),
+        ),
+    ],
+)
+def test_a_nested_category_is_one_path(
+    shop: Path, category: dict[str, object], path: tuple[str, ...]
+) -> None:
+    product = {"sku": "1", "name": "Oslo sofa", "picture": "a.jpg", "category": category}
+    (shop / "p.json").write_text(json.dumps({"products": [product]}))
+    (row,) = rows_of(list(open_feed(shop / "p.json").items()))
+    assert row.product.category == "Koltuk"
+    told = {key: value for key, value in row.product.attributes.items() if "category" in key}
+    assert told == {"category_path": path}
+
+
+@pytest.mark.parametrize("column", ["price_cents", "Price (cents)", "Fiyat (kuruş)"])
+def test_a_price_in_cents_by_its_columns_name_is_told_and_read_as_such(
+    shop: Path, column: str
+) -> None:
+    items = read(shop, f"sku,name,image,{column}\n1,Oslo,a.jpg,1299\n2,Bergen,b.jpg,50\n")
+    prices = [row.product.attributes["price"] for row in rows_of(items)]
+    assert prices == [12.99, 0.5]
+    assert f"{column}' counts hundredths by its name: 1299 is read as 12.99." in notes_of(items)
+
+
+def test_decimals_in_a_column_of_cents_cost_the_cell(shop: Path) -> None:
+    items = read(shop, "sku,name,image,price_cents\n1,Oslo,a.jpg,1299\n2,Bergen,b.jpg,12.50\n")
+    first, second = rows_of(items)
+    assert first.product.attributes["price"] == 12.99
+    assert "price" not in second.product.attributes
 
 
 def test_rows_of_a_group_need_not_be_beside_each_other(shop: Path) -> None:

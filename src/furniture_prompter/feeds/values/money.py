@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal
@@ -246,6 +246,30 @@ def _no_price(text: str) -> UnusableValueError:
     return UnusableValueError(
         f"{shown(text)} is no price.", "Give it as a number, with its currency if you like."
     )
+
+
+_HUNDREDTHS: Final = frozenset(
+    {"cent", "cents", "pence", "kurus", "centime", "centimes", "centimos", "centesimi", "grosz"}
+)
+
+
+def is_in_hundredths(column: str) -> bool:
+    """Whether a column of prices, by its folded name, counts cents, kuruş or their like."""
+    return not _HUNDREDTHS.isdisjoint(column.split("_"))
+
+
+def whole_from_hundredths(price: Price, text: str) -> Price:
+    """A price that was counted in hundredths, such as cents, in the currency's unit.
+
+    Raises:
+        UnusableValueError: it has decimals, so that it counts something else.
+    """
+    if not price.amount.is_integer():
+        raise UnusableValueError(
+            f"{shown(text)} is no whole number, in a column of cents by its name.",
+            "Write it without decimals, or name the column without the cents.",
+        )
+    return replace(price, amount=round(price.amount / 100, 2))
 
 
 _IN: Final = (
