@@ -26,6 +26,7 @@ PAGES = {
             "other_view",
             "hybrid",
             "hybrid_weights",
+            "hybrid_understanding",
             "keyword_stemming",
             "multilingual_prompts",
         ),

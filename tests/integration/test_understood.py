@@ -114,3 +114,19 @@ def test_pages_of_a_prompt_with_limits_go_on(catalog: Catalog) -> None:
 def test_a_prompt_of_limits_alone_is_answered(catalog: Catalog, tmp_path: Path) -> None:
     result = catalog.search("under 55 euros")
     assert {*ids(result)} == {"red-chair", "cover"}
+
+
+def test_not_white_keeps_what_is_white_and_black_and_no_white_does_not(tmp_path: Path) -> None:
+    colors = {"white": "white", "both": "white/black", "black": "black", "unknown": ""}
+    rows = make_rows(tmp_path / "photos", len(colors))
+    lines = ["id,title,category,color,image"]
+    for row, (name, color) in zip(rows, colors.items(), strict=True):
+        lines.append(f"{name},Chair,chair,{color},{row.images[0]}")
+    feed = tmp_path / "products.csv"
+    feed.write_text("\n".join(lines), "utf-8")
+    index(feed, tmp_path / "catalog")
+    with Catalog.open(tmp_path / "catalog") as opened:
+        assert set(ids(opened.search("not white chair"))) == {"both", "black", "unknown"}
+        assert ids(opened.search("not white chair"))[-1] == "both"
+        assert set(ids(opened.search("chair without white"))) == {"black", "unknown"}
+        assert set(ids(opened.search("beyaz olmayan chair"))) == {"both", "black", "unknown"}

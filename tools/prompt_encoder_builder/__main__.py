@@ -11,6 +11,7 @@ from tools.prompt_encoder_builder.build_multilingual import build_multilingual
 from tools.prompt_encoder_builder.checks import CheckFailedError
 from tools.prompt_encoder_builder.distil import DistilSettings
 from tools.prompt_encoder_builder.multilingual import MultilingualSettings
+from tools.prompt_encoder_builder.shipped_alignment import build_alignment
 from tools.prompt_encoder_builder.source import SourceMissingError
 
 
@@ -28,7 +29,12 @@ def main(arguments: list[str]) -> int:
     both_parser.add_argument(
         "--english", type=Path, default=WEIGHTS_FOLDER / NAME, help="folder of the English encoder"
     )
+    shipped_parser = commands.add_parser("build-alignment", help=build_alignment.__doc__)
+    shipped_parser.add_argument("--out", type=Path, required=True, help="folder of the alignment")
     options = parser.parse_args(arguments)
+    if options.command == "build-alignment":
+        print(json.dumps(build_alignment(options.out), indent=2))
+        return 0
     try:
         if options.command == "build":
             settings = DistilSettings(dimension=options.dimension, sif_coefficient=options.sif)

@@ -19,6 +19,7 @@ from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.hub.catalogue import TEACHERS
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
+from furniture_prompter.encoders.shipped import STATEMENT
 from furniture_prompter.errors import DistillationError, EncoderNotFoundError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.search.query_vectors import (
@@ -392,7 +393,9 @@ def prompt_route(
         refuse_other_space(manifest, identity_of(card), space_name(card))
         return TextTowerRoute(partial(_text_tower_in, folder, load))
     if reader.alignment_path is not None:
-        return AlignmentRoute(Alignment.load(reader.alignment_path))
+        statement = manifest.alignment.statement
+        note = STATEMENT if statement.startswith(STATEMENT) else ""
+        return AlignmentRoute(Alignment.load(reader.alignment_path), note=note)
     if not manifest.alignment.text_tower:
         return NoRoute(manifest.alignment.statement)
     name = manifest.encoder.name

@@ -12,7 +12,13 @@ from string import Template
 
 from PIL import Image
 
-from furniture_prompter.cli.hits_table import PRICES, money_text, number_text, variant_text
+from furniture_prompter.cli.hits_table import (
+    PRICES,
+    money_text,
+    number_text,
+    understood_text,
+    variant_text,
+)
 from furniture_prompter.cli.terminal import plain
 from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
@@ -73,6 +79,10 @@ def _query_photo(photo: RgbImage | None) -> str:
 def _conditions(result: SearchResult) -> str:
     query = result.query
     rows: list[tuple[str, str]] = []
+    if result.did_you_mean is not None:
+        rows.append(("did you mean", result.did_you_mean.prompt))
+    if result.understood:
+        rows.append(("understood", understood_text(result)))
     if query.photo is not None and query.photo_name:
         rows.append(("photo", Path(query.photo_name).name))
     if query.photo is not None and query.prompt is not None:

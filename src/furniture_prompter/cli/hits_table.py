@@ -146,9 +146,14 @@ def print_result(result: SearchResult, console: Console) -> None:
 _OPERATORS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least", "=": "about"}
 
 
+def understood_text(result: SearchResult) -> str:
+    """What was understood, without how to undo it; empty where nothing was."""
+    return ", ".join(_told(part) for part in result.understood)
+
+
 def understood_line(result: SearchResult) -> str:
     """What of the prompt was taken as what it says, and how to lift it."""
-    told = ", ".join(_told(part) for part in result.understood)
+    told = understood_text(result)
     first = result.understood[0].text
     return f'understood: {told}; lift one with --lift "{first}", or all with --literal'
 

@@ -21,6 +21,7 @@ from furniture_prompter.encoders.alignment import (
 )
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
+from furniture_prompter.encoders.shipped import borrowed_statement, shipped_alignment
 from furniture_prompter.ingest.changes import Change, Changes
 from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
 from furniture_prompter.settings import Settings
@@ -82,12 +83,16 @@ async def realign_if_due(
     products, photos, indices = await writer.pairs(FIT_PHOTOS)
     fitted = _fit([product.look for product in products], photos, indices, prompt_encoder)
     if isinstance(fitted, AlignmentRefusal):
+        # Names of files for titles teach as little as none.
+        shipped = shipped_alignment(encoder, prompt_encoder.card)
+        if shipped is not None and len(photos):
+            file = await _use(writer, shipped)
+            statement = borrowed_statement(fitted.reason)
+            return AlignmentRecord(file, shipped.fingerprint, len(products), 0, statement)
         if record is None or record.file is not None:
             await writer.realign(None)
         return AlignmentRecord(None, None, len(products), 0, fitted.reason)
-    file = f"{fitted.fingerprint[:32]}.npz"
-    fitted.save(writer.alignments_folder / file)
-    await writer.realign(fitted.align_photos)
+    file = await _use(writer, fitted)
     quality = fitted.quality
     statement = (
         f"Prompts search photos: fitted on {fitted.products} products; asked for by their own "
@@ -95,6 +100,14 @@ async def realign_if_due(
         f"{quality.recall_at_10:.0%} (chance {quality.recall_at_10_chance:.0%})."
     )
     return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
+
+
+async def _use(writer: CatalogWriter, alignment: Alignment) -> str:
+    """Keep an alignment in the catalog, and every photo's vector by it; its file's name."""
+    file = f"{alignment.fingerprint[:32]}.npz"
+    alignment.save(writer.alignments_folder / file)
+    await writer.realign(alignment.align_photos)
+    return file
 
 
 def _fit(

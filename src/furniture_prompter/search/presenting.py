@@ -11,6 +11,7 @@ from furniture_prompter.domain import EncoderIdentity, Hit
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.search.paging import Cursor
 from furniture_prompter.search.query_vectors import (
+    AlignmentRoute,
     EncodedQuery,
     NoRoute,
     PromptRoute,
@@ -122,6 +123,8 @@ def notes(
         told.append(note)
     if query.prompt is not None and isinstance(route, NoRoute):
         told.append(route.reason)
+    if query.prompt is not None and isinstance(route, AlignmentRoute) and route.note:
+        told.append(route.note)
     if cursor.version != manifest.version:
         told.append(
             f"The catalog went from version {cursor.version} to {manifest.version} since the page "

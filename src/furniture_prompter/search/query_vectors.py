@@ -51,10 +51,16 @@ class PromptRoute(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AlignmentRoute:
-    """From the prompt encoder's vectors, by the alignment fitted on the catalog's own text."""
+    """From the prompt encoder's vectors, by the catalog's alignment.
+
+    Attributes:
+        alignment: Fitted on the catalog's own text, or the one that ships.
+        note: What whoever asks with words should know of it; empty for nothing.
+    """
 
     alignment: Alignment
     column: str = ALIGNED
+    note: str = ""
 
     async def encode(self, texts: Sequence[EncodedText]) -> Vectors:
         """See :class:`PromptRoute`."""

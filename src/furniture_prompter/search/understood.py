@@ -11,6 +11,7 @@ from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Understood
+from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.prompts import named, understand
 
 ATTRIBUTE: Final = "attribute"
@@ -35,6 +36,13 @@ _TYPES: Final[Mapping[str, str]] = {
     "style": "text",
 }
 """What a column has to hold to tell; all others hold numbers."""
+_COLORS: Final = "base_colors"
+_COLOR_NAMES: Final = (
+    *(says.removesuffix(f" {_COLORS}") for says in LEXICON.named if says.endswith(_COLORS)),
+    "copper",
+    "multicolour",
+)
+_NONE_OF_IT: Final = ("no ", "but no ", "with no ", "and no ", "without ", "w/o ")
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
@@ -140,12 +148,24 @@ def _condition(part: Understood, column: str, columns: Mapping[str, str]) -> str
 
 
 def _exclusions(part: Understood, columns: Mapping[str, str]) -> list[str]:
-    """Conditions that leave out what is known to be of a colour or material not wanted."""
+    """Conditions that leave out what is known to be of a colour or material not wanted.
+
+    "Not white" says what the piece is: one that is white and black stays, and is only pushed down.
+    "No white" and "without metal" want none of it, and so does every material.
+    """
+    none_of_it = part.text.lower().startswith(_NONE_OF_IT)
     return [
-        f"(not `{column}` contains '{value}' or `{column}` is null)"
+        f"(not `{column}` contains '{value}' or `{column}` is null"
+        + (_or_another_color(value) if column == _COLORS and not none_of_it else "")
+        + ")"
         for column, value in named(str(part.value))
         if columns.get(column) == "texts"
     ]
+
+
+def _or_another_color(value: str) -> str:
+    others = (f" or `{_COLORS}` contains '{each}'" for each in _COLOR_NAMES if each != value)
+    return "".join(others)
 
 
 async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, Heard]:

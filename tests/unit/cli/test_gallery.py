@@ -13,6 +13,7 @@ from PIL import Image
 
 from furniture_prompter.cli.gallery import THUMBNAIL_SIDE_PX, render_gallery
 from furniture_prompter.domain import Variant
+from furniture_prompter.domain.query import DidYouMean, Understood
 
 EVIL = "<script>alert(1)</script>\"'&${timings}<img src=x onerror=y>"
 
@@ -137,3 +138,18 @@ def test_words_stand_out_in_light_and_in_dark(catalog: Any) -> None:
             light, dark = sorted((_luminance(colours[words]), _luminance(colours[ground])))[::-1]
             # WCAG 2.2, 1.4.3: 4.5 to 1 for text of ordinary size.
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (words, ground)
+
+
+def test_what_was_understood_and_mended_is_told_as_the_command_tells_it(catalog: Any) -> None:
+    result = replace(
+        catalog.search("white sofaa", limit=5),
+        did_you_mean=DidYouMean("white sofa", (("sofaa", "sofa"),)),
+        understood=(Understood(EVIL, "base_colors", "contains", "white", "preference"),),
+    )
+    page = render_gallery(result)
+    assert "<dt>did you mean</dt><dd>white sofa</dd>" in page
+    assert "<dt>understood</dt>" in page
+    assert "<script" not in page
+    bare = render_gallery(replace(result, did_you_mean=None, understood=()))
+    assert "did you mean" not in bare
+    assert "<dt>understood</dt>" not in bare
