@@ -392,6 +392,26 @@ def test_the_page_works_without_scripts(open_page: Open, folder: Path) -> None:
     expect(page.locator("h1")).to_have_text("“red chair”, like your photo")
 
 
+_SHIFTED = """() => new Promise((done) => {
+  let shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const each of list.getEntries()) if (!each.hadRecentInput) shifted += each.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(shifted), 100));
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1_280])
+def test_nothing_moves_while_a_page_comes(open_page: Open, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 700})
+    for address in ("", "?q=chair", "products/p%2F1%20blue"):
+        page.goto(address, wait_until="networkidle")
+        assert page.evaluate(_SHIFTED) <= 0.02, address
+    page.goto("?q=chair")
+    blue = page.locator('[data-key="base_colors blue"]')
+    expect(blue).to_be_visible(visible=width > 960)
+
+
 @pytest.mark.parametrize("width", [320, 390, 1_280])
 def test_nothing_is_wider_than_the_window(open_page: Open, width: int) -> None:
     page = open_page(viewport={"width": width, "height": 700})
