@@ -20,6 +20,7 @@ from tests.fakes import draw_product, make_rows
 from tools.page_screenshots import CHROMIUM, FLAGS
 
 PRODUCTS = 48
+SHOP = "http://shop.example"
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 # A catalog keeps titles of a thousand characters; descriptions may be longer.
 LONG = "endless " * 124
@@ -61,7 +62,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(folder: Path) -> Iterator[ServedApi]:
-    with ServedApi.of_catalog(folder / "catalog", folder / "server.log") as api:
+    origins = json.dumps([SHOP])
+    log = folder / "server.log"
+    with ServedApi.of_catalog(folder / "catalog", log, cors_origins=origins) as api:
         yield api
 
 
@@ -69,7 +72,9 @@ def served(folder: Path) -> Iterator[ServedApi]:
 def browser() -> Iterator[Browser]:
     assert Path(CHROMIUM).exists(), "The tests of the page need Chromium: make system-packages"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        # A shop of the wide web that asks a server of this machine, as only a test does.
+        flags = [*FLAGS, "--disable-features=LocalNetworkAccessChecks"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
         browser.close()
 
@@ -390,6 +395,48 @@ def test_the_page_works_without_scripts(open_page: Open, folder: Path) -> None:
     expect(page.locator("h1")).to_have_text("“red chair”, like your photo")
     page.get_by_role("link", name="Next page").or_(page.locator(".sorts a").nth(1)).first.click()
     expect(page.locator("h1")).to_have_text("“red chair”, like your photo")
+
+
+_SHIFTED = """() => new Promise((done) => {
+  let shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const each of list.getEntries()) if (!each.hadRecentInput) shifted += each.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(shifted), 100));
+})"""
+
+
+def test_a_shops_own_page_holds_the_search(open_page: Open, served: ServedApi) -> None:
+    page = open_page()
+    body = f"""<!doctype html><html lang="tr"><title>Shop</title>
+      <script type="module" src="{served.url}/furniture-prompter.js"></script>
+      <furniture-search catalog="{served.url}/"></furniture-search>"""
+    page.route(f"{SHOP}/", lambda route: route.fulfill(body=body, content_type="text/html"))
+    page.goto(f"{SHOP}/")
+    expect(page.locator("furniture-search h1")).to_have_text("Anlatın ya da gösterin.")
+    page.locator("furniture-search #q").fill("red chair")
+    page.locator("furniture-search #q").press("Enter")
+    expect(page.locator("furniture-search h1")).to_have_text("“red chair”")
+    picture = page.locator("furniture-search .card img").first
+    picture.evaluate("each => each.decode()")
+    page.evaluate("""() => document.addEventListener('furniture-search-product', (event) => {
+      event.preventDefault();
+      window.taken = event.detail.id;
+    })""")
+    page.locator("furniture-search .card .name a").first.click()
+    assert page.evaluate("window.taken").startswith("p/")
+    assert page.url == f"{SHOP}/"
+
+
+@pytest.mark.parametrize("width", [390, 1_280])
+def test_nothing_moves_while_a_page_comes(open_page: Open, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 700})
+    for address in ("", "?q=chair", "products/p%2F1%20blue"):
+        page.goto(address, wait_until="networkidle")
+        assert page.evaluate(_SHIFTED) <= 0.02, address
+    page.goto("?q=chair")
+    blue = page.locator('[data-key="base_colors blue"]')
+    expect(blue).to_be_visible(visible=width > 960)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1_280])

@@ -238,6 +238,8 @@ def _read(path: Path) -> _File:
         ) from error
 
 
+EMBEDDING: Final = "/furniture-prompter.js"
+"""The module that puts the page into a shop's own."""
 # For whoever watches over the process and cannot know a key, and the description of the API.
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 # What the page loads holds nothing of a catalog; the page itself tells who has no key where to go.
@@ -254,7 +256,7 @@ _HEADER: Final = APIKeyHeader(name="X-API-Key", auto_error=False, description="A
 
 def is_open(path: str) -> bool:
     """Whether a path is everybody's: without a key, and as often as they like."""
-    return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)
+    return path in OPEN_PATHS or path == EMBEDDING or path.startswith(_OPEN_FOLDER)
 
 
 class Authenticate:

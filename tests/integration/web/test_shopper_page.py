@@ -223,6 +223,7 @@ def test_with_keys_the_page_is_for_who_bears_one(serve: Callable[..., Api], tmp_
     refused = api("GET", "/?q=chair", headers=HTML)
     assert (refused.status_code, refused.headers["location"]) == (307, "docs")
     assert api("GET", style).status_code == 200
+    assert "embed.js" in api("GET", "/furniture-prompter.js").text
     for method, path in (("POST", "/"), ("GET", "/products/p1"), ("GET", "/compare")):
         assert api.error(method, path)[:2] == (401, "unauthorized")
     assert api.error("GET", "/", headers={"x-api-key": "wrong"})[:2] == (401, "unauthorized")

@@ -26,7 +26,7 @@ from furniture_prompter.domain import Query
 from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
 from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
 from furniture_prompter.timing import StepTimes
-from furniture_prompter.web.access import require
+from furniture_prompter.web.access import EMBEDDING, require
 from furniture_prompter.web.caches import content_key
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.page import (
@@ -112,6 +112,13 @@ _STARTS: Final[WeakKeyDictionary[Catalog, dict[str, dict[str, Any]]]] = WeakKeyD
 async def static_file(digest: str, name: str, request: Request) -> Response:
     """A style, script or drawing of the page; its address changes when it does."""
     return STATIC.answer(digest, name, request.headers.get("accept-encoding", ""))
+
+
+@router.get(EMBEDDING)
+async def embedding() -> Response:
+    """The module that a shop's own page loads, at an address that stays."""
+    text = f"export * from './page/{STATIC.digest}/embed.js';\n"
+    return Response(text, media_type=_TYPES["js"], headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/")
@@ -350,7 +357,7 @@ async def _first(catalog: Catalog, words: Words) -> dict[str, Any]:
     kept = _STARTS.setdefault(catalog, {})
     if words.language not in kept:
         tiles = await _tiles(catalog, words)
-        named = [await _example(catalog, words, n, each["words"]) for n, each in enumerate(tiles)]
+        named = [await _example(catalog, words, n, each) for n, each in enumerate(tiles)]
         kept[words.language] = {"tiles": tiles, "examples": [each for each in named if each][:3]}
     return kept[words.language]
 
@@ -375,9 +382,10 @@ async def _tiles(catalog: Catalog, words: Words) -> list[dict[str, str]]:
     return [*kinds, *others][:_TILES]
 
 
-async def _example(catalog: Catalog, words: Words, place: int, kind: str) -> str:
+async def _example(catalog: Catalog, words: Words, place: int, tile: Mapping[str, str]) -> str:
     """A prompt about a kind of product, in one of three forms; empty where it cannot be made."""
-    refinements = (await catalog.suggest_async(kind, _LOOKED_AT)).refinements
+    kind = tile["text"]
+    refinements = (await catalog.suggest_async(tile["words"], _LOOKED_AT)).refinements
     colors = [each.text for each in refinements if each.column in ("base_colors", "color")]
     under = [
         each.text.removeprefix("under ").removesuffix(" cm")

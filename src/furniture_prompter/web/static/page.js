@@ -54,14 +54,14 @@ document.addEventListener('submit', (event) => {
   go(`${form.action}?${query(new FormData(form))}`);
 });
 
-// The facets fold on narrow windows, where they stand before the hits.
-const narrow = matchMedia('(max-width: 60rem)');
-const fold = () => document.querySelector('.facets')?.toggleAttribute('open', !narrow.matches);
-narrow.addEventListener('change', fold);
+// Beside the hits the facets stand open; above them, in narrow windows, a shopper opens them.
+const wide = matchMedia('(min-width: 60rem)');
+const unfold = () => document.querySelector('.facets')?.toggleAttribute('open', wide.matches);
+wide.addEventListener('change', unfold);
 
 const suggestions = suggest(words, document.body.dataset.root ?? './', submit);
 watch((main) => {
-  fold();
+  if (wide.matches) unfold();
   photo.arrived(main.dataset.photo ?? '', main.dataset.xywh ?? '');
 });
 compare(/** @type {HTMLFormElement} */ (document.getElementById('compare')));
