@@ -1,5 +1,6 @@
 """The data sets that are measured on, and their photos as vectors."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -82,6 +83,33 @@ def ikea_dev(folder: Path = IKEA_DEV) -> BenchmarkSet:
     if not feed.is_file():
         raise SystemExit(f"There is no {feed}. Name the folder of the measuring set with --data.")
     return load_products(feed, "ikea-dev")
+
+
+def real_shop(name: str, data: Path = IKEA_DEV.parent) -> BenchmarkSet:
+    """A measuring set of a shop's photos, for measuring only; colours off titles where need be.
+
+    Args:
+        name: ``ikea-dev`` or ``shop2-dev``, whose colours stand in the title beside the model.
+        data: Folder that the sets lie in.
+    """
+    found = load_products(data / name / "products.jsonl", name)
+    products = tuple(
+        each
+        if each.color or each.family == each.id
+        else dataclasses.replace(each, color=" ".join(each.title.replace(each.family, "").split()))
+        for each in found.products
+    )
+    return BenchmarkSet(products, found.source)
+
+
+def turkish_words(shop: str) -> dict[str, str]:
+    """What products of a measuring set are in Turkish, by id: ``category, color``, by hand."""
+    file = Path(__file__).parent / "data" / f"{shop.replace('-', '_')}_turkish.tsv"
+    lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("#")]
+    return {
+        row[0]: ", ".join(part for part in row[1:] if part)
+        for row in (line.split("\t") for line in lines)
+    }
 
 
 def bundled() -> BenchmarkSet:

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ from benchmarks.datasets import (
     BenchmarkProduct,
     card_hashes,
     ikea_dev,
-    load_products,
+    real_shop,
+    turkish_words,
     write_feed,
 )
 from benchmarks.prompt_families import (
@@ -188,13 +188,9 @@ def sweep(catalogs: Mapping[str, Path], families: Mapping[str, list[AskedPrompt]
     return {"rows": rows}
 
 
-def in_turkish(products: Sequence[BenchmarkProduct], words: Path) -> list[AskedPrompt]:
+def in_turkish(products: Sequence[BenchmarkProduct], shop: str) -> list[AskedPrompt]:
     """Category and colour as put into Turkish; all products of the same words answer."""
-    lines = [line for line in words.read_text("utf-8").splitlines() if not line.startswith("#")]
-    said = {
-        row[0]: ", ".join(part for part in row[1:] if part)
-        for row in (line.split("\t") for line in lines)
-    }
+    said = turkish_words(shop)
     answers: dict[str, set[str]] = defaultdict(set)
     for product in products:
         if said.get(product.id):
@@ -218,17 +214,11 @@ def understanding(data: Path, work: Path, every: int) -> tuple[Any, list[DataSet
     rows: list[dict[str, Any]] = []
     sources: list[DataSet] = []
     for name in ("ikea-dev", "shop2-dev"):
-        found = load_products(data / name / "products.jsonl", name)
+        found = real_shop(name, data)
         sources.append(found.source)
-        products = [
-            each
-            if each.color or each.family == each.id
-            else replace(each, color=" ".join(each.title.replace(each.family, "").split()))
-            for each in found.products
-        ]
+        products = found.products
         asked = families_of(products)
-        words = f"{name.replace('-', '_')}_turkish.tsv"
-        asked["Turkish"] = in_turkish(products, Path(__file__).parent / "data" / words)
+        asked["Turkish"] = in_turkish(products, name)
         texts = {"whole": ("category", "color", "description"), "short": ("category", "color")}
         for kind, fields in texts.items():
             if kind == "short" and not asked["first sentence"]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets import card_hashes
+from benchmarks.datasets import card_hashes, turkish_words
 from benchmarks.prompt_to_photo.data import MeasuringSet, image_encoder_folder
 from benchmarks.prompt_to_photo.protocol import halves, ranks
 from benchmarks.provenance import DataSet, add_output_option, write_result
@@ -35,7 +35,6 @@ from tools.prompt_encoder_builder.multilingual_source import MultilingualNetwork
 
 TODAY: Final = "minilm-static-256"
 SHIPPED: Final = "multilingual-static-384"
-TURKISH: Final = Path(__file__).parent / "data"
 SEEDS: Final = 2
 JOINED: Final = 0.7
 WEIGHTS: Final = (0.0, 0.25, 0.5, 1.0)
@@ -100,11 +99,7 @@ class Candidate:
 def load(folder: Path, cache: Path | None) -> Bilingual:
     """Read a data set with its Turkish words."""
     data = MeasuringSet.load(folder)
-    lines = (TURKISH / f"{folder.name.replace('-', '_')}_turkish.tsv").read_text("utf-8")
-    said = {
-        row[0]: ", ".join(part for part in row[1:] if part)
-        for row in (line.split("\t") for line in lines.splitlines() if not line.startswith("#"))
-    }
+    said = turkish_words(folder.name)
     return Bilingual(
         folder.name,
         [_english(product) for product in data.products],

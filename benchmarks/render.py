@@ -29,6 +29,7 @@ PAGES = {
             "hybrid_understanding",
             "keyword_stemming",
             "multilingual_prompts",
+            "words_and_photos",
         ),
     ),
     "speed": (

@@ -1,13 +1,22 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.datasets import BenchmarkProduct, bundled, ikea_dev, ranked_others, write_feed
+from benchmarks.datasets import (
+    BenchmarkProduct,
+    bundled,
+    ikea_dev,
+    ranked_others,
+    turkish_words,
+    write_feed,
+)
 from benchmarks.demo import clean_environment, folder_mb
 from benchmarks.speed import first_photos, percentiles
 from benchmarks.vector_engines.grown_vectors import grown
 from benchmarks.vector_index import nearest, padded
+from benchmarks.words_and_photos import halves, reliability
 from furniture_prompter.domain import FeedRow
 from furniture_prompter.feeds.opening import open_feed
 
@@ -109,3 +118,30 @@ def test_a_folders_size_counts_files_and_no_links(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 1_500_000)
     (tmp_path / "link").symlink_to(tmp_path / "file")
     assert folder_mb(tmp_path) == 1.5
+
+
+def test_half_of_the_models_is_described_by_the_other_half(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    made = [
+        dataclasses.replace(each, id=f"{each.id}-{finish}")
+        for each in products(tmp_path / "photos")
+        for finish in ("oak", "white")
+    ]
+    first, second = halves(made)
+    assert len(first) + len(second) == len(made)
+    assert not {each.family for each in first} & {each.family for each in second}
+
+
+def test_reliability_counts_each_word_in_its_bin_and_in_all() -> None:
+    said = [("color", 0.15, False), ("color", 0.9, True), ("color", 1.0, False)]
+    rows = {row["confidence"]: row for row in reliability("shop", said)}
+    assert {name: (row["photos"], row["right"]) for name, row in rows.items()} == {
+        "0.0 to 1.0": (3, 0.333),
+        "0.0 to 0.2": (1, 0.0),
+        "0.8 to 1.0": (2, 0.5),
+    }
+
+
+def test_products_of_the_measuring_sets_are_put_into_turkish() -> None:
+    words = turkish_words("shop2-dev")
+    assert words["cbbc1cd63313"] == "kanepe, gri"
