@@ -25,7 +25,7 @@ _WORD: Final = re.compile(r"\w+")
 
 _PATH: Final = "category_path"
 _PATH_STEP: Final = " > "
-_SIZES: Final = ("width_cm", "depth_cm", "height_cm")
+_SIZES: Final = ("diameter_cm", "length_cm", "width_cm", "depth_cm", "height_cm")
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "¥"}
 # What is said already, and what is nobody's affair in a shop's window.
 _UNTOLD: Final = re.compile(
@@ -399,13 +399,21 @@ def title_of(product: Mapping[str, Any], words: Words) -> str:
 
 
 def size_of(product: Mapping[str, Any], words: Words) -> str:
-    """Width, depth and height, those that are known."""
+    """Length, width, depth and height in this order, a diameter before them; those that are known.
+
+    One or two are named: of "200 × 90 cm" nobody could tell which they are.
+    """
     known = [(name, product.get(name)) for name in _SIZES]
     numbers = [(name, value) for name, value in known if isinstance(value, float | int)]
     if not numbers:
         return ""
-    if len(numbers) == len(_SIZES):
-        return " × ".join(words.number(value) for _, value in numbers) + " cm"
+    is_round = numbers[0][0] == _SIZES[0]
+    if is_round or len(numbers) > 2:
+        return (
+            ("Ø " if is_round else "")
+            + " × ".join(words.number(value) for _, value in numbers)
+            + " cm"
+        )
     return ", ".join(f"{words.column(name)} {words.number(value)} cm" for name, value in numbers)
 
 

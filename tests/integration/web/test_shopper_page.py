@@ -85,6 +85,17 @@ def test_chosen_values_narrow_and_their_column_is_counted_as_if_they_were_not(ap
     assert any("f.on_sale=true" in each for each in narrowed)
 
 
+def test_what_is_no_number_is_told_at_its_field_and_kept(api: Api) -> None:
+    text = page(api, "/?q=chair&min.price=cheap&max.price=9999&f.on_sale=true")
+    assert 'value="cheap"' in text
+    assert 'value="9999"' in text
+    assert "This is no number here." in text
+    address = unescape(re.findall(r'data-address="([^"]*)"', text)[0])
+    assert address == "?q=chair&f.on_sale=true&f.price=..9999"
+    # 1.2 in English.
+    assert "f.price=1200.." in page(api, "/?q=chair&min.price=1.200&lang=tr")
+
+
 def test_pages_follow_each_other_without_repeating(api: Api) -> None:
     first = page(api, "/?q=chair")
     (further,) = links(first, "cursor=")

@@ -14,6 +14,7 @@ from furniture_prompter.web.page_address import (
     Asked,
     crop_of,
     facet_columns,
+    number_of,
     where_of,
     xywh,
 )
@@ -113,6 +114,41 @@ def test_chosen_values_are_a_filter_of_one_of_each_columns() -> None:
 def test_fields_for_the_ends_of_a_range_are_one_value() -> None:
     asked = Asked.of([("min.price", "10"), ("max.price", ""), ("max.width_cm", "x")])
     assert asked.chosen == {"price": ("10..",)}
+    assert list(asked.unread) == ["width_cm"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "language", "number"),
+    [
+        ("10.000", "tr", "10000"),
+        ("10.000,50", "tr", "10000.50"),
+        ("10 000", "tr", "10000"),
+        ("10.50", "tr", "10.50"),
+        ("99,9 cm", "tr", "99.9"),
+        ("1.200 TL", "tr", "1200"),
+        ("1,200", "en", "1200"),
+        ("1,200.5", "en", "1200.5"),
+        ("€ 10 000", "en", "10000"),
+        ("10,50", "en", "10.50"),
+        ("12'000", "en", "12000"),
+        ("80", "en", "80"),
+        ("1,20,000", "en", ""),
+        ("1.2.3", "tr", ""),
+        ("about ten", "en", ""),
+        ("1" * 13, "en", ""),
+    ],
+)
+def test_numbers_are_read_as_the_language_writes_them(
+    typed: str, language: str, number: str
+) -> None:
+    assert number_of(typed, language) == number
+
+
+def test_an_end_that_is_no_number_is_kept_to_be_mended_and_the_other_counts() -> None:
+    asked = Asked.of([("q", "masa"), ("min.price", "10.000"), ("max.price", "çok")], "tr")
+    assert asked.chosen == {"price": ("10000..",)}
+    assert asked.unread == {"price": ("10.000", "çok")}
+    assert asked.address() == "?q=masa&f.price=10000.."
 
 
 def test_kinds_are_counted_in_the_pages_language_where_the_feed_has_it() -> None:
@@ -189,6 +225,18 @@ def test_a_card_says_price_and_size_as_the_language_writes_them() -> None:
     assert (card["price"], card["size"]) == ("€1.299,50", "45,5 × 50 × 80 cm")
     assert card["href"] == "products/a%2Fb%20c"
     assert size_of({"width_cm": 60}, Words("en")) == "Width 60 cm"
+    long = {"height_cm": 75, "width_cm": 90, "length_cm": 180, "depth_cm": None}
+    assert size_of(long, Words("en")) == "180 × 90 × 75 cm"
+    assert (
+        size_of({"length_cm": 180, "width_cm": 90}, Words("tr")) == "Uzunluk 180 cm, Genişlik 90 cm"
+    )
+    assert size_of({"height_cm": 75, "diameter_cm": 90}, Words("en")) == "Ø 90 × 75 cm"
+    assert size_of({"diameter_cm": 90}, Words("en")) == "Ø 90 cm"
+    stocked = dict(
+        facts_of(product(length_cm=180, availability="out of stock", stock=0), Words("tr"))
+    )
+    assert stocked["Uzunluk"] == "180 cm"
+    assert (stocked["Stok durumu"], stocked["Stok adedi"]) == ("tükendi", "0")
 
 
 def test_a_lower_price_stands_before_the_one_that_was() -> None:

@@ -6,7 +6,7 @@ It asks as the API does, by the same query and the same answer; see ``web.page``
 import gzip
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from importlib.resources import files
@@ -130,8 +130,7 @@ async def page(request: Request, services: ServicesDep) -> Response:
         return json_answer(places, {"Vary": "Accept"})
     if "read" not in request.scope["state"]["scopes"]:
         return RedirectResponse("docs", headers={"Vary": "Accept"})
-    asked = Asked.of(request.query_params.multi_items())
-    return await _search_page(request, services, asked, None)
+    return await _search_page(request, services, *_told(request), None)
 
 
 @router.post("/", dependencies=[Depends(require("read"))])
@@ -152,7 +151,7 @@ async def page_with_photo(request: Request, services: ServicesDep) -> Response:
                 items.append((name, value))
     finally:
         await form.close()
-    return await _search_page(request, services, Asked.of(items), photo)
+    return await _search_page(request, services, *_told(request, items), photo)
 
 
 @router.get("/compare", dependencies=[Depends(require("read"))])
@@ -219,15 +218,17 @@ def _photo_ids(addresses: Any) -> list[str]:
     return [address.rpartition("/")[2] for address in addresses]
 
 
-def _told(request: Request) -> tuple[Asked, Words]:
-    asked = Asked.of(request.query_params.multi_items())
-    return asked, Words(language_of(asked.lang, request.headers.get("accept-language", "")))
+def _told(request: Request, items: Sequence[tuple[str, str]] | None = None) -> tuple[Asked, Words]:
+    """What a form's fields ask for, the address without them, and the page's language."""
+    items = request.query_params.multi_items() if items is None else items
+    named = dict(reversed(items)).get("lang", "")
+    language = language_of(named, request.headers.get("accept-language", ""))
+    return Asked.of(items, language), Words(language)
 
 
 async def _search_page(
-    request: Request, services: Services, asked: Asked, photo: SentPhoto | None
+    request: Request, services: Services, asked: Asked, words: Words, photo: SentPhoto | None
 ) -> Response:
-    words = Words(language_of(asked.lang, request.headers.get("accept-language", "")))
     try:
         return await _searched(request, services, asked, photo, words)
     except (ApiError, FurniturePrompterError, ValidationError) as error:
