@@ -180,8 +180,18 @@ def test_a_product_has_a_page_with_its_photos_and_what_looks_like_it(api: Api) -
 
 
 def test_what_is_not_there_is_a_page_too(api: Api) -> None:
-    assert "gone" in page(api, "/products/gone", status=404)
-    assert "gone" in page(api, "/?like=gone", status=404)
+    for address in ("/products/gone?lang=en", "/?like=gone"):
+        assert "This product is not here" in page(api, address, status=404)
+    turkish = page(api, "/products/gone?lang=tr", status=404)
+    assert "Bu ürün burada yok" in turkish
+    assert 'lang="en"' not in turkish.partition("<main")[2]
+
+
+def test_words_that_mean_nothing_are_told_to(api: Api) -> None:
+    text = page(api, "/?q=asdfqwer+zzz")
+    assert "Nothing here matches these words well" in text
+    assert 'class="why"' not in text
+    assert "Nothing here matches" not in page(api, "/?q=red+chair")
 
 
 def test_up_to_four_products_are_compared(api: Api) -> None:

@@ -1,14 +1,17 @@
 """The shopper's page without a server: addresses, filters, languages, words, reasons."""
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
+from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Crop
-from furniture_prompter.web.page import View, Words, facts_of, language_of, product_card, size_of
+from furniture_prompter.search.understood import hear
+from furniture_prompter.web.page import View, facts_of, is_sold_out, product_card, size_of
 from furniture_prompter.web.page_address import (
     LANGUAGES,
     Asked,
@@ -18,6 +21,7 @@ from furniture_prompter.web.page_address import (
     where_of,
     xywh,
 )
+from furniture_prompter.web.page_words import Words, language_of
 
 COLUMNS = {
     "category": "text",
@@ -244,6 +248,24 @@ def test_a_lower_price_stands_before_the_one_that_was() -> None:
     assert (card["price"], card["was"]) == ("80 CHF", "100 CHF")
 
 
+def test_a_product_is_sold_out_where_all_its_variants_are() -> None:
+    assert is_sold_out(product(availability="out of stock"))
+    assert is_sold_out(product(stock=0.0))
+    assert not is_sold_out(product(stock=0.0, availability="preorder"))
+    assert not is_sold_out(product())
+    gone = {"id": "v1", "options": {}, "price": 50.0, "availability": "out of stock"}
+    here = {"id": "v2", "options": {}, "price": 80.0, "sale_price": 70.0, "stock": 2.0}
+    some = product(variants=[gone, here], price=50.0, sale_price=40.0, currency="EUR")
+    assert is_sold_out(some, gone)
+    assert not is_sold_out(some)
+    card = product_card(some, None, Words("en"))
+    assert (card["price"], card["was"], card["from"], card["sold"]) == ("€70", "€80", True, False)
+    assert ("Availability", "Some versions are sold out") in facts_of(some, Words("en"))
+    none = product(variants=[gone, {**here, "stock": 0.0}], price=50.0, currency="EUR")
+    card = product_card(none, gone, Words("tr"))
+    assert (card["price"], card["sold"]) == ("€50", True)
+
+
 def test_facts_leave_out_what_is_said_already() -> None:
     told = product(title_tr="Meşe sandalye", width_cm=40, base_colors=["brown"], currency="EUR")
     assert facts_of(told, Words("tr")) == [
@@ -253,10 +275,12 @@ def test_facts_leave_out_what_is_said_already() -> None:
     ]
 
 
-def view(asked: Asked, **answer: Any) -> View:
+def view(
+    asked: Asked, strengths: Mapping[int, Mapping[str, float]] | None = None, **answer: Any
+) -> View:
     told: Any = {"hits": [], "understood": [], "notes": [], "did_you_mean": None, "cursor": None}
     told.update(answer)
-    return View(asked, Words("en"), COLUMNS, told)
+    return View(asked, Words("en"), COLUMNS, told, strengths or {})
 
 
 UNDER = {
@@ -271,8 +295,10 @@ OAK = {**UNDER, "text": "oak", "column": "base_materials", "op": "contains", "va
 
 
 def test_reasons_are_words_and_no_scores() -> None:
-    shown = view(Asked(words="oak chairs under 50 cm 40"), understood=[OAK, UNDER])
+    far = {1: {"keyword": 4.0, "prompt-photo": 4.2, "prompt-text": 3.1}}
+    shown = view(Asked(words="oak chairs under 50 cm 40"), far, understood=[OAK, UNDER])
     hit: Any = {
+        "rank": 1,
         "product": product(base_materials=["oak"], width_cm=45),
         "matched": ["keyword", "prompt-photo", "prompt-text", "attribute"],
         "variant": None,
@@ -286,10 +312,51 @@ def test_reasons_are_words_and_no_scores() -> None:
 
 def test_a_limit_that_was_given_up_is_told_once() -> None:
     given_up = {**UNDER, "as": "preference"}
-    notes = ["No product is “under 50 cm”: what comes nearest is shown.", "Another."]
+    notes = ["No product is “under 50 cm”: what comes nearest is shown.", "For operators."]
     shown = view(Asked(words="chair under 50 cm"), understood=[given_up], notes=notes)
     assert shown.relaxed == ["under 50 cm"]
-    assert shown.notes == ["Another."]
+    assert shown.ignored == []
+
+
+def test_limits_without_numbers_in_the_catalog_are_told() -> None:
+    heard = hear(Query(prompt="oak chair under 50 cm, 3 kg or less"), {"category": "text"})
+    assert view(Asked(words="x"), notes=list(heard.notes)).ignored == [
+        ", ".join(f"“{part}”" for part in ("under 50 cm", "3 kg or less"))
+    ]
+
+
+def found(matched: list[str], rank: int = 1) -> Any:
+    return {"rank": rank, "product": product(), "matched": matched, "variant": None, "photo": "/p"}
+
+
+@pytest.mark.parametrize(
+    ("far", "why"),
+    [
+        (
+            {"prompt-photo": 3.6, "prompt-text": 3.2},
+            ["Looks like your words", "Described that way"],
+        ),
+        ({"prompt-photo": 3.6, "prompt-text": 2.0}, ["Looks like your words"]),
+        ({"prompt-photo": 3.2, "prompt-text": 5.0}, []),
+        ({"prompt-photo": 1.2, "prompt-text": 3.2, "keyword": 1.0}, ["Described that way"]),
+        ({}, []),
+    ],
+)
+def test_only_what_stands_out_is_a_reason(far: dict[str, float], why: list[str]) -> None:
+    hit = found(["prompt-photo", "prompt-text"])
+    shown = view(Asked(words="zzz"), {1: far}, hits=[hit])
+    assert shown.card(hit)["why"] == why
+    assert shown.matches_nothing == (not why)
+
+
+def test_nothing_matching_is_said_of_words_alone() -> None:
+    hit = found(["prompt-photo"])
+    assert view(Asked(words="zzz"), hits=[hit]).matches_nothing
+    assert not view(Asked(words="zzz"), hits=[]).matches_nothing
+    assert not view(Asked(words="zzz", photo=HASH), hits=[hit]).matches_nothing
+    assert not view(Asked(words="zzz", cursor="x"), hits=[hit]).matches_nothing
+    # A word that stands in a description is a match that the card has no room to show.
+    assert not view(Asked(words="zzz"), hits=[hit, found(["keyword"], 2)]).matches_nothing
 
 
 def test_chips_lead_to_the_address_without_them() -> None:
