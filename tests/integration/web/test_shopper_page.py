@@ -259,6 +259,34 @@ def test_the_page_counts_for_the_rate_limit_and_its_files_do_not(
     assert api.error("GET", "/?q=chair", headers=HTML)[:2] == (429, "too_many_requests")
 
 
+@pytest.mark.parametrize(
+    ("language", "own", "examples"),
+    [
+        ("en", "Mavi", {"Mavi masa"}),
+        ("tr", "Mavi", {"110 cm'den dar masa"}),
+    ],
+)
+def test_examples_glue_no_two_languages(
+    tmp_path: Path, language: str, own: str, examples: set[str]
+) -> None:
+    make_rows(tmp_path / "photos", 4)
+    lines = [
+        {"id": str(n), "title": f"{own} masa", "category": "masa", "color": own}
+        | {"image": f"photos/{n}.png", "width_cm": 60 + 20 * n}
+        for n in range(4)
+    ]
+    (tmp_path / "feed.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    index(tmp_path / "feed.jsonl", tmp_path / "catalog")
+    with running(tmp_path) as api:
+        text = page(api, f"/?lang={language}").partition('class="tries"')[2]
+    tried = re.findall(r'class="chip"[^>]*>([^<]*)<', text)
+    assert tried
+    assert all(
+        not {"white", "blue", "under", "not"} & set(each.casefold().split()) for each in tried
+    )
+    assert examples & {unescape(each) for each in tried}, tried
+
+
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

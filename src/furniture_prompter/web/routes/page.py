@@ -404,8 +404,9 @@ async def _example(catalog: Catalog, words: Words, place: int, tile: Mapping[str
     language; else the example is the catalog's own words.
     """
     kind, color = tile["text"], tile["color"]
+    is_new = bool(color) and color.casefold() not in kind.casefold()
     if not words.says(color):
-        return f"{color} {kind}" if color else ""
+        return f"{color} {kind}" if is_new else ""
     refinements = (await catalog.suggest_async(tile["words"], _LOOKED_AT)).refinements
     under = [
         each.text.removeprefix("under ").removesuffix(" cm")
@@ -414,6 +415,8 @@ async def _example(catalog: Catalog, words: Words, place: int, tile: Mapping[str
     ]
     if place % 3 == 0 and under:
         return words("example_under", words=kind, size=under[-1])
+    if not is_new:
+        return ""
     return words("example_not", words=kind, color=color) if place % 3 == 1 else f"{color} {kind}"
 
 
