@@ -89,7 +89,9 @@ DATA = """## On which data?
 LIMITS = """## Limits
 
 - Photos are of single pieces on white. Room photos are harder, and nothing here measures them.
-- Prompts in Turkish rely on the keyword index: the prompt encoder knows English.
+- Prompts in Turkish find less in English text than those in English: in ten 0.72 against 0.77, and
+  0.59 against 0.65 where titles are model names
+  ([both ways](benchmarks/quality.md#prompts-in-turkish-and-english)).
 - Everything ran on two cores of shared virtual machines, on different days and under different
   loads: compare within a table, where contenders took turns.
 - Encoding is fastest where the processor has VNNI, which multiplies bytes and adds them in one

@@ -181,6 +181,8 @@ def test_a_photo_is_made_smaller_before_it_travels(open_page: Open, folder: Path
     # In a browser that has never seen the photo the address shows the same.
     other = open_page(page.url)
     assert cards(other) == cards(page)
+    expect(other.get_by_text("Only its fingerprint is remembered")).to_be_visible()
+    expect(page.get_by_text("Only its fingerprint is remembered")).to_be_hidden()
 
 
 def test_a_photo_that_the_server_has_forgotten_is_sent_again(open_page: Open, folder: Path) -> None:
@@ -319,9 +321,14 @@ def test_products_are_looked_at_and_compared(open_page: Open) -> None:
     expect(page.get_by_role("heading", name="Similar to this")).to_be_visible()
     page.locator(".about .pick input").check()
     expect(page.locator("#compare output")).to_have_text("3 of 4 chosen")
-    page.locator("#compare button").click()
+    page.locator("#compare button[type=submit]").click()
     expect(page.locator("thead th")).to_have_count(3)
+    expect(page.locator("#compare")).to_be_hidden()
     page.go_back()
+    expect(page.locator("#compare output")).to_have_text("3 of 4 chosen")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#compare")).to_be_hidden()
+    expect(page.locator(".about .pick input")).not_to_be_checked()
     page.locator(".card").first.get_by_role("link", name="More like this").click()
     expect(page.locator("h1")).to_contain_text("Like ")
 
@@ -448,6 +455,8 @@ def test_nothing_is_wider_than_the_window(open_page: Open, width: int) -> None:
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, address
     page.goto("?q=hostile&lang=tr")
+    example = page.locator("#q").get_attribute("placeholder") or ""
+    assert example.startswith("Meşe masa") == (width < 736)
     if width < 960:
         page.locator(".facets > summary").click()
     expect(page.locator(".facet").first).to_be_visible()

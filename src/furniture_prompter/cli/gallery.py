@@ -26,7 +26,7 @@ from furniture_prompter.errors import InvalidPhotoError
 
 THUMBNAIL_SIDE_PX = 320
 THUMBNAIL_QUALITY = 82
-DIMENSIONS = ("width_cm", "depth_cm", "height_cm")
+DIMENSIONS = ("diameter_cm", "length_cm", "width_cm", "depth_cm", "height_cm")
 
 
 def render_gallery(result: SearchResult) -> str:
@@ -134,7 +134,8 @@ def _facts(product: Product) -> list[str]:
     ]
     sizes = [attributes[name] for name in DIMENSIONS if name in attributes]
     if sizes:
-        facts.append(f"{' × '.join(number_text(size) for size in sizes)} cm")
+        round_one = "Ø " if DIMENSIONS[0] in attributes else ""
+        facts.append(f"{round_one}{' × '.join(number_text(size) for size in sizes)} cm")
     return [fact for fact in facts if fact]
 
 

@@ -104,6 +104,8 @@ class Hit:
         matched: Which retrievers found it, strongest first: ``photo``, ``prompt-photo`` (words
             against pictures), ``prompt-text`` (words against the product's text), ``keyword``.
         contributions: What each retriever adds to the score, by the same names.
+        strengths: How far above an average product each retriever puts it, in standard deviations,
+            by the same names.
         variant: The variant that the photo shows; None where it shows all of them, or the product
             has none.
     """
@@ -114,6 +116,7 @@ class Hit:
     photo: Photo
     matched: tuple[str, ...]
     contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    strengths: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     variant: Variant | None = None
 
 

@@ -49,8 +49,8 @@ async def present(
         reader.products(ranked.numbers), reader.photos(ranked.numbers, column)
     )
     best = _best_photos(rows, vector)
-    least = {
-        each.name: MATCH_DEVIATIONS * group.share * each.weight / group.total_weight
+    deviation = {
+        each.name: group.share * each.weight / group.total_weight
         for group in groups
         if group.share > 0
         for each in group.retrievers
@@ -59,7 +59,8 @@ async def present(
     for place, number in enumerate(ranked.numbers.tolist()):
         added = {name: float(row[place]) for name, row in ranked.contributions.items()}
         strongest = dict(sorted(added.items(), key=lambda item: -item[1]))
-        matched = [name for name, strength in strongest.items() if strength >= least[name]]
+        strengths = {name: strength / deviation[name] for name, strength in strongest.items()}
+        matched = [name for name, strength in strengths.items() if strength >= MATCH_DEVIATIONS]
         # 0 is what a retriever adds that knows nothing of the product: no word of it, or no text.
         known = [name for name, strength in strongest.items() if strength]
         product = products[number]
@@ -72,6 +73,7 @@ async def present(
                 photo=photo,
                 matched=tuple(matched or known[:1] or list(strongest)[:1]),
                 contributions=strongest,
+                strengths=strengths,
                 variant=product.variant(photo.variant_id),
             )
         )

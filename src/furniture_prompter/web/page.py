@@ -2,19 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from importlib.resources import files
-from tomllib import loads
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
-from furniture_prompter.web.page_address import (
-    LANGUAGES,
-    NUMBER,
-    RANGE,
-    SORTED_BY,
-    Asked,
-)
+from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked
+from furniture_prompter.web.page_words import Words
 
 HITS_OF_PAGE: Final = 24
 MOST_SORTED: Final = 200
@@ -25,93 +19,33 @@ _WORD: Final = re.compile(r"\w+")
 
 _PATH: Final = "category_path"
 _PATH_STEP: Final = " > "
-_SIZES: Final = ("width_cm", "depth_cm", "height_cm")
-_SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "¥"}
+_SIZES: Final = ("diameter_cm", "length_cm", "width_cm", "depth_cm", "height_cm")
 # What is said already, and what is nobody's affair in a shop's window.
 _UNTOLD: Final = re.compile(
     r"id|title|description|tags|variants|category_path|base_.*|currency|family|source|.*_[a-z]{2}"
 )
 _MEASURED: Final = re.compile(r".*_(?:cm|kg|mm|m|l)")
 _MOST_REASONS: Final = 3
-_LONGEST_HEADER: Final = 1_000
-
-_TEXTS: Final[Mapping[str, Any]] = loads(
-    files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
-)
-
-
-def language_of(asked: str, accepted: str) -> str:
-    """The page's language: the one that is asked for, else the likeliest that a browser accepts.
-
-    Args:
-        asked: A code, such as ``tr``; empty where none was asked for.
-        accepted: The header ``Accept-Language``.
-    """
-    if asked in LANGUAGES:
-        return asked
-    ranked = []
-    for place, part in enumerate(accepted[:_LONGEST_HEADER].split(",")):
-        tag, _, further = part.partition(";")
-        quality = further.strip().removeprefix("q=")
-        code = tag.strip().lower().partition("-")[0]
-        if code in LANGUAGES:
-            share = float(quality) if NUMBER.fullmatch(quality) else 1.0
-            ranked.append((-share, place, code))
-    return min(ranked)[2] if ranked else LANGUAGES[0]
-
-
-class Words:
-    """The page's sentences in one language."""
-
-    def __init__(self, language: str) -> None:
-        """Take one of :data:`LANGUAGES`."""
-        self.language = language
-        self._texts = _TEXTS[language]
-
-    def __call__(self, name: str, **values: object) -> str:
-        """A sentence, with values in its places."""
-        text: str = self._texts[name]
-        return text.format(**values) if values else text
-
-    def column(self, name: str) -> str:
-        """What a shopper calls a column."""
-        plain = name.removesuffix(f"_{self.language}")
-        told: str = self._texts["columns"].get(plain) or plain.removesuffix("_cm").replace("_", " ")
-        return told
-
-    def value(self, text: object) -> str:
-        """A value of a column: base colours and materials in the page's language."""
-        if isinstance(text, bool):
-            return self("yes" if text else "no")
-        if isinstance(text, float | int):
-            return self.number(text)
-        told: str = self._texts["values"].get(text, text)
-        return told
-
-    def number(self, value: float) -> str:
-        """A number, with the language's decimal mark."""
-        text = f"{value:,.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:,.0f}"
-        swap = str.maketrans(",.", ".,") if self("decimal") == "," else {}
-        return text.translate(swap)
-
-    def money(self, value: object, currency: object) -> str:
-        """A price with its currency, where one is known."""
-        if not isinstance(value, float | int):
-            return ""
-        # Whole amounts are written without cents, others with both digits.
-        text = f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
-        text = text.translate(str.maketrans(",.", ".,") if self("decimal") == "," else {})
-        if not isinstance(currency, str) or not currency:
-            return text
-        symbol = _SYMBOLS.get(currency)
-        return f"{symbol}{text}" if symbol else f"{text} {currency}"
+# Words that mean nothing bring pictures up to 3.5 deviations above an average one: the best of
+# many. docs/page.md has what is kept and what is left out by these two.
+_LOOKS_DEVIATIONS: Final = 3.5
+_TEXT_DEVIATIONS: Final = 3.0
+# As ``search.understood`` says that the catalog has no numbers for a part of a prompt.
+_IGNORED: Final = re.compile(r"(“[^”]*”(?:, “[^”]*”)*) was taken as words: ")
+_GONE: Final = ("out of stock", "discontinued")
+_LATER: Final = ("preorder", "backorder")
 
 
 class View:
     """An answer as the page's templates show it."""
 
     def __init__(
-        self, asked: Asked, words: Words, columns: Mapping[str, str], answer: SearchAnswer
+        self,
+        asked: Asked,
+        words: Words,
+        columns: Mapping[str, str],
+        answer: SearchAnswer,
+        strengths: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
     ) -> None:
         """Take an answer.
 
@@ -120,11 +54,13 @@ class View:
             words: The page's language.
             columns: The catalog's columns with their types.
             answer: The answer to it.
+            strengths: Of each hit, by its rank, how far above an average product it was found.
         """
         self.asked = asked
         self.answer = answer
         self._words = words
         self._columns = columns
+        self._strengths = strengths
 
     @property
     def relaxed(self) -> list[str]:
@@ -137,14 +73,18 @@ class View:
         ]
 
     @property
-    def notes(self) -> list[str]:
-        """Sentences of the answer, but the one that :attr:`relaxed` tells in words of the page."""
-        told = self.relaxed
-        return [
-            note
-            for note in self.answer["notes"]
-            if not (told and all(f"“{text}”" in note for text in told))
-        ]
+    def ignored(self) -> list[str]:
+        """Limits that the catalog has no numbers for; other notes are the operator's to read."""
+        found = [_IGNORED.match(note) for note in self.answer["notes"]]
+        return [each[1] for each in found if each]
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether words alone were asked for, and no hit has any reason to be shown."""
+        asked, hits = self.asked, self.answer["hits"]
+        if not hits or asked.photo or asked.like or asked.cursor:
+            return False
+        return not any("keyword" in hit["matched"] or self._reasons(hit) for hit in hits)
 
     @property
     def chips(self) -> list[dict[str, str]]:
@@ -291,12 +231,17 @@ class View:
         fits = [part for part in self.answer["understood"] if _fits(part, product)]
         found = [words("why_fits", what=self._understood(part)) for part in fits]
         told = {word for part in fits for word in _words_of(part["text"])}
+        far = self._strengths.get(hit["rank"], {})
+        looks = far.get("prompt-photo", 0) >= _LOOKS_DEVIATIONS
+        # Texts alone come near to words that mean nothing: a word or the picture has to agree.
+        described = far.get("prompt-text", 0) >= _TEXT_DEVIATIONS
+        described &= looks or far.get("keyword", 0) > 0
         for matched in hit["matched"]:
             if matched == "photo":
                 found.append(words("why_like" if self.asked.like else "why_photo"))
-            elif matched == "prompt-photo":
+            elif matched == "prompt-photo" and looks:
                 found.append(words("why_looks"))
-            elif matched == "prompt-text":
+            elif matched == "prompt-text" and described:
                 found.append(words("why_text"))
             elif matched == "keyword" and (said := self._said(product, told)):
                 found.append(words("why_words", words=", ".join(said)))
@@ -375,8 +320,14 @@ def _fits(part: UnderstoodFields, product: Mapping[str, Any]) -> bool:
 def product_card(
     product: Mapping[str, Any], variant: Mapping[str, Any] | None, words: Words
 ) -> dict[str, Any]:
-    """What a card says of a product, in the form that its photo shows."""
-    told = {**product, **{name: each for name, each in (variant or {}).items() if each}}
+    """What a card says of a product, in the form that its photo shows.
+
+    It is sold out where every form is.
+    """
+    shown = cheapest(product) if variant is None else variant
+    told = {**product, **{name: each for name, each in (shown or {}).items() if each}}
+    if variant is None and shown is not None:
+        told["sale_price"] = shown.get("sale_price")
     sale, price = told.get("sale_price"), told.get("price")
     lower = isinstance(sale, float | int) and isinstance(price, float | int) and sale < price
     return {
@@ -389,8 +340,31 @@ def product_card(
         "from": variant is None and len(product["variants"]) > 1,
         "size": size_of(told, words),
         "swatches": list(product.get("base_colors") or ())[:6],
-        "forms": len(product["variants"]),
+        "sold": is_sold_out(product),
     }
+
+
+def cheapest(product: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The variant of the lowest price, of those that can be had where any can; None without one."""
+
+    def costs(variant: Mapping[str, Any]) -> float:
+        prices = [variant.get("price"), variant.get("sale_price")]
+        return min(float(each) for each in prices if isinstance(each, float | int))
+
+    priced = [each for each in product["variants"] if isinstance(each.get("price"), float | int)]
+    to_be_had = [each for each in priced if not is_sold_out(product, each)]
+    return min(to_be_had or priced, key=costs, default=None)
+
+
+def is_sold_out(product: Mapping[str, Any], variant: Mapping[str, Any] | None = None) -> bool:
+    """Whether a variant cannot be had; without one, whether no variant of the product can."""
+    if variant is None and product["variants"]:
+        return all(is_sold_out(product, each) for each in product["variants"])
+    told = {**product, **(variant or {})}
+    availability = str(told.get("availability") or "").casefold()
+    # A variant's own word counts for more than the pieces that all of them have together.
+    pieces = (variant if variant and variant.get("availability") else told).get("stock")
+    return availability in _GONE or (pieces == 0 and availability not in _LATER)
 
 
 def title_of(product: Mapping[str, Any], words: Words) -> str:
@@ -399,13 +373,21 @@ def title_of(product: Mapping[str, Any], words: Words) -> str:
 
 
 def size_of(product: Mapping[str, Any], words: Words) -> str:
-    """Width, depth and height, those that are known."""
+    """Length, width, depth and height in this order, a diameter before them; those that are known.
+
+    One or two are named: of "200 × 90 cm" nobody could tell which they are.
+    """
     known = [(name, product.get(name)) for name in _SIZES]
     numbers = [(name, value) for name, value in known if isinstance(value, float | int)]
     if not numbers:
         return ""
-    if len(numbers) == len(_SIZES):
-        return " × ".join(words.number(value) for _, value in numbers) + " cm"
+    is_round = numbers[0][0] == _SIZES[0]
+    if is_round or len(numbers) > 2:
+        return (
+            ("Ø " if is_round else "")
+            + " × ".join(words.number(value) for _, value in numbers)
+            + " cm"
+        )
     return ", ".join(f"{words.column(name)} {words.number(value)} cm" for name, value in numbers)
 
 
@@ -416,7 +398,9 @@ def facts_of(product: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
         untold = _UNTOLD.fullmatch(name) and not _MEASURED.fullmatch(name)
         if untold or value in (None, "", []):
             continue
-        if name in ("price", "sale_price"):
+        if name == "availability" and _some_sold_out(product):
+            text = words("some_sold_out")
+        elif name in ("price", "sale_price"):
             text = words.money(value, product.get("currency"))
         elif isinstance(value, list):
             text = ", ".join(words.value(each) for each in value)
@@ -425,4 +409,11 @@ def facts_of(product: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
             text = translated if isinstance(translated, str) and translated else words.value(value)
             text += " cm" if name.endswith("_cm") else " kg" if name.endswith("_kg") else ""
         found.append((words.column(name), str(text)))
+    if "availability" not in product and _some_sold_out(product):
+        found.append((words.column("availability"), words("some_sold_out")))
     return found
+
+
+def _some_sold_out(product: Mapping[str, Any]) -> bool:
+    gone = [is_sold_out(product, each) for each in product["variants"]]
+    return any(gone) and not all(gone)

@@ -17,6 +17,12 @@ RANGE: Final = re.compile(
     r"(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)?\.\.(<?)(-?[0-9]{1,12}(?:\.[0-9]{1,6})?)?"
 )
 NUMBER: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?")
+# Spaces and apostrophes group digits in either language.
+_GROUPING: Final = re.compile(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))")
+_GROUPED: Final = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3}){1,3}")
+# One or two digits after the other language's mark are no group of thousands.
+_CENTS: Final = re.compile(r"([0-9]{1,12})[.,]([0-9]{1,2})")
+_UNIT: Final = re.compile(r"\A[₺€$£¥]|(?:cm|tl|try|eur|usd|gbp|[₺€$£¥])\Z", re.IGNORECASE)
 _OF_FACET: Final = "f."
 _MOST_VALUES: Final = 20
 _MOST_CHARACTERS: Final = 5_000
@@ -58,6 +64,8 @@ class Asked:
         page: Which page of hits that are sorted, from 1.
         cursor: Where the page before ended, for the best first.
         lang: The language that was asked for; empty for the browser's own.
+        unread: By column what was typed as the two ends of a range, where one is no number. No
+            address has it.
     """
 
     words: str = ""
@@ -73,10 +81,16 @@ class Asked:
     page: int = 1
     cursor: str = ""
     lang: str = ""
+    unread: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, items: Iterable[tuple[str, str]]) -> "Asked":
-        """What names and values ask for, as an address or a form has them."""
+    def of(cls, items: Iterable[tuple[str, str]], language: str = LANGUAGES[0]) -> "Asked":
+        """What names and values ask for, as an address or a form has them.
+
+        Args:
+            items: Names and values.
+            language: Of :data:`LANGUAGES`, in which numbers were typed; addresses have them alike.
+        """
         first: dict[str, str] = {}
         lists: dict[str, list[str]] = {}
         for name, value in items:
@@ -87,6 +101,7 @@ class Asked:
         weight = first.get("weight", "")
         page = first.get("page", "")
         sort = first.get("sort", "")
+        chosen, unread = _chosen(lists, language)
         return cls(
             words=first.get("q", ""),
             photo=photo if _SHA256.fullmatch(photo) else "",
@@ -96,11 +111,12 @@ class Asked:
             like=first.get("like", ""),
             lift=tuple(dict.fromkeys(lists.get("lift", ())))[:_MOST_VALUES],
             literal="literal" in first,
-            chosen=_chosen(lists),
+            chosen=chosen,
             sort=sort if sort.removeprefix("-") in SORTED_BY else "",
             page=max(1, int(page)) if page.isascii() and page.isdecimal() and len(page) < 5 else 1,
             cursor=first.get("cursor", ""),
             lang=first.get("lang", "") if first.get("lang") in LANGUAGES else "",
+            unread=unread,
         )
 
     @property
@@ -144,19 +160,46 @@ class Asked:
         return Asked(lang=self.lang)
 
 
-def _chosen(lists: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+def _chosen(
+    lists: Mapping[str, Sequence[str]], language: str
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, str]]]:
+    """Values by column, and what was typed where one end of a range is no number."""
     found: dict[str, list[str]] = {}
+    unread: dict[str, tuple[str, str]] = {}
     for name, values in lists.items():
         if name.startswith(_OF_FACET):
             found.setdefault(name.removeprefix(_OF_FACET), []).extend(values)
     # Fields for the two ends of a range, as a form without scripts sends them.
     for name in {each[4:] for each in lists if each.startswith(("min.", "max."))}:
-        ends = [lists.get(f"{end}.{name}", [""])[0] for end in ("min", "max")]
-        if all(not end or NUMBER.fullmatch(end) for end in ends):
+        low, high = (lists.get(f"{end}.{name}", [""])[0] for end in ("min", "max"))
+        ends = [number_of(low, language), number_of(high, language)]
+        if (low and not ends[0]) or (high and not ends[1]):
+            unread[name] = (low, high)
+        if any(ends):
             found[name] = ["..".join(ends)]
-    return {
+    values = {
         name: tuple(dict.fromkeys(values))[:_MOST_VALUES] for name, values in found.items() if name
     }
+    return values, unread
+
+
+def number_of(typed: str, language: str) -> str:
+    """A number as a shopper types it, as addresses have it; empty where it is none.
+
+    Args:
+        typed: Such as ``10.000,50 TL``, ``10 000`` or ``1,200``.
+        language: Of :data:`LANGUAGES`: which of point and comma groups digits, and which ends them.
+    """
+    text = _GROUPING.sub("", _UNIT.sub("", typed.strip()).strip())
+    group, mark = (".", ",") if language == "tr" else (",", ".")
+    whole, _, rest = text.partition(mark)
+    if _GROUPED.fullmatch(whole) and mark not in whole:
+        text = whole.replace(group, "") + (f".{rest}" if rest else "")
+    elif group not in text:
+        text = text.replace(mark, ".", 1)
+    elif cents := _CENTS.fullmatch(text):
+        text = ".".join(cents.groups())
+    return text if NUMBER.fullmatch(text) else ""
 
 
 def crop_of(text: str) -> Crop | None:

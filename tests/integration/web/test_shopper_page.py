@@ -85,6 +85,17 @@ def test_chosen_values_narrow_and_their_column_is_counted_as_if_they_were_not(ap
     assert any("f.on_sale=true" in each for each in narrowed)
 
 
+def test_what_is_no_number_is_told_at_its_field_and_kept(api: Api) -> None:
+    text = page(api, "/?q=chair&min.price=cheap&max.price=9999&f.on_sale=true")
+    assert 'value="cheap"' in text
+    assert 'value="9999"' in text
+    assert "This is no number here." in text
+    address = unescape(re.findall(r'data-address="([^"]*)"', text)[0])
+    assert address == "?q=chair&f.on_sale=true&f.price=..9999"
+    # 1.2 in English.
+    assert "f.price=1200.." in page(api, "/?q=chair&min.price=1.200&lang=tr")
+
+
 def test_pages_follow_each_other_without_repeating(api: Api) -> None:
     first = page(api, "/?q=chair")
     (further,) = links(first, "cursor=")
@@ -169,8 +180,18 @@ def test_a_product_has_a_page_with_its_photos_and_what_looks_like_it(api: Api) -
 
 
 def test_what_is_not_there_is_a_page_too(api: Api) -> None:
-    assert "gone" in page(api, "/products/gone", status=404)
-    assert "gone" in page(api, "/?like=gone", status=404)
+    for address in ("/products/gone?lang=en", "/?like=gone"):
+        assert "This product is not here" in page(api, address, status=404)
+    turkish = page(api, "/products/gone?lang=tr", status=404)
+    assert "Bu ürün burada yok" in turkish
+    assert 'lang="en"' not in turkish.partition("<main")[2]
+
+
+def test_words_that_mean_nothing_are_told_to(api: Api) -> None:
+    text = page(api, "/?q=asdfqwer+zzz")
+    assert "Nothing here matches these words well" in text
+    assert 'class="why"' not in text
+    assert "Nothing here matches" not in page(api, "/?q=red+chair")
 
 
 def test_up_to_four_products_are_compared(api: Api) -> None:
@@ -236,6 +257,34 @@ def test_the_page_counts_for_the_rate_limit_and_its_files_do_not(
     style = "/" + links(page(api), ".css")[0]
     assert api("GET", style).status_code == 200
     assert api.error("GET", "/?q=chair", headers=HTML)[:2] == (429, "too_many_requests")
+
+
+@pytest.mark.parametrize(
+    ("language", "own", "examples"),
+    [
+        ("en", "Mavi", {"Mavi masa"}),
+        ("tr", "Mavi", {"110 cm'den dar masa"}),
+    ],
+)
+def test_examples_glue_no_two_languages(
+    tmp_path: Path, language: str, own: str, examples: set[str]
+) -> None:
+    make_rows(tmp_path / "photos", 4)
+    lines = [
+        {"id": str(n), "title": f"{own} masa", "category": "masa", "color": own}
+        | {"image": f"photos/{n}.png", "width_cm": 60 + 20 * n}
+        for n in range(4)
+    ]
+    (tmp_path / "feed.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    index(tmp_path / "feed.jsonl", tmp_path / "catalog")
+    with running(tmp_path) as api:
+        text = page(api, f"/?lang={language}").partition('class="tries"')[2]
+    tried = re.findall(r'class="chip"[^>]*>([^<]*)<', text)
+    assert tried
+    assert all(
+        not {"white", "blue", "under", "not"} & set(each.casefold().split()) for each in tried
+    )
+    assert examples & {unescape(each) for each in tried}, tried
 
 
 HOSTILE = (

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from furniture_prompter.cli.gallery import THUMBNAIL_SIDE_PX, render_gallery
@@ -43,6 +44,20 @@ def test_a_card_shows_what_the_hit_is(catalog: Any, make_hit: Callable[..., Any]
         *("total 2.5 ms", "shop, version 3, encoder efficientnet-lite2", "1 product"),
     ):
         assert told in page
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"height_cm": 75.0, "width_cm": 90.0, "length_cm": 180.0}, "180 × 90 × 75 cm"),
+        ({"height_cm": 75.0, "diameter_cm": 90.0}, "Ø 90 × 75 cm"),
+    ],
+)
+def test_a_card_says_length_and_diameter(
+    catalog: Any, make_hit: Callable[..., Any], sizes: dict[str, float], told: str
+) -> None:
+    catalog.hits = (make_hit("Table", attributes=sizes),)
+    assert f"<li>{told}</li>" in render_gallery(catalog.search("table", limit=5))
 
 
 def test_a_card_says_which_variant_its_photo_shows(

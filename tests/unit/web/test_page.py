@@ -1,22 +1,27 @@
 """The shopper's page without a server: addresses, filters, languages, words, reasons."""
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
+from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Crop
-from furniture_prompter.web.page import View, Words, facts_of, language_of, product_card, size_of
+from furniture_prompter.search.understood import hear
+from furniture_prompter.web.page import View, facts_of, is_sold_out, product_card, size_of
 from furniture_prompter.web.page_address import (
     LANGUAGES,
     Asked,
     crop_of,
     facet_columns,
+    number_of,
     where_of,
     xywh,
 )
+from furniture_prompter.web.page_words import Words, language_of
 
 COLUMNS = {
     "category": "text",
@@ -113,6 +118,41 @@ def test_chosen_values_are_a_filter_of_one_of_each_columns() -> None:
 def test_fields_for_the_ends_of_a_range_are_one_value() -> None:
     asked = Asked.of([("min.price", "10"), ("max.price", ""), ("max.width_cm", "x")])
     assert asked.chosen == {"price": ("10..",)}
+    assert list(asked.unread) == ["width_cm"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "language", "number"),
+    [
+        ("10.000", "tr", "10000"),
+        ("10.000,50", "tr", "10000.50"),
+        ("10 000", "tr", "10000"),
+        ("10.50", "tr", "10.50"),
+        ("99,9 cm", "tr", "99.9"),
+        ("1.200 TL", "tr", "1200"),
+        ("1,200", "en", "1200"),
+        ("1,200.5", "en", "1200.5"),
+        ("€ 10 000", "en", "10000"),
+        ("10,50", "en", "10.50"),
+        ("12'000", "en", "12000"),
+        ("80", "en", "80"),
+        ("1,20,000", "en", ""),
+        ("1.2.3", "tr", ""),
+        ("about ten", "en", ""),
+        ("1" * 13, "en", ""),
+    ],
+)
+def test_numbers_are_read_as_the_language_writes_them(
+    typed: str, language: str, number: str
+) -> None:
+    assert number_of(typed, language) == number
+
+
+def test_an_end_that_is_no_number_is_kept_to_be_mended_and_the_other_counts() -> None:
+    asked = Asked.of([("q", "masa"), ("min.price", "10.000"), ("max.price", "çok")], "tr")
+    assert asked.chosen == {"price": ("10000..",)}
+    assert asked.unread == {"price": ("10.000", "çok")}
+    assert asked.address() == "?q=masa&f.price=10000.."
 
 
 def test_kinds_are_counted_in_the_pages_language_where_the_feed_has_it() -> None:
@@ -189,11 +229,41 @@ def test_a_card_says_price_and_size_as_the_language_writes_them() -> None:
     assert (card["price"], card["size"]) == ("€1.299,50", "45,5 × 50 × 80 cm")
     assert card["href"] == "products/a%2Fb%20c"
     assert size_of({"width_cm": 60}, Words("en")) == "Width 60 cm"
+    long = {"height_cm": 75, "width_cm": 90, "length_cm": 180, "depth_cm": None}
+    assert size_of(long, Words("en")) == "180 × 90 × 75 cm"
+    assert (
+        size_of({"length_cm": 180, "width_cm": 90}, Words("tr")) == "Uzunluk 180 cm, Genişlik 90 cm"
+    )
+    assert size_of({"height_cm": 75, "diameter_cm": 90}, Words("en")) == "Ø 90 × 75 cm"
+    assert size_of({"diameter_cm": 90}, Words("en")) == "Ø 90 cm"
+    stocked = dict(
+        facts_of(product(length_cm=180, availability="out of stock", stock=0), Words("tr"))
+    )
+    assert stocked["Uzunluk"] == "180 cm"
+    assert (stocked["Stok durumu"], stocked["Stok adedi"]) == ("tükendi", "0")
 
 
 def test_a_lower_price_stands_before_the_one_that_was() -> None:
     card = product_card(product(price=100, sale_price=80, currency="CHF"), None, Words("en"))
     assert (card["price"], card["was"]) == ("80 CHF", "100 CHF")
+
+
+def test_a_product_is_sold_out_where_all_its_variants_are() -> None:
+    assert is_sold_out(product(availability="out of stock"))
+    assert is_sold_out(product(stock=0.0))
+    assert not is_sold_out(product(stock=0.0, availability="preorder"))
+    assert not is_sold_out(product())
+    gone = {"id": "v1", "options": {}, "price": 50.0, "availability": "out of stock"}
+    here = {"id": "v2", "options": {}, "price": 80.0, "sale_price": 70.0, "stock": 2.0}
+    some = product(variants=[gone, here], price=50.0, sale_price=40.0, currency="EUR")
+    assert is_sold_out(some, gone)
+    assert not is_sold_out(some)
+    card = product_card(some, None, Words("en"))
+    assert (card["price"], card["was"], card["from"], card["sold"]) == ("€70", "€80", True, False)
+    assert ("Availability", "Some versions are sold out") in facts_of(some, Words("en"))
+    none = product(variants=[gone, {**here, "stock": 0.0}], price=50.0, currency="EUR")
+    card = product_card(none, gone, Words("tr"))
+    assert (card["price"], card["sold"]) == ("€50", True)
 
 
 def test_facts_leave_out_what_is_said_already() -> None:
@@ -205,10 +275,12 @@ def test_facts_leave_out_what_is_said_already() -> None:
     ]
 
 
-def view(asked: Asked, **answer: Any) -> View:
+def view(
+    asked: Asked, strengths: Mapping[int, Mapping[str, float]] | None = None, **answer: Any
+) -> View:
     told: Any = {"hits": [], "understood": [], "notes": [], "did_you_mean": None, "cursor": None}
     told.update(answer)
-    return View(asked, Words("en"), COLUMNS, told)
+    return View(asked, Words("en"), COLUMNS, told, strengths or {})
 
 
 UNDER = {
@@ -223,8 +295,10 @@ OAK = {**UNDER, "text": "oak", "column": "base_materials", "op": "contains", "va
 
 
 def test_reasons_are_words_and_no_scores() -> None:
-    shown = view(Asked(words="oak chairs under 50 cm 40"), understood=[OAK, UNDER])
+    far = {1: {"keyword": 4.0, "prompt-photo": 4.2, "prompt-text": 3.1}}
+    shown = view(Asked(words="oak chairs under 50 cm 40"), far, understood=[OAK, UNDER])
     hit: Any = {
+        "rank": 1,
         "product": product(base_materials=["oak"], width_cm=45),
         "matched": ["keyword", "prompt-photo", "prompt-text", "attribute"],
         "variant": None,
@@ -238,10 +312,51 @@ def test_reasons_are_words_and_no_scores() -> None:
 
 def test_a_limit_that_was_given_up_is_told_once() -> None:
     given_up = {**UNDER, "as": "preference"}
-    notes = ["No product is “under 50 cm”: what comes nearest is shown.", "Another."]
+    notes = ["No product is “under 50 cm”: what comes nearest is shown.", "For operators."]
     shown = view(Asked(words="chair under 50 cm"), understood=[given_up], notes=notes)
     assert shown.relaxed == ["under 50 cm"]
-    assert shown.notes == ["Another."]
+    assert shown.ignored == []
+
+
+def test_limits_without_numbers_in_the_catalog_are_told() -> None:
+    heard = hear(Query(prompt="oak chair under 50 cm, 3 kg or less"), {"category": "text"})
+    assert view(Asked(words="x"), notes=list(heard.notes)).ignored == [
+        ", ".join(f"“{part}”" for part in ("under 50 cm", "3 kg or less"))
+    ]
+
+
+def found(matched: list[str], rank: int = 1) -> Any:
+    return {"rank": rank, "product": product(), "matched": matched, "variant": None, "photo": "/p"}
+
+
+@pytest.mark.parametrize(
+    ("far", "why"),
+    [
+        (
+            {"prompt-photo": 3.6, "prompt-text": 3.2},
+            ["Looks like your words", "Described that way"],
+        ),
+        ({"prompt-photo": 3.6, "prompt-text": 2.0}, ["Looks like your words"]),
+        ({"prompt-photo": 3.2, "prompt-text": 5.0}, []),
+        ({"prompt-photo": 1.2, "prompt-text": 3.2, "keyword": 1.0}, ["Described that way"]),
+        ({}, []),
+    ],
+)
+def test_only_what_stands_out_is_a_reason(far: dict[str, float], why: list[str]) -> None:
+    hit = found(["prompt-photo", "prompt-text"])
+    shown = view(Asked(words="zzz"), {1: far}, hits=[hit])
+    assert shown.card(hit)["why"] == why
+    assert shown.matches_nothing == (not why)
+
+
+def test_nothing_matching_is_said_of_words_alone() -> None:
+    hit = found(["prompt-photo"])
+    assert view(Asked(words="zzz"), hits=[hit]).matches_nothing
+    assert not view(Asked(words="zzz"), hits=[]).matches_nothing
+    assert not view(Asked(words="zzz", photo=HASH), hits=[hit]).matches_nothing
+    assert not view(Asked(words="zzz", cursor="x"), hits=[hit]).matches_nothing
+    # A word that stands in a description is a match that the card has no room to show.
+    assert not view(Asked(words="zzz"), hits=[hit, found(["keyword"], 2)]).matches_nothing
 
 
 def test_chips_lead_to_the_address_without_them() -> None:

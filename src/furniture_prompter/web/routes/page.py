@@ -6,7 +6,7 @@ It asks as the API does, by the same query and the same answer; see ``web.page``
 import gzip
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from importlib.resources import files
@@ -34,13 +34,13 @@ from furniture_prompter.web.page import (
     MOST_COMPARED,
     MOST_SORTED,
     View,
-    Words,
     facts_of,
-    language_of,
+    is_sold_out,
     product_card,
     title_of,
 )
 from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
 from furniture_prompter.web.routes.search import encoded, found
 from furniture_prompter.web.search_bodies import SentPhoto, Vector, read_form
@@ -66,6 +66,13 @@ _IMMUTABLE: Final = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Vary": "Accept-Encoding",
 }
+# What the page says of an error in its own words, by code; of these no more is to be said.
+_TOLD: Final = {
+    "invalid_photo": "photo_unreadable",
+    "photo_gone": "photo_gone",
+    "not_found": "product_gone",
+}
+_SUFFICE: Final = ("photo_gone", "not_found")
 _SIMILAR: Final = 8
 _TILES: Final = 8
 _LOOKED_AT: Final = 50
@@ -130,8 +137,7 @@ async def page(request: Request, services: ServicesDep) -> Response:
         return json_answer(places, {"Vary": "Accept"})
     if "read" not in request.scope["state"]["scopes"]:
         return RedirectResponse("docs", headers={"Vary": "Accept"})
-    asked = Asked.of(request.query_params.multi_items())
-    return await _search_page(request, services, asked, None)
+    return await _search_page(request, services, *_told(request), None)
 
 
 @router.post("/", dependencies=[Depends(require("read"))])
@@ -152,7 +158,7 @@ async def page_with_photo(request: Request, services: ServicesDep) -> Response:
                 items.append((name, value))
     finally:
         await form.close()
-    return await _search_page(request, services, Asked.of(items), photo)
+    return await _search_page(request, services, *_told(request, items), photo)
 
 
 @router.get("/compare", dependencies=[Depends(require("read"))])
@@ -206,6 +212,7 @@ async def product_page(product_id: str, request: Request, services: ServicesDep)
         variants=[
             {
                 "card": product_card(told["product"], variant, words),
+                "sold": is_sold_out(told["product"], variant),
                 "photos": _photo_ids(told["variant_photos"].get(variant["id"], ())),
             }
             for variant in told["product"]["variants"]
@@ -219,15 +226,17 @@ def _photo_ids(addresses: Any) -> list[str]:
     return [address.rpartition("/")[2] for address in addresses]
 
 
-def _told(request: Request) -> tuple[Asked, Words]:
-    asked = Asked.of(request.query_params.multi_items())
-    return asked, Words(language_of(asked.lang, request.headers.get("accept-language", "")))
+def _told(request: Request, items: Sequence[tuple[str, str]] | None = None) -> tuple[Asked, Words]:
+    """What a form's fields ask for, the address without them, and the page's language."""
+    items = request.query_params.multi_items() if items is None else items
+    named = dict(reversed(items)).get("lang", "")
+    language = language_of(named, request.headers.get("accept-language", ""))
+    return Asked.of(items, language), Words(language)
 
 
 async def _search_page(
-    request: Request, services: Services, asked: Asked, photo: SentPhoto | None
+    request: Request, services: Services, asked: Asked, words: Words, photo: SentPhoto | None
 ) -> Response:
-    words = Words(language_of(asked.lang, request.headers.get("accept-language", "")))
     try:
         return await _searched(request, services, asked, photo, words)
     except (ApiError, FurniturePrompterError, ValidationError) as error:
@@ -261,7 +270,8 @@ async def _searched(
             title = title_of({"title": liked.title, "id": liked.id, **liked.attributes}, words)
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
     told = answer(result, photo_address)
-    view = View(asked, words, columns, told)
+    strengths = {hit.rank: hit.strengths for hit in result.hits}
+    view = View(asked, words, columns, told, strengths)
     hits, further = _page_of(asked, told)
     return _html(
         request,
@@ -375,7 +385,12 @@ async def _tiles(catalog: Catalog, words: Words) -> list[dict[str, str]]:
             is_kind = hit.product.category.casefold() == each.text.casefold()
             named = hit.product.attributes.get(f"category_{words.language}")
             text = named if is_kind and isinstance(named, str) else each.text
-            tile = {"text": text, "words": each.text, "photo": hit.photo.id}
+            tile = {
+                "text": text,
+                "words": each.text,
+                "photo": hit.photo.id,
+                "color": _own_color(hit.product, words, text is named),
+            }
             (kinds if is_kind else others).append(tile)
         if len(kinds) == _TILES:
             break
@@ -383,10 +398,16 @@ async def _tiles(catalog: Catalog, words: Words) -> list[dict[str, str]]:
 
 
 async def _example(catalog: Catalog, words: Words, place: int, tile: Mapping[str, str]) -> str:
-    """A prompt about a kind of product, in one of three forms; empty where it cannot be made."""
-    kind = tile["text"]
+    """A prompt about a kind of product, in one of three forms; empty where it cannot be made.
+
+    The page's own words stand beside the catalog's where its colour shows that both are of one
+    language; else the example is the catalog's own words.
+    """
+    kind, color = tile["text"], tile["color"]
+    is_new = bool(color) and color.casefold() not in kind.casefold()
+    if not words.says(color):
+        return f"{color} {kind}" if is_new else ""
     refinements = (await catalog.suggest_async(tile["words"], _LOOKED_AT)).refinements
-    colors = [each.text for each in refinements if each.column in ("base_colors", "color")]
     under = [
         each.text.removeprefix("under ").removesuffix(" cm")
         for each in refinements
@@ -394,21 +415,33 @@ async def _example(catalog: Catalog, words: Words, place: int, tile: Mapping[str
     ]
     if place % 3 == 0 and under:
         return words("example_under", words=kind, size=under[-1])
-    if place % 3 == 1 and colors:
-        return words("example_not", words=kind, color=words.value(colors[0]))
-    return f"{words.value(colors[-1])} {kind}" if colors else ""
+    if not is_new:
+        return ""
+    return words("example_not", words=kind, color=color) if place % 3 == 1 else f"{color} {kind}"
+
+
+def _own_color(product: domain.Product, words: Words, is_translated: bool) -> str:
+    """A product's first colour: as the feed writes it, or in the page's language as its kind is."""
+    named = product.attributes.get(f"color_{words.language}")
+    text = named if isinstance(named, str) and named else product.color
+    first = text.partition(",")[0].strip()
+    told = words.value(first.casefold()) if is_translated else first
+    return told if words.says(told) or not is_translated else ""
 
 
 def _problem(request: Request, asked: Asked, words: Words, error: ApiError) -> Response:
     """A page that says what did not work, with what was asked still in its form."""
-    told = words("photo_unreadable") if error.code == "invalid_photo" else error.message
+    told = words(_TOLD[error.code]) if error.code in _TOLD else error.message
+    if words.language != LANGUAGES[0] and error.code not in _TOLD:
+        told = words("error_other")
+    detail = "" if error.code in _SUFFICE else error.message
     return _html(
         request,
         "problem.html",
         asked,
         words,
         problem=told,
-        detail=error.message if told != error.message else "",
+        detail=detail if told != error.message else "",
         code=error.code,
         status=error.status,
         headers=error.headers,

@@ -41,6 +41,7 @@ export function compare(tray) {
     else chosen.delete(box.value);
     tell();
   });
+  tray.addEventListener('reset', () => { chosen.clear(); tell(); });
   new MutationObserver(tell).observe(/** @type {HTMLElement} */ (document.getElementById('results')), { childList: true });
   tell();
 }

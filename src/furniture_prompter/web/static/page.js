@@ -54,6 +54,13 @@ document.addEventListener('submit', (event) => {
   go(`${form.action}?${query(new FormData(form))}`);
 });
 
+// Narrow fields have no room for a whole example.
+const narrow = matchMedia('(max-width: 46rem)');
+const example = words.placeholder;
+const shorten = () => { words.placeholder = (narrow.matches && words.dataset.short) || example; };
+narrow.addEventListener('change', shorten);
+shorten();
+
 // Beside the hits the facets stand open; above them, in narrow windows, a shopper opens them.
 const wide = matchMedia('(min-width: 60rem)');
 const unfold = () => document.querySelector('.facets')?.toggleAttribute('open', wide.matches);

@@ -17,6 +17,7 @@ export function bring(form, search) {
   const weight = /** @type {HTMLInputElement} */ (document.getElementById('weight'));
   const share = /** @type {HTMLOutputElement} */ (form.querySelector('.balance output'));
   const words = /** @type {HTMLInputElement} */ (document.getElementById('q'));
+  const unseen = /** @type {HTMLElement} */ (document.getElementById('photo-unseen'));
   const alarm = document.getElementById('alarm');
   /** @type {Blob | undefined} */
   let photo;
@@ -40,6 +41,7 @@ export function bring(form, search) {
     shown = blob ? URL.createObjectURL(blob) : '';
     box.show(shown, part);
     brought.hidden = !blob;
+    unseen.hidden = true;
     if (blob) panel.open = true;
     tell();
   }
@@ -98,7 +100,7 @@ export function bring(form, search) {
       if (known && known !== photo) show(known, part);
       else if (known) box.chosen = part;
       else if (!hash && photo) show(undefined, '');
-      else { brought.hidden = !hash; tell(); }
+      else { brought.hidden = !hash; unseen.hidden = !hash || Boolean(known); tell(); }
     },
   };
 }

@@ -1,0 +1,88 @@
+"""The languages of the shopper's page: which one is meant, its sentences, numbers and prices."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+from tomllib import loads
+from typing import Any, Final
+
+from furniture_prompter.web.page_address import LANGUAGES, NUMBER
+
+_SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "¥"}
+_LONGEST_HEADER: Final = 1_000
+
+_TEXTS: Final[Mapping[str, Any]] = loads(
+    files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
+)
+
+
+def language_of(asked: str, accepted: str) -> str:
+    """The page's language: the one that is asked for, else the likeliest that a browser accepts.
+
+    Args:
+        asked: A code, such as ``tr``; empty where none was asked for.
+        accepted: The header ``Accept-Language``.
+    """
+    if asked in LANGUAGES:
+        return asked
+    ranked = []
+    for place, part in enumerate(accepted[:_LONGEST_HEADER].split(",")):
+        tag, _, further = part.partition(";")
+        quality = further.strip().removeprefix("q=")
+        code = tag.strip().lower().partition("-")[0]
+        if code in LANGUAGES:
+            share = float(quality) if NUMBER.fullmatch(quality) else 1.0
+            ranked.append((-share, place, code))
+    return min(ranked)[2] if ranked else LANGUAGES[0]
+
+
+class Words:
+    """The page's sentences in one language."""
+
+    def __init__(self, language: str) -> None:
+        """Take one of :data:`LANGUAGES`."""
+        self.language = language
+        self._texts = _TEXTS[language]
+
+    def __call__(self, name: str, **values: object) -> str:
+        """A sentence, with values in its places."""
+        text: str = self._texts[name]
+        return text.format(**values) if values else text
+
+    def column(self, name: str) -> str:
+        """What a shopper calls a column."""
+        plain = name.removesuffix(f"_{self.language}")
+        told: str = self._texts["columns"].get(plain) or plain.removesuffix("_cm").replace("_", " ")
+        return told
+
+    def value(self, text: object) -> str:
+        """A value of a column: base colours and materials in the page's language."""
+        if isinstance(text, bool):
+            return self("yes" if text else "no")
+        if isinstance(text, float | int):
+            return self.number(text)
+        told: str = self._texts["values"].get(text, text)
+        return told
+
+    def says(self, value: str) -> bool:
+        """Whether a colour or material is written in the page's language."""
+        own = self._texts["values"]
+        english = (name for each in _TEXTS.values() for name in each["values"])
+        return value.casefold() in (own.values() if own else english)
+
+    def number(self, value: float) -> str:
+        """A number, with the language's decimal mark."""
+        text = f"{value:,.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:,.0f}"
+        swap = str.maketrans(",.", ".,") if self("decimal") == "," else {}
+        return text.translate(swap)
+
+    def money(self, value: object, currency: object) -> str:
+        """A price with its currency, where one is known."""
+        if not isinstance(value, float | int):
+            return ""
+        # Whole amounts are written without cents, others with both digits.
+        text = f"{value:,.0f}" if value == round(value) else f"{value:,.2f}"
+        text = text.translate(str.maketrans(",.", ".,") if self("decimal") == "," else {})
+        if not isinstance(currency, str) or not currency:
+            return text
+        symbol = _SYMBOLS.get(currency)
+        return f"{symbol}{text}" if symbol else f"{text} {currency}"
