@@ -21,13 +21,17 @@ ATTRIBUTE_PEAK: Final = 3.0
 deviations as the other retrievers'; the negative of it where it is none of that."""
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "width_cm": ("width_cm", "length_cm", "diameter_cm", "width", "genislik_cm", "genislik"),
-    "depth_cm": ("depth_cm", "depth", "derinlik_cm", "derinlik"),
+    "width_cm": ("width_cm", "width", "genislik_cm", "genislik", "length_cm", "diameter_cm"),
+    "depth_cm": ("depth_cm", "depth", "derinlik_cm", "derinlik", "diameter_cm"),
     "height_cm": ("height_cm", "height", "yukseklik_cm", "yukseklik"),
-    "diameter_cm": ("diameter_cm", "diameter", "width_cm"),
+    "diameter_cm": ("diameter_cm", "diameter"),
     "price": ("price", "fiyat"),
 }
-"""Columns that say the same, the first that a catalog has counts."""
+"""Columns that answer, for limits and the ranking alike: the first in which a product has a value
+counts, so that a round table is as wide as its diameter."""
+_INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {"diameter_cm": ("width_cm",)}
+"""Columns that answer where the whole catalog has none of those; in others, a width is no sign of
+something round."""
 
 _TYPES: Final[Mapping[str, str]] = {
     "base_colors": "texts",
@@ -55,10 +59,10 @@ Columns: TypeAlias = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A preference, and the catalog's column that can tell."""
+    """A preference, and the catalog's columns that can tell: the first that a product has."""
 
     part: Understood
-    column: str
+    columns: tuple[str, ...]
     type: str
 
 
@@ -96,7 +100,7 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
     missing = [
         part
         for part in understanding.parts
-        if part.column.endswith(("_cm", "_kg", "price")) and _column_of(part, columns) is None
+        if part.column.endswith(("_cm", "_kg", "price")) and not _columns_of(part, columns)
     ]
     notes: tuple[str, ...] = ()
     if missing:
@@ -106,16 +110,16 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         notes = (f"{told} was taken as words: the catalog has no numbers in a column {names}.",)
     parts, limits, wishes, unwanted = [], [], [], []
     for part in understanding.parts:
-        column = _column_of(part, columns)
+        telling = _columns_of(part, columns)
         if part.use == "without":
             unwanted.append(str(part.value))
             limits += [(part, condition) for condition in _exclusions(part, columns)]
-        elif column is None:
+        elif not telling:
             continue
         elif part.use == "filter":
-            limits.append((part, _condition(part, column, columns)))
+            limits.append((part, _condition(part, telling, columns)))
         else:
-            wishes.append(Wish(part, column, columns[column]))
+            wishes.append(Wish(part, telling, columns[telling[0]]))
         parts.append(part)
     without = ", ".join([*([query.without] if query.without is not None else []), *unwanted])
     return Heard(
@@ -129,22 +133,33 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
     )
 
 
-def _column_of(part: Understood, columns: Mapping[str, str]) -> str | None:
+def _columns_of(part: Understood, columns: Mapping[str, str]) -> tuple[str, ...]:
     kind = _TYPES.get(part.column, "number")
-    names = _COLUMNS.get(part.column, (part.column,))
-    return next((name for name in names if columns.get(name) == kind), None)
+    for names in (_COLUMNS.get(part.column, (part.column,)), _INSTEAD.get(part.column, ())):
+        known = tuple(name for name in names if columns.get(name) == kind)
+        if known:
+            return known
+    return ()
 
 
-def _condition(part: Understood, column: str, columns: Mapping[str, str]) -> str:
-    if part.high is not None:
-        condition = f"`{column}` between {part.value:.15g} and {part.high:.15g}"
-    else:
-        condition = f"`{column}` {part.op} {part.value:.15g}"
-        if part.column == "price" and part.op in {"<", "<="} and columns.get(_SALE) == "number":
-            condition = f"({condition} or `{_SALE}` {part.op} {part.value:.15g})"
+def _condition(part: Understood, names: Sequence[str], columns: Mapping[str, str]) -> str:
+    """What each column has to say where those before it say nothing."""
+    told = [
+        " and ".join([*(f"`{before}` is null" for before in names[:at]), _compared(part, name)])
+        for at, name in enumerate(names)
+    ]
+    if part.column == "price" and part.op in {"<", "<="} and columns.get(_SALE) == "number":
+        told.append(_compared(part, _SALE))
+    condition = told[0] if len(told) == 1 else " or ".join(f"({each})" for each in told)
     if part.currency and columns.get("currency") == "text":
-        condition += f" and (`currency` = '{part.currency}' or `currency` is null)"
+        condition = f"({condition}) and (`currency` = '{part.currency}' or `currency` is null)"
     return condition
+
+
+def _compared(part: Understood, name: str) -> str:
+    if part.high is not None:
+        return f"`{name}` between {part.value:.15g} and {part.high:.15g}"
+    return f"`{name}` {part.op} {part.value:.15g}"
 
 
 def _exclusions(part: Understood, columns: Mapping[str, str]) -> list[str]:
@@ -191,9 +206,9 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
     columns = reader.filter_columns
     given_up = [part for part, _ in heard.limits if part.use == "filter"]
     wishes = [
-        Wish(part, column, columns[column])
+        Wish(part, names, columns[names[0]])
         for part in given_up
-        if (column := _column_of(part, columns)) is not None
+        if (names := _columns_of(part, columns))
     ]
     told = ", ".join(f"“{part.text}”" for part, _ in heard.limits)
     note = f"No product is {told}: what comes nearest is shown."
@@ -229,7 +244,7 @@ class AttributeRetriever:
         """See :class:`furniture_prompter.search.retrievers.Retriever`."""
         if not numbers.size:
             return np.zeros(0, np.float32)
-        names = {"category", *(wish.column for wish in self._wishes)}
+        names = {"category", *(name for wish in self._wishes for name in wish.columns)}
         return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
 
 
@@ -244,7 +259,7 @@ def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
 
 def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
     """How well each product fits a wish: 1 fully, -1 not at all, NaN unknown; shape (n,)."""
-    part, values = wish.part, columns[wish.column]
+    part, values = wish.part, columns[wish.columns[0]]
     if wish.type != "number":
         # A list has the name itself; a text has it among its words.
         texts = values if wish.type == "texts" else [(text or "").lower() for text in values]
@@ -252,6 +267,8 @@ def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
             [float("nan") if not each else 1.0 if part.value in each else -1.0 for each in texts]
         )
     numbers = np.array(values, np.float64)
+    for name in wish.columns[1:]:
+        numbers = np.where(np.isnan(numbers), np.array(columns[name], np.float64), numbers)
     if part.op in {"low", "high"}:
         ranks = _ranks(numbers, columns["category"])
         return 1 - 2 * ranks if part.op == "low" else 2 * ranks - 1
