@@ -60,3 +60,18 @@ def test_a_limit_of_width_holds_for_lengths_and_diameters(
 def test_a_size_that_is_asked_for_is_found_by_length_as_well(catalog: Catalog) -> None:
     assert ids(catalog.search("180x90 masa"))[0] == "uzun-masa"
     assert ids(catalog.search("100 cm çapında yuvarlak masa"))[0] == "yuvarlak"
+
+
+def test_what_is_out_of_stock_is_no_answer_to_what_has_to_be_in_stock(catalog: Catalog) -> None:
+    assert "chester" in ids(catalog.search("3 kişilik kanepe"))
+    for prompt in ("3 kişilik kanepe stokta", "stokta olan kanepe", "kanepe in stock"):
+        found = ids(catalog.search(prompt, limit=len(PRODUCTS)))
+        assert found[0] == "uclu"
+        assert "chester" not in found
+
+
+def test_a_limit_that_nothing_satisfies_still_prefers_what_is_in_stock(catalog: Catalog) -> None:
+    result = catalog.search("stokta 30 cm'den kısa kanepe", limit=len(PRODUCTS))
+    found = ids(result)
+    assert any("“stokta”" in note for note in result.notes)
+    assert found.index("uclu") < found.index("chester")

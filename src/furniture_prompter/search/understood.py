@@ -12,7 +12,7 @@ from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.understanding.lexicon import LEXICON
-from furniture_prompter.understanding.prompts import named, understand
+from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
 ATTRIBUTE: Final = "attribute"
 
@@ -26,6 +26,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "height_cm": ("height_cm", "height", "yukseklik_cm", "yukseklik"),
     "diameter_cm": ("diameter_cm", "diameter"),
     "price": ("price", "fiyat"),
+    "availability": ("availability", "stock"),
 }
 """Columns that answer, for limits and the ranking alike: the first in which a product has a value
 counts, so that a round table is as wide as its diameter."""
@@ -38,6 +39,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "base_materials": "texts",
     "room": "text",
     "style": "text",
+    "availability": "text",
 }
 """What a column has to hold to tell; all others hold numbers."""
 _COLORS: Final = "base_colors"
@@ -47,6 +49,7 @@ _COLOR_NAMES: Final = (
     "multicolour",
 )
 _NONE_OF_IT: Final = ("no ", "but no ", "with no ", "and no ", "without ", "w/o ")
+_AVAILABILITY: Final = "availability"
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
@@ -100,14 +103,16 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
     missing = [
         part
         for part in understanding.parts
-        if part.column.endswith(("_cm", "_kg", "price")) and not _columns_of(part, columns)
+        if part.column.endswith(("_cm", "_kg", "price", _AVAILABILITY))
+        and not _columns_of(part, columns)
     ]
     notes: tuple[str, ...] = ()
     if missing:
         understanding = understand(query.prompt, [*query.lift, *(part.text for part in missing)])
         told = ", ".join(dict.fromkeys(f"“{part.text}”" for part in missing))
         names = ", ".join(dict.fromkeys(part.column for part in missing))
-        notes = (f"{told} was taken as words: the catalog has no numbers in a column {names}.",)
+        lacks = "values" if names == _AVAILABILITY else "numbers"
+        notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
     parts, limits, wishes, unwanted = [], [], [], []
     for part in understanding.parts:
         telling = _columns_of(part, columns)
@@ -134,9 +139,8 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
 
 
 def _columns_of(part: Understood, columns: Mapping[str, str]) -> tuple[str, ...]:
-    kind = _TYPES.get(part.column, "number")
     for names in (_COLUMNS.get(part.column, (part.column,)), _INSTEAD.get(part.column, ())):
-        known = tuple(name for name in names if columns.get(name) == kind)
+        known = tuple(name for name in names if columns.get(name) == _TYPES.get(name, "number"))
         if known:
             return known
     return ()
@@ -157,6 +161,8 @@ def _condition(part: Understood, names: Sequence[str], columns: Mapping[str, str
 
 
 def _compared(part: Understood, name: str) -> str:
+    if part.column == _AVAILABILITY:
+        return f"`{name}` = '{IN_STOCK}'" if name == _AVAILABILITY else f"`{name}` > 0"
     if part.high is not None:
         return f"`{name}` between {part.value:.15g} and {part.high:.15g}"
     return f"`{name}` {part.op} {part.value:.15g}"
@@ -260,6 +266,9 @@ def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
 def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
     """How well each product fits a wish: 1 fully, -1 not at all, NaN unknown; shape (n,)."""
     part, values = wish.part, columns[wish.columns[0]]
+    if part.column == _AVAILABILITY:
+        told = zip(*(columns[name] for name in wish.columns), strict=True)
+        return np.array([_in_stock(next(filter(None, each), each[-1])) for each in told])
     if wish.type != "number":
         # A list has the name itself; a text has it among its words.
         texts = values if wish.type == "texts" else [(text or "").lower() for text in values]
@@ -283,6 +292,13 @@ def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
         off = np.maximum(np.log(low / numbers) if low else 0.0, np.log(numbers / high))
     fits = 1 - np.clip(off, 0, 2 * _TOLERANCE) / _TOLERANCE
     return np.asarray(np.where(np.isnan(numbers) | (numbers <= 0), np.nan, fits))
+
+
+def _in_stock(told: str | float | None) -> float:
+    """Of a text or a number of pieces, as :func:`_fit`."""
+    if told is None or told == "":
+        return float("nan")
+    return 1.0 if told == IN_STOCK or (not isinstance(told, str) and told > 0) else -1.0
 
 
 def _ranks(numbers: NDArray[np.float64], categories: Sequence[str]) -> NDArray[np.float64]:
