@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
-from furniture_prompter.domain import Query
+from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.understanding.lexicon import LEXICON
+from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
 ATTRIBUTE: Final = "attribute"
@@ -50,6 +50,7 @@ _COLOR_NAMES: Final = (
 )
 _NONE_OF_IT: Final = ("no ", "but no ", "with no ", "and no ", "without ", "w/o ")
 _AVAILABILITY: Final = "availability"
+_OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
@@ -78,6 +79,8 @@ class Heard:
         parts: What was understood and is used.
         limits: Parts that limit, each with its condition in the filter language.
         wishes: What only ranks.
+        looks: Wishes and limits of colour, material and size, which tell a product's variants
+            apart.
         notes: Sentences a person should read.
         quiet: Words of limits that the catalog has no column for: they only rank.
     """
@@ -86,6 +89,7 @@ class Heard:
     parts: tuple[Understood, ...] = ()
     limits: tuple[tuple[Understood, str], ...] = ()
     wishes: tuple[Wish, ...] = ()
+    looks: tuple[Wish, ...] = ()
     notes: tuple[str, ...] = ()
     quiet: str = ""
 
@@ -113,7 +117,7 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         names = ", ".join(dict.fromkeys(part.column for part in missing))
         lacks = "values" if names == _AVAILABILITY else "numbers"
         notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
-    parts, limits, wishes, unwanted = [], [], [], []
+    parts, limits, wishes, looks, unwanted = [], [], [], [], []
     for part in understanding.parts:
         telling = _columns_of(part, columns)
         if part.use == "without":
@@ -121,10 +125,14 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
             limits += [(part, condition) for condition in _exclusions(part, columns)]
         elif not telling:
             continue
-        elif part.use == "filter":
-            limits.append((part, _condition(part, telling, columns)))
         else:
-            wishes.append(Wish(part, telling, columns[telling[0]]))
+            wish = Wish(part, telling, columns[telling[0]])
+            if part.use == "filter":
+                limits.append((part, _condition(part, telling, columns)))
+            else:
+                wishes.append(wish)
+            if part.column.endswith(_OF_LOOKS) and part.op not in {"low", "high"}:
+                looks.append(wish)
         parts.append(part)
     without = ", ".join([*([query.without] if query.without is not None else []), *unwanted])
     return Heard(
@@ -133,6 +141,7 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         tuple(parts),
         tuple(limits),
         tuple(wishes),
+        tuple(looks),
         notes,
         " ".join(part.text for part in missing),
     )
@@ -252,6 +261,38 @@ class AttributeRetriever:
             return np.zeros(0, np.float32)
         names = {"category", *(name for wish in self._wishes for name in wish.columns)}
         return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
+
+
+def variant_fit(variant: Variant, wishes: Sequence[Wish]) -> float:
+    """How much of some wishes a variant says of itself; 0 for none.
+
+    What it says in the prompt's own words counts more: of a navy and a light blue one, "navy" means
+    the first.
+    """
+    words = " ".join((variant.title, variant.color, *variant.options.values()))
+    own = set(WORD.findall(fold_letters(words)))
+    total = 0.0
+    for wish in wishes:
+        part = wish.part
+        if wish.type == "texts":
+            listed = variant.attributes.get(part.column)
+            if (part.column, part.value) in named(words) or (
+                isinstance(listed, tuple) and part.value in listed
+            ):
+                said = own.issuperset(WORD.findall(fold_letters(part.text)))
+                total += 2.0 if said else 1.0
+            continue
+        values = {name: [_number_of(variant, name)] for name in wish.columns}
+        # A limit holds or does not; a size that is asked for is met within a tenth.
+        least = 1.0 if part.op in {"<", "<=", ">", ">=", "between"} else 0.0
+        (fit,) = _fit(values, wish)
+        total += 1.0 if fit > 0 and fit >= least else 0.0
+    return total
+
+
+def _number_of(variant: Variant, name: str) -> float | None:
+    value = variant.attributes.get(name)
+    return value if isinstance(value, float) else None
 
 
 def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
