@@ -18,7 +18,7 @@ PRODUCTS = [
     "kose-290;Köşe koltuk;Koltuk;Gri;G 290 x D 200 x Y 85 cm;3;22.000 TL",
     "chester;Chester 3 kişilik kanepe;Kanepe;Kahverengi;G 220 x D 95 x Y 80 cm;0;15.000 TL",
     "uclu;Üç kişilik kanepe;Kanepe;Bej;G 215 x D 92 x Y 82 cm;6;14.000 TL",
-    "ranza;Yatak odası ranza, beyaz;Ranza;Beyaz;G 100 x D 206 x Y 165 cm;2;11.000 TL",
+    "ranza;Ranza yatak, beyaz;Ranza;Beyaz;G 100 x D 206 x Y 165 cm;2;11.000 TL",
     "gardirop;Gardırop 3 kapaklı;Gardırop;Beyaz;G 135 x D 60 x Y 210 cm;2;12.000 TL",
     "komodin;Komodin;Komodin;Beyaz;G 45 x D 40 x Y 50 cm;2;1.500 TL",
 ]
@@ -75,3 +75,9 @@ def test_a_limit_that_nothing_satisfies_still_prefers_what_is_in_stock(catalog: 
     found = ids(result)
     assert any("“stokta”" in note for note in result.notes)
     assert found.index("uclu") < found.index("chester")
+
+
+def test_a_bedroom_asks_for_no_bed(catalog: Catalog) -> None:
+    for prompt in ("yatak odası için beyaz dolap", "yatak odası dolabı", "beyaz dolap"):
+        assert ids(catalog.search(prompt))[0] == "gardirop"
+    assert ids(catalog.search("beyaz yatak"))[0] == "ranza"
