@@ -90,6 +90,13 @@ def test_a_column_that_is_not_there_leaves_words_and_says_so(catalog: Catalog) -
     assert any("depth_cm" in note for note in result.notes)
 
 
+def test_a_catalog_that_knows_no_stock_takes_it_as_words(catalog: Catalog) -> None:
+    result = catalog.search("red chair in stock")
+    assert ids(result)[0] == "red-chair"
+    assert [part.text for part in result.understood] == ["red"]
+    assert any("“in stock”" in note and "availability" in note for note in result.notes)
+
+
 def test_what_was_understood_is_lifted_one_by_one_or_all(catalog: Catalog) -> None:
     prompt = "oak side table under 50 cm"
     assert [part.text for part in catalog.search(prompt).understood] == ["oak", "under 50 cm"]

@@ -169,6 +169,43 @@ def test_words_of_variants_find_the_product(shop: Shop, tmp_path: Path) -> None:
         assert (hit.product.id, "keyword" in hit.matched) == ("sofa", True), words
 
 
+def test_the_variant_that_a_prompt_names_is_shown(small: Shop, tmp_path: Path) -> None:
+    row = sofa_row(tmp_path / "sofa")
+    wide = replace(RED, attributes={"width_cm": 220.0})
+    small_grey = replace(GREY, attributes={"width_cm": 160.0, "base_colors": ("grey",)})
+    product = replace(
+        SOFA,
+        attributes={**SOFA.attributes, "width_cm": 160.0},
+        variants=(small_grey, wide),
+    )
+    small.index([replace(row, product=product)])
+    shown = {
+        "grey sofa": ("sofa-grey", "grey.png"),
+        "kırmızı sofa": ("sofa-red", "red.png"),
+        "sofa under 180 cm": ("sofa-grey", "grey.png"),
+        "sofa 220 cm wide": ("sofa-red", "red.png"),
+        "sofa": (None, "main.png"),
+        "white sofa": (None, "main.png"),
+    }
+    for prompt, (variant, photo) in shown.items():
+        (hit,) = small.search(Query(prompt=prompt)).hits
+        assert (hit.variant and hit.variant.id, Path(hit.photo.path).name) == (variant, photo)
+    asked = replace(by_photo(row.images[1]), prompt="red sofa")
+    assert Path(small.search(asked).hits[0].photo.path).name == "red.png"
+
+
+def test_a_shade_that_a_variant_says_itself_is_shown_before_another_of_its_colour(
+    small: Shop, tmp_path: Path
+) -> None:
+    row = sofa_row(tmp_path / "sofa")
+    light = replace(GREY, options={}, color="light blue", attributes={})
+    navy = replace(RED, title="", options={}, color="navy")
+    product = replace(SOFA, attributes={"base_colors": ("blue",)}, variants=(light, navy))
+    small.index([replace(row, product=product)])
+    (hit,) = small.search(Query(prompt="navy sofa")).hits
+    assert Path(hit.photo.path).name == "red.png"
+
+
 def test_a_change_of_a_variant_is_an_update_and_encodes_nothing(
     small: Shop, tmp_path: Path
 ) -> None:

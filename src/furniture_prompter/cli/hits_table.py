@@ -25,6 +25,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.understanding.prompts import named
 
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -159,21 +160,32 @@ def understood_line(result: SearchResult) -> str:
 
 
 def _told(part: Understood) -> str:
+    """In English terms; the prompt's own words stand in quotes where they are other ones."""
     if part.use == "without":
-        return f"without {part.value}"
+        named_so = ", ".join(dict.fromkeys(value for _, value in named(str(part.value))))
+        return f"without {_with_own_words(named_so, str(part.value))}"
+    if part.column == "availability":
+        return _with_own_words(str(part.value), part.text)
     name, _, unit = (
         part.column.rpartition("_") if part.column[-3:] in {"_cm", "_kg"} else ("", "", "")
     )
     name = (name or part.column).removeprefix("base_").replace("_", " ")
     if isinstance(part.value, str):
         worded = {"low": f"low {name}", "high": f"high {name}"}
-        return worded.get(part.op, f"{name.removesuffix('s')} {part.value}")
+        value = worded.get(part.op, f"{name.removesuffix('s')} {part.value}")
+        return _with_own_words(value, part.text)
     ending = f" {unit}" if unit else f" {part.currency}" if part.currency else ""
     if part.high is not None:
         return f"{name} {part.value:g} to {part.high:g}{ending}"
     limit = _OPERATORS[part.op] if part.column not in {"seats", "drawers"} else ""
     wish = " (preferred)" if part.use == "preference" and part.op != "=" else ""
     return " ".join(f"{name} {limit} {part.value:g}{ending}{wish}".split())
+
+
+def _with_own_words(told: str, words: str) -> str:
+    if not told:
+        return f"“{words}”"
+    return told if told.endswith(words.lower()) else f"{told} (“{words}”)"
 
 
 def hit_lines(

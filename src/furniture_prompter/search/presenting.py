@@ -1,13 +1,14 @@
 """Presentation of a ranked page: hits with their best photo and what matched, and notes."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
-from furniture_prompter.domain import EncoderIdentity, Hit
+from furniture_prompter.domain import EncoderIdentity, Hit, Product
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.search.paging import Cursor
 from furniture_prompter.search.query_vectors import (
@@ -19,6 +20,7 @@ from furniture_prompter.search.query_vectors import (
     is_known,
 )
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup
+from furniture_prompter.search.understood import Wish, variant_fit
 
 MATCH_DEVIATIONS = 1.0
 """A retriever is named in `matched` when it puts the product this far above an average one."""
@@ -31,8 +33,12 @@ async def present(
     query: EncodedQuery,
     reader: CatalogReader,
     route: PromptRoute | NoRoute,
+    looks: Sequence[Wish] = (),
 ) -> tuple[Hit, ...]:
     """The products of a page as hits, each with its photo nearest to the query.
+
+    Where variants differ in what the prompt says of colour, material and size, it is the nearest of
+    those that are most of it.
 
     Args:
         ranked: The page's products, best first.
@@ -41,6 +47,7 @@ async def present(
         query: The query.
         reader: The catalog version.
         route: How prompts reach the photos.
+        looks: What the prompt says of colour, material and size.
     """
     if not ranked.numbers.size:
         return ()
@@ -48,7 +55,7 @@ async def present(
     products, rows = await asyncio.gather(
         reader.products(ranked.numbers), reader.photos(ranked.numbers, column)
     )
-    best = _best_photos(rows, vector)
+    best = _best_photos(rows, vector, _fits_of_photos(rows, products, looks))
     deviation = {
         each.name: group.share * each.weight / group.total_weight
         for group in groups
@@ -92,14 +99,39 @@ def _best_photo_by(
     return None, None
 
 
-def _best_photos(rows: PhotoRows, query: Vectors | None) -> dict[int, int]:
-    """The row of each product's photo nearest to the query; its main one without a query."""
+def _fits_of_photos(
+    rows: PhotoRows, products: Mapping[int, Product], looks: Sequence[Wish]
+) -> Vectors:
+    """How much each photo's variant is of what was asked for, shape (n,).
+
+    0 for all photos of a product whose variants are equally much of it.
+    """
+    fits = np.zeros(len(rows.numbers), np.float32)
+    if not looks:
+        return fits
+    of_variants: dict[int, dict[str, float]] = {}
+    for row, (number, shown) in enumerate(zip(rows.numbers.tolist(), rows.variants, strict=True)):
+        if not shown:
+            continue
+        if number not in of_variants:
+            told = {each.id: variant_fit(each, looks) for each in products[number].variants}
+            of_variants[number] = told if len({*told.values()}) > 1 else {}
+        fits[row] = of_variants[number].get(shown, 0.0)
+    return fits
+
+
+def _best_photos(rows: PhotoRows, query: Vectors | None, fits: Vectors) -> dict[int, int]:
+    """The row of each product's photo of most fit, of those the nearest to the query.
+
+    Without a query, it is the first.
+    """
     best: dict[int, int] = {}
     cosines = np.zeros(len(rows.numbers), np.float32)
     if rows.vectors is not None and query is not None:
         cosines = rows.vectors[:, : query.size] @ query
     for row, number in enumerate(rows.numbers.tolist()):
-        if number not in best or cosines[row] > cosines[best[number]]:
+        held = best.get(number)
+        if held is None or (fits[row], cosines[row]) > (fits[held], cosines[held]):
             best[number] = row
     return best
 

@@ -112,7 +112,9 @@ class Searcher:
                 groups, cursor.start, query.limit, cursor.candidates, prefilter, encoded.leave_out
             )
         with clock.step("present"):
-            hits = await present(page.hits, cursor.start, groups, encoded, reader, route)
+            hits = await present(
+                page.hits, cursor.start, groups, encoded, reader, route, heard.looks
+            )
             facets = await reader.facets(page.retrieved, query.facets) if query.facets else {}
         return SearchResult(
             query=query,

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
-from furniture_prompter.domain import Query
+from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.understanding.lexicon import LEXICON
-from furniture_prompter.understanding.prompts import named, understand
+from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
+from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
 ATTRIBUTE: Final = "attribute"
 
@@ -21,19 +21,25 @@ ATTRIBUTE_PEAK: Final = 3.0
 deviations as the other retrievers'; the negative of it where it is none of that."""
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "width_cm": ("width_cm", "length_cm", "diameter_cm", "width", "genislik_cm", "genislik"),
-    "depth_cm": ("depth_cm", "depth", "derinlik_cm", "derinlik"),
+    "width_cm": ("width_cm", "width", "genislik_cm", "genislik", "length_cm", "diameter_cm"),
+    "depth_cm": ("depth_cm", "depth", "derinlik_cm", "derinlik", "diameter_cm"),
     "height_cm": ("height_cm", "height", "yukseklik_cm", "yukseklik"),
-    "diameter_cm": ("diameter_cm", "diameter", "width_cm"),
+    "diameter_cm": ("diameter_cm", "diameter"),
     "price": ("price", "fiyat"),
+    "availability": ("availability", "stock"),
 }
-"""Columns that say the same, the first that a catalog has counts."""
+"""Columns that answer, for limits and the ranking alike: the first in which a product has a value
+counts, so that a round table is as wide as its diameter."""
+_INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {"diameter_cm": ("width_cm",)}
+"""Columns that answer where the whole catalog has none of those; in others, a width is no sign of
+something round."""
 
 _TYPES: Final[Mapping[str, str]] = {
     "base_colors": "texts",
     "base_materials": "texts",
     "room": "text",
     "style": "text",
+    "availability": "text",
 }
 """What a column has to hold to tell; all others hold numbers."""
 _COLORS: Final = "base_colors"
@@ -43,6 +49,8 @@ _COLOR_NAMES: Final = (
     "multicolour",
 )
 _NONE_OF_IT: Final = ("no ", "but no ", "with no ", "and no ", "without ", "w/o ")
+_AVAILABILITY: Final = "availability"
+_OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
@@ -55,10 +63,10 @@ Columns: TypeAlias = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A preference, and the catalog's column that can tell."""
+    """A preference, and the catalog's columns that can tell: the first that a product has."""
 
     part: Understood
-    column: str
+    columns: tuple[str, ...]
     type: str
 
 
@@ -71,6 +79,8 @@ class Heard:
         parts: What was understood and is used.
         limits: Parts that limit, each with its condition in the filter language.
         wishes: What only ranks.
+        looks: Wishes and limits of colour, material and size, which tell a product's variants
+            apart.
         notes: Sentences a person should read.
         quiet: Words of limits that the catalog has no column for: they only rank.
     """
@@ -79,6 +89,7 @@ class Heard:
     parts: tuple[Understood, ...] = ()
     limits: tuple[tuple[Understood, str], ...] = ()
     wishes: tuple[Wish, ...] = ()
+    looks: tuple[Wish, ...] = ()
     notes: tuple[str, ...] = ()
     quiet: str = ""
 
@@ -96,26 +107,32 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
     missing = [
         part
         for part in understanding.parts
-        if part.column.endswith(("_cm", "_kg", "price")) and _column_of(part, columns) is None
+        if part.column.endswith(("_cm", "_kg", "price", _AVAILABILITY))
+        and not _columns_of(part, columns)
     ]
     notes: tuple[str, ...] = ()
     if missing:
         understanding = understand(query.prompt, [*query.lift, *(part.text for part in missing)])
         told = ", ".join(dict.fromkeys(f"“{part.text}”" for part in missing))
         names = ", ".join(dict.fromkeys(part.column for part in missing))
-        notes = (f"{told} was taken as words: the catalog has no numbers in a column {names}.",)
-    parts, limits, wishes, unwanted = [], [], [], []
+        lacks = "values" if names == _AVAILABILITY else "numbers"
+        notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
+    parts, limits, wishes, looks, unwanted = [], [], [], [], []
     for part in understanding.parts:
-        column = _column_of(part, columns)
+        telling = _columns_of(part, columns)
         if part.use == "without":
             unwanted.append(str(part.value))
             limits += [(part, condition) for condition in _exclusions(part, columns)]
-        elif column is None:
+        elif not telling:
             continue
-        elif part.use == "filter":
-            limits.append((part, _condition(part, column, columns)))
         else:
-            wishes.append(Wish(part, column, columns[column]))
+            wish = Wish(part, telling, columns[telling[0]])
+            if part.use == "filter":
+                limits.append((part, _condition(part, telling, columns)))
+            else:
+                wishes.append(wish)
+            if part.column.endswith(_OF_LOOKS) and part.op not in {"low", "high"}:
+                looks.append(wish)
         parts.append(part)
     without = ", ".join([*([query.without] if query.without is not None else []), *unwanted])
     return Heard(
@@ -124,27 +141,40 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         tuple(parts),
         tuple(limits),
         tuple(wishes),
+        tuple(looks),
         notes,
         " ".join(part.text for part in missing),
     )
 
 
-def _column_of(part: Understood, columns: Mapping[str, str]) -> str | None:
-    kind = _TYPES.get(part.column, "number")
-    names = _COLUMNS.get(part.column, (part.column,))
-    return next((name for name in names if columns.get(name) == kind), None)
+def _columns_of(part: Understood, columns: Mapping[str, str]) -> tuple[str, ...]:
+    for names in (_COLUMNS.get(part.column, (part.column,)), _INSTEAD.get(part.column, ())):
+        known = tuple(name for name in names if columns.get(name) == _TYPES.get(name, "number"))
+        if known:
+            return known
+    return ()
 
 
-def _condition(part: Understood, column: str, columns: Mapping[str, str]) -> str:
-    if part.high is not None:
-        condition = f"`{column}` between {part.value:.15g} and {part.high:.15g}"
-    else:
-        condition = f"`{column}` {part.op} {part.value:.15g}"
-        if part.column == "price" and part.op in {"<", "<="} and columns.get(_SALE) == "number":
-            condition = f"({condition} or `{_SALE}` {part.op} {part.value:.15g})"
+def _condition(part: Understood, names: Sequence[str], columns: Mapping[str, str]) -> str:
+    """What each column has to say where those before it say nothing."""
+    told = [
+        " and ".join([*(f"`{before}` is null" for before in names[:at]), _compared(part, name)])
+        for at, name in enumerate(names)
+    ]
+    if part.column == "price" and part.op in {"<", "<="} and columns.get(_SALE) == "number":
+        told.append(_compared(part, _SALE))
+    condition = told[0] if len(told) == 1 else " or ".join(f"({each})" for each in told)
     if part.currency and columns.get("currency") == "text":
-        condition += f" and (`currency` = '{part.currency}' or `currency` is null)"
+        condition = f"({condition}) and (`currency` = '{part.currency}' or `currency` is null)"
     return condition
+
+
+def _compared(part: Understood, name: str) -> str:
+    if part.column == _AVAILABILITY:
+        return f"`{name}` = '{IN_STOCK}'" if name == _AVAILABILITY else f"`{name}` > 0"
+    if part.high is not None:
+        return f"`{name}` between {part.value:.15g} and {part.high:.15g}"
+    return f"`{name}` {part.op} {part.value:.15g}"
 
 
 def _exclusions(part: Understood, columns: Mapping[str, str]) -> list[str]:
@@ -191,9 +221,9 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
     columns = reader.filter_columns
     given_up = [part for part, _ in heard.limits if part.use == "filter"]
     wishes = [
-        Wish(part, column, columns[column])
+        Wish(part, names, columns[names[0]])
         for part in given_up
-        if (column := _column_of(part, columns)) is not None
+        if (names := _columns_of(part, columns))
     ]
     told = ", ".join(f"“{part.text}”" for part, _ in heard.limits)
     note = f"No product is {told}: what comes nearest is shown."
@@ -229,8 +259,40 @@ class AttributeRetriever:
         """See :class:`furniture_prompter.search.retrievers.Retriever`."""
         if not numbers.size:
             return np.zeros(0, np.float32)
-        names = {"category", *(wish.column for wish in self._wishes)}
+        names = {"category", *(name for wish in self._wishes for name in wish.columns)}
         return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
+
+
+def variant_fit(variant: Variant, wishes: Sequence[Wish]) -> float:
+    """How much of some wishes a variant says of itself; 0 for none.
+
+    What it says in the prompt's own words counts more: of a navy and a light blue one, "navy" means
+    the first.
+    """
+    words = " ".join((variant.title, variant.color, *variant.options.values()))
+    own = set(WORD.findall(fold_letters(words)))
+    total = 0.0
+    for wish in wishes:
+        part = wish.part
+        if wish.type == "texts":
+            listed = variant.attributes.get(part.column)
+            if (part.column, part.value) in named(words) or (
+                isinstance(listed, tuple) and part.value in listed
+            ):
+                said = own.issuperset(WORD.findall(fold_letters(part.text)))
+                total += 2.0 if said else 1.0
+            continue
+        values = {name: [_number_of(variant, name)] for name in wish.columns}
+        # A limit holds or does not; a size that is asked for is met within a tenth.
+        least = 1.0 if part.op in {"<", "<=", ">", ">=", "between"} else 0.0
+        (fit,) = _fit(values, wish)
+        total += 1.0 if fit > 0 and fit >= least else 0.0
+    return total
+
+
+def _number_of(variant: Variant, name: str) -> float | None:
+    value = variant.attributes.get(name)
+    return value if isinstance(value, float) else None
 
 
 def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
@@ -244,7 +306,10 @@ def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
 
 def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
     """How well each product fits a wish: 1 fully, -1 not at all, NaN unknown; shape (n,)."""
-    part, values = wish.part, columns[wish.column]
+    part, values = wish.part, columns[wish.columns[0]]
+    if part.column == _AVAILABILITY:
+        told = zip(*(columns[name] for name in wish.columns), strict=True)
+        return np.array([_in_stock(next(filter(None, each), each[-1])) for each in told])
     if wish.type != "number":
         # A list has the name itself; a text has it among its words.
         texts = values if wish.type == "texts" else [(text or "").lower() for text in values]
@@ -252,6 +317,8 @@ def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
             [float("nan") if not each else 1.0 if part.value in each else -1.0 for each in texts]
         )
     numbers = np.array(values, np.float64)
+    for name in wish.columns[1:]:
+        numbers = np.where(np.isnan(numbers), np.array(columns[name], np.float64), numbers)
     if part.op in {"low", "high"}:
         ranks = _ranks(numbers, columns["category"])
         return 1 - 2 * ranks if part.op == "low" else 2 * ranks - 1
@@ -266,6 +333,13 @@ def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
         off = np.maximum(np.log(low / numbers) if low else 0.0, np.log(numbers / high))
     fits = 1 - np.clip(off, 0, 2 * _TOLERANCE) / _TOLERANCE
     return np.asarray(np.where(np.isnan(numbers) | (numbers <= 0), np.nan, fits))
+
+
+def _in_stock(told: str | float | None) -> float:
+    """Of a text or a number of pieces, as :func:`_fit`."""
+    if told is None or told == "":
+        return float("nan")
+    return 1.0 if told == IN_STOCK or (not isinstance(told, str) and told > 0) else -1.0
 
 
 def _ranks(numbers: NDArray[np.float64], categories: Sequence[str]) -> NDArray[np.float64]:

@@ -107,7 +107,11 @@ class KnownWords:
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
         otherwise: list[tuple[int, int, str]] = []
         answered: set[int] = set()
-        for said in self._said(reading):
+        rooms = self._rooms(reading)
+        # Their words bring a product together, or not at all.
+        together = [reading.text(start, stop) for start, stop in rooms]
+        beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
+        for said in self._said(reading, rooms):
             own = reading.keys(said.start, said.stop)
             known = self._known_terms(said, own)
             same = [(products, term) for term, products in known if term.same]
@@ -131,7 +135,7 @@ class KnownWords:
         share = self._known_share(reading, answered)
         return Wording(
             _replaced(reading.prompt, otherwise),
-            KeywordQuery(text, tuple(beside.values()), quiet, share),
+            KeywordQuery(_without(reading, rooms), tuple(beside.values()), quiet, share),
         )
 
     def _known_share(self, reading: Reading, answered: Collection[int]) -> float:
@@ -191,7 +195,7 @@ class KnownWords:
         phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
         return tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
 
-    def _said(self, reading: Reading) -> Iterator[_Said]:
+    def _said(self, reading: Reading, rooms: Sequence[tuple[int, int]]) -> Iterator[_Said]:
         at = 0
         while at < len(reading.tokens):
             name, length = LEXICON.names.longest(reading, at)
@@ -200,10 +204,38 @@ class KnownWords:
             if (name is not None or own in LEXICON.same_shade) and not self._count(own):
                 yield _Said(at, at + len(own), self._shades(own, name))
             at += len(own)
+        for found in self._furniture(reading):
+            if not any(start <= found.start and found.stop <= stop for start, stop in rooms):
+                yield found
+
+    def _furniture(self, reading: Reading) -> Iterator[_Said]:
         places = [at for at, token in enumerate(reading.tokens) if token.key.isalnum()]
         for found in self.thesaurus.find([reading.tokens[at].key for at in places]):
             terms = tuple(term for concept in found.concepts for term in concept.terms)
             yield _Said(places[found.start], places[found.stop - 1] + 1, terms)
+
+    def _rooms(self, reading: Reading) -> list[tuple[int, int]]:
+        """Rooms that bear the name of a piece: "yatak odası", a bedroom, asks for no "yatak"."""
+        pieces = list(self._furniture(reading))
+        rooms = []
+        for at in range(len(reading.tokens)):
+            name, length = LEXICON.names.longest(reading, at)
+            stop = at + length
+            if (
+                name is not None
+                and name.column == "room"
+                and any(
+                    at <= piece.start and piece.stop <= stop and piece.stop - piece.start < length
+                    for piece in pieces
+                )
+            ):
+                rooms.append((at, stop))
+        return rooms
+
+
+def _without(reading: Reading, parts: Sequence[tuple[int, int]]) -> str:
+    places = [(reading.tokens[at].start, reading.tokens[stop - 1].end) for at, stop in parts]
+    return _replaced(reading.prompt, [(start, end, "") for start, end in places])
 
 
 def _mended(prompt: str, slips: Sequence[Slip]) -> str:

@@ -141,6 +141,7 @@ class Lexicon:
         self.preferences = _phrases(data["preferences"])
         self.negations = _phrases(data["negations"])
         self.negations_behind = _phrases({"-": data["negations_behind"]})
+        self.in_stock = _phrases({"-": data["in_stock"]})
         self.before_count = _phrases({"-": data["before_count"]})
         self.names = _phrases(_in_my_room(data["names"], data["sets"]["possessed_rooms"]))
         self.currency_signs: Mapping[str, str] = data["currency_signs"]

@@ -6,10 +6,14 @@ letter by letter (case, ``ı``, accents), so that places in the folded text are 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from furniture_prompter.domain.query import Operator, Understood
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
+
+IN_STOCK: Final = "in stock"
+"""What a catalog's column `availability` says of what can be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
     _read_counts(reading)
     read_quantities(reading)
     _read_negations(reading)
+    _read_in_stock(reading)
     _read_preferences(reading)
     _read_names(reading)
     parts = tuple(part for _, part in sorted(reading.parts, key=lambda each: each[0]))
@@ -199,6 +204,17 @@ def _past_degrees(reading: Reading, at: int) -> int:
 def _ends_with(reading: Reading, at: int) -> bool:
     """Whether one word is left of a prompt, or of what stands before its next comma."""
     return reading.key(at).isalpha() and reading.key(at + 1) in {"", ",", ".", ";"}
+
+
+def _read_in_stock(reading: Reading) -> None:
+    for at in range(len(reading.tokens)):
+        said, length = LEXICON.in_stock.longest(reading, at)
+        if said is None or reading.key(at + length) in said.unless_before:
+            continue
+        if LEXICON.negations.longest_before(reading, at)[1]:
+            continue
+        part = Understood("", "availability", "contains", IN_STOCK, "filter")
+        reading.add(at, at + length, part, take=True)
 
 
 def _read_preferences(reading: Reading) -> None:

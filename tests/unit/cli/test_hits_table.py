@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from furniture_prompter.cli.hits_table import print_result
+from furniture_prompter.cli.hits_table import print_result, understood_text
 from furniture_prompter.domain import SearchResult, Variant
+from furniture_prompter.understanding.prompts import understand
 
 Draw = Callable[..., str]
 
@@ -116,3 +117,25 @@ def test_a_price_is_told_with_its_currency(draw: Draw, make_hit: Any) -> None:
     _, first, _, second, *_ = draw(lira, euro, color_system=None).splitlines()
     assert first.rstrip().endswith("14,999.90 TRY")
     assert second.rstrip().endswith("899 EUR")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("mavi olmayan gri kanepe", "without blue (“mavi”), color grey (“gri”)"),
+        (
+            "ucuz siyah masa 120 cm altında",
+            "low price (“ucuz”), color black (“siyah”), width under 120 cm",
+        ),
+        ("kolsuz sandalye stokta", "without “kol”, in stock (“stokta”)"),
+        (
+            "black oak table in stock, not glossy",
+            "color black, material oak, in stock, without “glossy”",
+        ),
+    ],
+)
+def test_what_was_understood_is_told_in_english_with_the_prompts_own_words_in_quotes(
+    catalog: Any, prompt: str, told: str
+) -> None:
+    result = catalog.search(prompt, limit=1)
+    assert understood_text(replace(result, understood=understand(prompt).parts)) == told

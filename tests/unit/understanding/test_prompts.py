@@ -174,3 +174,22 @@ def test_ones_own_room_is_a_room() -> None:
 def test_a_bare_number_is_a_size_with_the_turkish_suffix_of_sizes() -> None:
     (part,) = understand("70'lik dolap").parts
     assert (part.column, part.value, part.use) == ("width_cm", 70, "preference")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "rest"),
+    [
+        ("3 kişilik kanepe stokta", "3 kişilik kanepe"),
+        ("stokta olan masa", "masa"),
+        ("available sofa", "sofa"),
+        ("chair not in stock", None),
+        ("out of stock sofa", None),
+        ("stokta yok masa", None),
+        ("chair available in blue", None),
+    ],
+)
+def test_what_has_to_be_in_stock(prompt: str, rest: str | None) -> None:
+    understanding = understand(prompt)
+    limits = [part for part in understanding.parts if part.column == "availability"]
+    assert bool(limits) == (rest is not None)
+    assert understanding.rest == (rest or prompt)
