@@ -452,6 +452,26 @@ def test_forms_of_short_turkish_words_meet(shop: Shop, rows: list[FeedRow]) -> N
     assert asyncio.run(keyword_found(shop, "AYNALARIN")) == ["Boy aynası"]
 
 
+def test_a_turkish_feed_is_stemmed_as_turkish_which_is_told_and_kept(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
+    assert any("stemmed as Turkish" in note for note in shop.index(titled(rows)).notes)
+    assert asyncio.run(keyword_found(shop, "masalar")) == ["Yemek masası"]
+    english = [with_product(row, title="oak chair") for row in rows]
+    assert not any("stemmed as" in note for note in shop.index(english).notes)
+    manifest = read_manifest(shop.folder)
+    assert (manifest.language, manifest.folding) == ("turkish", STEM_FOLDING)
+
+
+def test_a_language_that_is_asked_for_or_set_is_not_chosen(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(titled(rows), language="english")
+    assert read_manifest(shop.folder).language == "english"
+    settings = shop.settings.model_copy(update={"language": "german"})
+    other = replace(shop, folder=shop.folder.with_name("other"), settings=settings)
+    assert not any("stemmed as" in note for note in other.index(titled(rows)).notes)
+    assert read_manifest(other.folder).language == "german"
+
+
 def test_a_turkish_catalog_of_the_first_folding_stays_searchable_and_is_folded_anew_by_the_next_run(
     shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from itertools import islice
+from typing import Final
 
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage import CHUNK_ROWS
@@ -27,6 +29,7 @@ from furniture_prompter.ingest.changes import (
     settle,
     why_kept,
 )
+from furniture_prompter.ingest.furniture_words import most_spoken
 from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
@@ -34,6 +37,9 @@ from furniture_prompter.ingest.scratch import GONE, PRESENT, USABLE, StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
+
+# Products that tell a feed's language: more would say the same.
+_ROWS_TO_TELL: Final = 5_000
 
 
 class FeedRun:
@@ -182,6 +188,13 @@ class FeedRun:
                     held.update(name for name, has in zip(columns, values, strict=True) if has)
                 place += 1
         return held
+
+    def language(self) -> str | None:
+        """The language that the first products of those to be written are told in, if any is."""
+        if self._reading is None:
+            return None
+        ready = islice(self._reading.ready, _ROWS_TO_TELL)
+        return most_spoken(row.product for row, _ in ready)
 
     async def write(self, prompt_encoder: PromptEncoder, on_progress: OnProgress) -> bool:
         """Write what is new or differs, and take away what is gone; whether there was anything."""
