@@ -29,6 +29,7 @@ from furniture_prompter.errors import (
     CatalogNotFoundError,
     CatalogWriteError,
 )
+from furniture_prompter.ingest.feed_run import NO_CURRENCY
 from tests.fakes import (
     COLOURS,
     SHAPES,
@@ -140,6 +141,20 @@ def test_sync_removes_what_the_feed_no_longer_has(shop: Shop, rows: list[FeedRow
     summary = shop.index(rows[:40], sync=True)
     assert (summary.products_removed, summary.products, summary.photos) == (8, 40, 40)
     assert asyncio.run(verify_catalog(shop.folder)).sound
+
+
+def test_some_of_what_sync_removes_is_named(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(rows[:8])
+    (note,) = (n for n in shop.index(rows[:2], sync=True).notes if n.startswith("Removed"))
+    assert ": p2, p3, p4, p5, p6 and 1 more. " in note
+    assert not any(note.startswith("Removed") for note in shop.index(rows[:2], sync=True).notes)
+
+
+def test_prices_without_currency_are_told(shop: Shop, rows: list[FeedRow]) -> None:
+    priced = [with_product(row, attributes={"price": 3.0}) for row in rows[:3]]
+    assert NO_CURRENCY in shop.index(priced).notes
+    named = [with_product(row, attributes={"price": 3.0, "currency": "TRY"}) for row in rows[:3]]
+    assert NO_CURRENCY not in shop.index(named).notes
 
 
 def test_sync_keeps_products_whose_rows_were_set_aside(shop: Shop, rows: list[FeedRow]) -> None:

@@ -38,6 +38,11 @@ from furniture_prompter.ingest.seen_photos import SeenPhotos
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
 
+NO_CURRENCY: Final = (
+    "Prices have no currency. Write it beside the price (599 TL), or in a column of its own, which "
+    "--map currency=COLUMN names."
+)
+_NAMED_REMOVALS: Final = 5
 # Products that tell a feed's language: more would say the same.
 _ROWS_TO_TELL: Final = 5_000
 
@@ -174,6 +179,21 @@ class FeedRun:
             *self._types.notes,
         ]
         return bool(self._types.changed)
+
+    def warnings(self) -> Iterator[str]:
+        """Sentences on what may not be meant, once the feed is read."""
+        tallies = self._reading.tallies if self._reading else {}
+        if "price" in tallies and "currency" not in {*tallies, *self._writer.columns}:
+            yield NO_CURRENCY
+        if not self.removed:
+            return
+        named = ", ".join(self.stored.ids_of_gone(_NAMED_REMOVALS))
+        further = len(self.removed) - _NAMED_REMOVALS
+        more = f" and {further:,} more" if further > 0 else ""
+        yield (
+            f"Removed, for the feed does not have them: {named}{more}. If they are of another "
+            "feed, index without --sync; `catalog rollback` brings them back."
+        )
 
     async def _held(self, columns: Sequence[str], removing: bool) -> set[str]:
         """Columns in which a product has a value that this run neither writes nor removes."""

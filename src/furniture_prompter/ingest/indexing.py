@@ -118,6 +118,7 @@ async def index_feed(
         outdated = manifest is not None and writer.words_are_outdated
         if outdated:
             await writer.refold()
+        warnings = tuple(run.warnings())
         wrote = await run.write(prompt_encoder, on_progress)
         if wrote or outdated:
             made = Made(
@@ -159,6 +160,7 @@ async def index_feed(
         downloads=run.files.summary,
         notes=(
             *run.notes,
+            *warnings,
             *([REFOLDED] if outdated else []),
             *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
