@@ -78,8 +78,10 @@ class Settings(BaseSettings):
         description="Encoder whose text tower takes prompts into the photos' space: a name, or an "
         "encoder's folder. Where it is not given, a catalog's own tower or alignment does.",
     )
-    language: str = Field(
-        default="english", description="Language of the keyword index of new catalogs."
+    language: str | None = Field(
+        default=None,
+        description="Language of the keyword index of new catalogs; unless given, the one that "
+        "most of the first feed's products are told in, and english where they do not tell.",
     )
     thesaurus: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
         default=None,

@@ -29,6 +29,7 @@ from furniture_prompter.errors import (
     CatalogNotFoundError,
     CatalogWriteError,
 )
+from furniture_prompter.ingest.feed_run import NO_CURRENCY
 from tests.fakes import (
     COLOURS,
     SHAPES,
@@ -140,6 +141,20 @@ def test_sync_removes_what_the_feed_no_longer_has(shop: Shop, rows: list[FeedRow
     summary = shop.index(rows[:40], sync=True)
     assert (summary.products_removed, summary.products, summary.photos) == (8, 40, 40)
     assert asyncio.run(verify_catalog(shop.folder)).sound
+
+
+def test_some_of_what_sync_removes_is_named(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(rows[:8])
+    (note,) = (n for n in shop.index(rows[:2], sync=True).notes if n.startswith("Removed"))
+    assert ": p2, p3, p4, p5, p6 and 1 more. " in note
+    assert not any(note.startswith("Removed") for note in shop.index(rows[:2], sync=True).notes)
+
+
+def test_prices_without_currency_are_told(shop: Shop, rows: list[FeedRow]) -> None:
+    priced = [with_product(row, attributes={"price": 3.0}) for row in rows[:3]]
+    assert NO_CURRENCY in shop.index(priced).notes
+    named = [with_product(row, attributes={"price": 3.0, "currency": "TRY"}) for row in rows[:3]]
+    assert NO_CURRENCY not in shop.index(named).notes
 
 
 def test_sync_keeps_products_whose_rows_were_set_aside(shop: Shop, rows: list[FeedRow]) -> None:
@@ -450,6 +465,26 @@ def test_forms_of_short_turkish_words_meet(shop: Shop, rows: list[FeedRow]) -> N
     assert asyncio.run(keyword_found(shop, "masa")) == ["Yemek masası"]
     assert asyncio.run(keyword_found(shop, "saatler")) == ["Duvar saati"]
     assert asyncio.run(keyword_found(shop, "AYNALARIN")) == ["Boy aynası"]
+
+
+def test_a_turkish_feed_is_stemmed_as_turkish_which_is_told_and_kept(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
+    assert any("stemmed as Turkish" in note for note in shop.index(titled(rows)).notes)
+    assert asyncio.run(keyword_found(shop, "masalar")) == ["Yemek masası"]
+    english = [with_product(row, title="oak chair") for row in rows]
+    assert not any("stemmed as" in note for note in shop.index(english).notes)
+    manifest = read_manifest(shop.folder)
+    assert (manifest.language, manifest.folding) == ("turkish", STEM_FOLDING)
+
+
+def test_a_language_that_is_asked_for_or_set_is_not_chosen(shop: Shop, rows: list[FeedRow]) -> None:
+    shop.index(titled(rows), language="english")
+    assert read_manifest(shop.folder).language == "english"
+    settings = shop.settings.model_copy(update={"language": "german"})
+    other = replace(shop, folder=shop.folder.with_name("other"), settings=settings)
+    assert not any("stemmed as" in note for note in other.index(titled(rows)).notes)
+    assert read_manifest(other.folder).language == "german"
 
 
 def test_a_turkish_catalog_of_the_first_folding_stays_searchable_and_is_folded_anew_by_the_next_run(

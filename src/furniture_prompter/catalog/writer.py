@@ -458,7 +458,7 @@ async def open_writer(
     encoder: EncoderIdentity,
     prompt_encoder: EncoderIdentity,
     language: str | None,
-    default_language: str,
+    default_language: str | None,
 ) -> AsyncIterator[CatalogWriter]:
     """Open the catalog at `folder` for writing, or begin one.
 
@@ -467,7 +467,7 @@ async def open_writer(
         encoder: Identity of the photo encoder in use.
         prompt_encoder: Identity of the prompt encoder in use.
         language: Language asked for; None for the catalog's own.
-        default_language: Language of a new catalog when none is asked for.
+        default_language: Language of a new catalog when none is asked for; None for English.
 
     Raises:
         CatalogBusyError: another process writes it.
@@ -476,6 +476,7 @@ async def open_writer(
         CatalogDamagedError, CatalogWriteError: see those.
         InvalidFeedError: the language is not supported.
     """
+    default_language = default_language or "english"
     keyword_index_settings(language or default_language)  # an unknown language, before any work
     refuse_foreign_folder(folder)  # before the lock, which leaves a trace of its own
     with writer_lock(folder):

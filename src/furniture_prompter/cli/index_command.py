@@ -69,7 +69,7 @@ def index_command(
             "--language",
             metavar="LANGUAGE",
             help="Language of the keyword index: english, turkish, … "
-            "The catalog's own when left out.",
+            "When left out the catalog's own, and for a new one that of the feed's words.",
             show_default=False,
         ),
     ] = None,

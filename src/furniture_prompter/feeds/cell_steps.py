@@ -203,13 +203,22 @@ def set_availability(row: Row, value: Any) -> None:
 
 
 def set_stock(label: str, mark: DecimalMark | None, row: Row, value: Any) -> None:
-    """Pieces in stock."""
+    """Pieces in stock, or whether there are any where the shop tells no number."""
     number = typed(value, mark or ".") if isinstance(value, str) else value
     if number is None:
         return
+    if isinstance(number, bool | str):
+        try:
+            told = read_availability(number)
+        except UnusableValueError:
+            told = None
+        if told is not None:
+            row.attributes.setdefault("availability", told)
+            return
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise UnusableValueError(
-            f"{label} is {shown(value)}, which is no number of pieces.", "Write a number."
+            f"{label} is {shown(value)}, which is no number of pieces.",
+            "Write a number, or whether it can be had, such as in stock.",
         )
     amount = attribute(label, number)
     if amount is not None:

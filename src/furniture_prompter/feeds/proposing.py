@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
 from furniture_prompter.feeds.records import Value
 from furniture_prompter.feeds.roles import OPTION, VARIANT
+from furniture_prompter.feeds.values.money import read_availability
 from furniture_prompter.feeds.values.sizes import size_column
 
 _IMAGE: Final = re.compile(
@@ -277,12 +279,22 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if role in {"width", "depth", "height", "length", "diameter", "seat_height", "weight"}:
         return any(letter.isdigit() for letter in sample.texts[0])
     if role == "stock":
-        return sample.share(_MONEY.fullmatch) >= MOST
+        return sample.share(_is_stock) >= MOST
     if role == "dimensions":
         return sum(any(map(str.isdigit, text)) for text in sample.texts) >= MOST * sample.filled
     if role == "category":
         return sample.words > 0 and sample.addresses < MOST
     return sample.addresses < MOST
+
+
+def _is_stock(text: str) -> bool:
+    if _MONEY.fullmatch(text):
+        return True
+    try:
+        read_availability(text)
+    except UnusableValueError:
+        return False
+    return True
 
 
 def _images(

@@ -9,6 +9,7 @@ from typing import Final
 
 from furniture_prompter.domain import Finding, Product
 from furniture_prompter.health.contents import CatalogContents
+from furniture_prompter.understanding.word_forms import language_of
 
 _LEAST_LETTERS: Final = 2
 # A code of a shop: no blank, and a digit in it.
@@ -30,17 +31,6 @@ _ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _COLOUR_PARTS: Final = re.compile(r"[,;/|&+]| and | ve | und | et ")
 
-# Words that say nothing but which language they are of; none is a word of another one here.
-_SMALL_WORDS: Final = {
-    "English": "the and with for your from this that which are is can be of it has",
-    "Turkish": "ve ile için bir bu olan olarak çok daha veya hem sahip kadar gibi",
-    "German": "und mit für der das ist ein eine auch nicht aus von oder dem den sich",
-    "French": "le les et avec pour des est une dans sur qui aux cette vous votre",
-    "Spanish": "el los y con para una por las que su del es más como",
-    "Italian": "il gli con per una che della di sono è anche nel dal più",
-}
-_LANGUAGES: Final = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
-_LEAST_WORDS: Final = 3
 _LEAST_MAJORITY: Final = 0.7
 _LEAST_SAMPLES: Final = 8
 _COMMON_COLOUR: Final = 3
@@ -115,7 +105,7 @@ def left_html(contents: CatalogContents) -> tuple[Finding, ...]:
 
 def other_languages(contents: CatalogContents) -> tuple[Finding, ...]:
     """Products described in another language than most, where one language is most's."""
-    languages = [_language(product.description) for product in contents.products]
+    languages = [language_of(product.description) for product in contents.products]
     counts = Counter(language for language in languages if language is not None)
     if sum(counts.values()) < _LEAST_SAMPLES:
         return ()
@@ -123,20 +113,12 @@ def other_languages(contents: CatalogContents) -> tuple[Finding, ...]:
     if count < _LEAST_MAJORITY * sum(counts.values()):
         return ()
     return tuple(
-        contents.about(index, f"Described in {language}, while most are in {usual}.")
+        contents.about(
+            index, f"Described in {language.title()}, while most are in {usual.title()}."
+        )
         for index, language in enumerate(languages)
         if language is not None and language != usual
     )
-
-
-def _language(text: str) -> str | None:
-    """The language that a text's small words are of; None where they do not tell."""
-    words = Counter(_WORD.findall(text.lower()))
-    scores = {name: sum(words[word] for word in own) for name, own in _LANGUAGES.items()}
-    first, second = sorted(scores.values(), reverse=True)[:2]
-    if first < _LEAST_WORDS or first < 2 * second + 1:
-        return None
-    return max(scores, key=lambda name: scores[name])
 
 
 def unknown_colours(

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from itertools import islice
+from typing import Final
 
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage import CHUNK_ROWS
@@ -27,6 +29,7 @@ from furniture_prompter.ingest.changes import (
     settle,
     why_kept,
 )
+from furniture_prompter.ingest.furniture_words import most_spoken
 from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
@@ -34,6 +37,14 @@ from furniture_prompter.ingest.scratch import GONE, PRESENT, USABLE, StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
+
+NO_CURRENCY: Final = (
+    "Prices have no currency. Write it beside the price (599 TL), or in a column of its own, which "
+    "--map currency=COLUMN names."
+)
+_NAMED_REMOVALS: Final = 5
+# Products that tell a feed's language: more would say the same.
+_ROWS_TO_TELL: Final = 5_000
 
 
 class FeedRun:
@@ -169,6 +180,21 @@ class FeedRun:
         ]
         return bool(self._types.changed)
 
+    def warnings(self) -> Iterator[str]:
+        """Sentences on what may not be meant, once the feed is read."""
+        tallies = self._reading.tallies if self._reading else {}
+        if "price" in tallies and "currency" not in {*tallies, *self._writer.columns}:
+            yield NO_CURRENCY
+        if not self.removed:
+            return
+        named = ", ".join(self.stored.ids_of_gone(_NAMED_REMOVALS))
+        further = len(self.removed) - _NAMED_REMOVALS
+        more = f" and {further:,} more" if further > 0 else ""
+        yield (
+            f"Removed, for the feed does not have them: {named}{more}. If they are of another "
+            "feed, index without --sync; `catalog rollback` brings them back."
+        )
+
     async def _held(self, columns: Sequence[str], removing: bool) -> set[str]:
         """Columns in which a product has a value that this run neither writes nor removes."""
         held: set[str] = set()
@@ -182,6 +208,13 @@ class FeedRun:
                     held.update(name for name, has in zip(columns, values, strict=True) if has)
                 place += 1
         return held
+
+    def language(self) -> str | None:
+        """The language that the first products of those to be written are told in, if any is."""
+        if self._reading is None:
+            return None
+        ready = islice(self._reading.ready, _ROWS_TO_TELL)
+        return most_spoken(row.product for row, _ in ready)
 
     async def write(self, prompt_encoder: PromptEncoder, on_progress: OnProgress) -> bool:
         """Write what is new or differs, and take away what is gone; whether there was anything."""

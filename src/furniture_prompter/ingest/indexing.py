@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from furniture_prompter.catalog.keywords import current_folding
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     Feed,
@@ -24,6 +25,11 @@ from furniture_prompter.settings import Settings
 NOTHING_INDEXED = "No row was usable, so no catalog was made. Mend what was set aside, then retry."
 
 REFOLDED = "Words were folded anew: forms of a word meet that did not when the catalog was made."
+
+CHOSEN = (
+    "Words are stemmed as {}, which most products are told in; the catalog keeps that. If it is "
+    "wrong, index into a new folder with --language."
+)
 
 # So few are a small catalog's daily business.
 _ALWAYS_REMOVED = 10
@@ -71,7 +77,8 @@ async def index_feed(
         encoder: Encoder of the photos.
         prompt_encoder: Encoder of the products' text.
         settings: Limits and batch sizes.
-        language: Language of the keyword index; None for the catalog's own, or the default.
+        language: Language of the keyword index; None for the catalog's own, or the settings', or
+            for a new catalog the one that its products are told in.
         sync: Whether to remove products that the feed no longer has.
         on_progress: Called often while it goes.
         remove_many: Whether `sync` may remove more than `sync_most_removed_share`.
@@ -103,9 +110,15 @@ async def index_feed(
         if not remove_many:
             refuse_mass_removal(len(run.removed), len(run.stored), settings.sync_most_removed_share)
         manifest = writer.manifest
+        told = None
+        if manifest is None and (language or settings.language) is None:
+            told = run.language()
+            if told is not None:
+                writer.language, writer.folding = told, current_folding(told)
         outdated = manifest is not None and writer.words_are_outdated
         if outdated:
             await writer.refold()
+        warnings = tuple(run.warnings())
         wrote = await run.write(prompt_encoder, on_progress)
         if wrote or outdated:
             made = Made(
@@ -147,7 +160,9 @@ async def index_feed(
         downloads=run.files.summary,
         notes=(
             *run.notes,
+            *warnings,
             *([REFOLDED] if outdated else []),
+            *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
             *writer.pruner.troubles,
         ),

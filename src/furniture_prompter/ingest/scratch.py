@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
@@ -204,6 +205,14 @@ class StoredIndex:
             return []
         rows = self._database.execute("SELECT place, number FROM stored")
         return sorted(number for place, number in rows if self.states[place] == GONE)
+
+    def ids_of_gone(self, most: int) -> list[str]:
+        """Ids of the first `most` products that the feed does not have, as they are stored."""
+        if not self.states.count(GONE):
+            return []
+        rows = self._database.execute("SELECT place, id FROM stored ORDER BY place")
+        gone = (key for place, key in rows if self.states[place] == GONE)
+        return [key.decode("utf-8", "surrogatepass") for key in islice(gone, most)]
 
     def close(self) -> None:
         """Give the room back."""

@@ -1,5 +1,7 @@
 """Forms of words: what a folded Turkish or English word may be an inflected form of."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
@@ -22,6 +24,19 @@ _WHOLE_WORDS: Final = """
     sari seri sunta surahi surgu tabla tabure tahta tekne tencere tepsi turuncu unite vitrin yakin
     yali yapi yari yazi yeni zemin"""
 _WHOLE: Final = frozenset(_WHOLE_WORDS.split())
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+# Words that say nothing but which language they are of; none is a word of another one here.
+_SMALL_WORDS: Final = {
+    "english": "the and with for your from this that which are is can be of it has",
+    "turkish": "ve ile için bir bu olan olarak çok daha veya hem sahip kadar gibi",
+    "german": "und mit für der das ist ein eine auch nicht aus von oder dem den sich",
+    "french": "le les et avec pour des est une dans sur qui aux cette vous votre",
+    "spanish": "el los y con para una por las que su del es más como",
+    "italian": "il gli con per una che della di sono è anche nel dal più",
+}
+_LANGUAGES: Final = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}
+_LEAST_WORDS: Final = 3
 
 
 def turkish_stems(word: str) -> tuple[str, ...]:
@@ -143,3 +158,17 @@ def _singulars(word: str) -> Iterator[str]:
             yield word[:-3] + "f"
         elif word.endswith(("xes", "ches", "shes", "sses")):
             yield word[:-2]
+
+
+def language_of(text: str) -> str | None:
+    """The language that a text's small words are of; None where they do not tell.
+
+    Returns:
+        ``english``, ``turkish``, ``german``, ``french``, ``spanish`` or ``italian``.
+    """
+    words = Counter(_WORD.findall(text.lower()))
+    scores = {name: sum(words[word] for word in own) for name, own in _LANGUAGES.items()}
+    first, second = sorted(scores.values(), reverse=True)[:2]
+    if first < _LEAST_WORDS or first < 2 * second + 1:
+        return None
+    return max(scores, key=lambda name: scores[name])

@@ -356,6 +356,25 @@ def test_a_turkish_table_of_unknown_layout_in_windows_1254(shop: Path) -> None:
     assert "title ← Ürün Adı, image ← Görsel, id ← Ürün Kodu" in note
 
 
+def test_stock_in_words_is_availability(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Fiyat;Stok;Görsel\n"
+        "1;Koltuk;1.599,00 TL;var;a.jpg\n"
+        "2;Lamba;99,00 TL;yok;b.jpg\n"
+        "3;Masa;199,00 TL;7;c.jpg\n"
+        "4;Raf;199,00 TL;sorunuz;a.jpg\n"
+    )
+    items = read(shop, "urunler.csv", text)
+    told = [
+        (row.product.attributes.get("availability"), row.product.attributes.get("stock"))
+        for row in rows_of(items)
+    ]
+    assert told == [("in stock", None), ("out of stock", None), (None, 7.0), (None, None)]
+    (problem,) = set_aside_of(items)
+    assert (problem.column, problem.line) == ("Stok", 5)
+    assert "such as in stock" in problem.cure
+
+
 API = [
     {
         "id": 1000,

@@ -2,7 +2,14 @@
 
 import pytest
 
-from furniture_prompter.ingest.furniture_words import english, other_language, pairs, turkish
+from furniture_prompter.domain import Product
+from furniture_prompter.ingest.furniture_words import (
+    english,
+    most_spoken,
+    other_language,
+    pairs,
+    turkish,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +56,32 @@ def test_every_line_of_the_dictionary_has_both_sides_and_is_found() -> None:
 def test_the_first_spelling_of_a_line_is_what_the_other_side_is_given() -> None:
     assert english().meanings[("settee",)] == "kanepe"
     assert turkish().meanings[("antrasit",)] == "anthracite"
+
+
+GERMAN = "Das Sofa ist mit einem Bezug aus Leinen und nicht für den Garten."
+
+
+@pytest.mark.parametrize(
+    ("titles", "description", "language"),
+    [
+        (["Işıklı Ayna", "Üçlü Koltuk", "Berjer"], "", "turkish"),
+        (["SANDALYE", "Yemek masasi", "Koltuk takimi"], "", "turkish"),
+        (["Oak chair", "Dark grey sofa", "Wardrobe"], "", "english"),
+        (["Oak chair", "Yıldız sofa", "Grey armchair", "Bookcase"], "", "english"),
+        (["Malm 1", "Malm 2"], "Bir odada hem şık hem sağlam, çok rahat.", "turkish"),
+        (["Aalto", "Alvar"], GERMAN, "german"),
+        (["product 1", "product 2", "p3"], "", None),
+        (["Koltuk", *(f"KLT-{number}" for number in range(9))], "", None),
+        ([], "", None),
+    ],
+)
+def test_the_language_that_most_products_are_told_in(
+    titles: list[str], description: str, language: str | None
+) -> None:
+    products = [Product(title, title, description=description) for title in titles]
+    assert most_spoken(products) == language
+
+
+def test_a_few_german_descriptions_choose_nothing() -> None:
+    bare = [Product(f"p{number}", f"Alvar {number}") for number in range(4)]
+    assert most_spoken([Product("p9", "Aalto", description=GERMAN), *bare]) is None
