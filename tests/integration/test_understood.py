@@ -1,5 +1,6 @@
 """What prompts say of sizes, prices, colours and negation, on a small fixed catalog."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,3 +138,24 @@ def test_not_white_keeps_what_is_white_and_black_and_no_white_does_not(tmp_path:
         assert ids(opened.search("not white chair"))[-1] == "both"
         assert set(ids(opened.search("chair without white"))) == {"black", "unknown"}
         assert set(ids(opened.search("beyaz olmayan chair"))) == {"both", "black", "unknown"}
+
+
+def test_seats_of_a_sofa_bring_no_table_for_as_many(tmp_path: Path) -> None:
+    titles = {
+        "sofa": ("Bergama Kanepe", 3),
+        "pair": ("Assos Kanepe", 2),
+        "table": ("Yemek Masası 6 kişilik", 6),
+        "bed": ("Çift kişilik yatak", None),
+    }
+    rows = make_rows(tmp_path / "photos", len(titles))
+    feed = tmp_path / "products.jsonl"
+    lines = [
+        json.dumps({"id": id_, "title": title, "seats": seats, "image": row.images[0].as_posix()})
+        for (id_, (title, seats)), row in zip(titles.items(), rows, strict=True)
+    ]
+    feed.write_text("\n".join(lines), "utf-8")
+    index(feed, tmp_path / "catalog")
+    with Catalog.open(tmp_path / "catalog") as opened:
+        found = opened.search("3 kişilik kanepe")
+    assert ids(found)[0] == "sofa"
+    assert {hit.product.id for hit in found.hits if "keyword" in hit.matched} == {"sofa", "pair"}

@@ -54,7 +54,8 @@ _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
 """A size or price that is off by this share is neither wished for nor against."""
-_CLOSE_COUNTS: Final = frozenset({"seats", "drawers"})
+_SEATS: Final = "seats"
+_CLOSE_COUNTS: Final = frozenset({_SEATS, "drawers"})
 
 
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
@@ -82,7 +83,8 @@ class Heard:
         looks: Wishes and limits of colour, material and size, which tell a product's variants
             apart.
         notes: Sentences a person should read.
-        quiet: Words of limits that the catalog has no column for: they only rank.
+        quiet: Words that only rank: of limits that the catalog has no column for, and of seats,
+            for "3 kişilik kanepe" asks for no table "6 kişilik".
     """
 
     query: Query
@@ -143,7 +145,9 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         tuple(wishes),
         tuple(looks),
         notes,
-        " ".join(part.text for part in missing),
+        " ".join(
+            part.text for part in [*missing, *(each for each in parts if each.column == _SEATS)]
+        ),
     )
 
 

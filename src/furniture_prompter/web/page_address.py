@@ -177,10 +177,10 @@ def _chosen(
             unread[name] = (low, high)
         if any(ends):
             found[name] = ["..".join(ends)]
-    values = {
-        name: tuple(dict.fromkeys(values))[:_MOST_VALUES] for name, values in found.items() if name
+    chosen = {
+        name: tuple(dict.fromkeys(each))[:_MOST_VALUES] for name, each in found.items() if name
     }
-    return values, unread
+    return chosen, unread
 
 
 def number_of(typed: str, language: str) -> str:

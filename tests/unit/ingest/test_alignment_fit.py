@@ -1,4 +1,4 @@
-"""A fit on text of one language learns what the dictionary says of it in the other."""
+"""What a catalog's alignment learns from its text: both languages, and nothing from numbers."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.encoders.alignment import Alignment
+from furniture_prompter.encoders.alignment import Alignment, AlignmentRefusal
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.ingest.writing import _fit
@@ -53,3 +53,19 @@ def test_prompts_of_the_other_language_find_photos(fitted: list[str], asked: lis
 def test_an_encoder_of_one_language_learns_that_alone() -> None:
     assert found_first_three("minilm-static-256", ENGLISH, ENGLISH) > 0.9
     assert found_first_three("minilm-static-256", ENGLISH, TURKISH) < 0.5
+
+
+@pytest.mark.parametrize("name", ["{:05}", "IMG_{:04}", "DSC{:05}.jpg"])
+def test_names_of_files_that_count_teach_nothing(name: str) -> None:
+    # Neighbours look alike here as they do in a shop's folder, which a fit on numbers would learn.
+    prompts = StaticPromptEncoder.load(encoder_folder("default-prompt"))
+    names = [name.format(number) for number in range(len(ENGLISH))]
+    outcome = _fit(names, photos(), np.arange(len(names)), prompts)
+    assert isinstance(outcome, AlignmentRefusal)
+    assert "0 have such" in outcome.reason
+
+
+def test_kinds_beside_numbers_are_learned_from() -> None:
+    prompts = StaticPromptEncoder.load(encoder_folder("default-prompt"))
+    names = [f"IMG_{number:04}, {look}" for number, look in enumerate(ENGLISH)]
+    assert isinstance(_fit(names, photos(), np.arange(len(names)), prompts), Alignment)
