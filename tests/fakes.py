@@ -254,6 +254,16 @@ def make_rows(folder: Path, count: int = 48) -> list[FeedRow]:
     return rows
 
 
+def table_with_photos(folder: Path, header: str, lines: Sequence[str]) -> Path:
+    """A CSV of products, each with a photo in a last column, separated as the header is."""
+    mark = ";" if ";" in header else ","
+    rows = make_rows(folder / "photos", len(lines))
+    told = [f"{line}{mark}{row.images[0]}" for line, row in zip(lines, rows, strict=True)]
+    feed = folder / "products.csv"
+    feed.write_text("\n".join([header, *told]), "utf-8")
+    return feed
+
+
 def with_product(row: FeedRow, **changes: object) -> FeedRow:
     """A row whose product differs in `changes`."""
     return replace(row, product=replace(row.product, **changes))  # type: ignore[arg-type]  # test

@@ -8,7 +8,7 @@ import pytest
 
 from furniture_prompter import Catalog, index
 from furniture_prompter.domain.query import SearchResult
-from tests.fakes import make_rows
+from tests.fakes import make_rows, table_with_photos
 
 HEADER = "id,title,category,color,material,price,currency,sale_price,width_cm,height_cm,image"
 PRODUCTS = [
@@ -31,11 +31,7 @@ PRODUCTS = [
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     folder = tmp_path_factory.mktemp("understood")
-    rows = make_rows(folder / "photos", len(PRODUCTS))
-    lines = [f"{line},{row.images[0]}" for line, row in zip(PRODUCTS, rows, strict=True)]
-    feed = folder / "products.csv"
-    feed.write_text("\n".join([HEADER, *lines]), "utf-8")
-    index(feed, folder / "catalog")
+    index(table_with_photos(folder, HEADER, PRODUCTS), folder / "catalog")
     with Catalog.open(folder / "catalog") as opened:
         yield opened
 

@@ -6,7 +6,7 @@ import pytest
 
 from furniture_prompter import Catalog, index
 from furniture_prompter.domain.query import SearchResult
-from tests.fakes import make_rows
+from tests.fakes import table_with_photos
 
 HEADER = "ürün kodu;ürün adı;kategori;renk;ölçüler;stok;fiyat;görsel"
 PRODUCTS = [
@@ -27,11 +27,7 @@ PRODUCTS = [
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     folder = tmp_path_factory.mktemp("turkish-shop")
-    rows = make_rows(folder / "photos", len(PRODUCTS))
-    lines = [f"{line};{row.images[0]}" for line, row in zip(PRODUCTS, rows, strict=True)]
-    feed = folder / "urunler.csv"
-    feed.write_text("\n".join([HEADER, *lines]), "utf-8")
-    index(feed, folder / "catalog")
+    index(table_with_photos(folder, HEADER, PRODUCTS), folder / "catalog")
     with Catalog.open(folder / "catalog") as opened:
         yield opened
 
