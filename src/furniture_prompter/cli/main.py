@@ -2,8 +2,12 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.metadata import version
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -30,6 +34,34 @@ INTERRUPTED = (
     "Interrupted. The catalog's previous version stands; an index run that is started again "
     "resumes where this one stopped."
 )
+
+
+REST_CLIENTS: Final = "lance_namespace_urllib3_client.api."
+"""Modules of clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
+
+
+class WithoutRestClients(MetaPathFinder, Loader):
+    """Gives placeholders for REST_CLIENTS.
+
+    Building the classes' checks takes as long as all else that a search from the shell imports.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See :class:`importlib.abc.MetaPathFinder`."""
+        return ModuleSpec(fullname, self) if fullname.startswith(REST_CLIENTS) else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See :class:`importlib.abc.Loader`."""
+
+        def placeholder(name: str) -> type:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return type(name, (), {})
+
+        # What a module has not, it is asked for (PEP 562).
+        module.__dict__["__getattr__"] = placeholder
 
 
 class Commands(TyperGroup):
@@ -110,6 +142,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    sys.meta_path.insert(0, WithoutRestClients())
     try:
         app(prog_name="furniture-prompter")
     except SystemExit as leaving:
