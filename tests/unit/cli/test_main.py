@@ -108,3 +108,21 @@ def test_the_demos_photo_ships_and_its_commands_are_commands(tmp_path: Path) -> 
     photos = [words[words.index("--photo") + 1] for _, words in commands if "--photo" in words]
     assert len(photos) == 2
     assert all(Path(photo).is_file() for photo in photos)
+
+
+def test_clients_for_remote_databases_are_not_built_and_catalogs_work(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from furniture_prompter.cli.main import REST_CLIENTS, WithoutRestClients\n"
+        "sys.meta_path.insert(0, WithoutRestClients())\n"
+        "import lancedb\n"
+        "clients = [name for name in sys.modules if name.startswith(REST_CLIENTS)]\n"
+        "assert clients, 'LanceDB imports no such modules any more: the class can go'\n"
+        "assert not any(vars(sys.modules[name]).get('TableApi') for name in clients)\n"
+        f"table = lancedb.connect({str(tmp_path)!r}).create_table('t', [{{'number': 7}}])\n"
+        "print(table.to_arrow()['number'].to_pylist())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "[7]\n", done.stderr
