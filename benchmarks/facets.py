@@ -45,7 +45,7 @@ over the values of category. "ways" count the same on the larger catalog, in pro
 of the counting alone, medians of {REPEATS}: "codes" is what is built; "Arrow" filters and counts
 columns kept as Arrow tables, also with texts dictionary-encoded; "scan" reads the columns from the
 table each time, and keeps nothing; "DuckDB" groups the same Arrow table in one thread, by a query a
-column. That all count alike is checked by category. Other work shared the processors.
+column. That all count alike is checked by category. Diversity is 0. Other work shared the processors.
 """
 PROGRAM: Final = """
 import json, statistics, sys, time
@@ -82,7 +82,8 @@ print(json.dumps({
 def searched(folder: Path, code: Path, where: str | None) -> dict[str, Any]:
     """What one program says of one catalog and filter, from a process of its own."""
     words = [sys.executable, "-c", PROGRAM, str(folder), where or "", str(REPEATS), *COLUMNS]
-    environment = {**os.environ, "PYTHONPATH": str(code)}
+    # Programs from before know no diversity.
+    environment = {**os.environ, "PYTHONPATH": str(code), "FURNITURE_PROMPTER_DIVERSITY": "0"}
     answered = subprocess.run(words, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
     told: dict[str, Any] = json.loads(answered.stdout)
     return told
