@@ -33,37 +33,31 @@ FILTERS: Final[Mapping[str, str | None]] = {
 }
 REPEATS: Final = 30
 METHOD: Final = f"""
-Catalogs of made-up rows as in feed_speed.json; all {len(COLUMNS)} columns
-({", ".join(COLUMNS)}) are counted in one call. "search" asks for
-the words "black chair" through the library, ten hits, in a process of its own, {REPEATS} times with
-facets and {REPEATS} without in turn; "counting" is the median of the step that facets are counted
-in less the same without facets, "filter step" the one that finds what passes. "first" is the first
-query with facets less a later one: columns are read then. Memory is what the process's resident
-memory grew by with that first query. "before" counted what the retrievers had brought (200 products
-each), so its counts are not those of the catalog; "now" counts all that pass. "counts" is the sum
-over the values of category. "ways" count the same on the larger catalog, in processor and wall time
-of the counting alone, medians of {REPEATS}: "codes" is what is built; "Arrow" filters and counts
-columns kept as Arrow tables, also with texts dictionary-encoded; "scan" reads the columns from the
-table each time, and keeps nothing; "DuckDB" groups the same Arrow table in one thread, by a query a
-column. That all count alike is checked by category. Diversity is 0. Other work shared the processors.
+Catalogs of made-up rows as in feed_speed.json; all {len(COLUMNS)} columns ({", ".join(COLUMNS)})
+are counted in one call. "search" asks for the words "black chair" through the library, ten hits, in
+a process of its own, {REPEATS} times with facets and {REPEATS} without in turn; "counting" is the
+median of the step that facets are counted in less the same without facets, "filter step" the one
+that finds what passes. "first" is the first query with facets less a later one: columns are read
+then. "before" counted what the retrievers had brought (200 products each), so its counts are not
+those of the catalog; "now" counts all that pass. "counts" is the sum over the values of category.
+"ways" count the same on the larger catalog, in processor and wall time of the counting alone,
+medians of {REPEATS}, with what each keeps in memory: "codes" is what is built; "Arrow" filters and
+counts columns kept as Arrow tables, also with texts dictionary-encoded; "scan" reads the columns
+from the table each time, and keeps nothing; "DuckDB" groups the same Arrow table in one thread, by
+a query a column. That all count alike is checked by category. Diversity is 0. Other work shared the
+processors.
 """
 PROGRAM: Final = """
-import json, statistics, sys, time
-from pathlib import Path
+import json, statistics, sys
 from furniture_prompter.assembly import Catalog
 folder, where, repeats, *columns = sys.argv[1:]
 options = {"limit": 10, "where": where or None}
-def resident():
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if "VmRSS" in line) / 1000
 def step(name, runs):
     return statistics.median(each.timings_ms.get(name, 0.0) for each in runs)
 with Catalog.open(folder) as catalog:
     for _ in range(5):
         catalog.search("black chair", **options)
-    before = resident()
     first = catalog.search("black chair", facets=columns, **options)
-    grown = resident() - before
     plain, counted = [], []
     for _ in range(int(repeats)):
         plain.append(catalog.search("black chair", **options))
@@ -74,7 +68,6 @@ print(json.dumps({
     "first": first.timings_ms["present"] - step("present", counted),
     "filter": step("filter", counted),
     "search": step("total", counted),
-    "grown": grown,
 }))
 """
 
@@ -231,7 +224,6 @@ def compared(catalog: Path, rows: int, programs: Mapping[str, Path]) -> list[dic
                 "filter step (ms)": round(told["filter"], 1),
                 "search (ms)": round(told["search"], 1),
                 "first (ms)": round(told["first"], 1),
-                "memory (MB)": round(told["grown"], 1),
             }
             print(row, flush=True)
             found.append(row)

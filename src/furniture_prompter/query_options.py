@@ -154,7 +154,7 @@ class QueryOptions:
         default=(),
         metadata={
             "option": Option(
-                help="Columns to count.",
+                help="Columns to count, over every product that passes the filter.",
                 help_in_form="Column names with commas between.",
                 most=10,
                 refusal="{value} facets were asked for. Ask for at most {most}.",

@@ -67,7 +67,7 @@ def facet_column(values: pa.ChunkedArray, column_type: str) -> FacetColumn:
     if column_type == "number":
         return _Numbers(joined)
     if column_type == "texts":
-        return _Lists(joined)
+        return _Values(pc.list_flatten(joined), pc.list_parent_indices(joined).to_numpy())
     return _Values(joined)
 
 
@@ -135,54 +135,48 @@ class FacetCounts:
 
 
 class _Values:
-    """Texts, or true and false: a code for each product, 0 for none."""
+    """Texts, entries of lists, or true and false: a code for each, 0 for none."""
 
-    def __init__(self, values: pa.Array) -> None:
-        if not pa.types.is_boolean(values.type):
+    def __init__(self, values: pa.Array, rows: NDArray[np.int32] | None = None) -> None:
+        """Take a value a product; or, with `rows`, values and the product of each."""
+        if pa.types.is_string(values.type):
             values = pc.if_else(pc.equal(values, ""), None, values)
-        self._names, self._codes = _coded(values)
+        # Arrow cannot sort true and false; as numbers it can, in the order of their texts.
+        names = pc.unique(values.drop_null())
+        sortable = names.cast(pa.uint8()) if pa.types.is_boolean(names.type) else names
+        self._names = names.take(pc.sort_indices(sortable))
+        codes = pc.fill_null(pc.add(pc.index_in(values, self._names), 1), 0)
+        self._codes = codes.to_numpy(zero_copy_only=False).astype(
+            np.min_scalar_type(len(self._names))
+        )
+        self._rows = rows
+        self._limit = LIMIT_VALUES
+        if rows is not None:
+            self._one_a_product(rows)
+            self._limit = LIMIT_PATHS if _are_paths(self._names) else LIMIT_VALUES
         self._all: Facet | None = None
+
+    def _one_a_product(self, rows: NDArray[np.int32]) -> None:
+        known = len(self._names) + 1
+        distinct = np.unique(rows.astype(np.int64) * known + self._codes)
+        distinct = distinct[distinct % known > 0]
+        self._codes = (distinct % known).astype(self._codes.dtype)
+        self._rows = (distinct // known).astype(np.int32)
 
     @property
     def nbytes(self) -> int:
-        return int(self._names.nbytes + self._codes.nbytes)
+        rows = 0 if self._rows is None else self._rows.nbytes
+        return int(self._names.nbytes + self._codes.nbytes + rows)
 
     def count(self, rows: Mask | None) -> Facet:
-        if rows is None:
-            self._all = self._all or self._counted(self._codes)
-            return self._all
-        return self._counted(self._codes[rows])
+        if rows is not None:
+            kept = rows if self._rows is None else rows[self._rows]
+            return self._counted(self._codes[kept])
+        if self._all is None:
+            self._all = self._counted(self._codes)
+        return self._all
 
-    def _counted(self, codes: NDArray[np.integer]) -> Facet:
-        counts = np.bincount(codes, minlength=len(self._names) + 1)[1:]
-        return _most_frequent(self._names, counts, LIMIT_VALUES)
-
-
-class _Lists:
-    """Entries of lists: code and product of each, an entry once for a product."""
-
-    def __init__(self, lists: pa.Array) -> None:
-        texts = pc.list_flatten(lists)
-        self._names, codes = _coded(pc.if_else(pc.equal(texts, ""), None, texts))
-        parents = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
-        distinct = np.unique(parents * (len(self._names) + 1) + codes)
-        codes = (distinct % (len(self._names) + 1)).astype(codes.dtype)
-        self._codes = codes[codes > 0]
-        self._rows = (distinct[codes > 0] // (len(self._names) + 1)).astype(np.int32)
-        self._limit = LIMIT_PATHS if _are_paths(self._names) else LIMIT_VALUES
-        self._all: Facet | None = None
-
-    @property
-    def nbytes(self) -> int:
-        return int(self._names.nbytes + self._codes.nbytes + self._rows.nbytes)
-
-    def count(self, rows: Mask | None) -> Facet:
-        if rows is None:
-            self._all = self._all or self._counted(self._codes)
-            return self._all
-        return self._counted(self._codes[rows[self._rows]])
-
-    def _counted(self, codes: NDArray[np.integer]) -> Facet:
+    def _counted(self, codes: NDArray[np.unsignedinteger]) -> Facet:
         counts = np.bincount(codes, minlength=len(self._names) + 1)[1:]
         return _most_frequent(self._names, counts, self._limit)
 
@@ -203,19 +197,6 @@ class _Numbers:
 
     def count(self, rows: Mask | None) -> Facet:
         return number_ranges(self._numbers if rows is None else self._numbers[rows[self._rows]])
-
-
-def _coded(values: pa.Array) -> tuple[pa.Array, NDArray[np.integer]]:
-    """Distinct values in the order of their texts, and each row's place among them from 1; 0: none.
-
-    Codes take as few bytes as they can.
-    """
-    names = pc.unique(values.drop_null())
-    # Arrow cannot sort true and false; as numbers it can, and as texts they have that order too.
-    sortable = names.cast(pa.uint8()) if pa.types.is_boolean(names.type) else names
-    names = names.take(pc.sort_indices(sortable))
-    codes = pc.fill_null(pc.add(pc.index_in(values, names), 1), 0).to_numpy(zero_copy_only=False)
-    return names, codes.astype(np.min_scalar_type(len(names)))
 
 
 def _are_paths(names: pa.Array) -> bool:
