@@ -18,7 +18,7 @@ DIMENSION = 12
 
 
 def unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def looks(*kinds: int, noise: float = 0.01) -> NDArray[np.float32]:
