@@ -10,6 +10,7 @@ from benchmarks.api_loads import PROMPT, SMALL_PHOTO
 from benchmarks.filed import Filed, prompt_to_photo
 from furniture_prompter.evaluation.filing import merged, read_filed
 from furniture_prompter.evaluation.record import IndexTimes
+from furniture_prompter.query_options import OPTIONS
 
 _DEFAULT = "efficientnet-lite2"
 _STUDENT = "mobilenetv2, int8"
@@ -110,6 +111,17 @@ def _quality(filed: Filed) -> Iterator[Answer]:
         f"{stems:.3f}, {plain:.3f}",
         "keyword_stemming",
     )
+    for data in ("ikea-dev", "shop2-dev"):
+        none, spread = (
+            filed.row("diversity", data=data, queries="photo", diversity=diversity)
+            for diversity in (0.0, OPTIONS["diversity"].default)
+        )
+        yield Answer(
+            "distinct models among the first ten of a photo: without diversity, as shipped",
+            f"{none['asked']} real photos, {data}",
+            f"{none['models']:.1f}, {spread['models']:.1f}",
+            "diversity",
+        )
 
 
 def _feeds(filed: Filed) -> Iterator[Answer]:
@@ -170,6 +182,17 @@ def _speed(filed: Filed) -> Iterator[Answer]:
         f"{fast('prompt, cold shell', 0)}, {fast('photo, cold shell', 0)}",
         "speed",
         main=True,
+    )
+    products = max(row["products"] for row in filed.rows("facets", "search"))
+    slowest = max(
+        (row for row in filed.rows("facets", "ways") if row["way"] == "codes"),
+        key=lambda row: float(row["wall (ms)"]),
+    )
+    yield Answer(
+        "five facets in one call, exact, the slowest of three filters: median, of it computing",
+        f"{products:,} products, {_CORES} that much else ran on",
+        f"{slowest['wall (ms)']:.1f} ms, {slowest['processor (ms)']:.1f} ms",
+        "facets",
     )
     served = f"{filed.note('api_load', 'served catalog')}, {_CORES} shared with the load"
     alone = filed.row("api_load", kind=SMALL_PHOTO, connections=1)

@@ -74,6 +74,7 @@ class QueryOptions:
         limit: Products wanted at the most.
         cursor: The `cursor` of the page before, for the next one; None for the first.
         facets: Columns whose values are to be counted.
+        diversity: How much products are held back that look like one before them, 0 to 1.
         understand: Whether sizes, prices, counts, colours and negations in the prompt count as
             what they say; otherwise every word is a word.
         lift: Texts of `understood` that are to be taken as plain words.
@@ -153,13 +154,35 @@ class QueryOptions:
         default=(),
         metadata={
             "option": Option(
-                help="Columns to count.",
+                help="Columns to count, over every product that passes the filter.",
                 help_in_form="Column names with commas between.",
                 most=10,
                 refusal="{value} facets were asked for. Ask for at most {most}.",
                 of_similar=True,
                 decisive=False,
                 answered=False,
+            )
+        },
+    )
+    diversity: float = field(
+        default=0.3,
+        metadata={
+            "option": Option(
+                help="How much products are held back that look like one before them, 0 to 1; "
+                "the best hit stays.",
+                flag=Flag(
+                    ("--diversity",),
+                    "D",
+                    "How much products are held back that look like one before them: 0 not at "
+                    "all, 1 as far as it goes. The best hit stays.",
+                    beside_batch=True,
+                ),
+                least=0,
+                most=1,
+                setting_of_default="diversity",
+                refusal="The diversity is {value}. Give a number from 0 (the best fit first) to 1 "
+                "(the least alike first, behind the best hit).",
+                of_similar=True,
             )
         },
     )
@@ -206,6 +229,7 @@ class SimilarOptions(TypedDict, total=False):
     limit: int | None
     cursor: str | None
     facets: Sequence[str] | None
+    diversity: float | None
 
 
 class SearchOptions(SimilarOptions, total=False):

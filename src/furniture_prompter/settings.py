@@ -123,6 +123,12 @@ class Settings(BaseSettings):
         le=1,
         description="Share of the photo where a query has photo and prompt.",
     )
+    diversity: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="How much hits are held back that look like one before them; 0 is not at all.",
+    )
     weight_keyword: float = Field(
         default=2.0, ge=0, description="Weight of keyword matches within the prompt's share."
     )

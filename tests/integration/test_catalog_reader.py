@@ -1,13 +1,16 @@
 """Products as a reader of a catalog gives them: from the tables once, then from memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from furniture_prompter.catalog import facets as facets_module
 from furniture_prompter.catalog import reader as reader_module
 from furniture_prompter.catalog.reader import CatalogReader, Rows
 from furniture_prompter.catalog.vector_index import Numbers
@@ -96,3 +99,74 @@ def test_more_at_once_than_are_kept_are_all_given(
 ) -> None:
     monkeypatch.setattr(reader_module, "KEPT_PRODUCTS", 3)
     assert read(filled, [NUMBERS, NUMBERS[:6]])[0] == NUMBERS
+
+
+COUNTED = ("category", "color", "price", "id", "tags")
+
+
+def counted(reader: CatalogReader, numbers: Numbers | None, leave_out: int | None = None) -> Any:
+    return reader.facets(numbers, COUNTED, leave_out)
+
+
+def test_counts_are_those_of_the_rows_after_some_went_and_others_came(
+    filled: Shop, tmp_path: Path
+) -> None:
+    rows = make_rows(tmp_path / "later", 30)
+    filled.index([row for place, row in enumerate(rows) if place % 3], sync=True)
+
+    async def run() -> None:
+        reader = await CatalogReader.open(filled.folder)
+        try:
+            every = await reader.some_products(["__number", *COUNTED], 100)
+            numbers = np.array(sorted(every["__number"]))
+            assert numbers.size == 20
+            assert numbers.max() > 20
+            for passing, left_out in (
+                (numbers, None),
+                (numbers[::2], None),
+                (numbers[1:9], int(numbers[3])),
+                (numbers[:0], None),
+            ):
+                found = await counted(reader, passing, left_out)
+                kept = set(passing.tolist()) - {left_out}
+                inside = [number in kept for number in every["__number"]]
+                for column in ("category", "color", "id"):
+                    values = [v for v, here in zip(every[column], inside, strict=True) if here]
+                    assert {each.value: each.count for each in found[column]} == Counter(values)
+                assert sum(each.count for each in found["price"]) == len(kept)
+                assert found["tags"] == ()
+            assert await counted(reader, None) == await counted(reader, numbers)
+            assert await counted(reader, None, 5) == await counted(reader, numbers[numbers != 5], 5)
+        finally:
+            reader.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("room", "read_again"), [(2**20, False), (10, True)])
+def test_a_column_is_read_once_where_there_is_room(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch, room: int, read_again: bool
+) -> None:
+    # A column without any value takes none.
+    monkeypatch.setattr(facets_module, "KEPT_BYTES", room)
+
+    async def run() -> None:
+        reader = await CatalogReader.open(filled.folder)
+        try:
+            first = await counted(reader, None)
+            kept = reader._facets
+            assert set(kept._columns) == ({"tags"} if read_again else set(COUNTED))
+            reading: list[object] = []
+            read = kept._read
+
+            async def noted(columns: Mapping[str, str]) -> Any:
+                reading.append(columns)
+                return await read(columns)
+
+            monkeypatch.setattr(kept, "_read", noted)
+            assert await counted(reader, None) == first
+            assert bool(reading) == read_again
+        finally:
+            reader.close()
+
+    asyncio.run(run())

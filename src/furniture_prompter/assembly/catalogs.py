@@ -198,9 +198,9 @@ class Catalog:
             prompt: What is wanted, in words.
             photo: A file, its bytes, or pixels of shape (height, width, 3), uint8, sRGB.
             crop: The part of the photo that is meant.
-            options: ``limit``, ``where``, ``without``, ``photo_weight``, ``facets`` and ``cursor``,
-                as :class:`furniture_prompter.query_options.QueryOptions` says; None is as if left
-                out.
+            options: ``limit``, ``where``, ``without``, ``photo_weight``, ``diversity``, ``facets``,
+                ``cursor``…, as :class:`furniture_prompter.query_options.QueryOptions` says; None is
+                as if left out.
 
         Raises:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
@@ -216,7 +216,8 @@ class Catalog:
 
         Args:
             product_id: Its id.
-            options: As of :meth:`search`: ``where``, ``limit``, ``cursor`` and ``facets``.
+            options: As of :meth:`search`: ``where``, ``limit``, ``diversity``, ``cursor`` and
+                ``facets``.
 
         Raises:
             ProductNotFoundError: the catalog has no such product.

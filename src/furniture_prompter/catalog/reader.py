@@ -25,7 +25,7 @@ from furniture_prompter.catalog.columns import (
     product_from,
     vectors_from,
 )
-from furniture_prompter.catalog.facets import facet_of
+from furniture_prompter.catalog.facets import FacetCounts
 from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
 from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
@@ -181,6 +181,7 @@ class CatalogReader:
         self._row_id_lock = asyncio.Lock()
         self._vocabulary: Vocabulary | None = None
         self._vocabulary_lock = asyncio.Lock()
+        self._facets = FacetCounts(products, folder)
 
     @classmethod
     async def open(cls, folder: Path) -> "CatalogReader":
@@ -408,21 +409,21 @@ class CatalogReader:
         rows = await self._product_rows.fetch(numbers, names)
         return {name: rows[name].to_pylist() for name in names}
 
-    async def facets(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, Facet]:
-        """Count the values of columns over some products.
+    async def facets(
+        self, numbers: Numbers | None, columns: Sequence[str], leave_out: int | None = None
+    ) -> dict[str, Facet]:
+        """Count the values of columns over some products, exactly.
 
         Args:
-            numbers: Product numbers, shape (n,).
-            columns: Of :attr:`filter_columns`.
+            numbers: Product numbers, shape (n,); None for all products.
+            columns: Of :attr:`filter_columns`; read on first use and kept.
+            leave_out: Number of a product that does not count.
 
         Raises:
             CatalogDamagedError: the table cannot be read.
         """
         types = self.filter_columns
-        if not numbers.size:
-            return dict.fromkeys(columns, ())
-        rows = await self._product_rows.fetch(numbers, columns)
-        return {name: facet_of(rows[name], types[name]) for name in columns}
+        return await self._facets.count(numbers, {name: types[name] for name in columns}, leave_out)
 
     async def all_photos(self) -> PhotoRows:
         """Every photo of the version with its stored vector, by product and position."""

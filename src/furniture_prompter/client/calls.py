@@ -251,7 +251,8 @@ def similar(product_id: str, **options: Unpack[SimilarOptions]) -> Call[SearchAn
 
     Args:
         product_id: Its id.
-        options: ``where``, ``limit``, ``facets`` and ``cursor``, as of :meth:`search`.
+        options: ``where``, ``limit``, ``diversity``, ``facets`` and ``cursor``, as of
+            :meth:`search`.
 
     Raises:
         TypeError: there is no such option.

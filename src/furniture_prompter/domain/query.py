@@ -137,7 +137,7 @@ class CatalogReference:
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """How many of the retrieved products have one value.
+    """How many of the products that pass the filter have one value.
 
     Attributes:
         value: A text, true or false.
@@ -150,7 +150,7 @@ class FacetValue:
 
 @dataclass(frozen=True, slots=True)
 class FacetRange:
-    """How many of the retrieved products have a number in a range.
+    """How many of the products that pass the filter have a number in a range.
 
     Attributes:
         low: Least number, within.

@@ -4,17 +4,17 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from furniture_prompter.catalog.reader import Filter
-from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.domain import Query
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.search.diversity import WINDOW
 from furniture_prompter.search.query_vectors import EncodedQuery
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup, fuse
 
@@ -111,9 +111,12 @@ def refuse_other_query(cursor: Cursor, digest: str) -> None:
     if cursor.query != digest:
         raise InvalidQueryError(
             "The cursor belongs to another query. Ask for the next page with the same prompt, "
-            "photo, crop, weights, without and where, or leave the cursor out."
+            "photo, crop, weights, diversity, without and where, or leave the cursor out."
         )
 
+
+Arrange: TypeAlias = Callable[[Fused], Awaitable[Fused]]
+"""Reorders products of whole windows, of :data:`furniture_prompter.search.diversity.WINDOW`."""
 
 # How many times more each retriever brings once all that it brought is on earlier pages.
 _FURTHER: Final = 4
@@ -125,13 +128,10 @@ class Page:
 
     Attributes:
         hits: Its products, best first.
-        retrieved: All products that the retrievers brought to the first page, in no promised order;
-            the same on every page.
         more: Whether products follow.
     """
 
     hits: Fused
-    retrieved: Numbers
     more: bool
 
 
@@ -142,6 +142,7 @@ async def ranked_page(
     candidates: int,
     prefilter: Filter | None,
     leave_out: int | None = None,
+    arranged: Arrange | None = None,
 ) -> Page:
     """The products at places `start` to ``start + count`` of a ranking.
 
@@ -156,16 +157,23 @@ async def ranked_page(
         candidates: Products that each retriever brings to the first page; the same for every page.
         prefilter: The filter that products must pass.
         leave_out: Number of a product that is no hit.
+        arranged: Reorders products within the windows of the ranking; None to leave it.
     """
     stage = await fuse(groups, candidates, prefilter, leave_out)
-    ranked, retrieved = stage, stage.numbers
-    while ranked.numbers.size <= start + count and not stage.exhausted:
+    ranked = stage
+    window = 1 if arranged is None else WINDOW
+    begin, end = start // window * window, -(-(start + count) // window) * window
+    while ranked.numbers.size <= end and not stage.exhausted:
         candidates *= _FURTHER
         stage = await fuse(groups, candidates, prefilter, leave_out)
         fresh = ~np.isin(stage.numbers, ranked.numbers)
         ranked = ranked.followed_by(stage.taken(np.flatnonzero(fresh)))
-    places = np.arange(start, min(start + count, ranked.numbers.size))
-    return Page(ranked.taken(places), retrieved, ranked.numbers.size > start + count)
+    total = ranked.numbers.size
+    part = ranked.taken(np.arange(begin, min(end, total)))
+    if arranged is not None:
+        part = await arranged(part)
+    places = np.arange(start - begin, min(start - begin + count, part.numbers.size))
+    return Page(part.taken(places), total > start + count)
 
 
 def next_cursor(cursor: Cursor, page: Page, version: int) -> str | None:

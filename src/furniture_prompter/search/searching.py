@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
@@ -11,6 +12,7 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.describing import Describer
+from furniture_prompter.search.diversity import diversified
 from furniture_prompter.search.paging import (
     Cursor,
     encoded_query_digest,
@@ -109,13 +111,26 @@ class Searcher:
                 encoded, reader, route, settings, heard.wishes, _keywords(wordings)
             )
             page = await ranked_page(
-                groups, cursor.start, query.limit, cursor.candidates, prefilter, encoded.leave_out
+                groups,
+                cursor.start,
+                query.limit,
+                cursor.candidates,
+                prefilter,
+                encoded.leave_out,
+                partial(diversified, reader=reader, diversity=query.diversity)
+                if query.diversity
+                else None,
             )
         with clock.step("present"):
             hits = await present(
                 page.hits, cursor.start, groups, encoded, reader, route, heard.looks
             )
-            facets = await reader.facets(page.retrieved, query.facets) if query.facets else {}
+            counted = None if prefilter is None else prefilter.numbers
+            facets = (
+                await reader.facets(counted, query.facets, encoded.leave_out)
+                if query.facets
+                else {}
+            )
         return SearchResult(
             query=query,
             catalog=CatalogReference(str(reader.folder), manifest.version, manifest.encoder.name),

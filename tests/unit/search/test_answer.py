@@ -96,6 +96,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "where": "price < 300",
         "limit": 2,
         "crop": {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0},
+        "diversity": 0.3,
         "understand": True,
         "lift": [],
         "similar_to": None,

@@ -60,6 +60,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         {"without": "metal"},
         {"where": "price < 3"},
         {"photo_weight": 0.4},
+        {"diversity": 0.9},
         {"similar_to": "p1"},
         {"crop": Crop(0, 0, 0.5, 1)},
     ],

@@ -24,6 +24,7 @@ PHOTO = np.zeros((32, 32, 3), np.uint8)
         (Query(prompt="chair", limit=0), "Ask for 1 to"),
         (Query(prompt="chair", limit=100_000), "Ask for 1 to"),
         (Query(prompt="chair", photo=PHOTO, photo_weight=1.5), "number from 0"),
+        (Query(prompt="chair", diversity=-0.1), "diversity is -0.1. Give a number from 0"),
         (Query(photo=PHOTO, similar_to="p1"), "Leave one of them out"),
         (Query(prompt="chair", crop=Crop(0, 0, 1, 1)), "crop and no photo"),
         (Query(similar_to="p1", crop=Crop(0, 0, 1, 1)), "crop and no photo"),
