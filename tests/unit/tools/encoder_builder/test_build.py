@@ -241,10 +241,8 @@ def test_the_command_ends_with_one_when_a_gate_refuses(
 def test_a_catalog_of_fewer_images_than_components_is_refused(
     tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main(
-        ["build", "--side-px", "64", "--float-blocks", "1"]
-        + ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
-    )
+    where = ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
+    code = main(["build", "--side-px", "64", "--float-blocks", "1", *where])
     assert code == 1
     assert "more images or fewer components" in capsys.readouterr().err
     assert not (tmp_path / "t").exists()
