@@ -19,16 +19,12 @@ from benchmarks.encoder_selection.candidates import (
     Squares,
     Vectors,
     float_graph,
-    int8_weights,
     interleaved_ms,
     parts,
     squares,
-    vectors,
 )
 from benchmarks.provenance import write_result
 from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
-from furniture_prompter.distillation.quantisation import parity
-from furniture_prompter.domain.catalog import fit_projection
 from furniture_prompter.encoders.alignment import Alignment, AlignmentSettings, fit_alignment
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
@@ -45,20 +41,7 @@ CHOSEN = Candidate(
     SHIPPED.tail,
     SHIPPED.head.body_pooling,
 )
-CHOSEN_WEIGHT, CHOSEN_COMPONENTS = SHIPPED.head.colour_weight, SHIPPED.components
 COLOUR_WEIGHTS = {FORMER: (0.0, 0.2, 0.25, 0.3, 0.4), CHOSEN: (0.0, 0.35, 0.45, 0.55)}
-PROJECTED = (
-    (FORMER, 0.25, 415),
-    (FORMER, 0.35, 256),
-    (CHOSEN, 0.35, 256),
-    (CHOSEN, 0.45, 128),
-    (CHOSEN, 0.45, 192),
-    (CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS),
-    (CHOSEN, 0.45, 384),
-    (CHOSEN, 0.55, 256),
-)
-FLOAT_BLOCKS = (0, 3)
-CALIBRATION_STEP = 6
 SEEDS = (0,)
 
 METHOD = f"""
@@ -68,10 +51,7 @@ static prompt encoder, alignment fitted on a random half of ikea-dev and asked f
 both ways; R@10 among the held-out half and among all products. Other view: of the bundled catalog,
 every image of every {HELD_OUT_EVERY}th model asks for the other image of its product among all
 images; finishes of one model are different products. colour_weight is the length of the colour part
-beside parts of length 1, one for each map. "→" is the number of principal axes that a vector is
-expressed in after the mean is taken off; both come from the bundled images of the other models, and
-415 axes are all there are, so there only the mean is off. int8 rows are calibrated on every
-{CALIBRATION_STEP}th of those images, and their cosine against float is over the models held out. ms
+beside parts of length 1, one for each map; axes are what benchmarks.shape_and_colour tells of. ms
 is the median of one image on two threads, graphs taking turns: compare within the table only. Many
 settings were compared on one small set (one query is 0.2 points of R@1), so the best row is better
 than it would be elsewhere; the choice was therefore made among neighbours that do not differ.
@@ -159,35 +139,6 @@ def main() -> None:
         for weight in COLOUR_WEIGHTS.get(candidate, (0.0, FORMER_WEIGHT)):
             both = (taken.joined(weight), turned.joined(weight))
             row(name, *both, colour_weight=weight, **asdict(candidate), precision="float")
-    for candidate, weight, components in PROJECTED:
-        name = f"{candidate.name} → {components} float"
-        projection = fit_projection(kept[candidate][1].joined(weight)[~apart], components)
-        graph = float_graph(candidate, weight, projection)
-        graphs[name] = graph.SerializeToString()
-        photos, renders = (
-            np.asarray(projection.of(part.joined(weight)), np.float32) for part in kept[candidate]
-        )
-        described = asdict(candidate) | {"precision": "float", "components": components}
-        row(name, photos, renders, colour_weight=weight, **described)
-        if (candidate, weight, components) == (CHOSEN, CHOSEN_WEIGHT, CHOSEN_COMPONENTS):
-            exact, chosen = renders, graph
-    real_squares, view_squares = images[CHOSEN.side_px]
-    learned = [
-        square for square, kept_apart in zip(view_squares, apart, strict=True) if not kept_apart
-    ]
-    for blocks in FLOAT_BLOCKS:
-        name = f"{CHOSEN.name} → {CHOSEN_COMPONENTS} int8, {blocks} blocks float"
-        graphs[name] = int8_weights(CHOSEN, chosen, learned[::CALIBRATION_STEP], blocks)
-        photos, renders = (vectors(graphs[name], each) for each in (real_squares, view_squares))
-        moved = parity(exact[apart], renders[apart])
-        described = asdict(CHOSEN) | {
-            "precision": "int8",
-            "components": CHOSEN_COMPONENTS,
-            "float_blocks": blocks,
-            "mean_cosine": round(moved.mean, 5),
-            "least_cosine": round(moved.least, 4),
-        }
-        row(name, photos, renders, colour_weight=CHOSEN_WEIGHT, **described)
     speed = interleaved_ms(graphs)
     for entry in rows:
         entry["ms"] = round(speed[str(entry["graph"])], 2)

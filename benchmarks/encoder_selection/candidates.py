@@ -10,13 +10,10 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from furniture_prompter.distillation.quantisation import quantise
-from furniture_prompter.domain.catalog import Projection
 from furniture_prompter.encoders.card import Preprocessing
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.preprocessing import preprocess
 from tools.encoder_builder import colour
-from tools.encoder_builder.build import float_layers
 from tools.encoder_builder.graph import Head, Pooling, build_graph
 from tools.encoder_builder.networks import load_network
 
@@ -96,23 +93,11 @@ def squares(photos: Sequence[Path], side_px: int) -> Squares:
     ]
 
 
-def float_graph(
-    candidate: Candidate, colour_weight: float, projection: Projection | None = None
-) -> onnx.ModelProto:
-    """The float graph of a candidate."""
+def float_graph(candidate: Candidate, colour_weight: float) -> onnx.ModelProto:
+    """The float graph of a candidate, whose vectors are along no axes of their own."""
     network = load_network(candidate.network, tail=candidate.tail)
     head = Head(candidate.pooling, candidate.body_pooling, colour_weight)
-    return build_graph(network, candidate.side_px, head, projection)
-
-
-def int8_weights(
-    candidate: Candidate, graph: onnx.ModelProto, calibration: Squares, float_blocks: int
-) -> bytes:
-    """The int8 form of a candidate's float graph."""
-    network = load_network(candidate.network, tail=candidate.tail)
-    kept = float_layers(network.blocks[:float_blocks])
-    quantised = quantise(graph, calibration, float_layers=kept)
-    return bytes(quantised.SerializeToString())
+    return build_graph(network, candidate.side_px, head)
 
 
 def open_session(weights: bytes) -> onnxruntime.InferenceSession:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter import encoders
+from furniture_prompter.encoders.alignment import photo_scale
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
@@ -50,14 +51,14 @@ class MeasuringSet:
         ]
 
     def encode_photos(self, encoder: OnnxEncoder) -> NDArray[np.float32]:
-        """Shape (products, dimension)."""
+        """As an alignment fits them, shape (products, dimension)."""
         side_px = encoder.card.input_side_px
         rows = []
         for product in self.products:
             data = read_photo_bytes(self.folder / product["image"])
             image = decode_photo(data, name=product["image"], target_side_px=side_px)
             rows.append(encoder.encode([image]))
-        return np.concatenate(rows)
+        return np.concatenate(rows) * photo_scale(encoder.card.colour_part, encoder.card.dimension)
 
 
 def image_encoder_folder(name: str | None) -> Path:

@@ -69,6 +69,8 @@ class QueryOptions:
 
     Attributes:
         photo_weight: Share of the photo when both are given, 0 to 1.
+        colour_weight: Share of the colours in a photo's likeness, 0 to 1; None follows from the
+            words: where they name a colour, the photo's own says nothing.
         without: Words for what the product must not be.
         where: Filter over the catalog's columns, such as ``price < 300``.
         limit: Products wanted at the most.
@@ -97,6 +99,27 @@ class QueryOptions:
                 setting_of_default="photo_weight",
                 refusal="The photo's weight is {value}. Give a number from 0 (only the prompt "
                 "counts) to 1 (only the photo counts).",
+            )
+        },
+    )
+    colour_weight: float | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                help="Share of the colours in the photo's likeness; left out, it follows from the "
+                "words.",
+                flag=Flag(
+                    ("--colour-weight",),
+                    "W",
+                    "Share of the colours in the photo's likeness: 0 is the shape alone, 1 the "
+                    "colours alone. Unless set, it follows from the words.",
+                    beside_batch=True,
+                ),
+                least=0,
+                most=1,
+                refusal="The colours' weight is {value}. Give a number from 0 (only the shape "
+                "counts) to 1 (only the colours count).",
+                of_similar=True,
             )
         },
     )
@@ -225,6 +248,7 @@ class QueryOptions:
 class SimilarOptions(TypedDict, total=False):
     """Options of what is like a product, as keywords; None is as if left out."""
 
+    colour_weight: float | None
     where: str | None
     limit: int | None
     cursor: str | None

@@ -43,7 +43,7 @@ def test_an_option_that_is_none_is_refused_before_anything_is_sent() -> None:
 
 
 def test_an_option_of_searches_alone_is_refused_where_a_product_is_asked_for() -> None:
-    with pytest.raises(TypeError, match="'without' here; there are where, limit, cursor, facets"):
+    with pytest.raises(TypeError, match="'without' here; there are colour_weight, where"):
         given({"without": "red"}, similar=True)
     with Client("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="'photo_weight'"):
         client.similar("p1", photo_weight=0.1)  # type: ignore[call-arg]  # what is tested

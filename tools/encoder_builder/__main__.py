@@ -39,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         help="the 1,280 channels before the classifier are the last block",
     )
     make.add_argument(
-        "--components", type=int, default=shipped.components, help="principal axes; 0 for none"
+        "--components", type=int, default=shipped.components, help="axes of shape; 0 for none"
+    )
+    make.add_argument("--colour-components", type=int, default=shipped.colour_components)
+    make.add_argument(
+        "--colour-share", type=float, default=shipped.colour_share, help="of a likeness, 0 to 1"
     )
     make.add_argument("--float", action="store_true", help="do not quantise")
     make.add_argument(
@@ -67,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
             options.colour_weight,
         ),
         components=options.components,
+        colour_components=options.colour_components,
+        colour_share=options.colour_share,
         int8=not options.float,
         float_blocks=options.float_blocks,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from furniture_prompter.bundled.held_out import held_out_families
 from furniture_prompter.distillation.export import CardFields, open_graph, put_in_place
@@ -19,14 +20,26 @@ from furniture_prompter.distillation.quantisation import (
     require_export,
     require_int8,
 )
-from furniture_prompter.domain.catalog import Projection, fit_projection
-from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing, identity_of
+from furniture_prompter.encoders.card import (
+    ColourPart,
+    EncoderCard,
+    Preprocessing,
+    own_space,
+)
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.evaluation.collection import DEGRADATIONS
 from tools.encoder_builder import figures
-from tools.encoder_builder.catalogs import CatalogImage, encode_catalog, pixels, read_catalog
-from tools.encoder_builder.graph import Head, build_graph
+from tools.encoder_builder.catalogs import (
+    CatalogImage,
+    encode_catalog,
+    encode_images,
+    pixels,
+    read_catalog,
+)
+from tools.encoder_builder.graph import Head, PartAxes, build_graph
 from tools.encoder_builder.networks import Block, Network, load_network
+from tools.encoder_builder.noise import fit_against_noise, fit_colour_axes, other_views, spoilt
 from tools.encoder_builder.reference import reference_vectors
 
 CALIBRATION_IMAGES = 128
@@ -43,8 +56,13 @@ class Recipe:
         network: One of NETWORK_NAMES.
         side_px: Side of the square input; a multiple of 32 with a colour part.
         tail: Whether the 1,280 channels before the classifier are the last block.
-        head: Pooling, the map before the last block, and colour part.
-        components: Principal axes that a vector is expressed in; 0 leaves it as it is.
+        head: Pooling, the map before the last block, and colour part; with components its colour
+            weight says no more than that there is one.
+        components: Axes that the shape is expressed in; 0 leaves the vector as it is.
+        colour_components: Axes that the colour is expressed in.
+        colour_share: What the colour adds to the cosine of a vector with itself.
+        noise_ridge: Added to the noise's covariance, in units of its mean variance.
+        views_share: How much of the noise is that of other views of a product.
         int8: Whether to quantise.
         float_blocks: How many of the first blocks stay float when the rest is quantised.
     """
@@ -52,8 +70,12 @@ class Recipe:
     network: str = "lite2"
     side_px: int = 256
     tail: bool = True
-    head: Head = field(default_factory=lambda: Head("gem3", "mean", colour_weight=0.45))
-    components: int = 256
+    head: Head = field(default_factory=lambda: Head("gem3", "mean", colour_weight=1.0))
+    components: int = 472
+    colour_components: int = 40
+    colour_share: float = 0.05
+    noise_ridge: float = 1.0
+    views_share: float = 0.2
     int8: bool = True
     float_blocks: int = 3
 
@@ -95,11 +117,12 @@ def build(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".building-") as work:
         plan = Plan(recipe, network, target.name, Path(work))
-        projection, training = _projection(plan, learned)
-        graph = build_graph(network, recipe.side_px, recipe.head, projection)
+        axes, training = _axes(plan, learned, report)
+        colour = ColourPart(axes.colour.shape[1], axes.colour_share) if axes is not None else None
+        graph = build_graph(network, recipe.side_px, recipe.head, axes)
         built = Path(work, "float")
-        encoder = _open(plan, built, "float", graph, training)
-        exported = _export_parity(plan, encoder, projection, _spread(images, EXPORT_PARITY_IMAGES))
+        encoder = _open(plan, built, "float", graph, training, colour)
+        exported = _export_parity(plan, encoder, axes, _spread(images, EXPORT_PARITY_IMAGES))
         report(f"Float graph against PyTorch, {EXPORT_PARITY_IMAGES} images: {exported}")
         require_export(exported)
         measured = {"export_least_cosine": exported.least}
@@ -107,16 +130,10 @@ def build(
         report(f"Float: {found}")
         if recipe.int8:
             exact, exact_found = encoder, found
-            chosen = _spread(learned, CALIBRATION_IMAGES)
-            spec = Preprocessing(side_px=recipe.side_px)
-            small = quantise(
-                graph,
-                [preprocess(image, spec) for image in pixels(chosen, recipe.side_px)],
-                float_layers=float_layers(network.blocks[: recipe.float_blocks]),
-            )
             built = Path(work, "int8")
-            encoder = _open(plan, built, "int8", small, training)
-            calibrated_on = set(chosen)
+            small = _quantised(plan, graph, learned)
+            encoder = _open(plan, built, "int8", small, training, colour)
+            calibrated_on = set(_spread(learned, CALIBRATION_IMAGES))
             others = [image for image in images if image not in calibrated_on]
             moved = parity(encode_catalog(exact, others), encode_catalog(encoder, others))
             report(f"int8 against float, {len(others)} images not calibrated on: {moved}")
@@ -150,11 +167,10 @@ def in_space_of(
     near = parity(encode_catalog(earlier, images), encode_catalog(encoder, images))
     report(f"Against {earlier.card.name} of before, {len(images)} images: {near}")
     require_int8(near)
-    space = earlier.card.space or EmbeddingSpace(
-        earlier.card.name, identity_of(earlier.card).space_id
-    )
     figures = {"earlier_build_mean_cosine": near.mean, "earlier_build_least_cosine": near.least}
-    return replace(card, space=space, figures={**card.figures, **_rounded(figures)})
+    return replace(
+        card, space=own_space(earlier.card), figures={**card.figures, **_rounded(figures)}
+    )
 
 
 def float_layers(blocks: Sequence[Block]) -> tuple[str, ...]:
@@ -192,29 +208,84 @@ class Plan:
     work: Path
 
 
-def _projection(
-    plan: Plan, learned: Sequence[CatalogImage]
-) -> tuple[Projection | None, dict[str, Any]]:
-    """The projection of what the graph gives without one, and the card's word on it."""
+def _quantised(
+    plan: Plan, graph: onnx.ModelProto, learned: Sequence[CatalogImage]
+) -> onnx.ModelProto:
+    recipe = plan.recipe
+    chosen = _spread(learned, CALIBRATION_IMAGES)
+    spec = Preprocessing(side_px=recipe.side_px)
+    return quantise(
+        graph,
+        [preprocess(image, spec) for image in pixels(chosen, recipe.side_px)],
+        float_layers=float_layers(plan.network.blocks[: recipe.float_blocks]),
+    )
+
+
+def _axes(
+    plan: Plan, learned: Sequence[CatalogImage], report: Callable[[str], None]
+) -> tuple[PartAxes | None, dict[str, Any]]:
+    """Axes of what the graph gives without them, and the card's word on them."""
     recipe = plan.recipe
     if not recipe.components:
         return None, {}
-    joined = build_graph(plan.network, recipe.side_px, recipe.head)
-    encoder = _open(plan, plan.work / "joined", "float", joined, {})
-    seen = hashlib.sha256()
+    graph = build_graph(plan.network, recipe.side_px, recipe.head)
+    encoder = _open(plan, plan.work / "joined", "float", graph, {})
+    exact = encoder
+    if recipe.int8:
+        # What int8 does to a vector is noise like any other.
+        small = _quantised(plan, graph, learned)
+        encoder = _open(plan, plan.work / "joined-int8", "int8", small, {})
+    maps, colours = _parts(plan, encode_catalog(encoder, learned))
+    noises = {"other views": (other_views(maps, [image.product for image in learned]), 0.0)}
+    seen = [maps]
+    for number, (name, way) in enumerate(DEGRADATIONS.items()):
+        rows, _ = _parts(plan, encode_images(encoder, spoilt(learned, way, number)))
+        noises[name] = (rows.astype(np.float64) - maps, 1.0)
+        seen.append(rows)
+        report(f"Spoilt {len(rows):,} renders: {name}.")
+    if exact is not encoder:
+        moved = maps.astype(np.float64) - _parts(plan, encode_catalog(exact, learned))[0]
+        noises["int8"] = (moved, 1.0)
+    others = sum(weight for _, weight in noises.values())
+    share = recipe.views_share
+    noises["other views"] = (noises["other views"][0], others * share / (1 - share))
+    if not len(noises["other views"][0]):
+        del noises["other views"]
+    axes = PartAxes(
+        fit_against_noise(maps, noises, seen, recipe.components, recipe.noise_ridge),
+        fit_colour_axes(colours, recipe.colour_components),
+        recipe.colour_share,
+    )
+    hashes = hashlib.sha256()
     for image in learned:
-        seen.update(image.path.read_bytes())
+        hashes.update(image.path.read_bytes())
     told = {
-        "components": recipe.components,
+        "shape_components": recipe.components,
+        "colour_components": recipe.colour_components,
+        "noise": sorted(noises),
+        "noise_ridge": recipe.noise_ridge,
+        "other_views_share": recipe.views_share,
         "fitted_on": f"{len(learned):,} renders of {len({i.product for i in learned}):,} products",
-        "images_sha256": seen.hexdigest(),
+        "images_sha256": hashes.hexdigest(),
     }
-    rows = encode_catalog(encoder, learned)
-    return fit_projection(rows, recipe.components), {"projection": told}
+    return axes, {"axes": told}
+
+
+def _parts(plan: Plan, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Joined maps and colour parts of a graph without axes, each as unit rows."""
+    network, head = plan.network, plan.recipe.head
+    width = network.width + (network.body_width if head.body_pooling is not None else 0)
+    parts = (rows[:, :width], rows[:, width:])
+    return tuple(part / np.linalg.norm(part, axis=1, keepdims=True) for part in parts)
 
 
 def _open(
-    plan: Plan, folder: Path, precision: str, graph: onnx.ModelProto, training: Mapping[str, Any]
+    plan: Plan,
+    folder: Path,
+    precision: str,
+    graph: onnx.ModelProto,
+    training: Mapping[str, Any],
+    colour: ColourPart | None = None,
 ) -> OnnxEncoder:
     """Write graph and card into a new folder and load them as a user would."""
     network = plan.network
@@ -225,6 +296,7 @@ def _open(
         source_sha256=network.source_sha256,
         description=_description(plan.recipe, precision),
         training=training,
+        colour=colour,
     )
     spec = Preprocessing(side_px=plan.recipe.side_px)
     return open_graph(folder, graph, network.parameters, fields, spec)
@@ -238,20 +310,23 @@ def _description(recipe: Recipe, precision: str) -> str:
     if head.colour_weight > 0:
         features += ", and the product's colours"
     if recipe.components:
-        features += f", less their mean, along {recipe.components} principal axes"
+        features += (
+            f", {recipe.components} axes of shape and {recipe.colour_components} of colour, chosen "
+            "against the noise of spoilt photos"
+        )
     return f"{_TITLES[recipe.network]} trained on ImageNet: {features}; {precision}."
 
 
 def _export_parity(
     plan: Plan,
     encoder: OnnxEncoder,
-    projection: Projection | None,
+    axes: PartAxes | None,
     images: Sequence[CatalogImage],
 ) -> Parity:
     recipe = plan.recipe
     spec = Preprocessing(side_px=recipe.side_px)
     squares = [preprocess(image, spec) for image in pixels(images, recipe.side_px)]
-    reference = reference_vectors(plan.network, recipe.head, projection, squares, tail=recipe.tail)
+    reference = reference_vectors(plan.network, recipe.head, axes, squares, tail=recipe.tail)
     return parity(reference, encoder.encode(squares))
 
 

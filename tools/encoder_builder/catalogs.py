@@ -1,7 +1,8 @@
 """Catalog images for calibration and figures: listed, decoded, encoded."""
 
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +68,13 @@ def encode_catalog(encoder: Encoder, images: Sequence[CatalogImage]) -> NDArray[
     side_px = encoder.card.input_side_px
     if side_px is None:
         raise ValueError(f"{encoder.card.name} is a {encoder.card.kind} encoder.")
-    parts = [
-        encoder.encode(list(pixels(images[start : start + _CHUNK], side_px)))
-        for start in range(0, len(images), _CHUNK)
-    ]
+    return encode_images(encoder, pixels(images, side_px))
+
+
+def encode_images(encoder: Encoder, images: Iterable[RgbImage]) -> NDArray[np.float32]:
+    """Vectors (images, dimension), some images at a time; there must be one."""
+    coming = iter(images)
+    parts = []
+    while chunk := list(itertools.islice(coming, _CHUNK)):
+        parts.append(encoder.encode(chunk))
     return np.concatenate(parts)

@@ -43,6 +43,34 @@ class Head:
     colour_weight: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PartAxes:
+    """Axes that a vector's two parts are expressed in: shape first, colour behind it.
+
+    Attributes:
+        shape: Of the joined maps, as unit rows.
+        colour: Of the colour part, shape (colours, components).
+        colour_share: What the colour adds to the cosine of a vector with itself, 0 to 1.
+    """
+
+    shape: Projection
+    colour: NDArray[np.float32]
+    colour_share: float
+
+    @property
+    def dimension(self) -> int:
+        """Components of a vector."""
+        return int(self.shape.axes.shape[1] + self.colour.shape[1])
+
+    def of(self, maps: NDArray[np.floating], colours: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Unit rows (n, dimension) of joined maps (n, width) and of colour parts (n, colours)."""
+        shape = self.shape.of(maps / np.linalg.norm(maps, axis=1, keepdims=True))
+        colour_rows = colours.astype(np.float64) @ self.colour
+        colour_rows /= np.linalg.norm(colour_rows, axis=1, keepdims=True)
+        share = self.colour_share
+        return np.hstack([np.sqrt(1 - share) * shape, np.sqrt(share) * colour_rows])
+
+
 @dataclass(slots=True)
 class GraphWriter:
     """Collects nodes and constants of one graph."""
@@ -125,7 +153,7 @@ def unit(writer: GraphWriter, source: str, output: str) -> str:
 
 
 def build_graph(
-    network: Network, side_px: int, head: Head, projection: Projection | None = None
+    network: Network, side_px: int, head: Head, axes: PartAxes | None = None
 ) -> onnx.ModelProto:
     """The encoder as one checked ONNX model.
 
@@ -136,7 +164,8 @@ def build_graph(
         network: Its layers.
         side_px: Side of the image.
         head: What becomes of the maps.
-        projection: Fitted on vectors of the graph without one; None leaves those as they are.
+        axes: Fitted on vectors of the graph without them; the head's colour weight says nothing
+            then but that there is a colour part. None leaves vectors as they are.
     """
     writer = GraphWriter()
     writer.floats("zero", 0.0)
@@ -165,17 +194,15 @@ def build_graph(
         dimension += network.body_width
     if head.colour_weight > 0:
         shares, colours = write_colour(writer, planes, side_px)
-        weight = writer.floats("colour_weight", head.colour_weight)
-        parts.append(writer.node("Mul", [shares, weight], "colour.weighted_part"))
-        dimension += colours
-    joined = writer.node("Concat", parts, "joined", axis=1)
-    if projection is not None:
-        joined = unit(writer, joined, "joined.unit")
-        axes = writer.constant("projection.axes", projection.axes)
-        offset = writer.constant("projection.offset", projection.offset)
-        joined = writer.node("Gemm", [joined, axes, offset], "projection")
-        dimension = projection.axes.shape[1]
-    vector = unit(writer, joined, "vector")
+    if axes is not None:
+        vector = _along_axes(writer, parts, shares, axes)
+        dimension = axes.dimension
+    else:
+        if head.colour_weight > 0:
+            weight = writer.floats("colour_weight", head.colour_weight)
+            parts.append(writer.node("Mul", [shares, weight], "colour.weighted_part"))
+            dimension += colours
+        vector = unit(writer, writer.node("Concat", parts, "joined", axis=1), "vector")
     graph = helper.make_graph(
         writer.nodes,
         network.name,
@@ -191,6 +218,34 @@ def build_graph(
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _along_axes(writer: GraphWriter, maps: Sequence[str], shares: str, axes: PartAxes) -> str:
+    """Both parts along their axes, each at its own length: the vector's name."""
+    joined = unit(
+        writer, writer.node("Concat", maps, "projection.maps", axis=1), "projection.maps.unit"
+    )
+    weights = writer.constant("projection.axes", axes.shape.axes)
+    offset = writer.constant("projection.offset", axes.shape.offset)
+    shape = unit(
+        writer,
+        writer.node("Gemm", [joined, weights, offset], "projection.shape"),
+        "projection.shape.unit",
+    )
+    colour_axes = writer.constant("projection.colour_axes", axes.colour)
+    hues = unit(
+        writer,
+        writer.node("MatMul", [shares, colour_axes], "projection.colour"),
+        "projection.colour.unit",
+    )
+    lengths = np.sqrt([1 - axes.colour_share, axes.colour_share])
+    scaled = [
+        writer.node(
+            "Mul", [part, writer.floats(f"{part}.scale", float(length))], f"{part}.at_length"
+        )
+        for part, length in zip((shape, hues), lengths, strict=True)
+    ]
+    return writer.node("Concat", scaled, "vector", axis=1)
 
 
 def write_colour(writer: GraphWriter, planes: str, side_px: int) -> tuple[str, int]:

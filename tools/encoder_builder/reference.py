@@ -10,16 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.catalog import Projection
 from tools.encoder_builder import colour
-from tools.encoder_builder.graph import Head, Pooling
+from tools.encoder_builder.graph import Head, PartAxes, Pooling
 from tools.encoder_builder.networks import Network, blocks_of, load_backbone
 
 
 def reference_vectors(
     network: Network,
     head: Head,
-    projection: Projection | None,
+    axes: PartAxes | None,
     images: Sequence[NDArray[np.uint8]],
     *,
     tail: bool,
@@ -44,12 +43,14 @@ def reference_vectors(
         parts = [_pooled(after, head.pooling)]
         if head.body_pooling is not None:
             parts.insert(0, _pooled(before, head.body_pooling))
+        if axes is not None:
+            rows.append(axes.of(np.hstack(parts)[None], colour.colour_shares(image)[None])[0])
+            continue
         if head.colour_weight > 0:
             parts.append(head.colour_weight * colour.colour_shares(image))
         joined = np.concatenate(parts)
         rows.append(joined / np.linalg.norm(joined))
-    vectors = np.stack(rows)
-    return (vectors if projection is None else projection.of(vectors)).astype(np.float32)
+    return np.stack(rows).astype(np.float32)
 
 
 def _pooled(features: torch.Tensor, pooling: Pooling) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ from furniture_prompter.encoders.card import (
     EmbeddingSpace,
     EncoderCard,
     Preprocessing,
-    identity_of,
+    own_space,
 )
 from furniture_prompter.encoders.decoding import (
     PhotoLimits,
@@ -235,7 +235,6 @@ def export_teacher(
     # The ensemble above needs no transformers.
     from furniture_prompter.encoders.hub.encoder import load_hub_encoder
 
-    space = card.space or EmbeddingSpace(card.name, identity_of(card).space_id)
     encoder = load_hub_encoder(source, device="cpu")
     return export_encoder(
         encoder.image_network,
@@ -248,7 +247,7 @@ def export_teacher(
             description=f"{card.description} Its image side in {precision}; prompts need "
             f"{card.name} itself (--text-tower) or a catalog's alignment.",
             architecture=card.architecture,
-            space=space,
+            space=own_space(card),
         ),
         preprocessing=card.preprocessing,
         precision=precision,

@@ -23,7 +23,13 @@ from furniture_prompter.distillation.quantisation import (
     require_int8,
 )
 from furniture_prompter.domain.product import RgbImage
-from furniture_prompter.encoders.card import CARD_FILE, EmbeddingSpace, EncoderCard, Preprocessing
+from furniture_prompter.encoders.card import (
+    CARD_FILE,
+    ColourPart,
+    EmbeddingSpace,
+    EncoderCard,
+    Preprocessing,
+)
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.errors import DistillationError
@@ -53,6 +59,7 @@ class CardFields:
     training: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
     encodes_prompts: bool = False
+    colour: ColourPart | None = None
 
 
 def export_encoder(
@@ -171,6 +178,7 @@ def open_graph(
         architecture=identity.architecture,
         training=identity.training,
         encodes_prompts=identity.encodes_prompts,
+        colour=identity.colour,
     ).save(folder)
     return OnnxEncoder.load(folder)
 

@@ -28,7 +28,7 @@ from furniture_prompter.distillation.photos import (
     prepare_photo,
 )
 from furniture_prompter.domain import IndexProgress, RgbImage, SetAside
-from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
+from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, own_space
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import DistillationError, InvalidPhotoError
@@ -184,8 +184,7 @@ def from_catalog(found: PhotoSet, space: EmbeddingSpace) -> TeacherVectors:
 
 def space_of(teacher: Encoder) -> EmbeddingSpace:
     """The space that the teacher's vectors lie in."""
-    card = teacher.card
-    return card.space or EmbeddingSpace(card.name, identity_of(card).space_id)
+    return own_space(teacher.card)
 
 
 def ask_teacher(

@@ -218,7 +218,8 @@ class Projection:
     """``rows @ axes + offset``.
 
     Attributes:
-        axes: Shape (dimension before, components); columns of unit length at right angles.
+        axes: Shape (dimension before, components); principal axes are of unit length and at right
+            angles.
         offset: Shape (components,): minus the mean, along the axes.
     """
 

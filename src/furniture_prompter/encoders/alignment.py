@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.atomic_files import replacing
+from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.errors import CatalogDamagedError, CatalogMismatchError, CatalogWriteError
 from furniture_prompter.unit_rows import unit_rows
 
@@ -204,6 +205,27 @@ _LEAST_PERCENTILE = 0.6
 _STANDARD_ERRORS = 4.0
 
 
+PROMPT_COLOUR_LENGTH = 2.5
+"""Length of a photo's colours beside its shape when prompts are fitted to it: words say more of
+colour than photos are compared by (benchmarks/shape_and_colour.py)."""
+
+
+def photo_scale(part: ColourPart | None, dimension: int) -> NDArray[np.float32]:
+    """What brings a photo's colours to PROMPT_COLOUR_LENGTH, for :func:`fit_alignment`.
+
+    Args:
+        part: Which of its components hold them; None for none.
+        dimension: Of the vectors.
+
+    Returns:
+        Shape (dimension,).
+    """
+    scale = np.ones(dimension, np.float32)
+    if part is not None:
+        scale[-part.components :] = PROMPT_COLOUR_LENGTH * np.sqrt((1 - part.share) / part.share)
+    return scale
+
+
 @dataclass(frozen=True, slots=True)
 class AlignmentSettings:
     """How an alignment is fitted.
@@ -243,6 +265,7 @@ def fit_alignment(
     settings: AlignmentSettings = _DEFAULTS,
     *,
     weights: NDArray[np.float32] | None = None,
+    photo_scale: NDArray[np.float32] | None = None,
 ) -> Alignment | AlignmentRefusal:
     """Fit on pairs of a product's text and one of its photos; seconds for 100,000 pairs.
 
@@ -254,6 +277,8 @@ def fit_alignment(
             a product the first is asked for when quality is measured.
         settings: See there.
         weights: Length n, how much each pair counts; None where all count alike.
+        photo_scale: Shape (d,): what each component of a photo is multiplied with before the fit,
+            so that its ridge weighs on some less than on others; the maps take photos as they are.
 
     Returns:
         The alignment, or a refusal where the text is too little or does not tell photos apart.
@@ -268,6 +293,7 @@ def fit_alignment(
         )
     told = prompt_vectors.any(axis=1)
     texts, photos = prompt_vectors, photo_vectors
+    scale = np.ones(photo_vectors.shape[1], np.float32) if photo_scale is None else photo_scale
     counts = np.ones(len(prompt_vectors)) if weights is None else weights.astype(np.float64)
     if not told.all():
         texts, photos, counts = prompt_vectors[told], photo_vectors[told], counts[told]
@@ -279,11 +305,11 @@ def fit_alignment(
         return AlignmentRefusal(_too_little(len(set(product_ids)), len(firsts), distinct, settings))
     folds = np.random.default_rng(settings.seed).permutation(len(firsts)) % settings.folds
     parts = [
-        _Moments.of(texts, photos, counts, folds[products] == fold)
+        _Moments.of(texts, photos, scale, counts, folds[products] == fold)
         for fold in range(settings.folds)
     ]
     quality = _cross_validate(
-        parts, texts, photos, [firsts[folds == f] for f in range(len(parts))], settings
+        parts, texts, photos, scale, [firsts[folds == f] for f in range(len(parts))], settings
     )
     margin = _STANDARD_ERRORS / np.sqrt(12 * quality.products)
     if quality.mean_percentile < max(_LEAST_PERCENTILE, 0.5 + margin):
@@ -296,7 +322,8 @@ def fit_alignment(
         )
     fitted = _solve(sum(parts[1:], parts[0]), len(firsts), settings)
     prompt_mean, prompt_map, photo_mean, photo_map = (
-        np.ascontiguousarray(array, np.float32) for array in fitted
+        np.ascontiguousarray(array, np.float32)
+        for array in (*fitted[:2], fitted[2] / scale, fitted[3] * scale[:, np.newaxis])
     )
     return Alignment(
         prompt_mean, prompt_map, photo_mean, photo_map, products=len(firsts), quality=quality
@@ -340,6 +367,7 @@ class _Moments:
         cls,
         texts: NDArray[np.float32],
         photos: NDArray[np.float32],
+        scale: NDArray[np.float32],
         counts: Matrix,
         rows: NDArray[np.bool_],
     ) -> "_Moments":
@@ -350,7 +378,7 @@ class _Moments:
         chosen = np.flatnonzero(rows)
         for start in range(0, len(chosen), _CHUNK_ROWS):
             chunk = chosen[start : start + _CHUNK_ROWS]
-            x, y = texts[chunk].astype(np.float64), photos[chunk].astype(np.float64)
+            x, y = texts[chunk].astype(np.float64), scale * photos[chunk].astype(np.float64)
             each = counts[chunk, None]
             counted_x, counted_y = x * each, y * each
             total += cls(
@@ -424,6 +452,7 @@ def _cross_validate(
     parts: list[_Moments],
     texts: NDArray[np.float32],
     photos: NDArray[np.float32],
+    scale: NDArray[np.float32],
     held_out: list[NDArray[np.intp]],
     settings: AlignmentSettings,
 ) -> AlignmentQuality:
@@ -433,7 +462,7 @@ def _cross_validate(
         others = [part for index, part in enumerate(parts) if index != fold]
         fitted = _solve(sum(others[1:], others[0]), products - len(rows), settings)
         asked = rows[: settings.most_candidates]
-        ranks.append(_ranks(fitted, texts[asked], photos[asked]))
+        ranks.append(_ranks(fitted, texts[asked], scale * photos[asked]))
         sizes.append(len(asked))
     all_ranks = np.concatenate(ranks)
     share_behind = np.concatenate(

@@ -61,18 +61,44 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, slots=True)
+class ColourPart:
+    """The last components of a vector, which hold the photo's colours; those before hold its shape.
+
+    Both parts have a fixed length in every vector, so that a query that scales one of its own
+    compares by another balance, and what is stored stays as it is.
+
+    Attributes:
+        components: How many they are.
+        share: What they add to the cosine of a vector with itself, between 0 and 1.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    components: int
+    share: float
+
+    def __post_init__(self) -> None:
+        if self.components < 1:
+            raise ValueError(f"a colour part has components, not {self.components}.")
+        if not 0 < self.share < 1:
+            raise ValueError(f"a colour part's share lies between 0 and 1, not at {self.share}.")
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
     """The vector space of another encoder, which this one was taught or exported into.
 
     Attributes:
         name: That encoder's name, for people.
         id: Its :attr:`furniture_prompter.domain.EncoderIdentity.space_id`, which decides.
+        colour: Which part of its vectors holds colours; None where shape and colour are one.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: str
     id: str
+    colour: ColourPart | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -108,6 +134,8 @@ class EncoderCard:
         encodes_prompts: Whether it also turns prompts into vectors of the photos' space.
         languages: ISO 639-1 codes of what a prompt encoder was made to understand; empty where its
             card does not say, as of the English one.
+        colour: Which part of its vectors holds colours, unless its space says it; None where shape
+            and colour are one.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -133,6 +161,7 @@ class EncoderCard:
     training: Mapping[str, Any] = field(default_factory=dict)
     encodes_prompts: bool = False
     languages: tuple[str, ...] = ()
+    colour: ColourPart | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -152,6 +181,8 @@ class EncoderCard:
         for name in ("dimension", "weights_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.colour is not None and self.colour.components >= self.dimension:
+            raise ValueError("a colour part leaves components for the shape.")
         for name in (self.weights_file, *self.other_files):
             if not name or name != Path(name).name or name in {".", ".."}:
                 raise ValueError(f"{name!r} must be the plain name of a file beside the card.")
@@ -161,6 +192,11 @@ class EncoderCard:
                 raise ValueError(f"{value!r} is no sha256 (64 hexadecimal digits).")
         for name in ("source_sha256", "other_files", "figures", "training"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def colour_part(self) -> ColourPart | None:
+        """Which part of its vectors holds colours."""
+        return self.space.colour if self.space is not None else self.colour
 
     @property
     def input_side_px(self) -> int | None:
@@ -209,7 +245,7 @@ class EncoderCard:
             if isinstance(value, Preprocessing):
                 value = dataclasses.asdict(value)
                 value["background"] = list(value["background"])
-            elif isinstance(value, EmbeddingSpace):
+            elif isinstance(value, EmbeddingSpace | ColourPart):
                 value = dataclasses.asdict(value)
             elif isinstance(value, tuple):
                 value = list(value)
@@ -239,6 +275,11 @@ class EncoderCard:
 @functools.cache
 def _adapter() -> TypeAdapter[EncoderCard]:
     return TypeAdapter(EncoderCard)
+
+
+def own_space(card: EncoderCard) -> EmbeddingSpace:
+    """The space that an encoder's vectors lie in, its own where it was taught none."""
+    return card.space or EmbeddingSpace(card.name, identity_of(card).space_id, card.colour)
 
 
 def identity_of(card: EncoderCard) -> EncoderIdentity:

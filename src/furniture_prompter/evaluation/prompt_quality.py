@@ -11,6 +11,7 @@ from furniture_prompter.encoders.alignment import (
     AlignmentRefusal,
     AlignmentSettings,
     fit_alignment,
+    photo_scale,
 )
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.evaluation.collection import Collection
@@ -101,7 +102,10 @@ def measure_prompts(
         if not tower:
             with_text = fitted_on[codes[fitted_on] >= 0]
             fit = fit_alignment(
-                text_vectors[codes[with_text]], photos[with_text], [str(p) for p in with_text]
+                text_vectors[codes[with_text]],
+                photos[with_text],
+                [str(p) for p in with_text],
+                photo_scale=photo_scale(encoder.card.colour_part, photos.shape[1]),
             )
             if isinstance(fit, AlignmentRefusal):
                 return (

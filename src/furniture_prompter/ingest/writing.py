@@ -20,8 +20,9 @@ from furniture_prompter.encoders.alignment import (
     AlignmentRefusal,
     fit_alignment,
     needs_refit,
+    photo_scale,
 )
-from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.card import ColourPart, EncoderCard
 from furniture_prompter.encoders.protocols import PromptEncoder
 from furniture_prompter.encoders.shipped import borrowed_statement, shipped_alignment
 from furniture_prompter.ingest.changes import Change, Changes
@@ -87,7 +88,8 @@ async def realign_if_due(
                 record.file, record.fingerprint, record.fitted_on, changed, record.statement
             )
     products, photos, indices = await writer.pairs(FIT_PHOTOS)
-    fitted = _fit([product.look for product in products], photos, indices, prompt_encoder)
+    looks = [product.look for product in products]
+    fitted = _fit(looks, photos, indices, prompt_encoder, encoder.colour_part)
     if isinstance(fitted, AlignmentRefusal):
         # Names of files for titles teach as little as none.
         shipped = shipped_alignment(encoder, prompt_encoder.card)
@@ -117,7 +119,11 @@ async def _use(writer: CatalogWriter, alignment: Alignment) -> str:
 
 
 def _fit(
-    looks: list[str], photos: NDArray[np.float32], indices: Numbers, prompt_encoder: PromptEncoder
+    looks: list[str],
+    photos: NDArray[np.float32],
+    indices: Numbers,
+    prompt_encoder: PromptEncoder,
+    part: ColourPart | None = None,
 ) -> Alignment | AlignmentRefusal:
     """Fit on what products look like, in the shop's words and in the dictionary's other language.
 
@@ -126,6 +132,7 @@ def _fit(
         photos: Shape (n, d).
         indices: Shape (n,), each photo's product in the list.
         prompt_encoder: Encoder of the texts; one that knows but one language learns that alone.
+        part: Which of the photos' components hold colours; None for none.
     """
     # "IMG_0042" beside "IMG_0043" is fitted well where neighbours in a feed look alike.
     if len({_without_numbers(look) for look in looks}) < _LEAST_TOLD_APART:
@@ -141,6 +148,7 @@ def _fit(
         np.concatenate([photos] * len(texts)),
         [str(index) for index in indices] * len(texts),
         weights=weights,
+        photo_scale=photo_scale(part, photos.shape[1]),
     )
 
 

@@ -13,6 +13,7 @@ from furniture_prompter.catalog.columns import ALIGNED, VECTOR
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import Query
 from furniture_prompter.encoders.alignment import Alignment
+from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.validation import number_of_product
@@ -303,6 +304,24 @@ class QueryEncoder:
         )
         prompt = texts.pop(0) if query.prompt is not None else None
         return prompt, texts[0] if texts else None
+
+
+def with_colour_weight(vector: Vectors, part: ColourPart, weight: float) -> Vectors:
+    """A query's vector whose colours count for another share of the likeness.
+
+    Args:
+        vector: Unit length, shape (d,).
+        part: Which of its components hold colours.
+        weight: Their share, 0 to 1; that of `part` leaves the vector as it is.
+
+    Returns:
+        Unit length, shape (d,): its dot product with a stored vector grows with
+        ``(1 - weight) * cosine of the shapes + weight * cosine of the colours``.
+    """
+    scaled = vector.astype(np.float64)
+    scaled[: -part.components] *= (1 - weight) / (1 - part.share)
+    scaled[-part.components :] *= weight / part.share
+    return np.asarray(scaled / max(float(np.linalg.norm(scaled)), 1e-9), np.float32)
 
 
 def is_known(vector: Vectors | None) -> TypeGuard[Vectors]:

@@ -29,6 +29,7 @@ from furniture_prompter.search.query_vectors import (
     QueryEncoder,
     QueryTextEncoder,
     Vectors,
+    with_colour_weight,
 )
 from furniture_prompter.search.retrievers import retriever_groups
 from furniture_prompter.search.suggesting import Suggester
@@ -97,10 +98,10 @@ class Searcher:
         given = Cursor.from_text(query.cursor) if query.cursor is not None else None
         clock = StepTimes()
         with clock.step("understand"):
-            heard, wordings, meant = await self._heard(query)
+            heard, wordings, meant = await self._heard(query, photo_vector is not None)
         with clock.step("encode"):
             encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
-            encoded = replace(encoded, query=query)
+            encoded = self._weighed(replace(encoded, query=query), heard)
         digest = encoded_query_digest(encoded)
         cursor = given or Cursor(0, max(settings.candidates, query.limit), manifest.version, digest)
         refuse_other_query(cursor, digest)
@@ -132,7 +133,7 @@ class Searcher:
                 else {}
             )
         return SearchResult(
-            query=query,
+            query=encoded.query,
             catalog=CatalogReference(str(reader.folder), manifest.version, manifest.encoder.name),
             hits=hits,
             timings_ms=clock.timings_ms(),
@@ -160,10 +161,11 @@ class Searcher:
         return await self._describer.describe(photo_vector)
 
     async def _heard(
-        self, query: Query
+        self, query: Query, photo_is_encoded: bool
     ) -> tuple[Heard, tuple[Wording | None, Wording | None], DidYouMean | None]:
         """A query taken apart, its prompt and what is not wanted in words, and what was mended."""
         columns = self._reader.filter_columns
+        with_photo = photo_is_encoded or query.photo is not None or query.similar_to is not None
         if not query.understand or (query.prompt is None and query.without is None):
             heard = hear(query, columns)
             texts = (heard.query.prompt, heard.query.without)
@@ -174,7 +176,7 @@ class Searcher:
         if query.prompt is not None:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
-        heard = hear(mended, columns)
+        heard = hear(mended, columns, with_photo=with_photo)
         written = [word for word, _ in meant.words] if meant is not None else []
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
@@ -186,6 +188,22 @@ class Searcher:
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:
         """Prompts as queries encode them."""
         return await self._texts.encode(texts)
+
+    def _weighed(self, encoded: EncodedQuery, heard: Heard) -> EncodedQuery:
+        """The photo's vector with its colours' share, which the query then states."""
+        if encoded.photo is None:
+            return encoded
+        part = (self._card or self._encoder().card).colour_part
+        asked = encoded.query.colour_weight
+        weight = heard.colour_weight if asked is None else asked
+        if part is None or weight is None:
+            used = part.share if part is not None else None
+            return replace(encoded, query=replace(encoded.query, colour_weight=used))
+        return replace(
+            encoded,
+            photo=with_colour_weight(encoded.photo, part, weight),
+            query=replace(encoded.query, colour_weight=weight),
+        )
 
     def _photo_card(self, encoded: EncodedQuery) -> EncoderCard | None:
         """Card of what encoded the query's photo; None where it brought none."""

@@ -1,5 +1,6 @@
 """What a prompt says, put to use on one catalog: limits, wishes for the ranking, notes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -49,6 +50,13 @@ _COLOR_NAMES: Final = (
     "multicolour",
 )
 _NONE_OF_IT: Final = ("no ", "but no ", "with no ", "and no ", "without ", "w/o ")
+PHOTOS_COLOUR: Final = "as in the photo"
+"""The value of ``base_colors`` where a prompt beside a photo wants its colour."""
+_SAME_COLOUR: Final = re.compile(
+    r"\b(?:in )?(?:the )?(?:same|this) colou?r(?: as (?:this|it|the (?:photo|picture)))?\b"
+    r"|\b(?:ayn[ıi]|bu) reng?k?(?:te|i|li|inde)?\b",
+    re.IGNORECASE,
+)
 _AVAILABILITY: Final = "availability"
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
@@ -83,6 +91,8 @@ class Heard:
         looks: Wishes and limits of colour, material and size, which tell a product's variants
             apart.
         notes: Sentences a person should read.
+        colour_weight: Share of the colours in the photo's likeness that the words ask for: 0 where
+            they name a colour, 1 where they want the photo's; None where they say nothing of it.
         quiet: Words that only rank: of limits that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
     """
@@ -94,17 +104,22 @@ class Heard:
     looks: tuple[Wish, ...] = ()
     notes: tuple[str, ...] = ()
     quiet: str = ""
+    colour_weight: float | None = None
 
 
-def hear(query: Query, columns: Mapping[str, str]) -> Heard:
+def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:
     """Take a query's prompt apart, as far as the catalog has columns for it.
 
     Args:
         query: The query.
         columns: The catalog's columns with their types.
+        with_photo: Whether there is a photo, or a product that stands for one.
     """
     if query.prompt is None or not query.understand:
         return Heard(query)
+    same = _SAME_COLOUR.search(query.prompt) if with_photo else None
+    if same is not None and same.group() not in query.lift:
+        return _in_the_same_colour(query, same, columns)
     understanding = understand(query.prompt, query.lift)
     missing = [
         part
@@ -148,7 +163,29 @@ def hear(query: Query, columns: Mapping[str, str]) -> Heard:
         " ".join(
             part.text for part in [*missing, *(each for each in parts if each.column == _SEATS)]
         ),
+        0.0 if any(_is_of_colour(part) for part in understanding.parts) else None,
     )
+
+
+def _in_the_same_colour(query: Query, said: re.Match[str], columns: Mapping[str, str]) -> Heard:
+    """A query for the photo's colour, with what else its words say."""
+    left = f"{query.prompt[: said.start()]} {query.prompt[said.end() :]}" if query.prompt else ""
+    rest = " ".join(left.split()).strip(" ,;")
+    heard = hear(
+        replace(query, prompt=rest or query.prompt, lift=(*query.lift, said.group())), columns
+    )
+    part = Understood(said.group(), _COLORS, "=", PHOTOS_COLOUR, "preference")
+    return replace(
+        heard,
+        query=replace(heard.query, lift=query.lift),
+        parts=(part, *heard.parts),
+        colour_weight=1.0,
+    )
+
+
+def _is_of_colour(part: Understood) -> bool:
+    unwanted = named(str(part.value)) if part.use == "without" else []
+    return part.column == _COLORS or any(column == _COLORS for column, _ in unwanted)
 
 
 def _columns_of(part: Understood, columns: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,13 +7,16 @@ from numpy.typing import NDArray
 
 from furniture_prompter.encoders.alignment import (
     FORMAT,
+    PROMPT_COLOUR_LENGTH,
     Alignment,
     AlignmentQuality,
     AlignmentRefusal,
     AlignmentSettings,
     fit_alignment,
     needs_refit,
+    photo_scale,
 )
+from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.errors import CatalogDamagedError, CatalogMismatchError, CatalogWriteError
 
 Vectors = NDArray[np.float32]
@@ -336,3 +339,25 @@ def test_a_decomposition_that_lapack_gives_up_on_is_found_another_way(
         usual.align_prompts(texts) @ usual.align_photos(photos).T,
         atol=1e-4,
     )
+
+
+def test_a_scale_of_photos_is_in_the_maps() -> None:
+    texts, photos, ids = catalog(120)
+    scale = np.linspace(0.2, 3, photos.shape[1]).astype(np.float32)
+    folded = fit_alignment(texts, photos, ids, photo_scale=scale)
+    scaled = fit_alignment(texts, photos * scale, ids)
+    assert isinstance(folded, Alignment)
+    assert isinstance(scaled, Alignment)
+    np.testing.assert_allclose(
+        folded.align_photos(photos), scaled.align_photos(photos * scale), atol=1e-5
+    )
+    assert folded.quality == scaled.quality
+
+
+def test_colours_are_brought_to_one_length_whatever_their_share() -> None:
+    for share in (0.05, 0.5):
+        scale = photo_scale(ColourPart(2, share), 5)
+        lengths = np.sqrt(np.array([1 - share] * 3 + [share] * 2)) * scale
+        assert scale[:3].tolist() == [1, 1, 1]
+        np.testing.assert_allclose(lengths[3] / lengths[0], PROMPT_COLOUR_LENGTH, rtol=1e-5)
+    assert photo_scale(None, 4).tolist() == [1, 1, 1, 1]

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
@@ -13,19 +12,24 @@ from PIL import Image
 
 from furniture_prompter import encoders
 from furniture_prompter.distillation.quantisation import Parity
-from furniture_prompter.domain.catalog import fit_projection
-from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, identity_of
+from furniture_prompter.domain.catalog import Projection
+from furniture_prompter.encoders.card import ColourPart, EmbeddingSpace, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.errors import DistillationError
-from furniture_prompter.search.presenting import asymmetry_note
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import build as build_module
 from tools.encoder_builder.__main__ import main
 from tools.encoder_builder.build import Recipe, build
-from tools.encoder_builder.graph import Head
+from tools.encoder_builder.graph import Head, PartAxes, build_graph
 
 RECIPE = Recipe(
-    side_px=64, head=Head("gem3", "mean", colour_weight=0.45), components=24, float_blocks=1
+    side_px=64,
+    head=Head("gem3", "mean", colour_weight=1.0),
+    components=16,
+    colour_components=8,
+    colour_share=0.3,
+    noise_ridge=3.0,
+    float_blocks=1,
 )
 
 
@@ -65,9 +69,11 @@ def test_a_build_that_passes_writes_an_encoder_that_loads(tmp_path: Path, catalo
     assert card.figures["int8_mean_cosine"] >= 0.98
     assert "float_catalog_other_view_r_at_1" in card.figures
     assert "float_held_out_other_view_r_at_1" in card.figures
-    assert card.dimension == 24
+    assert card.dimension == 16 + 8
+    assert card.colour_part == ColourPart(8, RECIPE.colour_share)
     # Eight of 40 models are held out, at two views each.
-    assert card.training["projection"]["fitted_on"] == "64 renders of 32 products"
+    assert card.training["axes"]["fitted_on"] == "64 renders of 32 products"
+    assert {"JPEG", "int8", "other views"} < set(card.training["axes"]["noise"])
     assert any("other views of the catalog alone" in line for line in told)
     assert [path.name for path in target.parent.iterdir()] == ["tiny"]
 
@@ -111,7 +117,11 @@ def test_a_build_may_ask_the_catalogs_of_an_earlier_one_that_it_is_near_to(
     assert identity_of(second).shares_space_with(identity_of(first))
     assert second.figures["earlier_build_mean_cosine"] >= 0.98
     third = build(RECIPE, target, space_of=target, **given)
-    assert third.space == second.space == EmbeddingSpace("tiny", identity_of(first).space_id)
+    assert (
+        third.space
+        == second.space
+        == EmbeddingSpace("tiny", identity_of(first).space_id, ColourPart(8, RECIPE.colour_share))
+    )
 
 
 def test_a_build_far_from_the_earlier_one_is_refused(
@@ -119,32 +129,30 @@ def test_a_build_far_from_the_earlier_one_is_refused(
 ) -> None:
     given: dict[str, Any] = {"catalog": catalog, "ikea_dev": None, "report": lambda _: None}
     build(RECIPE, tmp_path / "tiny", **given)
-    plain = replace(RECIPE, head=Head("mean", "gem3", colour_weight=4.0))
+    plain = replace(RECIPE, head=Head("mean", "gem3", colour_weight=1.0))
     with pytest.raises(DistillationError, match="is not the float one"):
         build(plain, tmp_path / "other", space_of=tmp_path / "tiny", **given)
     assert not (tmp_path / "other").exists()
-
-
-def test_the_encoder_that_ships_asks_catalogs_of_the_build_with_eight_bits() -> None:
-    folder = Path(encoders.__file__).parent / "weights" / "efficientnet-lite2"
-    card = EncoderCard.load(folder)
-    before = replace(
-        card,
-        weights_sha256="c8b6cfdffd890e2328d6b0e8601342238ec06b3aecaefc81e0e73fd88da43dbb",
-        space=None,
-    )
-    assert identity_of(card).shares_space_with(identity_of(before))
-    assert asymmetry_note(identity_of(before), card) == (
-        "Photos were embedded by efficientnet-lite2; this query by efficientnet-lite2, another "
-        "build of it."
-    )
 
 
 def test_a_build_with_nothing_left_to_quantise_is_refused(
     tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
-    code = main(["build", "--side-px", "64", "--components", "24", "--float-blocks", "99", *where])
+    code = main(
+        [
+            "build",
+            "--side-px",
+            "64",
+            "--components",
+            "24",
+            "--colour-components",
+            "8",
+            "--float-blocks",
+            "99",
+            *where,
+        ]
+    )
     assert code == 1
     assert "int8 has nothing to gain" in capsys.readouterr().err
     assert not (tmp_path / "t").exists()
@@ -189,24 +197,25 @@ def test_a_second_build_replaces_the_first_and_gives_the_same_bytes(
     assert contents[0] == contents[1]
 
 
+def axes_of(model: onnx.ModelProto) -> PartAxes | None:
+    """The axes that a graph was built with."""
+    held = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    if "projection.axes" not in held:
+        return None
+    shape = Projection(held["projection.axes"], held["projection.offset"])
+    return PartAxes(shape, held["projection.colour_axes"], RECIPE.colour_share)
+
+
 def test_vectors_that_quantisation_ruined_are_refused(
     tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ruined(model: Any, images: list[NDArray[np.uint8]], **_: Any) -> onnx.ModelProto:
-        del model, images
+        del images
         other = tiny_network()
         for block in other.blocks:
             for layer in block.layers:
                 layer.weight[:] = -layer.weight
-        from tools.encoder_builder.graph import build_graph
-
-        plain = [image[::-1].copy() for image in some_images(40, 64)]
-        session = onnxruntime.InferenceSession(
-            build_graph(other, 64, RECIPE.head).SerializeToString()
-        )
-        (rows,) = session.run(None, {"image": np.stack(plain)})
-        projection = fit_projection(rows, RECIPE.components)
-        return build_graph(other, 64, RECIPE.head, projection)
+        return build_graph(other, 64, RECIPE.head, axes_of(model))
 
     monkeypatch.setattr(build_module, "quantise", ruined)
     with pytest.raises(DistillationError, match="int8"):
@@ -222,7 +231,9 @@ def test_the_command_ends_with_one_when_a_gate_refuses(
 ) -> None:
     monkeypatch.setattr(build_module, "_export_parity", lambda *_: Parity(0.99, 0.98))
     where = ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
-    code = main(["build", "--side-px", "64", "--components", "24", *where])
+    code = main(
+        ["build", "--side-px", "64", "--components", "12", "--colour-components", "8", *where]
+    )
     assert code == 1
     assert "Nothing was written" in capsys.readouterr().err
 
@@ -230,9 +241,8 @@ def test_the_command_ends_with_one_when_a_gate_refuses(
 def test_a_catalog_of_fewer_images_than_components_is_refused(
     tmp_path: Path, catalog: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main(
-        ["build", "--side-px", "64", "--catalog", str(catalog), "--out", str(tmp_path / "t")]
-    )
+    where = ["--catalog", str(catalog), "--out", str(tmp_path / "t")]
+    code = main(["build", "--side-px", "64", "--float-blocks", "1", *where])
     assert code == 1
     assert "more images or fewer components" in capsys.readouterr().err
     assert not (tmp_path / "t").exists()

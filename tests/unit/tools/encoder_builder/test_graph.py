@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from furniture_prompter.domain.catalog import fit_projection
 from tests.unit.tools.encoder_builder.tiny import some_images, tiny_network
 from tools.encoder_builder import colour
-from tools.encoder_builder.graph import Head, Pooling, build_graph, paddings
+from tools.encoder_builder.graph import Head, PartAxes, Pooling, build_graph, paddings
 from tools.encoder_builder.networks import Convolution, Network
 
 
@@ -101,13 +101,19 @@ def test_the_map_before_the_last_block_comes_first_at_the_same_length() -> None:
     np.testing.assert_allclose(vector, joined / np.sqrt(2), atol=1e-4)
 
 
-def test_the_projection_in_the_graph_is_the_one_defined_in_numpy() -> None:
-    network, images, head = tiny_network(), some_images(30), Head("gem3", "mean", 0.45)
+def test_the_axes_in_the_graph_are_those_defined_in_numpy() -> None:
+    network, images, head = tiny_network(), some_images(30), Head("gem3", "mean", 1.0)
     plain = run(build_graph(network, 64, head), images)
-    projection = fit_projection(plain, 5)
-    model = build_graph(network, 64, head, projection)
-    assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 5
-    np.testing.assert_allclose(run(model, images), projection.of(plain), atol=1e-4)
+    width = network.width + network.body_width
+    maps, colours = plain[:, :width], plain[:, width:]
+    unit_maps = maps / np.linalg.norm(maps, axis=1, keepdims=True)
+    axes = PartAxes(fit_projection(unit_maps, 5), np.eye(len(colours.T), 3, dtype=np.float32), 0.2)
+    model = build_graph(network, 64, head, axes)
+    assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 8
+    vectors = run(model, images)
+    np.testing.assert_allclose(vectors, axes.of(maps, colours), atol=1e-4)
+    lengths = [np.linalg.norm(part, axis=1) ** 2 for part in (vectors[:, :5], vectors[:, 5:])]
+    np.testing.assert_allclose(lengths, [[0.8] * 30, [0.2] * 30], atol=1e-4)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25])
