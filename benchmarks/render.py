@@ -23,6 +23,8 @@ PAGES = {
         (
             "photo_to_type",
             PROMPT_TO_PHOTO,
+            "shape_and_colour",
+            "photo_and_colour",
             "other_view",
             "hybrid",
             "hybrid_weights",
