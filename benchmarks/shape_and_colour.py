@@ -36,6 +36,7 @@ from tools.encoder_builder.noise import fit_against_noise, fit_colour_axes, othe
 SHOPS: Final = ("ikea-dev", "shop2-dev")
 SPOILT: Final = 300
 CLUTTER: Final = 64
+SHOPS_SEED, RENDERS_SEED = 7, 5
 RECIPE: Final = Recipe()
 CANDIDATE: Final = Candidate("lite2", 256, "gem3", tail=True, body_pooling="mean")
 WIDTH: Final = 352 + 1280
@@ -79,19 +80,21 @@ class Encoded:
     asked: NDArray[np.intp]
 
 
-def squares(files: Sequence[Path], keys: Sequence[str], way: str | None) -> Iterator[RgbImage]:
-    """Photos as the network takes them, spoilt in a way that stays the same."""
+def squares(
+    files: Sequence[Path], keys: Sequence[str], way: str | None, seed: int
+) -> Iterator[RgbImage]:
+    """Photos as the network takes them, spoilt in a way that stays the same for a seed."""
     spec = Preprocessing(side_px=CANDIDATE.side_px)
     if way is None:
         for file in files:
             yield preprocess(_decoded(file), spec)
         return
-    drawn = np.random.default_rng(7).permutation(len(files))[:CLUTTER]
+    drawn = np.random.default_rng(seed).permutation(len(files))[:CLUTTER]
     around = [(keys[place], fitted(_decoded(files[place]))) for place in drawn]
     number = list(DEGRADATIONS).index(way)
     for place, file in enumerate(files):
         others = [image for key, image in around if key != keys[place]]
-        draw = np.random.default_rng((7, number, place))
+        draw = np.random.default_rng((seed, number, place))
         yield preprocess(DEGRADATIONS[way](fitted(_decoded(file)), draw, others), spec)
 
 
@@ -105,14 +108,15 @@ def encoded(
     asked: NDArray[np.intp],
     encode: Callable[[Sequence[RgbImage]], Vectors],
     kept: Path | None,
+    seed: int,
 ) -> Encoded:
     """All photos, and those at `asked` spoilt in every way; kept in a file if one is named."""
     if kept is None or not kept.is_file():
-        rows = {"clean": _batched(squares(files, keys, None), encode)}
+        rows = {"clean": _batched(squares(files, keys, None, seed), encode)}
         some = [files[place] for place in asked]
         their = [keys[place] for place in asked]
         for way in DEGRADATIONS:
-            rows[way.replace(" ", "_")] = _batched(squares(some, their, way), encode)
+            rows[way.replace(" ", "_")] = _batched(squares(some, their, way, seed), encode)
             print(way, flush=True)
         if kept is not None:
             np.savez(kept, allow_pickle=False, asked=asked, **rows)
@@ -160,13 +164,13 @@ def load(encode: Callable[[Sequence[RgbImage]], Vectors], cache: Path | None, na
         files = [each.images[0] for each in found.products]
         asked = np.random.default_rng(11).permutation(len(files))[:SPOILT]
         keys = [each.id for each in found.products]
-        shops[shop] = (found, encoded(files, keys, asked, encode, kept(shop)))
+        shops[shop] = (found, encoded(files, keys, asked, encode, kept(shop), SHOPS_SEED))
     views = bundled()
     apart = held_out_families(each.family for each in views.products)
     files = [file for each in views.products for file in each.images]
     owners = [each.id for each in views.products for _ in each.images]
     held = np.array([each.family in apart for each in views.products for _ in each.images])
-    renders = encoded(files, owners, np.arange(len(files)), encode, kept("bundled"))
+    renders = encoded(files, owners, np.arange(len(files)), encode, kept("bundled"), RENDERS_SEED)
     return Sets(shops, renders, owners, held)
 
 
