@@ -23,6 +23,7 @@ from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
+from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.telemetry import Metrics
 
@@ -243,6 +244,7 @@ class Services:
         fetcher: What fetches photos by web address; None where that is off.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
+        examination: The report on the catalog's data, for the shop's side.
     """
 
     settings: ServeSettings
@@ -256,6 +258,7 @@ class Services:
     fetcher: PhotoFetcher | None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
+    examination: Examination = field(default_factory=Examination)
 
     @property
     def queue(self) -> EncodeQueue:

@@ -3,21 +3,16 @@
 It asks as the API does, by the same query and the same answer; see ``web.page``.
 """
 
-import gzip
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from importlib.resources import files
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Depends, Request, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from furniture_prompter import domain
@@ -40,6 +35,7 @@ from furniture_prompter.web.page import (
     title_of,
 )
 from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
 from furniture_prompter.web.routes.search import encoded, found
@@ -50,22 +46,6 @@ _LOG = logging.getLogger("furniture_prompter.web")
 
 router = APIRouter(include_in_schema=False)
 
-_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
-    "Cache-Control": "private, no-cache",
-    # Without it a form that sends a photo says that it comes from nowhere ("Origin: null").
-    "Referrer-Policy": "same-origin",
-    "Vary": "Accept, Accept-Language",
-}
-_IMMUTABLE: Final = {
-    "Cache-Control": "public, max-age=31536000, immutable",
-    "Vary": "Accept-Encoding",
-}
 # What the page says of an error in its own words, by code; of these no more is to be said.
 _TOLD: Final = {
     "invalid_photo": "photo_unreadable",
@@ -78,39 +58,6 @@ _TILES: Final = 8
 _LOOKED_AT: Final = 50
 
 
-class _Files:
-    """What the page loads, under one hash of it all: modules import each other by plain names."""
-
-    def __init__(self) -> None:
-        """Read them from the package."""
-        folder = files("furniture_prompter.web").joinpath("static")
-        self._plain = {each.name: each.read_bytes() for each in folder.iterdir()}
-        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._plain.items()}
-        whole = hashlib.sha256()
-        for name in sorted(self._plain):
-            whole.update(name.encode() + b"\0" + hashlib.sha256(self._plain[name]).digest())
-        self.digest = whole.hexdigest()[:16]
-
-    def answer(self, digest: str, name: str, accepted: str) -> Response:
-        """A file, packed where the browser takes that."""
-        if digest != self.digest or name not in self._plain:
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        headers = dict(_IMMUTABLE)
-        packed = "gzip" in accepted
-        if packed:
-            headers["Content-Encoding"] = "gzip"
-        data = (self._packed if packed else self._plain)[name]
-        return Response(data, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
-
-
-STATIC: Final = _Files()
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader("furniture_prompter.web", "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
 # What the first page shows is the same for everybody until the catalog changes.
 _STARTS: Final[WeakKeyDictionary[Catalog, dict[str, dict[str, Any]]]] = WeakKeyDictionary()
 
@@ -125,7 +72,7 @@ async def static_file(digest: str, name: str, request: Request) -> Response:
 async def embedding() -> Response:
     """The module that a shop's own page loads, at an address that stays."""
     text = f"export * from './page/{STATIC.digest}/embed.js';\n"
-    return Response(text, media_type=_TYPES["js"], headers={"Cache-Control": "no-cache"})
+    return Response(text, media_type=FILE_TYPES["js"], headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/")
@@ -458,19 +405,16 @@ def _html(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    raw = request.scope.get("raw_path")
-    steps = (
-        raw.count(b"/") - request.scope.get("root_path", "").count("/") if raw else path.count("/")
-    )
-    text = _TEMPLATES.get_template(template).render(
+    text = TEMPLATES.get_template(template).render(
         t=words,
         asked=asked,
-        root="../" * (steps - 1) or "./",
+        root=root_of(request),
         files=STATIC.digest,
         languages=[(code, Words(code)("name")) for code in LANGUAGES],
         most_compared=MOST_COMPARED,
         most_sorted=MOST_SORTED,
         **values,
     )
-    return HTMLResponse(text.encode("utf-8", "replace"), status, {**_HEADERS, **(headers or {})})
+    return HTMLResponse(
+        text.encode("utf-8", "replace"), status, {**PAGE_HEADERS, **(headers or {})}
+    )
