@@ -30,13 +30,18 @@ _IMMUTABLE: Final = {
 
 
 class PageFiles:
-    """What the page loads, under one hash of it all: modules import each other by plain names."""
+    """What pages load, under one hash of it all: modules import each other by plain names.
+
+    Attributes:
+        packed: Each file as browsers that take gzip get it, by name.
+        digest: The hash.
+    """
 
     def __init__(self) -> None:
         """Read them from the package."""
         folder = files("furniture_prompter.web").joinpath("static")
         self._plain = {each.name: each.read_bytes() for each in folder.iterdir()}
-        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._plain.items()}
+        self.packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._plain.items()}
         whole = hashlib.sha256()
         for name in sorted(self._plain):
             whole.update(name.encode() + b"\0" + hashlib.sha256(self._plain[name]).digest())
@@ -50,7 +55,7 @@ class PageFiles:
         packed = "gzip" in accepted
         if packed:
             headers["Content-Encoding"] = "gzip"
-        data = (self._packed if packed else self._plain)[name]
+        data = (self.packed if packed else self._plain)[name]
         return Response(data, media_type=FILE_TYPES[name.rpartition(".")[2]], headers=headers)
 
 

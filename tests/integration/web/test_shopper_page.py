@@ -24,8 +24,10 @@ LINK = re.compile(r'(?:href|src|action)="([^"]*)"')
 CARD = re.compile(r'class="card"')
 
 
-def page(api: Api, address: str = "/", status: int = 200, **options: Any) -> str:
-    answer = api("GET", address, headers={**HTML, **options.pop("headers", {})}, **options)
+def page(
+    api: Api, address: str = "/", status: int = 200, *, method: str = "GET", **options: Any
+) -> str:
+    answer = api(method, address, headers={**HTML, **options.pop("headers", {})}, **options)
     assert answer.status_code == status, answer.text[:500]
     assert answer.headers["content-type"].startswith("text/html")
     return answer.text
@@ -327,3 +329,31 @@ def test_titles_of_a_feed_stay_text(hostile: Path) -> None:
             answer: httpx.Response = api("GET", urljoin("/", address), headers=HTML)
             assert answer.status_code == 200, address
             assert "<img src=x" not in answer.text
+
+
+def test_a_photo_by_its_address_is_searched_with_where_the_server_fetches(
+    serve: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = serve(fetch_photos=True)
+    asked: list[str] = []
+
+    async def fetch(url: str) -> bytes:
+        asked.append(url)
+        return (api.photos / "0.png").read_bytes()
+
+    monkeypatch.setattr(api.app.state.services.fetcher, "fetch", fetch)
+    assert 'name="address"' in page(api)
+    sent = {"q": (None, "chair"), "address": (None, "shop.example/0.png")}
+    text = page(api, "/", method="POST", files=sent)
+    assert asked == ["https://shop.example/0.png"]
+    assert "“chair”, like your photo" in unescape(text)
+    # What the page is at from now on names the photo, and not where it came from.
+    assert "shop.example" not in text
+    digest = hashlib.sha256((api.photos / "0.png").read_bytes()).hexdigest()
+    assert f"photo={digest}" in text
+
+
+def test_a_photo_by_its_address_is_refused_where_the_server_fetches_none(api: Api) -> None:
+    assert 'name="address"' not in page(api)
+    sent = {"address": (None, "https://shop.example/0.png")}
+    assert "this server fetches none" in page(api, "/", 400, method="POST", files=sent)

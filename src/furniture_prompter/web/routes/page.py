@@ -39,7 +39,7 @@ from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, 
 from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
 from furniture_prompter.web.routes.search import encoded, found
-from furniture_prompter.web.search_bodies import SentPhoto, Vector, read_form
+from furniture_prompter.web.search_bodies import SentPhoto, Vector, photo_of_text, read_form
 from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -105,7 +105,8 @@ async def page_with_photo(request: Request, services: ServicesDep) -> Response:
                 items.append((name, value))
     finally:
         await form.close()
-    return await _search_page(request, services, *_told(request, items), photo)
+    address = dict(reversed(items)).get("address", "").strip()
+    return await _search_page(request, services, *_told(request, items), photo, address)
 
 
 @router.get("/compare", dependencies=[Depends(require("read"))])
@@ -182,9 +183,19 @@ def _told(request: Request, items: Sequence[tuple[str, str]] | None = None) -> t
 
 
 async def _search_page(
-    request: Request, services: Services, asked: Asked, words: Words, photo: SentPhoto | None
+    request: Request,
+    services: Services,
+    asked: Asked,
+    words: Words,
+    photo: SentPhoto | None,
+    address: str = "",
 ) -> Response:
     try:
+        if photo is None and address:
+            # As people copy it: browsers leave the scheme out of what they show.
+            full = address if "://" in address else f"https://{address}"
+            photo = await photo_of_text(full, services)
+            asked = replace(asked, crop=None)
         return await _searched(request, services, asked, photo, words)
     except (ApiError, FurniturePrompterError, ValidationError) as error:
         return _problem(request, asked, words, api_error(request, error))
@@ -411,6 +422,7 @@ def _html(
         root=root_of(request),
         files=STATIC.digest,
         languages=[(code, Words(code)("name")) for code in LANGUAGES],
+        fetches=request.app.state.services.fetcher is not None,
         most_compared=MOST_COMPARED,
         most_sorted=MOST_SORTED,
         **values,
