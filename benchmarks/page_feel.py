@@ -52,7 +52,8 @@ _WATCH: Final = """() => {
 }"""
 _ANSWERED: Final = """(words) => {
   const began = { at: 0 };
-  addEventListener(words ? 'keydown' : 'change', (event) => { began.at ||= event.timeStamp; }, true);
+  const begin = (event) => { began.at ||= event.timeStamp; };
+  addEventListener(words ? 'keydown' : 'change', begin, true);
   window.answered = new Promise((done) => {
     new MutationObserver((_, watcher) => {
       if (!document.querySelector('#results .card')) return;

@@ -49,7 +49,7 @@ search.addEventListener('submit', (event) => {
 address?.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter') return;
   event.preventDefault();
-  search.requestSubmit(search.querySelector('[data-address]'));
+  search.requestSubmit(/** @type {HTMLElement | null} */ (search.querySelector('[data-address]')));
 });
 
 document.addEventListener('click', (event) => {
