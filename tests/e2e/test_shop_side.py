@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from benchmarks.api_server import ServedApi
 from furniture_prompter import index
-from furniture_prompter.web.access import add_key
+from furniture_prompter.web.access import Scope, add_key
 from tests.e2e.pages import Open, opened_pages, violations
 from tests.fakes import draw_product, make_rows
 
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def keys(folder: Path) -> dict[str, str]:
-    scopes = {"read": ["read"], "write": ["read", "write"]}
+    scopes: dict[str, list[Scope]] = {"read": ["read"], "write": ["read", "write"]}
     return {name: add_key(folder / "keys.json", name, each) for name, each in scopes.items()}
 
 

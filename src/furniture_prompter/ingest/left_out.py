@@ -69,6 +69,7 @@ def left_out(folder: Path) -> LeftOut | None:
 def _items(lines: Sequence[str]) -> tuple[SetAside, ...]:
     found = []
     for each in map(json.loads, lines):
-        texts = {name: str(each[name]) for name in _TEXTS}
-        found.append(SetAside(Path(each["file"]), int(each["line"]), **texts))
+        reason, cure, product_id, column = (str(each[name]) for name in _TEXTS)
+        source, line = Path(each["file"]), int(each["line"])
+        found.append(SetAside(source, line, reason, cure, product_id, column))
     return tuple(found)

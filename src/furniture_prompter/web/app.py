@@ -15,6 +15,7 @@ from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate, Keys
+from furniture_prompter.web.behaviour import BehaviourLog
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
 from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
@@ -102,6 +103,7 @@ def _services(settings: ServeSettings) -> Services:
         upserts=CatalogUpserts(settings.catalog, settings),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
+        behaviour=BehaviourLog(settings.events) if settings.events is not None else None,
     )
 
 

@@ -181,7 +181,8 @@ def docs_page(described: Json, script: str, keyed: bool) -> str:
             kind: {**content, "schema": _resolved(content["schema"], described)}
             for kind, content in operation.get("requestBody", {}).get("content", {}).items()
         }
-        parts.append(try_form(number, *name.split(" ", 1), operation, bodies, keyed))
+        method, _, path = name.partition(" ")
+        parts.append(try_form(number, method, path, operation, bodies, keyed))
     parts.append(f'<h2 id="errors">Errors of every address</h2>\n{_statuses(common)}')
     example = next(iter(common.values()))["content"]["application/json"]
     parts.append(_example(example))

@@ -42,8 +42,8 @@ def try_form(
             f'<p><label for="t{number}-body">body as</label>'
             f'<select id="t{number}-body" data-bodies>{chosen}</select></p>\n'
         )
-    for place, (kind, content) in enumerate(bodies.items()):
-        parts += _body(f"t{number}-{place}", kind, content, shown=place == 0)
+    for order, (kind, content) in enumerate(bodies.items()):
+        parts += _body(f"t{number}-{order}", kind, content, shown=order == 0)
     if keyed and operation.get("security"):
         scope = "write" if writes else "read"
         parts.append(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.web.access import add_key
+from furniture_prompter.web.access import Scope, add_key
 from tests.integration.web.conftest import Api
 
 PARTS = [
@@ -29,10 +29,8 @@ def keyed(
     """A server of a catalog that may be written, and headers by scope."""
     shutil.copytree(shop / "catalog", tmp_path / "catalog")
     keys = tmp_path / "keys.json"
-    headers = {
-        name: {"X-API-Key": add_key(keys, name, scopes)}
-        for name, scopes in {"read": ["read"], "write": ["read", "write"]}.items()
-    }
+    scopes: dict[str, list[Scope]] = {"read": ["read"], "write": ["read", "write"]}
+    headers = {name: {"X-API-Key": add_key(keys, name, each)} for name, each in scopes.items()}
     return serve(catalog=tmp_path / "catalog", api_keys=keys), headers
 
 

@@ -357,3 +357,40 @@ def test_a_photo_by_its_address_is_refused_where_the_server_fetches_none(api: Ap
     assert 'name="address"' not in page(api)
     sent = {"address": (None, "https://shop.example/0.png")}
     assert "this server fetches none" in page(api, "/", 400, method="POST", files=sent)
+
+
+def test_what_is_asked_and_clicked_is_written_down_where_the_server_was_told(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    api = serve(events=tmp_path / "events")
+    text = page(api, "/?q=red+chair")
+    (query,) = re.findall(r'data-query="([0-9a-f]{32})" data-first="1"', text)
+    page(api, "/?q=red+chair&f.color=red")
+    files = {"file": ("a.png", (api.photos / "0.png").read_bytes(), "image/png")}
+    page(api, "/", method="POST", files=files)
+    page(api, "/?q=chair&f.price=99999..")
+    page(api, "/")
+    first, narrowed, photo, none = (
+        json.loads(line)
+        for line in (tmp_path / "events" / "ubi_queries.jsonl").read_text().splitlines()
+    )
+    assert first["user_query"] == "red chair"
+    assert first["query_attributes"]["goes_on"] is False
+    assert first["query_response_hit_ids"]
+    assert narrowed["query_attributes"]["goes_on"] is True
+    assert photo["query_attributes"]["photo"] is True
+    assert photo["query_attributes"]["photo_words"]
+    assert none["query_attributes"]["nothing_matches"] is True
+    product = first["query_response_hit_ids"][0]
+    event = {"query": query, "session": "s", "action": "click", "product": product, "place": 1}
+    assert api("POST", "/events", json=event).status_code == 204
+    for wrong in ({"action": "buy"}, {"place": 0}, {"query": "x"}, {"more": 1}, {"product": ""}):
+        assert api.error("POST", "/events", json={**event, **wrong})[0] == 422
+    lines = (tmp_path / "events" / "ubi_events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["query_id"] for line in lines] == [query]
+
+
+def test_nothing_is_written_down_unasked(api: Api) -> None:
+    assert 'data-query=""' in page(api, "/?q=red+chair")
+    event = {"query": "0" * 32, "session": "s", "action": "click", "product": "p", "place": 1}
+    assert api.error("POST", "/events", json=event)[0] == 404

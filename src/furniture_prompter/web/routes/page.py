@@ -3,6 +3,7 @@
 It asks as the API does, by the same query and the same answer; see ``web.page``.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from weakref import WeakKeyDictionary
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from furniture_prompter import domain
@@ -22,6 +24,8 @@ from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
 from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
+from furniture_prompter.web.behaviour import EventRequest
+from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.caches import content_key
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.page import (
@@ -54,6 +58,7 @@ _TOLD: Final = {
 }
 _SUFFICE: Final = ("photo_gone", "not_found")
 _SIMILAR: Final = 8
+_EVENT_VALUES: Final = 20
 _TILES: Final = 8
 _LOOKED_AT: Final = 50
 
@@ -107,6 +112,20 @@ async def page_with_photo(request: Request, services: ServicesDep) -> Response:
         await form.close()
     address = dict(reversed(items)).get("address", "").strip()
     return await _search_page(request, services, *_told(request, items), photo, address)
+
+
+@router.post("/events", dependencies=[Depends(require("read"))])
+async def event(request: Request, services: ServicesDep) -> Response:
+    """What was done with a hit; written down where the server was told to."""
+    if services.behaviour is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    sent = EventRequest.model_validate(
+        await read_json_body(request, services.settings.limit_json_depth, _EVENT_VALUES)
+    )
+    await asyncio.to_thread(
+        services.behaviour.event, sent.query, sent.session, sent.action, sent.product, sent.place
+    )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.get("/compare", dependencies=[Depends(require("read"))])
@@ -217,7 +236,14 @@ async def _searched(
     async with services.catalog.current() as catalog:
         if not asked.asks:
             return _html(
-                request, "search.html", asked, words, view=None, **await _first(catalog, words)
+                request,
+                "search.html",
+                asked,
+                words,
+                view=None,
+                query_id="",
+                first="",
+                **await _first(catalog, words),
             )
         columns = catalog.columns
         result = await _asked_for(asked, vector, catalog, services, words.language)
@@ -226,17 +252,28 @@ async def _searched(
         if asked.like:
             liked, _ = await catalog.product(asked.like)
             title = title_of({"title": liked.title, "id": liked.id, **liked.attributes}, words)
+        shown = ""
+        if vector is not None and services.behaviour is not None:
+            shown = (await catalog.describe_async(vector)).prompt
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
     told = answer(result, photo_address)
     strengths = {hit.rank: hit.strengths for hit in result.hits}
     view = View(asked, words, columns, told, strengths)
     hits, further = _page_of(asked, told)
+    query_id = ""
+    if services.behaviour is not None:
+        ids = [hit["product"]["id"] for hit in hits]
+        query_id = await asyncio.to_thread(
+            services.behaviour.query, asked.words, view.behaviour(shown), ids
+        )
     return _html(
         request,
         "search.html",
         asked,
         words,
         view=view,
+        query_id=query_id,
+        first=(asked.page - 1) * HITS_OF_PAGE + 1 if asked.sort or not hits else hits[0]["rank"],
         cards=[view.card(hit) for hit in hits],
         facets=view.facets(counted),
         further=further,

@@ -6,6 +6,7 @@ import { compare } from './compare.js';
 import { bring } from './photo.js';
 import { suggest } from './suggest.js';
 import { turn } from './turn.js';
+import { observe } from './events.js';
 
 document.documentElement.classList.add('js');
 
@@ -85,4 +86,5 @@ watch((main) => {
   if (address && main.dataset.photo) address.value = '';
 });
 turn(document.body.dataset.root ?? './');
+observe(document.body.dataset.root ?? './');
 compare(/** @type {HTMLFormElement} */ (document.getElementById('compare')));
