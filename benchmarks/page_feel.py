@@ -31,12 +31,12 @@ Debian's Chromium {chromium}, headless, and `furniture-prompter serve` with its 
 empty cache, the server is warm. Processes of others ran on the machine at the time (load average
 {load} over these cores), so the times are upper bounds. LCP, CLS and INP are with a processor
 throttled {throttled} times (Chrome's own emulation; the server is not), LCP and CLS up to when the
-network is idle, INP as the longest of a search by the Enter key, a facet, a chip and a way back.
-First results are not throttled: from the key press, or from the moment the file is chosen, to the
-frame that shows cards; the photo has 12 megapixels and {photo_mb:.1f} MB, is decoded and made
-smaller in the browser, sent, encoded and searched, and no run repeats another's photo. Medians of
-{runs} runs, the worst in brackets. Code is every script and style that the page loads, each
-compressed by gzip as it is sent, without the page itself and its pictures.
+network is idle, INP as the longest of a search by the Enter key, a facet and taking it back. First
+results are not throttled: from the key press, or from the moment the file is chosen, to the frame
+that shows cards; the photo has 12 megapixels and {photo_mb:.1f} MB, is decoded and made smaller in
+the browser, sent, encoded and searched, and no run repeats another's photo. Medians of {runs} runs,
+the worst beside them. Code is every script and style that the page loads, each compressed by gzip
+as it is sent, without the page itself and its pictures.
 """
 
 _WATCH: Final = """() => {
@@ -196,7 +196,7 @@ def phone_photo(seed: int) -> bytes:
     """A photo as a phone takes it: 12 megapixels, 3 MB, with a sensor's noise."""
     with Image.open(catalog_feed().parent / PHOTO) as opened:
         image = np.asarray(opened.convert("RGB").resize(PHONE_PX), np.int16)
-    noise = np.random.default_rng(seed).normal(0, 6, (*image.shape[:2], 1)).astype(np.int16)
+    noise = np.random.default_rng(seed).normal(0, 7, (*image.shape[:2], 1)).astype(np.int16)
     noisy = Image.fromarray((image + noise).clip(0, 255).astype(np.uint8))
     for quality in range(95, 30, -5):
         data = io.BytesIO()

@@ -1,6 +1,6 @@
 """Pictures of the pages of a server that runs: ``python -m tools.page_screenshots``.
 
-Needs Chromium and the extra ``dev``. The two that the README shows are written as WebP. A server
+Needs Chromium and the extra ``dev``. Those that documents show are written as WebP too. A server
 with API keys shows the shop's side and /docs: give a key that may write with ``--key``.
 """
 
@@ -50,7 +50,7 @@ PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
 TRIED: Final = "POST /v1/search"
 DARK: Final = {"color_scheme": "dark"}
 KEYED_PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
-    "admin": ("admin", {"width": 1360, "height": 2000}, {}),
+    "admin": ("admin", {"width": 1360, "height": 1180}, {}),
     "admin-phone": ("admin", {"width": 390, "height": 2400}, {}),
     "admin-dark": ("admin", {"width": 1360, "height": 2000}, DARK),
     "admin-turkish": ("admin?lang=tr", {"width": 1360, "height": 2000}, {"locale": "tr-TR"}),
@@ -60,8 +60,8 @@ KEYED_PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
     "docs-dark": ("docs", {"width": 1360, "height": 1800}, DARK),
 }
 """What a server with API keys shows to one that may write."""
-SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp"}
-"""What the README shows, by picture."""
+SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp", "admin": "admin.webp"}
+"""What the README and docs/page.md show, by picture."""
 _LOADED: Final = """() => [...document.images].every(
   (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
 _QUALITY: Final = 82

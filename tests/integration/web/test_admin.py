@@ -83,8 +83,9 @@ def test_a_version_is_returned_to_and_answers(
     product = {"title": "New", "photos": [photo]}
     stored = api("PUT", "/v1/products/new", headers=write, json=product)
     assert stored.status_code == 201, stored.text
-    listed = api("GET", "/admin/versions", headers=write).text
-    assert "writes over the API" in listed
+    listed = api("GET", "/admin/versions", headers=write)
+    assert "writes over the API" in listed.text
+    assert listed.headers["cache-control"] == "no-store"
     returned = api("POST", "/admin/rollback", headers=write, json={"version": 1})
     assert returned.status_code == 200
     assert "as version 1 was" in returned.text

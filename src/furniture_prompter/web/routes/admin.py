@@ -45,6 +45,8 @@ _SHOWN_SET_ASIDE: Final = 500
 _SHOWN_FINDINGS: Final = 20
 _SHOWN_LETTERS: Final = 120
 _ROLLBACK_VALUES: Final = 10
+# What a key was shown is nobody else's, the browser's own copy included.
+_HEADERS: Final = {**PAGE_HEADERS, "Cache-Control": "no-store"}
 _KEYED = Depends(require("write"))
 
 
@@ -237,4 +239,4 @@ def _html(request: Request, template: str, **values: Any) -> Response:
         languages=[(code, Words(code)("name")) for code in LANGUAGES],
         **values,
     )
-    return HTMLResponse(text.encode("utf-8", "replace"), headers=PAGE_HEADERS)
+    return HTMLResponse(text.encode("utf-8", "replace"), headers=_HEADERS)
