@@ -47,6 +47,7 @@ check: $(VENV)/.installed-dev audit
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@sh scripts/check-script-types
 
 # Known vulnerabilities fail; a service that cannot be reached is one line that says so.
 audit: $(VENV)/.installed-dev

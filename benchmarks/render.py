@@ -61,7 +61,10 @@ PAGES = {
             "distill_bundled",
         ),
     ),
-    "service": ("The HTTP API", ("api_load", "api_peer", "api_full_disk", "api_attacks")),
+    "service": (
+        "The HTTP API",
+        ("api_load", "page_feel", "api_peer", "api_full_disk", "api_attacks"),
+    ),
     "robustness": (
         "Damage and interruption",
         ("stops", "catalog_mutations", "upload_fuzz", "mutation_score", "health"),

@@ -1,6 +1,7 @@
-"""Pictures of the shopper's page, of a server that runs: ``python -m tools.page_screenshots``.
+"""Pictures of the pages of a server that runs: ``python -m tools.page_screenshots``.
 
-Needs Chromium and the extra ``dev``. The two that the README shows are written as WebP.
+Needs Chromium and the extra ``dev``. Those that documents show are written as WebP too. A server
+with API keys shows the shop's side and /docs: give a key that may write with ``--key``.
 """
 
 import argparse
@@ -46,8 +47,21 @@ PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
     "photo-dark": ("?q=in+white", DESKTOP, {"color_scheme": "dark"}),
     "wide": ("?q=chair", {"width": 3840, "height": 2160}, {}),
 }
-SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp"}
-"""What the README shows, by picture."""
+TRIED: Final = "POST /v1/search"
+DARK: Final = {"color_scheme": "dark"}
+KEYED_PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
+    "admin": ("admin", {"width": 1360, "height": 1180}, {}),
+    "admin-phone": ("admin", {"width": 390, "height": 2400}, {}),
+    "admin-dark": ("admin", {"width": 1360, "height": 2000}, DARK),
+    "admin-turkish": ("admin?lang=tr", {"width": 1360, "height": 2000}, {"locale": "tr-TR"}),
+    "admin-asks": ("admin", DESKTOP, {}),
+    "docs": ("docs", {"width": 1360, "height": 1800}, {}),
+    "docs-phone": ("docs", {"width": 390, "height": 1800}, {}),
+    "docs-dark": ("docs", {"width": 1360, "height": 1800}, DARK),
+}
+"""What a server with API keys shows to one that may write."""
+SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp", "admin": "admin.webp"}
+"""What the README and docs/page.md show, by picture."""
 _LOADED: Final = """() => [...document.images].every(
   (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
 _QUALITY: Final = 82
@@ -59,11 +73,13 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000/", help="Where the page is.")
     parser.add_argument("--out", type=Path, required=True, help="Folder for the pictures.")
     parser.add_argument("--only", help="Name of one of them.")
+    parser.add_argument("--key", help="API key; pages that need one are taken, and no others.")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        for name, (address, viewport, options) in PAGES.items():
+        pages = PAGES if given.key is None else KEYED_PAGES
+        for name, (address, viewport, options) in pages.items():
             if given.only in (None, name):
                 page = browser.new_page(viewport=viewport, **options)  # type: ignore[arg-type]  # of TypedDicts
                 page.goto(given.url + address)
@@ -71,8 +87,36 @@ def main() -> None:
                     page.locator("#panel > summary").click()
                     page.set_input_files("#file", catalog_feed().parent / PHOTO)
                     page.wait_for_url("**photo=**")
+                if name.startswith("admin"):
+                    _open_admin(page, given.key, asks=name == "admin-asks")
+                if name.startswith("docs"):
+                    _try(page, given.key)
                 _take(page, name, given.out)
         browser.close()
+
+
+def _open_admin(page: Page, key: str, *, asks: bool) -> None:
+    page.locator("#key").fill(key)
+    page.locator("#key").press("Enter")
+    page.locator('[data-shows="encoders"] table').wait_for()
+    if asks:
+        page.locator("[data-return]").first.click()
+        page.locator("#ask-difference strong").wait_for()
+        return
+    if page.locator("[data-examine]").count():
+        page.locator("[data-examine] button").click()
+    page.locator('[data-shows="health"] strong').wait_for(timeout=120_000)
+    page.locator("[data-compare] button").click()
+    page.locator("#difference strong").wait_for()
+
+
+def _try(page: Page, key: str) -> None:
+    form = page.get_by_role("form", name=f"Try {TRIED}", exact=True)
+    page.locator(f'details:has(form[aria-label="Try {TRIED}"]) > summary').click()
+    form.locator(".key").fill(key)
+    form.get_by_role("button", name="Send").click()
+    form.locator("pre").wait_for()
+    form.scroll_into_view_if_needed()
 
 
 def _take(page: Page, name: str, out: Path) -> None:

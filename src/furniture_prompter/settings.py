@@ -264,6 +264,11 @@ class ServeSettings(Settings):
     fetch_photos: bool = Field(
         default=False, description="Whether photos may be given as public web addresses."
     )
+    events: Path | None = Field(
+        default=None,
+        description="Folder for what people ask and click on the page, as User Behavior Insights "
+        "has it, which `furniture-prompter demand` reads; nothing is written unless given.",
+    )
     fetch_timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="Time for fetching one photo."
     )

@@ -6,18 +6,16 @@ One server and one browser for all of them; each test has a fresh context.
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.api_server import ServedApi
 from furniture_prompter import index
+from tests.e2e.pages import Open, opened_pages, violations
 from tests.fakes import draw_product, make_rows
-from tools.page_screenshots import CHROMIUM, FLAGS
 
 PRODUCTS = 48
 SHOP = "http://shop.example"
@@ -25,9 +23,6 @@ SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.t
 # A catalog keeps titles of a thousand characters; descriptions may be longer.
 LONG = "endless " * 124
 ARABIC = "كرسي خشبي أحمر"
-PATIENCE_MS = 20_000
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -68,46 +63,9 @@ def served(folder: Path) -> Iterator[ServedApi]:
         yield api
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert Path(CHROMIUM).exists(), "The tests of the page need Chromium: make system-packages"
-    with sync_playwright() as playwright:
-        # A shop of the wide web that asks a server of this machine, as only a test does.
-        flags = [*FLAGS, "--disable-features=LocalNetworkAccessChecks"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def open_page(browser: Browser, served: ServedApi) -> Iterator[Open]:
-    """Opens an address in a context of its own; nothing may have been refused or thrown in it."""
-    contexts: list[BrowserContext] = []
-    wrong: list[str] = []
-
-    def start(address: str = "", **options: Any) -> Page:
-        options.setdefault("locale", "en-GB")
-        context = browser.new_context(base_url=f"{served.url}/", **options)
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console",
-            lambda said: wrong.append(said.text) if "Security Policy" in said.text else None,
-        )
-        page.goto(address)
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert not wrong
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> None:
-    expect.set_options(timeout=PATIENCE_MS)
+    yield from opened_pages(browser, served.url)
 
 
 def cards(page: Page) -> list[str]:
@@ -468,7 +426,7 @@ def test_axe_finds_nothing_in_either_theme(open_page: Open, folder: Path) -> Non
     product = "products/p%2F1%20blue"
     for address in ("", product, "compare?id=p/1%20blue&id=x", "?q=chair&f.price=9999..&lang=tr"):
         page.goto(address)
-        found += _violations(page, address)
+        found += violations(page, address)
     page.goto("?q=red+chiar+under+60+cm&without=blue&f.category=chair")
     page.locator("#panel > summary").click()
     page.set_input_files("#file", folder / "large.jpg")
@@ -478,16 +436,7 @@ def test_axe_finds_nothing_in_either_theme(open_page: Open, folder: Path) -> Non
     page.get_by_role("combobox").fill("")
     page.get_by_role("combobox").press_sequentially("re")
     expect(page.get_by_role("option").first).to_be_visible()
-    found += _violations(page, "photo and suggestions")
+    found += violations(page, "photo and suggestions")
     page.emulate_media(color_scheme="dark")
-    found += _violations(page, "the same in the dark", {"runOnly": ["color-contrast"]})
+    found += violations(page, "the same in the dark", {"runOnly": ["color-contrast"]})
     assert not found
-
-
-def _violations(page: Page, where: str, options: dict[str, Any] | None = None) -> list[str]:
-    told = Axe().run(page, options=options).response
-    assert told["passes"]
-    return [
-        f"{where}: {each['id']} {[node['html'][:200] for node in each['nodes']][:3]}"
-        for each in told["violations"]
-    ]

@@ -26,7 +26,7 @@ from furniture_prompter.assembly.encoders import (
     pull_encoder,
 )
 from furniture_prompter.assembly.inspecting import FeedInspection, inspect_feed
-from furniture_prompter.assembly.upkeep import diff, repair, rollback, verify, versions
+from furniture_prompter.assembly.upkeep import diff, repair, rollback, set_aside, verify, versions
 
 __all__ = [
     "Catalog",
@@ -47,6 +47,7 @@ __all__ = [
     "pull_encoder",
     "repair",
     "rollback",
+    "set_aside",
     "verify",
     "versions",
 ]

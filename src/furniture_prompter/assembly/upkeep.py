@@ -25,6 +25,7 @@ from furniture_prompter.catalog.retention import Spool, spool_in
 from furniture_prompter.catalog.upkeep import verify_catalog
 from furniture_prompter.domain import (
     CatalogVersion,
+    LeftOut,
     ProductDifference,
     RepairSummary,
     RollbackSummary,
@@ -36,6 +37,7 @@ from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import load_encoder, load_prompt_encoder
 from furniture_prompter.errors import CatalogBusyError
+from furniture_prompter.ingest.left_out import left_out
 from furniture_prompter.ingest.repairing import (
     CatalogEncoders,
     alignment_fingerprint,
@@ -95,6 +97,14 @@ def versions(catalog: str | Path) -> tuple[CatalogVersion, ...]:
         CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: there is no catalog.
     """
     return catalog_versions(Path(catalog))
+
+
+def set_aside(catalog: str | Path) -> LeftOut | None:
+    """What the last run over a feed left out of a catalog, and why.
+
+    None where no run of this release has been over it.
+    """
+    return left_out(Path(catalog))
 
 
 def diff(

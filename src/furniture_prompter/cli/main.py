@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from furniture_prompter.cli import (
     benchmark_command,
     crawl_command,
+    demand_command,
     distill_command,
     encoders_command,
     evaluate_command,
@@ -106,6 +107,7 @@ app.command("search", epilog=search_command.EXAMPLES)(search_command.search_comm
 app.command("suggest", epilog=words_commands.SUGGEST_EXAMPLE)(words_commands.suggest_command)
 app.command("describe", epilog=words_commands.DESCRIBE_EXAMPLE)(words_commands.describe_command)
 app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
+app.command("demand", epilog=demand_command.EXAMPLE)(demand_command.demand_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
 app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)

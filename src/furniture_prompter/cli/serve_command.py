@@ -137,6 +137,15 @@ def serve_command(
             show_default=False,
         ),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            "--events",
+            metavar="FOLDER",
+            help="Write down there what people ask and click on the page, for `demand`.",
+            show_default=False,
+        ),
+    ] = None,
     log_level: Annotated[
         str | None,
         typer.Option(
@@ -190,6 +199,7 @@ def serve_command(
         "allowed_hosts": tuple(allowed_host) if allowed_host else None,
         "rate_limit_per_minute": rate_limit,
         "fetch_photos": fetch_photos or None,
+        "events": events,
         "log_level": log_level,
     }
     settings = read_serve_settings(flags, config)

@@ -95,6 +95,25 @@ class FeedNote:
     reading: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What one run over a feed had to set aside.
+
+    Attributes:
+        version: The catalog's version after it.
+        source: The feed's path or address, without secrets.
+        created: When it ended, ISO 8601, UTC.
+        count: How many rows, photos and cells.
+        items: They, by file and line; of very many the first.
+    """
+
+    version: int
+    source: str
+    created: str
+    count: int
+    items: tuple[SetAside, ...]
+
+
 FeedItem: TypeAlias = FeedRow | SetAside | FeedNote
 
 

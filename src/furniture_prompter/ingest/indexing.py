@@ -12,6 +12,7 @@ from furniture_prompter.domain import (
     Feed,
     IndexSummary,
     KnownItem,
+    LeftOut,
     Made,
 )
 from furniture_prompter.encoders.card import identity_of
@@ -19,8 +20,10 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import TooManyRemovedError
 from furniture_prompter.ingest.feed_run import FeedRun, items_of
 from furniture_prompter.ingest.known_rows import KnownRows
+from furniture_prompter.ingest.left_out import keep_left_out
 from furniture_prompter.ingest.writing import OnProgress, commit_changes
 from furniture_prompter.settings import Settings
+from furniture_prompter.timing import utc_now
 
 NOTHING_INDEXED = "No row was usable, so no catalog was made. Mend what was set aside, then retry."
 
@@ -144,6 +147,13 @@ async def index_feed(
             )
         run.finish(manifest)
     set_aside = sorted(run.set_aside, key=lambda item: (str(item.source), item.line))
+    not_kept = None
+    if manifest is not None:
+        source = without_secrets(feed.name)
+        count = len(set_aside)
+        not_kept = keep_left_out(
+            folder, LeftOut(manifest.version, source, utc_now(), count, tuple(set_aside))
+        )
     return IndexSummary(
         version=manifest.version if manifest else 0,
         products_added=run.added,
@@ -161,6 +171,7 @@ async def index_feed(
         notes=(
             *run.notes,
             *warnings,
+            *([not_kept] if not_kept else []),
             *([REFOLDED] if outdated else []),
             *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,

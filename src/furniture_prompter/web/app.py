@@ -15,6 +15,7 @@ from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Authenticate, Keys
+from furniture_prompter.web.behaviour import BehaviourLog
 from furniture_prompter.web.bodies import BodyLimits, HeldBytes, LimitBody
 from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.connections import CONNECTIONS, Connections, connection_limit
@@ -31,7 +32,9 @@ from furniture_prompter.web.limits import (
     RequestTimeout,
 )
 from furniture_prompter.web.origins import GuardOrigins, SecurityHeaders, cors_middleware
+from furniture_prompter.web.page_files import STATIC
 from furniture_prompter.web.routes import (
+    admin,
     catalog,
     embeddings,
     health,
@@ -80,6 +83,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         app.include_router(each.router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(page.router)
+    app.include_router(admin.router)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     return app
@@ -99,6 +103,7 @@ def _services(settings: ServeSettings) -> Services:
         upserts=CatalogUpserts(settings.catalog, settings),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
+        behaviour=BehaviourLog(settings.events) if settings.events is not None else None,
     )
 
 
@@ -132,7 +137,9 @@ def _middlewares(services: Services) -> list[Middleware]:
         # Inside of these, exceptions end a request that was cut off or whose client has gone.
         Middleware(HangUp, metrics),
         Middleware(LimitBody, bodies, services.held, apart={_BATCH: batches}),
-        Middleware(RequestTimeout, settings.request_timeout_s, unlimited={_BATCH}),
+        Middleware(
+            RequestTimeout, settings.request_timeout_s, unlimited={_BATCH, *admin.UNLIMITED}
+        ),
         Middleware(AnswerHead),
     ]
 
@@ -152,6 +159,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
     finally:
         if services.encoding is not None:
             await services.encoding.close()
+        await services.examination.close()
         await services.catalog.close()
         if services.fetcher is not None:
             await services.fetcher.aclose()
@@ -167,5 +175,7 @@ async def _openapi(request: Request) -> Response:
 
 
 async def _docs(request: Request) -> Response:
-    policy = {"Content-Security-Policy": POLICY}
-    return HTMLResponse(docs_page(describe(request.app)), headers=policy)
+    services: Services = request.app.state.services
+    script = f"page/{STATIC.digest}/docs.js"
+    text = docs_page(describe(request.app), script, keyed=services.keys is not None)
+    return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})

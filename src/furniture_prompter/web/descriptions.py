@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from furniture_prompter.web.examples import error_example
 from furniture_prompter.web.schemas import REQUESTS, ErrorAnswer, schema_reference
+from furniture_prompter.web.trying import try_form
 
 Answers = dict[int | str, dict[str, Any]]
 
@@ -133,10 +134,10 @@ def _describe_errors(path: str, responses: dict[str, Any]) -> None:
 STYLE: Final = files("furniture_prompter.web").joinpath("docs_page.css").read_text("utf-8")
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; script-src 'self'; connect-src 'self'; "
+    "img-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page's Content-Security-Policy: its own style and nothing else."""
+"""The page's Content-Security-Policy: its own style, and the script that tries calls."""
 
 _HEAD: Final = """<!doctype html>
 <html lang="en">
@@ -145,11 +146,12 @@ _HEAD: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}</style>
+<script type="module" src="{script}"></script>
 </head>
 <body>
 <main>
 <h1>{title} {version}</h1>
-<p>{description} The same for programs: <a href="/openapi.json">/openapi.json</a>.</p>
+<p>{description} The same for programs: <a href="openapi.json">/openapi.json</a>.</p>
 """
 _FOOT: Final = "</main>\n</body>\n</html>\n"
 _CODE: Final = re.compile(r"`([^`]+)`")
@@ -157,11 +159,13 @@ _CODE: Final = re.compile(r"`([^`]+)`")
 Json = Mapping[str, Any]
 
 
-def docs_page(described: Json) -> str:
+def docs_page(described: Json, script: str, keyed: bool) -> str:
     """An OpenAPI description as HTML.
 
     Args:
         described: As :func:`furniture_prompter.web.descriptions.describe` gives it.
+        script: Address of the module that sends the forms, relative to the page.
+        keyed: Whether the server has API keys, which the forms then ask for.
     """
     info = {name: escape(str(text)) for name, text in described["info"].items()}
     operations = [
@@ -170,9 +174,15 @@ def docs_page(described: Json) -> str:
         for method, operation in methods.items()
     ]
     common = _common_errors([operation for _, operation in operations])
-    parts = [_HEAD.format(**info, style=STYLE), *_contents(operations)]
+    parts = [_HEAD.format(**info, style=STYLE, script=escape(script)), *_contents(operations)]
     for number, (name, operation) in enumerate(operations):
         parts += _operation(number, name, operation, described, common)
+        bodies = {
+            kind: {**content, "schema": _resolved(content["schema"], described)}
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        }
+        method, _, path = name.partition(" ")
+        parts.append(try_form(number, method, path, operation, bodies, keyed))
     parts.append(f'<h2 id="errors">Errors of every address</h2>\n{_statuses(common)}')
     example = next(iter(common.values()))["content"]["application/json"]
     parts.append(_example(example))
@@ -275,7 +285,7 @@ def _example(content: Json) -> str:
     if example is None:
         return ""
     text = example if isinstance(example, str) else json.dumps(example, indent=2)
-    return f"<pre>{escape(text)}</pre>\n"
+    return f'<pre tabindex="0">{escape(text)}</pre>\n'
 
 
 def _text(text: str) -> str:

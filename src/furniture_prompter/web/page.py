@@ -86,6 +86,25 @@ class View:
             return False
         return not any("keyword" in hit["matched"] or self._reasons(hit) for hit in hits)
 
+    def behaviour(self, shown: str) -> dict[str, object]:
+        """What a query had beside its words, and how it was answered, to be written down.
+
+        Args:
+            shown: What its photo shows, in the catalog's words; empty without one.
+        """
+        asked = self.asked
+        return {
+            "language": self._words.language,
+            "photo": bool(asked.photo),
+            "photo_words": shown,
+            "like": asked.like,
+            "without": asked.without,
+            "filters": sorted(asked.chosen),
+            "sort": asked.sort,
+            "goes_on": bool(asked.chosen or asked.sort or asked.cursor or asked.page > 1),
+            "nothing_matches": not self.answer["hits"] or self.matches_nothing,
+        }
+
     @property
     def chips(self) -> list[dict[str, str]]:
         """What narrows the answer, each with the address without it."""

@@ -19,10 +19,12 @@ from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.errors import CatalogMismatchError, FurniturePrompterError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Keys
+from furniture_prompter.web.behaviour import BehaviourLog
 from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.encoding import EncodeQueue
+from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.telemetry import Metrics
 
@@ -241,8 +243,10 @@ class Services:
         upserts: What writes products.
         keys: The API keys; None where everybody may ask.
         fetcher: What fetches photos by web address; None where that is off.
+        behaviour: Where queries and clicks are written; None where that is off.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
+        examination: The report on the catalog's data, for the shop's side.
     """
 
     settings: ServeSettings
@@ -254,8 +258,10 @@ class Services:
     upserts: CatalogUpserts
     keys: Keys | None
     fetcher: PhotoFetcher | None
+    behaviour: BehaviourLog | None = None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
+    examination: Examination = field(default_factory=Examination)
 
     @property
     def queue(self) -> EncodeQueue:

@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from schemathesis.specs.openapi.checks import (
 from furniture_prompter.search.answer import ProductAnswer, SearchAnswer
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import examples, schemas
+from furniture_prompter.web.access import add_key
 from furniture_prompter.web.app import create_app
+from furniture_prompter.web.page_files import STATIC
 from tests.integration.web.conftest import Api
 
 HELD = [
@@ -119,8 +121,41 @@ def test_the_page_shows_every_endpoint_and_loads_nothing_from_elsewhere(api: Api
     assert page.headers["content-type"].startswith("text/html")
     for method, path in OPERATIONS:
         assert f"{method} {path}</code></h2>" in page.text
-    assert "<script" not in page.text
-    assert not re.search(r"(src|href)=\"(?!#|/openapi.json)", page.text)
+    assert re.findall("<script[^>]*>", page.text) == [
+        f'<script type="module" src="page/{STATIC.digest}/docs.js">'
+    ]
+    assert not re.search(r"(src|href)=\"(?!#|openapi.json|page/)", page.text)
+    assert not re.search(r"\s(style|on\w+)=", page.text)
+
+
+def test_the_page_has_a_form_for_every_call_and_a_field_for_every_value(api: Api) -> None:
+    page = api("GET", "/docs").text
+    described = api("GET", "/openapi.json").json()
+    forms = dict(re.findall(r'aria-label="Try ([^"]+)">(.*?)</form>', page, re.DOTALL))
+    assert set(forms) == {f"{method} {path}" for method, path in OPERATIONS}
+    for method, path, operation in operations(described):
+        form = forms[f"{method} {path}"]
+        names = {each["name"] for each in operation.get("parameters", ())}
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            reference = content["schema"].get("$ref", "").rpartition("/")[2]
+            schema = described["components"]["schemas"].get(reference, content["schema"])
+            names |= set(schema.get("properties", ()))
+        assert names <= set(re.findall(r' name="([^"]+)"', form)), (method, path)
+        # A server without keys asks for none; what changes the catalog is confirmed.
+        assert 'class="key"' not in form
+        assert ("This changes the catalog" in form) == (operation.get("tags") == ["writing"])
+
+
+def test_the_forms_ask_for_a_key_where_the_server_has_some(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    add_key(tmp_path / "keys.json", "shop", ["write"])
+    page = serve(api_keys=tmp_path / "keys.json")("GET", "/docs").text
+    forms = dict(re.findall(r'aria-label="Try ([^"]+)">(.*?)</form>', page, re.DOTALL))
+    assert "API key, scope write" in forms["DELETE /v1/products/{product_id}"]
+    assert "API key, scope read" in forms["POST /v1/search"]
+    assert 'class="key"' not in forms["GET /healthz"]
+    assert re.search(r'<input type="password"[^>]* autocomplete="off"', page)
 
 
 def test_the_page_says_nothing_twice_and_nothing_in_the_frameworks_words(api: Api) -> None:

@@ -24,8 +24,10 @@ LINK = re.compile(r'(?:href|src|action)="([^"]*)"')
 CARD = re.compile(r'class="card"')
 
 
-def page(api: Api, address: str = "/", status: int = 200, **options: Any) -> str:
-    answer = api("GET", address, headers={**HTML, **options.pop("headers", {})}, **options)
+def page(
+    api: Api, address: str = "/", status: int = 200, *, method: str = "GET", **options: Any
+) -> str:
+    answer = api(method, address, headers={**HTML, **options.pop("headers", {})}, **options)
     assert answer.status_code == status, answer.text[:500]
     assert answer.headers["content-type"].startswith("text/html")
     return answer.text
@@ -327,3 +329,68 @@ def test_titles_of_a_feed_stay_text(hostile: Path) -> None:
             answer: httpx.Response = api("GET", urljoin("/", address), headers=HTML)
             assert answer.status_code == 200, address
             assert "<img src=x" not in answer.text
+
+
+def test_a_photo_by_its_address_is_searched_with_where_the_server_fetches(
+    serve: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = serve(fetch_photos=True)
+    asked: list[str] = []
+
+    async def fetch(url: str) -> bytes:
+        asked.append(url)
+        return (api.photos / "0.png").read_bytes()
+
+    monkeypatch.setattr(api.app.state.services.fetcher, "fetch", fetch)
+    assert 'name="address"' in page(api)
+    sent = {"q": (None, "chair"), "address": (None, "shop.example/0.png")}
+    text = page(api, "/", method="POST", files=sent)
+    assert asked == ["https://shop.example/0.png"]
+    assert "“chair”, like your photo" in unescape(text)
+    # What the page is at from now on names the photo, and not where it came from.
+    assert "shop.example" not in text
+    digest = hashlib.sha256((api.photos / "0.png").read_bytes()).hexdigest()
+    assert f"photo={digest}" in text
+
+
+def test_a_photo_by_its_address_is_refused_where_the_server_fetches_none(api: Api) -> None:
+    assert 'name="address"' not in page(api)
+    sent = {"address": (None, "https://shop.example/0.png")}
+    assert "this server fetches none" in page(api, "/", 400, method="POST", files=sent)
+
+
+def test_what_is_asked_and_clicked_is_written_down_where_the_server_was_told(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    api = serve(events=tmp_path / "events")
+    text = page(api, "/?q=red+chair")
+    (query,) = re.findall(r'data-query="([0-9a-f]{32})" data-first="1"', text)
+    page(api, "/?q=red+chair&f.color=red")
+    files = {"file": ("a.png", (api.photos / "0.png").read_bytes(), "image/png")}
+    page(api, "/", method="POST", files=files)
+    page(api, "/?q=chair&f.price=99999..")
+    page(api, "/")
+    first, narrowed, photo, none = (
+        json.loads(line)
+        for line in (tmp_path / "events" / "ubi_queries.jsonl").read_text().splitlines()
+    )
+    assert first["user_query"] == "red chair"
+    assert first["query_attributes"]["goes_on"] is False
+    assert first["query_response_hit_ids"]
+    assert narrowed["query_attributes"]["goes_on"] is True
+    assert photo["query_attributes"]["photo"] is True
+    assert photo["query_attributes"]["photo_words"]
+    assert none["query_attributes"]["nothing_matches"] is True
+    product = first["query_response_hit_ids"][0]
+    event = {"query": query, "session": "s", "action": "click", "product": product, "place": 1}
+    assert api("POST", "/events", json=event).status_code == 204
+    for wrong in ({"action": "buy"}, {"place": 0}, {"query": "x"}, {"more": 1}, {"product": ""}):
+        assert api.error("POST", "/events", json={**event, **wrong})[0] == 422
+    lines = (tmp_path / "events" / "ubi_events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["query_id"] for line in lines] == [query]
+
+
+def test_nothing_is_written_down_unasked(api: Api) -> None:
+    assert 'data-query=""' in page(api, "/?q=red+chair")
+    event = {"query": "0" * 32, "session": "s", "action": "click", "product": "p", "place": 1}
+    assert api.error("POST", "/events", json=event)[0] == 404

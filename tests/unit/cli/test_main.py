@@ -36,7 +36,7 @@ def test_the_version_is_the_packages(shop: Callable[..., Any]) -> None:
 def test_the_commands_are_these() -> None:
     leaves = {name for name, command in COMMANDS.items() if not hasattr(command, "commands")}
     assert leaves == {
-        *("index", "crawl", "search", "serve", "distill", "benchmark", "evaluate"),
+        *("index", "crawl", "search", "serve", "demand", "distill", "benchmark", "evaluate"),
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
         *("catalog versions", "catalog diff", "catalog rollback"),

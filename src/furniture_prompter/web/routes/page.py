@@ -3,18 +3,15 @@
 It asks as the API does, by the same query and the same answer; see ``web.page``.
 """
 
-import gzip
-import hashlib
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from importlib.resources import files
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Depends, Request, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -27,6 +24,8 @@ from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
 from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
+from furniture_prompter.web.behaviour import EventRequest
+from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.caches import content_key
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.page import (
@@ -40,32 +39,17 @@ from furniture_prompter.web.page import (
     title_of,
 )
 from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
 from furniture_prompter.web.routes.search import encoded, found
-from furniture_prompter.web.search_bodies import SentPhoto, Vector, read_form
+from furniture_prompter.web.search_bodies import SentPhoto, Vector, photo_of_text, read_form
 from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
 router = APIRouter(include_in_schema=False)
 
-_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
-    "Cache-Control": "private, no-cache",
-    # Without it a form that sends a photo says that it comes from nowhere ("Origin: null").
-    "Referrer-Policy": "same-origin",
-    "Vary": "Accept, Accept-Language",
-}
-_IMMUTABLE: Final = {
-    "Cache-Control": "public, max-age=31536000, immutable",
-    "Vary": "Accept-Encoding",
-}
 # What the page says of an error in its own words, by code; of these no more is to be said.
 _TOLD: Final = {
     "invalid_photo": "photo_unreadable",
@@ -74,43 +58,11 @@ _TOLD: Final = {
 }
 _SUFFICE: Final = ("photo_gone", "not_found")
 _SIMILAR: Final = 8
+_EVENT_VALUES: Final = 20
 _TILES: Final = 8
 _LOOKED_AT: Final = 50
 
 
-class _Files:
-    """What the page loads, under one hash of it all: modules import each other by plain names."""
-
-    def __init__(self) -> None:
-        """Read them from the package."""
-        folder = files("furniture_prompter.web").joinpath("static")
-        self._plain = {each.name: each.read_bytes() for each in folder.iterdir()}
-        self._packed = {name: gzip.compress(data, 9, mtime=0) for name, data in self._plain.items()}
-        whole = hashlib.sha256()
-        for name in sorted(self._plain):
-            whole.update(name.encode() + b"\0" + hashlib.sha256(self._plain[name]).digest())
-        self.digest = whole.hexdigest()[:16]
-
-    def answer(self, digest: str, name: str, accepted: str) -> Response:
-        """A file, packed where the browser takes that."""
-        if digest != self.digest or name not in self._plain:
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        headers = dict(_IMMUTABLE)
-        packed = "gzip" in accepted
-        if packed:
-            headers["Content-Encoding"] = "gzip"
-        data = (self._packed if packed else self._plain)[name]
-        return Response(data, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
-
-
-STATIC: Final = _Files()
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader("furniture_prompter.web", "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
 # What the first page shows is the same for everybody until the catalog changes.
 _STARTS: Final[WeakKeyDictionary[Catalog, dict[str, dict[str, Any]]]] = WeakKeyDictionary()
 
@@ -125,7 +77,7 @@ async def static_file(digest: str, name: str, request: Request) -> Response:
 async def embedding() -> Response:
     """The module that a shop's own page loads, at an address that stays."""
     text = f"export * from './page/{STATIC.digest}/embed.js';\n"
-    return Response(text, media_type=_TYPES["js"], headers={"Cache-Control": "no-cache"})
+    return Response(text, media_type=FILE_TYPES["js"], headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/")
@@ -158,7 +110,22 @@ async def page_with_photo(request: Request, services: ServicesDep) -> Response:
                 items.append((name, value))
     finally:
         await form.close()
-    return await _search_page(request, services, *_told(request, items), photo)
+    address = dict(reversed(items)).get("address", "").strip()
+    return await _search_page(request, services, *_told(request, items), photo, address)
+
+
+@router.post("/events", dependencies=[Depends(require("read"))])
+async def event(request: Request, services: ServicesDep) -> Response:
+    """What was done with a hit; written down where the server was told to."""
+    if services.behaviour is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    sent = EventRequest.model_validate(
+        await read_json_body(request, services.settings.limit_json_depth, _EVENT_VALUES)
+    )
+    await asyncio.to_thread(
+        services.behaviour.event, sent.query, sent.session, sent.action, sent.product, sent.place
+    )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.get("/compare", dependencies=[Depends(require("read"))])
@@ -235,9 +202,19 @@ def _told(request: Request, items: Sequence[tuple[str, str]] | None = None) -> t
 
 
 async def _search_page(
-    request: Request, services: Services, asked: Asked, words: Words, photo: SentPhoto | None
+    request: Request,
+    services: Services,
+    asked: Asked,
+    words: Words,
+    photo: SentPhoto | None,
+    address: str = "",
 ) -> Response:
     try:
+        if photo is None and address:
+            # As people copy it: browsers leave the scheme out of what they show.
+            full = address if "://" in address else f"https://{address}"
+            photo = await photo_of_text(full, services)
+            asked = replace(asked, crop=None)
         return await _searched(request, services, asked, photo, words)
     except (ApiError, FurniturePrompterError, ValidationError) as error:
         return _problem(request, asked, words, api_error(request, error))
@@ -259,7 +236,14 @@ async def _searched(
     async with services.catalog.current() as catalog:
         if not asked.asks:
             return _html(
-                request, "search.html", asked, words, view=None, **await _first(catalog, words)
+                request,
+                "search.html",
+                asked,
+                words,
+                view=None,
+                query_id="",
+                first="",
+                **await _first(catalog, words),
             )
         columns = catalog.columns
         result = await _asked_for(asked, vector, catalog, services, words.language)
@@ -268,17 +252,28 @@ async def _searched(
         if asked.like:
             liked, _ = await catalog.product(asked.like)
             title = title_of({"title": liked.title, "id": liked.id, **liked.attributes}, words)
+        shown = ""
+        if vector is not None and services.behaviour is not None:
+            shown = (await catalog.describe_async(vector)).prompt
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
     told = answer(result, photo_address)
     strengths = {hit.rank: hit.strengths for hit in result.hits}
     view = View(asked, words, columns, told, strengths)
     hits, further = _page_of(asked, told)
+    query_id = ""
+    if services.behaviour is not None:
+        ids = [hit["product"]["id"] for hit in hits]
+        query_id = await asyncio.to_thread(
+            services.behaviour.query, asked.words, view.behaviour(shown), ids
+        )
     return _html(
         request,
         "search.html",
         asked,
         words,
         view=view,
+        query_id=query_id,
+        first=(asked.page - 1) * HITS_OF_PAGE + 1 if asked.sort or not hits else hits[0]["rank"],
         cards=[view.card(hit) for hit in hits],
         facets=view.facets(counted),
         further=further,
@@ -458,19 +453,17 @@ def _html(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    raw = request.scope.get("raw_path")
-    steps = (
-        raw.count(b"/") - request.scope.get("root_path", "").count("/") if raw else path.count("/")
-    )
-    text = _TEMPLATES.get_template(template).render(
+    text = TEMPLATES.get_template(template).render(
         t=words,
         asked=asked,
-        root="../" * (steps - 1) or "./",
+        root=root_of(request),
         files=STATIC.digest,
         languages=[(code, Words(code)("name")) for code in LANGUAGES],
+        fetches=request.app.state.services.fetcher is not None,
         most_compared=MOST_COMPARED,
         most_sorted=MOST_SORTED,
         **values,
     )
-    return HTMLResponse(text.encode("utf-8", "replace"), status, {**_HEADERS, **(headers or {})})
+    return HTMLResponse(
+        text.encode("utf-8", "replace"), status, {**PAGE_HEADERS, **(headers or {})}
+    )

@@ -5,17 +5,25 @@ import { go, watch } from './travel.js';
 import { compare } from './compare.js';
 import { bring } from './photo.js';
 import { suggest } from './suggest.js';
+import { turn } from './turn.js';
+import { observe } from './events.js';
 
 document.documentElement.classList.add('js');
 
 const search = /** @type {HTMLFormElement} */ (document.getElementById('search'));
 const words = /** @type {HTMLInputElement} */ (document.getElementById('q'));
+const address = /** @type {HTMLInputElement | null} */ (document.getElementById('address'));
 const photo = bring(search, () => submit());
 
-/** Search for what stands in the form, with the photo where there is one. */
-function submit() {
+/** Search for what stands in the form, with the photo where there is one. @param {boolean} [byAddress] with the one behind an address */
+function submit(byAddress) {
   const asked = new FormData(search);
   asked.delete('file');
+  if (byAddress && address?.value.trim()) {
+    for (const name of ['photo', 'xywh']) asked.delete(name);
+    return go(search.action, { form: asked });
+  }
+  asked.delete('address');
   const file = photo.file();
   if (file) {
     asked.delete('photo');
@@ -37,7 +45,12 @@ function query(data) {
 search.addEventListener('submit', (event) => {
   event.preventDefault();
   suggestions.close();
-  submit();
+  submit(event.submitter?.hasAttribute('data-address'));
+});
+address?.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  event.preventDefault();
+  search.requestSubmit(/** @type {HTMLElement | null} */ (search.querySelector('[data-address]')));
 });
 
 document.addEventListener('click', (event) => {
@@ -70,5 +83,8 @@ const suggestions = suggest(words, document.body.dataset.root ?? './', submit);
 watch((main) => {
   if (wide.matches) unfold();
   photo.arrived(main.dataset.photo ?? '', main.dataset.xywh ?? '');
+  if (address && main.dataset.photo) address.value = '';
 });
+turn(document.body.dataset.root ?? './');
+observe(document.body.dataset.root ?? './');
 compare(/** @type {HTMLFormElement} */ (document.getElementById('compare')));

@@ -100,7 +100,13 @@ export function bring(form, search) {
       if (known && known !== photo) show(known, part);
       else if (known) box.chosen = part;
       else if (!hash && photo) show(undefined, '');
-      else { brought.hidden = !hash; unseen.hidden = !hash || Boolean(known); tell(); }
+      else {
+        // The photo of another address is not the one that was brought here.
+        if (photo) show(undefined, '');
+        brought.hidden = !hash;
+        unseen.hidden = !hash || Boolean(known);
+        tell();
+      }
     },
   };
 }

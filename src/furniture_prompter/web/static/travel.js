@@ -115,7 +115,7 @@ function show(page, address, how) {
     const here = document.querySelector(`[data-part="${name}"]`);
     if (!here) continue;
     here.replaceChildren(...part.childNodes);
-    if (part instanceof HTMLElement && here instanceof HTMLElement) for (const key of ['address', 'photo', 'xywh']) if (key in part.dataset) here.dataset[key] = part.dataset[key];
+    if (part instanceof HTMLElement && here instanceof HTMLElement) for (const key of ['address', 'query', 'first', 'photo', 'xywh']) if (key in part.dataset) here.dataset[key] = part.dataset[key];
   }
   for (const field of page.querySelectorAll('input[data-kept]')) {
     const here = document.querySelector(`#search input[name="${field.getAttribute('name')}"]`);

@@ -1,0 +1,242 @@
+"""The shop's side: GET /admin, which is everybody's, and what it shows to a key that may write.
+
+The page has no data. Its script asks for parts, each with the key in a header, so that the key
+stands in no address and in no log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from http import HTTPStatus
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import HTMLResponse
+
+from furniture_prompter import assembly
+from furniture_prompter.domain import ProductDifference, RollbackSummary
+from furniture_prompter.errors import FurniturePrompterError, VersionNotKeptError
+from furniture_prompter.web.access import ADMIN, require
+from furniture_prompter.web.bodies import read_json_body
+from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.page_address import LANGUAGES
+from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
+from furniture_prompter.web.page_words import Words, language_of
+from furniture_prompter.web.services import Services, ServicesDep
+
+_LOG = logging.getLogger("furniture_prompter.web")
+
+router = APIRouter(include_in_schema=False)
+
+_DIFF: Final = f"{ADMIN}/diff"
+_ROLLBACK: Final = f"{ADMIN}/rollback"
+UNLIMITED: Final = frozenset({_DIFF, _ROLLBACK})
+"""What reads as much as a version has, and may take longer than an answer else."""
+_SHOWN_PRODUCTS: Final = 100
+# So many say that it is another catalog; to count on would read all of both.
+_COUNTED_PRODUCTS: Final = 10_000
+_SHOWN_VERSIONS: Final = 100
+_SHOWN_SET_ASIDE: Final = 500
+_SHOWN_FINDINGS: Final = 20
+_SHOWN_LETTERS: Final = 120
+_ROLLBACK_VALUES: Final = 10
+# What a key was shown is nobody else's, the browser's own copy included.
+_HEADERS: Final = {**PAGE_HEADERS, "Cache-Control": "no-store"}
+_KEYED = Depends(require("write"))
+
+
+class RollbackRequest(BaseModel):
+    """The version to return to."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    version: int
+
+
+@router.get(ADMIN)
+async def admin(request: Request, services: ServicesDep) -> Response:
+    """The page; without API keys it says how to begin with one."""
+    return _html(request, "admin.html", keyed=services.keys is not None, folder=_name(services))
+
+
+@router.get(f"{ADMIN}/versions", dependencies=[_KEYED])
+async def versions(request: Request, services: ServicesDep) -> Response:
+    """What made each version, what it changed, and which can be returned to."""
+    _refuse_keyless(services)
+    found = await asyncio.to_thread(assembly.versions, _folder(services))
+    shown = list(reversed(found))[:_SHOWN_VERSIONS]
+    served = services.catalog.version
+    return _html(request, "admin_versions.html", versions=shown, served=served, of=len(found))
+
+
+@router.get(_DIFF, dependencies=[_KEYED])
+async def diff(request: Request, services: ServicesDep, before: int, after: int) -> Response:
+    """What differs between two kept versions."""
+    _refuse_keyless(services)
+    told = await asyncio.to_thread(_compared, _folder(services), before, after)
+    return _html(request, "admin_diff.html", **told)
+
+
+@router.post(_ROLLBACK, dependencies=[_KEYED])
+async def rollback(request: Request, services: ServicesDep) -> Response:
+    """Return to a kept version, as a new one; answers when searches find it."""
+    _refuse_keyless(services)
+    sent = RollbackRequest.model_validate(
+        await read_json_body(request, services.settings.limit_json_depth, _ROLLBACK_VALUES)
+    )
+    async with services.upserts.turn:
+        summary = await asyncio.to_thread(_rolled_back, services, sent.version)
+    name = request.scope["state"].get("key_name", "")
+    _LOG.info("catalog returned to version %d, by key %s", summary.returned_to, name)
+    taken_up = True
+    try:
+        await services.catalog.refresh()
+    except FurniturePrompterError as error:
+        taken_up = False
+        _LOG.error("the version that was returned to cannot be opened: %s", error)
+    return _html(request, "admin_returned.html", summary=summary, taken_up=taken_up)
+
+
+@router.get(f"{ADMIN}/set-aside", dependencies=[_KEYED])
+async def set_aside(request: Request, services: ServicesDep) -> Response:
+    """What the last feed run left out, and why."""
+    _refuse_keyless(services)
+    run = await asyncio.to_thread(assembly.set_aside, _folder(services))
+    items = [{**asdict(each), "file": each.source.name} for each in (run.items if run else ())][
+        :_SHOWN_SET_ASIDE
+    ]
+    source = Path(run.source).name if run else ""
+    return _html(request, "admin_set_aside.html", run=run, items=items, source=source)
+
+
+@router.get(f"{ADMIN}/health", dependencies=[_KEYED])
+async def health(request: Request, services: ServicesDep) -> Response:
+    """Where the report on the catalog's data stands, or the report."""
+    _refuse_keyless(services)
+    return _health(request, services)
+
+
+@router.post(f"{ADMIN}/health", dependencies=[_KEYED])
+async def examine(request: Request, services: ServicesDep) -> Response:
+    """Begin a report on the version that answers now."""
+    _refuse_keyless(services)
+    services.examination.begin(services.catalog.current())
+    return _health(request, services)
+
+
+@router.get(f"{ADMIN}/encoders", dependencies=[_KEYED])
+async def encoders(request: Request, services: ServicesDep) -> Response:
+    """What photos and prompts are encoded by, with the figures of their cards."""
+    _refuse_keyless(services)
+    async with services.catalog.current() as current:
+        info = await asyncio.to_thread(current.info)
+        cards = current.cards
+    return _html(request, "admin_encoders.html", info=info, cards=cards)
+
+
+def _refuse_keyless(services: Services) -> None:
+    """Without keys anybody may write, a page of this server too; here it takes a key."""
+    if services.keys is None:
+        raise ApiError(
+            HTTPStatus.FORBIDDEN,
+            "forbidden",
+            "The shop's side needs a server with API keys; /admin says how to begin with one.",
+        )
+
+
+def _folder(services: Services) -> Path:
+    assert services.settings.catalog is not None  # noqa: S101  # no server starts without one
+    return services.settings.catalog
+
+
+def _name(services: Services) -> str:
+    return services.folder_name
+
+
+def _compared(folder: Path, before: int, after: int) -> dict[str, Any]:
+    counts = dict.fromkeys(("added", "removed", "changed"), 0)
+    shown: list[dict[str, Any]] = []
+    with _not_kept_told():
+        first, second, found = assembly.diff(folder, before, after)
+        for each in islice(found, _COUNTED_PRODUCTS):
+            counts[each.change] += 1
+            if len(shown) < _SHOWN_PRODUCTS:
+                shown.append(_shown(each))
+    total = sum(counts.values())
+    return {
+        "first": first,
+        "second": second,
+        "counts": counts,
+        "products": shown,
+        "further": total - len(shown),
+        "more": total == _COUNTED_PRODUCTS,
+    }
+
+
+def _shown(difference: ProductDifference) -> dict[str, Any]:
+    cells = [(name, _cell(old), _cell(new)) for name, (old, new) in difference.cells.items()]
+    return {
+        "id": difference.id,
+        "title": difference.title,
+        "change": difference.change,
+        "cells": cells,
+        "photos_added": len(difference.photos_added),
+        "photos_removed": len(difference.photos_removed),
+        "reordered": difference.photos_reordered,
+    }
+
+
+def _cell(value: object) -> str:
+    values = value if isinstance(value, list) else [value]
+    text = ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in values)
+    text = "" if value is None else text
+    return text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}…"
+
+
+def _rolled_back(services: Services, version: int) -> RollbackSummary:
+    with _not_kept_told():
+        return assembly.rollback(_folder(services), version, settings=services.settings)
+
+
+@contextmanager
+def _not_kept_told() -> Iterator[None]:
+    """Tell whoever asked of a version that is not kept: of all errors of a catalog, theirs."""
+    try:
+        yield
+    except VersionNotKeptError as error:
+        raise ApiError(HTTPStatus.CONFLICT, "version_not_kept", str(error)) from error
+
+
+def _health(request: Request, services: Services) -> Response:
+    made = services.examination
+    report = made.report
+    checks = [each for each in report.checks if each.findings] if report else []
+    return _html(
+        request,
+        "admin_health.html",
+        report=report,
+        checks=checks,
+        running=made.is_running,
+        progress=made.progress,
+        failure=made.failure,
+        served=services.catalog.version,
+        most=_SHOWN_FINDINGS,
+    )
+
+
+def _html(request: Request, template: str, **values: Any) -> Response:
+    named = request.query_params.get("lang", "")
+    words = Words(language_of(named, request.headers.get("accept-language", "")))
+    text = TEMPLATES.get_template(template).render(
+        t=words,
+        root=root_of(request),
+        files=STATIC.digest,
+        languages=[(code, Words(code)("name")) for code in LANGUAGES],
+        **values,
+    )
+    return HTMLResponse(text.encode("utf-8", "replace"), headers=_HEADERS)

@@ -1,0 +1,117 @@
+// @ts-check
+/** The shop's side: asks the server for each part with the key, which stays in this module's memory. */
+
+const main = /** @type {HTMLElement} */ (document.querySelector('main'));
+const opened = /** @type {HTMLElement} */ (document.getElementById('opened'));
+const warned = /** @type {HTMLElement} */ (document.getElementById('warned'));
+const form = /** @type {HTMLFormElement} */ (document.getElementById('key-form'));
+const field = /** @type {HTMLInputElement} */ (document.getElementById('key'));
+const ask = /** @type {HTMLDialogElement} */ (document.getElementById('ask'));
+const AGAIN_MS = 700;
+let key = '';
+
+/** @param {string} text */
+function warn(text) {
+  warned.textContent = text;
+  warned.hidden = !text;
+}
+
+/**
+ * A part of the page as the server writes it; undefined where it was refused, which is told.
+ * @param {string} path
+ * @param {object} [sent] posted as JSON
+ * @returns {Promise<string | undefined>}
+ */
+async function part(path, sent) {
+  try {
+    const answer = await fetch(new URL(`admin/${path}`, document.baseURI), {
+      method: sent ? 'POST' : 'GET',
+      headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en', ...(sent && { 'Content-Type': 'application/json' }) },
+      body: sent && JSON.stringify(sent),
+      cache: 'no-store',
+    });
+    const text = await answer.text();
+    if (answer.ok) return text;
+    if (answer.status === 401 || answer.status === 403) warn(main.dataset.refused ?? '');
+    else warn(`${main.dataset.failed} ${JSON.parse(text).error.message}`);
+  } catch {
+    warn(main.dataset.offline ?? '');
+  }
+  return undefined;
+}
+
+/** @param {Element | null} place @param {string} html of this server, where every value is escaped */
+function put(place, html) {
+  place?.replaceChildren(...new DOMParser().parseFromString(html, 'text/html').body.childNodes);
+}
+
+/** @param {string} name @param {object} [sent] @returns {Promise<boolean>} whether it came */
+async function show(name, sent) {
+  const text = await part(name, sent);
+  if (text === undefined) return false;
+  put(document.querySelector(`[data-shows="${name}"]`), text);
+  if (name === 'health' && document.querySelector('[data-running]')) setTimeout(() => { if (key) show('health'); }, AGAIN_MS);
+  return true;
+}
+
+form.addEventListener('submit', async (event) => {
+  event.preventDefault();
+  warn('');
+  key = field.value.trim();
+  if (!(await show('versions'))) { key = ''; field.select(); return; }
+  field.value = '';
+  form.hidden = true;
+  opened.hidden = false;
+  document.getElementById('versions')?.focus();
+  for (const name of ['set-aside', 'health', 'encoders']) await show(name);
+});
+
+document.getElementById('forget')?.addEventListener('click', () => { key = ''; location.reload(); });
+
+document.addEventListener('submit', async (event) => {
+  const sent = /** @type {HTMLFormElement} */ (event.target);
+  if (sent.matches('[data-examine]')) {
+    event.preventDefault();
+    await show('health', {});
+  } else if (sent.matches('[data-compare]')) {
+    event.preventDefault();
+    warn('');
+    const asked = new URLSearchParams(/** @type {any} */ (new FormData(sent)));
+    const place = document.getElementById('difference');
+    put(place, main.dataset.loading ?? '');
+    put(place, (await part(`diff?${asked}`)) ?? '');
+  }
+});
+
+/** Ask before a version is returned to, and show what would change. @param {string} version @param {string} current */
+async function askFor(version, current) {
+  for (const name of ['title', 'text']) {
+    const place = /** @type {HTMLElement} */ (document.getElementById(`ask-${name}`));
+    place.textContent = (ask.dataset[name] ?? '').replace('{version}', version);
+  }
+  warn('');
+  const place = document.getElementById('ask-difference');
+  put(place, main.dataset.loading ?? '');
+  ask.returnValue = '';
+  ask.dataset.version = version;
+  ask.showModal();
+  const text = await part(`diff?before=${current}&after=${version}`);
+  if (text === undefined) ask.close();
+  else put(place, text);
+}
+
+ask?.addEventListener('close', async () => {
+  if (ask.returnValue !== 'yes') return;
+  const told = await part('rollback', { version: Number(ask.dataset.version) });
+  if (told === undefined) return;
+  put(document.getElementById('returned'), told);
+  put(document.getElementById('difference'), '');
+  await show('versions');
+  await show('health');
+  document.getElementById('versions')?.focus();
+});
+
+document.addEventListener('click', (event) => {
+  const button = event.target instanceof Element ? event.target.closest('[data-return]') : null;
+  if (button instanceof HTMLElement) askFor(button.dataset.return ?? '', button.dataset.current ?? '');
+});

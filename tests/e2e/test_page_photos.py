@@ -1,0 +1,113 @@
+"""Photos on the page in Chromium: the next one of a card, and one by its address."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from benchmarks.api_server import ServedApi
+from furniture_prompter import index
+from tests.e2e.pages import Open, opened_pages, violations
+from tests.fakes import draw_product, make_rows
+
+PRODUCTS = 8
+ALONE = 2
+"""The product that has one photo; the others have two."""
+
+_TOUCH = """(card, by) => {
+  const at = (x) => [new Touch({ identifier: 1, target: card, clientX: x, clientY: 300 })];
+  const tell = (kind, touches, changed) => card.dispatchEvent(
+    new TouchEvent(kind, { bubbles: true, touches, changedTouches: changed }));
+  tell('touchstart', at(200), at(200));
+  tell('touchend', [], at(200 + by));
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    lines = []
+    for number, row in enumerate(make_rows(folder / "photos", PRODUCTS)):
+        draw_product(row.product.color, "lamp", 50 + number).save(
+            folder / "photos" / f"{number}b.png"
+        )
+        photos = [f"photos/{number}.png", f"photos/{number}b.png"]
+        lines.append(
+            {
+                "id": f"p{number}",
+                "title": f"chair {number}",
+                "category": "chair",
+                "images": photos[:1] if number == ALONE else photos,
+            }
+        )
+    (folder / "feed.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    index(folder / "feed.jsonl", folder / "catalog")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[ServedApi]:
+    log = folder / "server.log"
+    with ServedApi.of_catalog(folder / "catalog", log, fetch_photos="true") as api:
+        yield api
+
+
+@pytest.fixture
+def open_page(browser: Browser, served: ServedApi) -> Iterator[Open]:
+    yield from opened_pages(browser, served.url)
+
+
+def test_the_next_photo_is_shown_under_the_mouse_and_with_the_focus(open_page: Open) -> None:
+    page = open_page("?q=chair")
+    card = page.locator(".card", has_text="chair 1")
+    own = card.locator(".plate img").first.get_attribute("src")
+    card.hover()
+    other = card.locator(".other.shown")
+    expect(other).to_have_count(1)
+    assert other.get_attribute("src") != own
+    page.mouse.move(0, 0)
+    expect(other).to_have_count(0)
+    card.locator(".name a").press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(other).to_have_count(1)
+    page.locator("#q").focus()
+    expect(other).to_have_count(0)
+    # Where there is no other photo, none is asked for.
+    alone = page.locator(".card", has_text=f"chair {ALONE}")
+    with page.expect_response(f"**/v1/products/p{ALONE}"):
+        alone.hover()
+    page.wait_for_load_state("networkidle")
+    expect(alone.locator(".plate img")).to_have_count(1)
+    assert not violations(page, "a card that was turned")
+
+
+def test_a_swipe_shows_the_next_photo_and_the_one_before(open_page: Open) -> None:
+    page = open_page("?q=chair", has_touch=True, viewport={"width": 390, "height": 800})
+    card = page.locator(".card", has_text="chair 3")
+    card.evaluate(_TOUCH, -90)
+    expect(card.locator(".other.shown")).to_have_count(1)
+    card.evaluate(_TOUCH, -90)
+    expect(card.locator(".other.shown")).to_have_count(0)
+    card.evaluate(_TOUCH, 90)
+    expect(card.locator(".other.shown")).to_have_count(1)
+    card.evaluate(_TOUCH, -10)
+    expect(card.locator(".other.shown")).to_have_count(1)
+
+
+def test_a_photo_by_address_is_asked_for_and_what_is_wrong_with_it_told(open_page: Open) -> None:
+    page = open_page("?q=chair&without=metal")
+    if not page.locator("#address").is_visible():
+        page.locator("#panel > summary").click()
+    page.get_by_label("Or its address on the web").fill("http://127.0.0.1/chair.jpg")
+    with page.expect_request(lambda asked: asked.method == "POST") as sent:
+        page.get_by_label("Or its address on the web").press("Enter")
+    assert "127.0.0.1/chair.jpg" not in sent.value.url
+    expect(page.get_by_text("This photo cannot be read.")).to_be_visible()
+    expect(page.get_by_role("combobox")).to_have_value("chair")
+    assert "127.0.0.1" not in page.url.partition("?")[2]
+    # Words alone go on without it.
+    page.get_by_role("combobox").press("Enter")
+    expect(page.locator("h1")).to_have_text("“chair”")
+    assert not violations(page, "a photo by address")

@@ -1,0 +1,119 @@
+"""The shop's side without a browser: what it asks for, what it refuses, what it tells."""
+
+import asyncio
+import base64
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter.web.access import Scope, add_key
+from tests.integration.web.conftest import Api
+
+PARTS = [
+    ("GET", "versions"),
+    ("GET", "diff?before=1&after=1"),
+    ("GET", "set-aside"),
+    ("GET", "health"),
+    ("POST", "health"),
+    ("GET", "encoders"),
+    ("POST", "rollback"),
+]
+
+
+@pytest.fixture
+def keyed(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> tuple[Api, dict[str, dict[str, str]]]:
+    """A server of a catalog that may be written, and headers by scope."""
+    shutil.copytree(shop / "catalog", tmp_path / "catalog")
+    keys = tmp_path / "keys.json"
+    scopes: dict[str, list[Scope]] = {"read": ["read"], "write": ["read", "write"]}
+    headers = {name: {"X-API-Key": add_key(keys, name, each)} for name, each in scopes.items()}
+    return serve(catalog=tmp_path / "catalog", api_keys=keys), headers
+
+
+def test_without_keys_it_says_how_to_begin_and_shows_nothing(api: Api) -> None:
+    page = api("GET", "/admin", headers={"Accept-Language": "tr"})
+    assert page.status_code == 200
+    assert "--new-key shop --scope write" in page.text
+    assert 'lang="tr"' in page.text
+    assert "<script" not in page.text
+    for method, part in PARTS:
+        sent = {"json": {"version": 1}} if method == "POST" else {}
+        status, code, message = api.error(method, f"/admin/{part}", **sent)
+        assert (status, code) == (403, "forbidden")
+        assert "/admin says how" in message
+
+
+def test_with_keys_the_page_is_everybodys_and_its_parts_are_not(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    page = api("GET", "/admin")
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert " style=" not in page.text
+    for method, part in PARTS:
+        sent = {"json": {"version": 1}} if method == "POST" else {}
+        assert api.error(method, f"/admin/{part}", **sent)[0] == 401
+        assert api.error(method, f"/admin/{part}", headers=headers["read"], **sent)[0] == 403
+
+
+def test_what_cannot_be_returned_to_is_told(keyed: tuple[Api, dict[str, dict[str, str]]]) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    for path in ("/admin/diff?before=7&after=1", "/admin/diff?before=1&after=7"):
+        status, code, message = api.error("GET", path, headers=write)
+        assert (status, code) == (409, "version_not_kept")
+        assert "never had a version 7" in message
+    sent = {"headers": write, "json": {"version": 1}}
+    assert api.error("POST", "/admin/rollback", **sent)[:2] == (409, "version_not_kept")
+    assert api.error("POST", "/admin/rollback", headers=write, json={"version": "1"})[0] == 422
+    assert api.error("GET", "/admin/diff?before=one&after=1", headers=write)[0] == 422
+
+
+def test_a_version_is_returned_to_and_answers(
+    keyed: tuple[Api, dict[str, dict[str, str]]], shop: Path
+) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    photo = base64.b64encode((shop / "photos" / "0.png").read_bytes()).decode()
+    product = {"title": "New", "photos": [photo]}
+    stored = api("PUT", "/v1/products/new", headers=write, json=product)
+    assert stored.status_code == 201, stored.text
+    listed = api("GET", "/admin/versions", headers=write)
+    assert "writes over the API" in listed.text
+    assert listed.headers["cache-control"] == "no-store"
+    returned = api("POST", "/admin/rollback", headers=write, json={"version": 1})
+    assert returned.status_code == 200
+    assert "as version 1 was" in returned.text
+    assert api("GET", "/v1/products/new", headers=write).status_code == 404
+    assert "return to version 1" in api("GET", "/admin/versions", headers=write).text
+
+
+def test_the_health_is_examined_beside_answering(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    assert "Examine the data" in api("GET", "/admin/health", headers=write).text
+    assert "data-running" in api("POST", "/admin/health", headers=write, json={}).text
+    for _ in range(600):
+        text = api("GET", "/admin/health", headers=write).text
+        if "data-running" not in text:
+            break
+        api.runner.run(asyncio.sleep(0.05))
+    assert "Version 1: 48 products, 48 photos" in text
+
+
+def test_a_server_ends_while_it_examines(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    api("POST", "/admin/health", headers=headers["write"], json={})
+    # The fixture ends it; an examination that went on would hold the catalog open.
+    examination = api.app.state.services.examination
+    api.runner.run(examination.close())
+    assert not examination.is_running

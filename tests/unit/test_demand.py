@@ -1,0 +1,68 @@
+"""The demand report: of what people asked and clicked."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from furniture_prompter.assembly.demand import demand
+from furniture_prompter.cli.main import app
+from furniture_prompter.domain.behaviour import EVENTS_FILE, OLDER, QUERIES_FILE, Asked
+from furniture_prompter.errors import BenchmarkError
+from furniture_prompter.web.behaviour import BehaviourLog
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two ask for a hammock, which is not sold; chairs are asked for thrice and clicked once."""
+    log = BehaviourLog(tmp_path / "events")
+    for words in ("Hammock", "hammock  "):
+        log.query(words, {"nothing_matches": True}, ["p1"])
+    first = log.query("chair", {}, ["p1", "p2"])
+    log.query("chair", {}, ["p1", "p2"])
+    page = log.query("chair", {"goes_on": True}, ["p3"])
+    for _ in range(2):
+        log.query("stool", {}, ["p4"])
+    log.query("", {"photo": True, "photo_words": "brown Sofa"}, ["p5"])
+    log.event(first, "s", "click", "p2", 2)
+    log.event(first, "s", "click", "p1", 1)
+    log.event(first, "s", "compare", "p1", 1)
+    log.event(page, "s", "click", "p3", 25)
+    return tmp_path / "events"
+
+
+def test_what_is_missing_and_what_nobody_clicks_is_told(folder: Path) -> None:
+    found = demand(folder)
+    assert (found.queries, found.with_photo, found.clicked) == (7, 1, 2)
+    assert found.missing == (Asked("hammock", 2, 0),)
+    assert found.unclicked == (Asked("stool", 2, 0),)
+    assert found.words[0] == Asked("chair", 2, 2)
+    assert found.photos == (Asked("brown sofa", 1, 0),)
+    assert found.ranks == {1: 1, 2: 1, 25: 1}
+    assert found.unread == 0
+
+
+def test_the_file_before_counts_and_what_cannot_be_read_is_counted(folder: Path) -> None:
+    (folder / QUERIES_FILE).rename(folder / f"{QUERIES_FILE}{OLDER}")
+    (folder / QUERIES_FILE).write_text('{"query_id": 1}\nno json\n[]\n')
+    with (folder / EVENTS_FILE).open("a") as file:
+        file.write('{"action_name": "click", "query_id": "x", "event_attributes": 7}\n')
+    found = demand(folder)
+    assert (found.queries, found.unread) == (7, 3)
+
+
+def test_a_folder_without_queries_says_how_to_get_some(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="Start the server with --events"):
+        demand(tmp_path)
+
+
+def test_the_command_prints_it_for_people_and_for_programs(folder: Path) -> None:
+    told = CliRunner().invoke(app, ["demand", str(folder), "-k", "1"])
+    assert told.exit_code == 0, told.output
+    assert "nothing here matches" in told.output
+    assert "     2  hammock" in told.output
+    assert "… and 2 more" in told.output
+    found = json.loads(CliRunner().invoke(app, ["demand", str(folder), "--json"]).stdout)
+    assert found["missing"] == [{"text": "hammock", "count": 2, "clicked": 0}]
+    assert found["ranks"] == {"1": 1, "2": 1, "25": 1}
