@@ -12,8 +12,9 @@ from furniture_prompter.errors import DistillationError
 
 Vectors = NDArray[np.float32]
 
-LARGEST_RELATIVE_LOSS = 0.01
-"""Of each retrieval figure, int8 against float."""
+LARGEST_RELATIVE_LOSS = 0.02
+"""Of each retrieval figure, int8 against float. One photo in 25 gets another first hit by int8, for
+better or worse, so that chance alone moves the R@1 of a thousand by one percent."""
 
 
 def _nearest(vectors: Vectors, queries: NDArray[np.intp], count: int) -> NDArray[np.intp]:

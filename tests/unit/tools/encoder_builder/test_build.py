@@ -202,7 +202,7 @@ def axes_of(model: onnx.ModelProto) -> PartAxes | None:
     held = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     if "projection.axes" not in held:
         return None
-    shape = Projection(held["projection.axes"], held["projection.offset"])
+    shape = Projection(held["projection.axes"].astype(np.float32), held["projection.offset"])
     return PartAxes(shape, held["projection.colour_axes"], RECIPE.colour_share)
 
 
