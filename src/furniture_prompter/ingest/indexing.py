@@ -118,9 +118,10 @@ async def index_feed(
         outdated = manifest is not None and writer.words_are_outdated
         if outdated:
             await writer.refold()
+        uncalibrated = manifest is not None and manifest.confidence is None
         warnings = tuple(run.warnings())
         wrote = await run.write(prompt_encoder, on_progress)
-        if wrote or outdated:
+        if wrote or outdated or uncalibrated:
             made = Made(
                 by=made_by,
                 source=without_secrets(feed.name),
@@ -137,7 +138,7 @@ async def index_feed(
                 run.alignment,
                 changed,
                 prompt_encoder,
-                encoder.card,
+                encoder,
                 settings,
                 on_progress,
                 made,
@@ -164,6 +165,7 @@ async def index_feed(
             *([REFOLDED] if outdated else []),
             *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
+            *([manifest.confidence.statement] if manifest and manifest.confidence else []),
             *writer.pruner.troubles,
         ),
     )

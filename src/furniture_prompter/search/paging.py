@@ -128,11 +128,14 @@ class Page:
         retrieved: All products that the retrievers brought to the first page, in no promised order;
             the same on every page.
         more: Whether products follow.
+        first: Those products with how far each retriever puts them above an average one, best
+            first.
     """
 
     hits: Fused
     retrieved: Numbers
     more: bool
+    first: Fused
 
 
 async def ranked_page(
@@ -158,14 +161,14 @@ async def ranked_page(
         leave_out: Number of a product that is no hit.
     """
     stage = await fuse(groups, candidates, prefilter, leave_out)
-    ranked, retrieved = stage, stage.numbers
+    ranked, first = stage, stage
     while ranked.numbers.size <= start + count and not stage.exhausted:
         candidates *= _FURTHER
         stage = await fuse(groups, candidates, prefilter, leave_out)
         fresh = ~np.isin(stage.numbers, ranked.numbers)
         ranked = ranked.followed_by(stage.taken(np.flatnonzero(fresh)))
     places = np.arange(start, min(start + count, ranked.numbers.size))
-    return Page(ranked.taken(places), retrieved, ranked.numbers.size > start + count)
+    return Page(ranked.taken(places), first.numbers, ranked.numbers.size > start + count, first)
 
 
 def next_cursor(cursor: Cursor, page: Page, version: int) -> str | None:
