@@ -154,8 +154,8 @@ class Judge:
         Args:
             spaces: The query's neighbours in each vector space that was learned from, in the order
                 of learning.
-            further: With a photo how like it is to pictures of nothing; with a prompt the share of
-                its words that the catalog knows.
+            further: With a photo how like it is to pictures of nothing; with a prompt what
+                :func:`words_evidence` says of its words.
             hits: For each space the cosine of each hit, NaN where it has none.
             kinds: What each hit is.
         """
@@ -170,6 +170,11 @@ class Judge:
 def likeness_to(nothing: NDArray[np.floating], photo: Vectors) -> float:
     """The greatest cosine of a photo, shape (d,), with rows of `nothing`, shape (n, d)."""
     return float((nothing @ photo[: nothing.shape[1]]).max())
+
+
+def words_evidence(known: float) -> list[float]:
+    """What the share of a prompt's words that the catalog knows tells; none is more than few."""
+    return [known, float(not known)]
 
 
 def query_evidence(spaces: Sequence[Neighbours], further: Sequence[float]) -> Evidence:

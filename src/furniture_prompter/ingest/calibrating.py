@@ -5,7 +5,7 @@ asked for among what is left, by a photo, by a prompt in the shop's own words, a
 held out is sold here as far as its kind is left; what was taken away is not. Pieces of one model do
 not answer for one another: a shopper's photo has no twin in the shop. Pictures of nothing and
 prompts for what no furniture shop sells are asked as well. The least evidence of a close answer is
-a conformal quantile of that for what is sold, each round judged by what the others taught.
+a risk-controlled quantile of that for what is sold, each round judged by what the others taught.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ from furniture_prompter.catalog.confidence import (
     hit_evidence,
     likeness_to,
     query_evidence,
+    words_evidence,
 )
 from furniture_prompter.catalog.stored import StoredVectors
 from furniture_prompter.catalog.vector_index import BACKGROUND_ROWS, background_of
@@ -51,8 +52,10 @@ CALIBRATED_PHOTOS: Final = 50_000
 _HITS: Final = 10
 _LEAST_PRODUCTS: Final = 40
 _LEAST_KINDS: Final = 3
-_OF_NOTHING: Final = 0.5
+_OF_NOTHING: Final = 1.0
 """What queries for nothing count, all together, against those for what was taken away."""
+_CERTAINTY: Final = 1.645
+"""Deviations of the normal distribution below which 95 % of it lie."""
 _RIDGE: Final = 1.0
 _STEPS: Final = 30
 _DIGITS: Final = 6
@@ -297,7 +300,9 @@ def _questions(
         twins = [rounds.twins[at] for at in products.tolist()]
         by_photo = photo.ask(pictured, left, kinds, twins)
         by_words = [space.ask(worded, left, kinds, twins) for space in words]
-        known = [[known_share(queries.prompts[at], vocabulary)] for at in worded.tolist()]
+        known = [
+            words_evidence(known_share(queries.prompts[at], vocabulary)) for at in worded.tolist()
+        ]
         like = [[likeness_to(queries.nothing, pictures[at])] for at in pictured.tolist()]
         asked = _Round(turn, kinds, left, rounds, products)
         for place in range(len(pictured)):
@@ -394,7 +399,7 @@ def _judge(questions: Sequence[_Question], kinds: NDArray[np.str_]) -> Judge | N
                 evidence[~others]
             )
     of_sold = np.sort(logits[sold])
-    least = of_sold[max(int((1 - COVERAGE) * (len(of_sold) + 1)) - 1, 0)]
+    least = of_sold[_allowed(len(of_sold))]
     rows, right, weights = [], [], []
     held_out = np.array([each.held_out for each in questions])
     unsold = _UNSOLD * held_out.sum() / max((~held_out).sum(), 1)
@@ -410,6 +415,16 @@ def _judge(questions: Sequence[_Question], kinds: NDArray[np.str_]) -> Judge | N
         return None
     hit = _fitted(np.concatenate(rows), np.array(right), np.array(weights) * _HITS)
     return Judge(_fitted(evidence, sold, counts), round(float(least), _DIGITS), hit)
+
+
+def _allowed(count: int) -> int:
+    """How many of `count` queries for what is sold may fall below the least evidence.
+
+    So many that the coverage holds for new ones with the certainty of _CERTAINTY deviations, by the
+    normal approximation of the binomial bound of risk control (arXiv 2101.02703, 2307.07336).
+    """
+    missed = (1 - COVERAGE) * count
+    return max(int(missed - _CERTAINTY * np.sqrt(missed * COVERAGE)), 0)
 
 
 def _fitted(

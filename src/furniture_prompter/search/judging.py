@@ -15,6 +15,7 @@ from furniture_prompter.catalog.confidence import (
     Asked,
     Calibration,
     Neighbours,
+    words_evidence,
 )
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers
@@ -120,7 +121,7 @@ async def judge(
     if not len(spaces[0].numbers) and not count:
         return Judgement(None, unknown)
     further = [] if asked == "prompt" else _likeness(calibration, encoded)
-    further += [] if asked == "photo" else [known]
+    further += [] if asked == "photo" else words_evidence(known)
     margin, confidences = learned.judged(spaces, further, cosines, kinds)
     close = margin >= 0
     return Judgement(close, tuple(confidences), () if close else (NOTHING_CLOSE,), margin)
