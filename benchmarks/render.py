@@ -30,6 +30,7 @@ PAGES = {
             "keyword_stemming",
             "multilingual_prompts",
             "words_and_photos",
+            "confidence",
         ),
     ),
     "speed": (
