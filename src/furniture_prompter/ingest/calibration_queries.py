@@ -17,7 +17,7 @@ _LEAST_LETTERS: Final = 3
 _ODD_PICTURES: Final = 40
 ODD_SORTS: Final = 4
 """Sorts of pictures of nothing, dealt one after the other."""
-_ODD_SIDE_PX: Final = 256
+ODD_SIDE_PX: Final = 256
 # What no furniture shop sells, and what is said without asking for anything.
 _OTHER_SHOPS: Final = (
     *("good morning", "how are you", "test", "qwerty", "lorem ipsum", "xyz abc", "help me please"),
@@ -109,12 +109,12 @@ def unsold_prompts(stored: StoredVectors) -> list[str]:
 
 def odd_pictures(rng: np.random.Generator) -> list[RgbImage]:
     """Pictures of nothing: noise, gradients, flat colours, patches; 256 px."""
-    ramp = np.linspace(0, 1, _ODD_SIDE_PX)
+    ramp = np.linspace(0, 1, ODD_SIDE_PX)
     pictures = []
     for turn in range(_ODD_PICTURES):
         low, high = rng.uniform(0, 255, (2, 3))
         grain = (1, 2, 8, 32, 64)[turn // 4 % 5]
-        cells = _ODD_SIDE_PX // grain
+        cells = ODD_SIDE_PX // grain
         way = ramp[:, None, None] if turn % 8 < 4 else ramp[None, :, None]
         told = {
             0: np.kron(rng.uniform(0, 255, (cells, cells, 3)), np.ones((grain, grain, 1))),
@@ -122,6 +122,6 @@ def odd_pictures(rng: np.random.Generator) -> list[RgbImage]:
             2: low + (high - low) * way,
             3: low[None, None],
         }[turn % ODD_SORTS]
-        picture = np.broadcast_to(told, (_ODD_SIDE_PX, _ODD_SIDE_PX, 3))
+        picture = np.broadcast_to(told, (ODD_SIDE_PX, ODD_SIDE_PX, 3))
         pictures.append(np.ascontiguousarray(picture.astype(np.uint8)))
     return pictures

@@ -164,8 +164,8 @@ async def index_feed(
             *warnings,
             *([REFOLDED] if outdated else []),
             *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
-            manifest.alignment.statement if manifest else NOTHING_INDEXED,
             *([manifest.confidence.statement] if manifest and manifest.confidence else []),
+            manifest.alignment.statement if manifest else NOTHING_INDEXED,
             *writer.pruner.troubles,
         ),
     )

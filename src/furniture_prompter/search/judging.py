@@ -18,6 +18,7 @@ from furniture_prompter.catalog.confidence import (
     words_evidence,
 )
 from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.storage import unreadable
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.domain import Hit
 from furniture_prompter.errors import InvalidQueryError
@@ -231,10 +232,16 @@ def _nearest(strengths: NDArray[np.float32]) -> NDArray[np.intp]:
 async def _kinds(
     reader: CatalogReader, numbers: Numbers, calibration: Calibration
 ) -> NDArray[np.str_]:
-    """What each product is; `numbers` rise, shape (n,)."""
+    """What each product is; `numbers` rise, shape (n,).
+
+    Raises:
+        CatalogDamagedError: one is not there.
+    """
     if not numbers.size:
         return np.zeros(0, np.str_)
     values = (await reader.columns(numbers, [calibration.kinds]))[calibration.kinds]
+    if len(values) < len(numbers):
+        raise unreadable(reader.folder, "photos name products that are not there")
     if calibration.kinds == "title":
         return np.array([thesaurus().kind(title or "") for title in values], np.str_)
     return np.array([value or "" for value in values], np.str_)
