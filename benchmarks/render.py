@@ -33,6 +33,7 @@ PAGES = {
             "keyword_stemming",
             "multilingual_prompts",
             "words_and_photos",
+            "confidence",
         ),
     ),
     "speed": (

@@ -11,6 +11,7 @@ from PIL import Image
 from furniture_prompter.domain import FeedItem, FeedRow, Product, RgbImage
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.ingest.calibration_queries import ODD_SIDE_PX
 
 
 def _fitted(images: Sequence[RgbImage], card: EncoderCard) -> list[RgbImage]:
@@ -25,7 +26,7 @@ class ColourGridEncoder:
 
     Attributes:
         weights_sha256: What it claims as its weights' hash; another one is another encoder.
-        encoded: Images encoded so far.
+        encoded: Photos encoded so far, without the pictures of nothing that a calibration asks.
     """
 
     weights_sha256: str = "0" * 64
@@ -50,7 +51,7 @@ class ColourGridEncoder:
 
     def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         """See :class:`furniture_prompter.encoders.protocols.Encoder`."""
-        self.encoded += len(images)
+        self.encoded += sum(image.shape[:2] != (ODD_SIDE_PX, ODD_SIDE_PX) for image in images)
         images = _fitted(images, self.card)
         rows = np.zeros((len(images), 27), np.float32)
         for row, image in enumerate(images):

@@ -80,6 +80,7 @@ class QueryOptions:
         understand: Whether sizes, prices, counts, colours and negations in the prompt count as
             what they say; otherwise every word is a word.
         lift: Texts of `understood` that are to be taken as plain words.
+        least_confidence: Hits of less confidence are dropped, 0 to 1; None drops none.
     """
 
     photo_weight: float = field(
@@ -243,6 +244,26 @@ class QueryOptions:
             )
         },
     )
+    least_confidence: float | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                help="Hits of less confidence are dropped.",
+                flag=Flag(
+                    ("--least-confidence",),
+                    "X",
+                    "Drop hits of less confidence, from 0 to 1; none unless set.",
+                    beside_batch=True,
+                ),
+                least=0,
+                most=1,
+                refusal="The least confidence is {value}. Give a number from 0 (nothing is "
+                "dropped) to 1.",
+                of_similar=True,
+                decisive=False,
+            )
+        },
+    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -254,6 +275,7 @@ class SimilarOptions(TypedDict, total=False):
     cursor: str | None
     facets: Sequence[str] | None
     diversity: float | None
+    least_confidence: float | None
 
 
 class SearchOptions(SimilarOptions, total=False):

@@ -19,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from furniture_prompter.atomic_files import flush_one, replacing
 from furniture_prompter.catalog.columns import ATTRIBUTE_TYPES, PHOTOS, PRODUCTS, STAGED
+from furniture_prompter.catalog.confidence import ConfidenceRecord
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING, SUPPORTED_LANGUAGES
 from furniture_prompter.catalog.storage import LOCK_FILE, misplaced
 from furniture_prompter.domain import EncoderIdentity, Made
@@ -133,6 +134,7 @@ class Manifest:
         made: What made it; None where the release that wrote it kept no summary.
         variants: Whether the tables have columns of variants, as those have in which a product ever
             had some.
+        confidence: How sure answers are; None where the release that wrote it did not know.
     """
 
     version: int
@@ -154,6 +156,7 @@ class Manifest:
     kept: tuple[Kept, ...] = ()
     made: Made | None = None
     variants: bool = False
+    confidence: ConfidenceRecord | None = None
 
     # What a later release adds is refused, not dropped at the next commit.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -167,7 +170,7 @@ class Manifest:
                 del raw[part][name]
         if self.folding == PREFIX_FOLDING:
             del raw["folding"]
-        for name in ("replaced", "kept", "made", "variants"):
+        for name in ("replaced", "kept", "made", "variants", "confidence"):
             if not raw[name]:
                 del raw[name]
         if self.checksums is None:

@@ -22,6 +22,7 @@ from furniture_prompter.catalog.columns import (
     variants_from,
     vectors_from,
 )
+from furniture_prompter.catalog.confidence import NOT_CALIBRATED
 from furniture_prompter.catalog.history import VERSIONS_FILE
 from furniture_prompter.catalog.integrity import damaged_files, load_checksums
 from furniture_prompter.catalog.keyword_query import any_word
@@ -95,6 +96,9 @@ def describe_catalog(reader: CatalogReader) -> CatalogInfo:
         prompt_encoder=manifest.prompt_encoder.name,
         language=manifest.language,
         alignment=manifest.alignment.statement,
+        confidence=(
+            NOT_CALIBRATED if manifest.confidence is None else manifest.confidence.statement
+        ),
         vector_index=manifest.vector_index or "exact scan",
         columns=reader.filter_columns,
         bytes_on_disk=bytes_on_disk(reader.folder),

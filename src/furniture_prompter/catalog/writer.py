@@ -96,6 +96,7 @@ class CatalogWriter:
         self.manifest = manifest
         self.columns: dict[str, str] = dict(manifest.columns) if manifest else {}
         self.variants = manifest is not None and manifest.variants
+        self.confidence = manifest.confidence if manifest else None
         self.next_number = manifest.next_number if manifest else 1
         self._database = database
         self._encoder = encoder
@@ -159,10 +160,9 @@ class CatalogWriter:
             found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH], holds)
         return found
 
-    @property
-    def products_table(self) -> AsyncTable | None:
-        """The products as they are now; None before there are any."""
-        return self._tables.get(PRODUCTS)
+    def table(self, name: str) -> AsyncTable | None:
+        """Products or photos as they are now; None before there are any."""
+        return self._tables.get(name)
 
     @property
     def encoded_tables(self) -> list[AsyncTable]:
@@ -421,6 +421,7 @@ class CatalogWriter:
             kept=kept_with(before, keep_versions),
             made=made,
             variants=self.variants,
+            confidence=self.confidence,
         )
         manifest = with_checksums(self.folder, manifest, before)
         with writing(self.folder):

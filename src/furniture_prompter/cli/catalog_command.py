@@ -46,6 +46,7 @@ def info(catalog: CatalogOption, as_json: JsonOption = False) -> None:
         "prompt encoder": told.prompt_encoder,
         "keywords": told.language,
         "prompts": told.alignment,
+        "confidence": told.confidence,
         "vectors": told.vector_index,
         "columns": ", ".join(f"{name} ({kind})" for name, kind in told.columns.items()),
     }

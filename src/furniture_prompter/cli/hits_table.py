@@ -25,6 +25,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.search.judging import NOTHING_CLOSE
 from furniture_prompter.understanding.prompts import named
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -117,9 +118,12 @@ def print_result(result: SearchResult, console: Console) -> None:
     """Print hits, where their photos are, timings and notes.
 
     A hit takes two lines: what it is, then its photo (a link where the terminal has links), the
-    variant that it shows and what matched. On a terminal, columns are cut to its width; elsewhere
+    variant that it shows, what matched and how sure that is. Above them stands where nothing of
+    what was asked for is close. On a terminal, columns are cut to its width; elsewhere
     nothing is cut.
     """
+    if result.close is False:
+        console.print(Text(NOTHING_CLOSE, style="yellow"), soft_wrap=True)
     if result.hits:
         folder = _common_folder(result)
         for line in hit_lines(
@@ -141,6 +145,8 @@ def print_result(result: SearchResult, console: Console) -> None:
         console.print(Text(plain(understood_line(result)), style="dim"), soft_wrap=True)
     console.print(Text(timings_line(result), style="dim"), soft_wrap=True)
     for note in result.notes:
+        if note == NOTHING_CLOSE:
+            continue
         console.print(Text(f"note: {plain(note)}", style="yellow"), soft_wrap=True)
 
 
@@ -273,7 +279,8 @@ def _photo_and_matched(hit: Hit, folder: Path | None) -> Text:
     text = Text().append(plain(str(shown)), style=Style(link=link))
     if hit.variant is not None:
         text.append(f" · {plain(variant_text(hit.variant))}")
-    return text.append(f" · {plain(', '.join(hit.matched))}")
+    text.append(f" · {plain(', '.join(hit.matched))}")
+    return text if hit.confidence is None else text.append(f" · {hit.confidence:.0%} sure")
 
 
 def _swatches(hit: Hit) -> Text:

@@ -51,6 +51,7 @@ class WithoutRestClients(MetaPathFinder, Loader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See :class:`importlib.abc.MetaPathFinder`."""
+        del path, target
         return ModuleSpec(fullname, self) if fullname.startswith(REST_CLIENTS) else None
 
     def exec_module(self, module: ModuleType) -> None:

@@ -111,6 +111,8 @@ class Hit:
         photo: Address of its photo on the server, for :meth:`Client.image`.
         matched: What found it, strongest first.
         variant: The variant that the photo shows; None where it shows all, or there are none.
+        confidence: How likely it is of the kind that was asked for, 0 to 1; None where that cannot
+            be told.
     """
 
     rank: int
@@ -119,6 +121,7 @@ class Hit:
     photo: str
     matched: tuple[str, ...]
     variant: Variant | None = None
+    confidence: float | None = None
 
     @classmethod
     def of(cls, value: "server.HitFields") -> Self:
@@ -131,6 +134,7 @@ class Hit:
             photo=value["photo"],
             matched=tuple(value["matched"]),
             variant=None if variant is None else Variant.of(variant),
+            confidence=value.get("confidence"),
         )
 
 
@@ -172,6 +176,7 @@ class SearchAnswer:
         raw: The whole answer.
         did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
             was mended.
+        close: Whether the catalog has the kind that was asked for; None where that cannot be told.
     """
 
     hits: tuple[Hit, ...]
@@ -182,6 +187,7 @@ class SearchAnswer:
     cursor: str | None
     raw: Json
     did_you_mean: str | None = None
+    close: bool | None = None
 
     @classmethod
     def of(cls, value: "server.SearchAnswer") -> Self:
@@ -199,6 +205,7 @@ class SearchAnswer:
             cursor=value.get("cursor"),
             raw=value,
             did_you_mean=None if meant is None else meant["prompt"],
+            close=value.get("close"),
         )
 
 

@@ -25,6 +25,7 @@ class CatalogInfo:
         prompt_encoder: Name of the prompt encoder.
         language: Language of the keyword index.
         alignment: What lets prompts search pictures, or why nothing does, in one sentence.
+        confidence: What tells how sure answers are, or why nothing does, in one sentence.
         vector_index: ``exact scan`` or the kind of the index.
         columns: Column names that ``where`` may use, with their types.
         bytes_on_disk: Size of the folder.
@@ -43,6 +44,7 @@ class CatalogInfo:
     prompt_encoder: str
     language: str
     alignment: str
+    confidence: str
     vector_index: str
     columns: Mapping[str, str]
     bytes_on_disk: int

@@ -108,6 +108,8 @@ class Hit:
             by the same names.
         variant: The variant that the photo shows; None where it shows all of them, or the product
             has none.
+        confidence: How likely it is of the kind that was asked for, 0 to 1; None where that cannot
+            be told.
     """
 
     rank: int
@@ -118,6 +120,7 @@ class Hit:
     contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     strengths: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     variant: Variant | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +301,9 @@ class SearchResult:
         understood: What of the prompt was taken as what it says, in its order.
         did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
             was mended.
+        close: Whether the catalog has the kind that was asked for; None where that cannot be told.
+        margin: By how much the evidence passes the least of a close answer, in logits; for
+            measuring, and in no answer's JSON.
     """
 
     query: Query
@@ -309,3 +315,5 @@ class SearchResult:
     cursor: str | None = None
     understood: tuple[Understood, ...] = ()
     did_you_mean: DidYouMean | None = None
+    close: bool | None = None
+    margin: float | None = None

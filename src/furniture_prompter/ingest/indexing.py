@@ -121,9 +121,10 @@ async def index_feed(
         outdated = manifest is not None and writer.words_are_outdated
         if outdated:
             await writer.refold()
+        uncalibrated = manifest is not None and manifest.confidence is None
         warnings = tuple(run.warnings())
         wrote = await run.write(prompt_encoder, on_progress)
-        if wrote or outdated:
+        if wrote or outdated or uncalibrated:
             made = Made(
                 by=made_by,
                 source=without_secrets(feed.name),
@@ -140,7 +141,7 @@ async def index_feed(
                 run.alignment,
                 changed,
                 prompt_encoder,
-                encoder.card,
+                encoder,
                 settings,
                 on_progress,
                 made,
@@ -174,6 +175,7 @@ async def index_feed(
             *([not_kept] if not_kept else []),
             *([REFOLDED] if outdated else []),
             *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
+            *([manifest.confidence.statement] if manifest and manifest.confidence else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
             *writer.pruner.troubles,
         ),

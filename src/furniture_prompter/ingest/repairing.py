@@ -51,6 +51,7 @@ from furniture_prompter.ingest.changes import Change, row_hash
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import (
     CurrentAlignment,
+    calibrate_if_due,
     product_rows,
     realign_if_due,
 )
@@ -209,9 +210,11 @@ def _usable_alignment(folder: Path, record: AlignmentRecord) -> CurrentAlignment
 
 
 async def _new_alignment(writer: CatalogWriter, encoders: CatalogEncoders) -> AlignmentRecord:
-    return await realign_if_due(
+    alignment = await realign_if_due(
         writer, CurrentAlignment(None, None), 0, encoders.prompt(), encoders.card()
     )
+    await calibrate_if_due(writer, alignment, 0, encoders.prompt(), encoders.photo())
+    return alignment
 
 
 async def _commit(

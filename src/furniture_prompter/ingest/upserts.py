@@ -116,7 +116,7 @@ async def write_products(
                     seconds=round(time.perf_counter() - began, 3),
                 )
                 await write_changes(
-                    writer, changes, prompt_encoder, encoder.card, settings, lambda _: None, made
+                    writer, changes, prompt_encoder, encoder, settings, lambda _: None, made
                 )
         finally:
             # A run may be stopped after its commit.

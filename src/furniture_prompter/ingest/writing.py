@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.catalog.stored import stored_vectors
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.catalog.writer import Align, CatalogWriter
 from furniture_prompter.domain import IndexProgress, Made, Product
@@ -23,8 +24,9 @@ from furniture_prompter.encoders.alignment import (
     photo_scale,
 )
 from furniture_prompter.encoders.card import ColourPart, EncoderCard
-from furniture_prompter.encoders.protocols import PromptEncoder
+from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.shipped import borrowed_statement, shipped_alignment
+from furniture_prompter.ingest.calibrating import CALIBRATED_PHOTOS, calibrate
 from furniture_prompter.ingest.changes import Change, Changes
 from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
 from furniture_prompter.settings import Settings
@@ -110,6 +112,38 @@ async def realign_if_due(
     return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
 
 
+async def calibrate_if_due(
+    writer: CatalogWriter,
+    alignment: AlignmentRecord,
+    changed: int,
+    prompt_encoder: PromptEncoder,
+    encoder: Encoder,
+) -> None:
+    """Learn anew how sure answers are, when enough has changed or prompts go another way."""
+    record, before = writer.confidence, writer.manifest
+    if record is not None:
+        changed += record.changed_since
+        same_way = before is not None and (
+            before.alignment.fingerprint == alignment.fingerprint
+            and before.alignment.text_tower == alignment.text_tower
+        )
+        due = needs_refit(record.products, added=changed, removed=0, changed=0)
+        if same_way and not due:
+            writer.confidence = replace(record, changed_since=changed)
+            return
+    align = None
+    if alignment.file is not None:
+        used = Alignment.load(writer.folder / ALIGNMENTS_FOLDER / alignment.file)
+
+        def align(prompts: Sequence[str]) -> NDArray[np.float32]:
+            return used.align_prompts(prompt_encoder.encode(prompts))
+
+    stored = await stored_vectors(writer, CALIBRATED_PHOTOS)
+    writer.confidence = calibrate(
+        stored, prompt_encoder.encode, align, encoder.encode, writer.language
+    )
+
+
 async def _use(writer: CatalogWriter, alignment: Alignment) -> str:
     """Keep an alignment in the catalog, and every photo's vector by it; its file's name."""
     file = f"{alignment.fingerprint[:32]}.npz"
@@ -160,7 +194,7 @@ async def write_changes(
     writer: CatalogWriter,
     changes: Changes,
     prompt_encoder: PromptEncoder,
-    encoder: EncoderCard,
+    encoder: Encoder,
     settings: Settings,
     on_progress: OnProgress,
     made: Made,
@@ -185,14 +219,15 @@ async def commit_changes(
     current: CurrentAlignment,
     changed: int,
     prompt_encoder: PromptEncoder,
-    encoder: EncoderCard,
+    encoder: Encoder,
     settings: Settings,
     on_progress: OnProgress,
     made: Made,
 ) -> Manifest:
     """Bring alignment and indexes up to date with `changed` products, and commit."""
     on_progress(IndexProgress("indexing", 0, 2, "steps"))
-    alignment = await realign_if_due(writer, current, changed, prompt_encoder, encoder)
+    alignment = await realign_if_due(writer, current, changed, prompt_encoder, encoder.card)
+    await calibrate_if_due(writer, alignment, changed, prompt_encoder, encoder)
     on_progress(IndexProgress("indexing", 1, 2, "steps"))
     vector_index = await writer.build_indexes(
         settings.vector_index_photos, alignment.file is not None

@@ -138,6 +138,7 @@ class HitFields(TypedDict):
         _described_by(list[Matched]),
     ]
     variant: Annotated[dict[str, Any] | None, _described_by(VariantFields | None)]
+    confidence: float | None
 
 
 @with_config(_CLOSED)
@@ -208,6 +209,7 @@ class SearchAnswer(TypedDict):
     cursor: str | None
     understood: list[UnderstoodFields]
     did_you_mean: DidYouMeanFields | None
+    close: bool | None
 
 
 @with_config(_CLOSED)
@@ -270,6 +272,7 @@ class ProductAnswer(TypedDict):
 # More digits than two runs on one machine share; fewer make equal scores of different products.
 SCORE_DIGITS = 6
 TIMING_DIGITS = 3
+CONFIDENCE_DIGITS = 3
 
 
 def _path(photo: Photo) -> str:
@@ -300,6 +303,7 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "cursor": result.cursor,
         "understood": [understood_answer(each) for each in result.understood],
         "did_you_mean": None if meant is None else did_you_mean_answer(meant),
+        "close": result.close,
     }
 
 
@@ -391,6 +395,7 @@ def hit_answer(hit: Hit, photo_of: Callable[[Photo], str] = _path) -> HitFields:
         "photo": photo_of(hit.photo),
         "matched": list(hit.matched),
         "variant": variant_answer(hit.variant) if hit.variant is not None else None,
+        "confidence": None if hit.confidence is None else round(hit.confidence, CONFIDENCE_DIGITS),
     }
 
 

@@ -129,10 +129,13 @@ class Page:
     Attributes:
         hits: Its products, best first.
         more: Whether products follow.
+        first: Those products with how far each retriever puts them above an average one, best
+            first.
     """
 
     hits: Fused
     more: bool
+    first: Fused
 
 
 async def ranked_page(
@@ -160,7 +163,7 @@ async def ranked_page(
         arranged: Reorders products within the windows of the ranking; None to leave it.
     """
     stage = await fuse(groups, candidates, prefilter, leave_out)
-    ranked = stage
+    ranked, first = stage, stage
     window = 1 if arranged is None else WINDOW
     begin, end = start // window * window, -(-(start + count) // window) * window
     while ranked.numbers.size <= end and not stage.exhausted:
@@ -173,7 +176,7 @@ async def ranked_page(
     if arranged is not None:
         part = await arranged(part)
     places = np.arange(start - begin, min(start - begin + count, part.numbers.size))
-    return Page(part.taken(places), total > start + count)
+    return Page(part.taken(places), total > start + count, first)
 
 
 def next_cursor(cursor: Cursor, page: Page, version: int) -> str | None:

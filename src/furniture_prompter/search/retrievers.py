@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -177,12 +177,15 @@ class Fused:
         scores: Fused scores, shape (n,).
         contributions: What each wanted retriever adds to the score, shape (n,) each.
         exhausted: Whether the retrievers had no more products to bring.
+        strengths: How far above an average product each wanted retriever puts it, in standard
+            deviations, shape (n,) each; NaN where it knows nothing.
     """
 
     numbers: Numbers
     scores: Scores
     contributions: dict[str, Scores]
     exhausted: bool
+    strengths: dict[str, Scores] = field(default_factory=dict)
 
     def taken(self, places: NDArray[np.intp]) -> "Fused":
         """The products at some places."""
@@ -191,6 +194,7 @@ class Fused:
             self.scores[places],
             {name: row[places] for name, row in self.contributions.items()},
             self.exhausted,
+            {name: row[places] for name, row in self.strengths.items()},
         )
 
     def followed_by(self, other: "Fused") -> "Fused":
@@ -203,6 +207,10 @@ class Fused:
                 for name, row in self.contributions.items()
             },
             other.exhausted,
+            {
+                name: np.concatenate([row, other.strengths[name]])
+                for name, row in self.strengths.items()
+            },
         )
 
 
@@ -229,13 +237,16 @@ async def fuse(
     strengths = iter(await asyncio.gather(*(each.strengths(numbers) for _, each in retrievers)))
     scores = np.zeros(len(numbers), np.float32)
     added: dict[str, Scores] = {}
+    own: dict[str, Scores] = {}
     for group in groups:
-        rows = group.contributions([next(strengths) for _ in group.retrievers])
+        told = [next(strengths) for _ in group.retrievers]
+        rows = group.contributions(told)
         scores += rows.sum(axis=0)
         if group.share > 0:
+            own.update(zip((each.name for each in group.retrievers), told, strict=True))
             added.update(zip((each.name for each in group.retrievers), rows, strict=True))
     exhausted = all(top.size < candidates for top in wanted)
-    return Fused(numbers, scores, added, exhausted).taken(np.lexsort((numbers, -scores)))
+    return Fused(numbers, scores, added, exhausted, own).taken(np.lexsort((numbers, -scores)))
 
 
 async def retriever_groups(

@@ -13,6 +13,13 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.describing import Describer
 from furniture_prompter.search.diversity import diversified
+from furniture_prompter.search.judging import (
+    judge,
+    kept,
+    names_a_kind,
+    notes_of,
+    refuse_without_calibration,
+)
 from furniture_prompter.search.paging import (
     Cursor,
     encoded_query_digest,
@@ -95,6 +102,7 @@ class Searcher:
         manifest = reader.manifest
         refuse_unanswerable(query, settings, photo_is_encoded=photo_vector is not None)
         refuse_unknown_facets(query.facets, reader.filter_columns)
+        refuse_without_calibration(reader, query.least_confidence)
         given = Cursor.from_text(query.cursor) if query.cursor is not None else None
         clock = StepTimes()
         with clock.step("understand"):
@@ -122,10 +130,24 @@ class Searcher:
                 if query.diversity
                 else None,
             )
+        with clock.step("judge"):
+            judgement = await judge(
+                reader,
+                groups,
+                page.first,
+                page.hits,
+                encoded,
+                known=await self._known_share(heard.query.prompt, wordings[0]),
+                names_a_kind=names_a_kind(
+                    query.prompt if meant is None else meant.prompt,
+                    [part.text for part in heard.parts],
+                ),
+            )
         with clock.step("present"):
             hits = await present(
                 page.hits, cursor.start, groups, encoded, reader, route, heard.looks
             )
+            hits = kept(hits, judgement, query.least_confidence)
             counted = None if prefilter is None else prefilter.numbers
             facets = (
                 await reader.facets(counted, query.facets, encoded.leave_out)
@@ -139,12 +161,15 @@ class Searcher:
             timings_ms=clock.timings_ms(),
             notes=(
                 *heard.notes,
+                *notes_of(judgement, hits, query.least_confidence),
                 *notes(encoded, manifest, self._photo_card(encoded), route, cursor),
             ),
             facets=facets,
             cursor=next_cursor(cursor, page, manifest.version),
             understood=heard.parts,
             did_you_mean=meant,
+            close=judgement.close,
+            margin=judgement.margin,
         )
 
     async def suggest(self, typed: str, limit: int) -> Suggestions:
@@ -184,6 +209,14 @@ class Searcher:
         if heard.query.without is not None:
             unwanted = known.worded(heard.query.without)
         return heard, (prompt_words, unwanted), meant
+
+    async def _known_share(self, prompt: str | None, wording: Wording | None) -> float:
+        """Share of a prompt's words that the catalog knows; of one taken literally as well."""
+        if prompt is None or wording is None:
+            return 1.0
+        if wording.keywords.words == prompt and not wording.keywords.beside:
+            wording = (await self._words.known()).worded(prompt)
+        return wording.keywords.known_share
 
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:
         """Prompts as queries encode them."""

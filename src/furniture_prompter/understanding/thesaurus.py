@@ -125,6 +125,11 @@ class Thesaurus:
                         break
             at = stop
 
+    def kind(self, text: str) -> str:
+        """The piece of furniture that a title names, its last one; empty where it names none."""
+        *_, last = ("", *(found.concepts[0].name for found in self.find(folded_words(text))))
+        return last
+
     def _at(self, words: Sequence[str]) -> tuple[Concept, ...]:
         # The word as it stands comes before what it may be a form of.
         for spelled in product(*map(word_forms, words)):

@@ -49,6 +49,7 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
             "photo": _PHOTO,
             "matched": ["keyword", "prompt-photo"],
             "variant": PRODUCT_EXAMPLE["variants"][0],
+            "confidence": 0.912,
         }
     ],
     "timings_ms": {"encode": 0.9, "filter": 0.4, "retrieve": 2.1, "present": 1.2, "total": 4.7},
@@ -69,6 +70,7 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
         }
     ],
     "did_you_mean": None,
+    "close": True,
 }
 SIMILAR_ANSWER: Final[dict[str, Any]] = {
     **SEARCH_ANSWER,
@@ -100,6 +102,7 @@ CATALOG_ANSWER: Final[dict[str, Any]] = {
     "prompt_encoder": "multilingual-static-384",
     "language": "english",
     "alignment": "Prompts search photos.",
+    "confidence": "How sure answers are was learned from 520 products.",
     "vector_index": "exact scan",
     "columns": {"id": "text", "tags": "texts", "price": "number"},
     "bytes_on_disk": 2_345_678,

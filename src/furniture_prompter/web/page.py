@@ -79,9 +79,16 @@ class View:
         return [each[1] for each in found if each]
 
     @property
+    def nothing_close(self) -> bool:
+        """Whether the catalog has nothing of the kind that was asked for."""
+        return self.answer.get("close") is False and not self.asked.cursor
+
+    @property
     def matches_nothing(self) -> bool:
         """Whether words alone were asked for, and no hit has any reason to be shown."""
         asked, hits = self.asked, self.answer["hits"]
+        if self.answer.get("close") is not None:
+            return False
         if not hits or asked.photo or asked.like or asked.cursor:
             return False
         return not any("keyword" in hit["matched"] or self._reasons(hit) for hit in hits)

@@ -37,6 +37,7 @@ INFO = CatalogInfo(
     prompt_encoder="minilm-static-256",
     language="turkish",
     alignment="Prompts search photos.",
+    confidence="How sure answers are was learned from 520 products.",
     vector_index="exact scan",
     columns={"id": "text", "price": "number"},
     bytes_on_disk=1_234_567,

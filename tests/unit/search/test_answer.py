@@ -69,6 +69,7 @@ RESULT = SearchResult(
             photo=Photo("ab", "s-1", "/shop/s-1.jpg"),
             matched=("keyword", "prompt-photo"),
             variant=WHITE,
+            confidence=0.87654,
         ),
     ),
     timings_ms={"encode": 1.23456, "total": 3.0},
@@ -79,6 +80,7 @@ RESULT = SearchResult(
     },
     cursor="WzEwLDIwMF0",
     understood=(Understood("white", "base_colors", "contains", "white", "preference"),),
+    close=True,
 )
 
 
@@ -86,7 +88,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor", "understood", "did_you_mean"),
+        *("facets", "cursor", "understood", "did_you_mean", "close"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
@@ -99,6 +101,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "diversity": 0.3,
         "understand": True,
         "lift": [],
+        "least_confidence": None,
         "similar_to": None,
     }
     assert answered["catalog"] == {
@@ -107,7 +110,9 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "encoder": "efficientnet-lite2",
     }
     (first,) = answered["hits"]
-    assert list(first) == ["rank", "score", "product", "photo", "matched", "variant"]
+    assert list(first) == ["rank", "score", "product", "photo", "matched", "variant", "confidence"]
+    assert first["confidence"] == 0.877
+    assert answered["close"] is True
     assert first["score"] == 2.123457
     assert first["photo"] == "/shop/s-1.jpg"
     assert first["matched"] == ["keyword", "prompt-photo"]

@@ -349,6 +349,15 @@ def test_only_what_stands_out_is_a_reason(far: dict[str, float], why: list[str])
     assert shown.matches_nothing == (not why)
 
 
+def test_nothing_close_is_said_of_photos_too_and_decides() -> None:
+    hit = found(["photo"])
+    shown = view(Asked(words="zzz", photo=HASH), hits=[hit], close=False)
+    assert shown.nothing_close
+    assert not shown.matches_nothing
+    assert not view(Asked(words="zzz"), hits=[hit], close=True).matches_nothing
+    assert not view(Asked(words="zzz", cursor="x"), hits=[hit], close=False).nothing_close
+
+
 def test_nothing_matching_is_said_of_words_alone() -> None:
     hit = found(["prompt-photo"])
     assert view(Asked(words="zzz"), hits=[hit]).matches_nothing

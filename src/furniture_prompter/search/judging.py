@@ -1,0 +1,265 @@
+"""Judging of an answer: whether it is close to what was asked, and how sure each hit is."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from furniture_prompter.catalog.columns import VECTOR
+from furniture_prompter.catalog.confidence import (
+    NEIGHBOURS,
+    NOT_CALIBRATED,
+    Asked,
+    Calibration,
+    Neighbours,
+    words_evidence,
+)
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.storage import unreadable
+from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.domain import Hit
+from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.query_vectors import EncodedQuery
+from furniture_prompter.search.retrievers import (
+    PHOTO,
+    PROMPT_PHOTO,
+    PROMPT_TEXT,
+    Fused,
+    RetrieverGroup,
+    VectorRetriever,
+)
+from furniture_prompter.understanding.lexicon import WORD, fold_letters
+from furniture_prompter.understanding.spelling import everyday_words
+from furniture_prompter.understanding.thesaurus import thesaurus
+
+NOTHING_CLOSE: Final = "Nothing here is close to what was asked; the nearest are shown."
+
+NO_KIND_ASKED: Final = (
+    "How sure this answer is cannot be told: the prompt says how a piece should be, and not which."
+)
+
+_LEAST_LETTERS: Final = 3
+
+_NOTHING_LEFT: Final = (
+    "No hit has a confidence of {least:g} (least_confidence); the best here has {best:.2f}."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of an answer's worth.
+
+    Attributes:
+        close: Whether it is close to what was asked; None where that cannot be told.
+        confidences: Of each hit, 0 to 1; None where that cannot be told.
+        notes: Sentences a person should read.
+        margin: By how much its evidence passes the least of a close answer, in logits.
+    """
+
+    close: bool | None
+    confidences: tuple[float | None, ...]
+    notes: tuple[str, ...] = ()
+    margin: float | None = None
+
+
+def refuse_without_calibration(reader: CatalogReader, least: float | None) -> None:
+    """Raise :class:`InvalidQueryError` where hits are to be dropped by what nobody knows."""
+    record = reader.manifest.confidence
+    if least is None or (record is not None and record.calibration is not None):
+        return
+    why = NOT_CALIBRATED if record is None else record.statement
+    raise InvalidQueryError(f"{why} Or leave least_confidence out.")
+
+
+async def judge(
+    reader: CatalogReader,
+    groups: Sequence[RetrieverGroup],
+    retrieved: Fused,
+    page: Fused,
+    encoded: EncodedQuery,
+    *,
+    known: float,
+    names_a_kind: bool,
+) -> Judgement:
+    """Judge a page of an answer; every page of it has the same `close`.
+
+    Args:
+        reader: The catalog version that answered.
+        groups: What its products were ranked by.
+        retrieved: All products that the retrievers brought to the first page.
+        page: The page's products.
+        encoded: The query.
+        known: Share of the prompt's words that the catalog knows.
+        names_a_kind: Whether the prompt says more than how a piece should be.
+    """
+    count = len(page.numbers)
+    unknown = (None,) * count
+    record = reader.manifest.confidence
+    if record is None:
+        return Judgement(None, unknown, (NOT_CALIBRATED,))
+    calibration = record.calibration
+    if calibration is None:
+        return Judgement(None, unknown)
+    retrievers = {
+        each.name: each for group in groups if group.share > 0 for each in _vectors(group)
+    }
+    asked = _asked(groups)
+    if not names_a_kind:
+        if asked == "prompt":
+            return Judgement(None, unknown, (NO_KIND_ASKED,))
+        # "In white" beside a photo leaves the kind to the photo.
+        asked = "photo"
+    names = _spaces_of(asked, calibration)
+    learned = calibration.judge(asked)
+    if learned is None or not retrievers.keys() >= {*names}:
+        return Judgement(None, unknown)
+    spaces, cosines, kinds = await _told(
+        reader, [retrievers[name] for name in names], retrieved, page, encoded, calibration
+    )
+    if not len(spaces[0].numbers) and not count:
+        return Judgement(None, unknown)
+    further = [] if asked == "prompt" else _likeness(calibration, encoded)
+    further += [] if asked == "photo" else words_evidence(known)
+    margin, confidences = learned.judged(spaces, further, cosines, kinds)
+    close = margin >= 0
+    return Judgement(close, tuple(confidences), () if close else (NOTHING_CLOSE,), margin)
+
+
+def kept(hits: Sequence[Hit], judgement: Judgement, least: float | None) -> tuple[Hit, ...]:
+    """Hits with their confidence, without those below the least; those without one stay."""
+    told = [
+        replace(hit, confidence=confidence)
+        for hit, confidence in zip(hits, judgement.confidences, strict=True)
+    ]
+    if least is None:
+        return tuple(told)
+    return tuple(hit for hit in told if hit.confidence is None or hit.confidence >= least)
+
+
+def notes_of(judgement: Judgement, left: Sequence[Hit], least: float | None) -> tuple[str, ...]:
+    """What a person should read of a judgement, and of hits that were dropped."""
+    best = max((each for each in judgement.confidences if each is not None), default=None)
+    if least is None or left or best is None:
+        return judgement.notes
+    return (*judgement.notes, _NOTHING_LEFT.format(least=least, best=best))
+
+
+def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:
+    """Whether words are left of a prompt beside those that say how a piece should be."""
+    rest = prompt or ""
+    for text in understood:
+        rest = rest.replace(text, " ")
+    words = (fold_letters(word) for word in WORD.findall(rest))
+    return any(
+        word.isalpha() and len(word) >= _LEAST_LETTERS and word not in everyday_words()
+        for word in words
+    )
+
+
+def _likeness(calibration: Calibration, encoded: EncodedQuery) -> list[float]:
+    return [] if encoded.photo is None else [calibration.likeness_to_nothing(encoded.photo)]
+
+
+def _vectors(group: RetrieverGroup) -> list[VectorRetriever]:
+    return [each for each in group.retrievers if isinstance(each, VectorRetriever)]
+
+
+def _asked(groups: Sequence[RetrieverGroup]) -> Asked:
+    wanted = [group for group in groups if group.share > 0]
+    with_photo = any(each.name == PHOTO for group in wanted for each in group.retrievers)
+    if not with_photo:
+        return "prompt"
+    return "photo" if len(wanted) == 1 else "both"
+
+
+def _spaces_of(asked: Asked, calibration: Calibration) -> list[str]:
+    words = [PROMPT_TEXT, *([PROMPT_PHOTO] if calibration.with_aligned else [])]
+    return {"photo": [PHOTO], "prompt": words, "both": [PHOTO, *words]}[asked]
+
+
+async def _told(
+    reader: CatalogReader,
+    retrievers: Sequence[VectorRetriever],
+    retrieved: Fused,
+    page: Fused,
+    encoded: EncodedQuery,
+    calibration: Calibration,
+) -> tuple[list[Neighbours], list[list[float]], list[str]]:
+    """Each space's neighbours, the cosines of the page's hits in it, and their kinds."""
+    nearest = [_nearest(retrieved.strengths[each.name]) for each in retrievers]
+    numbers = np.unique(
+        np.concatenate([page.numbers, *(retrieved.numbers[places] for places in nearest)])
+    )
+    photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)
+    known, vectors = await asyncio.gather(
+        _kinds(reader, numbers, calibration),
+        _vectors_of(
+            reader,
+            None if photo is None else retrieved.numbers[nearest[photo]],
+            encoded.photo,
+        ),
+    )
+    spaces = []
+    for place, (retriever, places) in enumerate(zip(retrievers, nearest, strict=True)):
+        own = retrieved.numbers[places]
+        background = retriever.similarities.background
+        strengths = retrieved.strengths[retriever.name][places].astype(np.float64)
+        spaces.append(
+            Neighbours(
+                own,
+                strengths * background.deviation + background.mean,
+                known[np.searchsorted(numbers, own)],
+                background,
+                vectors if place == photo else None,
+            )
+        )
+    cosines = [
+        (page.strengths[each.name] * space.background.deviation + space.background.mean).tolist()
+        for each, space in zip(retrievers, spaces, strict=True)
+    ]
+    return spaces, cosines, known[np.searchsorted(numbers, page.numbers)].tolist()
+
+
+def _nearest(strengths: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Places of the strongest, strongest first; those of unknown strength are left out."""
+    order = np.argsort(-np.nan_to_num(strengths, nan=-np.inf), kind="stable")[:NEIGHBOURS]
+    return order[~np.isnan(strengths[order])]
+
+
+async def _kinds(
+    reader: CatalogReader, numbers: Numbers, calibration: Calibration
+) -> NDArray[np.str_]:
+    """What each product is; `numbers` rise, shape (n,).
+
+    Raises:
+        CatalogDamagedError: one is not there.
+    """
+    if not numbers.size:
+        return np.zeros(0, np.str_)
+    values = (await reader.columns(numbers, [calibration.kinds]))[calibration.kinds]
+    if len(values) < len(numbers):
+        raise unreadable(reader.folder, "photos name products that are not there")
+    if calibration.kinds == "title":
+        return np.array([thesaurus().kind(title or "") for title in values], np.str_)
+    return np.array([value or "" for value in values], np.str_)
+
+
+async def _vectors_of(
+    reader: CatalogReader, numbers: Numbers | None, photo: NDArray[np.float32] | None
+) -> NDArray[np.float32] | None:
+    """The vector of each product's photo that is nearest to the query, shape (n, d)."""
+    if numbers is None or photo is None:
+        return None
+    if not numbers.size:
+        return np.zeros((0, photo.size), np.float32)
+    rows = await reader.photos(numbers, VECTOR)
+    # Asking for vectors gives them.
+    assert rows.vectors is not None  # noqa: S101
+    cosines = rows.vectors[:, : photo.size] @ photo
+    order = np.lexsort((-cosines, rows.numbers))
+    found, firsts = np.unique(rows.numbers[order], return_index=True)
+    vectors: NDArray[np.float32] = rows.vectors[order[firsts[np.searchsorted(found, numbers)]]]
+    return vectors
