@@ -77,6 +77,8 @@ class QueryOptions:
         understand: Whether sizes, prices, counts, colours and negations in the prompt count as
             what they say; otherwise every word is a word.
         lift: Texts of `understood` that are to be taken as plain words.
+        whole: Whether the photo is searched as it is, neither cut to the picture in it nor turned
+            upright.
     """
 
     photo_weight: float = field(
@@ -197,6 +199,22 @@ class QueryOptions:
             )
         },
     )
+    whole: bool = field(
+        default=False,
+        metadata={
+            "option": Option(
+                help="Whether the photo is searched as it is, neither cut to the picture in it nor "
+                "turned upright.",
+                flag=Flag(
+                    ("--whole",),
+                    "",
+                    "Search the photo as it is, neither cut to the picture in it nor turned "
+                    "upright.",
+                    beside_batch=True,
+                ),
+            )
+        },
+    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -215,6 +233,7 @@ class SearchOptions(SimilarOptions, total=False):
     without: str | None
     understand: bool | None
     lift: Sequence[str] | None
+    whole: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-import numpy as np
-
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
     LoadedEncoders,
@@ -18,6 +16,7 @@ from furniture_prompter.assembly.encoders import (
     prompt_route,
     space_name,
 )
+from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos
 from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.manifest import (
     read_manifest,
@@ -36,14 +35,13 @@ from furniture_prompter.domain import (
     Photo,
     Product,
     Query,
-    RgbImage,
     SearchResult,
     VerifyReport,
 )
 from furniture_prompter.domain.feed import address_path
 from furniture_prompter.domain.query import Crop, Description, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
-from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
+from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.formats import EXTENSIONS
@@ -72,8 +70,6 @@ UNPACKED_FOLDER = ".unpacked"
 """Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
 nothing else in it is an empty one."""
 
-PhotoInput = str | Path | bytes | RgbImage
-
 
 class Catalog:
     """One version of a catalog, open for searching.
@@ -101,6 +97,8 @@ class Catalog:
         self._loaded = loaded
         self._route = route
         self._settings = settings
+        # The query's own encoder: a student may look at its photos larger than the teacher did.
+        self._photos = QueryPhotos(card.input_side_px, PhotoLimits.of(settings))
 
     @classmethod
     def open(
@@ -206,9 +204,11 @@ class Catalog:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
             InvalidPhotoError: the photo cannot be used.
         """
-        image, name = self._image(photo, crop)
-        query = Query(prompt=prompt, photo=image, photo_name=name, crop=crop)
-        query = query.with_options(options, self._settings)
+        query = Query(prompt=prompt).with_options(options, self._settings)
+        if photo is not None:
+            query = self._photos.added(query, photo, crop)
+        elif crop is not None:
+            query = replace(query, crop=crop)
         return event_loop.run(self._searcher.search(query))
 
     def similar(self, product_id: str, **options: Unpack[SimilarOptions]) -> SearchResult:
@@ -253,9 +253,7 @@ class Catalog:
         Raises:
             InvalidPhotoError: the photo cannot be used.
         """
-        image, _ = self._image(photo, crop)
-        assert image is not None  # noqa: S101  # a photo always becomes pixels
-        vector = self.encoder.encode([image if crop is None else crop.cut(image)])[0]
+        vector = self.encoder.encode([self._photos.pixels(photo, crop)])[0]
         return event_loop.run(self._searcher.describe(vector))
 
     async def describe_async(self, photo_vector: Vectors) -> Description:
@@ -275,6 +273,18 @@ class Catalog:
             InvalidQueryError, InvalidFilterError, ProductNotFoundError: see :meth:`search`.
         """
         return await event_loop.run_beside(self._searcher.search(query, photo_vector=photo_vector))
+
+    async def convinces(self, photo_vector: Vectors) -> bool:
+        """Whether a photo that :attr:`encoder` encoded, shape (d,), is upright beyond doubt."""
+        return await event_loop.run_beside(self._searcher.upright.convinces(photo_vector))
+
+    async def quarters(self, rows: Vectors) -> int:
+        """By how many quarters clockwise a photo is to be turned; see :class:`Upright`.
+
+        Args:
+            rows: Vectors of the photo and of its turns by 90, 180 and 270 degrees, shape (4, d).
+        """
+        return await event_loop.run_beside(self._searcher.upright.quarters(rows))
 
     async def product(self, product_id: str) -> tuple[Product, tuple[Photo, ...]]:
         """A product and its photos, main one first.
@@ -316,24 +326,6 @@ class Catalog:
         """The vector spaces of this version, the photos' own first."""
         manifest = self._reader.manifest
         return vector_spaces(self._card.name, manifest.prompt_encoder.name, self._route)
-
-    def _image(
-        self, photo: PhotoInput | None, crop: Crop | None
-    ) -> tuple[RgbImage | None, str | None]:
-        if photo is None:
-            return None, None
-        if isinstance(photo, np.ndarray):
-            return photo, "pixels"
-        limits = PhotoLimits.of(self._settings)
-        if isinstance(photo, bytes):
-            name, data = "photo", photo
-        else:
-            name, data = str(photo), read_photo_bytes(Path(photo), limits)
-        # The query's own encoder: a student may look at its photos larger than the teacher did.
-        side_px = self._card.input_side_px
-        if side_px is not None and crop is not None:
-            side_px = crop.whole_side_px(side_px)
-        return decode_photo(data, name=name, target_side_px=side_px, limits=limits), name
 
     def info(self) -> CatalogInfo:
         """What the opened version says of itself."""

@@ -39,6 +39,16 @@ CatalogOption = Annotated[
         show_default=False,
     ),
 ]
+CropOption = Annotated[
+    str | None,
+    typer.Option(
+        "--crop",
+        metavar="X,Y,W,H",
+        help="The part of the photo that is meant, in shares of it: 0.1,0.2,0.5,0.6 or "
+        "xywh=percent:10,20,50,60.",
+        show_default=False,
+    ),
+]
 EncoderOption = Annotated[
     str | None,
     typer.Option(

@@ -29,6 +29,7 @@ from furniture_prompter.domain.query import (
     DidYouMean,
     Facet,
     FacetRange,
+    LookedAt,
     Suggestions,
     Understood,
 )
@@ -88,10 +89,20 @@ class _AskedFields(BaseModel):
     photo: str | None
 
 
+class LookedAtFields(BaseModel):
+    """What of a photo was searched, where that is not the photo as it came."""
+
+    model_config = _CLOSED
+
+    crop: CropBox | None = Field(description="The picture that was found in it.")
+    turned: Literal[0, 90, 180, 270] = Field(description="Degrees clockwise.")
+
+
 class QueryFields(_AskedFields):
     """The query as it was answered."""
 
     crop: CropBox | None
+    looked_at: LookedAtFields | None
     similar_to: str | None
 
 
@@ -363,6 +374,7 @@ def query_answer(query: Query) -> dict[str, Any]:
             if each.about.answered
         },
         "crop": crop_answer(query.crop),
+        "looked_at": looked_at_answer(query.looked_at),
         "similar_to": query.similar_to,
     }
 
@@ -370,6 +382,13 @@ def query_answer(query: Query) -> dict[str, Any]:
 def crop_answer(crop: Crop | None) -> dict[str, float] | None:
     """A crop as ``x``, ``y``, ``width`` and ``height``."""
     return None if crop is None else asdict(crop)
+
+
+def looked_at_answer(looked_at: LookedAt | None) -> dict[str, Any] | None:
+    """What of a photo was searched, as ``crop`` and ``turned``."""
+    if looked_at is None:
+        return None
+    return {"crop": crop_answer(looked_at.crop), "turned": looked_at.turned}
 
 
 def facet_answer(facet: Facet) -> list[ValueCount | RangeCount]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from cachetools import LRUCache
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -99,6 +100,7 @@ def _services(settings: ServeSettings) -> Services:
         upserts=CatalogUpserts(settings.catalog, settings),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
+        looks=LRUCache(max(1, settings.cache_vectors)),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
+from cachetools import LRUCache
 from fastapi import Depends, Request
 
 from furniture_prompter.assembly.catalogs import Catalog
@@ -21,7 +22,7 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.access import Keys
 from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.caches import ThumbnailCache
-from furniture_prompter.web.decoding_pool import DecodePool
+from furniture_prompter.web.decoding_pool import DecodePool, Look
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.telemetry import Metrics
@@ -241,6 +242,7 @@ class Services:
         upserts: What writes products.
         keys: The API keys; None where everybody may ask.
         fetcher: What fetches photos by web address; None where that is off.
+        looks: What photos were found to be whose vectors are kept, by the same keys.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
     """
@@ -254,6 +256,7 @@ class Services:
     upserts: CatalogUpserts
     keys: Keys | None
     fetcher: PhotoFetcher | None
+    looks: LRUCache[bytes, Look]
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.domain import Query, SearchResult
-from furniture_prompter.domain.query import Crop
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
@@ -23,14 +22,13 @@ from furniture_prompter.web.descriptions import (
     json_body,
 )
 from furniture_prompter.web.errors import search_answer
+from furniture_prompter.web.looking import Sight, sight, upright
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
-    SentPhoto,
     Vector,
     photo_of_text,
     read_search,
     sha256_of,
-    vector_of,
 )
 from furniture_prompter.web.services import Services, ServicesDep
 
@@ -84,26 +82,19 @@ async def search(request: Request, services: ServicesDep) -> Response:
     crop = asked.crop.crop() if asked.crop is not None else None
     query = Query(prompt=asked.prompt, crop=crop)
     vector: Vector | None = None
+    seen: Sight | None = None
     if photo is not None:
-        sha256, vector = await encoded(photo, crop, clock, services)
-        query = replace(query, photo_name=photo.name, photo_sha256=sha256)
+        with clock.step("encode"):
+            sha256 = await sha256_of(photo.data, services)
+            seen = await sight(photo.data, sha256, crop, services, whole=asked.whole)
+        query = replace(query, photo_name=photo.name, photo_sha256=sha256.hex())
     async with services.catalog.current() as catalog:
+        if seen is not None:
+            with clock.step("encode"):
+                vector, looked_at = await upright(seen, catalog, services, whole=asked.whole)
+            query = replace(query, looked_at=looked_at)
         result = await found(query, vector, options_of(asked), catalog, services)
     return search_answer(result, services.folder_name, clock)
-
-
-async def encoded(
-    photo: SentPhoto, crop: Crop | None, clock: StepTimes, services: Services
-) -> tuple[str, Vector]:
-    """A photo's content hash, hexadecimal, and the vector of the part of it that is meant.
-
-    Raises:
-        InvalidPhotoError: the photo cannot be used.
-        Overloaded: too many photos wait.
-    """
-    with clock.step("encode"):
-        sha256 = await sha256_of(photo.data, services)
-        return sha256.hex(), await vector_of(photo.data, sha256, crop, services)
 
 
 async def found(

@@ -1,0 +1,225 @@
+"""Screenshots: where the picture is in a drawn page, a chat, a collage, or between bars.
+
+A page is drawn: its ground has one colour, its words and signs are small, its pictures are boxes
+with straight sides. A photo of a product on white has a ground of one colour too, and nothing on it
+but the product; so a picture is only looked for where something else tells of a page. What is not
+sure is left as it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from furniture_prompter.domain.product import RgbImage
+from furniture_prompter.domain.query import Crop
+
+_Mask = NDArray[np.bool_]
+
+_SIDE_PX: Final = 400
+"""Longer side at which a page is looked at: the smallest words still have three rows."""
+_SAME: Final = 12
+"""Difference of a channel, of 255, below which two pixels are of one ground; JPEG needs so much."""
+_LEAST_GROUND: Final = 0.35
+"""Share of the pixels along the edge that have the ground's colour."""
+_GAP_PX: Final = 3
+"""Rows or columns of plain ground between two things; letters of a word are nearer."""
+_LEAST_PICTURE: Final = 0.05
+"""Share of the whole that a picture has at least."""
+_SMALL: Final = 0.06
+"""Height of words and signs at the most, as a share of the longer side."""
+_LEAST_SMALL: Final = 5
+"""So many small things, apart from one large one, are a page; products have fewer loose parts."""
+_STRAIGHT: Final = 0.93
+"""Share of a side along which a box must differ from its ground."""
+_LEAST_COVER: Final = 0.8
+"""Share of a collage that its pictures cover."""
+_DEPTH: Final = 5
+"""Pages in bubbles in pages: nobody nests them deeper."""
+_MARGIN: Final = 0.04
+"""What shops leave around a product that fills a square picture, as a share of its side."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def area(self) -> int:
+        return self.height * self.width
+
+    def of(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+        return array[self.top : self.bottom, self.left : self.right]
+
+
+def find_picture(image: RgbImage) -> Crop | None:
+    """Where the picture is that a screenshot or a collage shows; None for a photo of something.
+
+    Args:
+        image: Pixels, shape (height, width, 3), uint8; looked at 400 px large.
+    """
+    small = _small(image)
+    height, width = small.shape[:2]
+    found = _picture(small, _Box(0, height, 0, width), 0)
+    if found is None or found.area < _LEAST_PICTURE * height * width:
+        return None
+    if found.area > 0.97 * height * width:
+        return None
+    return Crop(found.left / width, found.top / height, found.width / width, found.height / height)
+
+
+def _small(image: RgbImage) -> NDArray[np.int16]:
+    side = max(image.shape[:2])
+    if side <= _SIDE_PX:
+        return image.astype(np.int16)
+    size = [max(1, round(length * _SIDE_PX / side)) for length in (image.shape[1], image.shape[0])]
+    pixels = Image.fromarray(image).resize((size[0], size[1]), Image.Resampling.BOX, reducing_gap=2)
+    return np.asarray(pixels).astype(np.int16)
+
+
+def _picture(small: NDArray[np.int16], box: _Box, depth: int) -> _Box | None:
+    """The picture within a box whose own edge may be a page's; the box where it is a picture."""
+    within = box if depth else None
+    if depth == _DEPTH or min(box.height, box.width) < 8:
+        return within
+    pixels = box.of(small)
+    ground = _ground(pixels)
+    if ground is None:
+        return within
+    ink = np.abs(pixels - ground).max(axis=2) > _SAME
+    things = [each for each in _things(ink) if each.area > 1]
+    if not things:
+        return None
+    main = max(things, key=lambda each: each.area)
+    others = [each for each in things if each is not main]
+    page = _is_page(main, others, max(small.shape[:2])) or _is_collage(ink, things)
+    boxed = _has_straight_sides(ink, main)
+    placed = _Box(
+        box.top + main.top, box.top + main.bottom, box.left + main.left, box.left + main.right
+    )
+    if boxed and (page or depth or _lies_between_bars(ground, main, ink)):
+        return _picture(small, placed, depth + 1)
+    if not page:
+        return within
+    cell = _cell(main, others, ink.shape)
+    return _Box(
+        box.top + cell.top, box.top + cell.bottom, box.left + cell.left, box.left + cell.right
+    )
+
+
+def _ground(pixels: NDArray[np.int16]) -> NDArray[np.int16] | None:
+    """The colour that most of the edge has; None where it has no such colour."""
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    coarse = edge // 4
+    keys = (coarse[:, 0].astype(np.int64) << 12) + (coarse[:, 1] << 6) + coarse[:, 2]
+    values, counts = np.unique(keys, return_counts=True)
+    colour = np.median(edge[keys == values[counts.argmax()]], axis=0).astype(np.int16)
+    share = (np.abs(edge - colour).max(axis=1) <= _SAME // 2).mean()
+    return colour if share >= _LEAST_GROUND else None
+
+
+def _things(ink: _Mask) -> Iterator[_Box]:
+    """What rows and columns of plain ground part, cut again and again (XY-cut, Nagy 1984)."""
+    todo = [_Box(0, ink.shape[0], 0, ink.shape[1])]
+    while todo:
+        box = todo.pop()
+        part = box.of(ink)
+        rows = _runs(part.any(axis=1))
+        columns = _runs(part.any(axis=0))
+        if len(rows) == 1 and len(columns) == 1:
+            yield _Box(
+                box.top + rows[0][0],
+                box.top + rows[0][1],
+                box.left + columns[0][0],
+                box.left + columns[0][1],
+            )
+            continue
+        for top, bottom in rows:
+            for left, right in columns:
+                todo.append(
+                    _Box(box.top + top, box.top + bottom, box.left + left, box.left + right)
+                )
+
+
+def _runs(some: _Mask) -> list[tuple[int, int]]:
+    """Where there is something, first and behind the last; what is nearer than a gap is one."""
+    places = np.flatnonzero(some)
+    if not places.size:
+        return []
+    breaks = np.flatnonzero(np.diff(places) > _GAP_PX)
+    firsts = places[np.concatenate([[0], breaks + 1])]
+    lasts = places[np.concatenate([breaks, [places.size - 1]])] + 1
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def _is_page(main: _Box, others: Sequence[_Box], side: int) -> bool:
+    small = [each for each in others if each.height <= _SMALL * side]
+    return len(small) >= _LEAST_SMALL and main.height > 2 * _SMALL * side
+
+
+def _is_collage(ink: _Mask, things: Sequence[_Box]) -> bool:
+    if len(things) < 2 or sum(each.area for each in things) < _LEAST_COVER * ink.size:
+        return False
+    return all(_has_straight_sides(ink, each) for each in things)
+
+
+def _has_straight_sides(ink: _Mask, box: _Box) -> bool:
+    part = box.of(ink)
+    sides = (part[0], part[-1], part[:, 0], part[:, -1])
+    # The outermost row or column is a mixture of box and ground where the page was shrunk.
+    inner = (part[1:2], part[-2:-1], part[:, 1:2], part[:, -2:-1])
+    return all(
+        max(side.mean(), next_to_it.mean()) >= _STRAIGHT
+        for side, next_to_it in zip(sides, inner, strict=True)
+        if next_to_it.size
+    )
+
+
+def _lies_between_bars(ground: NDArray[np.int16], main: _Box, ink: _Mask) -> bool:
+    """Whether a box touches two opposite edges, and what lies beside it is not a page's white."""
+    height, width = ink.shape
+    wide = main.left <= 1 and main.right >= width - 1
+    high = main.top <= 1 and main.bottom >= height - 1
+    return (wide or high) and int(ground.max()) < 235
+
+
+def _cell(main: _Box, others: Sequence[_Box], shape: tuple[int, ...]) -> _Box:
+    """Where a picture without sides of its own may be: a square as shops have it, if there is room.
+
+    Its ground is the page's, so nothing tells where it ends.
+    """
+    top, bottom, left, right = 0, shape[0], 0, shape[1]
+    for each in others:
+        if each.right > main.left and each.left < main.right:
+            if each.bottom <= main.top:
+                top = max(top, each.bottom)
+            elif each.top >= main.bottom:
+                bottom = min(bottom, each.top)
+    for each in others:
+        if each.bottom > main.top and each.top < main.bottom:
+            if each.right <= main.left:
+                left = max(left, each.right)
+            elif each.left >= main.right:
+                right = min(right, each.left)
+    half = max(main.height, main.width) * (0.5 + _MARGIN)
+    middle_y, middle_x = (main.top + main.bottom) / 2, (main.left + main.right) / 2
+    return _Box(
+        max(top, round(middle_y - half)),
+        min(bottom, round(middle_y + half)),
+        max(left, round(middle_x - half)),
+        min(right, round(middle_x + half)),
+    )
