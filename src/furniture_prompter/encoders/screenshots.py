@@ -18,8 +18,9 @@ from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.domain.query import Crop
 
 _Mask = NDArray[np.bool_]
+_Colour = NDArray[np.int_]
 
-_SIDE_PX: Final = 400
+_SIDE_PX: Final = 512
 """Longer side at which a page is looked at: the smallest words still have three rows."""
 _SAME: Final = 12
 """Difference of a channel, of 255, below which two pixels are of one ground; JPEG needs so much."""
@@ -29,10 +30,12 @@ _GAP_PX: Final = 3
 """Rows or columns of plain ground between two things; letters of a word are nearer."""
 _LEAST_PICTURE: Final = 0.05
 """Share of the whole that a picture has at least."""
-_SMALL: Final = 0.06
-"""Height of words and signs at the most, as a share of the longer side."""
-_LEAST_SMALL: Final = 5
+_SMALL: Final = 0.12
+"""Height of words, signs, bars and bubbles at the most, as a share of the longer side."""
+_LEAST_SMALL: Final = 4
 """So many small things, apart from one large one, are a page; products have fewer loose parts."""
+_FILLED: Final = 0.8
+"""Share of a bubble that a picture in it fills, where nothing else is in it."""
 _STRAIGHT: Final = 0.93
 """Share of a side along which a box must differ from its ground."""
 _LEAST_COVER: Final = 0.8
@@ -62,6 +65,15 @@ class _Box:
     def area(self) -> int:
         return self.height * self.width
 
+    def within(self, other: "_Box") -> "_Box":
+        """This box, whose places count from another's corner, counted as the other's are."""
+        return _Box(
+            other.top + self.top,
+            other.top + self.bottom,
+            other.left + self.left,
+            other.left + self.right,
+        )
+
     def of(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
         return array[self.top : self.bottom, self.left : self.right]
 
@@ -70,7 +82,7 @@ def find_picture(image: RgbImage) -> Crop | None:
     """Where the picture is that a screenshot or a collage shows; None for a photo of something.
 
     Args:
-        image: Pixels, shape (height, width, 3), uint8; looked at 400 px large.
+        image: Pixels, shape (height, width, 3), uint8; looked at 512 px large.
     """
     small = _small(image)
     height, width = small.shape[:2]
@@ -82,16 +94,16 @@ def find_picture(image: RgbImage) -> Crop | None:
     return Crop(found.left / width, found.top / height, found.width / width, found.height / height)
 
 
-def _small(image: RgbImage) -> NDArray[np.int16]:
+def _small(image: RgbImage) -> RgbImage:
     side = max(image.shape[:2])
     if side <= _SIDE_PX:
-        return image.astype(np.int16)
+        return image
     size = [max(1, round(length * _SIDE_PX / side)) for length in (image.shape[1], image.shape[0])]
     pixels = Image.fromarray(image).resize((size[0], size[1]), Image.Resampling.BOX, reducing_gap=2)
-    return np.asarray(pixels).astype(np.int16)
+    return np.asarray(pixels)
 
 
-def _picture(small: NDArray[np.int16], box: _Box, depth: int) -> _Box | None:
+def _picture(small: RgbImage, box: _Box, depth: int) -> _Box | None:
     """The picture within a box whose own edge may be a page's; the box where it is a picture."""
     within = box if depth else None
     if depth == _DEPTH or min(box.height, box.width) < 8:
@@ -100,36 +112,39 @@ def _picture(small: NDArray[np.int16], box: _Box, depth: int) -> _Box | None:
     ground = _ground(pixels)
     if ground is None:
         return within
-    ink = np.abs(pixels - ground).max(axis=2) > _SAME
+    ink = _ink(pixels, ground)
     things = [each for each in _things(ink) if each.area > 1]
     if not things:
         return None
     main = max(things, key=lambda each: each.area)
     others = [each for each in things if each is not main]
     page = _is_page(main, others, max(small.shape[:2])) or _is_collage(ink, things)
-    boxed = _has_straight_sides(ink, main)
-    placed = _Box(
-        box.top + main.top, box.top + main.bottom, box.left + main.left, box.left + main.right
-    )
-    if boxed and (page or depth or _lies_between_bars(ground, main, ink)):
-        return _picture(small, placed, depth + 1)
-    if not page:
-        return within
-    cell = _cell(main, others, ink.shape)
-    return _Box(
-        box.top + cell.top, box.top + cell.bottom, box.left + cell.left, box.left + cell.right
-    )
+    if _has_straight_sides(ink, main):
+        if depth:
+            page |= main.area >= _FILLED * box.area or _are_small(others, max(small.shape[:2]))
+        if page or _lies_between_bars(ground, main, ink):
+            return _picture(small, _inner(main, ink.shape).within(box), depth + 1)
+    return _cell(main, others, ink.shape).within(box) if page else within
 
 
-def _ground(pixels: NDArray[np.int16]) -> NDArray[np.int16] | None:
+def _ground(pixels: RgbImage) -> _Colour | None:
     """The colour that most of the edge has; None where it has no such colour."""
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]]).astype(int)
     coarse = edge // 4
-    keys = (coarse[:, 0].astype(np.int64) << 12) + (coarse[:, 1] << 6) + coarse[:, 2]
+    keys = (coarse[:, 0] << 12) + (coarse[:, 1] << 6) + coarse[:, 2]
     values, counts = np.unique(keys, return_counts=True)
-    colour = np.median(edge[keys == values[counts.argmax()]], axis=0).astype(np.int16)
+    colour: _Colour = np.median(edge[keys == values[counts.argmax()]], axis=0).astype(int)
     share = (np.abs(edge - colour).max(axis=1) <= _SAME // 2).mean()
     return colour if share >= _LEAST_GROUND else None
+
+
+def _ink(pixels: RgbImage, ground: _Colour) -> _Mask:
+    """Which pixels are not the ground's, shape (h, w)."""
+    ink = np.zeros(pixels.shape[:2], np.bool_)
+    for channel, shade in enumerate(ground.tolist()):
+        plane = pixels[:, :, channel]
+        ink |= (plane < max(shade - _SAME, 0)) | (plane > min(shade + _SAME, 255))
+    return ink
 
 
 def _things(ink: _Mask) -> Iterator[_Box]:
@@ -167,8 +182,23 @@ def _runs(some: _Mask) -> list[tuple[int, int]]:
 
 
 def _is_page(main: _Box, others: Sequence[_Box], side: int) -> bool:
+    """Whether many small things lie around one that is not."""
     small = [each for each in others if each.height <= _SMALL * side]
-    return len(small) >= _LEAST_SMALL and main.height > 2 * _SMALL * side
+    return len(small) >= _LEAST_SMALL and main.height > _SMALL * side
+
+
+def _are_small(others: Sequence[_Box], side: int) -> bool:
+    return bool(others) and all(each.height <= _SMALL * side for each in others)
+
+
+def _inner(box: _Box, shape: tuple[int, ...]) -> _Box:
+    """A box without its outermost pixels, which are mixed with its ground by shrinking."""
+    return _Box(
+        box.top + (box.top > 0),
+        box.bottom - (box.bottom < shape[0]),
+        box.left + (box.left > 0),
+        box.right - (box.right < shape[1]),
+    )
 
 
 def _is_collage(ink: _Mask, things: Sequence[_Box]) -> bool:
@@ -189,7 +219,7 @@ def _has_straight_sides(ink: _Mask, box: _Box) -> bool:
     )
 
 
-def _lies_between_bars(ground: NDArray[np.int16], main: _Box, ink: _Mask) -> bool:
+def _lies_between_bars(ground: _Colour, main: _Box, ink: _Mask) -> bool:
     """Whether a box touches two opposite edges, and what lies beside it is not a page's white."""
     height, width = ink.shape
     wide = main.left <= 1 and main.right >= width - 1
