@@ -30,6 +30,8 @@ PAGES = {
             "keyword_stemming",
             "multilingual_prompts",
             "words_and_photos",
+            "screenshots",
+            "turned_photos",
         ),
     ),
     "speed": (

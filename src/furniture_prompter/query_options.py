@@ -79,6 +79,8 @@ class QueryOptions:
         lift: Texts of `understood` that are to be taken as plain words.
         whole: Whether the photo is searched as it is, neither cut to the picture in it nor turned
             upright.
+        piece: The piece of the photo that is meant, by its place among those that the detector
+            finds, from 1; None for all of the photo.
     """
 
     photo_weight: float = field(
@@ -215,6 +217,25 @@ class QueryOptions:
             )
         },
     )
+    piece: int | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                help="The piece of the photo that is meant, by its place in `pieces`, from 1; "
+                "where a detector is set up.",
+                flag=Flag(
+                    ("--piece",),
+                    "N",
+                    "The piece of the photo that is meant, as `pieces` numbers them; needs a "
+                    "detector.",
+                ),
+                least=1,
+                most=20,
+                refusal="There is no piece {value}. Pieces are numbered from {least} to {most} at "
+                "the most.",
+            )
+        },
+    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -234,6 +255,7 @@ class SearchOptions(SimilarOptions, total=False):
     understand: bool | None
     lift: Sequence[str] | None
     whole: bool | None
+    piece: int | None
 
 
 @dataclass(frozen=True, slots=True)

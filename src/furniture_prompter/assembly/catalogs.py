@@ -16,7 +16,7 @@ from furniture_prompter.assembly.encoders import (
     prompt_route,
     space_name,
 )
-from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos
+from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
 from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.manifest import (
     read_manifest,
@@ -39,7 +39,7 @@ from furniture_prompter.domain import (
     VerifyReport,
 )
 from furniture_prompter.domain.feed import address_path
-from furniture_prompter.domain.query import Crop, Description, Suggestions
+from furniture_prompter.domain.query import Crop, Description, PieceHits, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
@@ -52,6 +52,7 @@ from furniture_prompter.health.examining import Encoders, examine
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
+from furniture_prompter.search.pieces import is_room, looks_for_pieces, query_of_piece
 from furniture_prompter.search.query_vectors import (
     Embedded,
     NoRoute,
@@ -98,7 +99,8 @@ class Catalog:
         self._route = route
         self._settings = settings
         # The query's own encoder: a student may look at its photos larger than the teacher did.
-        self._photos = QueryPhotos(card.input_side_px, PhotoLimits.of(settings))
+        limits = PhotoLimits.of(settings)
+        self._photos = QueryPhotos(card.input_side_px, limits, settings.detector)
 
     @classmethod
     def open(
@@ -209,7 +211,21 @@ class Catalog:
             query = self._photos.added(query, photo, crop)
         elif crop is not None:
             query = replace(query, crop=crop)
-        return event_loop.run(self._searcher.search(query))
+        result = event_loop.run(self._searcher.search(query))
+        if photo is not None and self._photos.find_pieces and looks_for_pieces(result.query):
+            result = replace(result, pieces=self._pieces_found(photo, query))
+        return result
+
+    def _pieces_found(self, photo: PhotoInput, query: Query) -> tuple[PieceHits, ...]:
+        image, pieces = self._photos.pieces(photo)
+        if not is_room(pieces):
+            return ()
+        rows = self.encoder.encode([piece.box.cut(image) for piece in pieces])
+        found = []
+        for piece, row in zip(pieces, rows, strict=True):
+            asked = self._searcher.search(query_of_piece(query, piece), photo_vector=row)
+            found.append(PieceHits(piece, event_loop.run(asked).hits))
+        return tuple(found)
 
     def similar(self, product_id: str, **options: Unpack[SimilarOptions]) -> SearchResult:
         """Find products that look like one of the catalog, that one left out.
@@ -274,17 +290,10 @@ class Catalog:
         """
         return await event_loop.run_beside(self._searcher.search(query, photo_vector=photo_vector))
 
-    async def convinces(self, photo_vector: Vectors) -> bool:
-        """Whether a photo that :attr:`encoder` encoded, shape (d,), is upright beyond doubt."""
-        return await event_loop.run_beside(self._searcher.upright.convinces(photo_vector))
-
-    async def quarters(self, rows: Vectors) -> int:
-        """By how many quarters clockwise a photo is to be turned; see :class:`Upright`.
-
-        Args:
-            rows: Vectors of the photo and of its turns by 90, 180 and 270 degrees, shape (4, d).
-        """
-        return await event_loop.run_beside(self._searcher.upright.quarters(rows))
+    @property
+    def upright(self) -> UprightBeside:
+        """What tells which side of a photo is up."""
+        return UprightBeside(self._searcher.upright)
 
     async def product(self, product_id: str) -> tuple[Product, tuple[Photo, ...]]:
         """A product and its photos, main one first.

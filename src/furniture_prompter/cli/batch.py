@@ -13,8 +13,9 @@ from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
 from furniture_prompter.json_lines import numbered_lines
 from furniture_prompter.query_options import SearchOptions, given
-from furniture_prompter.search.answer import CropBox, answer, error_answer
+from furniture_prompter.search.answer import answer, error_answer
 from furniture_prompter.search.option_fields import line_fields, options_of, with_fields
+from furniture_prompter.search.photo_answer import CropBox
 
 STANDARD_INPUT = Path("-")
 LIMIT_LINE_BYTES = 1_000_000

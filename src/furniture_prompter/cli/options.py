@@ -78,6 +78,17 @@ ThesaurusOption = Annotated[
         show_default=False,
     ),
 ]
+DetectorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector",
+        metavar="FOLDER",
+        envvar="FURNITURE_PROMPTER_DETECTOR",
+        help="What finds pieces in photos of rooms: a folder with an ONNX file and its card; see "
+        "docs/encoders.md.",
+        show_default=False,
+    ),
+]
 YesOption = Annotated[
     bool,
     typer.Option("--yes", help="Remove even more of the catalog than sync_most_removed_share."),
@@ -179,11 +190,12 @@ def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
     )
 
 
-def read_settings(thesaurus: Path | None = None) -> "Settings":
+def read_settings(thesaurus: Path | None = None, detector: Path | None = None) -> "Settings":
     """Settings from the environment; a value that does not fit is a usage error.
 
     Args:
         thesaurus: What takes the place of the setting of that name.
+        detector: The same of that one.
     """
     # --help must not wait for what only a run needs.
     from pydantic import ValidationError
@@ -191,7 +203,8 @@ def read_settings(thesaurus: Path | None = None) -> "Settings":
     from furniture_prompter.settings import Settings
 
     try:
-        return Settings() if thesaurus is None else Settings(thesaurus=thesaurus)
+        given = {"thesaurus": thesaurus, "detector": detector}
+        return Settings(**{name: path for name, path in given.items() if path is not None})
     except ValidationError as error:
         wrong = misfits(error, lambda setting: f"FURNITURE_PROMPTER_{setting.upper()}")
         raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error

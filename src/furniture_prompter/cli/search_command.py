@@ -8,6 +8,7 @@ import typer
 from furniture_prompter.cli.options import (
     CatalogOption,
     CropOption,
+    DetectorOption,
     EncoderOption,
     ExitCode,
     JsonOption,
@@ -25,6 +26,7 @@ Examples:
   furniture-prompter search "white wooden children's stool" --catalog shop
   furniture-prompter search --photo chair.jpg --catalog shop -k 20
   furniture-prompter search --photo room.jpg --crop 0.1,0.2,0.5,0.6 --catalog shop
+  furniture-prompter search --photo room.jpg --detector yolox --piece 2 --catalog shop
   furniture-prompter search "in dark wood" --photo chair.jpg \\
     --photo-weight 0.7 --without "metal legs" \\
     --where "category = 'chair' and price < 300" --catalog shop
@@ -47,6 +49,7 @@ def search_command(
         ),
     ] = None,
     crop: CropOption = None,
+    detector: DetectorOption = None,
     encoder: EncoderOption = None,
     text_tower: TextTowerOption = None,
     thesaurus: ThesaurusOption = None,
@@ -87,7 +90,7 @@ def search_command(
         raise typer.BadParameter("There is a --crop and no photo. Give the --photo it is cut from.")
     if html is not None:
         refuse_unwritable(html, "--html")
-    settings = read_settings(thesaurus)
+    settings = read_settings(thesaurus, detector)
     # Loading storage and runtime takes most of a second, which --help must not.
     with collector_paused():
         from furniture_prompter import assembly

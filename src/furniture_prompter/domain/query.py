@@ -72,6 +72,21 @@ def _edges(start: float, share: float, length: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of furniture in a photo of a room.
+
+    Attributes:
+        box: Where it is.
+        score: How sure its detector is, 0 to 1.
+        kind: What the detector calls it.
+    """
+
+    box: Crop
+    score: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class LookedAt:
     """What of a photo was searched, where that is not the photo as it came.
 
@@ -159,6 +174,19 @@ class Hit:
     contributions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     strengths: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     variant: Variant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PieceHits:
+    """A piece of a room, and what answers it.
+
+    Attributes:
+        piece: The piece.
+        hits: Best first, one per product.
+    """
+
+    piece: Piece
+    hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +367,8 @@ class SearchResult:
         understood: What of the prompt was taken as what it says, in its order.
         did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
             was mended.
+        pieces: The pieces of a room, the surest first, where a detector is set up and more than
+            one piece, or one that does not fill the photo, is in it.
     """
 
     query: Query
@@ -350,3 +380,4 @@ class SearchResult:
     cursor: str | None = None
     understood: tuple[Understood, ...] = ()
     did_you_mean: DidYouMean | None = None
+    pieces: tuple[PieceHits, ...] = ()

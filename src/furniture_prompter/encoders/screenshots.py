@@ -6,9 +6,9 @@ but the product; so a picture is only looked for where something else tells of a
 sure is left as it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from PIL import Image
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.domain.query import Crop
 
+_Kind = TypeVar("_Kind", bound=np.generic)
 _Mask = NDArray[np.bool_]
 _Colour = NDArray[np.int_]
 
@@ -26,8 +27,10 @@ _SAME: Final = 12
 """Difference of a channel, of 255, below which two pixels are of one ground; JPEG needs so much."""
 _LEAST_GROUND: Final = 0.35
 """Share of the pixels along the edge that have the ground's colour."""
-_GAP_PX: Final = 3
-"""Rows or columns of plain ground between two things; letters of a word are nearer."""
+_GAP_PX: Final = 1
+"""Rows or columns of plain ground between two things, at least."""
+_LINE_PX: Final = 2
+"""What is not thicker is a line, such as around a picture."""
 _LEAST_PICTURE: Final = 0.05
 """Share of the whole that a picture has at least."""
 _SMALL: Final = 0.12
@@ -40,6 +43,10 @@ _STRAIGHT: Final = 0.93
 """Share of a side along which a box must differ from its ground."""
 _LEAST_COVER: Final = 0.8
 """Share of a collage that its pictures cover."""
+_BAR_PX: Final = 8
+"""Rows of a bar that are looked at."""
+_PLAIN: Final = 0.7
+"""Share of a bar that has one colour; the rest are words and signs."""
 _DEPTH: Final = 5
 """Pages in bubbles in pages: nobody nests them deeper."""
 _MARGIN: Final = 0.04
@@ -74,7 +81,7 @@ class _Box:
             other.left + self.right,
         )
 
-    def of(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+    def of(self, array: NDArray[_Kind]) -> NDArray[_Kind]:
         return array[self.top : self.bottom, self.left : self.right]
 
 
@@ -113,7 +120,11 @@ def _picture(small: RgbImage, box: _Box, depth: int) -> _Box | None:
     if ground is None:
         return within
     ink = _ink(pixels, ground)
-    things = [each for each in _things(ink) if each.area > 1]
+    things = _things(ink)
+    if not depth and len(things) > _LEAST_SMALL:
+        _part_bars(pixels, ink, round(2 * _SMALL * max(small.shape[:2])))
+        things = _things(ink)
+    things = [each for each in things if min(each.height, each.width) > _LINE_PX]
     if not things:
         return None
     main = max(things, key=lambda each: each.area)
@@ -147,27 +158,38 @@ def _ink(pixels: RgbImage, ground: _Colour) -> _Mask:
     return ink
 
 
-def _things(ink: _Mask) -> Iterator[_Box]:
+def _part_bars(pixels: RgbImage, ink: _Mask, most: int) -> None:
+    """Draw a line of ground below a bar, from edge to edge, that a picture begins right below.
+
+    Args:
+        pixels: Shape (h, w, 3).
+        ink: Shape (h, w); altered.
+        most: Rows from the top within which bars may end.
+    """
+    top = pixels[:most].astype(np.int16)
+    steps = (np.abs(np.diff(top, axis=0)).max(axis=2) > _SAME).mean(axis=1)
+    for row in np.flatnonzero(steps >= _STRAIGHT).tolist():
+        above = top[max(0, row - _BAR_PX) : row + 1]
+        same = np.abs(above - np.median(above, axis=(0, 1))).max(axis=2) <= _SAME
+        if same.mean() >= _PLAIN:
+            ink[row : row + 2] = False
+
+
+def _things(ink: _Mask) -> list[_Box]:
     """What rows and columns of plain ground part, cut again and again (XY-cut, Nagy 1984)."""
+    found: list[_Box] = []
     todo = [_Box(0, ink.shape[0], 0, ink.shape[1])]
     while todo:
         box = todo.pop()
         part = box.of(ink)
-        rows = _runs(part.any(axis=1))
-        columns = _runs(part.any(axis=0))
-        if len(rows) == 1 and len(columns) == 1:
-            yield _Box(
-                box.top + rows[0][0],
-                box.top + rows[0][1],
-                box.left + columns[0][0],
-                box.left + columns[0][1],
-            )
-            continue
-        for top, bottom in rows:
-            for left, right in columns:
-                todo.append(
-                    _Box(box.top + top, box.top + bottom, box.left + left, box.left + right)
-                )
+        rows = _runs(np.asarray(part.any(axis=1)))
+        columns = _runs(np.asarray(part.any(axis=0)))
+        parts = [_Box(*row, *column).within(box) for row in rows for column in columns]
+        if len(parts) == 1:
+            found += parts
+        else:
+            todo += parts
+    return found
 
 
 def _runs(some: _Mask) -> list[tuple[int, int]]:

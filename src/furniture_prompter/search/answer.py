@@ -7,7 +7,6 @@ says what the fields mean. Writers are held to the shapes by the type checker.
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal, TypeAlias, final
 
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, with_config
@@ -23,19 +22,25 @@ from furniture_prompter.domain import (
     Variant,
 )
 from furniture_prompter.domain.query import (
-    Crop,
     DescribedWord,
     Description,
     DidYouMean,
     Facet,
     FacetRange,
-    LookedAt,
     Suggestions,
     Understood,
 )
 from furniture_prompter.errors import FurniturePrompterError
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
+from furniture_prompter.search.photo_answer import (
+    CropBox,
+    LookedAtFields,
+    PieceFields,
+    crop_answer,
+    looked_at_answer,
+    piece_answer,
+)
 
 Matched: TypeAlias = Literal["photo", "prompt-photo", "prompt-text", "keyword", "attribute"]
 
@@ -66,36 +71,12 @@ def _described_by(kind: Any) -> GetPydanticSchema:
     return GetPydanticSchema(lambda _, handler: handler.generate_schema(kind))
 
 
-class CropBox(BaseModel):
-    """The part of a photo that is meant, in shares of its width and height."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    x: float = Field(ge=0, lt=1, description="Left edge.")
-    y: float = Field(ge=0, lt=1, description="Upper edge.")
-    width: float = Field(gt=0, le=1)
-    height: float = Field(gt=0, le=1)
-
-    def crop(self) -> Crop:
-        """The box as searches take it."""
-        return Crop(self.x, self.y, self.width, self.height)
-
-
 @with_fields(answered_fields())
 class _AskedFields(BaseModel):
     model_config = _CLOSED
 
     prompt: str | None
     photo: str | None
-
-
-class LookedAtFields(BaseModel):
-    """What of a photo was searched, where that is not the photo as it came."""
-
-    model_config = _CLOSED
-
-    crop: CropBox | None = Field(description="The picture that was found in it.")
-    turned: Literal[0, 90, 180, 270] = Field(description="Degrees clockwise.")
 
 
 class QueryFields(_AskedFields):
@@ -206,6 +187,12 @@ class DidYouMeanFields(TypedDict):
     words: list[MendedWord]
 
 
+class PieceAnswer(PieceFields):
+    """A piece of a room, and what answers it."""
+
+    hits: list[HitFields]
+
+
 @with_config(_CLOSED)
 class SearchAnswer(TypedDict):
     """Hits in order; the shape that `search --json` prints."""
@@ -219,6 +206,7 @@ class SearchAnswer(TypedDict):
     cursor: str | None
     understood: list[UnderstoodFields]
     did_you_mean: DidYouMeanFields | None
+    pieces: Annotated[list[dict[str, Any]], _described_by(list[PieceAnswer])]
 
 
 @with_config(_CLOSED)
@@ -311,6 +299,10 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "cursor": result.cursor,
         "understood": [understood_answer(each) for each in result.understood],
         "did_you_mean": None if meant is None else did_you_mean_answer(meant),
+        "pieces": [
+            {**piece_answer(each.piece), "hits": [hit_answer(hit, photo_of) for hit in each.hits]}
+            for each in result.pieces
+        ],
     }
 
 
@@ -377,18 +369,6 @@ def query_answer(query: Query) -> dict[str, Any]:
         "looked_at": looked_at_answer(query.looked_at),
         "similar_to": query.similar_to,
     }
-
-
-def crop_answer(crop: Crop | None) -> dict[str, float] | None:
-    """A crop as ``x``, ``y``, ``width`` and ``height``."""
-    return None if crop is None else asdict(crop)
-
-
-def looked_at_answer(looked_at: LookedAt | None) -> dict[str, Any] | None:
-    """What of a photo was searched, as ``crop`` and ``turned``."""
-    if looked_at is None:
-        return None
-    return {"crop": crop_answer(looked_at.crop), "turned": looked_at.turned}
 
 
 def facet_answer(facet: Facet) -> list[ValueCount | RangeCount]:

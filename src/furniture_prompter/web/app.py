@@ -77,7 +77,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    for each in (search, words, products, writing, embeddings, catalog, images):
+    for each in (search, pieces, words, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(page.router)

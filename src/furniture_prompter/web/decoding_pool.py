@@ -251,24 +251,26 @@ class DecodePool:
     def _look_at(
         self, data: bytes, side_px: int, crop: Crop | None, for_picture: bool, name: str
     ) -> tuple[RgbImage, Look]:
-        picture = None
+        picture: Crop | None = None
 
-        def fitted(image: RgbImage) -> RgbImage | None:
+        def fitted(image: RgbImage) -> RgbImage:
             nonlocal picture
-            picture = find_picture(image)
-            if picture is not None:
-                return None
-            return image if self.fit is None else preprocess(image, self.fit)
+            # A second time it is found to the pixel, in what was decoded larger.
+            picture = find_picture(image) or picture
+            cut = image if picture is None else picture.cut(image)
+            return cut if self.fit is None else preprocess(cut, self.fit)
 
-        image = None
-        if for_picture:
-            image = decode_into(
-                data, fitted, name=name, target_side_px=side_px, limits=self._limits
+        if not for_picture:
+            return self._decode(data, side_px, crop, name), Look(
+                crop, None, names_orientation(data)
             )
-        cut = picture or crop
-        if image is None:
-            image = self._decode(data, side_px, cut, name)
-        return image, Look(cut, picture, names_orientation(data))
+        image = decode_into(data, fitted, name=name, target_side_px=side_px, limits=self._limits)
+        if picture is not None:
+            larger_px = picture.whole_side_px(side_px)
+            image = decode_into(
+                data, fitted, name=name, target_side_px=larger_px, limits=self._limits
+            )
+        return image, Look(picture, picture, names_orientation(data))
 
     def _may_start(self) -> bool:
         return self._lost < _MOST_LOST_EACH * self._wanted

@@ -2,29 +2,21 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from furniture_prompter.domain import RgbImage
-from furniture_prompter.domain.query import Crop, LookedAt
+from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.query_photos import UprightBeside, load_detector
+from furniture_prompter.domain import Query, RgbImage
+from furniture_prompter.domain.query import Crop, LookedAt, Piece, PieceHits
+from furniture_prompter.encoders.decoding import decode_into
+from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.search.pieces import SIDE_PX, is_room, no_detector, query_of_piece
 from furniture_prompter.search.upright import quarter_turns
 from furniture_prompter.web.caches import Vector, content_key
 from furniture_prompter.web.decoding_pool import Look
 from furniture_prompter.web.search_bodies import SENT
 from furniture_prompter.web.services import Services
-
-
-class Turns(Protocol):
-    """What knows which side of a photo is up: an open catalog."""
-
-    async def convinces(self, photo_vector: Vector) -> bool:
-        """See :meth:`furniture_prompter.assembly.Catalog.convinces`."""
-        ...
-
-    async def quarters(self, rows: Vector) -> int:
-        """See :meth:`furniture_prompter.assembly.Catalog.quarters`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +75,13 @@ async def sight(
 
 
 async def upright(
-    seen: Sight, catalog: Turns, services: Services, *, whole: bool = False
+    seen: Sight, sides: UprightBeside, services: Services, *, whole: bool = False
 ) -> tuple[Vector, LookedAt | None]:
     """A photo's vector, turned upright where it is not, and what of the photo that is.
 
     Args:
         seen: The photo as it lies.
-        catalog: What it is compared with.
+        sides: What tells which side is up, of the catalog that is asked.
         services: What decodes and encodes.
         whole: Whether it is taken so.
 
@@ -97,9 +89,9 @@ async def upright(
         InvalidPhotoError, Overloaded, PhotoGoneError: see :func:`sight`.
     """
     picture, quarters, vector = seen.look.picture, 0, seen.vector
-    if not whole and not seen.look.names_orientation and not await catalog.convinces(vector):
+    if not whole and not seen.look.names_orientation and not await sides.convinces(vector):
         rows = [vector, *await _turned(seen, services)]
-        quarters = await catalog.quarters(np.stack(rows))
+        quarters = await sides.quarters(np.stack(rows))
         vector = rows[quarters]
     found = LookedAt(picture, 90 * quarters)
     return vector, None if found == LookedAt() else found
@@ -121,3 +113,55 @@ async def _turned(seen: Sight, services: Services) -> list[Vector]:
         )
     turns = zip(quarter_turns(image), keys, strict=True)
     return await asyncio.gather(*(services.queue.encode(turn, key) for turn, key in turns))
+
+
+async def pieces_of(data: bytes, services: Services) -> tuple[tuple[Piece, ...], list[RgbImage]]:
+    """The pieces in a photo, the surest first, and the pixels of each, fitted for the encoder.
+
+    Raises:
+        InvalidPhotoError: the photo cannot be used.
+        InvalidQueryError: no detector is set up.
+        Overloaded: too many photos wait.
+    """
+    return await services.decoding.run(_pieces, data, services)
+
+
+def _pieces(data: bytes, services: Services) -> tuple[tuple[Piece, ...], list[RgbImage]]:
+    folder, fit = services.settings.detector, services.decoding.fit
+    if folder is None:
+        raise no_detector()
+    detector = load_detector(folder)
+
+    def found(image: RgbImage) -> tuple[tuple[Piece, ...], list[RgbImage]]:
+        pieces = detector.find(image)
+        cut = [piece.box.cut(image) for piece in pieces]
+        return pieces, cut if fit is None else [preprocess(each, fit) for each in cut]
+
+    limits = services.decoding.limits
+    return decode_into(data, found, name=SENT, target_side_px=SIDE_PX, limits=limits)
+
+
+async def room(
+    data: bytes, query: Query, catalog: Catalog, services: Services
+) -> tuple[PieceHits, ...]:
+    """The pieces of a room, each with its hits; none for a photo of one piece.
+
+    Args:
+        data: The photo's file.
+        query: The query that it was sent with.
+        catalog: What is asked.
+        services: What decodes and encodes.
+
+    Raises:
+        InvalidPhotoError, Overloaded: see :func:`pieces_of`.
+    """
+    pieces, images = await pieces_of(data, services)
+    if not is_room(pieces):
+        return ()
+    rows = await asyncio.gather(*(services.queue.encode(image) for image in images))
+    found = []
+    for piece, row in zip(pieces, rows, strict=True):
+        asked = query_of_piece(query, piece)
+        answered = await catalog.search_async(asked, photo_vector=row)
+        found.append(PieceHits(piece, answered.hits))
+    return tuple(found)

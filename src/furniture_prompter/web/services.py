@@ -14,6 +14,7 @@ from cachetools import LRUCache
 from fastapi import Depends, Request
 
 from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
 from furniture_prompter.encoders.card import identity_of
@@ -189,7 +190,13 @@ class VersionedCatalog:
 
 
 def _open(settings: ServeSettings, path: Path, now: Catalog | None) -> Catalog:
-    """Open a version and read what its first search would wait for."""
+    """Open a version and read what its first search would wait for.
+
+    Raises:
+        CatalogError, EncoderError: it, its encoder or its detector cannot be used.
+    """
+    if settings.detector is not None:
+        load_detector(settings.detector)
     catalog = Catalog.open(
         path,
         settings=settings,

@@ -87,7 +87,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor", "understood", "did_you_mean"),
+        *("facets", "cursor", "understood", "did_you_mean", "pieces"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
@@ -101,6 +101,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "understand": True,
         "lift": [],
         "whole": False,
+        "piece": None,
         "similar_to": None,
     }
     assert answered["catalog"] == {

@@ -262,7 +262,7 @@ async def _searched(
     async with services.catalog.current() as catalog:
         if seen is not None:
             with clock.step("encode"):
-                vector, _ = await upright(seen, catalog, services)
+                vector, _ = await upright(seen, catalog.upright, services)
         if not asked.asks:
             return _html(
                 request, "search.html", asked, words, view=None, **await _first(catalog, words)

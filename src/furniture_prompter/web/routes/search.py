@@ -11,6 +11,7 @@ from furniture_prompter.domain import Query, SearchResult
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
+from furniture_prompter.search.pieces import box_of, looks_for_pieces
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
@@ -22,7 +23,7 @@ from furniture_prompter.web.descriptions import (
     json_body,
 )
 from furniture_prompter.web.errors import search_answer
-from furniture_prompter.web.looking import Sight, sight, upright
+from furniture_prompter.web.looking import Sight, pieces_of, room, sight, upright
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
     Vector,
@@ -80,20 +81,30 @@ async def search(request: Request, services: ServicesDep) -> Response:
         with clock.step("receive"):
             photo = await photo_of_text(asked.photo, services)
     crop = asked.crop.crop() if asked.crop is not None else None
+    options = options_of(asked)
+    whole: bool = options["whole"]
     query = Query(prompt=asked.prompt, crop=crop)
     vector: Vector | None = None
     seen: Sight | None = None
     if photo is not None:
         with clock.step("encode"):
             sha256 = await sha256_of(photo.data, services)
-            seen = await sight(photo.data, sha256, crop, services, whole=asked.whole)
+            if options["piece"] is not None:
+                crop = box_of((await pieces_of(photo.data, services))[0], options["piece"])
+                query = replace(query, crop=crop)
+            seen = await sight(photo.data, sha256, crop, services, whole=whole)
         query = replace(query, photo_name=photo.name, photo_sha256=sha256.hex())
     async with services.catalog.current() as catalog:
         if seen is not None:
             with clock.step("encode"):
-                vector, looked_at = await upright(seen, catalog, services, whole=asked.whole)
+                vector, looked_at = await upright(seen, catalog.upright, services, whole=whole)
             query = replace(query, looked_at=looked_at)
-        result = await found(query, vector, options_of(asked), catalog, services)
+        result = await found(query, vector, options, catalog, services)
+        asks_for_pieces = services.settings.detector is not None and looks_for_pieces(result.query)
+        if photo is not None and asks_for_pieces:
+            with clock.step("pieces"):
+                pieces = await room(photo.data, result.query, catalog, services)
+            result = replace(result, pieces=pieces)
     return search_answer(result, services.folder_name, clock)
 
 
