@@ -38,6 +38,7 @@ from furniture_prompter.web.routes import (
     health,
     images,
     page,
+    pieces,
     products,
     search,
     words,
