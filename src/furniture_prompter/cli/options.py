@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -203,8 +203,9 @@ def read_settings(thesaurus: Path | None = None, detector: Path | None = None) -
     from furniture_prompter.settings import Settings
 
     try:
-        given = {"thesaurus": thesaurus, "detector": detector}
-        return Settings(**{name: path for name, path in given.items() if path is not None})
+        paths = {"thesaurus": thesaurus, "detector": detector}
+        given: dict[str, Any] = {name: path for name, path in paths.items() if path is not None}
+        return Settings(**given)
     except ValidationError as error:
         wrong = misfits(error, lambda setting: f"FURNITURE_PROMPTER_{setting.upper()}")
         raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error

@@ -113,7 +113,7 @@ def test_json_is_exactly_one_object_on_one_line(catalog: Any, shop: Callable[...
     answered = json.loads(done.out)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor", "understood", "did_you_mean"),
+        *("facets", "cursor", "understood", "did_you_mean", "pieces"),
     ]
     assert "ışık" in done.out
     assert done.err == ""

@@ -40,7 +40,7 @@ def test_a_wide_photo_lies_at_the_upper_left_of_the_square(tmp_path: Path) -> No
 
 def test_two_boxes_of_one_piece_are_merged_whatever_their_kinds(tmp_path: Path) -> None:
     again: Found = ((8, 16, 24, 46), "couch", 0.6)
-    assert found(tmp_path, CHAIR, again) == [("chair", pytest.approx(0.9))]
+    assert [kind for kind, _ in found(tmp_path, CHAIR, again)] == ["chair"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def overlap(found: Crop | None, box: Box, image: RgbImage) -> float:
         0.0, min(ends[1], bottom) - max(mine[1], top)
     )
     areas = (ends[0] - mine[0]) * (ends[1] - mine[1]) + (right - left) * (bottom - top)
-    return inner / (areas - inner)
+    return float(inner / (areas - inner))
 
 
 @pytest.mark.parametrize("ground", [WHITE, BLACK, GREY])
