@@ -29,8 +29,6 @@ from furniture_prompter.client.answers import (
     FacetCount,
     Hit,
     Picture,
-    Piece,
-    PiecesAnswer,
     Product,
     ProductAnswer,
     Refinement,
@@ -47,6 +45,7 @@ from furniture_prompter.client.calls import (
     UnexpectedAnswerError,
 )
 from furniture_prompter.client.clients import AsyncClient, Client
+from furniture_prompter.client.pieces import Piece, PiecesAnswer
 
 __all__ = [
     "AnswerError",

@@ -22,12 +22,12 @@ from furniture_prompter.client.answers import (
     EmbeddingsAnswer,
     Encoder,
     Picture,
-    PiecesAnswer,
     ProductAnswer,
     SearchAnswer,
     Stored,
     SuggestionsAnswer,
 )
+from furniture_prompter.client.pieces import PiecesAnswer
 from furniture_prompter.query_options import LISTS, SearchOptions, SimilarOptions, given
 
 

@@ -4,6 +4,7 @@ How near is near differs from encoder to encoder and from shop to shop. So the y
 the catalog's own products are from the one that is nearest to each.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,7 +79,8 @@ class Upright:
     async def _measured(self, index: VectorIndex) -> _Yardstick | None:
         if self._yardstick is None and not self._has_none:
             sample = index.some_rows(SAMPLE_PHOTOS)
-            found = [await _distance(index, row, beside_itself=True) for row in sample]
+            asked = (_distance(index, row, beside_itself=True) for row in sample)
+            found = await asyncio.gather(*asked)
             if len(found) < LEAST_SAMPLE:
                 self._has_none = True
             else:
