@@ -81,6 +81,10 @@ class QueryOptions:
             what they say; otherwise every word is a word.
         lift: Texts of `understood` that are to be taken as plain words.
         least_confidence: Hits of less confidence are dropped, 0 to 1; None drops none.
+        whole: Whether the photo is searched as it is, neither cut to the picture in it nor turned
+            upright.
+        piece: The piece of the photo that is meant, by its place among those that the detector
+            finds, from 1; None for all of the photo.
     """
 
     photo_weight: float = field(
@@ -264,6 +268,41 @@ class QueryOptions:
             )
         },
     )
+    whole: bool = field(
+        default=False,
+        metadata={
+            "option": Option(
+                help="Whether the photo is searched as it is, neither cut to the picture in it nor "
+                "turned upright.",
+                flag=Flag(
+                    ("--whole",),
+                    "",
+                    "Search the photo as it is, neither cut to the picture in it nor turned "
+                    "upright.",
+                    beside_batch=True,
+                ),
+            )
+        },
+    )
+    piece: int | None = field(
+        default=None,
+        metadata={
+            "option": Option(
+                help="The piece of the photo that is meant, by its place in `pieces`, from 1; "
+                "where a detector is set up.",
+                flag=Flag(
+                    ("--piece",),
+                    "N",
+                    "The piece of the photo that is meant, as `pieces` numbers them; needs a "
+                    "detector.",
+                ),
+                least=1,
+                most=20,
+                refusal="There is no piece {value}. Pieces are numbered from {least} to {most} at "
+                "the most.",
+            )
+        },
+    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -285,6 +324,8 @@ class SearchOptions(SimilarOptions, total=False):
     without: str | None
     understand: bool | None
     lift: Sequence[str] | None
+    whole: bool | None
+    piece: int | None
 
 
 @dataclass(frozen=True, slots=True)

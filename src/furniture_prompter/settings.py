@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         description="A shop's own words for furniture, beside the built-in thesaurus; its form is "
         "in docs/prompts.md.",
     )
+    detector: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        default=None,
+        description="Folder of a detector that finds pieces in photos of rooms; its form is in "
+        "docs/encoders.md.",
+    )
     threads: int | None = Field(
         default=None, ge=1, le=256, description="Threads for encoding; all cores unless given."
     )

@@ -211,7 +211,7 @@ def test_a_query_photo_is_decoded_for_the_encoder_that_asks(
     space = EmbeddingSpace(teacher.name, identity_of(teacher).space_id)
     asking = student(side_px=student_px, space=space)
     with showroom.open(showroom.encoder(asking)) as catalog:
-        catalog.search(photo=photo)
+        catalog.search(photo=photo, whole=True)
     (shape,) = showroom.loaded["colour-student"].seen
     assert student_px <= shape[0] < max(2 * student_px, 256)
 

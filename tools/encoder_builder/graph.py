@@ -225,7 +225,7 @@ def _along_axes(writer: GraphWriter, maps: Sequence[str], shares: str, axes: Par
     joined = unit(
         writer, writer.node("Concat", maps, "projection.maps", axis=1), "projection.maps.unit"
     )
-    # Half the bytes of what would be a third of the file; ONNX Runtime widens them once, on loading.
+    # Half the bytes of what were a third of the file; ONNX Runtime widens them once, on loading.
     halves = writer.constant("projection.axes", axes.shape.axes.astype(np.float16))
     weights = writer.node("Cast", [halves], "projection.axes.float", to=TensorProto.FLOAT)
     offset = writer.constant("projection.offset", axes.shape.offset)

@@ -10,7 +10,6 @@ This is the library's interface::
 
 from furniture_prompter.assembly.catalogs import (
     Catalog,
-    PhotoInput,
     catalog_health,
     index,
     optimize,
@@ -26,6 +25,7 @@ from furniture_prompter.assembly.encoders import (
     pull_encoder,
 )
 from furniture_prompter.assembly.inspecting import FeedInspection, inspect_feed
+from furniture_prompter.assembly.query_photos import PhotoInput, find_pieces
 from furniture_prompter.assembly.upkeep import diff, repair, rollback, set_aside, verify, versions
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "diff",
     "distill",
     "export_encoder",
+    "find_pieces",
     "index",
     "inspect_feed",
     "load_encoder",

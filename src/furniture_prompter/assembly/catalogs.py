@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-import numpy as np
-
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
     LoadedEncoders,
@@ -18,6 +16,7 @@ from furniture_prompter.assembly.encoders import (
     prompt_route,
     space_name,
 )
+from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
 from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.manifest import (
     read_manifest,
@@ -36,14 +35,13 @@ from furniture_prompter.domain import (
     Photo,
     Product,
     Query,
-    RgbImage,
     SearchResult,
     VerifyReport,
 )
 from furniture_prompter.domain.feed import address_path
-from furniture_prompter.domain.query import Crop, Description, Suggestions
+from furniture_prompter.domain.query import Crop, Description, PieceHits, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
-from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo, read_photo_bytes
+from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.formats import EXTENSIONS
@@ -54,6 +52,7 @@ from furniture_prompter.health.examining import Encoders, examine
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
+from furniture_prompter.search.pieces import is_room, looks_for_pieces, query_of_piece
 from furniture_prompter.search.query_vectors import (
     Embedded,
     NoRoute,
@@ -71,8 +70,6 @@ from furniture_prompter.understanding.thesaurus import thesaurus
 UNPACKED_FOLDER = ".unpacked"
 """Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
 nothing else in it is an empty one."""
-
-PhotoInput = str | Path | bytes | RgbImage
 
 
 class Catalog:
@@ -101,6 +98,9 @@ class Catalog:
         self._loaded = loaded
         self._route = route
         self._settings = settings
+        # The query's own encoder: a student may look at its photos larger than the teacher did.
+        limits = PhotoLimits.of(settings)
+        self._photos = QueryPhotos(card.input_side_px, limits, settings.detector)
 
     @classmethod
     def open(
@@ -206,10 +206,26 @@ class Catalog:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
             InvalidPhotoError: the photo cannot be used.
         """
-        image, name = self._image(photo, crop)
-        query = Query(prompt=prompt, photo=image, photo_name=name, crop=crop)
-        query = query.with_options(options, self._settings)
-        return event_loop.run(self._searcher.search(query))
+        query = Query(prompt=prompt).with_options(options, self._settings)
+        if photo is not None:
+            query = self._photos.added(query, photo, crop)
+        elif crop is not None:
+            query = replace(query, crop=crop)
+        result = event_loop.run(self._searcher.search(query))
+        if photo is not None and self._photos.find_pieces and looks_for_pieces(result.query):
+            result = replace(result, pieces=self._pieces_found(photo, query))
+        return result
+
+    def _pieces_found(self, photo: PhotoInput, query: Query) -> tuple[PieceHits, ...]:
+        image, pieces = self._photos.pieces(photo)
+        if not is_room(pieces):
+            return ()
+        rows = self.encoder.encode([piece.box.cut(image) for piece in pieces])
+        found = []
+        for piece, row in zip(pieces, rows, strict=True):
+            asked = self._searcher.search(query_of_piece(query, piece), photo_vector=row)
+            found.append(PieceHits(piece, event_loop.run(asked).hits))
+        return tuple(found)
 
     def similar(self, product_id: str, **options: Unpack[SimilarOptions]) -> SearchResult:
         """Find products that look like one of the catalog, that one left out.
@@ -254,9 +270,7 @@ class Catalog:
         Raises:
             InvalidPhotoError: the photo cannot be used.
         """
-        image, _ = self._image(photo, crop)
-        assert image is not None  # noqa: S101  # a photo always becomes pixels
-        vector = self.encoder.encode([image if crop is None else crop.cut(image)])[0]
+        vector = self.encoder.encode([self._photos.pixels(photo, crop)])[0]
         return event_loop.run(self._searcher.describe(vector))
 
     async def describe_async(self, photo_vector: Vectors) -> Description:
@@ -276,6 +290,11 @@ class Catalog:
             InvalidQueryError, InvalidFilterError, ProductNotFoundError: see :meth:`search`.
         """
         return await event_loop.run_beside(self._searcher.search(query, photo_vector=photo_vector))
+
+    @property
+    def upright(self) -> UprightBeside:
+        """What tells which side of a photo is up."""
+        return UprightBeside(self._searcher.upright)
 
     async def product(self, product_id: str) -> tuple[Product, tuple[Photo, ...]]:
         """A product and its photos, main one first.
@@ -317,24 +336,6 @@ class Catalog:
         """The vector spaces of this version, the photos' own first."""
         manifest = self._reader.manifest
         return vector_spaces(self._card.name, manifest.prompt_encoder.name, self._route)
-
-    def _image(
-        self, photo: PhotoInput | None, crop: Crop | None
-    ) -> tuple[RgbImage | None, str | None]:
-        if photo is None:
-            return None, None
-        if isinstance(photo, np.ndarray):
-            return photo, "pixels"
-        limits = PhotoLimits.of(self._settings)
-        if isinstance(photo, bytes):
-            name, data = "photo", photo
-        else:
-            name, data = str(photo), read_photo_bytes(Path(photo), limits)
-        # The query's own encoder: a student may look at its photos larger than the teacher did.
-        side_px = self._card.input_side_px
-        if side_px is not None and crop is not None:
-            side_px = crop.whole_side_px(side_px)
-        return decode_photo(data, name=name, target_side_px=side_px, limits=limits), name
 
     def info(self) -> CatalogInfo:
         """What the opened version says of itself."""

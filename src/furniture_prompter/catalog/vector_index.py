@@ -6,7 +6,7 @@ multiplies; :class:`IvfIndex` asks a Lance vector index and rescores its candida
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from furniture_prompter.catalog.storage import reading
 
 Numbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
+Kind = TypeVar("Kind", bound=np.generic)
 
 # How a query's scores spread over a catalog is estimated on this many rows; the standard error of
 # the estimated mean is then under 3.2 % of the spread.
@@ -80,6 +81,10 @@ class VectorIndex(Protocol):
         """Similarities to a unit vector of shape (dimension,)."""
         ...
 
+    def some_rows(self, count: int) -> NDArray[np.float32]:
+        """Up to `count` of its vectors, taken evenly, the same every time; shape (n, dimension)."""
+        ...
+
 
 def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
     """Sorted unique product numbers and the best score of each, both of shape (m,).
@@ -132,6 +137,11 @@ def background_of(scores: Scores) -> Background:
     return Background(float(scores.mean()), max(float(scores.std()), 1e-6))
 
 
+def evenly(rows: NDArray[Kind], count: int) -> NDArray[Kind]:
+    """Up to `count` of `rows`, shape (n, …), at even steps."""
+    return rows[:: max(1, -(-len(rows) // count))]
+
+
 class ExactIndex:
     """All vectors in memory, float32."""
 
@@ -165,6 +175,10 @@ class ExactIndex:
         if len(self._starts) < len(scores):
             scores = np.fmax.reduceat(scores, self._starts)
         return _ExactSimilarities(self._numbers, scores, sample)
+
+    def some_rows(self, count: int) -> NDArray[np.float32]:
+        """See :class:`VectorIndex`."""
+        return self._vectors[evenly(self._sample, count)]
 
 
 class _ExactSimilarities:
@@ -218,6 +232,10 @@ class IvfIndex:
         query = pad(query)
         background = background_of(self._sample @ query)
         return _IvfSimilarities(self._table, self._column, query, background, self._folder)
+
+    def some_rows(self, count: int) -> NDArray[np.float32]:
+        """See :class:`VectorIndex`."""
+        return evenly(self._sample, count)
 
 
 class _IvfSimilarities:

@@ -9,11 +9,13 @@ from pydantic_core import from_json
 
 from furniture_prompter.cli.terminal import write_json
 from furniture_prompter.domain import SearchResult
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
 from furniture_prompter.json_lines import numbered_lines
 from furniture_prompter.query_options import SearchOptions, given
 from furniture_prompter.search.answer import answer, error_answer
 from furniture_prompter.search.option_fields import line_fields, options_of, with_fields
+from furniture_prompter.search.photo_answer import CropBox
 
 STANDARD_INPUT = Path("-")
 LIMIT_LINE_BYTES = 1_000_000
@@ -27,6 +29,7 @@ class Searchable(Protocol):
         prompt: str | None = None,
         *,
         photo: Path | None = None,
+        crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> SearchResult:
         """See :meth:`furniture_prompter.assembly.Catalog.search`."""
@@ -42,6 +45,7 @@ class BatchLine(BaseModel):
     id: str | int | None = None
     prompt: str | None = None
     photo: str | None = None
+    crop: CropBox | str | None = None
 
 
 def answer_batch_file(catalog: Searchable, path: Path, defaults: SearchOptions) -> int:
@@ -129,4 +133,6 @@ def _search(
 ) -> SearchResult:
     photo = None if line.photo is None else folder / line.photo
     options = given(defaults) | given(options_of(line))
-    return catalog.search(line.prompt, photo=photo, **options)
+    crop = line.crop
+    part = Crop.of_text(crop) if isinstance(crop, str) else crop.crop() if crop else None
+    return catalog.search(line.prompt, photo=photo, crop=part, **options)

@@ -138,6 +138,10 @@ def print_result(result: SearchResult, console: Console) -> None:
     else:
         cure = " Loosen --where." if result.query.where else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
+    for number, each in enumerate(result.pieces, start=1):
+        titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
+        told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
+        console.print(Text(plain(told)), soft_wrap=True)
     if result.did_you_mean is not None:
         told = f"did you mean: {result.did_you_mean.prompt}; --literal searches what was written"
         console.print(Text(plain(told), style="yellow"), soft_wrap=True)

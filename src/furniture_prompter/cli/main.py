@@ -21,6 +21,7 @@ from furniture_prompter.cli import (
     evaluate_command,
     history_commands,
     index_command,
+    pieces_command,
     search_command,
     serve_command,
     words_commands,
@@ -105,6 +106,7 @@ app = typer.Typer(
 app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
 app.command("crawl", epilog=crawl_command.EXAMPLES)(crawl_command.crawl_command)
 app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
+app.command("pieces", epilog=pieces_command.EXAMPLE)(pieces_command.pieces_command)
 app.command("suggest", epilog=words_commands.SUGGEST_EXAMPLE)(words_commands.suggest_command)
 app.command("describe", epilog=words_commands.DESCRIBE_EXAMPLE)(words_commands.describe_command)
 app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -39,6 +39,16 @@ CatalogOption = Annotated[
         show_default=False,
     ),
 ]
+CropOption = Annotated[
+    str | None,
+    typer.Option(
+        "--crop",
+        metavar="X,Y,W,H",
+        help="The part of the photo that is meant, in shares of it: 0.1,0.2,0.5,0.6 or "
+        "xywh=percent:10,20,50,60.",
+        show_default=False,
+    ),
+]
 EncoderOption = Annotated[
     str | None,
     typer.Option(
@@ -65,6 +75,17 @@ ThesaurusOption = Annotated[
         metavar="FILE",
         envvar="FURNITURE_PROMPTER_THESAURUS",
         help="The shop's own words for furniture, beside the built-in ones; see docs/prompts.md.",
+        show_default=False,
+    ),
+]
+DetectorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector",
+        metavar="FOLDER",
+        envvar="FURNITURE_PROMPTER_DETECTOR",
+        help="What finds pieces in photos of rooms: a folder with an ONNX file and its card; see "
+        "docs/encoders.md.",
         show_default=False,
     ),
 ]
@@ -169,11 +190,12 @@ def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
     )
 
 
-def read_settings(thesaurus: Path | None = None) -> "Settings":
+def read_settings(thesaurus: Path | None = None, detector: Path | None = None) -> "Settings":
     """Settings from the environment; a value that does not fit is a usage error.
 
     Args:
         thesaurus: What takes the place of the setting of that name.
+        detector: The same of that one.
     """
     # --help must not wait for what only a run needs.
     from pydantic import ValidationError
@@ -181,7 +203,9 @@ def read_settings(thesaurus: Path | None = None) -> "Settings":
     from furniture_prompter.settings import Settings
 
     try:
-        return Settings() if thesaurus is None else Settings(thesaurus=thesaurus)
+        paths = {"thesaurus": thesaurus, "detector": detector}
+        given: dict[str, Any] = {name: path for name, path in paths.items() if path is not None}
+        return Settings(**given)
     except ValidationError as error:
         wrong = misfits(error, lambda setting: f"FURNITURE_PROMPTER_{setting.upper()}")
         raise typer.BadParameter(f"The environment sets what does not fit. {wrong}.") from error

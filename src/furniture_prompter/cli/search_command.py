@@ -7,6 +7,8 @@ import typer
 
 from furniture_prompter.cli.options import (
     CatalogOption,
+    CropOption,
+    DetectorOption,
     EncoderOption,
     ExitCode,
     JsonOption,
@@ -23,6 +25,8 @@ EXAMPLES = """\b
 Examples:
   furniture-prompter search "white wooden children's stool" --catalog shop
   furniture-prompter search --photo chair.jpg --catalog shop -k 20
+  furniture-prompter search --photo room.jpg --crop 0.1,0.2,0.5,0.6 --catalog shop
+  furniture-prompter search --photo room.jpg --detector yolox --piece 2 --catalog shop
   furniture-prompter search "in dark wood" --photo chair.jpg \\
     --photo-weight 0.7 --without "metal legs" \\
     --where "category = 'chair' and price < 300" --catalog shop
@@ -44,6 +48,8 @@ def search_command(
             "--photo", metavar="FILE", help="A photo of what is wanted.", show_default=False
         ),
     ] = None,
+    crop: CropOption = None,
+    detector: DetectorOption = None,
     encoder: EncoderOption = None,
     text_tower: TextTowerOption = None,
     thesaurus: ThesaurusOption = None,
@@ -76,16 +82,21 @@ def search_command(
             for name, option in OPTIONS.items()
             if (flag := option.about.flag) is not None and not flag.beside_batch
         }
-        _refuse_beside_batch({"PROMPT": prompt, "--photo": photo, **alone, "--html": html}, as_json)
+        given_alone = {"PROMPT": prompt, "--photo": photo, "--crop": crop, **alone, "--html": html}
+        _refuse_beside_batch(given_alone, as_json)
     elif prompt is None and photo is None:
         raise typer.BadParameter("Give a PROMPT, a --photo, or both; or a --batch of queries.")
+    elif crop is not None and photo is None:
+        raise typer.BadParameter("There is a --crop and no photo. Give the --photo it is cut from.")
     if html is not None:
         refuse_unwritable(html, "--html")
-    settings = read_settings(thesaurus)
+    settings = read_settings(thesaurus, detector)
     # Loading storage and runtime takes most of a second, which --help must not.
     with collector_paused():
         from furniture_prompter import assembly
+        from furniture_prompter.domain.query import Crop
 
+    part = None if crop is None else Crop.of_text(crop)
     with assembly.Catalog.open(
         catalog, settings=settings, encoder=encoder, text_tower=text_tower
     ) as opened:
@@ -96,7 +107,7 @@ def search_command(
             if failed:
                 raise typer.Exit(ExitCode.SET_ASIDE)
             return
-        result = opened.search(prompt, photo=photo, **given(options))
+        result = opened.search(prompt, photo=photo, crop=part, **given(options))
     if as_json:
         from furniture_prompter.search.answer import answer
 

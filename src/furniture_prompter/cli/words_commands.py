@@ -8,6 +8,7 @@ import typer
 
 from furniture_prompter.cli.options import (
     CatalogOption,
+    CropOption,
     EncoderOption,
     JsonOption,
     ThesaurusOption,
@@ -68,6 +69,7 @@ def suggest_command(
 def describe_command(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of furniture.")],
     catalog: CatalogOption,
+    crop: CropOption = None,
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,9 +78,11 @@ def describe_command(
     # As above.
     with collector_paused():
         from furniture_prompter import assembly
+        from furniture_prompter.domain.query import Crop
 
+    part = None if crop is None else Crop.of_text(crop)
     with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
-        told = opened.describe(photo)
+        told = opened.describe(photo, crop=part)
     if as_json:
         from furniture_prompter.search.answer import description_answer
 

@@ -45,6 +45,7 @@ from furniture_prompter.client.calls import (
     UnexpectedAnswerError,
 )
 from furniture_prompter.client.clients import AsyncClient, Client
+from furniture_prompter.client.pieces import Piece, PiecesAnswer
 
 __all__ = [
     "AnswerError",
@@ -62,6 +63,8 @@ __all__ = [
     "Hit",
     "NoAnswerError",
     "Picture",
+    "Piece",
+    "PiecesAnswer",
     "Product",
     "ProductAnswer",
     "Refinement",

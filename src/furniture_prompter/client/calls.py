@@ -27,6 +27,7 @@ from furniture_prompter.client.answers import (
     Stored,
     SuggestionsAnswer,
 )
+from furniture_prompter.client.pieces import PiecesAnswer
 from furniture_prompter.query_options import LISTS, SearchOptions, SimilarOptions, given
 
 
@@ -233,6 +234,15 @@ def describe(photo: PhotoInput, *, crop: Crop | None = None) -> Call[Description
     if crop is not None:
         body["crop"] = dict(zip(("x", "y", "width", "height"), crop, strict=True))
     return Call("POST", "/v1/describe", _record(DescriptionAnswer.of), body)
+
+
+def pieces(photo: PhotoInput) -> Call[PiecesAnswer]:
+    """Find the pieces of furniture in a photo of a room, where the server has a detector.
+
+    Args:
+        photo: As :meth:`search` takes it.
+    """
+    return Call("POST", "/v1/pieces", _record(PiecesAnswer.of), {"photo": photo_text(photo)})
 
 
 def _address(product_id: str) -> str:

@@ -1,5 +1,6 @@
 """Queries and search results: what is asked, and the hits, facets and timings that answer it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -8,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from furniture_prompter.domain.product import Photo, Product, RgbImage, Variant
+from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.query_options import LISTS, OPTIONS, QueryOptions, given
 
 
@@ -26,6 +28,27 @@ class Crop:
     y: float
     width: float
     height: float
+
+    @classmethod
+    def of_text(cls, text: str) -> "Crop":
+        """Read ``0.1,0.2,0.5,0.6``, shares, or ``xywh=percent:10,20,50,60`` (W3C Media Fragments).
+
+        Raises:
+            InvalidQueryError: it is neither. Whether it lies within a photo is for the search.
+        """
+        fragment = text.strip().removeprefix("xywh=")
+        parts = fragment.removeprefix("percent:").split(",")
+        try:
+            x, y, width, height = (float(part) for part in parts)
+            if not math.isfinite(x + y + width + height):
+                raise ValueError(text)
+        except ValueError:
+            raise InvalidQueryError(
+                f"The crop {text[:60]!r} is no box. Give left, top, width and height as shares of "
+                "the photo, such as 0.1,0.2,0.5,0.6, or in per cent: xywh=percent:10,20,50,60."
+            ) from None
+        by = 100 if fragment.startswith("percent:") else 1
+        return cls(x / by, y / by, width / by, height / by)
 
     def whole_side_px(self, side_px: int) -> int:
         """Longer side at which the whole photo must be decoded for the box to keep `side_px`.
@@ -48,6 +71,34 @@ def _edges(start: float, share: float, length: int) -> tuple[int, int]:
     return first, max(first + 1, round((start + share) * length))
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of furniture in a photo of a room.
+
+    Attributes:
+        box: Where it is.
+        score: How sure its detector is, 0 to 1.
+        kind: What the detector calls it.
+    """
+
+    box: Crop
+    score: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What of a photo was searched, where that is not the photo as it came.
+
+    Attributes:
+        crop: The picture that was found in it, such as in a screenshot; None where there was none.
+        turned: Degrees clockwise by which it, or its part, was turned upright: 0, 90, 180 or 270.
+    """
+
+    crop: Crop | None = None
+    turned: int = 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Query(QueryOptions):
     """A photo, a prompt, or both; or a product whose likes are wanted; with its options.
@@ -60,6 +111,9 @@ class Query(QueryOptions):
         photo_sha256: Content hash of the photo's file, which tells queries apart when pages are
             turned; hashed from the pixels where it is None.
         crop: The part of the photo that is meant; None for all of it.
+        names_orientation: Whether the photo's file says which side is up, so that its turns need
+            not be tried.
+        looked_at: What of the photo is searched, as far as whoever brings it has found out.
         similar_to: Id of a product of the catalog whose photos stand for a photo; it is left out
             of its own hits.
     """
@@ -69,6 +123,8 @@ class Query(QueryOptions):
     photo_name: str | None = None
     photo_sha256: str | None = None
     crop: Crop | None = None
+    names_orientation: bool = False
+    looked_at: LookedAt | None = None
     similar_to: str | None = None
 
     def with_options(self, options: Mapping[str, object], settings: object) -> "Query":
@@ -121,6 +177,19 @@ class Hit:
     strengths: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     variant: Variant | None = None
     confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PieceHits:
+    """A piece of a room, and what answers it.
+
+    Attributes:
+        piece: The piece.
+        hits: Best first, one per product.
+    """
+
+    piece: Piece
+    hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +373,8 @@ class SearchResult:
         close: Whether the catalog has the kind that was asked for; None where that cannot be told.
         margin: By how much the evidence passes the least of a close answer, in logits; for
             measuring, and in no answer's JSON.
+        pieces: The pieces of a room, the surest first, where a detector is set up and more than
+            one piece, or one that does not fill the photo, is in it.
     """
 
     query: Query
@@ -317,3 +388,4 @@ class SearchResult:
     did_you_mean: DidYouMean | None = None
     close: bool | None = None
     margin: float | None = None
+    pieces: tuple[PieceHits, ...] = ()

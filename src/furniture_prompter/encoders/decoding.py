@@ -236,6 +236,12 @@ def decode_into(
         ) from error
 
 
+def names_orientation(data: bytes) -> bool:
+    """Whether a photo's file says which side is up, or may; of bytes that can be decoded."""
+    header = read_header(data)
+    return header is None or header.names_orientation
+
+
 def photo_extension(data: bytes, *, name: str, limits: PhotoLimits = DEFAULT_LIMITS) -> str:
     """The extension of a photo's format, told by its first bytes, such as ``.jpg``.
 

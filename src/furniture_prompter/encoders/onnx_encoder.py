@@ -18,7 +18,7 @@ _MAX_BATCH = 4
 """Images in one run of the graph. A convolutional network on a CPU gains next to nothing from more
 (docs/experiments.md), and its memory grows with each."""
 
-_ORT_ERRORS = (
+ORT_ERRORS = (
     ort_state.EPFail,
     ort_state.Fail,
     ort_state.InvalidArgument,
@@ -82,7 +82,7 @@ class OnnxEncoder:
             session = onnxruntime.InferenceSession(
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except _ORT_ERRORS as error:
+        except ORT_ERRORS as error:
             raise EncoderDamagedError(
                 f"{path} is no graph that ONNX Runtime {onnxruntime.__version__} can run: {error}. "
                 "Reinstall furniture-prompter, or build the encoder again with its build tool."
@@ -116,7 +116,7 @@ class OnnxEncoder:
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
             (vectors,) = self._session.run(["vector"], {"image": batch})
-        except _ORT_ERRORS as error:
+        except ORT_ERRORS as error:
             raise EncoderError(
                 f"Encoder {self._card.name} failed on {len(batch)} images: {error}. "
                 "Check its files with `furniture-prompter encoders`."

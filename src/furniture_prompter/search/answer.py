@@ -7,7 +7,6 @@ says what the fields mean. Writers are held to the shapes by the type checker.
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal, TypeAlias, final
 
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, with_config
@@ -23,7 +22,6 @@ from furniture_prompter.domain import (
     Variant,
 )
 from furniture_prompter.domain.query import (
-    Crop,
     DescribedWord,
     Description,
     DidYouMean,
@@ -35,6 +33,14 @@ from furniture_prompter.domain.query import (
 from furniture_prompter.errors import FurniturePrompterError
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.option_fields import answered_fields, with_fields
+from furniture_prompter.search.photo_answer import (
+    CropBox,
+    LookedAtFields,
+    PieceFields,
+    crop_answer,
+    looked_at_answer,
+    piece_answer,
+)
 
 Matched: TypeAlias = Literal["photo", "prompt-photo", "prompt-text", "keyword", "attribute"]
 
@@ -65,21 +71,6 @@ def _described_by(kind: Any) -> GetPydanticSchema:
     return GetPydanticSchema(lambda _, handler: handler.generate_schema(kind))
 
 
-class CropBox(BaseModel):
-    """The part of a photo that is meant, in shares of its width and height."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    x: float = Field(ge=0, lt=1, description="Left edge.")
-    y: float = Field(ge=0, lt=1, description="Upper edge.")
-    width: float = Field(gt=0, le=1)
-    height: float = Field(gt=0, le=1)
-
-    def crop(self) -> Crop:
-        """The box as searches take it."""
-        return Crop(self.x, self.y, self.width, self.height)
-
-
 @with_fields(answered_fields())
 class _AskedFields(BaseModel):
     model_config = _CLOSED
@@ -92,6 +83,7 @@ class QueryFields(_AskedFields):
     """The query as it was answered."""
 
     crop: CropBox | None
+    looked_at: LookedAtFields | None
     similar_to: str | None
 
 
@@ -196,6 +188,12 @@ class DidYouMeanFields(TypedDict):
     words: list[MendedWord]
 
 
+class PieceAnswer(PieceFields):
+    """A piece of a room, and what answers it."""
+
+    hits: list[HitFields]
+
+
 @with_config(_CLOSED)
 class SearchAnswer(TypedDict):
     """Hits in order; the shape that `search --json` prints."""
@@ -210,6 +208,7 @@ class SearchAnswer(TypedDict):
     understood: list[UnderstoodFields]
     did_you_mean: DidYouMeanFields | None
     close: bool | None
+    pieces: Annotated[list[dict[str, Any]], _described_by(list[PieceAnswer])]
 
 
 @with_config(_CLOSED)
@@ -304,6 +303,10 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "understood": [understood_answer(each) for each in result.understood],
         "did_you_mean": None if meant is None else did_you_mean_answer(meant),
         "close": result.close,
+        "pieces": [
+            {**piece_answer(each.piece), "hits": [hit_answer(hit, photo_of) for hit in each.hits]}
+            for each in result.pieces
+        ],
     }
 
 
@@ -367,13 +370,9 @@ def query_answer(query: Query) -> dict[str, Any]:
             if each.about.answered
         },
         "crop": crop_answer(query.crop),
+        "looked_at": looked_at_answer(query.looked_at),
         "similar_to": query.similar_to,
     }
-
-
-def crop_answer(crop: Crop | None) -> dict[str, float] | None:
-    """A crop as ``x``, ``y``, ``width`` and ``height``."""
-    return None if crop is None else asdict(crop)
 
 
 def facet_answer(facet: Facet) -> list[ValueCount | RangeCount]:

@@ -1,7 +1,7 @@
 """Presentation of a ranked page: hits with their best photo and what matched, and notes."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
 from furniture_prompter.domain import EncoderIdentity, Hit, Product
+from furniture_prompter.domain.query import LookedAt
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.search.paging import Cursor
 from furniture_prompter.search.query_vectors import (
@@ -152,7 +153,7 @@ def notes(
         route: How prompts reach the photos.
         cursor: Where the page began.
     """
-    told: list[str] = []
+    told = list(_told_of_photo(query.query.looked_at))
     if card is not None and (note := asymmetry_note(manifest.encoder, card)) is not None:
         told.append(note)
     if query.prompt is not None and isinstance(route, NoRoute):
@@ -165,6 +166,17 @@ def notes(
             "before: products may appear twice or be passed over."
         )
     return tuple(told)
+
+
+def _told_of_photo(looked_at: LookedAt | None) -> Iterator[str]:
+    if looked_at is None:
+        return
+    if looked_at.crop is not None:
+        box = looked_at.crop
+        shares = ",".join(f"{each:.3g}" for each in (box.x, box.y, box.width, box.height))
+        yield f"Searched the picture within the photo (crop {shares}), not all of it."
+    if looked_at.turned:
+        yield f"The photo was turned by {looked_at.turned} degrees clockwise to be upright."
 
 
 OVERLAP_FIGURE = "asymmetric_overlap_at_10"

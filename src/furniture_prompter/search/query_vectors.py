@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import ALIGNED, VECTOR
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.domain import Query
+from furniture_prompter.domain import Query, RgbImage
+from furniture_prompter.domain.query import LookedAt
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.upright import Upright, quarter_turns
 from furniture_prompter.search.validation import number_of_product
 
 Vectors = NDArray[np.float32]
@@ -261,10 +263,15 @@ class QueryEncoder:
     """Encodes whole queries on one catalog version."""
 
     def __init__(
-        self, reader: CatalogReader, encoder: Callable[[], Encoder], texts: QueryTextEncoder
+        self,
+        reader: CatalogReader,
+        encoder: Callable[[], Encoder],
+        texts: QueryTextEncoder,
+        upright: Upright,
     ) -> None:
-        """Take the version, the photo encoder, which is loaded on first use, and that of texts."""
+        """Take the version, and what encodes and turns; encoders are loaded on first use."""
         self._reader = reader
+        self._upright = upright
         self._encoder = encoder
         self._texts = texts
 
@@ -283,10 +290,23 @@ class QueryEncoder:
             number = await number_of_product(self._reader, query.similar_to)
             return EncodedQuery(query, await self._mean_photo(number), prompt, without, number)
         if photo_vector is None and query.photo is not None:
-            image = query.photo if query.crop is None else query.crop.cut(query.photo)
-            rows = await asyncio.to_thread(self._encoder().encode, [image])
-            photo_vector = rows[0]
+            photo_vector, query = await self._encode_photo(query, query.photo)
         return EncodedQuery(query, photo_vector, prompt, without, None)
+
+    async def _encode_photo(self, query: Query, photo: RgbImage) -> tuple[Vectors, Query]:
+        """The vector of what is meant of a photo, turned upright, and the query that says so."""
+        looked_at = query.looked_at or LookedAt()
+        crop = query.crop or looked_at.crop
+        image = photo if crop is None else crop.cut(photo)
+        rows: Vectors = await asyncio.to_thread(self._encoder().encode, [image])
+        if query.whole or query.names_orientation or await self._upright.convinces(rows[0]):
+            return rows[0], query
+        turns = await asyncio.to_thread(self._encoder().encode, quarter_turns(image))
+        rows = np.concatenate([rows, turns])
+        quarters = await self._upright.quarters(rows)
+        if quarters:
+            query = replace(query, looked_at=replace(looked_at, turned=90 * quarters))
+        return rows[quarters], query
 
     async def _mean_photo(self, number: int) -> Vectors:
         """The mean of a product's photo vectors, scaled to length 1, shape (d,)."""

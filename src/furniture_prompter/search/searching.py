@@ -41,6 +41,7 @@ from furniture_prompter.search.query_vectors import (
 from furniture_prompter.search.retrievers import retriever_groups
 from furniture_prompter.search.suggesting import Suggester
 from furniture_prompter.search.understood import Heard, hear, limited
+from furniture_prompter.search.upright import Upright
 from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
 from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
@@ -71,12 +72,16 @@ class Searcher:
             settings: Weights and limits.
             card: The photo encoder's card, where it can be had without loading the encoder.
             cached_texts: Prompts whose vectors are kept for queries to come.
+
+        Attributes:
+            upright: Finds the side of a photo that is up.
         """
         self._reader = reader
         self._encoder = encoder
         self._card = card
         self._texts = QueryTextEncoder(prompt_encoder, route, cached_texts)
-        self._queries = QueryEncoder(reader, encoder, self._texts)
+        self.upright = Upright(reader)
+        self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
         self._words = CatalogWords(
@@ -109,6 +114,7 @@ class Searcher:
             heard, wordings, meant = await self._heard(query, photo_vector is not None)
         with clock.step("encode"):
             encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
+            query = replace(query, looked_at=encoded.query.looked_at)
             encoded = self._weighed(replace(encoded, query=query), heard)
         digest = encoded_query_digest(encoded)
         cursor = given or Cursor(0, max(settings.candidates, query.limit), manifest.version, digest)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from cachetools import LRUCache
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
@@ -40,6 +41,7 @@ from furniture_prompter.web.routes import (
     health,
     images,
     page,
+    pieces,
     products,
     search,
     words,
@@ -79,7 +81,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    for each in (search, words, products, writing, embeddings, catalog, images):
+    for each in (search, pieces, words, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(page.router)
@@ -104,6 +106,7 @@ def _services(settings: ServeSettings) -> Services:
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
         behaviour=BehaviourLog(settings.events) if settings.events is not None else None,
+        looks=LRUCache(max(1, settings.cache_vectors)),
     )
 
 

@@ -20,9 +20,10 @@ from typing import Any, Final, ParamSpec, TypeVar
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.card import Preprocessing
-from furniture_prompter.encoders.decoding import PhotoLimits, decode_into
+from furniture_prompter.encoders.decoding import PhotoLimits, decode_into, names_orientation
 from furniture_prompter.encoders.decoding_memory import MEMORY
 from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import DecodingBusyError, InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.errors import ApiError, Overloaded
@@ -40,6 +41,21 @@ _MOST_LOST_EACH: Final = 2
 _WATCH_SHARE: Final = 0.1
 # At the end, what is nearly done may finish; a thread that does not is left to the process's end.
 _CLOSE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a photo's file was found to be.
+
+    Attributes:
+        cut: The part whose pixels were taken; None for all of it.
+        picture: The same, where it was found in the photo and not asked for.
+        names_orientation: Whether the file says which side is up.
+    """
+
+    cut: Crop | None
+    picture: Crop | None
+    names_orientation: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -144,6 +160,34 @@ class DecodePool:
         finally:
             self._coming -= 1
 
+    async def look(
+        self,
+        data: bytes,
+        side_px: int,
+        crop: Crop | None = None,
+        *,
+        for_picture: bool,
+        name: str = "that was sent",
+    ) -> tuple[RgbImage, Look]:
+        """As :meth:`decode`, cut to the picture in a screenshot, and what the file was found to be.
+
+        Args:
+            data: The file's bytes.
+            side_px: Side of the square that the image will be fitted into.
+            crop: The part that is meant.
+            for_picture: Whether to look for a picture in it; never with a `crop`.
+            name: What to call the photo in errors.
+
+        Raises:
+            InvalidPhotoError, Overloaded, ApiError: see :meth:`decode`.
+        """
+        self._coming += 1
+        try:
+            with self._metrics.stage("decode_photo"):
+                return await self.run(self._look_at, data, side_px, crop, for_picture, name)
+        finally:
+            self._coming -= 1
+
     async def run(
         self,
         function: Callable[Arguments, Result],
@@ -203,6 +247,30 @@ class DecodePool:
             target_side_px=side_px if crop is None else crop.whole_side_px(side_px),
             limits=self._limits,
         )
+
+    def _look_at(
+        self, data: bytes, side_px: int, crop: Crop | None, for_picture: bool, name: str
+    ) -> tuple[RgbImage, Look]:
+        picture: Crop | None = None
+
+        def fitted(image: RgbImage) -> RgbImage:
+            nonlocal picture
+            # A second time it is found to the pixel, in what was decoded larger.
+            picture = find_picture(image) or picture
+            cut = image if picture is None else picture.cut(image)
+            return cut if self.fit is None else preprocess(cut, self.fit)
+
+        if not for_picture:
+            return self._decode(data, side_px, crop, name), Look(
+                crop, None, names_orientation(data)
+            )
+        image = decode_into(data, fitted, name=name, target_side_px=side_px, limits=self._limits)
+        if picture is not None:
+            larger_px = picture.whole_side_px(side_px)
+            image = decode_into(
+                data, fitted, name=name, target_side_px=larger_px, limits=self._limits
+            )
+        return image, Look(picture, picture, names_orientation(data))
 
     def _may_start(self) -> bool:
         return self._lost < _MOST_LOST_EACH * self._wanted

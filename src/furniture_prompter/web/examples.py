@@ -16,6 +16,12 @@ SEARCH: Final[dict[str, Any]] = {
     "facets": ["color", "price"],
 }
 DESCRIBE: Final[dict[str, Any]] = {"photo": "/9j/4AAQSkZJRg…"}
+PIECES: Final[dict[str, Any]] = {"photo": "/9j/4AAQSkZJRg…"}
+PIECES_ANSWER: Final[dict[str, Any]] = {
+    "pieces": [
+        {"box": {"x": 0.1, "y": 0.4, "width": 0.5, "height": 0.5}, "score": 0.83, "kind": "couch"}
+    ]
+}
 SUGGESTIONS_ANSWER: Final[dict[str, Any]] = {
     "typed": "white sto",
     "completions": [{"text": "white stool", "count": 12}],
@@ -71,6 +77,7 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
     ],
     "did_you_mean": None,
     "close": True,
+    "pieces": [],
 }
 SIMILAR_ANSWER: Final[dict[str, Any]] = {
     **SEARCH_ANSWER,

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from furniture_prompter.search.answer import CropBox
 from furniture_prompter.search.option_fields import request_fields, with_fields
+from furniture_prompter.search.photo_answer import CropBox
 from furniture_prompter.web import examples
 
 
@@ -50,6 +50,14 @@ class DescribeRequest(_Taken):
 
     photo: str | None = Field(None, description="As `photo` of a search.")
     crop: CropBox | None = Field(None, description="The part of the photo that is meant.")
+
+
+class PiecesRequest(_Taken):
+    """A photo of a room."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PIECES]})
+
+    photo: str | None = Field(None, description="As `photo` of a search.")
 
 
 class PhotoInput(_Taken):
@@ -189,6 +197,7 @@ class ErrorAnswer(_Answered):
 REQUESTS: tuple[type[BaseModel], ...] = (
     SearchRequest,
     DescribeRequest,
+    PiecesRequest,
     EmbeddingsRequest,
     ErrorAnswer,
 )

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
+from cachetools import LRUCache
 from fastapi import Depends, Request
 
 from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
 from furniture_prompter.encoders.card import identity_of
@@ -22,7 +24,7 @@ from furniture_prompter.web.access import Keys
 from furniture_prompter.web.behaviour import BehaviourLog
 from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.caches import ThumbnailCache
-from furniture_prompter.web.decoding_pool import DecodePool
+from furniture_prompter.web.decoding_pool import DecodePool, Look
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
@@ -190,7 +192,13 @@ class VersionedCatalog:
 
 
 def _open(settings: ServeSettings, path: Path, now: Catalog | None) -> Catalog:
-    """Open a version and read what its first search would wait for."""
+    """Open a version and read what its first search would wait for.
+
+    Raises:
+        CatalogError, EncoderError: it, its encoder or its detector cannot be used.
+    """
+    if settings.detector is not None:
+        load_detector(settings.detector)
     catalog = Catalog.open(
         path,
         settings=settings,
@@ -243,6 +251,7 @@ class Services:
         upserts: What writes products.
         keys: The API keys; None where everybody may ask.
         fetcher: What fetches photos by web address; None where that is off.
+        looks: What photos were found to be whose vectors are kept, by the same keys.
         behaviour: Where queries and clicks are written; None where that is off.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
@@ -258,6 +267,7 @@ class Services:
     upserts: CatalogUpserts
     keys: Keys | None
     fetcher: PhotoFetcher | None
+    looks: LRUCache[bytes, Look]
     behaviour: BehaviourLog | None = None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)

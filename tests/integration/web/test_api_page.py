@@ -15,6 +15,7 @@ from benchmarks.api_server import ServedApi
 from furniture_prompter.assembly import index
 from furniture_prompter.client import Client
 from tests.fakes import COLOURS, draw_product
+from tests.tiny_detector import write_detector
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
 CURL = [shlex.split(line) for line in re.findall(r"^curl .*$", PAGE, re.MULTILINE)]
@@ -40,6 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     (folder / "feed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     draw_product("red", "chair", 99).save(folder / "chair.jpg")
+    draw_product("red", "sofa", 99).save(folder / "room.jpg")
+    write_detector(folder / "detector", [((16, 16, 48, 48), "couch", 0.9)])
     line = {"id": "red-chair", "title": "red chair", "category": "chair", "price": 12}
     (folder / "products.ndjson").write_text(json.dumps(line) + "\n", "utf-8")
     index(folder / "feed.jsonl", folder / "catalog")
@@ -48,7 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(folder: Path) -> Iterator[ServedApi]:
-    with ServedApi.of_catalog(folder / "catalog", folder / "server.log") as api:
+    found = {"detector": folder / "detector"}
+    with ServedApi.of_catalog(folder / "catalog", folder / "server.log", **found) as api:
         yield api
 
 

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from furniture_prompter.search.answer import ProductAnswer, SearchAnswer
+from furniture_prompter.search.photo_answer import PiecesAnswer
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import examples, schemas
 from furniture_prompter.web.access import add_key
@@ -50,6 +51,7 @@ OPERATIONS = {
     ("POST", "/v1/search"),
     ("GET", "/v1/suggest"),
     ("POST", "/v1/describe"),
+    ("POST", "/v1/pieces"),
     ("GET", "/v1/products/{product_id}"),
     ("GET", "/v1/products/{product_id}/similar"),
     ("PUT", "/v1/products/{product_id}"),
@@ -105,6 +107,7 @@ def test_every_reference_of_the_description_leads_somewhere(api: Api) -> None:
         (SearchAnswer, examples.SEARCH_ANSWER),
         (SearchAnswer, examples.SIMILAR_ANSWER),
         (ProductAnswer, examples.PRODUCT_ANSWER),
+        (PiecesAnswer, examples.PIECES_ANSWER),
         (schemas.EmbeddingsAnswer, examples.EMBEDDINGS_ANSWER),
         (schemas.CatalogAnswer, examples.CATALOG_ANSWER),
         (schemas.EncodersAnswer, examples.ENCODERS_ANSWER),

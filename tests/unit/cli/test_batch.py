@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter.cli.batch import LIMIT_LINE_BYTES
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import CatalogDamagedError, InvalidPhotoError
 
 Run = Callable[..., Any]
@@ -40,8 +41,8 @@ def test_every_key_reaches_the_catalog_and_the_options_are_defaults(
 ) -> None:
     batch(
         '{"prompt": "a", "photo": "x/a.jpg", "without": "b", "where": "price < 3", '
-        '"photo_weight": 1, "limit": 3}',
-        '{"photo": "/abs/b.jpg"}',
+        '"photo_weight": 1, "limit": 3, "crop": "percent:0,0,50,100"}',
+        '{"photo": "/abs/b.jpg", "crop": {"x": 0, "y": 0.5, "width": 1, "height": 0.5}}',
         more=("-k", "50", "--photo-weight", "0.2"),
     )
     first, second = catalog.asked
@@ -52,8 +53,10 @@ def test_every_key_reaches_the_catalog_and_the_options_are_defaults(
         "where": "price < 3",
         "photo_weight": 1,
         "limit": 3,
+        "crop": Crop(0, 0, 0.5, 1),
     }
     assert second["photo"] == Path("/abs/b.jpg")
+    assert second["crop"] == Crop(0, 0.5, 1, 0.5)
     assert second["limit"] == 50
     assert second["photo_weight"] == 0.2
 

@@ -40,7 +40,7 @@ def test_the_commands_are_these() -> None:
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
         *("catalog versions", "catalog diff", "catalog rollback"),
-        *("catalog health", "feeds inspect", "suggest", "describe"),
+        *("catalog health", "feeds inspect", "suggest", "describe", "pieces"),
     }
 
 

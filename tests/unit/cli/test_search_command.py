@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import (
     CatalogMismatchError,
     EncoderDamagedError,
@@ -21,22 +22,40 @@ def test_every_option_reaches_the_catalog(catalog: Any, shop: Callable[..., Any]
     done = shop(
         *("search", "in oak", "--catalog", "shop", "--photo", "c.jpg", "--photo-weight", "0.7"),
         *("--without", "metal", "--where", "price < 3", "-k", "7", "--encoder", "other"),
-        *("--text-tower", "siglip"),
+        *("--text-tower", "siglip", "--crop", "0.1,0.2,0.5,0.6", "--whole"),
     )
     assert done.status == 0
     assert catalog.asked == [
         {
             "prompt": "in oak",
             "photo": Path("c.jpg"),
+            "crop": Crop(0.1, 0.2, 0.5, 0.6),
             "photo_weight": 0.7,
             "without": "metal",
             "where": "price < 3",
             "limit": 7,
+            "whole": True,
         }
     ]
     assert catalog.opened[0]["path"] == Path("shop")
     assert catalog.opened[0]["encoder"] == "other"
     assert catalog.opened[0]["text_tower"] == "siglip"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "told"),
+    [
+        (("oak", "--crop", "0,0,1,1"), 2, "--photo it is cut"),
+        (("--photo", "c.jpg", "--crop", "left half"), 4, "xywh=percent:10,20,50,60"),
+        (("--batch", "q.jsonl", "--json", "--crop", "0,0,1,1"), 2, "leave out --crop"),
+    ],
+)
+def test_a_crop_that_cannot_be_is_refused_with_the_cure(
+    catalog: Any, shop: Callable[..., Any], more: tuple[str, ...], status: int, told: str
+) -> None:
+    done = shop("search", "--catalog", "shop", *more)
+    assert (done.status, catalog.asked) == (status, [])
+    assert told in " ".join(done.err.replace("│", " ").split())
 
 
 def test_the_text_tower_may_be_named_in_the_environment(
@@ -94,7 +113,7 @@ def test_json_is_exactly_one_object_on_one_line(catalog: Any, shop: Callable[...
     answered = json.loads(done.out)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor", "understood", "did_you_mean", "close"),
+        *("facets", "cursor", "understood", "did_you_mean", "close", "pieces"),
     ]
     assert "ışık" in done.out
     assert done.err == ""

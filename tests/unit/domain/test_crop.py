@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.domain.query import Crop
+from furniture_prompter.errors import InvalidQueryError
 
 IMAGE = np.arange(20 * 10 * 3, dtype=np.uint8).reshape(10, 20, 3)
 
@@ -38,3 +39,20 @@ def test_the_box_keeps_its_pixels_in_a_photo_decoded_at_the_side_that_is_told(
     scale = min(1.0, side / max(size))
     longer = max(crop.width * width, crop.height * height) * scale
     assert scale == 1.0 or longer >= 223
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.1,0.2,0.5,0.6", " 0.1, 0.2, 0.5, 0.6 ", "xywh=percent:10,20,50,60", "percent:10,20,50,60"],
+)
+def test_a_box_is_read_in_shares_and_in_per_cent(text: str) -> None:
+    crop = Crop.of_text(text)
+    assert (crop.x, crop.y, crop.width, crop.height) == pytest.approx((0.1, 0.2, 0.5, 0.6))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "0.1,0.2,0.5", "a,b,c,d", "xywh=pixel:1,2,3,4", "0,0,nan,1", "0,0,1,inf"]
+)
+def test_what_is_no_box_is_refused_with_both_spellings(text: str) -> None:
+    with pytest.raises(InvalidQueryError, match=r"0\.1,0\.2,0\.5,0\.6.*xywh=percent:10,20,50,60"):
+        Crop.of_text(text)

@@ -18,7 +18,7 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Crop, FacetRange, FacetValue, Understood
+from furniture_prompter.domain.query import Crop, FacetRange, FacetValue, LookedAt, Understood
 from furniture_prompter.errors import (
     CatalogNotFoundError,
     FurniturePrompterError,
@@ -45,6 +45,7 @@ RESULT = SearchResult(
         where="price < 300",
         limit=2,
         crop=Crop(0.25, 0.0, 0.5, 1.0),
+        looked_at=LookedAt(None, 90),
     ),
     catalog=CatalogReference("my-catalog", 4, "efficientnet-lite2"),
     hits=(
@@ -88,7 +89,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
     answered = answer(RESULT)
     assert list(answered) == [
         *("query", "catalog", "hits", "timings_ms", "notes"),
-        *("facets", "cursor", "understood", "did_you_mean", "close"),
+        *("facets", "cursor", "understood", "did_you_mean", "close", "pieces"),
     ]
     assert answered["query"] == {
         "prompt": "beyaz tabure",
@@ -98,10 +99,13 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "where": "price < 300",
         "limit": 2,
         "crop": {"x": 0.25, "y": 0.0, "width": 0.5, "height": 1.0},
+        "looked_at": {"crop": None, "turned": 90},
         "diversity": 0.3,
         "understand": True,
         "lift": [],
         "least_confidence": None,
+        "whole": False,
+        "piece": None,
         "similar_to": None,
     }
     assert answered["catalog"] == {

@@ -18,7 +18,7 @@ from furniture_prompter.encoders.headers.model import (
     ImageHeader,
     IntricateImageError,
 )
-from furniture_prompter.encoders.headers.tiff import orientation, refuse_hostile_directory
+from furniture_prompter.encoders.headers.tiff import UPRIGHT, orientation, refuse_hostile_directory
 
 # Pillow expands run-length BMPs in Python, pixel by pixel where a line ends early.
 _LIMIT_RLE_PIXELS: Final = 4_000_000
@@ -60,7 +60,10 @@ def webp(data: bytes) -> ImageHeader:
     if frames > 1:
         body = b"WEBP" + b"".join(kept)
         data = b"RIFF" + struct.pack("<I", len(body)) + body
-    return ImageHeader("WEBP", data, size, orientation(exif, xmp), profile)
+    named = orientation(exif, xmp)
+    return ImageHeader(
+        "WEBP", data, size, named or UPRIGHT, profile, names_orientation=named is not None
+    )
 
 
 def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -108,7 +111,7 @@ def gif(data: bytes) -> ImageHeader:
             kept += [control, data[start:at], b";"]
             # Pillow makes room for a picture that sticks out.
             size = (max(width, left + wide), max(height, top + high))
-            return ImageHeader("GIF", b"".join(kept), size, 1)
+            return ImageHeader("GIF", b"".join(kept), size, UPRIGHT, names_orientation=False)
         else:
             raise DamagedImageError("it has no picture")
 
@@ -144,7 +147,7 @@ def bmp(data: bytes) -> ImageHeader:
             raise IntricateImageError(
                 f"is a run-length BMP of more than {_LIMIT_RLE_PIXELS:,} pixels"
             )
-    return ImageHeader("BMP", data, orientation=1)
+    return ImageHeader("BMP", data, orientation=UPRIGHT, names_orientation=False)
 
 
 # One, and a few more within the notes of a camera's maker.

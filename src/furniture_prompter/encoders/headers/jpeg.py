@@ -12,7 +12,7 @@ from furniture_prompter.encoders.headers.model import (
     IntricateImageError,
     JpegFrame,
 )
-from furniture_prompter.encoders.headers.tiff import orientation
+from furniture_prompter.encoders.headers.tiff import UPRIGHT, orientation
 
 # The scans of a progressive JPEG go over its blocks again and again: the usual ten scans make five
 # visits of a block, twenty no more than thirteen. A visit takes 0.1 to 0.3 microseconds however
@@ -64,11 +64,12 @@ class _Jpeg:
         parts = len(self.profile)
         # The largest profiles take many parts, in any order.
         profile = b"".join(self.profile[number] for number in sorted(self.profile))
+        named = orientation(self.exif, self.xmp)
         return ImageHeader(
             "JPEG",
             self.data if ended and not self.odd else self._rewritten(),
             (self.width, self.height),
-            orientation(self.exif, self.xmp),
+            named or UPRIGHT,
             profile if parts and len(profile) <= LIMIT_PROFILE_BYTES else None,
             JpegFrame(
                 len(self.components),
@@ -76,6 +77,7 @@ class _Jpeg:
                 64 * self._blocks(),
                 buffered=self.code not in _SEQUENTIAL or len(self.scans) > 1,
             ),
+            names_orientation=named is not None,
         )
 
     def _rewritten(self) -> bytes:

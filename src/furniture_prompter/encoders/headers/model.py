@@ -53,6 +53,7 @@ class ImageHeader:
         jpeg: What a JPEG's tables say besides.
         coded_pixels: Pixels of all frames of an AVIF, with those of alpha, tiles and thumbnails;
             None of other formats.
+        names_orientation: False where the file is known to say nothing of which side is up.
     """
 
     format: str
@@ -62,6 +63,7 @@ class ImageHeader:
     profile: bytes | None = None
     jpeg: JpegFrame | None = None
     coded_pixels: int | None = None
+    names_orientation: bool = True
 
 
 _HEADER_BYTES: Final = 128

@@ -13,7 +13,7 @@ from furniture_prompter.encoders.headers.model import (
     ImageHeader,
     IntricateImageError,
 )
-from furniture_prompter.encoders.headers.tiff import LIMIT_METADATA_BYTES, orientation
+from furniture_prompter.encoders.headers.tiff import LIMIT_METADATA_BYTES, UPRIGHT, orientation
 
 _SAMPLES: Final = MappingProxyType({0: 1, 2: 3, 3: 1, 4: 2, 6: 4})
 # Of Adam7: first column, first row, step across, step down.
@@ -56,7 +56,15 @@ def png(data: bytes) -> ImageHeader:
         raise DamagedImageError("it has no header")
     width, height = struct.unpack_from(">II", kept[0], 8)
     whole = b"".join([data[:8], *kept, _png_chunk(b"IEND", b"")])
-    return ImageHeader("PNG", whole, (width, height), orientation(exif, xmp), profile)
+    named = orientation(exif, xmp)
+    return ImageHeader(
+        "PNG",
+        whole,
+        (width, height),
+        named or UPRIGHT,
+        profile,
+        names_orientation=named is not None,
+    )
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -166,8 +166,12 @@ def _without_next(data: bytes, found: _Directory) -> bytes:
     return b"".join([data[:at], bytes(wide), data[at + wide :]])
 
 
-def orientation(exif: bytes, xmp: bytes) -> int:
-    """The orientation that an EXIF block names, or else an XMP one; 1, upright, without either.
+UPRIGHT: Final = 1
+"""The orientation of a photo whose file names none."""
+
+
+def orientation(exif: bytes, xmp: bytes) -> int | None:
+    """The orientation, 1 to 8, that an EXIF block names, or else an XMP one; None without either.
 
     Of EXIF only the first directory is read (CIPA DC-008-2023): a hostile block has further ones
     without end.
@@ -179,5 +183,5 @@ def orientation(exif: bytes, xmp: bytes) -> int:
         named = None
     if named is None:
         match = _XMP_ORIENTATION.search(xmp[:LIMIT_METADATA_BYTES])
-        named = int(match[1]) if match else 1
-    return named if 1 <= named <= 8 else 1
+        named = int(match[1]) if match else None
+    return named if named is not None and 1 <= named <= 8 else None

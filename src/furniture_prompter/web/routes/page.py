@@ -26,8 +26,8 @@ from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
 from furniture_prompter.web.behaviour import EventRequest
 from furniture_prompter.web.bodies import read_json_body
-from furniture_prompter.web.caches import content_key
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
+from furniture_prompter.web.looking import PhotoGoneError, Sight, sight, upright
 from furniture_prompter.web.page import (
     HITS_OF_PAGE,
     MOST_COMPARED,
@@ -42,8 +42,14 @@ from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns,
 from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
-from furniture_prompter.web.routes.search import encoded, found
-from furniture_prompter.web.search_bodies import SentPhoto, Vector, photo_of_text, read_form
+from furniture_prompter.web.routes.search import found
+from furniture_prompter.web.search_bodies import (
+    SentPhoto,
+    Vector,
+    photo_of_text,
+    read_form,
+    sha256_of,
+)
 from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -216,6 +222,9 @@ async def _search_page(
             photo = await photo_of_text(full, services)
             asked = replace(asked, crop=None)
         return await _searched(request, services, asked, photo, words)
+    except PhotoGoneError:
+        gone = ApiError(HTTPStatus.GONE, "photo_gone", words("photo_gone"))
+        return _problem(request, asked, words, gone)
     except (ApiError, FurniturePrompterError, ValidationError) as error:
         return _problem(request, asked, words, api_error(request, error))
 
@@ -225,15 +234,18 @@ async def _searched(
 ) -> Response:
     clock = StepTimes()
     vector: Vector | None = None
+    seen: Sight | None = None
     if photo is not None:
-        sha256, vector = await encoded(photo, asked.crop, clock, services)
-        asked = replace(asked, photo=sha256, like="")
+        with clock.step("encode"):
+            sha256 = await sha256_of(photo.data, services)
+            seen = await sight(photo.data, sha256, asked.crop, services)
+        asked = replace(asked, photo=sha256.hex(), like="")
     elif asked.photo:
-        vector = services.queue.peek(content_key(bytes.fromhex(asked.photo), asked.crop))
-        if vector is None:
-            gone = ApiError(HTTPStatus.GONE, "photo_gone", words("photo_gone"))
-            return _problem(request, asked, words, gone)
+        seen = await sight(None, bytes.fromhex(asked.photo), asked.crop, services)
     async with services.catalog.current() as catalog:
+        if seen is not None:
+            with clock.step("encode"):
+                vector, _ = await upright(seen, catalog.upright, services)
         if not asked.asks:
             return _html(
                 request,

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.domain import Query, SearchResult
-from furniture_prompter.domain.query import Crop
 from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
+from furniture_prompter.search.pieces import box_of, looks_for_pieces
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
@@ -23,14 +23,13 @@ from furniture_prompter.web.descriptions import (
     json_body,
 )
 from furniture_prompter.web.errors import search_answer
+from furniture_prompter.web.looking import Sight, pieces_of, room, sight, upright
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
-    SentPhoto,
     Vector,
     photo_of_text,
     read_search,
     sha256_of,
-    vector_of,
 )
 from furniture_prompter.web.services import Services, ServicesDep
 
@@ -82,28 +81,31 @@ async def search(request: Request, services: ServicesDep) -> Response:
         with clock.step("receive"):
             photo = await photo_of_text(asked.photo, services)
     crop = asked.crop.crop() if asked.crop is not None else None
+    options = options_of(asked)
+    whole: bool = options["whole"]
     query = Query(prompt=asked.prompt, crop=crop)
     vector: Vector | None = None
+    seen: Sight | None = None
     if photo is not None:
-        sha256, vector = await encoded(photo, crop, clock, services)
-        query = replace(query, photo_name=photo.name, photo_sha256=sha256)
+        with clock.step("encode"):
+            sha256 = await sha256_of(photo.data, services)
+            if options["piece"] is not None:
+                crop = box_of((await pieces_of(photo.data, services))[0], options["piece"])
+                query = replace(query, crop=crop)
+            seen = await sight(photo.data, sha256, crop, services, whole=whole)
+        query = replace(query, photo_name=photo.name, photo_sha256=sha256.hex())
     async with services.catalog.current() as catalog:
-        result = await found(query, vector, options_of(asked), catalog, services)
+        if seen is not None:
+            with clock.step("encode"):
+                vector, looked_at = await upright(seen, catalog.upright, services, whole=whole)
+            query = replace(query, looked_at=looked_at)
+        result = await found(query, vector, options, catalog, services)
+        asks_for_pieces = services.settings.detector is not None and looks_for_pieces(result.query)
+        if photo is not None and asks_for_pieces:
+            with clock.step("pieces"):
+                pieces = await room(photo.data, result.query, catalog, services)
+            result = replace(result, pieces=pieces)
     return search_answer(result, services.folder_name, clock)
-
-
-async def encoded(
-    photo: SentPhoto, crop: Crop | None, clock: StepTimes, services: Services
-) -> tuple[str, Vector]:
-    """A photo's content hash, hexadecimal, and the vector of the part of it that is meant.
-
-    Raises:
-        InvalidPhotoError: the photo cannot be used.
-        Overloaded: too many photos wait.
-    """
-    with clock.step("encode"):
-        sha256 = await sha256_of(photo.data, services)
-        return sha256.hex(), await vector_of(photo.data, sha256, crop, services)
 
 
 async def found(

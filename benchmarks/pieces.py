@@ -1,0 +1,127 @@
+"""Pieces of rooms by a detector: how many real ones it finds, and what a room's pieces find.
+
+The detector is the user's own; none ships. Its folder is named with ``--detector``.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.datasets import IKEA_DEV, card_hashes, encode_files, real_shop
+from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.screenshots import overlap
+from furniture_prompter.domain.query import Crop
+from furniture_prompter.encoders.decoding import decode_photo
+from furniture_prompter.encoders.detector import Detector
+from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.search.pieces import SIDE_PX, is_room
+
+METHOD = """
+Recall is the share of the boxes drawn by hand on room-boxes-dev (chairs, tables, cabinets, couches,
+whatever the detector calls them) that one of its first ten or twenty pieces overlaps by half of
+their union or more; milliseconds of processor time a photo, median, one thread. Of ikea-dev's
+photos of rooms: a product that stands in the room is among the first five hits of the whole photo;
+or among five hits of its pieces, the surest pieces first, their best hits in turn, each product
+once. Chance is that of five random products. Photos that are no rooms by their pieces (one that
+fills the photo, or none) are searched whole in both.
+"""
+FIRST = 5
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def recall(detector: Detector, folder: Path) -> dict[str, float]:
+    """What of the boxes drawn by hand is found, and how long it takes."""
+    found: dict[int, list[bool]] = {10: [], 20: []}
+    took_ms, counts = [], []
+    for line in _lines(folder / "photos.jsonl"):
+        image = np.asarray(Image.open(folder / line["image"]).convert("RGB"))
+        began = time.process_time()
+        pieces = detector.find(image)
+        took_ms.append(1_000 * (time.process_time() - began))
+        counts.append(len(pieces))
+        height, width = image.shape[:2]
+        for box in line["boxes"]:
+            drawn = Crop(
+                box["x"] / width, box["y"] / height, box["width"] / width, box["height"] / height
+            )
+            overlaps = [overlap(piece.box, drawn) >= 0.5 for piece in pieces]
+            for most, hits in found.items():
+                hits.append(any(overlaps[:most]))
+    return {
+        "boxes": len(found[10]),
+        "recall@10": round(float(np.mean(found[10])), 3),
+        "recall@20": round(float(np.mean(found[20])), 3),
+        "pieces a photo": round(float(np.mean(counts)), 1),
+        "ms": round(float(np.median(took_ms)), 1),
+    }
+
+
+def rooms(detector: Detector, shop: Path) -> dict[str, float]:
+    """How many rooms find a product that stands in them, as a whole and by their pieces."""
+    encoder = OnnxEncoder.load(encoder_folder("default"), threads=1)
+    products = real_shop(shop.name, shop.parent).products
+    ids = [product.id for product in products]
+    vectors = encode_files(encoder, [product.images[0] for product in products])
+    whole, pieced, chance, pieces_found = [], [], [], []
+    for line in _lines(shop / "rooms.jsonl"):
+        file = shop / line["image"]
+        image = decode_photo(file.read_bytes(), name=str(file), target_side_px=SIDE_PX)
+        there = set(line["product_ids"])
+        pieces = detector.find(image)
+        images = [image, *(piece.box.cut(image) for piece in pieces)]
+        order = np.argsort(-(encoder.encode(images) @ vectors.T), axis=1)[:, :FIRST]
+        named = [[ids[place] for place in row] for row in order]
+        in_turn = [row[rank] for rank in range(FIRST) for row in named[1:]]
+        first = list(dict.fromkeys(in_turn))[:FIRST] if is_room(pieces) else named[0]
+        whole.append(bool(there & set(named[0])))
+        pieced.append(bool(there & set(first)))
+        absent = 1 - len(there) / len(ids)
+        chance.append(1 - absent**FIRST)
+        pieces_found.append(len(pieces))
+    return {
+        "rooms": len(whole),
+        "in five, whole photo": round(float(np.mean(whole)), 3),
+        "in five, by pieces": round(float(np.mean(pieced)), 3),
+        "chance": round(float(np.mean(chance)), 3),
+        "pieces a room": round(float(np.mean(pieces_found)), 1),
+    }
+
+
+def main() -> None:
+    """Measure one detector."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--detector", type=Path, required=True, help="folder of the detector")
+    parser.add_argument("--data", type=Path, default=IKEA_DEV.parent, help="folder of the sets")
+    add_output_option(parser, "pieces")
+    options = parser.parse_args()
+    detector = Detector.load(options.detector, threads=1)
+    files = {"room-boxes-dev": "photos.jsonl", "ikea-dev": "rooms.jsonl"}
+    found = recall(detector, options.data / "room-boxes-dev")
+    print(found, flush=True)
+    shown = rooms(detector, options.data / "ikea-dev")
+    print(shown, flush=True)
+    least = detector.card.least_score
+    write_result(
+        options.out,
+        title="Pieces of rooms, by a detector of the user's own",
+        data=[
+            DataSet(name, file_sha256(options.data / name / file), "measuring set")
+            for name, file in files.items()
+        ],
+        method=METHOD,
+        figures={"rows": [{"detector": detector.card.name, "from score": least, **found, **shown}]},
+        encoders=card_hashes("default") | {detector.card.name: detector.card.weights_sha256},
+    )
+
+
+if __name__ == "__main__":
+    main()

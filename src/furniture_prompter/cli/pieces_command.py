@@ -1,0 +1,96 @@
+"""``pieces``: where the pieces of furniture are in a photo of a room."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from furniture_prompter.cli.options import (
+    DetectorOption,
+    JsonOption,
+    read_settings,
+    refuse_unwritable,
+)
+from furniture_prompter.cli.terminal import collector_paused, output, plain, say, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from furniture_prompter.domain import RgbImage
+    from furniture_prompter.domain.query import Crop, Piece
+
+SIDE_PX = 1_024
+"""Longer side of the photo in the page."""
+EXAMPLE = "Example: furniture-prompter pieces room.jpg --detector yolox --html pieces.html"
+
+
+def pieces_command(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of a room.")],
+    detector: DetectorOption = None,
+    as_json: JsonOption = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Also write the photo with the boxes drawn and numbered, as a page.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Find the pieces of furniture in a photo, with the detector that is set up."""
+    if html is not None:
+        refuse_unwritable(html, "--html")
+    settings = read_settings(detector=detector)
+    # Loading storage and runtime takes most of a second, which --help must not.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    image, found = assembly.find_pieces(photo, settings=settings)
+    if as_json:
+        from furniture_prompter.search.photo_answer import piece_answer
+
+        write_json({"pieces": [piece_answer(each) for each in found]})
+    else:
+        console = output()
+        for number, piece in enumerate(found, start=1):
+            told = f"{number}  {plain(piece.kind)} {piece.score:.2f}  --crop {_text(piece.box)}"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
+        if not found:
+            console.print("No piece was found. Give the part that is meant with --crop.")
+    if html is not None:
+        from furniture_prompter.cli.terminal import write_atomically
+
+        write_atomically(html, render_pieces(image, found))
+        say(f"Page written to {html}.")
+
+
+def render_pieces(image: "RgbImage", found: "Sequence[Piece]") -> str:
+    """A page of one photo with its pieces: one file that fetches nothing.
+
+    Args:
+        image: The photo, shape (h, w, 3).
+        found: The pieces, in the order of their numbers.
+    """
+    from furniture_prompter.cli.gallery import data_uri, page_template, words
+
+    drawn, listed = [], []
+    for number, piece in enumerate(found, start=1):
+        box = piece.box
+        place = (("left", box.x), ("top", box.y), ("width", box.width), ("height", box.height))
+        style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in place)
+        drawn.append(f'<span class="box" style="{style}"><b>{number}</b></span>')
+        listed.append(
+            f"<li>{words(piece.kind)} <span>{piece.score:.2f}</span> "
+            f"<code>--crop {_text(box)}</code></li>"
+        )
+    return page_template("pieces.html").substitute(
+        title="Pieces · Furniture Prompter",
+        photo=data_uri(image, SIDE_PX),
+        boxes="".join(drawn),
+        pieces="\n".join(listed) or "<li>No piece was found.</li>",
+    )
+
+
+def _text(box: "Crop") -> str:
+    return ",".join(f"{share:.3f}" for share in (box.x, box.y, box.width, box.height))

@@ -1,0 +1,289 @@
+"""Detectors: a network of the user's own that finds pieces of furniture in a photo of a room.
+
+None ships. A folder with ``card.json`` and the weights it names is one, as an encoder's is; the
+card says how the network's output is read. Nothing in the folder is ever executed.
+"""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final, Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from furniture_prompter.domain.product import RgbImage
+from furniture_prompter.domain.query import Crop, Piece
+from furniture_prompter.encoders.card import CARD_FILE
+from furniture_prompter.encoders.onnx_encoder import ORT_ERRORS
+from furniture_prompter.encoders.processors import threads_for_one_image
+from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
+
+Boxes = NDArray[np.float32]
+
+LIMIT_WEIGHTS_BYTES: Final = 500_000_000
+"""Larger weights are refused unread."""
+MOST_PIECES: Final = 20
+"""Pieces that are told of one photo, the surest first."""
+LEAST_SHARE: Final = 0.002
+"""Share of the photo's area that a piece has at least."""
+SAME_PIECE: Final = 0.6
+"""Intersection over union from which two boxes are one piece, whatever their kinds."""
+_CANDIDATES: Final = 300
+_STRIDES: Final = (8, 16, 32)
+_GREY: Final = 114
+# e to this times the largest stride is more than any side that a network takes.
+_MOST_EXPONENT: Final = 8.0
+_CURE: Final = "Write its card as docs/encoders.md says, or name another folder."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorCard:
+    """What a detector is, and how its output is read.
+
+    Attributes:
+        name: For people.
+        layout: ``yolox``: input ``(1, 3, side, side)``, float32, blue, green and red from 0 to 255,
+            the photo at the upper left on grey 114; output ``(1, cells, 5 + kinds)`` of the
+            strides 8, 16 and 32, not yet decoded, as YOLOX's own export gives it.
+        side_px: Side of its square input, a multiple of 32.
+        kinds: What it tells apart, in the order of its output.
+        furniture: Those of `kinds` that count as pieces.
+        weights_file: The ONNX file, beside the card.
+        weights_sha256: Of that file.
+        weights_bytes: Its size.
+        least_score: Score, 0 to 1, from which a box is a piece.
+        licence: SPDX expression for the weights.
+        source: Where they come from, in words.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: str
+    layout: Literal["yolox"]
+    side_px: int
+    kinds: tuple[str, ...]
+    furniture: tuple[str, ...]
+    weights_file: str
+    weights_sha256: str
+    weights_bytes: int
+    least_score: float = 0.2
+    licence: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.side_px <= 2_048 or self.side_px % _STRIDES[-1]:
+            raise ValueError(f"side_px must be a multiple of 32 up to 2048, not {self.side_px}.")
+        if not 1 <= len(self.kinds) <= 10_000 or len(set(self.kinds)) < len(self.kinds):
+            raise ValueError("kinds must be one name or more, each once.")
+        missing = set(self.furniture) - set(self.kinds)
+        if missing or not self.furniture:
+            raise ValueError("furniture must name at least one of kinds, and nothing else.")
+        if not self.weights_file or self.weights_file != Path(self.weights_file).name:
+            raise ValueError("weights_file must be the plain name of a file beside the card.")
+        if not 1 <= self.weights_bytes <= LIMIT_WEIGHTS_BYTES:
+            raise ValueError(f"weights_bytes must be at most {LIMIT_WEIGHTS_BYTES:,}.")
+        if not 0 < self.least_score < 1:
+            raise ValueError(f"least_score must lie between 0 and 1, not {self.least_score}.")
+
+    @classmethod
+    def load(cls, folder: Path) -> "DetectorCard":
+        """Read the card in `folder`.
+
+        Raises:
+            EncoderNotFoundError: there is none.
+            EncoderDamagedError: it is no JSON, or lacks or has a field that it must not.
+        """
+        path = folder / CARD_FILE
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise EncoderNotFoundError(
+                f"No detector at {folder}: there is no {CARD_FILE} that can be read. {_CURE}"
+            ) from error
+        try:
+            return _adapter().validate_json(text)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(str(part) for part in item['loc']) or 'card'}: {item['msg']}"
+                for item in error.errors(include_url=False, include_input=False)
+            )
+            raise EncoderDamagedError(f"{path} is no detector's card ({wrong}). {_CURE}") from error
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[DetectorCard]:
+    return TypeAdapter(DetectorCard)
+
+
+class Detector:
+    """Finds pieces with an ONNX graph on the CPU; safe to use from several threads."""
+
+    def __init__(self, card: DetectorCard, session: onnxruntime.InferenceSession) -> None:
+        """Use :meth:`load`."""
+        self.card = card
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._wanted = np.array([card.kinds.index(kind) for kind in card.furniture])
+        self._cells, self._strides = _grid(card.side_px)
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int | None = None) -> "Detector":
+        """Open the detector in `folder`.
+
+        Args:
+            folder: Where its card lies.
+            threads: Threads for one photo; None takes the processors this process may use.
+
+        Raises:
+            EncoderNotFoundError: no card there.
+            EncoderDamagedError: card, weights or graph are not what they say.
+        """
+        card = DetectorCard.load(folder)
+        path = folder / card.weights_file
+        data = _weights(path, card)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or threads_for_one_image()
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.log_severity_level = 3
+        try:
+            # From memory: what was hashed is what runs, and it can name no other files.
+            session = onnxruntime.InferenceSession(
+                data, sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except ORT_ERRORS as error:
+            raise EncoderDamagedError(
+                f"{path} is no graph that ONNX Runtime {onnxruntime.__version__} can run: {error}. "
+                f"{_CURE}"
+            ) from error
+        _refuse_signature(path, card, session)
+        return cls(card, session)
+
+    def find(self, image: RgbImage) -> tuple[Piece, ...]:
+        """Pieces of furniture in a photo, the surest first, at most :data:`MOST_PIECES`.
+
+        Args:
+            image: Pixels, shape (height, width, 3), uint8, sRGB.
+
+        Raises:
+            EncoderError: the graph fails.
+        """
+        side = self.card.side_px
+        scale = side / max(image.shape[:2])
+        given = _letterbox(image, side, scale)
+        try:
+            (raw,) = self._session.run(None, {self._input: given})
+        except ORT_ERRORS as error:
+            raise EncoderError(
+                f"Detector {self.card.name} failed: {error}. Check its file and card."
+            ) from error
+        found = np.asarray(raw, np.float32)[0]
+        scores = found[:, 4:5] * found[:, 5:][:, self._wanted]
+        best = scores.argmax(axis=1)
+        score = np.nan_to_num(scores[np.arange(len(best)), best], nan=0.0)
+        kept = np.flatnonzero(score >= self.card.least_score)
+        kept = kept[np.argsort(-score[kept], kind="stable")[:_CANDIDATES]]
+        boxes = self._corners(found, kept) / scale
+        height, width = image.shape[:2]
+        boxes = boxes.clip(0, np.array([width, height, width, height], np.float32))
+        sides = boxes[:, 2:] - boxes[:, :2]
+        # Not the other way round: a box of NaN must be left out too.
+        large = sides.prod(axis=1) >= LEAST_SHARE * height * width
+        kept, boxes = kept[large], boxes[large]
+        chosen = _merged(boxes)[:MOST_PIECES]
+        return tuple(
+            Piece(
+                Crop(
+                    float(boxes[place, 0] / width),
+                    float(boxes[place, 1] / height),
+                    float((boxes[place, 2] - boxes[place, 0]) / width),
+                    float((boxes[place, 3] - boxes[place, 1]) / height),
+                ),
+                round(min(float(score[kept[place]]), 1.0), 4),
+                self.card.furniture[int(best[kept[place]])],
+            )
+            for place in chosen
+        )
+
+    def _corners(self, found: Boxes, kept: NDArray[np.intp]) -> Boxes:
+        """Left, top, right and bottom in the network's pixels, shape (n, 4)."""
+        strides = self._strides[kept]
+        middles = (found[kept, :2] + self._cells[kept]) * strides
+        halves = np.exp(found[kept, 2:4].clip(max=_MOST_EXPONENT)) * strides / 2
+        return np.concatenate([middles - halves, middles + halves], axis=1)
+
+
+def _grid(side_px: int) -> tuple[Boxes, Boxes]:
+    """Column and row of every cell, shape (cells, 2), and its stride, (cells, 1)."""
+    cells, strides = [], []
+    for stride in _STRIDES:
+        count = side_px // stride
+        rows, columns = np.indices((count, count))
+        cells.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
+        strides.append(np.full((count * count, 1), stride))
+    return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def _letterbox(image: RgbImage, side: int, scale: float) -> Boxes:
+    """The photo at the upper left of a grey square, shape (1, 3, side, side), blue first."""
+    height = max(1, round(image.shape[0] * scale))
+    width = max(1, round(image.shape[1] * scale))
+    fitted = Image.fromarray(np.ascontiguousarray(image)).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
+    square = np.full((side, side, 3), _GREY, np.float32)
+    square[:height, :width] = np.asarray(fitted)[:, :, ::-1]
+    return np.ascontiguousarray(square.transpose(2, 0, 1)[np.newaxis])
+
+
+def _merged(boxes: Boxes) -> list[int]:
+    """Places of boxes, shape (n, 4) surest first, without those that a surer one covers."""
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    left = list(range(len(boxes)))
+    kept: list[int] = []
+    while left:
+        first, *left = left
+        kept.append(first)
+        rest = boxes[left]
+        low = np.maximum(rest[:, :2], boxes[first, :2])
+        high = np.minimum(rest[:, 2:], boxes[first, 2:])
+        shared = (high - low).clip(0).prod(axis=1)
+        union = areas[left] + areas[first] - shared
+        apart = shared < SAME_PIECE * union
+        left = [place for place, free in zip(left, apart.tolist(), strict=True) if free]
+    return kept
+
+
+def _weights(path: Path, card: DetectorCard) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(card.weights_bytes + 1)
+    except OSError as error:
+        raise EncoderDamagedError(f"Cannot read {path}: {error}. {_CURE}") from error
+    actual = hashlib.sha256(data).hexdigest()
+    if len(data) != card.weights_bytes or actual != card.weights_sha256:
+        raise EncoderDamagedError(
+            f"{path} is not the file its card describes (sha256 {actual[:12]}…, expected "
+            f"{card.weights_sha256[:12]}…, {card.weights_bytes:,} bytes). {_CURE}"
+        )
+    return data
+
+
+def _refuse_signature(
+    path: Path, card: DetectorCard, session: onnxruntime.InferenceSession
+) -> None:
+    taken = [(node.type, list(node.shape)) for node in session.get_inputs()]
+    given = [(node.type, list(node.shape)) for node in session.get_outputs()]
+    cells = sum((card.side_px // stride) ** 2 for stride in _STRIDES)
+    wanted_in = [("tensor(float)", [1, 3, card.side_px, card.side_px])]
+    wanted_out = [("tensor(float)", [1, cells, 5 + len(card.kinds)])]
+    if taken != wanted_in or given != wanted_out:
+        raise EncoderDamagedError(
+            f"{path} takes {taken} and gives {given}, but by its card it takes {wanted_in} and "
+            f"gives {wanted_out}. {_CURE}"
+        )

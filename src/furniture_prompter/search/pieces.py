@@ -1,0 +1,65 @@
+"""Pieces of a room: when a photo shows one, and what is asked for each piece."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from furniture_prompter.domain import Query
+from furniture_prompter.domain.query import Crop, Piece
+from furniture_prompter.errors import InvalidQueryError
+
+HITS_OF_PIECE: Final = 5
+"""Hits that each piece of a room is told with at the most."""
+FILLS: Final = 0.5
+"""Share of a photo from which one piece alone is what the photo is of."""
+SIDE_PX: Final = 1_024
+"""Longer side at which a room is decoded, so that its pieces keep some pixels."""
+
+
+def is_room(pieces: Sequence[Piece]) -> bool:
+    """Whether a photo shows more than one piece, or one that does not fill it."""
+    if len(pieces) == 1:
+        return pieces[0].box.width * pieces[0].box.height < FILLS
+    return len(pieces) > 1
+
+
+def looks_for_pieces(query: Query) -> bool:
+    """Whether the pieces of a query's photo are answered: of a whole photo, on the first page."""
+    cut = query.crop or (query.looked_at is not None and query.looked_at.crop)
+    return not (cut or query.whole or query.piece is not None or query.cursor is not None)
+
+
+def query_of_piece(query: Query, piece: Piece) -> Query:
+    """What is asked for one piece; its vector comes beside it."""
+    return replace(
+        query,
+        photo=None,
+        crop=piece.box,
+        looked_at=None,
+        limit=min(query.limit, HITS_OF_PIECE),
+        facets=(),
+    )
+
+
+def box_of(pieces: Sequence[Piece], number: int) -> Crop:
+    """The box of the piece of a number, from 1.
+
+    Raises:
+        InvalidQueryError: there are fewer.
+    """
+    if number > len(pieces):
+        found = f"only {len(pieces)} were" if pieces else "none was"
+        raise InvalidQueryError(
+            f"There is no piece {number}: {found} found in the photo. Look with "
+            "`furniture-prompter pieces`, or give the part that is meant with --crop."
+        )
+    return pieces[number - 1].box
+
+
+def no_detector() -> InvalidQueryError:
+    """The error of a question for pieces where no detector is set up."""
+    return InvalidQueryError(
+        "No detector is set up, and without one no pieces are found. Name its folder with "
+        "--detector or FURNITURE_PROMPTER_DETECTOR (docs/encoders.md says what it holds), or give "
+        "the part that is meant as a crop."
+    )
