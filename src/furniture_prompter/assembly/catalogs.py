@@ -198,9 +198,8 @@ class Catalog:
             prompt: What is wanted, in words.
             photo: A file, its bytes, or pixels of shape (height, width, 3), uint8, sRGB.
             crop: The part of the photo that is meant.
-            options: ``limit``, ``where``, ``without``, ``photo_weight``, ``diversity``, ``facets``,
-                ``cursor``…, as :class:`furniture_prompter.query_options.QueryOptions` says; None is
-                as if left out.
+            options: As :class:`furniture_prompter.query_options.QueryOptions` says; None is as if
+                left out.
 
         Raises:
             InvalidQueryError, InvalidFilterError: the query cannot be answered as it stands.
