@@ -218,7 +218,7 @@ def test_a_query_photo_is_decoded_for_the_encoder_that_asks(
 
 def test_a_text_tower_takes_prompts_to_photos_without_an_alignment(showroom: Showroom) -> None:
     summary = showroom.index()
-    assert summary.notes == ("Prompts go through colour-teacher's own text tower.",)
+    assert summary.notes[0] == "Prompts go through colour-teacher's own text tower."
     assert not list((showroom.folder / "catalog").rglob("*.npz"))
     with showroom.open() as catalog:
         silent = catalog.search("something blue", where="category is null", limit=4)
@@ -240,7 +240,7 @@ def test_a_second_run_leaves_a_text_towers_catalog_without_an_alignment(
     feed.write_text(feed.read_text("utf-8").replace("sofa", "couch"), "utf-8")
     summary = showroom.index()
     assert summary.version == 2
-    assert summary.notes == ("Prompts go through colour-teacher's own text tower.",)
+    assert summary.notes[0] == "Prompts go through colour-teacher's own text tower."
 
 
 def test_a_students_query_photo_and_its_teachers_text_tower_work_together(
@@ -283,7 +283,8 @@ def test_a_students_catalog_fits_its_alignment_and_answers_by_it(showroom: Showr
     with showroom.open(folder) as catalog:
         result = catalog.search("blue", where="category is null", limit=4)
     assert "prompt-photo" in result.hits[0].contributions
-    assert result.notes == ()
+    # "Blue" names no kind.
+    assert result.notes == (NO_KIND_ASKED,)
     assert showroom.loaded == {}
 
 

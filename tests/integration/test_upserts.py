@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lancedb import AsyncTable
 from PIL import Image
 
 from furniture_prompter.catalog import writer as writer_module
@@ -191,6 +192,39 @@ def test_the_last_products_can_be_deleted_and_others_come_back(shop: Shop, tmp_p
     assert sound(shop)
     assert outcomes(write(shop, (product(), [drawn()]))) == ["created"]
     assert shop.ids(pixels(drawn())) == ["new"]
+
+
+@pytest.mark.parametrize("left_by_an_older_build", [False, True])
+@pytest.mark.parametrize("by_feed", [False, True])
+def test_a_catalog_that_searched_photos_by_words_is_written_after_it_lost_its_last_product(
+    filled: Shop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    by_feed: bool,
+    left_by_an_older_build: bool,
+) -> None:
+    rows = make_rows(tmp_path / "photos")
+    assert read_manifest(filled.folder).alignment.file is not None
+    with monkeypatch.context() as older:
+        if left_by_an_older_build:
+
+            async def unchanged(_: object, table: AsyncTable, *_arguments: object) -> AsyncTable:
+                return table
+
+            older.setattr(writer_module, "rewrite_column", unchanged)
+        removals = [Removal(line, row.product.id) for line, row in enumerate(rows, start=1)]
+        assert outcomes(write(filled, *removals)) == ["deleted"] * len(rows)
+    assert (read_manifest(filled.folder).alignment.file, sound(filled)) == (None, True)
+    assert filled.ids(pixels(drawn())) == []
+    if by_feed:
+        assert filled.index(rows).added == len(rows)
+        assert read_manifest(filled.folder).alignment.file is not None
+        assert "prompt-photo" in filled.search(Query(prompt="sofa")).hits[0].matched
+    else:
+        assert outcomes(write(filled, (product(), [drawn()]))) == ["created"]
+        assert outcomes(write(filled, (product("two"), [drawn(seed=2)]))) == ["created"]
+        assert sorted(filled.ids(pixels(drawn()))) == ["new", "two"]
+    assert sound(filled)
 
 
 def test_bad_lines_are_refused_with_their_reason_and_the_rest_is_one_version(filled: Shop) -> None:

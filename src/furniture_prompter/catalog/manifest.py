@@ -300,6 +300,8 @@ def _problem(manifest: Manifest) -> str | None:
     files += [name for each in manifest.replaced for name in each.alignments]
     files += [name for each in manifest.kept for name in (each.alignment, each.checksums)]
     dimensions = (manifest.encoder.dimension, manifest.prompt_encoder.dimension)
+    confidence = manifest.confidence
+    unfit = None if confidence is None else confidence.problem(manifest.encoder.dimension)
     checks = {
         "a time names no time zone": all(datetime.fromisoformat(each).tzinfo for each in times),
         "a file lies outside": all(name is None or Path(name).name == name for name in files),
@@ -307,6 +309,7 @@ def _problem(manifest: Manifest) -> str | None:
         "numbers of products would be given twice": manifest.next_number > manifest.products,
         "it names other tables": manifest.tables.keys() == {PRODUCTS, PHOTOS},
         "a column has no type": set(manifest.columns.values()) <= set(ATTRIBUTE_TYPES),
+        f"confidence: {unfit}": unfit is None,
         f"there is no language {manifest.language}": manifest.language in SUPPORTED_LANGUAGES,
     }
     return next((problem for problem, is_fine in checks.items() if not is_fine), None)
@@ -433,6 +436,13 @@ def refuse_other_space(manifest: Manifest, encoder: EncoderIdentity, space_name:
     stored = manifest.encoder
     if not stored.shares_space_with(encoder):
         # A manifest keeps the id of a space that its encoder was given, not the giver's name.
+        if stored.name == encoder.name:
+            raise CatalogMismatchError(
+                f"The catalog's photos were embedded by another build of {stored.name} "
+                f"({stored.dimension} components) than the one in use ({encoder.dimension}): they "
+                "cannot be compared. Index the feed into a new folder and use that one; what is "
+                "here stays as it is, for the release that wrote it."
+            )
         given = f"space {stored.space_id[:12]}"
         space = given if stored.space else f"the space of {stored.name}"
         raise CatalogMismatchError(

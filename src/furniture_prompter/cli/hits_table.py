@@ -137,6 +137,7 @@ def print_result(result: SearchResult, console: Console) -> None:
             console.print(Text(f"photos in {plain(_short(folder))}", style="dim"), soft_wrap=True)
     else:
         cure = " Loosen --where." if result.query.where else ""
+        cure += " Lower --least-confidence." if result.query.least_confidence else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
     for number, each in enumerate(result.pieces, start=1):
         titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)

@@ -175,8 +175,8 @@ async def index_feed(
             *([not_kept] if not_kept else []),
             *([REFOLDED] if outdated else []),
             *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
-            *([manifest.confidence.statement] if manifest and manifest.confidence else []),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
+            *([manifest.confidence.statement] if manifest and manifest.confidence else []),
             *writer.pruner.troubles,
         ),
     )

@@ -41,7 +41,22 @@ NO_KIND_ASKED: Final = (
     "How sure this answer is cannot be told: the prompt says how a piece should be, and not which."
 )
 
+COLOURS_LEAD: Final = (
+    "How sure this answer is cannot be told: that is learned of photos compared by their shape."
+)
+MOST_COLOUR: Final = 0.25
+"""Share of the colours in a photo's likeness above which nothing was calibrated."""
+
 _LEAST_LETTERS: Final = 3
+_LINKS: Final = frozenset(
+    {
+        *("but", "instead", "version", "model", "one", "colour", "color", "colours", "colors"),
+        *("shade", "tone", "same", "other", "different", "darker", "lighter", "smaller", "bigger"),
+        *("larger", "cheaper", "renk", "renkte", "renkli", "rengi", "tonu", "ayni", "baska"),
+        *("farkli", "bunun", "boyle", "modeli"),
+    }
+)
+"""Words that tie others to a photo, and name no piece of furniture."""
 
 _NOTHING_LEFT: Final = (
     "No hit has a confidence of {least:g} (least_confidence); the best here has {best:.2f}."
@@ -103,6 +118,8 @@ async def judge(
     calibration = record.calibration
     if calibration is None:
         return Judgement(None, unknown)
+    if encoded.photo is not None and (encoded.query.colour_weight or 0) > MOST_COLOUR:
+        return Judgement(None, unknown, (COLOURS_LEAD,))
     retrievers = {
         each.name: each for group in groups if group.share > 0 for each in _vectors(group)
     }
@@ -152,9 +169,11 @@ def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:
     rest = prompt or ""
     for text in understood:
         rest = rest.replace(text, " ")
+    if thesaurus().kind(rest):
+        return True
     words = (fold_letters(word) for word in WORD.findall(rest))
     return any(
-        word.isalpha() and len(word) >= _LEAST_LETTERS and word not in everyday_words()
+        word.isalpha() and len(word) >= _LEAST_LETTERS and word not in everyday_words() | _LINKS
         for word in words
     )
 

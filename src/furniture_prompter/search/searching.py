@@ -167,8 +167,8 @@ class Searcher:
             timings_ms=clock.timings_ms(),
             notes=(
                 *heard.notes,
-                *notes_of(judgement, hits, query.least_confidence),
                 *notes(encoded, manifest, self._photo_card(encoded), route, cursor),
+                *notes_of(judgement, hits, query.least_confidence),
             ),
             facets=facets,
             cursor=next_cursor(cursor, page, manifest.version),

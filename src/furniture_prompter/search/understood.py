@@ -171,9 +171,8 @@ def _in_the_same_colour(query: Query, said: re.Match[str], columns: Mapping[str,
     """A query for the photo's colour, with what else its words say."""
     left = f"{query.prompt[: said.start()]} {query.prompt[said.end() :]}" if query.prompt else ""
     rest = " ".join(left.split()).strip(" ,;")
-    heard = hear(
-        replace(query, prompt=rest or query.prompt, lift=(*query.lift, said.group())), columns
-    )
+    lifted = replace(query, prompt=rest or None, lift=(*query.lift, said.group()))
+    heard = hear(lifted, columns)
     part = Understood(said.group(), _COLORS, "=", PHOTOS_COLOUR, "preference")
     return replace(
         heard,

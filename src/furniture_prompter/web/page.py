@@ -109,7 +109,9 @@ class View:
             "filters": sorted(asked.chosen),
             "sort": asked.sort,
             "goes_on": bool(asked.chosen or asked.sort or asked.cursor or asked.page > 1),
-            "nothing_matches": not self.answer["hits"] or self.matches_nothing,
+            "nothing_matches": not self.answer["hits"]
+            or self.nothing_close
+            or self.matches_nothing,
         }
 
     @property

@@ -132,6 +132,7 @@ class CatalogAnswer(_Answered):
     prompt_encoder: str
     language: str
     alignment: str
+    confidence: str
     vector_index: str
     columns: dict[str, Literal["text", "texts", "number", "boolean"]]
     bytes_on_disk: int

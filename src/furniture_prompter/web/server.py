@@ -56,6 +56,8 @@ _THREAD_VARIABLES: Final = (
     "LANCE_CPU_THREADS",
     "LANCE_IO_THREADS",
 )
+# With a single thread for input and output, a write of Lance's waits for itself for ever.
+_LEAST_THREADS: Final = {"LANCE_IO_THREADS": 2}
 
 
 def serve(settings: ServeSettings, on_bound: Callable[[str], None]) -> None:
@@ -182,7 +184,8 @@ def _environment(workers: int) -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="furniture-prompter-") as folder:
-        wanted = dict.fromkeys(_THREAD_VARIABLES, str(_threads_each(workers)))
+        each = _threads_each(workers)
+        wanted = {name: str(max(each, _LEAST_THREADS.get(name, 1))) for name in _THREAD_VARIABLES}
         wanted[SHARED_FOLDER] = folder
         # Who set one of them knows better.
         added = [name for name in wanted if name not in os.environ]

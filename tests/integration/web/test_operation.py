@@ -113,7 +113,7 @@ def test_the_encoders_are_listed_with_the_spaces_that_embeddings_take(api: Api) 
         "efficientnet-lite2",
         "multilingual-static-384",
     ]
-    assert [each["dimension"] for each in told["encoders"]] == [256, 384]
+    assert [each["dimension"] for each in told["encoders"]] == [512, 384]
     for space in told["spaces"]:
         body = {"input": ["oak"], "model": space["name"]}
         status = api("POST", "/v1/embeddings", json=body).status_code

@@ -44,7 +44,7 @@ def test_a_product_that_is_not_there_is_not_found(api: Api, path: str, end: str)
 
 
 def test_similar_products_look_like_it_and_it_is_not_among_them(api: Api) -> None:
-    found = api("GET", "/v1/products/p7/similar", params={"limit": 100}).json()
+    found = api("GET", "/v1/products/p7/similar", params={"limit": 100, "diversity": 0}).json()
     ids = [hit["product"]["id"] for hit in found["hits"]]
     assert len(ids) == PRODUCTS - 1
     assert "p7" not in ids
@@ -53,7 +53,9 @@ def test_similar_products_look_like_it_and_it_is_not_among_them(api: Api) -> Non
     # Every 24th product has its colour and its shape.
     assert ids[0] == "p31"
     photo = (api.photos / "7.png").read_bytes()
-    by_photo = api("POST", "/v1/search", files={"photo": photo}, data={"limit": "100"}).json()
+    by_photo = api(
+        "POST", "/v1/search", files={"photo": photo}, data={"limit": "100", "diversity": "0"}
+    ).json()
     assert [hit["product"]["id"] for hit in by_photo["hits"] if hit["rank"] > 1][:10] == ids[:10]
 
 

@@ -59,10 +59,10 @@ def test_words_without_a_colour_leave_the_balance_alone(prompt: str) -> None:
         ("side table in this color under 300", "side table"),
         ("aynı renkte sehpa", "sehpa"),
         ("bu renk halı", "halı"),
-        ("same colour as this", "same colour as this"),
+        ("same colour as this", None),
     ],
 )
-def test_the_photos_colour_can_be_asked_for(prompt: str, rest: str) -> None:
+def test_the_photos_colour_can_be_asked_for(prompt: str, rest: str | None) -> None:
     found = heard(prompt)
     assert found.colour_weight == 1.0
     assert found.query.prompt == rest
