@@ -43,12 +43,19 @@ _STRAIGHT: Final = 0.93
 """Share of a side along which a box must differ from its ground."""
 _LEAST_COVER: Final = 0.8
 """Share of a collage that its pictures cover."""
+_MOST_PICTURES: Final = 100
+"""Pictures of a collage."""
 _BAR_PX: Final = 8
 """Rows of a bar that are looked at."""
 _PLAIN: Final = 0.7
 """Share of a bar that has one colour; the rest are words and signs."""
 _DEPTH: Final = 5
 """Pages in bubbles in pages: nobody nests them deeper."""
+_MOST_BOXES: Final = 4_000
+"""Boxes that are looked into for one image: more than a page full of words has letters, and few
+enough to take some 20 ms. What has more, such as a ground of dots, is no page."""
+_MOST_BARS: Final = 20
+"""Rows below which a bar may end that are looked at."""
 _MARGIN: Final = 0.04
 """What shops leave around a product that fills a square picture, as a share of its side."""
 
@@ -85,6 +92,22 @@ class _Box:
         return array[self.top : self.bottom, self.left : self.right]
 
 
+class _TooManyBoxesError(Exception):
+    """What is looked at falls into more parts than a page does."""
+
+
+class _Budget:
+    """Boxes that may still be looked into for one image, whatever lies in it."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_BOXES
+
+    def take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise _TooManyBoxesError
+
+
 def find_picture(image: RgbImage) -> Crop | None:
     """Where the picture is that a screenshot or a collage shows; None for a photo of something.
 
@@ -93,7 +116,7 @@ def find_picture(image: RgbImage) -> Crop | None:
     """
     small = _small(image)
     height, width = small.shape[:2]
-    found = _picture(small, _Box(0, height, 0, width), 0)
+    found = _picture(small, _Box(0, height, 0, width), 0, _Budget())
     if found is None or found.area < _LEAST_PICTURE * height * width:
         return None
     if found.area > 0.97 * height * width:
@@ -110,8 +133,15 @@ def _small(image: RgbImage) -> RgbImage:
     return np.asarray(pixels)
 
 
-def _picture(small: RgbImage, box: _Box, depth: int) -> _Box | None:
+def _picture(small: RgbImage, box: _Box, depth: int, budget: _Budget) -> _Box | None:
     """The picture within a box whose own edge may be a page's; the box where it is a picture."""
+    try:
+        return _looked_into(small, box, depth, budget)
+    except _TooManyBoxesError:
+        return box if depth else None
+
+
+def _looked_into(small: RgbImage, box: _Box, depth: int, budget: _Budget) -> _Box | None:
     within = box if depth else None
     if depth == _DEPTH or min(box.height, box.width) < 8:
         return within
@@ -120,10 +150,11 @@ def _picture(small: RgbImage, box: _Box, depth: int) -> _Box | None:
     if ground is None:
         return within
     ink = _ink(pixels, ground)
-    things = _things(ink)
+    things = _things(ink, budget)
     if not depth and len(things) > _LEAST_SMALL:
-        _part_bars(pixels, ink, round(2 * _SMALL * max(small.shape[:2])))
-        things = _things(ink)
+        most = round(2 * _SMALL * max(small.shape[:2]))
+        if _part_bars(pixels, ink, most):
+            things = _things(ink, budget)
     things = [each for each in things if min(each.height, each.width) > _LINE_PX]
     if not things:
         return None
@@ -134,7 +165,7 @@ def _picture(small: RgbImage, box: _Box, depth: int) -> _Box | None:
         if depth:
             page |= main.area >= _FILLED * box.area or _are_small(others, max(small.shape[:2]))
         if page or _lies_between_bars(ground, main, ink):
-            return _picture(small, _inner(main, ink.shape).within(box), depth + 1)
+            return _picture(small, _inner(main, ink.shape).within(box), depth + 1, budget)
     return _cell(main, others, ink.shape).within(box) if page else within
 
 
@@ -158,25 +189,37 @@ def _ink(pixels: RgbImage, ground: _Colour) -> _Mask:
     return ink
 
 
-def _part_bars(pixels: RgbImage, ink: _Mask, most: int) -> None:
+def _part_bars(pixels: RgbImage, ink: _Mask, most: int) -> bool:
     """Draw a line of ground below a bar, from edge to edge, that a picture begins right below.
 
     Args:
         pixels: Shape (h, w, 3).
         ink: Shape (h, w); altered.
         most: Rows from the top within which bars may end.
+
+    Returns:
+        Whether a line was drawn.
     """
     top = pixels[:most].astype(np.int16)
     steps = (np.abs(np.diff(top, axis=0)).max(axis=2) > _SAME).mean(axis=1)
-    for row in np.flatnonzero(steps >= _STRAIGHT).tolist():
+    drawn = False
+    for row in np.flatnonzero(steps >= _STRAIGHT)[:_MOST_BARS].tolist():
         above = top[max(0, row - _BAR_PX) : row + 1]
-        same = np.abs(above - np.median(above, axis=(0, 1))).max(axis=2) <= _SAME
+        shades = above.reshape(-1, 3)
+        middle = np.partition(shades, len(shades) // 2, axis=0)[len(shades) // 2]
+        same = np.abs(above - middle).max(axis=2) <= _SAME
         if same.mean() >= _PLAIN:
             ink[row : row + 2] = False
+            drawn = True
+    return drawn
 
 
-def _things(ink: _Mask) -> list[_Box]:
-    """What rows and columns of plain ground part, cut again and again (XY-cut, Nagy 1984)."""
+def _things(ink: _Mask, budget: _Budget) -> list[_Box]:
+    """What rows and columns of plain ground part, cut again and again (XY-cut, Nagy 1984).
+
+    Raises:
+        _TooManyBoxesError: the budget is spent; before the boxes are made.
+    """
     found: list[_Box] = []
     todo = [_Box(0, ink.shape[0], 0, ink.shape[1])]
     while todo:
@@ -184,6 +227,7 @@ def _things(ink: _Mask) -> list[_Box]:
         part = box.of(ink)
         rows = _runs(np.asarray(part.any(axis=1)))
         columns = _runs(np.asarray(part.any(axis=0)))
+        budget.take(len(rows) * len(columns))
         parts = [_Box(*row, *column).within(box) for row in rows for column in columns]
         if len(parts) == 1:
             found += parts
@@ -197,6 +241,9 @@ def _runs(some: _Mask) -> list[tuple[int, int]]:
     places = np.flatnonzero(some)
     if not places.size:
         return []
+    first, last = int(places[0]), int(places[-1]) + 1
+    if last - first == places.size:
+        return [(first, last)]
     breaks = np.flatnonzero(np.diff(places) > _GAP_PX)
     firsts = places[np.concatenate([[0], breaks + 1])]
     lasts = places[np.concatenate([breaks, [places.size - 1]])] + 1
@@ -224,7 +271,10 @@ def _inner(box: _Box, shape: tuple[int, ...]) -> _Box:
 
 
 def _is_collage(ink: _Mask, things: Sequence[_Box]) -> bool:
-    if len(things) < 2 or sum(each.area for each in things) < _LEAST_COVER * ink.size:
+    if (
+        not 2 <= len(things) <= _MOST_PICTURES
+        or sum(each.area for each in things) < _LEAST_COVER * ink.size
+    ):
         return False
     return all(_has_straight_sides(ink, each) for each in things)
 

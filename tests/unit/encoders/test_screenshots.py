@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.domain.query import Crop
+from furniture_prompter.encoders import screenshots
 from furniture_prompter.encoders.screenshots import find_picture
 
 Box = tuple[int, int, int, int]
@@ -142,3 +143,61 @@ def test_a_room_whose_wall_is_plain_is_left_as_it_is() -> None:
     image[380:] = np.asarray(noise((900, 220)))
     image[100:300, 100:300] = np.asarray(noise((200, 200), 5))  # a picture on the wall
     assert find_picture(image) is None
+
+
+def tiles(side: int, gap: int = 1) -> RgbImage:
+    """Squares side by side, as far as there is room for whole ones."""
+    image = np.full((512, 512, 3), 255, np.uint8)
+    one = np.zeros(512, np.bool_)
+    for place in range(side):
+        one[1 + place : 511 - side : side + gap] = True
+    image[one[:, np.newaxis] & one] = 0
+    return image
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """How often one of the module's functions has been called, in a list of one."""
+    calls, real = [0], getattr(screenshots, name)
+
+    def spy(*given: object) -> object:
+        calls[0] += 1
+        return real(*given)
+
+    monkeypatch.setattr(screenshots, name, spy)
+    return calls
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 7, 9, 11, 15])
+def test_an_image_of_dots_costs_no_more_than_a_page(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, sides = counted(monkeypatch, "_runs"), counted(monkeypatch, "_has_straight_sides")
+    image = tiles(side)
+    assert find_picture(image) is None
+    # Of every box, its rows and its columns; and twice the whole image.
+    assert runs[0] <= 2 * 4_000 + 4
+    assert sides[0] <= 101
+
+
+def test_dots_are_given_up_before_their_boxes_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = counted(monkeypatch, "_runs")
+    assert find_picture(tiles(1)) is None  # some 65,000 boxes
+    assert runs[0] == 2
+
+
+def test_a_picture_is_found_in_a_page_of_a_thousand_letters() -> None:
+    image = np.full((512, 512, 3), 255, np.uint8)
+    image[40:260, 40:470] = np.asarray(noise((430, 220)))
+    for row in range(280, 500, 9):
+        for column in range(20, 490, 8):
+            image[row : row + 6, column : column + 5] = 30
+    assert overlap(find_picture(image), (40, 40, 470, 260), image) > 0.95
+
+
+def test_a_picture_of_dots_in_a_page_is_found_whole() -> None:
+    box = (40, 130, 560, 640)
+    image = page(box, size=(600, 800))
+    small = np.array(Image.fromarray(image).resize((384, 512), Image.Resampling.BOX))
+    small[85:408, 28:356] = (200, 180, 160)
+    small[87:406:2, 30:354:2] = 0
+    assert overlap(find_picture(small), (26, 83, 358, 410), small) > 0.95
