@@ -217,7 +217,7 @@ def test_a_catalog_that_searched_photos_by_words_is_written_after_it_lost_its_la
     assert (read_manifest(filled.folder).alignment.file, sound(filled)) == (None, True)
     assert filled.ids(pixels(drawn())) == []
     if by_feed:
-        assert filled.index(rows).added == len(rows)
+        assert filled.index(rows).products_added == len(rows)
         assert read_manifest(filled.folder).alignment.file is not None
         assert "prompt-photo" in filled.search(Query(prompt="sofa")).hits[0].matched
     else:

@@ -168,7 +168,7 @@ async def rewrite_column(
     column: str,
     values: Callable[[pa.Table], pa.Array],
 ) -> AsyncTable:
-    """Replace a column in all rows of a table; its indexes are gone then.
+    """Replace a column in all rows of a table, if any, and its type; its indexes are gone then.
 
     Args:
         database: Where the table lies.
@@ -182,14 +182,21 @@ async def rewrite_column(
     source = await database.open_table(table.name)
     await source.checkout(await table.version())
     mode: Literal["create", "overwrite"] = "overwrite"
+
+    def rewritten(rows: pa.Table) -> pa.Table:
+        return rows.set_column(rows.schema.get_field_index(column), column, values(rows))
+
     async for batch in await source.query().to_batches(max_batch_length=CHUNK_ROWS):
-        rows = pa.Table.from_batches([batch])
-        rows = rows.set_column(rows.schema.get_field_index(column), column, values(rows))
+        rows = rewritten(pa.Table.from_batches([batch]))
         if mode == "overwrite":
             table = await database.create_table(table.name, rows, mode=mode)
             mode = "create"
         else:
             await table.add(rows)
+    if mode == "overwrite":
+        # No row gave the new type.
+        rows = rewritten((await source.schema()).empty_table())
+        table = await database.create_table(table.name, rows, mode=mode)
     return table
 
 

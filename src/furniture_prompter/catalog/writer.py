@@ -275,11 +275,13 @@ class CatalogWriter:
             upsert = table.merge_insert(NUMBER)
             upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
             await upsert.execute(products.select(names))
+            schema = await self._tables[PHOTOS].schema()
+            # Older builds kept the old width in a catalog that had lost its last product.
+            if schema.field(ALIGNED).type.list_size != photos[ALIGNED].type.list_size:
+                await self.realign(align)
             numbers = np.asarray([row.number for row in rows], np.int64)
             await self._tables[PHOTOS].delete(number_filter(numbers))
-            await self._tables[PHOTOS].add(
-                photos.select((await self._tables[PHOTOS].schema()).names)
-            )
+            await self._tables[PHOTOS].add(photos.select(schema.names))
 
     async def pairs(self, limit_photos: int) -> tuple[list[Product], NDArray[np.float32], Numbers]:
         """What an alignment is fitted on.
