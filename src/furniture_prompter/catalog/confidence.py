@@ -33,6 +33,12 @@ _FIRST: Final = 5
 _REACH: Final = 0.4
 _LEAST_NEIGHBOURS: Final = 2
 _LARGEST_LOGIT: Final = 30.0
+# Numbers of evidence that neighbours give: without their vectors, and with.
+_FEATURES: Final = 4
+_VECTOR_FEATURES: Final = 7
+_WORD_FEATURES: Final = 2
+# No fit comes near; two of them multiplied are still finite.
+_LARGEST_LEARNED: Final = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ class Neighbours:
         """
         with_vectors = self.vectors is not None
         if len(self.cosines) < _LEAST_NEIGHBOURS:
-            return np.zeros(7 if with_vectors else 4)
+            return np.zeros(_VECTOR_FEATURES if with_vectors else _FEATURES)
         first = self.cosines[:_FIRST]
         far = self.deviations(self.cosines[:1])
         told = [first[0], far[0], first.mean(), max(self.shares.values(), default=0.0)]
@@ -127,6 +133,11 @@ class Logistic:
         told = (evidence - np.array(self.means)) @ np.array(self.weights) + self.intercept
         return np.asarray(np.clip(told, -_LARGEST_LOGIT, _LARGEST_LOGIT))
 
+    def fits(self, features: int) -> bool:
+        """Whether it has a finite mean and weight for each of so many features."""
+        lengths_fit = len(self.means) == len(self.weights) == features
+        return lengths_fit and _are_finite(*self.means, *self.weights, self.intercept)
+
 
 @dataclass(frozen=True, slots=True)
 class Judge:
@@ -141,6 +152,12 @@ class Judge:
     close: Logistic
     least_logit: float
     hit: Logistic
+
+    def fits(self, spaces: int, features: int) -> bool:
+        """Whether its models take that many spaces, and features of a query in all."""
+        of_hits = 2 + 2 * spaces
+        models_fit = self.close.fits(features) and self.hit.fits(of_hits)
+        return models_fit and _are_finite(self.least_logit)
 
     def judged(
         self,
@@ -165,6 +182,10 @@ class Judge:
             return margin, []
         told = 1 / (1 + np.exp(-self.hit.logits(hit_evidence(margin, spaces, hits, kinds))))
         return margin, [float(each) for each in told]
+
+
+def _are_finite(*numbers: float) -> bool:
+    return all(abs(number) <= _LARGEST_LEARNED for number in numbers)  # NaN is not
 
 
 def likeness_to(nothing: NDArray[np.floating], photo: Vectors) -> float:
@@ -232,6 +253,27 @@ class Calibration:
         found: Judge | None = getattr(self, asked)
         return found
 
+    def problem(self, dimension: int) -> str | None:
+        """What no release writes for photo vectors of `dimension`; None where all is well."""
+        words = 1 + self.with_aligned
+        of_photo = _VECTOR_FEATURES + 1
+        of_words = words * _FEATURES + _WORD_FEATURES
+        # Of each way of asking the vector spaces, and the features of a query.
+        wanted: dict[Asked, tuple[int, int]] = {
+            "photo": (1, of_photo),
+            "prompt": (words, of_words),
+            "both": (1 + words, of_photo + of_words),
+        }
+        for asked, (spaces, features) in wanted.items():
+            judge = self.judge(asked)
+            if judge is not None and not judge.fits(spaces, features):
+                return f"a model of {asked} does not fit its evidence"
+        if not self.nothing:
+            return "there are no pictures of nothing"
+        if not all(len(row) == dimension and _are_finite(*row) for row in self.nothing):
+            return "a picture of nothing is no photo's vector"
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRecord:
@@ -248,6 +290,12 @@ class ConfidenceRecord:
     products: int
     changed_since: int
     statement: str
+
+    def problem(self, dimension: int) -> str | None:
+        """What no release writes for photo vectors of `dimension`; None where all is well."""
+        if min(self.products, self.changed_since) < 0:
+            return "a count is negative"
+        return None if self.calibration is None else self.calibration.problem(dimension)
 
 
 NOT_CALIBRATED: Final = (

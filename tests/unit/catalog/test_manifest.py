@@ -1,11 +1,20 @@
 """The manifest reads back equal, and refuses what it does not know."""
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from furniture_prompter.catalog.confidence import (
+    Calibration,
+    ConfidenceRecord,
+    Judge,
+    Logistic,
+)
 from furniture_prompter.catalog.manifest import (
     AlignmentRecord,
     Manifest,
@@ -37,6 +46,28 @@ MANIFEST = Manifest(
     alignment=AlignmentRecord(None, None, 2, 0, "too little text"),
     vector_index=None,
 )
+
+
+def of_features(count: int) -> Logistic:
+    return Logistic((0.5,) * count, (-1.5,) * count, 0.25)
+
+
+CALIBRATED = {
+    with_aligned: ConfidenceRecord(
+        Calibration(
+            "category",
+            with_aligned,
+            ((0.1,) * 27, (0.2,) * 27),
+            Judge(of_features(8), -1.0, of_features(4)),
+            Judge(of_features(6 + 4 * with_aligned), -1.0, of_features(4 + 2 * with_aligned)),
+            Judge(of_features(14 + 4 * with_aligned), -1.0, of_features(6 + 2 * with_aligned)),
+        ),
+        60,
+        0,
+        "learned",
+    )
+    for with_aligned in (False, True)
+}
 
 NESTED = "[" * 300 + "]" * 300
 
@@ -100,6 +131,62 @@ def test_a_value_that_no_release_writes_is_refused_with_the_cure_without_a_seal_
     raw = {**json.loads(MANIFEST.to_json()), **change}
     (tmp_path / "manifest.json").write_text(json.dumps(raw))
     with pytest.raises(CatalogDamagedError, match="back-up"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("with_aligned", [False, True])
+def test_what_was_learned_of_confidence_reads_back_equal(
+    tmp_path: Path, with_aligned: bool
+) -> None:
+    learned = CALIBRATED[with_aligned]
+    assert learned.calibration is not None
+    of_photos = replace(learned.calibration, prompt=None, both=None)
+    for record in (learned, replace(learned, calibration=of_photos)):
+        write_manifest(tmp_path, replace(MANIFEST, confidence=record))
+        assert read_manifest(tmp_path).confidence == record
+
+
+def put(*path: str | int) -> Callable[[Any, object], None]:
+    def change(value: Any, new: object) -> None:
+        for key in path[:-1]:
+            value = value[key]
+        value[path[-1]] = new
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        (put("calibration", "nothing"), []),
+        (put("calibration", "nothing"), [[]]),
+        (put("calibration", "nothing", 0), [0.1] * 26),
+        (put("calibration", "nothing", 1), [0.1] * 28),
+        (put("calibration", "nothing", 1, 5), math.nan),
+        (put("calibration", "with_aligned"), False),
+        *(
+            (put("calibration", asked, model, numbers), values)
+            for asked in ("photo", "prompt", "both")
+            for model in ("close", "hit")
+            for numbers in ("means", "weights")
+            for values in ([], [0.5] * 5)
+        ),
+        (put("calibration", "photo", "close", "means", 0), math.inf),
+        (put("calibration", "prompt", "hit", "weights", 0), math.nan),
+        (put("calibration", "both", "close", "weights", 0), 1e300),
+        (put("calibration", "both", "hit", "intercept"), -math.inf),
+        (put("calibration", "photo", "least_logit"), math.nan),
+        (put("products"), -1),
+        (put("changed_since"), -1),
+    ],
+)
+def test_mutilated_numbers_of_confidence_are_refused_with_the_cure(
+    tmp_path: Path, change: Callable[[Any, object], None], value: object
+) -> None:
+    raw = json.loads(replace(MANIFEST, confidence=CALIBRATED[True]).to_json())
+    change(raw["confidence"], value)
+    (tmp_path / "manifest.json").write_text(json.dumps(raw))
+    with pytest.raises(CatalogDamagedError, match=r"confidence: .*catalog repair.*back-up"):
         read_manifest(tmp_path)
 
 
