@@ -6,12 +6,15 @@ card says how the network's output is read. Nothing in the folder is ever execut
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 import numpy as np
 import onnxruntime
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -83,7 +86,10 @@ class DetectorCard:
         missing = set(self.furniture) - set(self.kinds)
         if missing or not self.furniture:
             raise ValueError("furniture must name at least one of kinds, and nothing else.")
-        if not self.weights_file or self.weights_file != Path(self.weights_file).name:
+        plain = (
+            self.weights_file.isprintable() and self.weights_file == Path(self.weights_file).name
+        )
+        if not self.weights_file or not plain:
             raise ValueError("weights_file must be the plain name of a file beside the card.")
         if not 1 <= self.weights_bytes <= LIMIT_WEIGHTS_BYTES:
             raise ValueError(f"weights_bytes must be at most {LIMIT_WEIGHTS_BYTES:,}.")
@@ -151,8 +157,11 @@ class Detector:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 3
+        # Else a file that begins as ONNX Runtime's own format is read as that.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        _refuse_other_files(path, data)
         try:
-            # From memory: what was hashed is what runs, and it can name no other files.
+            # From memory: what was hashed is what runs.
             session = onnxruntime.InferenceSession(
                 data, sess_options=options, providers=["CPUExecutionProvider"]
             )
@@ -172,20 +181,24 @@ class Detector:
 
         Raises:
             EncoderError: the graph fails.
+            EncoderDamagedError: its output is not as its card and itself say.
         """
         side = self.card.side_px
         scale = side / max(image.shape[:2])
         given = _letterbox(image, side, scale)
         try:
-            (raw,) = self._session.run(None, {self._input: given})
+            raw = self._session.run(None, {self._input: given})[0]
         except ORT_ERRORS as error:
             raise EncoderError(
                 f"Detector {self.card.name} failed: {error}. Check its file and card."
             ) from error
-        found = np.asarray(raw, np.float32)[0]
-        scores = found[:, 4:5] * found[:, 5:][:, self._wanted]
+        found = self._rows(raw)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = found[:, 4:5] * found[:, 5:][:, self._wanted]
+        # What is not finite is not sure of anything, nor does it hide another kind's score.
+        scores[~np.isfinite(scores)] = 0
         best = scores.argmax(axis=1)
-        score = np.nan_to_num(scores[np.arange(len(best)), best], nan=0.0)
+        score = scores[np.arange(len(best)), best]
         kept = np.flatnonzero(score >= self.card.least_score)
         kept = kept[np.argsort(-score[kept], kind="stable")[:_CANDIDATES]]
         boxes = self._corners(found, kept) / scale
@@ -210,12 +223,27 @@ class Detector:
             for place in chosen
         )
 
+    def _rows(self, raw: object) -> Boxes:
+        """The graph's output, one row for each cell; ONNX Runtime only warns of another shape."""
+        wanted = (1, len(self._cells), 5 + len(self.card.kinds))
+        if not isinstance(raw, np.ndarray) or raw.dtype != np.float32 or raw.shape != wanted:
+            shape = getattr(raw, "shape", None)
+            raise EncoderDamagedError(
+                f"Detector {self.card.name} gave an output of shape {shape}, but by its card it "
+                f"gives {wanted}. Export the network again for photos of {self.card.side_px} px, "
+                "or name another folder."
+            )
+        rows: Boxes = raw[0]
+        return rows
+
     def _corners(self, found: Boxes, kept: NDArray[np.intp]) -> Boxes:
         """Left, top, right and bottom in the network's pixels, shape (n, 4)."""
         strides = self._strides[kept]
-        middles = (found[kept, :2] + self._cells[kept]) * strides
-        halves = np.exp(found[kept, 2:4].clip(max=_MOST_EXPONENT)) * strides / 2
-        return np.concatenate([middles - halves, middles + halves], axis=1)
+        # Where it is not finite it is no box: its area is NaN, or nothing after clipping.
+        with np.errstate(over="ignore", invalid="ignore"):
+            middles = (found[kept, :2] + self._cells[kept]) * strides
+            halves = np.exp(found[kept, 2:4].clip(max=_MOST_EXPONENT)) * strides / 2
+            return np.concatenate([middles - halves, middles + halves], axis=1)
 
 
 def _grid(side_px: int) -> tuple[Boxes, Boxes]:
@@ -272,6 +300,90 @@ def _weights(path: Path, card: DetectorCard) -> bytes:
             f"{card.weights_sha256[:12]}…, {card.weights_bytes:,} bytes). {_CURE}"
         )
     return data
+
+
+# Where a tensor can be in a graph, of ONNX's onnx.proto: a message's fields that lead to one, as
+# name, number and message; what is not named here is skipped.
+ONNX_TENSORS: Final = {
+    "ModelProto": [
+        ("graph", 7, "GraphProto"),
+        ("training_info", 20, "TrainingInfoProto"),
+        ("functions", 25, "FunctionProto"),
+    ],
+    "TrainingInfoProto": [("initialization", 1, "GraphProto"), ("algorithm", 2, "GraphProto")],
+    "GraphProto": [
+        ("node", 1, "NodeProto"),
+        ("initializer", 5, "TensorProto"),
+        ("sparse_initializer", 15, "SparseTensorProto"),
+    ],
+    "FunctionProto": [("node", 7, "NodeProto"), ("attribute_proto", 11, "AttributeProto")],
+    "NodeProto": [("attribute", 5, "AttributeProto")],
+    "AttributeProto": [
+        ("t", 5, "TensorProto"),
+        ("g", 6, "GraphProto"),
+        ("tensors", 10, "TensorProto"),
+        ("graphs", 11, "GraphProto"),
+        ("sparse_tensor", 22, "SparseTensorProto"),
+        ("sparse_tensors", 23, "SparseTensorProto"),
+    ],
+    "SparseTensorProto": [("values", 1, "TensorProto"), ("indices", 2, "TensorProto")],
+}
+
+
+@functools.cache
+def _model_message() -> type[Message]:
+    """Every field is a list: of one that is written twice, neither is overlooked."""
+    field = descriptor_pb2.FieldDescriptorProto
+    schema = descriptor_pb2.FileDescriptorProto(
+        name="tensors.proto", package="tensors", syntax="proto2"
+    )
+    for message, fields in ONNX_TENSORS.items():
+        described = schema.message_type.add(name=message)
+        for name, number, kind in fields:
+            described.field.add(
+                name=name,
+                number=number,
+                label=field.LABEL_REPEATED,
+                type=field.TYPE_MESSAGE,
+                type_name=f".tensors.{kind}",
+            )
+    schema.message_type.add(name="TensorProto").field.add(
+        name="data_location", number=14, label=field.LABEL_REPEATED, type=field.TYPE_UINT64
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(schema)
+    model: type[Message] = message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("tensors.ModelProto")
+    )
+    return model
+
+
+def _locations(message: Message) -> Iterator[int]:
+    """Where the tensors in a message have their values: 0 in it, 1 in a file beside it."""
+    for field, values in message.ListFields():
+        for value in values:
+            if field.message_type is None:
+                yield value
+            else:
+                yield from _locations(value)
+
+
+def _refuse_other_files(path: Path, data: bytes) -> None:
+    # ONNX Runtime would look for them from the working folder, and in some places reads them.
+    model = _model_message()()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as error:
+        raise EncoderDamagedError(
+            f"{path} is no graph that ONNX Runtime {onnxruntime.__version__} can run: {error}. "
+            f"{_CURE}"
+        ) from error
+    if any(_locations(model)):
+        raise EncoderDamagedError(
+            f"{path} has values in another file, which is not read. Save the network as one file "
+            "(onnx.save_model(..., save_as_external_data=False)), with its hash and size in "
+            "the card."
+        )
 
 
 def _refuse_signature(

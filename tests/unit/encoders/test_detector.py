@@ -3,13 +3,16 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import CARD_FILE
-from furniture_prompter.encoders.detector import LEAST_SHARE, MOST_PIECES, Detector
+from furniture_prompter.encoders.detector import LEAST_SHARE, MOST_PIECES, ONNX_TENSORS, Detector
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
 from tests.tiny_detector import Found, write_detector
 
@@ -86,6 +89,8 @@ def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
         ({"side_px": 50}, "multiple of 32"),
         ({"furniture": ["wardrobe"]}, "furniture must name"),
         ({"weights_file": "../tiny.onnx"}, "plain name"),
+        ({"weights_file": "w\0.onnx"}, "plain name"),
+        ({"weights_file": "w\n.onnx"}, "plain name"),
         ({"weights_sha256": "0" * 64}, "not the file"),
         ({"weights_bytes": 5}, "not the file"),
         ({"weights_bytes": 10**12}, "at most"),
@@ -102,11 +107,142 @@ def test_a_card_that_does_not_fit_is_refused(
         Detector.load(tmp_path)
 
 
-def test_weights_that_are_no_graph_are_refused(tmp_path: Path) -> None:
+def write_weights(folder: Path, data: bytes) -> None:
+    """Put others in place of a detector's weights, with its card told."""
+    (folder / "tiny.onnx").write_bytes(data)
+    card = json.loads((folder / CARD_FILE).read_text("utf-8"))
+    card |= {"weights_sha256": hashlib.sha256(data).hexdigest(), "weights_bytes": len(data)}
+    (folder / CARD_FILE).write_text(json.dumps(card), "utf-8")
+
+
+# The last begins as a file in ONNX Runtime's own format does.
+@pytest.mark.parametrize("data", [b"no graph", b"\x08\x08", b"\x20\0\0\0ORTM" + bytes(64)])
+def test_weights_that_are_no_graph_are_refused(tmp_path: Path, data: bytes) -> None:
     write_detector(tmp_path, [CHAIR])
-    (tmp_path / "tiny.onnx").write_bytes(b"no graph")
-    card = json.loads((tmp_path / CARD_FILE).read_text("utf-8"))
-    card |= {"weights_sha256": hashlib.sha256(b"no graph").hexdigest(), "weights_bytes": 8}
-    (tmp_path / CARD_FILE).write_text(json.dumps(card), "utf-8")
+    write_weights(tmp_path, data)
     with pytest.raises(EncoderDamagedError, match="no graph that ONNX Runtime"):
         Detector.load(tmp_path)
+
+
+@pytest.mark.parametrize(("axis", "left"), [(0, 0), (1, 0), (1, 83), (2, 0), (2, 4), (2, 7)])
+def test_an_output_smaller_than_the_graph_says_is_refused(
+    tmp_path: Path, axis: int, left: int
+) -> None:
+    model = onnx.load(write_detector(tmp_path, [CHAIR]) / "tiny.onnx")
+    model.graph.node[-1].output[0] = "whole"
+    # Where it ends hangs on the photo, so ONNX Runtime cannot know it before.
+    model.graph.node.extend(
+        [
+            helper.make_node("Cast", ["zero"], ["none"], to=TensorProto.INT64),
+            helper.make_node("Add", ["none", "left"], ["end"]),
+            helper.make_node("Slice", ["whole", "start", "end", "axis"], ["output"]),
+        ]
+    )
+    for name, value in (("left", left), ("start", 0), ("axis", axis)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array([value]), name))
+    write_weights(tmp_path, model.SerializeToString())
+    with pytest.raises(EncoderDamagedError, match=r"by its card it gives.*Export the network"):
+        Detector.load(tmp_path).find(SQUARE)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 3e38, -3e38])
+@pytest.mark.parametrize("column", range(5))
+def test_values_that_are_no_box_hide_no_other(tmp_path: Path, value: float, column: int) -> None:
+    model = onnx.load(write_detector(tmp_path, [CHAIR, COUCH]) / "tiny.onnx")
+    boxes = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    boxes[0, 0, column] = value
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(boxes, "boxes"))
+    write_weights(tmp_path, model.SerializeToString())
+    pieces = Detector.load(tmp_path).find(SQUARE)
+    assert "couch" in [piece.kind for piece in pieces]
+    assert np.isfinite([[p.score, p.box.x, p.box.width] for p in pieces]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_score_that_is_no_number_hides_no_other_kinds(tmp_path: Path) -> None:
+    model = onnx.load(write_detector(tmp_path, [CHAIR]) / "tiny.onnx")
+    boxes = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    boxes[0, 0, 7] = float("nan")
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(boxes, "boxes"))
+    write_weights(tmp_path, model.SerializeToString())
+    assert [piece.kind for piece in Detector.load(tmp_path).find(SQUARE)] == ["chair"]
+
+
+def outside(name: str) -> TensorProto:
+    """A tensor whose values are in a file."""
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[84])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="outside.bin")
+    return tensor
+
+
+def in_initializer(model: onnx.ModelProto) -> None:
+    model.graph.initializer.append(outside("more"))
+
+
+def in_sparse_initializer(model: onnx.ModelProto) -> None:
+    model.graph.sparse_initializer.add().values.CopyFrom(outside("more"))
+
+
+def in_constant(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Constant", [], ["more"], value=outside("more")))
+
+
+def in_branch(model: onnx.ModelProto) -> None:
+    given = helper.make_tensor_value_info("given", TensorProto.FLOAT, [84])
+    branch = helper.make_graph(
+        [helper.make_node("Identity", ["more"], ["given"])], "branch", [], [given]
+    )
+    branch.initializer.append(outside("more"))
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((), np.bool_), "yes"))
+    model.graph.node.append(
+        helper.make_node("If", ["yes"], ["unused"], then_branch=branch, else_branch=branch)
+    )
+
+
+def in_function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Constant", [], ["more"], value=outside("more"))
+    model.functions.append(
+        helper.make_function("own", "Own", [], ["more"], [node], [helper.make_opsetid("", 17)])
+    )
+
+
+@pytest.mark.parametrize(
+    "add", [in_initializer, in_sparse_initializer, in_constant, in_branch, in_function]
+)
+def test_a_graph_with_values_in_another_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, add: Any
+) -> None:
+    folder = write_detector(tmp_path / "detector", [CHAIR])
+    model = onnx.load(folder / "tiny.onnx")
+    add(model)
+    write_weights(folder, model.SerializeToString())
+    np.zeros(84, np.float32).tofile(tmp_path / "outside.bin")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EncoderDamagedError, match=r"another file.*Save the network as one file"):
+        Detector.load(folder)
+
+
+def test_no_place_of_a_graph_that_can_hold_a_tensor_is_overlooked() -> None:
+    """Of ONNX's own description, what leads from a model to a tensor is what is looked into."""
+    reached: dict[str, Any] = {}
+    todo = [onnx.ModelProto.DESCRIPTOR]
+    while todo:
+        message = todo.pop()
+        if message.name not in reached:
+            reached[message.name] = message
+            todo += [field.message_type for field in message.fields if field.message_type]
+    leads = {
+        name: {(f.name, f.number, f.message_type.name) for f in message.fields if f.message_type}
+        for name, message in reached.items()
+    }
+    holding = {"TensorProto"}
+    while more := {n for n, fields in leads.items() if holding & {f[2] for f in fields}} - holding:
+        holding |= more
+    found = {
+        name: {field for field in leads[name] if field[2] in holding}
+        for name in holding - {"TensorProto"}
+    }
+    assert found == {name: set(fields) for name, fields in ONNX_TENSORS.items()}
+    assert reached["TensorProto"].fields_by_name["data_location"].number == 14
