@@ -103,14 +103,14 @@ def _assert_ranked_by(likenesses: dict[str, float], hits: tuple[Hit, ...]) -> No
 def test_a_prompt_reaches_the_teachers_catalog_through_its_own_text_tower(house: House) -> None:
     catalog = house.index("by-teacher", "teacher")
     with assembly.Catalog.open(catalog, settings=house.settings) as opened:
-        hits = opened.search(PROMPT, limit=5).hits
+        hits = opened.search(PROMPT, limit=5, diversity=0).hits
     _assert_ranked_by(_likenesses(house, "teacher"), hits)
 
 
 def test_the_export_asks_the_teachers_catalog_by_photo(house: House, export: str) -> None:
     catalog = house.index("by-teacher", "teacher")
     with assembly.Catalog.open(catalog, settings=house.settings, encoder=export) as opened:
-        hits = opened.search(photo=house.pixels(7), limit=3).hits
+        hits = opened.search(photo=house.pixels(7), limit=3, diversity=0).hits
     assert hits[0].product.id == "07.png"
 
 
@@ -127,7 +127,7 @@ def test_a_prompt_reaches_a_catalog_that_the_teacher_never_saw(
     with assembly.Catalog.open(
         catalog, settings=house.settings, encoder=name, text_tower="teacher"
     ) as opened:
-        hits = opened.search(PROMPT, limit=5).hits
+        hits = opened.search(PROMPT, limit=5, diversity=0).hits
     _assert_ranked_by(_likenesses(house, name), hits)
 
 

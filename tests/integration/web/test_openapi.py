@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 import uvicorn
@@ -212,18 +213,29 @@ def address(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[st
 
 
 @pytest.fixture(scope="module")
-def description(address: str) -> BaseSchema:
-    found = schemathesis.openapi.from_url(f"{address}/openapi.json")
-    found.config.update(base_url=address)
+def descriptions(address: str) -> dict[GenerationMode, BaseSchema]:
+    """What requests are made by, right and wrong ones.
+
+    Schemathesis spoils no field of bytes ("Unsupported type: 'Binary'"): for wrong requests those
+    are texts.
+    """
+    told = httpx.get(f"{address}/openapi.json").text
+    texts = re.sub(r'"format": ?"binary",? ?', "", told).replace(", }", "}").replace(",}", "}")
+    found = {
+        GenerationMode.POSITIVE: schemathesis.openapi.from_dict(json.loads(told)),
+        GenerationMode.NEGATIVE: schemathesis.openapi.from_dict(json.loads(texts)),
+    }
+    for each in found.values():
+        each.config.update(base_url=address)
     return found
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize(("method", "path"), sorted(OPERATIONS))
 def test_no_answer_is_undocumented_and_none_is_a_server_error(
-    description: BaseSchema, method: str, path: str, mode: GenerationMode
+    descriptions: dict[GenerationMode, BaseSchema], method: str, path: str, mode: GenerationMode
 ) -> None:
-    operation = description[path][method]
+    operation = descriptions[mode][path][method]
     if mode is GenerationMode.NEGATIVE and path in NOTHING_TO_SPOIL:
         pytest.skip("takes nothing that could be wrong")
 

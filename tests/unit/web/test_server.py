@@ -1,6 +1,7 @@
 """How processes of a server share its processors, and how one that is lost is replaced."""
 
 import logging
+import os
 import signal
 import time
 from dataclasses import dataclass, field
@@ -148,3 +149,14 @@ def test_a_worker_that_cannot_start_ends_them_all(supervised: Supervised) -> Non
     supervised.look()
     assert supervised.supervisor.should_exit.is_set()
     assert supervised.started == []
+
+
+def test_lance_is_left_two_threads_to_write_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With one, a write waits for itself for ever.
+    monkeypatch.setattr(server, "available_cpus", lambda: 2)
+    for name in ("LANCE_IO_THREADS", "LANCE_CPU_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    with server._environment(2):
+        assert os.environ["LANCE_IO_THREADS"] == "2"
+        assert os.environ["LANCE_CPU_THREADS"] == "1"
+    assert "LANCE_IO_THREADS" not in os.environ
