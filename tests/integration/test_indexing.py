@@ -356,7 +356,7 @@ def test_verify_finds_a_damaged_table(shop: Shop, rows: list[FeedRow]) -> None:
 def test_too_little_text_leaves_the_texts_and_says_so(shop: Shop, rows: list[FeedRow]) -> None:
     bare = [with_product(row, title="x", category="", color="") for row in rows[:-1]]
     summary = shop.index([*bare, rows[-1]])
-    assert "Words cannot search the pictures" in summary.notes[-1]
+    assert any("Words cannot search the pictures" in note for note in summary.notes)
     result = shop.search(Query(prompt="sofa"))
     assert "Words cannot search the pictures" in result.notes[0]
     assert result.hits[0].product.id == "p47"
