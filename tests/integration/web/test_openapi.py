@@ -221,7 +221,7 @@ def descriptions(address: str) -> dict[GenerationMode, BaseSchema]:
     """
     told = httpx.get(f"{address}/openapi.json").text
     texts = re.sub(r'"format": ?"binary",? ?', "", told).replace(", }", "}").replace(",}", "}")
-    found = {
+    found: dict[GenerationMode, BaseSchema] = {
         GenerationMode.POSITIVE: schemathesis.openapi.from_dict(json.loads(told)),
         GenerationMode.NEGATIVE: schemathesis.openapi.from_dict(json.loads(texts)),
     }
