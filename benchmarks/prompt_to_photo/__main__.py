@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/ikea-dev"))
     parser.add_argument("--out", type=Path, default=here / "results.json")
     parser.add_argument("--encoder", help="image encoder, if more than one ships")
-    parser.add_argument("--prompt-encoder", default="minilm-static-256")
+    parser.add_argument("--prompt-encoder", default="multilingual-static-384")
     parser.add_argument("--seeds", type=int, default=5, help="random halves for the main figures")
     parser.add_argument("--table-seeds", type=int, default=2, help="the same for the tables")
     options = parser.parse_args(arguments)
