@@ -50,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     feed.write_text("\n".join(json.dumps(line) for line in lines), "utf-8")
     index(feed, folder / "catalog")
     draw_product("red", "chair", 99).resize((3_000, 2_000)).save(folder / "large.jpg")
+    draw_product("red", "chair", 97).resize((1_600, 500)).save(folder / "wide.jpg")
     draw_product("blue", "table", 98).save(folder / "small.png")
     (folder / "no-photo.jpg").write_bytes(b"this is no photo")
     return folder
@@ -127,6 +128,9 @@ _SENT = """async () => {
 }"""
 
 
+_CROPPED = (".crop-stage img", ".crop-frame")
+
+
 def test_a_photo_is_made_smaller_before_it_travels(open_page: Open, folder: Path) -> None:
     page = open_page()
     page.locator("#panel > summary").click()
@@ -143,6 +147,18 @@ def test_a_photo_is_made_smaller_before_it_travels(open_page: Open, folder: Path
     assert cards(other) == cards(page)
     expect(other.get_by_text("Only its fingerprint is remembered")).to_be_visible()
     expect(page.get_by_text("Only its fingerprint is remembered")).to_be_hidden()
+
+
+def test_the_crop_lies_on_the_photo_whatever_its_shape(open_page: Open, folder: Path) -> None:
+    page = open_page()
+    for name in ("wide.jpg", "large.jpg", "small.png"):
+        page.set_input_files("#file", folder / name)
+        expect(page.locator("h1")).to_have_text("Like your photo")
+        page.evaluate("document.querySelector('#panel').open = true")
+        shown, frame = (page.locator(each).bounding_box() for each in _CROPPED)
+        assert shown is not None
+        assert frame is not None
+        assert frame == pytest.approx(shown, abs=1)
 
 
 def test_a_photo_that_the_server_has_forgotten_is_sent_again(open_page: Open, folder: Path) -> None:
