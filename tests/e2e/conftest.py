@@ -1,4 +1,4 @@
-"""One browser for all tests of pages."""
+"""A browser for the tests of pages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,9 @@ from tests.e2e.pages import PATIENCE_MS
 from tools.page_screenshots import CHROMIUM, FLAGS
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in its thread: tests of other files, which run their own,
+# must not find it there.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert Path(CHROMIUM).exists(), "The tests of the page need Chromium: make system-packages"
     with sync_playwright() as playwright:

@@ -82,7 +82,9 @@ def test_prompts_reach_the_photos_through_the_teachers_own_text_tower(
     shop: Shop, folder: Path
 ) -> None:
     prompt = "a white oak chair"
-    done = shop("search", prompt, "--catalog", "catalog", "--json", "-k", "24")
+    done = shop(
+        *("search", prompt, "--catalog", "catalog", "--json", "-k", "24", "--diversity", "0")
+    )
     assert done.returncode == 0, done.stderr
     hits = json.loads(done.stdout)["hits"]
 

@@ -60,7 +60,7 @@ def test_missing_weights_are_refused_even_without_verification(copied: Path) -> 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("dimension", 7), ("preprocessing", {"side_px": 224})],
+    [("dimension", 70), ("preprocessing", {"side_px": 224})],
 )
 def test_a_graph_that_is_not_what_its_card_says_is_refused(
     copied: Path, key: str, value: object
