@@ -48,7 +48,8 @@ and building indexes included; photos a second over the whole call, and the proc
 memory (VmHWM, read by itself at the end); the median of the runs, page cache warm. In process:
 Catalog.search with the defaults, one query at a time, {ASKED} queries after {WARM_UP} to warm up.
 Prompts are "category, color" of the measuring set. Photos are its product photos as files, so
-reading and decoding are included; none of them is in the catalog. Cold shell: the wall time of
+reading and decoding are included; none of them is in the catalog, so that nearly all are tried in
+four turns, which a photo of what the catalog has is not. Cold shell: the wall time of
 `furniture-prompter search … --json` as a new process, median of {COLD_RUNS}; files in the page
 cache.
 """
