@@ -25,17 +25,23 @@ from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.evaluation.collection import DEGRADATIONS, fitted
+from furniture_prompter.evaluation.collection import DEGRADATIONS
 from furniture_prompter.ingest.furniture_words import other_language
 from furniture_prompter.unit_rows import unit_rows
 from tools.encoder_builder import figures
 from tools.encoder_builder.build import Recipe
+from tools.encoder_builder.catalogs import CatalogImage
 from tools.encoder_builder.graph import PartAxes
-from tools.encoder_builder.noise import fit_against_noise, fit_colour_axes, other_views
+from tools.encoder_builder.noise import (
+    fit_against_noise,
+    fit_colour_axes,
+    other_views,
+    spoilt,
+    weighed,
+)
 
 SHOPS: Final = ("ikea-dev", "shop2-dev")
 SPOILT: Final = 300
-CLUTTER: Final = 64
 SHOPS_SEED, RENDERS_SEED = 7, 5
 RECIPE: Final = Recipe()
 CANDIDATE: Final = Candidate("lite2", 256, "gem3", tail=True, body_pooling="mean")
@@ -85,21 +91,13 @@ def squares(
 ) -> Iterator[RgbImage]:
     """Photos as the network takes them, spoilt in a way that stays the same for a seed."""
     spec = Preprocessing(side_px=CANDIDATE.side_px)
+    images = [CatalogImage(file, key, "", key) for file, key in zip(files, keys, strict=True)]
+    shown: Iterator[RgbImage]
     if way is None:
-        for file in files:
-            yield preprocess(_decoded(file), spec)
-        return
-    drawn = np.random.default_rng(seed).permutation(len(files))[:CLUTTER]
-    around = [(keys[place], fitted(_decoded(files[place]))) for place in drawn]
-    number = list(DEGRADATIONS).index(way)
-    for place, file in enumerate(files):
-        others = [image for key, image in around if key != keys[place]]
-        draw = np.random.default_rng((seed, number, place))
-        yield preprocess(DEGRADATIONS[way](fitted(_decoded(file)), draw, others), spec)
-
-
-def _decoded(file: Path) -> RgbImage:
-    return decode_photo(read_photo_bytes(file), name=str(file))
+        shown = (decode_photo(read_photo_bytes(file), name=str(file)) for file in files)
+    else:
+        shown = spoilt(images, DEGRADATIONS[way], list(DEGRADATIONS).index(way), seed)
+    return (preprocess(image, spec) for image in shown)
 
 
 def encoded(
@@ -185,8 +183,8 @@ def measure(sets: Sets, put: Put) -> dict[str, float]:
         if shop == "shop2-dev":
             models = [each.family for each in found.products]
             row["shop2-dev model@1"] = figures.other_view(rows, models)["r_at_1"]
-        for way, spoilt in vectors.spoilt.items():
-            nearest = (np.asarray(put(spoilt), np.float32) @ rows.T).argmax(axis=1)
+        for way, asked in vectors.spoilt.items():
+            nearest = (np.asarray(put(asked), np.float32) @ rows.T).argmax(axis=1)
             row[f"{shop} {way}"] = float((nearest == vectors.asked).mean())
     renders = np.asarray(put(sets.renders.clean), np.float32)
     row["view@1"] = figures.other_view(renders, sets.owners, sets.held_out)["r_at_1"]
@@ -208,14 +206,16 @@ def axes(
     """Along axes fitted to the renders that are learned from."""
     learned = np.flatnonzero(~sets.held_out)
     clean = maps(sets.renders.clean[learned])
-    spoilt = {
+    moved = {
         way: maps(rows[learned]) for way, rows in sets.renders.spoilt.items() if way != without
     }
-    noises = {way: (rows.astype(np.float64) - clean, 1.0) for way, rows in spoilt.items()}
-    views = RECIPE.views_share
     turned = other_views(clean, [sets.owners[place] for place in learned])
-    noises["other views"] = (turned, len(noises) * views / (1 - views))
-    seen = [clean, *spoilt.values()]
+    noises = weighed(
+        {way: rows.astype(np.float64) - clean for way, rows in moved.items()},
+        turned,
+        RECIPE.views_share,
+    )
+    seen = [clean, *moved.values()]
     shape = fit_against_noise(clean, noises, seen, components, ridge)
     colours = fit_colour_axes(
         unit_rows(sets.renders.clean[learned, WIDTH:].astype(np.float64)),

@@ -39,7 +39,13 @@ from tools.encoder_builder.catalogs import (
 )
 from tools.encoder_builder.graph import Head, PartAxes, build_graph
 from tools.encoder_builder.networks import Block, Network, load_network
-from tools.encoder_builder.noise import fit_against_noise, fit_colour_axes, other_views, spoilt
+from tools.encoder_builder.noise import (
+    fit_against_noise,
+    fit_colour_axes,
+    other_views,
+    spoilt,
+    weighed,
+)
 from tools.encoder_builder.reference import reference_vectors
 
 CALIBRATION_IMAGES = 128
@@ -236,23 +242,19 @@ def _axes(
         small = _quantised(plan, graph, learned)
         encoder = _open(plan, plan.work / "joined-int8", "int8", small, {})
     maps, colours = _parts(plan, encode_catalog(encoder, learned))
-    noises = {"other views": (other_views(maps, [image.product for image in learned]), 0.0)}
+    noises = {}
     seen = [maps]
     for number, (name, way) in enumerate(DEGRADATIONS.items()):
         rows, _ = _parts(plan, encode_images(encoder, spoilt(learned, way, number)))
-        noises[name] = (rows.astype(np.float64) - maps, 1.0)
+        noises[name] = rows.astype(np.float64) - maps
         seen.append(rows)
         report(f"Spoilt {len(rows):,} renders: {name}.")
     if exact is not encoder:
-        moved = maps.astype(np.float64) - _parts(plan, encode_catalog(exact, learned))[0]
-        noises["int8"] = (moved, 1.0)
-    others = sum(weight for _, weight in noises.values())
-    share = recipe.views_share
-    noises["other views"] = (noises["other views"][0], others * share / (1 - share))
-    if not len(noises["other views"][0]):
-        del noises["other views"]
+        noises["int8"] = maps.astype(np.float64) - _parts(plan, encode_catalog(exact, learned))[0]
+    turned = other_views(maps, [image.product for image in learned])
+    counted = weighed(noises, turned, recipe.views_share)
     axes = PartAxes(
-        fit_against_noise(maps, noises, seen, recipe.components, recipe.noise_ridge),
+        fit_against_noise(maps, counted, seen, recipe.components, recipe.noise_ridge),
         fit_colour_axes(colours, recipe.colour_components),
         recipe.colour_share,
     )
@@ -262,7 +264,7 @@ def _axes(
     told = {
         "shape_components": recipe.components,
         "colour_components": recipe.colour_components,
-        "noise": sorted(noises),
+        "noise": sorted(counted),
         "noise_ridge": recipe.noise_ridge,
         "other_views_share": recipe.views_share,
         "fitted_on": f"{len(learned):,} renders of {len({i.product for i in learned}):,} products",

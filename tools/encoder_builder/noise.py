@@ -26,19 +26,22 @@ CLUTTER_IMAGES = 64
 _SEED = 5
 
 
-def spoilt(images: Sequence[CatalogImage], way: Degradation, number: int) -> Iterator[RgbImage]:
+def spoilt(
+    images: Sequence[CatalogImage], way: Degradation, number: int, seed: int = _SEED
+) -> Iterator[RgbImage]:
     """Each image spoilt in one way, the same each time.
 
     Args:
         images: What to spoil.
         way: How.
         number: Of the way, so that each draws numbers of its own.
+        seed: Of the drawing.
     """
-    drawn = np.random.default_rng(_SEED).permutation(len(images))[:CLUTTER_IMAGES]
+    drawn = np.random.default_rng(seed).permutation(len(images))[:CLUTTER_IMAGES]
     around = [(images[place].product, fitted(_decoded(images[place]))) for place in drawn]
     for place, image in enumerate(images):
         others = [other for product, other in around if product != image.product]
-        yield way(fitted(_decoded(image)), np.random.default_rng((_SEED, number, place)), others)
+        yield way(fitted(_decoded(image)), np.random.default_rng((seed, number, place)), others)
 
 
 def _decoded(image: CatalogImage) -> RgbImage:
@@ -50,6 +53,22 @@ def other_views(vectors: Vectors, products: Sequence[str]) -> Differences:
     names = np.asarray(products)
     pairs = np.flatnonzero(names[:-1] == names[1:])
     return vectors[pairs + 1].astype(np.float64) - vectors[pairs]
+
+
+def weighed(
+    noises: Mapping[str, Differences], turned: Differences, views_share: float
+) -> dict[str, tuple[Differences, float]]:
+    """Kinds of noise with what each counts, for :func:`fit_against_noise`.
+
+    Args:
+        noises: Differences of each kind, which all count alike.
+        turned: Those of other views; without any, they count nothing.
+        views_share: How much of the whole is theirs, 0 to 1.
+    """
+    counted = {name: (moved, 1.0) for name, moved in noises.items()}
+    if not len(turned):
+        return counted
+    return {"other views": (turned, len(counted) * views_share / (1 - views_share)), **counted}
 
 
 def fit_against_noise(

@@ -173,7 +173,10 @@ def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:
         return True
     words = (fold_letters(word) for word in WORD.findall(rest))
     return any(
-        word.isalpha() and len(word) >= _LEAST_LETTERS and word not in everyday_words() | _LINKS
+        word.isalpha()
+        and len(word) >= _LEAST_LETTERS
+        and word not in everyday_words()
+        and word not in _LINKS
         for word in words
     )
 

@@ -8,7 +8,13 @@ from furniture_prompter.evaluation.collection import DEGRADATIONS
 from tests.unit.tools.encoder_builder.tiny import some_images
 from tools.encoder_builder import noise
 from tools.encoder_builder.catalogs import CatalogImage
-from tools.encoder_builder.noise import fit_against_noise, fit_colour_axes, other_views, spoilt
+from tools.encoder_builder.noise import (
+    fit_against_noise,
+    fit_colour_axes,
+    other_views,
+    spoilt,
+    weighed,
+)
 
 Vectors = NDArray[np.float32]
 
@@ -94,3 +100,13 @@ def test_an_image_is_spoilt_the_same_each_time_and_never_by_itself(
 
     list(spoilt(images, counting, 0))  # type: ignore[arg-type]  # as loose as this
     assert seen == [3, 3, 3, 3]
+
+
+def test_other_views_are_their_share_of_the_noise_and_nothing_without_any() -> None:
+    clean, moved = shop()
+    moves = moved.astype(np.float64) - clean
+    counted = weighed({"a": moves, "b": moves, "c": moves}, moves[:5], 0.25)
+    total = sum(weight for _, weight in counted.values())
+    assert counted["other views"][1] / total == pytest.approx(0.25)
+    assert {counted[name][1] for name in "abc"} == {1.0}
+    assert list(weighed({"a": moves}, moves[:0], 0.25)) == ["a"]
