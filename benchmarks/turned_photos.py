@@ -34,7 +34,8 @@ photos of products that the catalog has not. Each is asked upright and lying on 
 "First" is how often the first hit is the product itself, or one of its kind, without ("as it is")
 and with the search for the upright side; "turned back" is the share of photos lying on a side that
 were turned upright, "wrongly turned" of upright ones that were turned. "Tries" is the share for
-which three more turns were encoded. Rooms are whole photos of rooms, whose kind is unknown. Pieces
+which three more turns were encoded: photos near to no product whose vector does not say either that
+they are upright. Rooms are whole photos of rooms, whose kind is unknown. Pieces
 such as rugs, cushions and round tables look alike on several sides, so that some count as wrongly
 turned whose hits are the same.
 """
@@ -43,8 +44,9 @@ turned whose hits are the same.
 class _Catalog:
     """A catalog of vectors alone, for the code that searches turn photos with."""
 
-    def __init__(self, vectors: Rows) -> None:
+    def __init__(self, vectors: Rows, encoder: OnnxEncoder) -> None:
         self.vectors = vectors
+        self.encoder = encoder
         self._index = ExactIndex(vectors, np.arange(len(vectors), dtype=np.int64))
 
     async def photo_index(self) -> ExactIndex:
@@ -58,7 +60,7 @@ async def _asked(catalog: _Catalog, rows: Rows) -> tuple[NDArray[np.intp], NDArr
         catalog: What is asked.
         rows: Shape (n, 4, d): as it is, and turned clockwise by 90, 180 and 270 degrees.
     """
-    upright = Upright(catalog)  # type: ignore[arg-type]  # it reads nothing but the index
+    upright = Upright(catalog, catalog.encoder.looks_upright)  # type: ignore[arg-type]  # it reads nothing but the index
     quarters = np.zeros(rows.shape[:2], np.intp)
     tried = np.zeros(rows.shape[:2], np.bool_)
     for photo, sides in enumerate(rows):
@@ -117,7 +119,8 @@ def measure(shop: str, data: Path) -> list[dict[str, object]]:
     products = real_shop(shop, data).products
     known, unknown = products[::2], products[1::2]
     catalog = _Catalog(
-        np.stack([encoder.encode([_pixels(each.images[0], side_px)])[0] for each in known])
+        np.stack([encoder.encode([_pixels(each.images[0], side_px)])[0] for each in known]),
+        encoder,
     )
     rng = np.random.default_rng(SEED)
     ids = np.array([each.id for each in known])

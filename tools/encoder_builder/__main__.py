@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from furniture_prompter.encoders.sides import SIDES_FILE
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.build import Recipe, build
+from tools.encoder_builder.catalogs import read_catalog
 from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import NETWORK_NAMES
+from tools.encoder_builder.sides import add_sides
 
 _PACKAGE = Path(__file__).parents[2] / "src" / "furniture_prompter"
 _TARGET = _PACKAGE / "encoders" / "weights" / "efficientnet-lite2"
@@ -19,7 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the tool; 0 when an encoder was written, 1 when a gate refused, 2 for a wrong call."""
     shipped = Recipe()
     parser = argparse.ArgumentParser(prog="python -m tools.encoder_builder")
-    make = parser.add_subparsers(required=True).add_parser(
+    commands = parser.add_subparsers(dest="command", required=True)
+    sides = commands.add_parser(
+        "sides", help="fit only what tells which side of a photo is up, beside a built encoder"
+    )
+    sides.add_argument("--out", type=Path, default=_TARGET, help="folder of the encoder")
+    sides.add_argument("--catalog", type=Path, default=_CATALOG, help="images to fit to")
+    make = commands.add_parser(
         "build", help="build an image encoder, check it, and put it in place"
     )
     make.add_argument("--network", choices=NETWORK_NAMES, default=shipped.network)
@@ -61,6 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     make.add_argument("--ikea-dev", type=Path, help="measuring set for same-type figures")
     options = parser.parse_args(arguments)
+    if options.command == "sides":
+        card = add_sides(options.out, read_catalog(options.catalog), print)
+        print(f"Wrote {SIDES_FILE} beside {card.name}; its catalogs stay as they are.")
+        return 0
     recipe = Recipe(
         network=options.network,
         side_px=options.side_px,

@@ -47,6 +47,7 @@ from tools.encoder_builder.noise import (
     weighed,
 )
 from tools.encoder_builder.reference import reference_vectors
+from tools.encoder_builder.sides import add_sides
 
 CALIBRATION_IMAGES = 128
 EXPORT_PARITY_IMAGES = 24
@@ -154,6 +155,7 @@ def build(
         if space_of is not None:
             card = in_space_of(OnnxEncoder.load(space_of), encoder, card, images, report)
         card.save(built)
+        card = add_sides(built, images, report)
         put_in_place(built, target)
     return card
 

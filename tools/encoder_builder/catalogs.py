@@ -52,8 +52,8 @@ def read_catalog(folder: Path) -> list[CatalogImage]:
     return images
 
 
-def pixels(images: Sequence[CatalogImage], side_px: int) -> Iterator[RgbImage]:
-    """Decode one after the other, as indexing does for a square of ``side_px``."""
+def pixels(images: Sequence[CatalogImage], side_px: int | None) -> Iterator[RgbImage]:
+    """Decode one after the other, as indexing does for a square of ``side_px``; None for all."""
     for image in images:
         data = read_photo_bytes(image.path)
         yield decode_photo(data, name=str(image.path), target_side_px=side_px)

@@ -283,8 +283,11 @@ class _Compiler:
         values = [self._literal(value, node.column, column_type) for value in node.values]
         if node.column.name == "id":
             values = [text for value in node.values for text in id_literals(str(value.value))]
-        word = "NOT IN" if negated else "IN"
-        return f"({self._value_of(node.column)} {word} ({', '.join(values)}))"
+        value, listed = self._value_of(node.column), ", ".join(values)
+        if not negated:
+            return f"({value} IN ({listed}))"
+        # DataFusion makes "NOT IN (a) OR NOT IN (b)" true whatever stands there, also of NULL.
+        return f"({value} IS NOT NULL AND {value} NOT IN ({listed}))"
 
     def _between(self, node: Between, negated: bool) -> str:
         low = Comparison(node.column, ">=", node.low)

@@ -37,6 +37,7 @@ from furniture_prompter.catalog.vector_index import (
     Scores,
     VectorIndex,
     number_filter,
+    places_of,
 )
 from furniture_prompter.catalog.vocabulary import (
     LIMIT_PRODUCTS,
@@ -255,10 +256,11 @@ class CatalogReader:
             # Asking for a column would take the rows as well, which doubles the query's time.
             rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
         matched = rows[_ROW_ID].to_numpy()
-        if not np.isin(matched, row_ids).all():
+        if not matched.size:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        if not row_ids.size or not (found := places_of(matched, row_ids))[1].all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        indices = np.searchsorted(row_ids, matched)
-        return numbers[indices], rows["_score"].to_numpy()
+        return numbers[found[0]], rows["_score"].to_numpy()
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
         """Row ids of the pinned product table, rising, and the product number of each."""
@@ -357,7 +359,7 @@ class CatalogReader:
         """
         columns = [*self._photo_columns, *([vector_column] if vector_column else [])]
         rows = await self._photo_rows.fetch(numbers, columns)
-        if not np.isin(numbers, rows[NUMBER].to_numpy()).all():
+        if not rows.num_rows or not places_of(numbers, rows[NUMBER].to_numpy())[1].all():
             raise unreadable(self.folder, "products have no photos")
         return PhotoRows(
             rows[NUMBER].to_numpy(),

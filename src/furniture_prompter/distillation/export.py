@@ -212,10 +212,11 @@ def _vectors(network: nn.Module, squares: Sequence[RgbImage]) -> NDArray[np.floa
 
 
 def put_in_place(built: Path, folder: Path) -> None:
-    """Let an encoder's folder appear, or replace its two files in one that is there, card last."""
+    """Let an encoder's folder appear, or replace its files in one that is there, card last."""
     if not folder.exists():
         built.rename(folder)
         return
-    # The card names the weights' hash: a stop between the two is noticed when it is opened.
-    for name in (WEIGHTS_FILE, CARD_FILE):
+    # The card names the others' hashes: a stop between two is noticed when it is opened.
+    others = sorted(path.name for path in built.iterdir() if path.name != CARD_FILE)
+    for name in (*others, CARD_FILE):
         os.replace(built / name, folder / name)  # noqa: PTH105  # replaces on every system

@@ -12,6 +12,7 @@ from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.processors import threads_for_one_image
+from furniture_prompter.encoders.sides import SideClassifier
 from furniture_prompter.errors import EncoderDamagedError, EncoderError
 
 _MAX_BATCH = 4
@@ -50,6 +51,7 @@ class OnnxEncoder:
         self._spec = card.preprocessing
         self._session = session
         self._folder = folder
+        self._sides: SideClassifier | None = None
 
     @classmethod
     def load(
@@ -89,6 +91,7 @@ class OnnxEncoder:
             ) from error
         encoder = cls(card, session, folder)
         encoder._check_signature(path)
+        encoder._sides = SideClassifier.beside(folder, card)
         return encoder
 
     def for_several_threads(self) -> "OnnxEncoder":
@@ -112,6 +115,10 @@ class OnnxEncoder:
             )
             vectors[start : start + len(batch)] = self._run(batch)
         return vectors
+
+    def looks_upright(self, vector: NDArray[np.float32]) -> bool:
+        """See :class:`~furniture_prompter.encoders.protocols.SideTellingEncoder`."""
+        return self._sides is not None and self._sides.looks_upright(vector)
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:

@@ -54,6 +54,15 @@ class ForkingEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class SideTellingEncoder(Encoder, Protocol):
+    """An encoder whose vectors may tell which side of a photo is up."""
+
+    def looks_upright(self, vector: NDArray[np.float32]) -> bool:
+        """Whether a photo's vector, shape (d,), surely is of an upright one; False for unsure."""
+        ...
+
+
+@runtime_checkable
 class CrossModalEncoder(Encoder, Protocol):
     """An encoder with a text tower: prompts and images become vectors of one space.
 

@@ -72,11 +72,12 @@ def marginal_order(
     mean = (float(cosines.sum()) - float(np.trace(cosines))) / max(count * (count - 1), 1)
     likeness = ((cosines - mean) / max(1 - mean, _TINY)).clip(0, 1)
     order = np.zeros(count, np.intp)
-    left = np.ones(count, np.bool_)
+    worth, likeness = (1 - diversity) * fit, diversity * likeness
     nearest = np.zeros(count, likeness.dtype)
+    chosen = 0
     for place in range(1, count):
-        left[order[place - 1]] = False
-        nearest = np.maximum(nearest, likeness[order[place - 1]])
-        worth = (1 - diversity) * fit - diversity * nearest
-        order[place] = np.where(left, worth, -np.inf).argmax()
+        worth[chosen] = -np.inf
+        np.maximum(nearest, likeness[chosen], out=nearest)
+        chosen = int((worth - nearest).argmax())
+        order[place] = chosen
     return order

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader, Filter
-from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities
+from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -113,8 +113,7 @@ class KeywordRetriever:
         found, scores = self._found
         strengths = np.zeros(len(numbers), np.float32)
         if found.size:
-            place = np.minimum(np.searchsorted(found, numbers), found.size - 1)
-            hit = found[place] == numbers
+            place, hit = places_of(numbers, found)
             # BM25 is 0 for a word that every product has; such products are all equally good.
             best = scores.max()
             shares = scores / best if best > 0 else np.ones_like(scores)

@@ -9,7 +9,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
 from furniture_prompter.domain.query import Description, DidYouMean, Suggestions
 from furniture_prompter.encoders.card import EncoderCard
-from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.describing import Describer
 from furniture_prompter.search.diversity import diversified
@@ -80,7 +80,7 @@ class Searcher:
         self._encoder = encoder
         self._card = card
         self._texts = QueryTextEncoder(prompt_encoder, route, cached_texts)
-        self.upright = Upright(reader)
+        self.upright = Upright(reader, self._looks_upright)
         self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
@@ -190,6 +190,10 @@ class Searcher:
     async def describe(self, photo_vector: Vectors) -> Description:
         """A photo's vector in the catalog's own words; see :class:`Describer`."""
         return await self._describer.describe(photo_vector)
+
+    def _looks_upright(self, photo_vector: Vectors) -> bool:
+        encoder = self._encoder()
+        return isinstance(encoder, SideTellingEncoder) and encoder.looks_upright(photo_vector)
 
     async def _heard(
         self, query: Query, photo_is_encoded: bool

@@ -1,10 +1,14 @@
 """Photos that lie on their side, told by how near their turns come to the catalog's photos.
 
+Turns cost three more runs of the encoder. They are tried where the photo is near to no product and
+the encoder cannot tell from its vector that it is upright.
+
 How near is near differs from encoder to encoder and from shop to shop. So the yardstick is how far
 the catalog's own products are from the one that is nearest to each.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,14 +51,24 @@ class _Yardstick:
 class Upright:
     """Finds the side of photos that is up, on one catalog version."""
 
-    def __init__(self, reader: CatalogReader) -> None:
-        """Take the version; the yardstick is taken when the first photo comes."""
+    def __init__(
+        self, reader: CatalogReader, looks_upright: Callable[[Vectors], bool] = lambda _: False
+    ) -> None:
+        """Take the version; the yardstick is taken when the first photo comes.
+
+        Args:
+            reader: The version.
+            looks_upright: Whether a photo's vector, shape (d,), says by itself that it is upright.
+        """
         self._reader = reader
+        self._looks_upright = looks_upright
         self._yardstick: _Yardstick | None = None
         self._has_none = False
 
     async def convinces(self, vector: Vectors) -> bool:
-        """Whether a photo's vector, shape (d,), is near enough to be upright as it is."""
+        """Whether a photo's vector, shape (d,), looks upright or is near enough to be so."""
+        if self._looks_upright(vector):
+            return True
         index = await self._reader.photo_index()
         yardstick = await self._measured(index)
         if yardstick is None:

@@ -307,7 +307,9 @@ def test_an_id_that_keeps_its_runs_of_spaces_is_found_by_it() -> None:
         compile_filter("id = 'a  b.jpg'", columns)
         == "(nullif(`id`, '') IN ('a b.jpg', 'a  b.jpg'))"
     )
-    assert compile_filter("'7' != id", columns) == "(nullif(`id`, '') NOT IN ('7'))"
+    assert compile_filter("'7' != id", columns) == (
+        "(nullif(`id`, '') IS NOT NULL AND nullif(`id`, '') NOT IN ('7'))"
+    )
 
 
 TERNARY = pa.table(
@@ -467,6 +469,22 @@ def combined(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition
 @pytest.fixture(scope="module")
 def ternary(tmp_path_factory: pytest.TempPathFactory) -> lancedb.table.Table:
     return lancedb.connect(tmp_path_factory.mktemp("ternary")).create_table("products", TERNARY)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "not (color in ('red') and color in ('dark red'))",
+        "color not in ('red') or color not in ('blue', 'oak')",
+        "not (color in ('red', 'oak') and not color in ('red', 'oak'))",
+    ],
+)
+def test_two_lists_that_exclude_each_other_do_not_find_what_has_no_value(
+    ternary: lancedb.table.Table, expression: str
+) -> None:
+    predicate = compile_filter(expression, TERNARY_COLUMNS)
+    found = {row["id"] for row in ternary.search().where(predicate).limit(99).to_list()}
+    assert found == {row["id"] for row in TERNARY.to_pylist() if row["color"]}
 
 
 @settings(max_examples=200, deadline=None)

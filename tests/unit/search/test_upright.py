@@ -43,6 +43,21 @@ def test_a_photo_nearer_than_products_are_to_each_other_convinces() -> None:
     assert not asyncio.run(upright().convinces(-VECTORS.mean(axis=0)))
 
 
+def test_a_vector_that_says_so_itself_convinces_however_far_it_is() -> None:
+    asked = []
+
+    def looks_upright(vector: NDArray[np.float32]) -> bool:
+        asked.append(vector)
+        return vector is FAR
+
+    reader: Any = Reader(VECTORS)
+    sides = Upright(reader, looks_upright)
+    assert asyncio.run(sides.convinces(FAR))
+    assert not asyncio.run(sides.convinces(-VECTORS.mean(axis=0)))
+    assert asyncio.run(sides.convinces(NEAR))
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
 def test_the_turn_that_comes_near_is_taken(quarters: int) -> None:
     rows = np.stack([FAR] * 4)
