@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ KEYWORD = "keyword"
 # The best keyword match of a query counts as much as a cosine this many standard deviations above
 # its mean: what the best products of a vector retriever typically reach.
 KEYWORD_PEAK = 4.0
+
+# Of how far the best product stands out from the second, what counts where words ask for another
+# colour than the photo's: mostly it is the very product of the photo, whose colour is not wanted.
+# Chosen on two shops (docs/experiments.md, "A photo, and another colour").
+_STANDING_OUT: Final = 0.1
 
 # A catalog is known by the words of its first products, and may have more.
 _LEAST_SHARE = 0.1
@@ -131,10 +136,12 @@ class RetrieverGroup:
     Attributes:
         share: Weight of the group in the score; negative for what is not wanted.
         retrievers: At least one.
+        standing_out: What counts of how far the best product stands out from the second.
     """
 
     share: float
     retrievers: tuple[Retriever, ...]
+    standing_out: float = 1.0
 
     @property
     def total_weight(self) -> float:
@@ -152,7 +159,7 @@ class RetrieverGroup:
         Returns:
             Shape (retrievers, n).
         """
-        table = np.stack(strengths)
+        table = np.stack([self._evened(row) for row in strengths])
         reads_text = np.array([retriever.reads_text for retriever in self.retrievers])
         textless = np.isnan(table[reads_text]).any(axis=0)
         known = ~np.isnan(table)
@@ -165,6 +172,16 @@ class RetrieverGroup:
         total = np.maximum(weights.sum(axis=0), np.float32(1e-9))
         weighted: Scores = self.share * np.where(known, table, 0) * weights / total
         return weighted
+
+    def _evened(self, strengths: Scores) -> Scores:
+        """Strengths, shape (n,), the best of them brought nearer to the second."""
+        known = strengths[~np.isnan(strengths)]
+        if self.standing_out == 1 or known.size < 2:
+            return strengths
+        second = np.partition(known, known.size - 2)[known.size - 2]
+        beyond = (strengths - second).clip(min=0)
+        evened: Scores = strengths - np.float32(1 - self.standing_out) * beyond
+        return evened
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +272,8 @@ async def retriever_groups(
     settings: Settings,
     wishes: Sequence[Wish] = (),
     keywords: tuple[KeywordQuery | None, KeywordQuery | None] = (None, None),
+    *,
+    another_colour: bool = False,
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -266,6 +285,7 @@ async def retriever_groups(
         wishes: What of the prompt columns can tell.
         keywords: What the keyword index is asked for the prompt and for what is not wanted; None
             for the words that were encoded.
+        another_colour: Whether the words beside a photo name a colour.
     """
 
     async def of_text(text: EncodedText, asked: KeywordQuery | None) -> tuple[Retriever, ...]:
@@ -294,7 +314,10 @@ async def retriever_groups(
     if query.photo is not None:
         photo_share = query.query.photo_weight if query.prompt is not None else 1.0
         similarities = (await reader.photo_index()).similarities(query.photo)
-        groups.append(RetrieverGroup(photo_share, (VectorRetriever(PHOTO, 1.0, similarities),)))
+        evened = another_colour and query.leave_out is None
+        standing_out = _STANDING_OUT if evened else 1.0
+        by_photo = VectorRetriever(PHOTO, 1.0, similarities)
+        groups.append(RetrieverGroup(photo_share, (by_photo,), standing_out))
     if query.prompt is not None:
         retrievers = await of_text(query.prompt, keywords[0])
         if wishes and settings.weight_attribute:

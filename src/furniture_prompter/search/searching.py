@@ -123,7 +123,13 @@ class Searcher:
             prefilter, heard = await limited(heard, reader)
         with clock.step("retrieve"):
             groups = await retriever_groups(
-                encoded, reader, route, settings, heard.wishes, _keywords(wordings)
+                encoded,
+                reader,
+                route,
+                settings,
+                heard.wishes,
+                _keywords(wordings),
+                another_colour=heard.colour_weight == 0,
             )
             page = await ranked_page(
                 groups,

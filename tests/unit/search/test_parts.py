@@ -57,6 +57,25 @@ def test_shares_weigh_photo_against_prompt() -> None:
     assert mostly_prompt.numbers.tolist() == [2, 1]
 
 
+def test_the_best_may_hardly_stand_out_from_the_second() -> None:
+    photo = FixedRetriever("photo", 1.0, {1: 9.0, 2: 4.0, 3: 3.0})
+    prompt = FixedRetriever("prompt-text", 1.0, {1: 0.0, 2: 2.0, 3: 1.0})
+    words = RetrieverGroup(0.5, (prompt,))
+    assert run(RetrieverGroup(0.5, (photo,)), words).numbers.tolist() == [1, 2, 3]
+    fused = run(RetrieverGroup(0.5, (photo,), standing_out=0.1), words)
+    assert fused.numbers.tolist() == [2, 1, 3]
+    # 4 + 0.1 * (9 - 4) of the best; others count in full, and strengths stay what they are.
+    assert fused.contributions["photo"].tolist() == pytest.approx([2.0, 2.25, 1.5])
+    assert fused.strengths["photo"].tolist() == [4.0, 9.0, 3.0]
+
+
+@pytest.mark.parametrize("values", [{}, {1: 3.0}, {1: 3.0, 2: NAN}])
+def test_one_product_alone_stands_out_from_nothing(values: dict[int, float]) -> None:
+    photo = FixedRetriever("photo", 1.0, values)
+    fused = run(RetrieverGroup(1.0, (photo,), standing_out=0.1))
+    assert fused.scores.tolist() == [3.0] * bool(values)
+
+
 def test_a_product_without_text_is_judged_by_its_photos_alone() -> None:
     group = RetrieverGroup(
         1.0,
