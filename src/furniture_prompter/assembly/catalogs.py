@@ -1,4 +1,4 @@
-"""Catalogs by settings and path: open and search one, index a feed, optimize."""
+"""A catalog by settings and path, opened and searched."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,47 +10,32 @@ from typing import Self, Unpack
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
     LoadedEncoders,
-    catalog_encoders,
     photo_encoder_folder,
     prompt_encoder_folder,
     prompt_route,
     space_name,
 )
 from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
-from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.manifest import (
-    read_manifest,
-    refuse_foreign_folder,
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.upkeep import describe_catalog, optimize_catalog
+from furniture_prompter.catalog.upkeep import describe_catalog
 from furniture_prompter.domain import (
     CatalogInfo,
     HealthReport,
     IndexProgress,
-    IndexSummary,
-    OptimizeSummary,
     Photo,
     Product,
     Query,
     SearchResult,
     VerifyReport,
 )
-from furniture_prompter.domain.feed import address_path
 from furniture_prompter.domain.query import Crop, Description, PieceHits, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
-from furniture_prompter.errors import CatalogNotFoundError
-from furniture_prompter.feeds.formats import EXTENSIONS
-from furniture_prompter.feeds.opening import open_feed
-from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
-from furniture_prompter.fetching.public_addresses import is_address, shown_address
-from furniture_prompter.health.examining import Encoders, examine
-from furniture_prompter.ingest.indexing import index_feed
-from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
 from furniture_prompter.search.pieces import is_room, looks_for_pieces, query_of_piece
 from furniture_prompter.search.query_vectors import (
@@ -66,10 +51,6 @@ from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 from furniture_prompter.understanding.thesaurus import thesaurus
-
-UNPACKED_FOLDER = ".unpacked"
-"""Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
-nothing else in it is an empty one."""
 
 
 class Catalog:
@@ -351,6 +332,9 @@ class Catalog:
         Raises:
             CatalogDamagedError: the catalog cannot be read.
         """
+        # What examines reads feeds' values as well, which no search needs loaded.
+        from furniture_prompter.health.examining import Encoders, examine
+
         manifest = self._reader.manifest
         prompt_folder = prompt_encoder_folder(manifest.prompt_encoder.name, self._settings)
         encoders = Encoders(lambda: self.encoder, partial(self._loaded.prompt, prompt_folder))
@@ -359,7 +343,10 @@ class Catalog:
         return event_loop.run(examined)
 
     def verify(self) -> VerifyReport:
-        """See :func:`verify`, which needs no catalog that can be opened."""
+        """See :func:`furniture_prompter.assembly.verify`, which needs none that can be opened."""
+        # What verifies can repair as well, and loads all that indexing does.
+        from furniture_prompter.assembly.upkeep import verify
+
         return verify(self._reader.folder)
 
     def close(self) -> None:
@@ -378,123 +365,3 @@ class Catalog:
     ) -> None:
         """Close."""
         self.close()
-
-
-def index(
-    source: str | Path,
-    catalog: str | Path,
-    *,
-    settings: Settings | None = None,
-    encoder: str | None = None,
-    language: str | None = None,
-    sync: bool = False,
-    text_encoding: str | None = None,
-    download: bool = False,
-    layout: str | None = None,
-    columns: Sequence[str] = (),
-    progress: Callable[[IndexProgress], None] | None = None,
-    remove_many: bool = False,
-) -> IndexSummary:
-    """Bring a catalog up to date with a feed, as one new version or not at all.
-
-    Args:
-        source: A folder of photos, a file of any format that docs/feeds.md names, or the web
-            address of such a file, which is fetched.
-        catalog: The catalog's folder; begun when it is empty or not there.
-        settings: Settings; from the environment when left out.
-        encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
-            the catalog's own where it is there, and the default for a new catalog.
-        language: Language of the keyword index; the catalog's own when left out.
-        sync: Whether to remove products that the feed no longer has.
-        text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
-        download: Whether photos that the feed gives by address are fetched.
-        layout: Name of the feed's layout, such as ``shopify``; recognised when left out.
-        columns: What columns mean, as ``ROLE=COLUMN``; goes before what is recognised.
-        progress: Called often while it goes.
-        remove_many: Whether `sync` may remove more than `sync_most_removed_share` of the catalog.
-
-    Raises:
-        InvalidFeedError: nothing of the feed can be read, or it cannot be fetched.
-        TooManyRemovedError: `sync` would remove too much; nothing was written.
-        CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
-    """
-    chosen, folder = settings or Settings(), Path(catalog)
-    by_address = isinstance(source, str) and is_address(source)
-    try:
-        manifest = read_manifest(folder)
-    except CatalogNotFoundError:
-        refuse_foreign_folder(folder)
-        manifest = None
-    read = partial(
-        open_feed,
-        encoding=text_encoding,
-        layout=layout,
-        given=columns,
-        unpack_into=folder / UNPACKED_FOLDER,
-        address_path=address_path if download else None,
-    )
-    feed = None if by_address else read(Path(source))
-    photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
-    fetched = None
-    if feed is None:
-        fetched = _fetched(str(source), folder, chosen, progress)
-        feed = read(fetched.path)
-    summary: IndexSummary = event_loop.run(
-        index_feed(
-            feed,
-            folder,
-            photo_encoder,
-            prompt_encoder,
-            chosen,
-            language=language,
-            sync=sync,
-            on_progress=progress or (lambda _: None),
-            remove_many=remove_many,
-            download=download,
-        )
-    )
-    if fetched is None:
-        return summary
-    return replace(summary, notes=(_where_from(str(source), fetched), *summary.notes))
-
-
-def _fetched(
-    url: str,
-    catalog: Path,
-    settings: Settings,
-    progress: Callable[[IndexProgress], None] | None,
-) -> FetchedFeed:
-    if progress is not None:
-        progress(IndexProgress("fetching", 0, None, "feeds"))
-    return event_loop.run(fetch_feed(url, catalog / DOWNLOADS_FOLDER, settings, known=EXTENSIONS))
-
-
-def _where_from(url: str, feed: FetchedFeed) -> str:
-    when = "fetched" if feed.changed else "not sent again, for it has not changed"
-    return f"The feed of {shown_address(url)} is {feed.path}: {feed.size_bytes:,} bytes, {when}."
-
-
-def catalog_health(
-    catalog: str | Path,
-    *,
-    settings: Settings | None = None,
-    progress: Callable[[IndexProgress], None] | None = None,
-) -> HealthReport:
-    """What is wrong with a catalog's data; see :meth:`Catalog.health`.
-
-    Raises:
-        CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
-    """
-    with Catalog.open(catalog, settings=settings) as opened:
-        return opened.health(progress)
-
-
-def optimize(catalog: str | Path, *, settings: Settings | None = None) -> OptimizeSummary:
-    """Compact a catalog, bring its indexes up to date and delete versions nobody reads.
-
-    Raises:
-        CatalogError: see :mod:`furniture_prompter.errors`.
-    """
-    chosen = settings or Settings()
-    kept = chosen.version_grace_s, chosen.keep_versions
-    return event_loop.run(optimize_catalog(Path(catalog), chosen.vector_index_photos, *kept))

@@ -21,7 +21,6 @@ from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, Pr
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
 from furniture_prompter.encoders.shipped import STATEMENT
 from furniture_prompter.errors import DistillationError, EncoderNotFoundError
-from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.search.query_vectors import (
     AlignmentRoute,
     NoRoute,
@@ -280,6 +279,7 @@ def export_encoder(
     limits = PhotoLimits.of(chosen)
     with registry.needing("hub,train", name):
         from furniture_prompter.distillation.ensemble_teacher import export_teacher
+        from furniture_prompter.feeds.opening import open_feed
 
         source = encoder_folder(name, chosen.encoder_cache)
         photos = open_feed(calibrate) if calibrate else None
@@ -321,6 +321,7 @@ def distill(
         from furniture_prompter.distillation.distilling import distill as run
         from furniture_prompter.distillation.photos import photos_of_catalog, photos_of_feed
         from furniture_prompter.distillation.training_data import space_of
+        from furniture_prompter.feeds.opening import open_feed
     path = Path(source)
     encoder: Encoder | None = None
     if (path / MANIFEST_FILE).is_file():

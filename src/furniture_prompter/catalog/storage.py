@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 import lancedb
 import pyarrow as pa
 from filelock import FileLock, Timeout
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
 from lancedb import AsyncConnection, AsyncTable
 
 from furniture_prompter.errors import (
@@ -22,6 +20,9 @@ from furniture_prompter.errors import (
     CatalogFormatError,
     CatalogWriteError,
 )
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 # LanceDB raises these for everything that its Rust core reports, OverflowError for a number or an
 # age that it cannot take, pyarrow the last for what does not fit together.
@@ -307,6 +308,9 @@ def _manifest_of(content: bytes) -> Any:
 
 
 def _section(message: str, content: bytes, offset: int) -> Any:
+    # Takes a fifteenth of what a search from the shell takes to start, and none of them needs it.
+    from google.protobuf.message import DecodeError
+
     size = int.from_bytes(content[offset : offset + 4], "little")
     read: Message = _lance_messages()[message]()
     try:
@@ -346,7 +350,9 @@ _LANCE_SCHEMA: Final = {
 
 
 @cache
-def _lance_messages() -> dict[str, type[Message]]:
+def _lance_messages() -> "dict[str, type[Message]]":
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     field = descriptor_pb2.FieldDescriptorProto
     scalars = {"bytes": field.TYPE_BYTES, "string": field.TYPE_STRING, "uint64": field.TYPE_UINT64}
     # In proto2 every field says whether it is there.

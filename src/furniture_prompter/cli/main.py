@@ -38,14 +38,14 @@ INTERRUPTED = (
 )
 
 
-REST_CLIENTS: Final = "lance_namespace_urllib3_client.api."
-"""Modules of clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
+REST_CLIENTS: Final = "lance_namespace_urllib3_client"
+"""Package of clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
 
 
 class WithoutRestClients(MetaPathFinder, Loader):
     """Gives placeholders for REST_CLIENTS.
 
-    Building the classes' checks takes as long as all else that a search from the shell imports.
+    Building the classes' checks takes longer than all else that a search from the shell imports.
     """
 
     def find_spec(
@@ -53,7 +53,9 @@ class WithoutRestClients(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         """See :class:`importlib.abc.MetaPathFinder`."""
         del path, target
-        return ModuleSpec(fullname, self) if fullname.startswith(REST_CLIENTS) else None
+        if fullname.partition(".")[0] != REST_CLIENTS:
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
 
     def exec_module(self, module: ModuleType) -> None:
         """See :class:`importlib.abc.Loader`."""

@@ -9,12 +9,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import numpy as np
 import onnxruntime
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -25,6 +23,9 @@ from furniture_prompter.encoders.card import CARD_FILE
 from furniture_prompter.encoders.onnx_encoder import ORT_ERRORS
 from furniture_prompter.encoders.processors import threads_for_one_image
 from furniture_prompter.errors import EncoderDamagedError, EncoderError, EncoderNotFoundError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 Boxes = NDArray[np.float32]
 
@@ -331,8 +332,10 @@ ONNX_TENSORS: Final = {
 
 
 @functools.cache
-def _model_message() -> type[Message]:
+def _model_message() -> "type[Message]":
     """Every field is a list: of one that is written twice, neither is overlooked."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     field = descriptor_pb2.FieldDescriptorProto
     schema = descriptor_pb2.FileDescriptorProto(
         name="tensors.proto", package="tensors", syntax="proto2"
@@ -358,7 +361,7 @@ def _model_message() -> type[Message]:
     return model
 
 
-def _locations(message: Message) -> Iterator[int]:
+def _locations(message: "Message") -> Iterator[int]:
     """Where the tensors in a message have their values: 0 in it, 1 in a file beside it."""
     for field, values in message.ListFields():
         for value in values:
@@ -369,6 +372,8 @@ def _locations(message: Message) -> Iterator[int]:
 
 
 def _refuse_other_files(path: Path, data: bytes) -> None:
+    from google.protobuf.message import DecodeError
+
     # ONNX Runtime would look for them from the working folder, and in some places reads them.
     model = _model_message()()
     try:
