@@ -26,9 +26,11 @@ BACKGROUND_ROWS = 1_000
 # Candidates fetched for each product that is asked for: several photos share a product, and a
 # filter drops some.
 OVERSAMPLING = 4
-# RaBitQ codes are rescored with the stored float16 vectors: ten for each that is wanted, the
-# factor at which recall@10 reached 1.0 in benchmarks/results/vector_index.json.
-REFINE_FACTOR = 10
+# RaBitQ codes are rescored with the stored float16 vectors, twice as many as are wanted, and at
+# least as many as it took for recall@10 to reach 1.0 in benchmarks/results/vector_index.json.
+# Reading them is nearly all that a query costs (docs/experiments.md, "Rescored candidates").
+REFINE_FACTOR = 2
+LEAST_RESCORED = 400
 # A filter that leaves at most this many products is answered by scoring just these.
 FEW_PRODUCTS = 5_000
 
@@ -296,7 +298,7 @@ class _IvfSimilarities:
                 .nearest_to(self._query)
                 .column(self._column)
                 .distance_type("cosine")
-                .refine_factor(REFINE_FACTOR)
+                .refine_factor(max(REFINE_FACTOR, -(-LEAST_RESCORED // count)))
                 .select([NUMBER, "_distance"])
                 .limit(count)
                 .to_arrow()
