@@ -52,7 +52,8 @@ loop = time.process_time() - began
 if kind == "rows":
     from benchmarks.feed_speed import MadeUpFeed
     # Where the index function looks it up, in this program and in earlier ones.
-    sys.modules[assembly.index.__module__].open_feed = lambda *_, **__: MadeUpFeed(Path(source), int(rows))
+    made_up = MadeUpFeed(Path(source), int(rows))
+    sys.modules[assembly.index.__module__].open_feed = lambda *_, **__: made_up
 began, busy = time.perf_counter(), time.process_time()
 summary = assembly.index(source, catalog)
 seconds = time.perf_counter() - began

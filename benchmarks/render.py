@@ -51,6 +51,7 @@ PAGES = {
             "feed_speed",
             "feed_speed_before",
             "facets",
+            "catalog_size",
             "demo",
         ),
     ),
