@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.encoder_facts import measure_end_to_end
+from furniture_prompter.evaluation.latency import measure_end_to_end
 
 PATHS = [Path(f"{number}.png") for number in range(3)]
 
