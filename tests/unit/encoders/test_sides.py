@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from furniture_prompter.encoders.card import EncoderCard
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.onnx_encoder import SIDES_FILE, OnnxEncoder, SideClassifier
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.encoders.sides import SIDES_FILE, SideClassifier
 from furniture_prompter.errors import EncoderDamagedError
 
 CARD = EncoderCard.load(encoder_folder("default"))
