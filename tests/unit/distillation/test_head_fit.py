@@ -11,8 +11,7 @@ from furniture_prompter.distillation.head_fit import (
     fit_head,
     least,
 )
-from furniture_prompter.distillation.networks.backbone import unit_rows
-from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.networks.student import Student, unit_rows
 
 WIDTH = 12 + 8
 
