@@ -1,6 +1,6 @@
 import numpy as np
 
-from tools.catalog_builder.box_mapping import boards, box_uvs
+from tools.catalog_builder.meshes import boards, box_uvs
 
 # Two triangles of an upright board, 10 cm wide and 90 cm high, and one far away.
 BOARD = np.array([[0, 0, 0], [10, 0, 0], [10, 90, 0], [0, 0, 0], [10, 90, 0], [0, 90, 0]], float)

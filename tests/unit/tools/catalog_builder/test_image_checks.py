@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tools.catalog_builder.image_checks import (
+from tools.catalog_builder.product import (
     UnfitPictureError,
     check_cropped,
     check_shot,

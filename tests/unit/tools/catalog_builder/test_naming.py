@@ -1,6 +1,6 @@
 import pytest
 
-from tools.catalog_builder.naming import distinct_titles, joined, slug
+from tools.catalog_builder.product import distinct_titles, joined, slug
 
 
 @pytest.mark.parametrize(

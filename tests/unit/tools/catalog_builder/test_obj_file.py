@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tools.catalog_builder.obj_file import parse_obj
+from tools.catalog_builder.meshes import parse_obj
 
 OBJ = """\
 mtllib box.mtl

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.tools.catalog_builder.furniture_source import write_source
-from tools.catalog_builder.planning import BUNDLED, FULL, orders
-from tools.catalog_builder.selection import Selection
+from tools.catalog_builder.planning import BUNDLED, FULL, Selection, orders
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.tools.catalog_builder.source_models import source_model
 from tools.catalog_builder.finishes import FINISHES
+from tools.catalog_builder.framing import views_of
 from tools.catalog_builder.product import Order, split_of
-from tools.catalog_builder.views import views_of
 
 ORDER = Order(
     model=source_model("Armchair", stem="armChair1"),

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.catalog_builder.properties import numbered_entries, parse_properties
+from tools.catalog_builder.libraries import numbered_entries, parse_properties
 
 
 def test_unicode_escapes_and_latin_1_bytes_both_become_letters() -> None:

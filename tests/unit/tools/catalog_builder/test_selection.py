@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.tools.catalog_builder.source_models import source_model
-from tools.catalog_builder.selection import (
+from tools.catalog_builder.planning import (
     TABLE,
     LeftOut,
     Selected,
