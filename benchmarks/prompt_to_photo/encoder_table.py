@@ -38,10 +38,14 @@ from tools.prompt_encoder_builder.checks import (
     read_triplets,
     triplets_right,
 )
-from tools.prompt_encoder_builder.distil import Distilled, DistilSettings, distil
-from tools.prompt_encoder_builder.network import Network
-from tools.prompt_encoder_builder.quantise import quantise_rows
-from tools.prompt_encoder_builder.source import find_source
+from tools.prompt_encoder_builder.distil import (
+    Distilled,
+    DistilSettings,
+    Network,
+    distil,
+    find_source,
+    quantise_rows,
+)
 
 ALMOST_UNWEIGHTED = 0.5
 FULL_DIMENSION = 384
