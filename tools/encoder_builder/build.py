@@ -12,7 +12,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.bundled import held_out_families
 from furniture_prompter.distillation.export import CardFields, open_graph, put_in_place
 from furniture_prompter.distillation.quantisation import (
     Parity,

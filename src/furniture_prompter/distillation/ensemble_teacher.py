@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from furniture_prompter.bundled.held_out import photos_to_learn_from
+from furniture_prompter.bundled import photos_to_learn_from
 from furniture_prompter.distillation.export import (
     CardFields,
     Precision,

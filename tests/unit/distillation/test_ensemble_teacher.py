@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from furniture_prompter.bundled.held_out import photos_to_learn_from
+from furniture_prompter.bundled import photos_to_learn_from
 from furniture_prompter.distillation import ensemble_teacher
 from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
 from furniture_prompter.distillation.export import CardFields
