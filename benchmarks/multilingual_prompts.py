@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import card_hashes, turkish_words
-from benchmarks.prompt_to_photo.data import MeasuringSet, image_encoder_folder
-from benchmarks.prompt_to_photo.protocol import halves, ranks
+from benchmarks.prompt_to_photo.protocol import MeasuringSet, halves, image_encoder_folder, ranks
 from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.encoders.alignment import (
     Alignment,

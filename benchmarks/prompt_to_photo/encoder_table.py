@@ -16,13 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prompt_to_photo.data import (
+from benchmarks.prompt_to_photo.protocol import (
     WEIGHTS,
     MeasuringSet,
+    Pairs,
+    Vectors,
     image_encoder_folder,
+    measure,
     provenance,
+    ranks,
 )
-from benchmarks.prompt_to_photo.protocol import Pairs, Vectors, measure, ranks
 from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
