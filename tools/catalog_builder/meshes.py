@@ -22,7 +22,6 @@ from tools.catalog_builder.libraries import SourceModel
 from tools.catalog_builder.materials import Material, parse_mtl
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass
