@@ -15,9 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.api_loads import MIXED, Loads, Plan
+from benchmarks.api_loads import MIXED, Loads, Plan, jpeg
 from benchmarks.api_outages import Row, counts, version_of
-from benchmarks.api_queries import jpeg
 from benchmarks.api_server import ServedApi, copied
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, card_hashes, ikea_dev
 from benchmarks.http_load import outcome_of

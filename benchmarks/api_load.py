@@ -12,9 +12,17 @@ from typing import Any
 import httpx
 import numpy as np
 
-from benchmarks.api_loads import LARGE_PHOTO, QUICK, SIDES_PX, SMALL_PHOTO, Loads, Plan
+from benchmarks.api_loads import (
+    JPEG_QUALITY,
+    LARGE_PHOTO,
+    QUICK,
+    SIDES_PX,
+    SMALL_PHOTO,
+    Loads,
+    Plan,
+    jpeg,
+)
 from benchmarks.api_outages import Row, killed_worker, memory, overload, swapped_version
-from benchmarks.api_queries import JPEG_QUALITY, jpeg
 from benchmarks.api_server import ServedApi, copied
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, bundled, card_hashes, ikea_dev
 from benchmarks.http_load import Outcome

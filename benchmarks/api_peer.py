@@ -13,8 +13,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.api_loads import SMALL_PHOTO, Loads, Plan
-from benchmarks.api_queries import JPEG_QUALITY
+from benchmarks.api_loads import JPEG_QUALITY, SMALL_PHOTO, Loads, Plan
 from benchmarks.api_server import ServedApi, copied, free_port
 from benchmarks.datasets import IKEA_DEV, BenchmarkSet, bundled, card_hashes, ikea_dev
 from benchmarks.http_load import Outcome

@@ -19,7 +19,7 @@ from benchmarks.datasets import (
 from benchmarks.default_student import SPEED_PHOTOS, SPEED_ROUNDS, rounds_ms
 from benchmarks.photo_to_type import LEAST_MEMBERS
 from benchmarks.provenance import ROOT, add_output_option, write_result
-from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
+from furniture_prompter.bundled import HELD_OUT_EVERY, held_out_families
 from furniture_prompter.domain.rankings import SameLabelRetrieval, same_label_retrieval
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder

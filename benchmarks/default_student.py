@@ -15,7 +15,7 @@ from benchmarks.datasets import IKEA_DEV, encode_files, ikea_dev, load_products
 from benchmarks.distillation import Lesson, split, train, types_of, views_of
 from benchmarks.prompt_to_photo import protocol
 from benchmarks.provenance import add_output_option, write_result
-from furniture_prompter.bundled.held_out import HELD_OUT_EVERY
+from furniture_prompter.bundled import HELD_OUT_EVERY
 from furniture_prompter.domain.rankings import SameLabelRetrieval, same_label_retrieval
 from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder

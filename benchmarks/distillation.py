@@ -27,7 +27,7 @@ from benchmarks.datasets import (
     write_feed,
 )
 from benchmarks.provenance import DataSet, add_output_option, write_result
-from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
+from furniture_prompter.bundled import HELD_OUT_EVERY, held_out_families
 from furniture_prompter.domain.rankings import nearest, overlap_at_k, same_label_retrieval
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder

@@ -37,7 +37,7 @@ from furniture_prompter.encoders.decoding import (
 )
 from furniture_prompter.health.contents import CatalogContents, read_contents
 from furniture_prompter.health.examining import Encoders, run_checks
-from furniture_prompter.health.looks import PhotoLook, look_at
+from furniture_prompter.health.photos import PhotoLook, look_at
 from furniture_prompter.settings import Settings
 
 PLANTED = 20

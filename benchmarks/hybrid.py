@@ -81,7 +81,6 @@ UNDERSTANDING: Final[Mapping[str, tuple[str, bool, Mapping[str, float]]]] = {
     },
 }  # fmt: skip
 BEFORE: Final = f"{OLD_ENCODER}, words as written"
-NOW: Final = f"{NEW_ENCODER}, understood, weight_attribute 0.5"
 
 UNDERSTANDING_METHOD: Final = f"""
 Families of prompts and products as in hybrid.json, of two shops, through Catalog.search, best

@@ -35,7 +35,7 @@ METHOD = f"""
 teacher's vector alone and with one further term beside it, everything else equal, one seed each.
 Measured in float32 as in "Teacher and students", where the spread between seeds stands: differences
 smaller than that say nothing. The references of the terms stand in
-src/furniture_prompter/distillation/losses.py.
+src/furniture_prompter/distillation/optimisation.py.
 """
 
 

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import card_hashes, turkish_words
-from benchmarks.prompt_to_photo.data import MeasuringSet, image_encoder_folder
-from benchmarks.prompt_to_photo.protocol import halves, ranks
+from benchmarks.prompt_to_photo.protocol import MeasuringSet, halves, image_encoder_folder, ranks
 from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.encoders.alignment import (
     Alignment,
@@ -31,7 +30,7 @@ from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.ingest.furniture_words import other_language
 from furniture_prompter.ingest.writing import OTHER_LANGUAGE_WEIGHT
 from furniture_prompter.unit_rows import unit_rows
-from tools.prompt_encoder_builder.multilingual_source import MultilingualNetwork
+from tools.prompt_encoder_builder.build_multilingual import MultilingualNetwork
 
 TODAY: Final = "minilm-static-256"
 SHIPPED: Final = "multilingual-static-384"

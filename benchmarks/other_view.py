@@ -16,7 +16,7 @@ from benchmarks.datasets import (
     ranked_others,
 )
 from benchmarks.provenance import add_output_option, write_result
-from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
+from furniture_prompter.bundled import HELD_OUT_EVERY, held_out_families
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.metrics import (

@@ -23,7 +23,7 @@ from furniture_prompter.distillation.networks import (
     architecture,
     build_backbone,
 )
-from furniture_prompter.distillation.networks.backbone import parameter_count
+from furniture_prompter.distillation.networks.student import parameter_count
 from furniture_prompter.distillation.operations import multiply_adds_of_module
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.errors import InvalidPhotoError

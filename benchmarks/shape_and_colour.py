@@ -16,7 +16,7 @@ from benchmarks.datasets import BenchmarkSet, bundled, card_hashes, real_shop, t
 from benchmarks.encoder_selection.candidates import Candidate, float_graph, open_session
 from benchmarks.multilingual_prompts import recall
 from benchmarks.provenance import add_output_option, write_result
-from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.bundled import held_out_families
 from furniture_prompter.domain.catalog import fit_projection
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import Preprocessing

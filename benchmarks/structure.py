@@ -2,11 +2,15 @@
 
     python -m benchmarks.structure            # the table
     python -m benchmarks.structure --files    # and the modules of each path
+    python -m benchmarks.structure --size     # the size alone, without running anything
     PYTHONPATH=/elsewhere/src python -m benchmarks.structure    # another version of the product
 
 A module is on a path when one of its functions is called between the request and its answer, in
 any thread of the process. What runs because a module is imported does not count, nor do child
 processes. The benchmark takes some minutes: every call is looked at.
+
+A short module, or one that a single other one imports, may be no thought of its own: the table
+counts both, so that splinters show. An ``__init__.py`` is not counted as either.
 
 Each path runs once, cold, in a process of its own:
 
@@ -17,6 +21,7 @@ Each path runs once, cold, in a process of its own:
 """
 
 import argparse
+import ast
 import asyncio
 import io
 import json
@@ -26,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -35,6 +41,7 @@ from typing import Any
 import furniture_prompter
 
 SOURCE = Path(furniture_prompter.__file__).parent
+SHORT_LINES = 60
 PHOTO = SOURCE / "bundled" / "images" / "blendswap-cc0-armchair-0.jpg"
 
 SUITE = """
@@ -156,6 +163,39 @@ def traced(path: str, catalog: Path) -> list[str]:
     return trace.modules()
 
 
+def _imported(module: Path, names: dict[str, Path]) -> set[Path]:
+    """Modules of the product that one imports anywhere in it, in functions as well."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(inner & names.keys() or {node.module})
+    return {names[name] for name in found & names.keys()} - {module}
+
+
+def size() -> str:
+    """Count, length and splinters of the product's modules, as a sentence."""
+    files = sorted(SOURCE.rglob("*.py"))
+    names = {
+        ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in files
+    }
+    importers = Counter(found for path in files for found in _imported(path, names))
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in files}
+    whole = [path for path in files if path.name != "__init__.py"]
+    short = sum(lines[path] < SHORT_LINES for path in whole)
+    single = sum(importers[path] == 1 for path in whole)
+    return (
+        f"{len(files)} modules, {sum(lines.values()):,} lines, "
+        f"median {statistics.median(lines.values()):g}, longest {max(lines.values())}; "
+        f"{short} under {SHORT_LINES} lines, {single} imported by exactly one other"
+    )
+
+
 def _index_what_ships(catalog: Path) -> None:
     feed = str(SOURCE / "bundled" / "products.jsonl")
     command = [sys.executable, "-m", "furniture_prompter.cli.main", "index", feed]
@@ -165,17 +205,16 @@ def _index_what_ships(catalog: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Size of the source tree and length of its paths.")
     parser.add_argument("--files", action="store_true", help="name the modules of each path")
+    parser.add_argument("--size", action="store_true", help="only the size of the source tree")
     parser.add_argument("--only", choices=PATHS, help="one path, its modules as JSON")
     parser.add_argument("--catalog", type=Path, help="a catalog; indexed anew when left out")
     arguments = parser.parse_args()
     if arguments.only and arguments.catalog:
         print(json.dumps(traced(arguments.only, arguments.catalog)))
         return
-    lines = [len(path.read_text("utf-8").splitlines()) for path in SOURCE.rglob("*.py")]
-    print(
-        f"{len(lines)} modules, {sum(lines):,} lines, median {statistics.median(lines):g}, "
-        f"longest {max(lines)}"
-    )
+    print(size())
+    if arguments.size:
+        return
     with tempfile.TemporaryDirectory() as folder:
         catalog = arguments.catalog or Path(folder) / "catalog"
         if arguments.catalog is None:

@@ -24,7 +24,7 @@ from benchmarks.encoder_selection.candidates import (
     squares,
 )
 from benchmarks.provenance import write_result
-from furniture_prompter.bundled.held_out import HELD_OUT_EVERY, held_out_families
+from furniture_prompter.bundled import HELD_OUT_EVERY, held_out_families
 from furniture_prompter.encoders.alignment import Alignment, AlignmentSettings, fit_alignment
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder

@@ -10,13 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.prompt_to_photo.data import (
+from benchmarks.prompt_to_photo.protocol import (
     WEIGHTS,
     MeasuringSet,
+    Pairs,
     image_encoder_folder,
+    measure,
+    measure_sizes,
     provenance,
 )
-from benchmarks.prompt_to_photo.protocol import Pairs, measure, measure_sizes
 from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder

@@ -16,13 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prompt_to_photo.data import (
+from benchmarks.prompt_to_photo.protocol import (
     WEIGHTS,
     MeasuringSet,
+    Pairs,
+    Vectors,
     image_encoder_folder,
+    measure,
     provenance,
+    ranks,
 )
-from benchmarks.prompt_to_photo.protocol import Pairs, Vectors, measure, ranks
 from furniture_prompter.encoders.alignment import AlignmentSettings
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
@@ -38,10 +41,14 @@ from tools.prompt_encoder_builder.checks import (
     read_triplets,
     triplets_right,
 )
-from tools.prompt_encoder_builder.distil import Distilled, DistilSettings, distil
-from tools.prompt_encoder_builder.network import Network
-from tools.prompt_encoder_builder.quantise import quantise_rows
-from tools.prompt_encoder_builder.source import find_source
+from tools.prompt_encoder_builder.distil import (
+    Distilled,
+    DistilSettings,
+    Network,
+    distil,
+    find_source,
+    quantise_rows,
+)
 
 ALMOST_UNWEIGHTED = 0.5
 FULL_DIMENSION = 384

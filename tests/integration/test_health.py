@@ -9,7 +9,7 @@ from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import FeedRow, HealthReport, Product
 from furniture_prompter.encoders.decoding import PhotoLimits
-from furniture_prompter.health import pictures
+from furniture_prompter.health import photos
 from furniture_prompter.health.examining import Encoders, examine
 from tests.integration.conftest import Shop
 
@@ -38,7 +38,7 @@ def test_defects_of_a_catalog_are_told_and_the_costliest_come_first(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The fake encoder sees colours alone, and would take white furniture for a sign.
-    monkeypatch.setattr(pictures, "LIKE_A_PLACEHOLDER", 2.0)
+    monkeypatch.setattr(photos, "LIKE_A_PLACEHOLDER", 2.0)
     planted = rows()
     planted[0] = replace(
         planted[0], product=replace(planted[0].product, title="<b>Stuhl</b>", color="whiet")

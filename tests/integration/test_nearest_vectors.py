@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.evaluation.nearest_vectors import measure_nearest
+from furniture_prompter.evaluation.latency import measure_nearest
 from furniture_prompter.evaluation.record import IndexTimes
 from tests.fakes import make_rows
 from tests.integration.conftest import Shop

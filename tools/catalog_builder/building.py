@@ -12,16 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.catalog_builder.colours import NAMES_TR
-from tools.catalog_builder.naming import distinct_titles, joined
-from tools.catalog_builder.product import Order, Rendered, render_product, split_of
+from tools.catalog_builder.product import (
+    Order,
+    Rendered,
+    distinct_titles,
+    joined,
+    render_product,
+    split_of,
+)
 
 WORKERS = 2
 # VTK keeps some memory of every plotter; fresh processes after so many products give it back.
 BATCH = 120
 # Modules whose change makes pictures that were rendered before it stale.
 _RENDERING_MODULES = (
-    "box_mapping", "colours", "finishes", "framing", "image_checks", "libraries", "materials",
-    "meshes", "obj_file", "product", "rendering", "views",
+    "colours", "finishes", "framing", "libraries", "materials", "meshes", "product", "rendering",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Command line of the catalog builder."""
+"""Command line of the catalog builder: sets, contact sheets, ATTRIBUTION.md of what ships."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,7 +24,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from tools.catalog_builder.attribution import attribution_text
 from tools.catalog_builder.building import (
     SetAside,
     collected_rows,
@@ -32,11 +32,93 @@ from tools.catalog_builder.building import (
     rows_as_jsonl,
     write_whole,
 )
-from tools.catalog_builder.contact_sheet import contact_sheets
-from tools.catalog_builder.libraries import DEFAULT_SOURCE
-from tools.catalog_builder.planning import BUNDLED, FULL, Plan, orders
+from tools.catalog_builder.libraries import DEFAULT_SOURCE, LIBRARIES, LICENCE_URLS
+from tools.catalog_builder.planning import BUNDLED, FULL, Plan, Selection, orders
 from tools.catalog_builder.product import Order
-from tools.catalog_builder.selection import Selection
+
+_HEAD = """\
+# Attribution
+
+The pictures in this folder are renderings of 3D furniture models from the libraries of
+[Sweet Home 3D](http://www.sweethome3d.com/), as packaged by Debian in `sweethome3d-furniture`.
+**Changes made:** every model was rendered to still pictures, lit, cropped and compressed;
+products marked *variant* were given another wood or fabric. The authors do not endorse this use.
+
+Wood and fabric of variants: pictures of [ambientCG](https://ambientcg.com/), CC0 1.0
+(<https://creativecommons.org/publicdomain/zero/1.0/>).
+
+This file is written by `python -m tools.catalog_builder bundled`.
+"""
+
+
+def attribution_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """The whole file for the given rows of products.jsonl.
+
+    Raises:
+        KeyError: a row lacks an entry that every row has.
+        ValueError: a row comes from a library that is not listed.
+    """
+    sections = [_HEAD]
+    placed = 0
+    for library in LIBRARIES:
+        own = [row for row in rows if str(row["id"]).startswith(f"{library.slug}-")]
+        own = [row for row in own if row["licence"] == library.licence]
+        if not own:
+            continue
+        placed += len(own)
+        sections.append(
+            f"## {library.title}\n\n"
+            f"Authors: {library.attribution}.  \n"
+            f"Licence: {library.licence}, <{LICENCE_URLS[library.licence]}>.\n\n"
+            "| product | work | author |\n|---|---|---|\n" + "\n".join(map(attribution_line, own))
+        )
+    if placed != len(rows):
+        raise ValueError(f"{len(rows) - placed} products belong to no library of LIBRARIES")
+    return "\n".join(f"{section}\n" if i else section for i, section in enumerate(sections))
+
+
+def attribution_line(row: Mapping[str, object]) -> str:
+    """One table line: the product, the work it was rendered from, its author."""
+    variant = " *(variant)*" if row.get("variant") else ""
+    return f"| {row['id']}{variant} | {row['source']} | {row['creator']} |"
+
+
+CELL_PIXELS = 168
+_LABEL_PIXELS = 26
+_GROUND = (214, 214, 214)
+
+
+def contact_sheets(folder: Path, columns: int, rows: int) -> Iterator[Image.Image]:
+    """Sheets of ``columns`` × ``rows`` pictures, each with its id and colours below.
+
+    The ground is grey so that a picture's own white can be told from the sheet.
+
+    Raises:
+        FileNotFoundError: ``folder`` holds no products.jsonl.
+    """
+    lines = (folder / "products.jsonl").read_text(encoding="utf-8").splitlines()
+    products = [json.loads(line) for line in lines]
+    pictures = [(product, name) for product in products for name in product["images"]]
+    per_sheet = columns * rows
+    for start in range(0, len(pictures), per_sheet):
+        yield _sheet(folder, pictures[start : start + per_sheet], columns)
+
+
+def _sheet(folder: Path, pictures: list[tuple[dict[str, str], str]], columns: int) -> Image.Image:
+    height = CELL_PIXELS + _LABEL_PIXELS
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * CELL_PIXELS, rows * height), _GROUND)
+    draw = ImageDraw.Draw(sheet)
+    for number, (product, name) in enumerate(pictures):
+        left, top = number % columns * CELL_PIXELS, number // columns * height
+        with Image.open(folder / name) as image:
+            small = image.convert("RGB")
+        small.thumbnail((CELL_PIXELS - 6, CELL_PIXELS - 4))
+        sheet.paste(small, (left, top))
+        draw.text((left, top + CELL_PIXELS - 2), Path(name).stem[-27:], fill="black")
+        draw.text((left, top + CELL_PIXELS + 10), product["color"][:27], fill="navy")
+    return sheet
+
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLED_FOLDER = REPOSITORY / "src" / "furniture_prompter" / "bundled"

@@ -1,18 +1,168 @@
-"""A furniture model as parts to draw: geometry of each material in centimetres, y up, front +z."""
+"""Furniture models as parts to draw: OBJ faces, texture coordinates, geometry in centimetres.
+
+A part is the geometry of one material, y up, front +z. VTK's own reader gives two numbers to a
+material that a file returns to after another one, so its parts cannot be told apart; hence the
+reader of OBJ files here. Surfaces without texture coordinates get the tile projected along the
+main axes.
+"""
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyvista as pv
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from tools.catalog_builder.libraries import SourceModel
 from tools.catalog_builder.materials import Material, parse_mtl
-from tools.catalog_builder.obj_file import FaceGroup, ObjFile, parse_obj
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class FaceGroup:
+    """The polygons of one material; corner index lists run over all polygons in order.
+
+    ``sizes`` holds each polygon's corner count. An index of -1 in ``uvs`` or ``normals`` means
+    that the corner has none.
+    """
+
+    sizes: list[int] = field(default_factory=list)
+    points: list[int] = field(default_factory=list)
+    uvs: list[int] = field(default_factory=list)
+    normals: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ObjFile:
+    """``points`` (n, 3), ``uvs`` (n, 2), ``normals`` (n, 3) and the faces of each material."""
+
+    points: Floats
+    uvs: Floats
+    normals: Floats
+    groups: dict[str, FaceGroup]
+    material_libraries: tuple[str, ...]
+
+
+def parse_obj(text: str) -> ObjFile:
+    """Read points, texture coordinates, normals and faces; lines and curves are skipped.
+
+    Raises:
+        ValueError: a number that is none, or a face that names a corner out of range.
+    """
+    points: list[str] = []
+    uvs: list[str] = []
+    normals: list[str] = []
+    groups: dict[str, FaceGroup] = {}
+    libraries: list[str] = []
+    group = groups.setdefault("", FaceGroup())
+    for line in text.replace("\\\n", " ").splitlines():
+        keyword, _, rest = line.strip().partition(" ")
+        if keyword == "v":
+            points.extend(rest.split()[:3])
+        elif keyword == "vt":
+            uvs.extend(rest.split()[:2])
+        elif keyword == "vn":
+            normals.extend(rest.split()[:3])
+        elif keyword == "f":
+            corners = rest.split()
+            if len(corners) < 3:
+                continue
+            group.sizes.append(len(corners))
+            counts = (len(points) // 3, len(uvs) // 2, len(normals) // 3)
+            for corner in corners:
+                _add_corner(group, corner, counts)
+        elif keyword == "usemtl":
+            group = groups.setdefault(rest.strip(), FaceGroup())
+        elif keyword == "mtllib":
+            libraries.append(rest.strip())
+    return ObjFile(
+        points=np.array(points, dtype=np.float64).reshape(-1, 3),
+        uvs=np.array(uvs, dtype=np.float64).reshape(-1, 2),
+        normals=np.array(normals, dtype=np.float64).reshape(-1, 3),
+        groups={name: g for name, g in groups.items() if g.sizes},
+        material_libraries=tuple(libraries),
+    )
+
+
+def _add_corner(group: FaceGroup, corner: str, counts: tuple[int, int, int]) -> None:
+    parts = corner.split("/")
+    group.points.append(_index(parts[0], counts[0]))
+    group.uvs.append(_index(parts[1], counts[1]) if len(parts) > 1 and parts[1] else -1)
+    group.normals.append(_index(parts[2], counts[2]) if len(parts) > 2 and parts[2] else -1)
+
+
+def _index(number: str, count: int) -> int:
+    # OBJ counts from 1; negative numbers count back from the last one read so far.
+    value = int(number)
+    index = value - 1 if value > 0 else count + value
+    if not 0 <= index < count:
+        raise ValueError(f"a face names corner {value}, but only {count} have been given")
+    return index
+
+
+# Corners closer than this are the same corner when boards are told apart.
+WELD_CM = 0.02
+
+
+def boards(points: Floats) -> NDArray[np.int64]:
+    """Which connected piece each triangle belongs to.
+
+    Args:
+        points: (3 m, 3) corners in centimetres, three rows a triangle.
+
+    Returns:
+        (m,) piece numbers from 0.
+    """
+    _, corner = np.unique(np.rint(points / WELD_CM).astype(np.int64), axis=0, return_inverse=True)
+    triangles = corner.reshape(-1, 3)
+    count = int(triangles.max()) + 1
+    starts = np.concatenate([triangles[:, 0], triangles[:, 1]])
+    ends = np.concatenate([triangles[:, 1], triangles[:, 2]])
+    graph = coo_array((np.ones(len(starts), dtype=np.int8), (starts, ends)), shape=(count, count))
+    _, labels = connected_components(graph, directed=False)
+    return np.asarray(labels[triangles[:, 0]], dtype=np.int64)
+
+
+def box_uvs(points: Floats, tile_cm: float, *, grain: bool) -> Floats:
+    """Texture coordinates (3 m, 2) of a box projection.
+
+    Each triangle is projected along the axis it faces most. With ``grain`` the tile's horizontal
+    direction follows the longest side of each connected piece, as boards are cut, and pieces
+    begin at different places of the tile so that neighbours do not look alike.
+
+    Args:
+        points: (3 m, 3) corners in centimetres, three rows a triangle.
+        tile_cm: length of surface that the tile covers.
+        grain: whether the tile has a direction, as wood has.
+    """
+    corners = points.reshape(-1, 3, 3)
+    normals = np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+    facing = normals.argmax(axis=1)
+    length_order = np.tile(np.array([0, 1, 2]), (len(corners), 1))
+    shift = np.zeros((len(corners), 2))
+    if grain:
+        piece = boards(points)
+        pieces = int(piece.max()) + 1
+        low, high = np.full((pieces, 3), np.inf), np.full((pieces, 3), -np.inf)
+        np.minimum.at(low, piece, corners.min(axis=1))
+        np.maximum.at(high, piece, corners.max(axis=1))
+        length_order = np.argsort(low - high, axis=1, kind="stable")[piece]
+        # The golden ratio spreads any number of pieces evenly over the tile.
+        shift = np.column_stack([piece * 0.6180339887, piece * 0.3819660113]) % 1.0
+    # Of the two axes a triangle does not face, the longer one takes the tile's horizontal.
+    remaining = length_order[length_order != facing[:, None]].reshape(-1, 2)
+    rows = np.arange(len(corners))[:, None]
+    along = corners[rows, np.arange(3)[None, :], remaining[:, :1]]
+    across = corners[rows, np.arange(3)[None, :], remaining[:, 1:]]
+    uvs = np.stack([along, across], axis=-1) / tile_cm + shift[:, None, :]
+    return np.asarray(uvs.reshape(-1, 2))
+
 
 # Where a file gives no normals, edges sharper than this stay sharp.
 FEATURE_ANGLE_DEG = 40.0
@@ -35,8 +185,6 @@ STAND_INS: dict[str, str | None] = {
     "rose_petal.jpg": None,
     "wood_table_chairs.jpg": None,
 }
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,132 @@
-"""One product from model to pictures and its row of products.jsonl."""
+"""One product from model to checked pictures and its row of products.jsonl, id and title."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from tools.catalog_builder.box_mapping import box_uvs
 from tools.catalog_builder.colours import CLEAR, dominant_colours
 from tools.catalog_builder.finishes import Finish, dressed_materials, finish_material
-from tools.catalog_builder.framing import View
-from tools.catalog_builder.image_checks import check_cropped, check_shot, check_textured
+from tools.catalog_builder.framing import View, views_of
 from tools.catalog_builder.libraries import LICENCE_URLS, SourceModel
 from tools.catalog_builder.materials import substance_in_title
-from tools.catalog_builder.meshes import Part, load_parts
-from tools.catalog_builder.naming import slug
+from tools.catalog_builder.meshes import Part, box_uvs, load_parts
 from tools.catalog_builder.rendering import Studio, cropped
-from tools.catalog_builder.views import views_of
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+
+
+def slug(text: str) -> str:
+    """``armChair2`` → ``arm-chair-2``: lower-case ASCII words and numbers joined by hyphens.
+
+    Raises:
+        ValueError: no letter or digit is left.
+    """
+    spaced = _CAMEL.sub("-", text.replace("ı", "i"))
+    ascii_text = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", ascii_text.lower())
+    if not words:
+        raise ValueError(f"{text!r} has no letter or digit to make an id of")
+    return "-".join(words)
+
+
+def joined(words: Sequence[str], conjunction: str) -> str:
+    """``["white", "red", "black"]``, ``"and"`` → ``white, red and black``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
+
+
+def distinct_titles(names: Sequence[str], qualifiers: Sequence[Sequence[str]]) -> list[str]:
+    """Titles that differ where they can: a name shared by several products takes qualifiers.
+
+    Args:
+        names: the plain title of each product.
+        qualifiers: for each product what may follow its name, most telling first; as many are
+            added as it takes to part it from the others of its name.
+    """
+    titles = list(names)
+    depth = 0
+    while True:
+        crowded = {title for title, count in Counter(titles).items() if count > 1}
+        waiting = [
+            i for i, title in enumerate(titles) if title in crowded and depth < len(qualifiers[i])
+        ]
+        if not waiting:
+            return titles
+        for i in waiting:
+            titles[i] = f"{titles[i]}, {qualifiers[i][depth]}"
+        depth += 1
+
+
+# Coverage above this (of 255) counts as product.
+COVERED = 8
+LEAST_FOREGROUND = 0.01
+# A black chair still shows edges and highlights; a picture whose brightest hundredth stays under
+# this level was drawn without light.
+LEAST_BRIGHT_LEVEL = 16
+
+Pixels = NDArray[np.uint8]
+
+
+class UnfitPictureError(ValueError):
+    """A picture failed a check; the message says which."""
+
+
+def check_shot(pixels: Pixels, coverage: Pixels) -> None:
+    """Refuse a shot (h, w, 3) with its coverage (h, w), before it is cropped.
+
+    Raises:
+        UnfitPictureError: empty, cut off at an edge of the frame, or black.
+    """
+    mask = coverage > COVERED
+    share = float(mask.mean())
+    if share < LEAST_FOREGROUND / 10:
+        raise UnfitPictureError(f"empty: {share:.2%} of the frame shows the product")
+    if mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any():
+        raise UnfitPictureError("cut off: the product touches the edge of the frame")
+    brightness = pixels[mask].max(axis=1)
+    if float(np.percentile(brightness, 99)) < LEAST_BRIGHT_LEVEL:
+        raise UnfitPictureError("black: the product reflects no light")
+
+
+def check_cropped(coverage: Pixels) -> None:
+    """Refuse a cropped picture in which the product covers less than `LEAST_FOREGROUND`.
+
+    Raises:
+        UnfitPictureError: the product is a few specks.
+    """
+    share = float((coverage > COVERED).mean())
+    if share < LEAST_FOREGROUND:
+        raise UnfitPictureError(f"empty: the product covers {share:.2%} of its picture")
+
+
+def check_textured(flat: Pixels, coverage: Pixels, plain_parts: int) -> None:
+    """Refuse a flat-coloured shot with no more colours than its untextured parts explain.
+
+    Args:
+        flat: (h, w, 3) shot without light.
+        coverage: (h, w) of the same shot.
+        plain_parts: how many parts of the product have one colour each.
+
+    Raises:
+        UnfitPictureError: the texture that the product has does not show.
+    """
+    colours = flat[coverage > COVERED] >> 2
+    distinct = len(np.unique(colours, axis=0))
+    if distinct <= plain_parts + 1:
+        raise UnfitPictureError(f"untextured: {distinct} colours for a product with a texture")
+
 
 # Colours are measured on the flat colours of this many first views.
 COLOUR_VIEWS = 2

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from furniture_prompter.encoders.sides import SIDES_FILE
+from furniture_prompter.encoders.onnx_encoder import SIDES_FILE
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.build import Recipe, build
 from tools.encoder_builder.catalogs import read_catalog

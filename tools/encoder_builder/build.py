@@ -1,4 +1,4 @@
-"""Build of the default image encoder: graph, projection, int8, gates, card."""
+"""Build of the default image encoder: graph, projection, int8, parity gates, card."""
 
 import hashlib
 import tempfile
@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from numpy.typing import NDArray
 
-from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.bundled import held_out_families
 from furniture_prompter.distillation.export import CardFields, open_graph, put_in_place
 from furniture_prompter.distillation.quantisation import (
     Parity,
@@ -29,7 +30,7 @@ from furniture_prompter.encoders.card import (
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.evaluation.collection import DEGRADATIONS
-from tools.encoder_builder import figures
+from tools.encoder_builder import colour, figures
 from tools.encoder_builder.catalogs import (
     CatalogImage,
     encode_catalog,
@@ -37,8 +38,8 @@ from tools.encoder_builder.catalogs import (
     pixels,
     read_catalog,
 )
-from tools.encoder_builder.graph import Head, PartAxes, build_graph
-from tools.encoder_builder.networks import Block, Network, load_network
+from tools.encoder_builder.graph import Head, PartAxes, Pooling, build_graph
+from tools.encoder_builder.networks import Block, Network, blocks_of, load_backbone, load_network
 from tools.encoder_builder.noise import (
     fit_against_noise,
     fit_colour_axes,
@@ -46,7 +47,6 @@ from tools.encoder_builder.noise import (
     spoilt,
     weighed,
 )
-from tools.encoder_builder.reference import reference_vectors
 from tools.encoder_builder.sides import add_sides
 
 CALIBRATION_IMAGES = 128
@@ -368,3 +368,54 @@ _TITLES = {
     "lite2": "EfficientNet-Lite2",
     "mobilenetv2": "MobileNetV2",
 }
+
+
+def reference_vectors(
+    network: Network,
+    head: Head,
+    axes: PartAxes | None,
+    images: Sequence[NDArray[np.uint8]],
+    *,
+    tail: bool,
+) -> NDArray[np.float32]:
+    """Vectors (images, dimension) of square images (side, side, 3), float arithmetic throughout.
+
+    Raises:
+        ValueError: the map before the last block is asked for and ``tail`` is not.
+    """
+    if head.body_pooling is not None and not tail:
+        raise ValueError("Only the map before the 1,280 channels can be joined to another.")
+    *body, last = blocks_of(load_backbone(network.name)[0])
+    rows = []
+    for image in images:
+        mean, scale = np.array(network.mean), np.array(network.scale)
+        values = ((image - mean) / scale).astype(np.float32)
+        with torch.inference_mode():
+            before = torch.from_numpy(values.transpose(2, 0, 1)[None].copy())
+            for block in body:
+                before = block(before)
+            after = last(before) if tail else before
+        parts = [_pooled(after, head.pooling)]
+        if head.body_pooling is not None:
+            parts.insert(0, _pooled(before, head.body_pooling))
+        if axes is not None:
+            rows.append(axes.of(np.hstack(parts)[None], colour.colour_shares(image)[None])[0])
+            continue
+        if head.colour_weight > 0:
+            parts.append(head.colour_weight * colour.colour_shares(image))
+        joined = np.concatenate(parts)
+        rows.append(joined / np.linalg.norm(joined))
+    return np.stack(rows).astype(np.float32)
+
+
+def _pooled(features: torch.Tensor, pooling: Pooling) -> NDArray[np.float64]:
+    """A map (1, channels, height, width) as one unit vector."""
+    values = features.numpy()[0].astype(np.float64)
+    values = values.reshape(len(values), -1)
+    if pooling == "max":
+        pooled = values.max(axis=1)
+    elif pooling == "gem3":
+        pooled = np.cbrt((np.maximum(values, 0) ** 3).mean(axis=1))
+    else:
+        pooled = values.mean(axis=1)
+    return np.asarray(pooled / np.linalg.norm(pooled))

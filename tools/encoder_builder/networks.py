@@ -18,12 +18,12 @@ from furniture_prompter.distillation.networks import (
     WeightsPackage,
     build_backbone,
 )
-from furniture_prompter.distillation.networks.backbone import Backbone, InvertedResidual
 from furniture_prompter.distillation.networks.backbones import (
     EfficientNetLite,
     MobileNetV2,
     SameConvolution,
 )
+from furniture_prompter.distillation.networks.student import Backbone, InvertedResidual
 
 _ARCHITECTURES = {
     "lite0": "efficientnet-lite0",

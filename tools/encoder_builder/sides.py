@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.bundled import held_out_families
 from furniture_prompter.encoders.card import EncoderCard
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
-from furniture_prompter.encoders.sides import (
+from furniture_prompter.encoders.onnx_encoder import (
     LEAST_PROBABILITY,
     SIDES,
     SIDES_FILE,
+    OnnxEncoder,
     SideClassifier,
 )
 from tools.encoder_builder.catalogs import CatalogImage, encode_images, pixels

@@ -16,10 +16,17 @@ from furniture_prompter.encoders.prompt_encoder import (
     StaticPromptEncoder,
 )
 from tools.prompt_encoder_builder.checks import CheckFailedError, CheckResult, check
-from tools.prompt_encoder_builder.distil import Distilled, DistilSettings, distil
-from tools.prompt_encoder_builder.network import Network
-from tools.prompt_encoder_builder.quantise import quantise_rows
-from tools.prompt_encoder_builder.source import LICENCE, PACKAGE, Source, find_source
+from tools.prompt_encoder_builder.distil import (
+    LICENCE,
+    PACKAGE,
+    Distilled,
+    DistilSettings,
+    Network,
+    Source,
+    distil,
+    find_source,
+    quantise_rows,
+)
 
 NAME = "minilm-static-256"
 LIMIT_BYTES = 16_000_000

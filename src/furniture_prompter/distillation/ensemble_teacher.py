@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from furniture_prompter.bundled.held_out import photos_to_learn_from
+from furniture_prompter.bundled import photos_to_learn_from
 from furniture_prompter.distillation.export import (
     CardFields,
     Precision,
@@ -19,8 +19,13 @@ from furniture_prompter.distillation.export import (
 )
 from furniture_prompter.distillation.initial_weights import IMAGENET, load_initial
 from furniture_prompter.distillation.networks import architecture
-from furniture_prompter.distillation.networks.backbone import GEM_POWER, parameter_count
-from furniture_prompter.distillation.networks.student import MEMBERS, SIDE_PX, ImagenetEnsemble
+from furniture_prompter.distillation.networks.student import (
+    GEM_POWER,
+    MEMBERS,
+    SIDE_PX,
+    ImagenetEnsemble,
+    parameter_count,
+)
 from furniture_prompter.distillation.onnx_graph import graph_before, set_values, write_graph
 from furniture_prompter.domain import Feed, FeedRow, IndexProgress
 from furniture_prompter.domain.catalog import fit_projection

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from furniture_prompter.distillation.networks.backbone import parameter_count
+from furniture_prompter.distillation.networks.student import parameter_count
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.distillation.quantisation import (
     parity,

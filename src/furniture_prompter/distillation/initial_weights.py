@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from furniture_prompter.distillation.networks import ARCHITECTURES, WeightsPackage
-from furniture_prompter.distillation.networks.backbone import Backbone
+from furniture_prompter.distillation.networks.student import Backbone
 from furniture_prompter.errors import DistillationError, install_line
 
 State = dict[str, torch.Tensor]

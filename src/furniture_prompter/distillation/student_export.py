@@ -17,9 +17,9 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
-from furniture_prompter.distillation.head_fit import Validator
 from furniture_prompter.distillation.initial_weights import InitialWeights
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.optimisation import Validator
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import decode, writing
 from furniture_prompter.distillation.run_folder import Progress

@@ -18,9 +18,15 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from furniture_prompter.distillation.augmentation import Batch, Batches
-from furniture_prompter.distillation.head_fit import ValidationMetrics, Validator
-from furniture_prompter.distillation.losses import LossWeights, averaged, rate_schedule, rate_share
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.optimisation import (
+    LossWeights,
+    ValidationMetrics,
+    Validator,
+    averaged,
+    rate_schedule,
+    rate_share,
+)
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.run_folder import Checkpoints, Progress
 from furniture_prompter.distillation.training_data import TeacherVectors

@@ -18,9 +18,13 @@ from furniture_prompter.domain.feed import (
     FeedRow,
     IndexProgress,
     IndexSummary,
+    KnownItem,
+    KnownRecords,
     LeftOut,
+    RecordFeed,
     Removal,
     SetAside,
+    UnchangedRow,
     Upsert,
     Write,
     WriteResult,
@@ -41,12 +45,6 @@ from furniture_prompter.domain.product import (
     Variant,
 )
 from furniture_prompter.domain.query import CatalogReference, Hit, Query, SearchResult
-from furniture_prompter.domain.unchanged import (
-    KnownItem,
-    KnownRecords,
-    RecordFeed,
-    UnchangedRow,
-)
 
 __all__ = [
     "AttributeValue",

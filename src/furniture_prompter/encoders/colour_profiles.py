@@ -3,13 +3,16 @@
 A photo's numbers mean what its embedded profile (ICC.1:2022) says: the same red has other numbers
 in Display P3 or Adobe RGB. Encoders learned from sRGB and pages show sRGB, so every photo is
 brought there. A profile that cannot be used is passed over, as browsers do: the numbers then count
-as sRGB.
+as sRGB. What is used of one bounds the work of using it.
 """
 
 import hashlib
 import io
+import math
+import struct
 import threading
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from furniture_prompter.domain import RgbImage
-from furniture_prompter.encoders.headers.model import classic_profile
+from furniture_prompter.encoders.headers.model import LIMIT_PROFILE_BYTES
 
 Conversion: TypeAlias = Callable[[Image.Image], Image.Image]
 """Takes an image of the mode that it was made for, gives RGB."""
@@ -77,7 +80,7 @@ def conversion_to_srgb(profile: bytes | None, mode: str) -> Conversion | None:
     Returns:
         None where the pixels are sRGB already: there is no profile, it is one of sRGB, it does not
         fit the image, or it is none that can be used within bounds; see
-        :func:`furniture_prompter.encoders.headers.model.classic_profile`.
+        :func:`classic_profile`.
     """
     if mode == "LAB":
         # Its numbers are the profile's own connection space: they need none to have a meaning.
@@ -238,3 +241,94 @@ def _strips(width: int, height: int) -> Iterator[slice]:
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
+
+
+# --- Profiles bounded before they are used (ICC.1:2022) -------------------------------------------
+
+_HEADER_BYTES: Final = 128
+_LIMIT_TAGS: Final = 100
+"""As many as Little CMS reads; the most intricate profiles of presses have about thirty."""
+_LIMIT_VALUE_BYTES: Final = 1_024
+"""Of colours and formulas: 20 and 40 bytes, and whatever pads them."""
+_LIMIT_CURVE_BYTES: Final = 12 + 2 * 32_767
+_CLASSES: Final = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
+_CHANNELS: Final = MappingProxyType({b"RGB ": 3, b"GRAY": 1, b"CMYK": 4, b"Lab ": 3})
+_COLOURS: Final = frozenset({b"rXYZ", b"gXYZ", b"bXYZ"})
+_CURVES: Final = frozenset({b"rTRC", b"gTRC", b"bTRC", b"kTRC"})
+# Perceptual, and the one by which the black of a display is found.
+_TABLES: Final = frozenset({b"A2B0", b"A2B1"})
+
+
+def classic_profile(profile: bytes) -> bytes | None:
+    """A profile less everything but the matrix, curves and tables that lead to its colours.
+
+    Args:
+        profile: As it is embedded.
+
+    Returns:
+        A profile whose size bounds the work of using it; None where there is none: it is no profile
+        of pixels, its tags lie outside of it, overlap beyond its size, or are of other kinds.
+    """
+    try:
+        return _rewritten(profile)
+    except (struct.error, IndexError):
+        return None
+
+
+def _rewritten(profile: bytes) -> bytes | None:
+    channels = _CHANNELS.get(profile[16:20])
+    known = profile[12:16] in _CLASSES and profile[20:24] in {b"XYZ ", b"Lab "}
+    (count,) = struct.unpack_from(">I", profile, _HEADER_BYTES)
+    if channels is None or not known or count > _LIMIT_TAGS:
+        return None
+    places: dict[bytes, tuple[int, int]] = {}
+    for at in range(_HEADER_BYTES + 4, _HEADER_BYTES + 4 + 12 * count, 12):
+        tag, start, size = struct.unpack_from(">4sII", profile, at)
+        if tag in _COLOURS | _CURVES | _TABLES:
+            places.setdefault(tag, (start, size))
+    table = struct.pack(">I", len(places))
+    body_at = _HEADER_BYTES + 4 + 12 * len(places)
+    body = bytearray()
+    # Curves of several channels are often one and the same.
+    written: dict[tuple[int, int], int] = {}
+    for tag, (start, size) in places.items():
+        if (start, size) not in written:
+            content = profile[start : start + size]
+            if len(content) < size or len(body) + size > LIMIT_PROFILE_BYTES:
+                return None
+            written[start, size] = body_at + len(body)
+            body += content + bytes(-size % 4)
+        if not _is_bounded(tag, profile[start : start + size], channels):
+            return None
+        table += struct.pack(">4sII", tag, written[start, size], size)
+    whole_bytes = struct.pack(">I", body_at + len(body))
+    return whole_bytes + profile[4:_HEADER_BYTES] + table + bytes(body)
+
+
+def _is_bounded(tag: bytes, content: bytes, channels: int) -> bool:
+    kind = content[:4]
+    if tag in _TABLES:
+        return _is_table(kind, content, channels)
+    if kind == b"curv":
+        return tag in _CURVES and len(content) <= _LIMIT_CURVE_BYTES
+    expected = b"para" if tag in _CURVES else b"XYZ "
+    return kind == expected and len(content) <= _LIMIT_VALUE_BYTES
+
+
+def _is_table(kind: bytes, content: bytes, channels: int) -> bool:
+    """Whether a table of colours is as large as it says; room for it is made before it is read."""
+    if content[8:10] != bytes([channels, 3]):
+        return False
+    points: int = 3 * content[10] ** channels
+    if kind == b"mft1":
+        return 48 + 256 * (channels + 3) + points <= len(content)
+    if kind == b"mft2":
+        before, after = (int.from_bytes(content[at : at + 2], "big") for at in (48, 50))
+        return 52 + 2 * (before * channels + points + after * 3) <= len(content)
+    if kind != b"mAB ":
+        return False
+    # The curves and the matrix around it are ten at most, each bounded by its 16-bit length.
+    at = int.from_bytes(content[24:28], "big")
+    points = 3 * math.prod(content[at : at + channels])
+    value_bytes = content[at + 16]
+    return at == 0 or (value_bytes in {1, 2} and at + 20 + points * value_bytes <= len(content))

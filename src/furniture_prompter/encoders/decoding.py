@@ -33,13 +33,13 @@ from furniture_prompter.encoders.colour_profiles import (
 )
 from furniture_prompter.encoders.decoding_memory import MEMORY, jpeg_bytes, pillow_bytes
 from furniture_prompter.encoders.headers import image_format, read_header
+from furniture_prompter.encoders.headers.jpeg_png import refuse_missing_rows, with_stream_end
 from furniture_prompter.encoders.headers.model import (
     LIMIT_PROFILE_BYTES,
     DamagedImageError,
     ImageHeader,
     IntricateImageError,
 )
-from furniture_prompter.encoders.headers.png import refuse_missing_rows, with_stream_end
 from furniture_prompter.errors import InvalidPhotoError, install_line
 from furniture_prompter.settings import Settings
 

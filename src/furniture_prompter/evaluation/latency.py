@@ -1,7 +1,8 @@
-"""Encoder latency by stage and by batch size, in interleaved rounds.
+"""Latency of encoders, of whole queries and of a catalog's vector search, with its recall.
 
-In every round each contender has one turn: all photos from file to vector, then images encoded in
-batches alone. Another contender begins each round, so that none always follows the same one.
+Encoders are timed by stage and by batch size, in interleaved rounds: in each, every contender has
+one turn of all photos from file to vector, then of images encoded in batches alone. Another
+contender begins each round, so that none always follows the same one.
 """
 
 import time
@@ -14,6 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.vector_index import REFINE_FACTOR, best_per_product
 from furniture_prompter.domain import IndexProgress, RgbImage
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.preprocessing import preprocess
@@ -27,6 +30,8 @@ from furniture_prompter.evaluation.record import (
     READ_AND_DECODE,
     SEARCH,
     EncoderFacts,
+    EndToEnd,
+    IndexTimes,
     Latency,
 )
 from furniture_prompter.evaluation.suite import LatencySettings
@@ -266,3 +271,96 @@ def measure_latency(
             each.turn(photos, settings, meter)
     on_progress(IndexProgress(_STEP, total, total, "turns"))
     return tuple(each.facts() for each in rivals), tuple(each.result() for each in turns)
+
+
+WARM_UP: Final = 5
+"""Queries before the first that counts."""
+
+
+def measure_end_to_end(
+    key: str,
+    door: str,
+    search: Callable[[Path], object],
+    paths: Sequence[Path],
+    queries: int | None = None,
+) -> EndToEnd:
+    """Time whole queries, one at a time.
+
+    Args:
+        key: The encoder's.
+        door: ``library`` or ``HTTP``.
+        search: Answers a photo file with hits.
+        paths: Photos, asked in their order, from the first again when there are too few.
+        queries: How many count; None asks each photo once. A few more come first.
+
+    Raises:
+        BenchmarkError: there are no photos.
+    """
+    count = len(paths) if queries is None else queries
+    if not paths or count < 1:
+        raise BenchmarkError(
+            "Whole queries need a photo to ask with. Name a catalog with photos, or set "
+            "end_to_end.queries = 0 in the suite."
+        )
+    times: list[float] = []
+    for number in range(-min(WARM_UP, count), count):
+        path = paths[number % len(paths)]
+        began = time.perf_counter()
+        search(path)
+        if number >= 0:
+            times.append(1_000 * (time.perf_counter() - began))
+    return EndToEnd(encoder=key, door=door, ms=tuple(times))
+
+
+TOP: Final = 10
+# Float32 sums in other orders, and lengths of vectors rounded to float16, differ by less.
+EQUAL_COSINES: Final = 1e-5
+
+
+async def measure_nearest(reader: CatalogReader, queries: int, seed: int = 0) -> IndexTimes:
+    """Ask an opened catalog for the products nearest to some of its own photos, one at a time.
+
+    Recall@10 is the share of an exact scan's ten products that are as near as its tenth, so that
+    products of equal cosine may stand for each other.
+
+    Args:
+        reader: The catalog; its vector index is read, if it has one.
+        queries: Photos that ask, drawn at random; fewer where there are fewer.
+        seed: Of the draw.
+
+    Raises:
+        ValueError: no queries, or a catalog without photos.
+    """
+    photos = await reader.all_photos()
+    if photos.vectors is None or not len(photos.vectors) or queries < 1:
+        raise ValueError("the nearest vectors take a photo and a query at least.")
+    space, kind = await reader.photo_index(), reader.manifest.vector_index
+    drawn = np.random.default_rng(seed).permutation(len(photos.vectors))[:queries]
+    for row in drawn[:WARM_UP]:
+        await space.similarities(photos.vectors[row]).top(TOP, None)
+    recalls: list[float] = []
+    times: list[float] = []
+    for row in drawn:
+        query = photos.vectors[row]
+        began = time.perf_counter()
+        found = await space.similarities(query).top(TOP, None)
+        times.append(1_000 * (time.perf_counter() - began))
+        products, cosines = best_per_product(photos.numbers, photos.vectors @ query)
+        wanted = min(TOP, len(products))
+        near = products[cosines >= np.sort(cosines)[-wanted] - EQUAL_COSINES]
+        recalls.append(min(1.0, float(np.isin(found, near).sum()) / wanted))
+    return IndexTimes(
+        engine="furniture-prompter",
+        way=f"{kind}, refine {REFINE_FACTOR}" if kind else "exact, float32 in memory",
+        vectors=len(photos.vectors),
+        dimension=photos.vectors.shape[1],
+        grown=False,
+        share_kept=1.0,
+        queries=len(drawn),
+        recall_at_10=tuple(recalls),
+        ask_ms=tuple(round(each, 4) for each in times),
+        build_s=0.0,
+        disk_bytes=0,
+        memory_bytes=0,
+        note="Asked with its own photos.",
+    )

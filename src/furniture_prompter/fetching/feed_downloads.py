@@ -12,11 +12,10 @@ from typing import Final
 import httpx
 
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.fetching.answers import conditions, save, validators
 from furniture_prompter.fetching.guarded_requests import GuardedClient, refusal_of
 from furniture_prompter.fetching.politeness import Host, Manners, Unanswered
 from furniture_prompter.fetching.public_addresses import Guard, shown_address
-from furniture_prompter.fetching.records import Record, Records
+from furniture_prompter.fetching.records import Record, Records, conditions, save, validators
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import now_s
 

@@ -20,17 +20,18 @@ from typing import Final, Self
 
 from furniture_prompter.domain import DownloadSummary
 from furniture_prompter.errors import CatalogWriteError, InvalidPhotoError
-from furniture_prompter.fetching.answers import (
+from furniture_prompter.fetching.guarded_requests import GuardedClient, refusal_of
+from furniture_prompter.fetching.politeness import Host, Manners, Queues, Unanswered
+from furniture_prompter.fetching.public_addresses import AddressError, Guard, host_of, shown_address
+from furniture_prompter.fetching.records import (
     HEAD_BYTES,
+    Record,
+    Records,
     conditions,
     fresh_for_s,
     save,
     validators,
 )
-from furniture_prompter.fetching.guarded_requests import GuardedClient, refusal_of
-from furniture_prompter.fetching.politeness import Host, Manners, Queues, Unanswered
-from furniture_prompter.fetching.public_addresses import AddressError, Guard, host_of, shown_address
-from furniture_prompter.fetching.records import Record, Records
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import now_s
 

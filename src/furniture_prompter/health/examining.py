@@ -12,10 +12,10 @@ from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import EncoderError
 from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
-from furniture_prompter.health import duplicates, meaning, numbers, pictures, texts
+from furniture_prompter.health import meaning, numbers, photos, texts
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.health.contents import CatalogContents, read_contents
-from furniture_prompter.health.looks import PhotoLook, look_at_all
+from furniture_prompter.health.photos import PhotoLook, look_at_all
 
 OnProgress = Callable[[IndexProgress], None]
 
@@ -125,9 +125,9 @@ def _of_photos(
     encoders: Encoders,
     skipped: dict[str, str],
 ) -> dict[str, tuple[Finding, ...]]:
-    compare_pixels = len(contents.paths) <= duplicates.LIMIT_PHOTOS
+    compare_pixels = len(contents.paths) <= photos.LIMIT_PHOTOS
     if not compare_pixels:
-        reason = f"Photos are compared in pairs up to {duplicates.LIMIT_PHOTOS:,} of them."
+        reason = f"Photos are compared in pairs up to {photos.LIMIT_PHOTOS:,} of them."
         skipped.update(dict.fromkeys(_OF_PAIRS, reason))
     found: dict[str, tuple[Finding, ...]] = {}
     try:
@@ -135,8 +135,8 @@ def _of_photos(
     except EncoderError as error:
         skipped["placeholder"] = f"The catalog's photo encoder cannot be loaded. {error}"
     else:
-        found["placeholder"] = pictures.placeholders(contents, looks, encode)
-    twice = duplicates.find_duplicates(
+        found["placeholder"] = photos.placeholders(contents, looks, encode)
+    twice = photos.find_duplicates(
         contents,
         looks,
         compare_pixels=compare_pixels,
@@ -144,8 +144,8 @@ def _of_photos(
     )
     return {
         **found,
-        "unreadable-photo": pictures.unreadable_photos(contents, looks),
-        "tiny-photo": pictures.tiny_photos(contents, looks),
+        "unreadable-photo": photos.unreadable_photos(contents, looks),
+        "tiny-photo": photos.tiny_photos(contents, looks),
         "duplicate-product": twice.products,
         "shared-photo": twice.shared,
         "near-duplicate-photo": twice.near,

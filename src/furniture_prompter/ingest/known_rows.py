@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from furniture_prompter.catalog.columns import attribute_type
 from furniture_prompter.domain import FeedRow, Photo
-from furniture_prompter.domain.unchanged import UnchangedRow
+from furniture_prompter.domain.feed import UnchangedRow
 from furniture_prompter.feeds.cells import is_code, is_doubtful
 from furniture_prompter.ingest.changes import Tally, empty_tally
 from furniture_prompter.ingest.photos import add_photo
@@ -138,7 +138,7 @@ class KnownRows:
             self._database = None
 
     def find(self, digest: bytes) -> UnchangedRow | None:
-        """See :class:`furniture_prompter.domain.unchanged.KnownRecords`."""
+        """See :class:`furniture_prompter.domain.feed.KnownRecords`."""
         if self._database is None or not self.is_asked:
             return None
         try:

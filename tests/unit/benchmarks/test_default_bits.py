@@ -17,7 +17,7 @@ from benchmarks.default_bits import (
     questions_of_views,
 )
 from benchmarks.provenance import DataSet
-from furniture_prompter.bundled.held_out import held_out_families
+from furniture_prompter.bundled import held_out_families
 from furniture_prompter.domain.rankings import same_label_retrieval
 
 PAIRS = ["a", "a", "b", "b", "c", "c"]

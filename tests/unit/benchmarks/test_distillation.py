@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.datasets import BenchmarkProduct, BenchmarkSet
 from benchmarks.distillation import MeasuringSet, judged, split, summary, told
 from benchmarks.provenance import DataSet
-from furniture_prompter.bundled.held_out import HELD_OUT_EVERY
+from furniture_prompter.bundled import HELD_OUT_EVERY
 from tests.fakes import colour_card
 
 

@@ -1,6 +1,6 @@
-from furniture_prompter.bundled import catalog_feed
-from furniture_prompter.bundled.held_out import (
+from furniture_prompter.bundled import (
     HELD_OUT_EVERY,
+    catalog_feed,
     held_out_families,
     photos_to_learn_from,
 )

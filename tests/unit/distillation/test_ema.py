@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from furniture_prompter.distillation.losses import averaged
+from furniture_prompter.distillation.optimisation import averaged
 
 
 def test_it_is_the_mean_by_hand() -> None:

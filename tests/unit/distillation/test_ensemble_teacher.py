@@ -13,14 +13,13 @@ import pytest
 import torch
 from torch import nn
 
-from furniture_prompter.bundled.held_out import photos_to_learn_from
+from furniture_prompter.bundled import photos_to_learn_from
 from furniture_prompter.distillation import ensemble_teacher
 from furniture_prompter.distillation.ensemble_teacher import build_imagenet_ensemble
 from furniture_prompter.distillation.export import CardFields
 from furniture_prompter.distillation.initial_weights import InitialWeights, load_initial
 from furniture_prompter.distillation.networks import build_backbone
-from furniture_prompter.distillation.networks.backbone import Backbone
-from furniture_prompter.distillation.networks.student import MEMBERS, ImagenetEnsemble
+from furniture_prompter.distillation.networks.student import MEMBERS, Backbone, ImagenetEnsemble
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders.card import Preprocessing

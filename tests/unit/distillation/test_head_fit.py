@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from furniture_prompter.distillation.head_fit import (
+from furniture_prompter.distillation.networks.student import Student, unit_rows
+from furniture_prompter.distillation.optimisation import (
     REGULARISATIONS,
     ValidationMetrics,
     Validator,
     fit_head,
     least,
 )
-from furniture_prompter.distillation.networks.backbone import unit_rows
-from furniture_prompter.distillation.networks.student import Student
 
 WIDTH = 12 + 8
 

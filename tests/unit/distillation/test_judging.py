@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.distillation.head_fit import Validator
+from furniture_prompter.distillation.optimisation import Validator
 from tests.unit.distillation.tiny_student import unit_rows
 
 TEACHER = unit_rows(30, 8)

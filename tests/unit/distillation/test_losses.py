@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from furniture_prompter.distillation.losses import (
+from furniture_prompter.distillation.optimisation import (
     CONTRASTIVE_TEMPERATURE,
     RANK_TEMPERATURE,
     LossWeights,

@@ -8,8 +8,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from furniture_prompter.distillation.networks import build_backbone
-from furniture_prompter.distillation.networks.backbone import parameter_count
-from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.networks.student import Student, parameter_count
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.distillation.operations import (
     multiply_adds_of_graph,

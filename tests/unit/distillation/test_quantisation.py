@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import matmul_nbits_quantizer
 from torch import nn
 
-from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
+from furniture_prompter.distillation.networks.student import normalise, unit_rows
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.distillation.quantisation import quantise
 from furniture_prompter.errors import DistillationError

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from furniture_prompter.distillation.losses import rate_schedule, rate_share
+from furniture_prompter.distillation.optimisation import rate_schedule, rate_share
 
 
 def test_it_rises_in_a_line_and_falls_along_a_cosine() -> None:

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from furniture_prompter.distillation import distilling
 from furniture_prompter.distillation.augmentation import CLEAN, Batches, ViewMaker
-from furniture_prompter.distillation.head_fit import ValidationMetrics, Validator
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.optimisation import ValidationMetrics, Validator
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet
 from furniture_prompter.distillation.run_folder import Checkpoints, Progress

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from furniture_prompter.distillation.networks.backbone import normalise, unit_rows
+from furniture_prompter.distillation.networks.student import normalise, unit_rows
 from furniture_prompter.domain.product import RgbImage
 
 SIDE_PX = 32

@@ -11,7 +11,7 @@ from torch import nn
 
 from furniture_prompter.distillation import networks
 from furniture_prompter.distillation.distilling import DistillationSummary, distill
-from furniture_prompter.distillation.networks.backbone import Backbone, start
+from furniture_prompter.distillation.networks.student import Backbone, start
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import PhotoSet, photos_of_feed
 from furniture_prompter.distillation.training_data import space_of

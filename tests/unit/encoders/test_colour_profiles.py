@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageCms
 from pillow_heif import register_heif_opener
 
-from furniture_prompter.encoders.colour_profiles import conversion_to_srgb
-from furniture_prompter.encoders.headers.model import LIMIT_PROFILE_BYTES, classic_profile
+from furniture_prompter.encoders.colour_profiles import classic_profile, conversion_to_srgb
+from furniture_prompter.encoders.headers.model import LIMIT_PROFILE_BYTES
 from tests.unit.encoders.photos import (
     decode,
     difference,

@@ -14,7 +14,7 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError, InvalidPhotoError
-from furniture_prompter.evaluation.latency import LEAST_IMAGES, measure_latency
+from furniture_prompter.evaluation.latency import LEAST_IMAGES, measure_end_to_end, measure_latency
 from furniture_prompter.evaluation.machine import EnergyMeter
 from furniture_prompter.evaluation.record import Latency
 from furniture_prompter.evaluation.suite import LatencySettings
@@ -180,3 +180,29 @@ def test_a_photo_that_is_gone_is_named(photos: list[Path]) -> None:
     photos[2].unlink()
     with pytest.raises(InvalidPhotoError, match=r"2\.png"):
         timed([("e", Watched("e", []))], photos)
+
+
+PATHS = [Path(f"{number}.png") for number in range(3)]
+
+
+def test_each_photo_is_asked_once_after_a_warm_up_that_does_not_count() -> None:
+    asked: list[Path] = []
+    found = measure_end_to_end("e", "library", asked.append, PATHS)
+    assert (found.encoder, found.door, len(found.ms)) == ("e", "library", 3)
+    assert asked == PATHS + PATHS
+
+
+def test_photos_are_asked_again_when_there_are_too_few() -> None:
+    asked: list[Path] = []
+    assert len(measure_end_to_end("e", "HTTP", asked.append, PATHS, 10).ms) == 10
+    assert asked[-10:] == (PATHS * 4)[:10]
+
+
+def test_a_time_is_that_of_the_whole_call() -> None:
+    found = measure_end_to_end("e", "library", lambda _: time.sleep(0.02), PATHS[:1])
+    assert found.ms[0] >= 20
+
+
+def test_no_photos_are_refused_with_the_cure() -> None:
+    with pytest.raises(BenchmarkError, match=r"end_to_end\.queries = 0"):
+        measure_end_to_end("e", "library", lambda _: None, [])

@@ -10,13 +10,13 @@ from PIL import Image
 
 from furniture_prompter.evaluation.comparisons import conclusion
 from furniture_prompter.evaluation.filing import of_encoder
-from furniture_prompter.evaluation.report import write_report
-from furniture_prompter.evaluation.report.content import blocks_of
-from furniture_prompter.evaluation.report.galleries import (
+from furniture_prompter.evaluation.report import (
     products_found,
     thumbnail,
     worst_against_teacher,
+    write_report,
 )
+from furniture_prompter.evaluation.report.content import blocks_of
 from furniture_prompter.evaluation.report.rendering import Figure, Table, escaped, markdown, page
 from tests.unit.evaluation.runs import PHOTOS, a_run
 

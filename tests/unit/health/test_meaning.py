@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.domain import Product
 from furniture_prompter.health.contents import CatalogContents
-from furniture_prompter.health.fit import fit_of, left_out_predictions
-from furniture_prompter.health.meaning import find_misfits, judge
+from furniture_prompter.health.meaning import find_misfits, fit_of, judge, left_out_predictions
 from furniture_prompter.unit_rows import unit_rows
 
 KINDS = ("chair", "lamp", "rug")

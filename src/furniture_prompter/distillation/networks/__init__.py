@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from furniture_prompter.errors import DistillationError, install_line
 
 if TYPE_CHECKING:
-    from furniture_prompter.distillation.networks.backbone import Backbone
+    from furniture_prompter.distillation.networks.student import Backbone
 
 
 Triple = tuple[float, float, float]

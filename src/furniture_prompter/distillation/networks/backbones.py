@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from furniture_prompter.distillation.networks.backbone import (
+from furniture_prompter.distillation.networks.student import (
     Backbone,
     InvertedResidual,
     start,

@@ -12,10 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from furniture_prompter.encoders.headers.blocks import avif, bmp, gif, webp
-from furniture_prompter.encoders.headers.jpeg import jpeg
-from furniture_prompter.encoders.headers.model import DamagedImageError, ImageHeader
-from furniture_prompter.encoders.headers.png import png
-from furniture_prompter.encoders.headers.tiff import tiff
+from furniture_prompter.encoders.headers.jpeg_png import jpeg, png
+from furniture_prompter.encoders.headers.model import DamagedImageError, ImageHeader, tiff
 
 # ISO/IEC 23008-12, annex B. The last two say only that there are pictures; AVIF has them as well.
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"heif")

@@ -14,11 +14,13 @@ from typing import Final
 from furniture_prompter.encoders.headers.model import (
     LIMIT_PIECES,
     LIMIT_PROFILE_BYTES,
+    UPRIGHT,
     DamagedImageError,
     ImageHeader,
     IntricateImageError,
+    orientation,
+    refuse_hostile_directory,
 )
-from furniture_prompter.encoders.headers.tiff import UPRIGHT, orientation, refuse_hostile_directory
 
 # Pillow expands run-length BMPs in Python, pixel by pixel where a line ends early.
 _LIMIT_RLE_PIXELS: Final = 4_000_000

@@ -1,10 +1,12 @@
-"""Parsed image headers, embedded colour profiles, and the errors of files that cannot be read."""
+"""Parsed image headers, EXIF orientation, and TIFF directories (revision 6.0, BigTIFF)."""
 
-import math
+import re
 import struct
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 LIMIT_PIECES: Final = 65_536
 """Most segments, chunks or strips of one file: encoders write a few thousand at most, and that many
@@ -66,90 +68,172 @@ class ImageHeader:
     names_orientation: bool = True
 
 
-_HEADER_BYTES: Final = 128
-_LIMIT_TAGS: Final = 100
-"""As many as Little CMS reads; the most intricate profiles of presses have about thirty."""
-_LIMIT_VALUE_BYTES: Final = 1_024
-"""Of colours and formulas: 20 and 40 bytes, and whatever pads them."""
-_LIMIT_CURVE_BYTES: Final = 12 + 2 * 32_767
-_CLASSES: Final = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
-_CHANNELS: Final = MappingProxyType({b"RGB ": 3, b"GRAY": 1, b"CMYK": 4, b"Lab ": 3})
-_COLOURS: Final = frozenset({b"rXYZ", b"gXYZ", b"bXYZ"})
-_CURVES: Final = frozenset({b"rTRC", b"gTRC", b"bTRC", b"kTRC"})
-# Perceptual, and the one by which the black of a display is found.
-_TABLES: Final = frozenset({b"A2B0", b"A2B1"})
+Buffer: TypeAlias = bytes | memoryview
+
+LIMIT_METADATA_BYTES: Final = 1_000_000
+"""Most of EXIF and XMP that is looked at; JPEG allows 64 kB."""
+
+_LIMIT_TAGS: Final = 4_096
+# Of all tags together, beside bytes and text: Pillow makes objects of the numbers that it looks at.
+# Offsets and lengths of the most strips, and three curves of 16 bits (TransferFunction), are fewer.
+_LIMIT_NUMBERS: Final = 400_000
+# A fraction takes Pillow as long as so many plain numbers; cameras write a dozen.
+_FRACTIONS: Final = frozenset({5, 10})
+_NUMBERS_A_FRACTION: Final = 100
+_ORIENTATION: Final = 0x0112
+_PROFILE: Final = 0x8773
+# Width, height, and the same of a tile.
+_SINGLE: Final = (256, 257, 322, 323)
+_XMP_ORIENTATION: Final = re.compile(rb"tiff:Orientation(?:=[\"']|>)([1-8])")
+# Compressions of TIFF 6.0 and its supplements, and WebP and Zstandard by libtiff's numbers. LZMA is
+# not among them: its header alone can ask for gigabytes.
+_TIFF_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32_773, 32_946, 50_000, 50_001})
+_TIFF_BYTES: Final = MappingProxyType(
+    {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+    | {16: 8, 17: 8, 18: 8}
+)
+# Bytes, text and what is undefined stay bytes, however many there are.
+_PLAIN_BYTES: Final = frozenset({1, 2, 7})
 
 
-def classic_profile(profile: bytes) -> bytes | None:
-    """A profile less everything but the matrix, curves and tables that lead to its colours.
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """Entries by tag: kind, count and bytes of the value; and where the next one's address is."""
 
-    Args:
-        profile: As it is embedded.
+    order: str
+    entries: Mapping[int, tuple[int, int, memoryview]]
+    next_at: int
 
-    Returns:
-        A profile whose size bounds the work of using it; None where there is none: it is no profile
-        of pixels, its tags lie outside of it, overlap beyond its size, or are of other kinds.
+    def number(self, tag: int, default: int = 0) -> int:
+        """The first whole number of an entry; `default` where there is none."""
+        kind, count, value = self.entries.get(tag, (0, 0, memoryview(b"")))
+        code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}.get(kind)
+        if not code or not count:
+            return default
+        first: int = struct.unpack_from(f"{self.order}{code}", value)[0]
+        return first
+
+    def count(self, tag: int) -> int:
+        """How many values an entry has."""
+        return self.entries.get(tag, (0, 0, b""))[1]
+
+
+def _directory(data: Buffer, at: int | None = None) -> _Directory:
+    """One directory, the first unless told.
+
+    Raises:
+        IntricateImageError: its entries name more bytes than there are: each would be copied; or
+            more numbers than any photo has.
+        struct.error, KeyError: it is damaged.
+    """
+    order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
+    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
+    address, count_of, entry_bytes = ("Q", "Q", 20) if big else ("I", "H", 12)
+    if at is None:
+        (at,) = struct.unpack_from(order + address, data, 8 if big else 4)
+    (count,) = struct.unpack_from(order + count_of, data, at)
+    at += struct.calcsize(count_of)
+    if count > _LIMIT_TAGS:
+        raise IntricateImageError(f"has more than {_LIMIT_TAGS:,} tags")
+    inline = struct.calcsize(address)
+    whole = memoryview(data)
+    entries: dict[int, tuple[int, int, memoryview]] = {}
+    named = numbers = 0
+    for place in range(at, at + count * entry_bytes, entry_bytes):
+        try:
+            tag, kind, length = struct.unpack_from(f"{order}HH{address}", data, place)
+            size = _TIFF_BYTES.get(kind, 0) * length
+            where = place + 4 + inline
+            if size > inline:
+                named += size
+                (where,) = struct.unpack_from(order + address, data, where)
+        except struct.error:
+            # What stands before the cut is as good as ever.
+            break
+        if named > 2 * len(data):
+            raise IntricateImageError("has tags that name more bytes than there are")
+        if kind not in _PLAIN_BYTES and size:
+            numbers += length * (_NUMBERS_A_FRACTION if kind in _FRACTIONS else 1)
+        if numbers > _LIMIT_NUMBERS:
+            raise IntricateImageError(f"has more than {_LIMIT_NUMBERS:,} numbers in its tags")
+        entries.setdefault(tag, (kind, length, whole[where : where + size]))
+    return _Directory(order, entries, at + count * entry_bytes)
+
+
+_EXIF_DIRECTORIES: Final = (34_665, 34_853, 40_965)
+
+
+def tiff(data: bytes) -> ImageHeader:
+    """Walk a file that begins as TIFF does.
+
+    Raises:
+        DamagedImageError, IntricateImageError: see
+            :func:`furniture_prompter.encoders.headers.read_header`.
     """
     try:
-        return _rewritten(profile)
-    except (struct.error, IndexError):
-        return None
+        found = _directory(data)
+    except KeyError as error:
+        raise DamagedImageError("its directory cannot be read") from error
+    compression = found.number(259, 1)
+    if compression not in _TIFF_COMPRESSIONS:
+        raise IntricateImageError(f"is compressed by method {compression}, which is not read here")
+    if max(found.count(tag) for tag in _SINGLE) > 1:
+        raise DamagedImageError("it has several sizes")
+    width, height = found.number(256), found.number(257)
+    if max(found.count(tag) for tag in (273, 324)) > LIMIT_PIECES:
+        raise IntricateImageError(f"has more than {LIMIT_PIECES:,} strips")
+    tile = found.number(322) * found.number(323)
+    if tile > max(2 * width * height, 1 << 22):
+        raise IntricateImageError("has tiles much larger than itself")
+    for tag in _EXIF_DIRECTORIES:
+        if place := found.number(tag):
+            refuse_hostile_directory(data, place)
+    profile = found.entries.get(_PROFILE, (0, 0, memoryview(b"")))[2]
+    return ImageHeader(
+        "TIFF",
+        _without_next(data, found),
+        (width, height),
+        profile=bytes(profile) if 0 < len(profile) <= LIMIT_PROFILE_BYTES else None,
+    )
 
 
-def _rewritten(profile: bytes) -> bytes | None:
-    channels = _CHANNELS.get(profile[16:20])
-    known = profile[12:16] in _CLASSES and profile[20:24] in {b"XYZ ", b"Lab "}
-    (count,) = struct.unpack_from(">I", profile, _HEADER_BYTES)
-    if channels is None or not known or count > _LIMIT_TAGS:
-        return None
-    places: dict[bytes, tuple[int, int]] = {}
-    for at in range(_HEADER_BYTES + 4, _HEADER_BYTES + 4 + 12 * count, 12):
-        tag, start, size = struct.unpack_from(">4sII", profile, at)
-        if tag in _COLOURS | _CURVES | _TABLES:
-            places.setdefault(tag, (start, size))
-    table = struct.pack(">I", len(places))
-    body_at = _HEADER_BYTES + 4 + 12 * len(places)
-    body = bytearray()
-    # Curves of several channels are often one and the same.
-    written: dict[tuple[int, int], int] = {}
-    for tag, (start, size) in places.items():
-        if (start, size) not in written:
-            content = profile[start : start + size]
-            if len(content) < size or len(body) + size > LIMIT_PROFILE_BYTES:
-                return None
-            written[start, size] = body_at + len(body)
-            body += content + bytes(-size % 4)
-        if not _is_bounded(tag, profile[start : start + size], channels):
-            return None
-        table += struct.pack(">4sII", tag, written[start, size], size)
-    whole_bytes = struct.pack(">I", body_at + len(body))
-    return whole_bytes + profile[4:_HEADER_BYTES] + table + bytes(body)
+def refuse_hostile_directory(data: Buffer, place: int | None = None) -> None:
+    """Refuse a directory, the first unless told, whose entries name more bytes than there are.
+
+    A damaged one is nobody's concern here.
+
+    Raises:
+        IntricateImageError: it does.
+    """
+    with suppress(struct.error, KeyError):
+        _directory(data, place)
 
 
-def _is_bounded(tag: bytes, content: bytes, channels: int) -> bool:
-    kind = content[:4]
-    if tag in _TABLES:
-        return _is_table(kind, content, channels)
-    if kind == b"curv":
-        return tag in _CURVES and len(content) <= _LIMIT_CURVE_BYTES
-    expected = b"para" if tag in _CURVES else b"XYZ "
-    return kind == expected and len(content) <= _LIMIT_VALUE_BYTES
+def _without_next(data: bytes, found: _Directory) -> bytes:
+    """The file without its further pictures, whose chain Pillow follows to its end."""
+    wide = 8 if struct.unpack_from(f"{found.order}H", data, 2)[0] == 43 else 4
+    at = found.next_at
+    if at + wide > len(data) or not any(data[at : at + wide]):
+        return data
+    return b"".join([data[:at], bytes(wide), data[at + wide :]])
 
 
-def _is_table(kind: bytes, content: bytes, channels: int) -> bool:
-    """Whether a table of colours is as large as it says; room for it is made before it is read."""
-    if content[8:10] != bytes([channels, 3]):
-        return False
-    points: int = 3 * content[10] ** channels
-    if kind == b"mft1":
-        return 48 + 256 * (channels + 3) + points <= len(content)
-    if kind == b"mft2":
-        before, after = (int.from_bytes(content[at : at + 2], "big") for at in (48, 50))
-        return 52 + 2 * (before * channels + points + after * 3) <= len(content)
-    if kind != b"mAB ":
-        return False
-    # The curves and the matrix around it are ten at most, each bounded by its 16-bit length.
-    at = int.from_bytes(content[24:28], "big")
-    points = 3 * math.prod(content[at : at + channels])
-    value_bytes = content[at + 16]
-    return at == 0 or (value_bytes in {1, 2} and at + 20 + points * value_bytes <= len(content))
+UPRIGHT: Final = 1
+"""The orientation of a photo whose file names none."""
+
+
+def orientation(exif: bytes, xmp: bytes) -> int | None:
+    """The orientation, 1 to 8, that an EXIF block names, or else an XMP one; None without either.
+
+    Of EXIF only the first directory is read (CIPA DC-008-2023): a hostile block has further ones
+    without end.
+    """
+    try:
+        found = _directory(exif.removeprefix(b"Exif\0\0"))
+        named = found.number(_ORIENTATION) if found.count(_ORIENTATION) else None
+    except (struct.error, KeyError, IntricateImageError):
+        named = None
+    if named is None:
+        match = _XMP_ORIENTATION.search(xmp[:LIMIT_METADATA_BYTES])
+        named = int(match[1]) if match else None
+    return named if named is not None and 1 <= named <= 8 else None

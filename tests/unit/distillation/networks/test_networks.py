@@ -13,13 +13,15 @@ import torch
 from furniture_prompter.assembly.encoders import ENSEMBLE
 from furniture_prompter.distillation.initial_weights import load_initial
 from furniture_prompter.distillation.networks import ARCHITECTURES, build_backbone
-from furniture_prompter.distillation.networks.backbone import (
+from furniture_prompter.distillation.networks.student import (
+    MEMBERS,
+    ImagenetEnsemble,
+    Student,
     deviations,
     normalise,
     parameter_count,
     pooled,
 )
-from furniture_prompter.distillation.networks.student import MEMBERS, ImagenetEnsemble, Student
 from furniture_prompter.domain.catalog import Projection
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.graph import Head, build_graph

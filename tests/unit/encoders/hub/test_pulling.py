@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from furniture_prompter.distillation.networks import build_backbone
-from furniture_prompter.distillation.networks.backbone import Backbone, parameter_count
+from furniture_prompter.distillation.networks.student import Backbone, parameter_count
 from furniture_prompter.encoders.card import EncoderCard, Preprocessing
 from furniture_prompter.encoders.hub.catalogue import known_teacher
 from furniture_prompter.encoders.hub.encoder import load_hub_encoder

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.catalog_builder.attribution import attribution_text
+from tools.catalog_builder.cli import attribution_text
 from tools.catalog_builder.libraries import CC0, CC_BY
 
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.bundled import catalog_feed
-from tools.catalog_builder.attribution import attribution_line, attribution_text
+from tools.catalog_builder.cli import attribution_line, attribution_text
 from tools.catalog_builder.colours import NAMES
 from tools.catalog_builder.libraries import CC0, LICENCE_URLS
-from tools.catalog_builder.selection import Selection
+from tools.catalog_builder.planning import Selection
 
 LIMIT_BYTES = 12_000_000
 FOLDER = catalog_feed().parent

@@ -11,10 +11,9 @@ from PIL import Image
 from tests.unit.tools.catalog_builder.source_models import source_model
 from tools.catalog_builder.colours import CLEAR
 from tools.catalog_builder.framing import View
-from tools.catalog_builder.image_checks import UnfitPictureError, check_shot
 from tools.catalog_builder.libraries import SourceModel
 from tools.catalog_builder.meshes import MissingTextureError, load_parts
-from tools.catalog_builder.product import Order, render_product
+from tools.catalog_builder.product import Order, UnfitPictureError, check_shot, render_product
 from tools.catalog_builder.rendering import Studio, cropped
 
 OBJ = """\

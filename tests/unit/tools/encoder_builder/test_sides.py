@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from furniture_prompter.encoders.card import EncoderCard, identity_of
-from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
+from furniture_prompter.encoders.onnx_encoder import SIDES_FILE, OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
-from furniture_prompter.encoders.sides import SIDES_FILE
 from tools.encoder_builder import __main__ as command
 from tools.encoder_builder.sides import fit_sides
 

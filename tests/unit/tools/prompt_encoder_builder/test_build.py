@@ -13,8 +13,7 @@ from tools.prompt_encoder_builder.build import (
     write_encoder,
 )
 from tools.prompt_encoder_builder.checks import CheckFailedError
-from tools.prompt_encoder_builder.distil import Distilled, fold_turkish_i
-from tools.prompt_encoder_builder.source import Source
+from tools.prompt_encoder_builder.distil import Distilled, Source, fold_turkish_i
 
 UNKNOWN = "[UNK]"
 WORDS = {"[PAD]": 0, UNKNOWN: 1, "kirmizi": 2, "chair": 3}

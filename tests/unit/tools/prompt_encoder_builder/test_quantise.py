@@ -1,6 +1,6 @@
 import numpy as np
 
-from tools.prompt_encoder_builder.quantise import quantise_rows
+from tools.prompt_encoder_builder.distil import quantise_rows
 
 
 def test_rows_come_back_within_half_a_step_whatever_their_size() -> None:

@@ -8,8 +8,8 @@ from furniture_prompter.encoders.card import EmbeddingSpace, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder, load_prompt_encoder
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation import encoder_facts
-from furniture_prompter.evaluation.encoder_facts import facts_of
+from furniture_prompter.evaluation import running
+from furniture_prompter.evaluation.running import facts_of
 from tests.fakes import ColourEncoder, ColourGridEncoder, colour_card
 
 
@@ -51,7 +51,7 @@ def test_the_encoder_that_ships_is_int8_and_its_operations_need_the_extra_train(
 ) -> None:
     folder = encoder_folder("default")
     encoder = OnnxEncoder.load(folder, threads=1)
-    monkeypatch.setattr(encoder_facts, "can_count_operations", lambda: False)
+    monkeypatch.setattr(running, "can_count_operations", lambda: False)
     facts = facts_of(encoder, "default", "encoder", folder)
     assert facts.precision == "int8"
     assert facts.multiply_adds is None

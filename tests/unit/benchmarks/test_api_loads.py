@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.api_queries import mixed, photo_searches, prompt_searches
+from benchmarks.api_loads import mixed, photo_searches, prompt_searches
 from benchmarks.datasets import BenchmarkProduct
 from benchmarks.http_load import Request
 
