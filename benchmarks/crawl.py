@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
-from furniture_prompter.assembly.catalogs import Catalog, index
+from furniture_prompter.assembly import Catalog, index
 from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.crawl.options import CrawlOptions, CrawlReport
 from furniture_prompter.crawl.running import run_crawl

@@ -17,7 +17,7 @@ import pytest
 from fastapi import FastAPI
 
 from benchmarks.upload_mutations import mutated, seeds
-from furniture_prompter.assembly.catalogs import Catalog, index
+from furniture_prompter.assembly import Catalog, index
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER
 from furniture_prompter.catalog.storage import writer_lock
