@@ -16,6 +16,7 @@ from furniture_prompter.assembly.encoders import (
     prompt_route,
     space_name,
 )
+from furniture_prompter.assembly.outfitting import Outfitting
 from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
 from furniture_prompter.assembly.upkeep import verify
 from furniture_prompter.catalog.manifest import (
@@ -72,7 +73,7 @@ UNPACKED_FOLDER = ".unpacked"
 nothing else in it is an empty one."""
 
 
-class Catalog:
+class Catalog(Outfitting):
     """One version of a catalog, open for searching.
 
     Safe to use from several threads, and its coroutines from any event loop.
@@ -129,8 +130,7 @@ class Catalog:
             CatalogNotFoundError: there is no catalog.
             CatalogMismatchError: vectors of the encoder, or of the text tower, cannot be compared
                 with the catalog's.
-            CatalogFormatError, CatalogDamagedError, EncoderError: see those.
-        InvalidThesaurusError: the settings name a thesaurus that cannot be read.
+            CatalogFormatError, CatalogDamagedError, EncoderError, InvalidThesaurusError: see those.
         """
         chosen = settings or Settings()
         if chosen.thesaurus is not None:
