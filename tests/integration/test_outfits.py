@@ -135,7 +135,7 @@ def rooms_of(folder: Path, *rooms: list[str]) -> Settings:
 
 
 def test_a_shops_own_rooms_come_before_the_table(shop: Path, tmp_path: Path) -> None:
-    settings = rooms_of(tmp_path, *[["sofa", "clip", "gone"]] * 30, ["sofa-2", "basin"])
+    settings = rooms_of(tmp_path, *[["sofa", "clip", "gone"]] * 30, ["sofa-2", "basin", "sofa"])
     with Catalog.open(shop / "catalog", settings=settings) as opened:
         found = opened.goes_with("sofa")
         assert found.companions[0].product.id == "clip"
@@ -148,6 +148,7 @@ def test_a_shops_own_rooms_come_before_the_table(shop: Path, tmp_path: Path) -> 
         other = opened.goes_with("sofa-2").companions
     named = {each.product.id: [why.name for why in each.why] for each in other}
     assert named["clip"][0] == "counted"
+    assert "sofa" not in named
     assert named["basin"][0] == "together"
 
 
@@ -251,6 +252,7 @@ def test_kinds_that_are_left_out_are_not_in_it(catalog: Catalog) -> None:
         ({"replaced": {"tv-bench": "tv-gone"}}, "cannot be had now"),
         ({"replaced": {"curtain": "curtain-free"}}, "has no price, and there is a budget"),
         ({"replaced": {"cushion": "cushion-usd", "rug": "rug-red"}}, "of one currency"),
+        ({"replaced": {"rug": "rug-red", "halı": "rug-white"}}, "Two products"),
         ({"replaced": {"paper": "clip"}}, "There is no kind 'paper'"),
         ({"leave_out": ["paper"]}, "There is no kind 'paper'"),
         ({"replaced": {"rug": "rug-red", "tv-bench": "tv"}, "limit": 1}, "Ask for more"),
@@ -301,6 +303,15 @@ def test_the_pieces_of_a_room_are_found_in_the_catalog_under_a_budget(
         assert found.choices[0].box is not None
         assert found.choices[0].box.x == pytest.approx(4 / 64)
         assert ids(opened.outfit(photo=room(shop), budget=1_250))["sofa"] == "sofa-2"
+        first = opened.outfit(photo=room(shop), limit=1, replaced={"armchair": "chair"})
+        assert ids(first) == {"armchair": "chair"}
+        cheap = opened.outfit(
+            photo=room(shop), budget=900, where="currency = 'EUR' and price > 500"
+        )
+        assert ids(cheap) == {"sofa": "sofa"}
+        dollars = opened.outfit(photo=room(shop), budget=900, currency="USD")
+        assert ids(dollars) == {}
+        assert "Of the kind sofa nothing is left" in " ".join(dollars.notes)
         only = opened.outfit(photo=room(shop), budget=1_400, leave_out=["armchair"])
         assert ids(only) == {"sofa": "sofa"}
         with pytest.raises(InvalidQueryError, match="The photo has no rug to be replaced"):

@@ -224,7 +224,8 @@ class Companions:
         for other, other_kind in listed.items():
             piece = products[other]
             offer = Offer.of(piece)
-            if offer is None or other == number:
+            # The shop may show two sofas in one room; whoever has one asks for something else.
+            if offer is None or other == number or (kind and other_kind == kind):
                 continue
             tie = ties.get(other_kind, Tie(0.05))
             score, why = _weighed(product, piece, cosines[other], shared.get(other, 0))

@@ -182,6 +182,12 @@ class Outfitter:
             Slot(kind, tuple(till.payable(found)), vector, fixed.get(kind), piece.box)
             for kind, (piece, vector, found) in seen.items()
         ]
+        notes += [
+            f"Of the kind {each.kind} nothing is left that the outfit can have."
+            for each in slots
+            if not (each.pieces or each.fixed)
+        ]
+        slots.sort(key=lambda each: each.fixed is None)
         kept = [each for each in slots if each.pieces or each.fixed][: asked.limit]
         return await self._filled(asked, kept, till, [*notes, *till.notes], None)
 
@@ -207,6 +213,11 @@ class Outfitter:
         fixed: dict[str, Ranked] = {}
         for text, product_id in asked.replace.items():
             kind = await self._kind(text)
+            if kind in fixed:
+                raise InvalidQueryError(
+                    f"Two products are to be put in as {kind}. An outfit has one piece of each "
+                    "kind; leave one out."
+                )
             number, product = await self._companions.product(product_id)
             own, offer = self._companions.kind_of(product), Offer.of(product)
             name = product.title or product.id
