@@ -126,6 +126,9 @@ def test_a_piece_of_no_known_kind_says_so(catalog: Catalog) -> None:
     assert "“Paper clip”" in found.notes[0]
     assert "--rooms" in found.notes[0]
     assert len(found.companions) > 3
+    reasons = {why.name for each in found.companions for why in each.why}
+    assert "usual" in reasons
+    assert not {"room", "beside"} & reasons
 
 
 def rooms_of(folder: Path, *rooms: list[str]) -> Settings:
@@ -143,7 +146,7 @@ def test_a_shops_own_rooms_come_before_the_table(shop: Path, tmp_path: Path) -> 
         assert (found.companions[0].why[0].name, found.companions[0].why[0].count) == (
             *("together", 30),
         )
-        assert "1 product" in found.notes[0]
+        assert found.notes[0].endswith("does not have them: 1 product.")
         # The other sofa never stood with a clip; its kind did.
         other = opened.goes_with("sofa-2").companions
     named = {each.product.id: [why.name for why in each.why] for each in other}

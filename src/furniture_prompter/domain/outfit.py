@@ -9,7 +9,16 @@ from furniture_prompter.domain.product import AttributeValue, Photo, Product
 from furniture_prompter.domain.query import CatalogReference, Crop
 
 ReasonName: TypeAlias = Literal[
-    "together", "counted", "beside", "room", "material", "colour", "tones", "like", "chosen"
+    "together",
+    "counted",
+    "beside",
+    "room",
+    "material",
+    "colour",
+    "tones",
+    "usual",
+    "like",
+    "chosen",
 ]
 
 
@@ -22,7 +31,8 @@ class Reason:
             piece of the kind `value` have one of its kind), ``beside`` (bought for a piece of the
             kind `value`), ``room`` (both stand in the sort of room `value`), ``material`` and
             ``colour`` (`value` is of both), ``tones`` (their photos have colours in common),
-            ``like`` (it looks like the piece in the photo), ``chosen`` (its id was given).
+            ``usual`` (most rooms have one), ``like`` (it looks like the piece in the photo),
+            ``chosen`` (its id was given).
         value: A kind, a sort of room, or a base colour or material; empty where none is meant.
         count: Rooms, of ``together`` and ``counted``.
     """

@@ -58,6 +58,8 @@ SAME_NEUTRAL: Final = 0.25
 SAME_MATERIAL: Final = 0.5
 TOGETHER: Final = 2.0
 """Where the shop shows both in one room."""
+UNTOLD: Final = 0.05
+"""How likely a kind stands with another that neither the table nor a count brings together."""
 OF_ONE_KIND: Final = 1.2
 """What a piece loses for each one of its kind before it."""
 OF_ONE_FAMILY: Final = 0.4
@@ -227,7 +229,7 @@ class Companions:
             # The shop may show two sofas in one room; whoever has one asks for something else.
             if offer is None or other == number or (kind and other_kind == kind):
                 continue
-            tie = ties.get(other_kind, Tie(0.05))
+            tie = ties.get(other_kind, Tie(UNTOLD))
             score, why = _weighed(product, piece, cosines[other], shared.get(other, 0))
             told = _of_tie(tie, concept or kind)
             reasons = (*why[:1], *told, *why[1:]) if shared.get(other) else (*told, *why)
@@ -238,7 +240,7 @@ class Companions:
                     other,
                     piece,
                     offer,
-                    reasons[:_MOST_REASONS] or (Reason("tones"),),
+                    reasons[:_MOST_REASONS] or (Reason("usual"),),
                 )
             )
         ranked.sort(key=lambda each: (-each.score, each.number))
@@ -254,11 +256,10 @@ class Companions:
                 "are pieces that most rooms have. Give it a category, or name the shop's own rooms "
                 "with --rooms."
             )
-        if stock.rooms is not None and stock.rooms.missing:
-            yield (
-                f"{stock.rooms.missing:,} products of the shop's rooms are not in the catalog, and "
-                "were not counted."
-            )
+        missing = 0 if stock.rooms is None else stock.rooms.missing
+        if missing:
+            told = "1 product" if missing == 1 else f"{missing:,} products"
+            yield f"Not counted of the shop's rooms, for the catalog does not have them: {told}."
 
     async def _candidates(
         self,
@@ -445,7 +446,9 @@ def _of_tie(tie: Tie, concept: str) -> list[Reason]:
         return [Reason("counted", concept, tie.counted)]
     if tie.beside:
         return [Reason("beside", concept)]
-    return [Reason("room", tie.room)] if tie.room else []
+    if tie.room:
+        return [Reason("room", tie.room)]
+    return [Reason("counted", concept, tie.counted)] if tie.counted else []
 
 
 def diversified(ranked: Sequence[Ranked], limit: int, table: RoomTable) -> list[Ranked]:

@@ -208,6 +208,7 @@ def reason_text(reason: Reason) -> str:
         "material": lambda: f"{value} like it",
         "colour": lambda: f"{value} like it",
         "tones": lambda: "in colours like its own",
+        "usual": lambda: "in most rooms",
         "like": lambda: "looks like the piece in the photo",
         "chosen": lambda: "chosen by its id",
     }

@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -75,8 +75,8 @@ class RoomTable:
 
     def ties(self, kind: str) -> dict[str, Tie]:
         """What goes with a kind, that kind left out; with an unknown one, what is in most rooms."""
-        shares = {room: kinds[kind] for room, kinds in self.rooms.items() if kind in kinds}
-        shares = shares or dict.fromkeys(self.rooms, 1.0)
+        known = {room: kinds[kind] for room, kinds in self.rooms.items() if kind in kinds}
+        shares = known or dict.fromkeys(self.rooms, 1.0)
         total = sum(shares.values())
         parts: dict[str, dict[str, float]] = {}
         for room, share in shares.items():
@@ -85,7 +85,9 @@ class RoomTable:
         parts.pop(kind, None)
         for other in {second for first, second in self._beside if first == kind}:
             parts.setdefault(other, {})
-        return {other: self._tie(kind, other, rooms) for other, rooms in parts.items()}
+        ties = {other: self._tie(kind, other, rooms) for other, rooms in parts.items()}
+        # Where nobody knows a kind's rooms, none may be named.
+        return ties if known else {other: replace(tie, room="") for other, tie in ties.items()}
 
     def _tie(self, kind: str, other: str, rooms: Mapping[str, float]) -> Tie:
         likely, beside = sum(rooms.values()), (kind, other) in self._beside

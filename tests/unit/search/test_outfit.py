@@ -102,6 +102,7 @@ def test_a_product_costs_what_its_card_on_the_page_says(
         (Reason("material", "oak"), "oak like it"),
         (Reason("colour", "white"), "white like it"),
         (Reason("tones"), "in colours like its own"),
+        (Reason("usual"), "in most rooms"),
         (Reason("like"), "looks like the piece in the photo"),
         (Reason("chosen"), "chosen by its id"),
     ],
