@@ -37,6 +37,7 @@ PAGES = {
             "screenshots",
             "turned_photos",
             "pieces",
+            "goes_with",
         ),
     ),
     "speed": (

@@ -20,6 +20,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 │   ├── CatalogDamagedError            a file that the manifest names is missing or altered
 │   └── CatalogWriteError              the disk is full, read-only or gone
 ├── InvalidThesaurusError              a shop's thesaurus that cannot be read
+├── InvalidRoomsError                  a shop's file of rooms that cannot be read
 ├── EncoderError                       an encoder that cannot be used
 │   ├── EncoderNotFoundError           no encoder of that name or folder
 │   └── EncoderDamagedError            a card or a weights file that is not what it says
@@ -115,6 +116,10 @@ class CatalogWriteError(CatalogError):
 
 class InvalidThesaurusError(FurniturePrompterError):
     """A shop's thesaurus cannot be read; the message names file, line and cure."""
+
+
+class InvalidRoomsError(FurniturePrompterError):
+    """A shop's file of rooms cannot be read; the message names file, line and cure."""
 
 
 class EncoderError(FurniturePrompterError):

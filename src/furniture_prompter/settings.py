@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         description="Folder of a detector that finds pieces in photos of rooms; its form is in "
         "docs/encoders.md.",
     )
+    rooms: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        default=None,
+        description="A shop's own rooms, JSON lines with `product_ids`, which say what goes with a "
+        "piece before the table of rooms that ships; its form is in docs/outfits.md.",
+    )
     threads: int | None = Field(
         default=None, ge=1, le=256, description="Threads for encoding; all cores unless given."
     )

@@ -15,6 +15,7 @@ from furniture_prompter.assembly.encoders import (
     prompt_route,
     space_name,
 )
+from furniture_prompter.assembly.outfitting import Outfitting
 from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
 from furniture_prompter.catalog.manifest import (
     refuse_other_prompt_encoder,
@@ -53,7 +54,7 @@ from furniture_prompter.settings import Settings
 from furniture_prompter.understanding.thesaurus import thesaurus
 
 
-class Catalog:
+class Catalog(Outfitting):
     """One version of a catalog, open for searching.
 
     Safe to use from several threads, and its coroutines from any event loop.
@@ -110,8 +111,7 @@ class Catalog:
             CatalogNotFoundError: there is no catalog.
             CatalogMismatchError: vectors of the encoder, or of the text tower, cannot be compared
                 with the catalog's.
-            CatalogFormatError, CatalogDamagedError, EncoderError: see those.
-        InvalidThesaurusError: the settings name a thesaurus that cannot be read.
+            CatalogFormatError, CatalogDamagedError, EncoderError, InvalidThesaurusError: see those.
         """
         chosen = settings or Settings()
         if chosen.thesaurus is not None:

@@ -110,10 +110,10 @@ def _card(hit: Hit) -> str:
     product = hit.product
     name = product.title or product.id
     shown = [variant_text(hit.variant)] if hit.variant is not None else []
-    facts = "".join(f"<li>{words(fact)}</li>" for fact in [*shown, *_facts(product)])
+    facts = "".join(f"<li>{words(fact)}</li>" for fact in [*shown, *facts_of(product)])
     labels = "".join(f"<li>{words(label)}</li>" for label in hit.matched)
     return f"""<li><article class="card">
-<div class="frame">{_picture(hit, name)}
+<div class="frame">{picture(Path(hit.photo.path), name)}
 <span class="rank" aria-hidden="true">{hit.rank}</span></div>
 <div class="body">
 <h2><span class="aside">{hit.rank}. </span>{words(name)}</h2>
@@ -123,7 +123,7 @@ def _card(hit: Hit) -> str:
 </div></article></li>"""
 
 
-def _facts(product: Product) -> list[str]:
+def facts_of(product: Product) -> list[str]:
     """Category, colour, price and size, as far as the feed gives them."""
     facts = [product.category, product.color]
     attributes = product.attributes
@@ -139,8 +139,8 @@ def _facts(product: Product) -> list[str]:
     return [fact for fact in facts if fact]
 
 
-def _picture(hit: Hit, name: str) -> str:
-    path = Path(hit.photo.path)
+def picture(path: Path, name: str) -> str:
+    """A photo's file as a page carries it; a placeholder where it is gone or damaged."""
     try:
         image = decode_photo(
             read_photo_bytes(path), name=str(path), target_side_px=THUMBNAIL_SIDE_PX

@@ -20,6 +20,7 @@ from furniture_prompter.cli import (
     encoders_command,
     evaluate_command,
     index_command,
+    outfit_commands,
     pieces_command,
     search_command,
     serve_command,
@@ -110,6 +111,10 @@ app.command("search", epilog=search_command.EXAMPLES)(search_command.search_comm
 app.command("pieces", epilog=pieces_command.EXAMPLE)(pieces_command.pieces_command)
 app.command("suggest", epilog=words_commands.SUGGEST_EXAMPLE)(words_commands.suggest_command)
 app.command("describe", epilog=words_commands.DESCRIBE_EXAMPLE)(words_commands.describe_command)
+app.command("goes-with", epilog=outfit_commands.GOES_WITH_EXAMPLES)(
+    outfit_commands.goes_with_command
+)
+app.command("outfit", epilog=outfit_commands.OUTFIT_EXAMPLES)(outfit_commands.outfit_command)
 app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
 app.command("demand", epilog=demand_command.EXAMPLE)(demand_command.demand_command)
 app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)

@@ -89,6 +89,16 @@ DetectorOption = Annotated[
         show_default=False,
     ),
 ]
+RoomsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rooms",
+        metavar="FILE",
+        envvar="FURNITURE_PROMPTER_ROOMS",
+        help="The shop's own rooms, JSON lines with product_ids; see docs/outfits.md.",
+        show_default=False,
+    ),
+]
 YesOption = Annotated[
     bool,
     typer.Option("--yes", help="Remove even more of the catalog than sync_most_removed_share."),
@@ -190,12 +200,15 @@ def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
     )
 
 
-def read_settings(thesaurus: Path | None = None, detector: Path | None = None) -> "Settings":
+def read_settings(
+    thesaurus: Path | None = None, detector: Path | None = None, rooms: Path | None = None
+) -> "Settings":
     """Settings from the environment; a value that does not fit is a usage error.
 
     Args:
         thesaurus: What takes the place of the setting of that name.
         detector: The same of that one.
+        rooms: And of that one.
     """
     # --help must not wait for what only a run needs.
     from pydantic import ValidationError
@@ -203,7 +216,7 @@ def read_settings(thesaurus: Path | None = None, detector: Path | None = None) -
     from furniture_prompter.settings import Settings
 
     try:
-        paths = {"thesaurus": thesaurus, "detector": detector}
+        paths = {"thesaurus": thesaurus, "detector": detector, "rooms": rooms}
         given: dict[str, Any] = {name: path for name, path in paths.items() if path is not None}
         return Settings(**given)
     except ValidationError as error:

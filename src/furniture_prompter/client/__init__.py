@@ -45,9 +45,18 @@ from furniture_prompter.client.calls import (
     UnexpectedAnswerError,
 )
 from furniture_prompter.client.clients import AsyncClient, Client
+from furniture_prompter.client.outfits import (
+    Alternative,
+    Companion,
+    GoesWithAnswer,
+    OutfitAnswer,
+    OutfitPiece,
+    Reason,
+)
 from furniture_prompter.client.pieces import Piece, PiecesAnswer
 
 __all__ = [
+    "Alternative",
     "AnswerError",
     "AsyncClient",
     "Batch",
@@ -55,18 +64,23 @@ __all__ = [
     "CatalogAnswer",
     "Client",
     "ClientError",
+    "Companion",
     "Completion",
     "DescriptionAnswer",
     "EmbeddingsAnswer",
     "Encoder",
     "FacetCount",
+    "GoesWithAnswer",
     "Hit",
     "NoAnswerError",
+    "OutfitAnswer",
+    "OutfitPiece",
     "Picture",
     "Piece",
     "PiecesAnswer",
     "Product",
     "ProductAnswer",
+    "Reason",
     "Refinement",
     "Retries",
     "SearchAnswer",

@@ -27,6 +27,7 @@ from furniture_prompter.client.answers import (
     Stored,
     SuggestionsAnswer,
 )
+from furniture_prompter.client.outfits import GoesWithAnswer, OutfitAnswer
 from furniture_prompter.client.pieces import PiecesAnswer
 from furniture_prompter.query_options import LISTS, SearchOptions, SimilarOptions, given
 
@@ -271,6 +272,53 @@ def similar(product_id: str, **options: Unpack[SimilarOptions]) -> Call[SearchAn
     query = f"?{httpx.QueryParams(parameters)}" if parameters else ""
     path = f"{_address(product_id)}/similar{query}"
     return Call("GET", path, _record(SearchAnswer.of))
+
+
+def goes_with(
+    product_id: str, *, where: str | None = None, limit: int = 10
+) -> Call[GoesWithAnswer]:
+    """Pieces of other kinds that suit a product, each with why.
+
+    Args:
+        product_id: Its id.
+        where: A filter that pieces must pass.
+        limit: Pieces at the most, 1 to 50.
+    """
+    parameters: dict[str, Any] = {"limit": limit} | ({"where": where} if where else {})
+    path = f"{_address(product_id)}/goes-with?{httpx.QueryParams(parameters)}"
+    return Call("GET", path, _record(GoesWithAnswer.of))
+
+
+def outfit(
+    *,
+    like: str | None = None,
+    photo: PhotoInput | None = None,
+    budget: float | None = None,
+    currency: str = "",
+    limit: int = 5,
+    leave_out: Sequence[str] = (),
+    replaced: Mapping[str, str] | None = None,
+    where: str | None = None,
+) -> Call[OutfitAnswer]:
+    """One piece of each kind, the best together that a budget allows.
+
+    Args:
+        like: Id of the product that they go with, which is no part of the total; or
+        photo: a photo of a room, as :meth:`search` takes it, where the server has a detector.
+        budget: Most that they cost together.
+        currency: ISO 4217 code that prices must be in; that of most prices when left out.
+        limit: Pieces at the most, 1 to 12.
+        leave_out: Kinds that are not wanted.
+        replaced: Ids of products that are put in, by kind.
+        where: A filter that pieces must pass.
+    """
+    body: dict[str, Any] = {"limit": limit}
+    body |= {"like": like} if like is not None else {}
+    body |= {"photo": photo_text(photo)} if photo is not None else {}
+    body |= {"budget": budget} if budget is not None else {}
+    body |= {"where": where} if where is not None else {}
+    body |= {"currency": currency, "leave_out": list(leave_out), "replace": dict(replaced or {})}
+    return Call("POST", "/v1/outfit", _record(OutfitAnswer.of), body)
 
 
 def embeddings(

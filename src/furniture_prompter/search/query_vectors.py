@@ -288,7 +288,9 @@ class QueryEncoder:
         prompt, without = await self._encode_texts(query)
         if query.similar_to is not None:
             number = await number_of_product(self._reader, query.similar_to)
-            return EncodedQuery(query, await self._mean_photo(number), prompt, without, number)
+            return EncodedQuery(
+                query, await mean_photo(self._reader, number), prompt, without, number
+            )
         if photo_vector is None and query.photo is not None:
             photo_vector, query = await self._encode_photo(query, query.photo)
         return EncodedQuery(query, photo_vector, prompt, without, None)
@@ -308,15 +310,6 @@ class QueryEncoder:
             query = replace(query, looked_at=replace(looked_at, turned=90 * quarters))
         return rows[quarters], query
 
-    async def _mean_photo(self, number: int) -> Vectors:
-        """The mean of a product's photo vectors, scaled to length 1, shape (d,)."""
-        rows = await self._reader.photos(np.array([number], np.int64), VECTOR)
-        # A product always has photos, and asking for their vectors gives them.
-        assert rows.vectors is not None  # noqa: S101
-        mean = rows.vectors.mean(axis=0)
-        unit: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-        return unit
-
     async def _encode_texts(self, query: Query) -> tuple[EncodedText | None, EncodedText | None]:
         """The prompt and what is not wanted, each None where it was not given."""
         texts = await self._texts.encode(
@@ -324,6 +317,20 @@ class QueryEncoder:
         )
         prompt = texts.pop(0) if query.prompt is not None else None
         return prompt, texts[0] if texts else None
+
+
+async def mean_photo(reader: CatalogReader, number: int) -> Vectors:
+    """The mean of a product's photo vectors, scaled to length 1, shape (d,).
+
+    Raises:
+        CatalogDamagedError: it has no photos, or they cannot be read.
+    """
+    rows = await reader.photos(np.array([number], np.int64), VECTOR)
+    # A product always has photos, and asking for their vectors gives them.
+    assert rows.vectors is not None  # noqa: S101
+    mean = rows.vectors.mean(axis=0)
+    unit: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    return unit
 
 
 def with_colour_weight(vector: Vectors, part: ColourPart, weight: float) -> Vectors:

@@ -13,6 +13,7 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTe
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.describing import Describer
 from furniture_prompter.search.diversity import diversified
+from furniture_prompter.search.goes_with import Companions
 from furniture_prompter.search.judging import (
     judge,
     kept,
@@ -75,6 +76,7 @@ class Searcher:
 
         Attributes:
             upright: Finds the side of a photo that is up.
+            companions: Finds what goes with pieces.
         """
         self._reader = reader
         self._encoder = encoder
@@ -89,6 +91,7 @@ class Searcher:
         )
         self._suggester = Suggester(reader, self._words)
         self._describer = Describer(reader, self._texts, route)
+        self.companions = Companions(reader, lambda: self._card or self._encoder().card, settings)
 
     async def search(self, query: Query, *, photo_vector: Vectors | None = None) -> SearchResult:
         """Answer a query.

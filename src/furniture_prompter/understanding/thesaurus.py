@@ -52,11 +52,18 @@ class Concept:
         name: Its name in the thesaurus.
         terms: What says it, those of `also` behind.
         asked: Folded phrases that lead to it.
+        names: The usual term of each language.
     """
 
     name: str
     terms: tuple[Term, ...]
     asked: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, str], ...] = ()
+
+    def name_in(self, language: str) -> str:
+        """What it is called in a language; in another where its terms have none of that."""
+        known = dict(self.names)
+        return known.get(language) or next(iter(known.values()), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +229,7 @@ class _Read:
     also: tuple[str, ...]
     weight: float
     also_weight: float
+    names: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, entry: Any, name: str, line: int) -> "_Read":
@@ -249,7 +257,8 @@ class _Read:
         terms = tuple(text for texts in lists.values() for text in texts)
         if not terms:
             raise _invalid(name, line, 'The concept has no term. Give it one: en = ["sofa"]')
-        return cls(terms, asked, also, weights["weight"], weights["also_weight"])
+        names = tuple((language, texts[0]) for language, texts in lists.items() if texts)
+        return cls(terms, asked, also, weights["weight"], weights["also_weight"], names)
 
 
 def _texts(key: str, value: Any, name: str, line: int) -> tuple[str, ...]:
@@ -276,7 +285,7 @@ def _concept(
             else (term.text for term in known[other].terms if term.same)
         )
         own += [Term(text, folded_words(text), entry.also_weight, same=False) for text in texts]
-    return Concept(key, tuple(own), tuple(map(folded_words, entry.asked)))
+    return Concept(key, tuple(own), tuple(map(folded_words, entry.asked)), entry.names)
 
 
 def _line_of(text: str, key: str) -> int:

@@ -40,6 +40,7 @@ from furniture_prompter.web.routes import (
     embeddings,
     health,
     images,
+    outfits,
     page,
     pieces,
     products,
@@ -81,7 +82,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    for each in (search, pieces, words, products, writing, embeddings, catalog, images):
+    # An id may hold slashes; so what goes with a product comes before the product.
+    for each in (search, pieces, words, outfits, products, writing, embeddings, catalog, images):
         app.include_router(each.router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(page.router)

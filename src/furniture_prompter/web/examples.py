@@ -79,6 +79,44 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
     "close": True,
     "pieces": [],
 }
+_CATALOG: Final = SEARCH_ANSWER["catalog"]
+_WHY: Final = [
+    {"reason": "beside", "value": "table", "count": None, "text": "often goes with a table"},
+    {"reason": "colour", "value": "white", "count": None, "text": "white like it"},
+]
+_PIECE: Final = {"product": PRODUCT_EXAMPLE, "photo": _PHOTO, "price": 89.0, "currency": "EUR"}
+GOES_WITH_ANSWER: Final[dict[str, Any]] = {
+    "product_id": "table-3",
+    "kind": "dining-table",
+    "pieces": [{"rank": 1, "kind": "dining-chair", "score": 0.41, **_PIECE, "why": _WHY}],
+    "catalog": _CATALOG,
+    "notes": [],
+}
+OUTFIT: Final[dict[str, Any]] = {
+    "like": "table-3",
+    "budget": 1500,
+    "limit": 3,
+    "leave_out": ["curtain"],
+    "replace": {"rug": "rug-4"},
+}
+OUTFIT_ANSWER: Final[dict[str, Any]] = {
+    "like": "table-3",
+    "budget": 1500,
+    "currency": "EUR",
+    "total": 89.0,
+    "pieces": [
+        {
+            "kind": "dining-chair",
+            **_PIECE,
+            "replaced": False,
+            "box": None,
+            "why": _WHY,
+            "alternatives": [{**_PIECE, "total": 89.0, "why": _WHY}],
+        }
+    ],
+    "catalog": _CATALOG,
+    "notes": [],
+}
 SIMILAR_ANSWER: Final[dict[str, Any]] = {
     **SEARCH_ANSWER,
     "query": {**SEARCH_ANSWER["query"], "prompt": None, "without": None, "similar_to": "stool-9"},

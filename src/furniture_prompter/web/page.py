@@ -7,6 +7,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
+from furniture_prompter.search.outfit_answer import CompanionFields, ReasonFields, with_article
+from furniture_prompter.understanding.rooms import kind_name, room_table
 from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked
 from furniture_prompter.web.page_words import Words
 
@@ -370,6 +372,24 @@ def product_card(
         "swatches": list(product.get("base_colors") or ())[:6],
         "sold": is_sold_out(product),
     }
+
+
+def companion_card(piece: CompanionFields, words: Words) -> dict[str, Any]:
+    """What a card says of a piece that goes with another, and why."""
+    return {
+        **product_card(piece["product"], None, words),
+        "photo": piece["photo"].rpartition("/")[2],
+        "why": [_goes(each, words) for each in piece["why"]],
+    }
+
+
+def _goes(reason: ReasonFields, words: Words) -> str:
+    value, language = reason["value"] or "", words.language
+    if reason["reason"] == "beside":
+        value = with_article(value) if language == "en" else kind_name(value, language)
+    elif reason["reason"] == "room":
+        value = room_table().room_names[value][language]
+    return words(f"goes_{reason['reason']}", value=words.value(value), count=reason["count"])
 
 
 def cheapest(product: Mapping[str, Any]) -> Mapping[str, Any] | None:

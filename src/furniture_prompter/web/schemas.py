@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from furniture_prompter.search.option_fields import request_fields, with_fields
+from furniture_prompter.search.outfit import MOST_BUDGET, MOST_PIECES
 from furniture_prompter.search.photo_answer import CropBox
 from furniture_prompter.web import examples
 
@@ -58,6 +59,35 @@ class PiecesRequest(_Taken):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.PIECES]})
 
     photo: str | None = Field(None, description="As `photo` of a search.")
+
+
+class OutfitAsked(_Taken):
+    """A product or a photo of a room, and what the pieces may cost together."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.OUTFIT]})
+
+    like: str | None = Field(
+        None, description="Id of the product that the pieces go with; it is no part of the total."
+    )
+    photo: str | None = Field(
+        None, description="As `photo` of a search: a room, whose pieces are looked for."
+    )
+    budget: float | None = Field(
+        None, gt=0, le=MOST_BUDGET, description="Most that the pieces cost together."
+    )
+    currency: str = Field(
+        "",
+        pattern=r"^([A-Za-z]{3})?$",
+        description="Currency of all prices, such as `EUR`; that of most when left out.",
+    )
+    limit: int = Field(5, ge=1, le=MOST_PIECES, description="Pieces at the most.")
+    leave_out: list[str] = Field([], max_length=50, description="Kinds that are not wanted.")
+    replace: dict[str, str] = Field(
+        {},
+        max_length=MOST_PIECES,
+        description="Ids of products that take the place of the one of their kind, by kind.",
+    )
+    where: str | None = Field(None, description="A filter that pieces must pass.")
 
 
 class PhotoInput(_Taken):
@@ -199,6 +229,7 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     SearchRequest,
     DescribeRequest,
     PiecesRequest,
+    OutfitAsked,
     EmbeddingsRequest,
     ErrorAnswer,
 )

@@ -20,6 +20,7 @@ from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.errors import CatalogMismatchError, FurniturePrompterError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.understanding.rooms import read_rooms
 from furniture_prompter.web.access import Keys
 from furniture_prompter.web.behaviour import BehaviourLog
 from furniture_prompter.web.bodies import HeldBytes
@@ -196,9 +197,12 @@ def _open(settings: ServeSettings, path: Path, now: Catalog | None) -> Catalog:
 
     Raises:
         CatalogError, EncoderError: it, its encoder or its detector cannot be used.
+        InvalidRoomsError: the shop's rooms cannot be read.
     """
     if settings.detector is not None:
         load_detector(settings.detector)
+    if settings.rooms is not None:
+        read_rooms(settings.rooms)
     catalog = Catalog.open(
         path,
         settings=settings,

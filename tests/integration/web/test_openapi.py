@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from furniture_prompter.search.answer import ProductAnswer, SearchAnswer
+from furniture_prompter.search.outfit_answer import GoesWithAnswer, OutfitAnswer
 from furniture_prompter.search.photo_answer import PiecesAnswer
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import examples, schemas
@@ -55,6 +56,8 @@ OPERATIONS = {
     ("POST", "/v1/pieces"),
     ("GET", "/v1/products/{product_id}"),
     ("GET", "/v1/products/{product_id}/similar"),
+    ("GET", "/v1/products/{product_id}/goes-with"),
+    ("POST", "/v1/outfit"),
     ("PUT", "/v1/products/{product_id}"),
     ("DELETE", "/v1/products/{product_id}"),
     ("POST", "/v1/products:batch"),
@@ -109,6 +112,9 @@ def test_every_reference_of_the_description_leads_somewhere(api: Api) -> None:
         (SearchAnswer, examples.SIMILAR_ANSWER),
         (ProductAnswer, examples.PRODUCT_ANSWER),
         (PiecesAnswer, examples.PIECES_ANSWER),
+        (GoesWithAnswer, examples.GOES_WITH_ANSWER),
+        (schemas.OutfitAsked, examples.OUTFIT),
+        (OutfitAnswer, examples.OUTFIT_ANSWER),
         (schemas.EmbeddingsAnswer, examples.EMBEDDINGS_ANSWER),
         (schemas.CatalogAnswer, examples.CATALOG_ANSWER),
         (schemas.EncodersAnswer, examples.ENCODERS_ANSWER),

@@ -22,6 +22,16 @@ from furniture_prompter.domain import (
     Query,
     SearchResult,
 )
+from furniture_prompter.domain.outfit import (
+    Alternative,
+    Choice,
+    Companion,
+    GoesWith,
+    Offer,
+    Outfit,
+    OutfitRequest,
+    Reason,
+)
 
 INFO = CatalogInfo(
     path="shop",
@@ -42,6 +52,9 @@ INFO = CatalogInfo(
     columns={"id": "text", "price": "number"},
     bytes_on_disk=1_234_567,
 )
+
+REFERENCE = CatalogReference("shop", 3, "efficientnet-lite2")
+WHY = (Reason("beside", "sofa"), Reason("material", "oak"))
 
 
 class FakeCatalog:
@@ -80,6 +93,30 @@ class FakeCatalog:
             timings_ms={"encode": 1.0, "total": 2.5},
             notes=self.notes,
         )
+
+    def goes_with(self, product_id: str, **given: Any) -> GoesWith:
+        self.asked.append({"product_id": product_id, **given})
+        if self.error is not None:
+            raise self.error
+        pieces = [
+            Companion("coffee-table", 0.5, hit.product, hit.photo, WHY)
+            for hit in self.hits[: given["limit"]]
+        ]
+        sofa = Product("sofa", "Sofa, <grey>")
+        return GoesWith(sofa, "sofa", tuple(pieces), REFERENCE, self.notes)
+
+    def outfit(self, **given: Any) -> Outfit:
+        self.asked.append(given)
+        if self.error is not None:
+            raise self.error
+        suited = [Companion("coffee-table", 0.5, hit.product, hit.photo, WHY) for hit in self.hits]
+        asked = OutfitRequest(given["like"], given["budget"], limit=given["limit"])
+        sofa = None if given["like"] is None else Product("sofa", "Sofa, grey")
+        if not suited:
+            return Outfit(asked, (), None, "", REFERENCE, sofa, self.notes)
+        others = tuple(Alternative(each, Offer(99.0, "EUR"), 99.0) for each in suited[1:])
+        choice = Choice(suited[0], Offer(120.0, "EUR"), alternatives=others)
+        return Outfit(asked, (choice,), 120.0, "EUR", REFERENCE, sofa, self.notes)
 
     def info(self) -> CatalogInfo:
         return INFO

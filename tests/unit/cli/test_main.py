@@ -41,6 +41,7 @@ def test_the_commands_are_these() -> None:
         *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
         *("catalog versions", "catalog diff", "catalog rollback"),
         *("catalog health", "feeds inspect", "suggest", "describe", "pieces"),
+        *("goes-with", "outfit"),
     }
 
 

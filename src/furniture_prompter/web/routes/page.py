@@ -22,6 +22,7 @@ from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.domain import Query
 from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
 from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
+from furniture_prompter.search.outfit_answer import goes_with_answer
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
 from furniture_prompter.web.behaviour import EventRequest
@@ -33,6 +34,7 @@ from furniture_prompter.web.page import (
     MOST_COMPARED,
     MOST_SORTED,
     View,
+    companion_card,
     facts_of,
     is_sold_out,
     product_card,
@@ -160,7 +162,7 @@ async def compare(request: Request, services: ServicesDep) -> Response:
 
 @router.get(PRODUCT, dependencies=[Depends(require("read"))])
 async def product_page(product_id: str, request: Request, services: ServicesDep) -> Response:
-    """A product: its photos, what the shop says of it, and what looks like it."""
+    """A product: its photos, what the shop says of it, what goes with it and what looks like it."""
     asked, words = _told(request)
     async with services.catalog.current() as catalog:
         try:
@@ -169,6 +171,7 @@ async def product_page(product_id: str, request: Request, services: ServicesDep)
                 {"limit": _SIMILAR}, services.settings
             )
             result = await catalog.search_async(query)
+            suited = await catalog.goes_with_async(product.id, None, _SIMILAR)
         except NotInCatalogError as error:
             return _problem(request, asked, words, api_error(request, error))
         columns = catalog.columns
@@ -191,6 +194,10 @@ async def product_page(product_id: str, request: Request, services: ServicesDep)
             for variant in told["product"]["variants"]
         ],
         facts=facts_of(told["product"], words),
+        goes_with=[
+            companion_card(each, words)
+            for each in goes_with_answer(suited, photo_address)["pieces"]
+        ],
         similar=[view.card(hit) for hit in view.answer["hits"]],
     )
 

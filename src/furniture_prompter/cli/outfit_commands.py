@@ -1,0 +1,341 @@
+"""``goes-with`` and ``outfit``: what suits a piece, and a room's pieces under a budget."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from furniture_prompter.cli.options import (
+    CatalogOption,
+    DetectorOption,
+    EncoderOption,
+    JsonOption,
+    RoomsOption,
+    ThesaurusOption,
+    read_settings,
+    refuse_unwritable,
+)
+from furniture_prompter.cli.terminal import collector_paused, output, plain, say, write_json
+
+if TYPE_CHECKING:
+    from furniture_prompter.domain import CatalogReference, Product
+    from furniture_prompter.domain.outfit import Companion, GoesWith, Offer, Outfit
+
+GOES_WITH_EXAMPLES = """\b
+Examples:
+  furniture-prompter goes-with sofa-17 --catalog shop
+  furniture-prompter goes-with sofa-17 --catalog shop --where "price < 300" --html goes-with.html
+  furniture-prompter goes-with sofa-17 --catalog shop --rooms rooms.jsonl --json
+"""
+OUTFIT_EXAMPLES = """\b
+Examples:
+  furniture-prompter outfit --like sofa-17 --budget 1500 --catalog shop
+  furniture-prompter outfit room.jpg --budget 1500 --catalog shop --detector yolox
+  furniture-prompter outfit --like sofa-17 --budget 1500 --catalog shop \\
+    --replace rug=rug-4 --leave-out curtain
+"""
+
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="EXPR",
+        help="Only pieces for which this filter holds.",
+        show_default=False,
+    ),
+]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Also write the pieces as a page with pictures, one file.",
+        show_default=False,
+    ),
+]
+
+
+def goes_with_command(
+    product_id: Annotated[
+        str, typer.Argument(metavar="PRODUCT_ID", help="Id of a product of the catalog.")
+    ],
+    catalog: CatalogOption,
+    where: WhereOption = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-k", metavar="N", help="Pieces at the most, 1 to 50.")
+    ] = 10,
+    rooms: RoomsOption = None,
+    thesaurus: ThesaurusOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Find pieces of other kinds that suit a product, of several kinds, each with why."""
+    if html is not None:
+        refuse_unwritable(html, "--html")
+    settings = read_settings(thesaurus, rooms=rooms)
+    # Loading storage and runtime takes most of a second, which --help must not.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    with assembly.Catalog.open(catalog, settings=settings) as opened:
+        found = opened.goes_with(product_id, where=where, limit=limit)
+    if as_json:
+        from furniture_prompter.search.outfit_answer import goes_with_answer
+
+        write_json(goes_with_answer(found))
+    else:
+        _print(_goes_with_lines(found))
+    if html is not None:
+        name = found.product.title or found.product.id
+        pieces = [(each.kind, each, "") for each in found.companions]
+        page = render_pieces_of_outfit(f"Goes with {name}", "", pieces, found.notes, found.catalog)
+        _write(html, page)
+
+
+def outfit_command(
+    catalog: CatalogOption,
+    photo: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PHOTO",
+            help="A photo of a room, whose pieces are looked for; needs a detector.",
+            show_default=False,
+        ),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like",
+            metavar="PRODUCT_ID",
+            help="The product that the pieces go with; it is no part of the total.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget",
+            metavar="AMOUNT",
+            help="Most that the pieces cost together.",
+            show_default=False,
+        ),
+    ] = None,
+    currency: Annotated[
+        str,
+        typer.Option(
+            "--currency",
+            metavar="CODE",
+            help="Currency of all prices, such as EUR; that of most unless given.",
+            show_default=False,
+        ),
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", "-k", metavar="N", help="Pieces at the most, 1 to 12.")
+    ] = 5,
+    replaced: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace",
+            metavar="KIND=PRODUCT_ID",
+            help="A product that takes the place of the one of its kind; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--leave-out",
+            metavar="KIND",
+            help="A kind that is not wanted; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    where: WhereOption = None,
+    detector: DetectorOption = None,
+    encoder: EncoderOption = None,
+    rooms: RoomsOption = None,
+    thesaurus: ThesaurusOption = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+) -> None:
+    """Put an outfit together: one piece of each kind, the best that a budget allows."""
+    if (photo is None) == (like is None):
+        raise typer.BadParameter("Give a PHOTO of a room, or a product with --like.")
+    if html is not None:
+        refuse_unwritable(html, "--html")
+    put_in = dict(_pair(each) for each in replaced or ())
+    settings = read_settings(thesaurus, detector, rooms)
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+
+    with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
+        found = opened.outfit(
+            like=like,
+            photo=photo,
+            budget=budget,
+            currency=currency,
+            limit=limit,
+            leave_out=leave_out or (),
+            replaced=put_in,
+            where=where,
+        )
+    if as_json:
+        from furniture_prompter.search.outfit_answer import outfit_answer
+
+        write_json(outfit_answer(found))
+    else:
+        _print(_outfit_lines(found))
+    if html is not None:
+        heading = (
+            "An outfit"
+            if found.product is None
+            else (f"An outfit for {found.product.title or found.product.id}")
+        )
+        pieces = [(each.piece.kind, each.piece, _money(each.offer)) for each in found.choices]
+        page = render_pieces_of_outfit(
+            heading, _total_text(found), pieces, found.notes, found.catalog
+        )
+        _write(html, page)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    kind, equals, product_id = text.partition("=")
+    if not (kind.strip() and equals and product_id.strip()):
+        raise typer.BadParameter(
+            f"--replace takes KIND=PRODUCT_ID, such as rug=rug-4, not {text[:60]!r}."
+        )
+    return kind.strip(), product_id.strip()
+
+
+def _goes_with_lines(found: "GoesWith") -> Iterator[str]:
+    for rank, each in enumerate(found.companions, start=1):
+        yield f"{rank:>3}  {_name(each.kind)}: {_product(each.product)}"
+        yield f"     {plain(each.photo.path)} · {_why(each)}"
+    if not found.companions:
+        yield "Nothing of the catalog goes with it. Loosen the filter, or give products a category."
+    yield from found.notes
+
+
+def _outfit_lines(found: "Outfit") -> Iterator[str]:
+    for each in found.choices:
+        price = _money(each.offer) or "no price"
+        yield f"{_name(each.piece.kind)}: {_title(each.piece.product)}, {price}"
+        yield f"     {plain(each.piece.photo.path)} · {_why(each.piece)}"
+        for other in each.alternatives:
+            total = "" if other.total is None else f", total {other.total:,.2f}"
+            change = f"--replace {each.piece.kind}={other.piece.product.id}"
+            price = _money(other.offer) or "no price"
+            yield plain(f"     or {_title(other.piece.product)}, {price}{total}: {change}")
+    if not found.choices:
+        yield "There is nothing to put together."
+    if total := _total_text(found):
+        yield total
+    yield from found.notes
+
+
+def _total_text(found: "Outfit") -> str:
+    if found.total is None:
+        return ""
+    code = f" {plain(found.currency)}" if found.currency else ""
+    budget = "" if found.asked.budget is None else f" of {found.asked.budget:,.2f}"
+    apart = "" if found.product is None else f", without {_title(found.product)} itself"
+    return f"Total: {found.total:,.2f}{budget}{code}{apart}."
+
+
+def _print(lines: Iterable[str]) -> None:
+    console = output()
+    for line in lines:
+        console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _name(kind: str) -> str:
+    from furniture_prompter.understanding.rooms import kind_name
+
+    return plain(kind_name(kind, "en") or "piece")
+
+
+def _title(product: "Product") -> str:
+    return plain(product.title or product.id)
+
+
+def _product(product: "Product") -> str:
+    from furniture_prompter.domain.outfit import Offer
+
+    parts = [_title(product), product.id, product.color, _money(Offer.of(product))]
+    return ", ".join(plain(each) for each in parts if each)
+
+
+def _why(piece: "Companion") -> str:
+    from furniture_prompter.search.outfit_answer import reason_text
+
+    return " · ".join(plain(reason_text(each)) for each in piece.why)
+
+
+def _money(offer: "Offer | None") -> str:
+    if offer is None or offer.price is None:
+        return ""
+    return f"{offer.price:,.2f} {offer.currency}".strip()
+
+
+def _write(path: Path, page: str) -> None:
+    from furniture_prompter.cli.terminal import write_atomically
+
+    write_atomically(path, page)
+    say(f"Page written to {path}.")
+
+
+def render_pieces_of_outfit(
+    heading: str,
+    total: str,
+    pieces: "Sequence[tuple[str, Companion, str]]",
+    notes: Sequence[str],
+    catalog: "CatalogReference",
+) -> str:
+    """A page of pieces: one file that fetches nothing.
+
+    Args:
+        heading: What they are.
+        total: What they cost, in words; empty where that is not told.
+        pieces: Each with its kind, and its price where it is told beside what the feed says.
+        notes: Sentences to be read.
+        catalog: What answered.
+    """
+    from furniture_prompter.cli.gallery import page_template, words
+
+    cards = "\n".join(
+        _card(rank, kind, each, price) for rank, (kind, each, price) in enumerate(pieces, start=1)
+    )
+    return page_template("gallery.html").substitute(
+        title=words(f"{heading} · Furniture Prompter"),
+        heading=words(heading),
+        query_photo="",
+        conditions="",
+        count=words(total or ("1 product" if len(pieces) == 1 else f"{len(pieces)} products")),
+        cards=cards or '<li class="nothing">No product goes with it.</li>',
+        notes="".join(f'<p class="note">{words(note)}</p>' for note in notes),
+        timings="",
+        catalog=words(catalog.path),
+        version=catalog.version,
+        encoder=words(catalog.encoder),
+    )
+
+
+def _card(rank: int, kind: str, piece: "Companion", price: str) -> str:
+    from furniture_prompter.cli.gallery import facts_of, picture, words
+    from furniture_prompter.search.outfit_answer import reason_text
+
+    product = piece.product
+    name = product.title or product.id
+    facts = [_name(kind), *([price] if price else []), *facts_of(product)]
+    listed = "".join(f"<li>{words(fact)}</li>" for fact in dict.fromkeys(facts))
+    labels = "".join(f"<li>{words(reason_text(each))}</li>" for each in piece.why)
+    return f"""<li><article class="card">
+<div class="frame">{picture(Path(piece.photo.path), name)}
+<span class="rank" aria-hidden="true">{rank}</span></div>
+<div class="body">
+<h2><span class="aside">{rank}. </span>{words(name)}</h2>
+<ul class="facts">{listed}</ul>
+<div class="foot"><ul class="matched" aria-label="Why it is here">{labels}</ul></div>
+</div></article></li>"""
