@@ -42,7 +42,11 @@ from furniture_prompter.search.retrievers import retriever_groups
 from furniture_prompter.search.suggesting import Suggester
 from furniture_prompter.search.understood import Heard, hear, limited
 from furniture_prompter.search.upright import Upright
-from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
+from furniture_prompter.search.validation import (
+    refuse_unanswerable,
+    refuse_unknown_facets,
+    unused_options,
+)
 from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
@@ -153,7 +157,10 @@ class Searcher:
             hits = await present(
                 page.hits, cursor.start, groups, encoded, reader, route, heard.looks
             )
+            told = len(hits)
             hits = kept(hits, judgement, query.least_confidence)
+            # What ranks behind a page of which nobody is sure is surer by chance alone.
+            is_empty_by_confidence = told > 0 and not hits
             counted = None if prefilter is None else prefilter.numbers
             facets = (
                 await reader.facets(counted, query.facets, encoded.leave_out)
@@ -167,11 +174,12 @@ class Searcher:
             timings_ms=clock.timings_ms(),
             notes=(
                 *heard.notes,
+                *unused_options(query, settings, has_photo=encoded.photo is not None),
                 *notes(encoded, manifest, self._photo_card(encoded), route, cursor),
                 *notes_of(judgement, hits, query.least_confidence),
             ),
             facets=facets,
-            cursor=next_cursor(cursor, page, manifest.version),
+            cursor=None if is_empty_by_confidence else next_cursor(cursor, page, manifest.version),
             understood=heard.parts,
             did_you_mean=meant,
             close=judgement.close,

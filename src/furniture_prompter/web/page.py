@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
+from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
 from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked
 from furniture_prompter.web.page_words import Words
 
@@ -264,6 +265,8 @@ class View:
         # Texts alone come near to words that mean nothing: a word or the picture has to agree.
         described = far.get("prompt-text", 0) >= _TEXT_DEVIATIONS
         described &= looks or far.get("keyword", 0) > 0
+        # A word in common is no reason for what is not what was asked for.
+        far_off = self.answer.get("close") is False
         for matched in hit["matched"]:
             if matched == "photo":
                 found.append(words("why_like" if self.asked.like else "why_photo"))
@@ -271,12 +274,15 @@ class View:
                 found.append(words("why_looks"))
             elif matched == "prompt-text" and described:
                 found.append(words("why_text"))
-            elif matched == "keyword" and (said := self._said(product, told)):
+            elif matched == "keyword" and not far_off and (said := self._said(product, told)):
                 found.append(words("why_words", words=", ".join(said)))
         return found[:_MOST_REASONS]
 
     def _said(self, product: Mapping[str, Any], told: Collection[str]) -> list[str]:
-        """Words of the prompt in a product's title, category, colour or tags, but for `told`."""
+        """Words of the prompt in a product's title, category, colour or tags.
+
+        Without those of `told`, and without words that say nothing of a piece, such as "with".
+        """
         names = ("title", "category", "color")
         here = [f"{name}_{self._words.language}" for name in names]
         named = [str(product.get(name, "")) for name in (*names, *here)] + product["tags"]
@@ -286,7 +292,10 @@ class View:
         return [
             word
             for word in dict.fromkeys(_words_of(prompt))
-            if {word, word.removesuffix("s")} & having and word not in told and len(word) > 2
+            if {word, word.removesuffix("s")} & having
+            and word not in told
+            and len(word) > 2
+            and fold_letters(word) not in LEXICON.small_words
         ]
 
     def sorts(self) -> list[dict[str, Any]]:
@@ -306,7 +315,9 @@ class View:
 
 
 def _words_of(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(text) if not word.isdigit()]
+    # Case folding alone would leave a dot of its own behind İ.
+    plain = text.replace("İ", "i")
+    return [word.casefold() for word in _WORD.findall(plain) if not word.isdigit()]
 
 
 def _less(values: tuple[str, ...], text: str) -> tuple[str, ...]:

@@ -310,6 +310,35 @@ def test_reasons_are_words_and_no_scores() -> None:
     assert shown.card(hit)["why"] == ["Material: oak", "Says chairs", "Looks like your words"]
 
 
+@pytest.mark.parametrize(
+    ("title", "words", "told"),
+    [
+        ("Chair in oak with arms", "a chair with arms in oak", "chair, arms, oak"),
+        (
+            "Masa ve sandalye seti, bahçe için",
+            "bahçe için masa ve sandalye",
+            "bahçe, masa, sandalye",
+        ),
+        ("Sandalye İÇİN minder", "Sandalye İÇİN kılıf ile", "sandalye"),
+        ("Table with drawers", "lamp with that", ""),
+    ],
+)
+def test_words_that_say_nothing_of_a_piece_are_no_reason(title: str, words: str, told: str) -> None:
+    shown = view(Asked(words=words), {1: {"keyword": 4.0}})
+    hit = found(["keyword"])
+    hit["product"] = product(title=title, category="", color="")
+    assert shown.card(hit)["why"] == ([f"Says {told}"] if told else [])
+
+
+def test_a_word_in_common_is_no_reason_where_nothing_is_close() -> None:
+    hit = found(["keyword", "prompt-photo"])
+    hit["product"] = product(title="Oak chair")
+    far = {1: {"keyword": 4.0, "prompt-photo": 4.0}}
+    asked = Asked(words="oak dishwasher")
+    assert view(asked, far, hits=[hit]).card(hit)["why"] == ["Says oak", "Looks like your words"]
+    assert view(asked, far, hits=[hit], close=False).card(hit)["why"] == ["Looks like your words"]
+
+
 def test_a_limit_that_was_given_up_is_told_once() -> None:
     given_up = {**UNDER, "as": "preference"}
     notes = ["No product is “under 50 cm”: what comes nearest is shown.", "For operators."]
