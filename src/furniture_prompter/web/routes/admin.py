@@ -118,15 +118,15 @@ async def set_aside(request: Request, services: ServicesDep) -> Response:
 async def health(request: Request, services: ServicesDep) -> Response:
     """Where the report on the catalog's data stands, or the report."""
     _refuse_keyless(services)
-    return _health(request, services)
+    return await _health(request, services)
 
 
 @router.post(f"{ADMIN}/health", dependencies=[_KEYED])
 async def examine(request: Request, services: ServicesDep) -> Response:
     """Begin a report on the version that answers now."""
     _refuse_keyless(services)
-    services.examination.begin(services.catalog.current())
-    return _health(request, services)
+    await services.examination.begin(services.catalog.current())
+    return await _health(request, services)
 
 
 @router.get(f"{ADMIN}/encoders", dependencies=[_KEYED])
@@ -212,8 +212,8 @@ def _not_kept_told() -> Iterator[None]:
         raise ApiError(HTTPStatus.CONFLICT, "version_not_kept", str(error)) from error
 
 
-def _health(request: Request, services: Services) -> Response:
-    made = services.examination
+async def _health(request: Request, services: Services) -> Response:
+    made = await asyncio.to_thread(services.examination.state)
     report = made.report
     checks = [each for each in report.checks if each.findings] if report else []
     return _html(
