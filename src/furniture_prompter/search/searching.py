@@ -266,8 +266,11 @@ class Searcher:
         card = self._card or self._encoder().card if said else None
         if card is None or card.colour_part is not None:
             return ()
-        told = f"“{said[0]}” ranks nothing here: {card.name} keeps shapes and colours in one."
-        return (f"{told} Name the colour that is wanted.",)
+        told = (
+            f"“{said[0]}” ranks nothing here: {card.name} keeps shapes and colours in one. "
+            "Name the colour that is wanted."
+        )
+        return (told,)
 
     def _photo_card(self, encoded: EncodedQuery) -> EncoderCard | None:
         """Card of what encoded the query's photo; None where it brought none."""

@@ -6,7 +6,9 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
+from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
+from furniture_prompter.search.understood import PHOTOS_COLOUR
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
 from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked
 from furniture_prompter.web.page_words import Words
@@ -15,6 +17,7 @@ HITS_OF_PAGE: Final = 24
 MOST_SORTED: Final = 200
 """Hits that are brought into another order than how well they match: the best of them."""
 MOST_COMPARED: Final = 4
+_MOST_PIECES: Final = 8
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -47,6 +50,8 @@ class View:
         columns: Mapping[str, str],
         answer: SearchAnswer,
         strengths: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
+        looked_at: LookedAt | None = None,
+        pieces: Sequence[Piece] = (),
     ) -> None:
         """Take an answer.
 
@@ -56,12 +61,16 @@ class View:
             columns: The catalog's columns with their types.
             answer: The answer to it.
             strengths: Of each hit, by its rank, how far above an average product it was found.
+            looked_at: What of the photo was searched, where that is not the photo as it came.
+            pieces: What a photo of a room shows.
         """
         self.asked = asked
         self.answer = answer
         self._words = words
         self._columns = columns
         self._strengths = strengths
+        self._looked_at = looked_at
+        self._pieces = pieces
 
     @property
     def relaxed(self) -> list[str]:
@@ -78,6 +87,32 @@ class View:
         """Limits that the catalog has no numbers for; other notes are the operator's to read."""
         found = [_IGNORED.match(note) for note in self.answer["notes"]]
         return [each[1] for each in found if each]
+
+    @property
+    def notes(self) -> list[str]:
+        """The answer's notes that are a shopper's affair, in a shopper's words."""
+        return [told for note in self.answer["notes"] if (told := self._words.note(note))]
+
+    @property
+    def looked(self) -> list[str]:
+        """What was done to the photo before it was searched, a sentence each."""
+        looked_at, words = self._looked_at, self._words
+        if looked_at is None:
+            return []
+        cut = [words("looked_cut")] if looked_at.crop is not None else []
+        turned = looked_at.turned
+        return cut + ([words("looked_turned", degrees=turned)] if turned else [])
+
+    @property
+    def pieces(self) -> list[dict[str, str]]:
+        """Pieces of the room that the photo shows, each with the address that searches it alone."""
+        return [
+            {
+                "text": f"{number}. {self._words.kind(piece.kind)}",
+                "href": self.asked.address(crop=piece.box),
+            }
+            for number, piece in enumerate(self._pieces[:_MOST_PIECES], start=1)
+        ]
 
     @property
     def nothing_close(self) -> bool:
@@ -128,6 +163,9 @@ class View:
             }
             for part in self.answer["understood"]
         ]
+        if asked.photo and asked.whole:
+            told = words("photo_whole")
+            found.append(self._chip("literal", told, asked.address(whole=False)))
         if asked.literal:
             found.append(self._chip("literal", words("literally"), asked.address(literal=False)))
         found += [
@@ -155,6 +193,10 @@ class View:
 
     def _understood(self, part: UnderstoodFields) -> str:
         words, column = self._words, part["column"]
+        if part["value"] == PHOTOS_COLOUR:
+            told = words("photo_colour")
+            not_it = part["as"] == "without"
+            return words("not_wanted", text=told) if not_it else f"{words.column('color')}: {told}"
         if part["as"] == "without":
             return words("not_wanted", text=words.value(part["value"]))
         if column is None or part["op"] in ("low", "high"):
