@@ -1,10 +1,11 @@
-"""Photos on the page in Chromium: the next one of a card, and one by its address."""
+"""The page in Chromium: the next photo of a card, one by its address, a screenshot; Turkish."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, expect
 
 from benchmarks.api_server import ServedApi
@@ -39,9 +40,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "id": f"p{number}",
                 "title": f"chair {number}",
                 "category": "chair",
+                "base_colors": [row.product.color],
+                "price": 10.0 + number,
                 "images": photos[:1] if number == ALONE else photos,
             }
         )
+    screen = Image.new("RGB", (600, 1_000), (20, 20, 20))
+    draw = ImageDraw.Draw(screen)
+    for line in range(6):
+        draw.rectangle((20, 640 + 40 * line, 500 - 20 * line, 660 + 40 * line), fill="white")
+    screen.paste(Image.open(folder / "photos" / "3.png").resize((480, 480)), (60, 100))
+    screen.save(folder / "screen.png")
     (folder / "feed.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
     index(folder / "feed.jsonl", folder / "catalog")
     return folder
@@ -111,3 +120,46 @@ def test_a_photo_by_address_is_asked_for_and_what_is_wrong_with_it_told(open_pag
     page.get_by_role("combobox").press("Enter")
     expect(page.locator("h1")).to_have_text("“chair”")
     assert not violations(page, "a photo by address")
+
+
+def test_a_photo_that_was_cut_is_told_and_a_click_leaves_it_as_it_is(
+    open_page: Open, folder: Path
+) -> None:
+    page = open_page("?lang=tr", locale="tr-TR")
+    page.locator("#file").set_input_files(folder / "screen.png")
+    told = page.locator(".looked")
+    expect(told).to_contain_text("Fotoğrafınızın yalnızca içindeki resim arandı.")
+    told.get_by_role("link", name="Fotoğrafın tümünü olduğu gibi ara").click()
+    expect(told).to_have_count(0)
+    chip = page.locator(".chips a", has_text="fotoğrafın tümü, olduğu gibi")
+    expect(chip).to_be_visible()
+    assert "whole=1" in page.url
+    # Other words are asked of the same photo, as it is; another photo is looked at anew.
+    page.locator("#q").fill("sandalye")
+    page.locator("#q").press("Enter")
+    expect(page.locator("h1")).to_contain_text("sandalye")
+    expect(chip).to_be_visible()
+    page.locator("#file").set_input_files(folder / "photos" / "1.png")
+    expect(chip).to_have_count(0)
+    assert "whole" not in page.url
+
+
+def test_what_narrows_is_suggested_in_the_pages_language(open_page: Open) -> None:
+    page = open_page("?lang=tr", locale="tr-TR")
+    page.get_by_role("combobox").press_sequentially("chair")
+    options = page.get_by_role("option")
+    expect(options.filter(has_text="altı").first).to_be_visible()
+    told = " ".join(options.all_inner_texts())
+    assert "under" not in told
+    options.filter(has_text="altı").first.click()
+    expect(page.locator(".chips")).to_contain_text("altı")
+
+
+def test_what_a_server_refuses_is_told_in_the_pages_language(open_page: Open) -> None:
+    page = open_page("?lang=tr", locale="tr-TR")
+    body = {"error": {"code": "overloaded", "message": "The server has more requests."}}
+    page.route("**/?q=*", lambda route: route.fulfill(status=429, json=body))
+    page.locator("#q").fill("masa")
+    page.locator("#q").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Şu anda çok kişi arama yapıyor.")
+    expect(page.get_by_role("alert")).not_to_contain_text("server")

@@ -254,7 +254,7 @@ def test_axe_finds_nothing_on_either_page(
     assert not found
 
 
-@pytest.mark.parametrize("width", [320, 1_280])
+@pytest.mark.parametrize("width", [320, 1_280, 1_920])
 def test_nothing_is_wider_than_the_window(
     open_page: Open, keys: dict[str, str], width: int
 ) -> None:
@@ -266,3 +266,18 @@ def test_nothing_is_wider_than_the_window(
     opened(page, keys["write"])
     expect(page.locator('[data-shows="encoders"] tbody tr')).to_have_count(2)
     assert page.evaluate(wide) <= width
+    assert page.evaluate(OVERLAPS) == []
+
+
+OVERLAPS = """() => [...document.querySelectorAll('.figures div')].flatMap((row) => {
+  const cell = row.closest('td').getBoundingClientRect();
+  const [name, value] = [...row.children].map((each) => {
+    const range = document.createRange();
+    range.selectNodeContents(each);
+    return range.getBoundingClientRect();
+  });
+  const inside = name.left >= cell.left - 1 && value.right <= cell.right + 1;
+  const fits = inside && name.right <= value.left;
+  return fits ? [] : [row.textContent];
+})"""
+"""Figures of encoders whose name runs into its number, or that stand beside their column."""

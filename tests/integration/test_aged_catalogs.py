@@ -22,9 +22,10 @@ from PIL import Image
 
 from furniture_prompter import timing
 from furniture_prompter.catalog import retention, writer
-from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, files_below, read_manifest
+from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, read_manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER, StagedPhotos, spool_in
+from furniture_prompter.catalog.storage import files_below
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.domain import FeedRow, Product, Query, Removal, Upsert, Write
 from furniture_prompter.encoders.decoding import photo_id

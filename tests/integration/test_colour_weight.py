@@ -100,3 +100,32 @@ def test_a_photo_in_another_colour_finds_the_model_in_it(
     assert found >= 0.7 * asked
     # Its own colour still means the photo's own product.
     assert kept >= 0.8 * asked
+
+
+@pytest.mark.parametrize("words", ["in a different colour", "başka renkte"])
+def test_any_colour_but_the_photos_finds_the_model_in_another(
+    catalog: Catalog, rows: list[dict[str, object]], words: str
+) -> None:
+    by_id = {str(row["id"]): row for row in rows}
+    right = other = asked = 0
+    for row in rows[::2]:
+        result = catalog.search(words, photo=str(row["photo"]), limit=1)
+        first = by_id[ids(result)[0]]
+        asked += 1
+        other += first["color"] != row["color"]
+        right += first["color"] != row["color"] and first["family"] == row["family"]
+    assert other >= 0.8 * asked
+    assert right >= 0.7 * asked
+    part = result.understood[0]
+    assert (part.text, part.use, part.value) == (words, "without", "as in the photo")
+    assert result.query.colour_weight == 0.0
+    assert result.notes == ()
+
+
+def test_a_weight_that_is_given_goes_before_another_colour(
+    catalog: Catalog, rows: list[dict[str, object]]
+) -> None:
+    photo = str(rows[0]["photo"])
+    given = catalog.search("in a different colour", photo=photo, colour_weight=0.0)
+    assert ids(given) == ids(catalog.search(photo=photo, colour_weight=0.0))
+    assert ids(given) != ids(catalog.search("in a different colour", photo=photo))

@@ -65,6 +65,29 @@ def test_the_least_confidence_drops_hits(filled: Shop) -> None:
     assert fewer.cursor == whole.cursor
 
 
+def test_a_page_of_which_nobody_is_sure_is_the_last(filled: Shop) -> None:
+    first = Query(photo=PHOTO, limit=4)
+    best = max(hit.confidence or 0.0 for hit in filled.search(first).hits)
+    assert best < 1
+    none = filled.search(replace(first, least_confidence=1.0))
+    assert (none.hits, none.cursor) == ((), None)
+    assert any("least_confidence" in note for note in none.notes)
+    # What turns pages until there is no cursor ends, and has all that is sure enough till then.
+    least, cursor, pages, found = best / 2, None, 0, 0
+    while pages == 0 or cursor is not None:
+        page = filled.search(replace(first, least_confidence=least, cursor=cursor))
+        cursor, pages, found = page.cursor, pages + 1, found + len(page.hits)
+        assert page.hits or cursor is None
+    assert found > 0
+    assert pages < 18
+
+
+def test_hits_of_unknown_confidence_turn_pages_whatever_the_least(filled: Shop) -> None:
+    answer = filled.search(Query(prompt="white", limit=4, least_confidence=1.0))
+    assert len(answer.hits) == 4
+    assert answer.cursor is not None
+
+
 def test_a_prompt_without_a_kind_is_not_judged(filled: Shop) -> None:
     answer = filled.search(Query(prompt="white"))
     assert answer.close is None

@@ -17,7 +17,8 @@ from furniture_prompter.encoders.decoding import (
 )
 from furniture_prompter.encoders.detector import Detector
 from furniture_prompter.encoders.screenshots import find_picture
-from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
+from furniture_prompter.fetching.public_addresses import is_address
 from furniture_prompter.search.pieces import SIDE_PX, box_of, no_detector
 from furniture_prompter.search.upright import Upright, Vectors
 from furniture_prompter.settings import Settings
@@ -113,6 +114,10 @@ class QueryPhotos:
             return "pixels", photo
         if isinstance(photo, bytes):
             return "photo", photo
+        if isinstance(photo, str) and is_address(photo):
+            raise InvalidPhotoError(
+                f"The photo {photo} is a web address, and a file is needed. Download it first."
+            )
         return str(photo), read_photo_bytes(Path(photo), self._limits)
 
     def _decoded(self, name: str, data: bytes | RgbImage, crop: Crop | None) -> RgbImage:

@@ -35,8 +35,6 @@ from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     Kept,
     Manifest,
-    files_below,
-    flush,
     read_manifest,
     replace_file,
     write_manifest,
@@ -44,6 +42,8 @@ from furniture_prompter.catalog.manifest import (
 from furniture_prompter.catalog.retention import Pruner, replaced_with
 from furniture_prompter.catalog.storage import (
     connect,
+    files_below,
+    flush,
     lance_manifest_path,
     writer_lock,
     writing,

@@ -40,8 +40,8 @@ from furniture_prompter.catalog.columns import (
 )
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
-    FORMAT_VERSION,
     MANIFEST_FILE,
+    SEAL,
     Manifest,
     parse_manifest,
     replace_file,
@@ -232,7 +232,11 @@ def has_wrong_format_alone(folder: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError, CatalogDamagedError):
         return False
     whole: dict[str, Any] = json.loads(replace(kept.manifest, checksums=kept.name).to_json())
-    return whole == {**found, "format_version": FORMAT_VERSION}
+    # The seal stands over the number, which an earlier release wrote lower for the same values.
+    told = {"format_version", SEAL}
+    return {name: whole[name] for name in whole.keys() - told} == {
+        name: found[name] for name in found.keys() - told
+    }
 
 
 def restore_copies(folder: Path, checksums: VersionChecksums) -> list[str]:

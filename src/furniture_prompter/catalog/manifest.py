@@ -9,15 +9,15 @@ a killed run leaves beside it is invisible. It also remembers which versions wer
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from furniture_prompter.atomic_files import flush_one, replacing
+from furniture_prompter.atomic_files import replacing
 from furniture_prompter.catalog.columns import ATTRIBUTE_TYPES, PHOTOS, PRODUCTS, STAGED
 from furniture_prompter.catalog.confidence import ConfidenceRecord
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING, SUPPORTED_LANGUAGES
@@ -32,13 +32,16 @@ from furniture_prompter.errors import (
     CatalogWriteError,
 )
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 2
+"""The latest that this release reads; it writes the earliest that has all that a catalog says."""
 MANIFEST_FILE = "manifest.json"
 CHECKSUMS_FOLDER = "checksums"
 # Key of the hash over all other keys: one altered letter could name another encoder or language.
-_SEAL = "sha256"
+SEAL = "sha256"
 # Part and name of what format version 1 did not have at first; each may be left out.
 _LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
+# What format version 2 added: releases of version 1 take a manifest with it for damaged.
+_SECOND_KEYS = ("kept", "made", "variants", "confidence")
 _KNOWN_FOLDINGS = (PREFIX_FOLDING, STEM_FOLDING)
 # What a run writes from its first moment on. Alignments and uploads come later, and never alone.
 _TRACES: Final = (
@@ -52,6 +55,8 @@ _OF_THE_SYSTEM: Final = frozenset(
     {"lost+found", "system volume information", "$recycle.bin", "@eadir", "desktop.ini"}
 )
 _NAMED_ENTRIES: Final = 3
+# As pydantic names a key that a dataclass has no field for.
+_UNKNOWN_KEYS: Final = frozenset({"unexpected_keyword_argument", "extra_forbidden"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,8 @@ class Manifest:
         alignment: The alignment, or why there is none.
         vector_index: Kind of the vector index, or None for an exact scan.
         folding: How words of the keyword index are folded.
-        format_version: Version of this layout.
+        format_version: Version of this layout: the earliest that has all that the manifest says, so
+            that a release before it says that a newer one wrote the catalog.
         replaced: Versions replaced within the grace time of the last commit, earliest first.
         checksums: File under ``checksums/`` that has the sizes and hashes of all that this version
             reads; None where the release that wrote it kept none.
@@ -150,7 +156,7 @@ class Manifest:
     alignment: AlignmentRecord
     vector_index: str | None
     folding: int = PREFIX_FOLDING
-    format_version: int = FORMAT_VERSION
+    format_version: int = field(init=False)
     replaced: tuple[Replaced, ...] = ()
     checksums: str | None = None
     kept: tuple[Kept, ...] = ()
@@ -161,6 +167,11 @@ class Manifest:
     # What a later release adds is refused, not dropped at the next commit.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
+    def __post_init__(self) -> None:
+        """Find out which format version has all of it."""
+        later = any(getattr(self, name) for name in _SECOND_KEYS)
+        object.__setattr__(self, "format_version", 2 if later else 1)
+
     def to_json(self) -> str:
         """The manifest as indented JSON, sealed with its own hash where it names checksums."""
         raw = asdict(self)
@@ -170,13 +181,13 @@ class Manifest:
                 del raw[part][name]
         if self.folding == PREFIX_FOLDING:
             del raw["folding"]
-        for name in ("replaced", "kept", "made", "variants", "confidence"):
+        for name in ("replaced", *_SECOND_KEYS):
             if not raw[name]:
                 del raw[name]
         if self.checksums is None:
             del raw["checksums"]
         else:
-            raw[_SEAL] = _seal(raw)
+            raw[SEAL] = _seal(raw)
         return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -256,23 +267,21 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
     """Validate decoded JSON.
 
     Raises:
-        CatalogFormatError: it is of another format version, or folds words in an unknown way.
+        CatalogFormatError: a newer release wrote it, or it folds words in an unknown way.
         CatalogDamagedError: it is not what this project writes.
     """
     if not isinstance(raw, dict):
         raise _damaged(folder, "it is not an object")
     found = raw.get("format_version")
     # In Python 1.0 and true equal 1.
-    if type(found) is not int or found != FORMAT_VERSION:
-        raise CatalogFormatError(
-            f"The catalog at {folder} has format version {found!r}; this release reads "
-            f"{FORMAT_VERSION}. Index the feed again into a new folder, or use the release that "
-            "wrote it."
-        )
-    values: dict[str, Any] = {name: value for name, value in raw.items() if name != _SEAL}
-    if _SEAL in raw and raw[_SEAL] != _seal(values):
-        raise _damaged(folder, "it is not what was written")
+    if type(found) is not int or not 1 <= found <= FORMAT_VERSION:
+        raise _of_another_format(folder, found)
+    values: dict[str, Any] = {name: value for name, value in raw.items() if name != SEAL}
     # An older release wrote no seal, so that every value is checked.
+    is_sealed = SEAL in raw
+    if is_sealed and raw[SEAL] != _seal(values):
+        raise _damaged(folder, "it is not what was written")
+    del values["format_version"]
     folding = raw.get("folding", PREFIX_FOLDING)
     if isinstance(folding, bool) or folding not in _KNOWN_FOLDINGS:
         raise CatalogFormatError(
@@ -284,6 +293,9 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
         manifest = _MANIFEST.validate_json(json.dumps(values), strict=True)
         problem = _problem(manifest)
     except ValidationError as error:
+        # The seal vouches for what this release does not know: a newer one wrote it.
+        if is_sealed and all(each["type"] in _UNKNOWN_KEYS for each in error.errors()):
+            raise _of_another_format(folder, found) from error
         first = error.errors()[0]
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     except (ValueError, RecursionError) as error:
@@ -291,6 +303,17 @@ def parse_manifest(raw: object, folder: Path) -> Manifest:
     if problem is not None:
         raise _damaged(folder, problem)
     return manifest
+
+
+def _of_another_format(folder: Path, found: object) -> CatalogFormatError:
+    wrote = "It was written by a newer release: use that one"
+    if type(found) is not int or found < 1:
+        wrote = "No release wrote it so: use the one that made the catalog"
+    return CatalogFormatError(
+        f"The catalog at {folder} has format version {found!r}, and this release does not read all "
+        f"of it; it knows versions 1 to {FORMAT_VERSION}. {wrote}, or index the feed again into a "
+        "new folder."
+    )
 
 
 def _problem(manifest: Manifest) -> str | None:
@@ -343,35 +366,6 @@ def replace_file(path: Path, content: bytes) -> None:
             f"{path} could not be written ({error.strerror}). Free space or mend the permissions "
             "and run the command again; the previous version is untouched."
         ) from error
-
-
-def files_below(folder: Path) -> set[Path]:
-    """Every file of a catalog, without hidden folders, where requests spool their photos."""
-    found: set[Path] = set()
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.update(Path(place) / name for name in names)
-    return found
-
-
-def flush(folder: Path, written_before: Set[Path]) -> None:
-    """Bring what was written below `folder` to the disk, so that losing power does not undo it.
-
-    The storage engine does not: what it wrote may still be in memory when its call returns.
-
-    Args:
-        folder: The catalog.
-        written_before: Files that lay there already; what the catalog reads of them is never
-            changed.
-
-    Raises:
-        OSError: the disk did not take it.
-    """
-    new = files_below(folder) - written_before
-    # A file is on the disk only with its name in its folder, and that one's in the next.
-    folders = {parent for path in new for parent in path.parents if parent.is_relative_to(folder)}
-    for path in (*new, *folders):
-        flush_one(path)
 
 
 def _seal(values: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""Lance storage: translated errors, the writer's lock, column rewrites and table manifests."""
+"""Lance storage: errors translated, the writer's lock, columns rewritten, tables read, flushed."""
 
 import errno
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 from lancedb import AsyncConnection, AsyncTable
 
+from furniture_prompter.atomic_files import flush_one
 from furniture_prompter.errors import (
     CatalogBusyError,
     CatalogDamagedError,
@@ -375,3 +377,32 @@ def _lance_messages() -> "dict[str, type[Message]]":
         message: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"lance.{message}"))
         for message in _LANCE_SCHEMA
     }
+
+
+def files_below(folder: Path) -> set[Path]:
+    """Every file of a catalog, without hidden folders, where requests spool their photos."""
+    found: set[Path] = set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found.update(Path(place) / name for name in names)
+    return found
+
+
+def flush(folder: Path, written_before: Set[Path]) -> None:
+    """Bring what was written below `folder` to the disk, so that losing power does not undo it.
+
+    The storage engine does not: what it wrote may still be in memory when its call returns.
+
+    Args:
+        folder: The catalog.
+        written_before: Files that lay there already; what the catalog reads of them is never
+            changed.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    new = files_below(folder) - written_before
+    # A file is on the disk only with its name in its folder, and that one's in the next.
+    folders = {parent for path in new for parent in path.parents if parent.is_relative_to(folder)}
+    for path in (*new, *folders):
+        flush_one(path)

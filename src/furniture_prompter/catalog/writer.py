@@ -45,8 +45,6 @@ from furniture_prompter.catalog.keywords import (
 from furniture_prompter.catalog.manifest import (
     AlignmentRecord,
     Manifest,
-    files_below,
-    flush,
     read_manifest,
     refuse_foreign_folder,
     refuse_mismatch,
@@ -64,6 +62,8 @@ from furniture_prompter.catalog.retention import (
 from furniture_prompter.catalog.storage import (
     CHUNK_ROWS,
     connect,
+    files_below,
+    flush,
     make_folder,
     rewrite_column,
     writer_lock,

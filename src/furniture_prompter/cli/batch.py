@@ -131,6 +131,10 @@ def _checked(fields: dict[str, Any], number: int) -> BatchLine:
 def _search(
     catalog: Searchable, line: BatchLine, folder: Path, defaults: SearchOptions
 ) -> SearchResult:
+    if line.photo is not None and "://" in line.photo[:16]:
+        raise InvalidPhotoError(
+            f"The photo {line.photo} is a web address, and a file is needed. Download it first."
+        )
     photo = None if line.photo is None else folder / line.photo
     options = given(defaults) | given(options_of(line))
     crop = line.crop

@@ -23,6 +23,8 @@ from furniture_prompter.cli.terminal import plain
 from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.web.page_address import LANGUAGES
+from furniture_prompter.web.page_words import Words
 
 THUMBNAIL_SIDE_PX = 320
 THUMBNAIL_QUALITY = 82
@@ -38,7 +40,8 @@ def render_gallery(result: SearchResult) -> str:
         conditions=_conditions(result),
         count=_count(len(result.hits)),
         cards="\n".join(_card(hit) for hit in result.hits) or _nothing(result),
-        notes="".join(f'<p class="note">{words(note)}</p>' for note in result.notes),
+        notes=_looked(result)
+        + "".join(f'<p class="note">{words(note)}</p>' for note in result.notes),
         timings=_timings(result),
         catalog=words(result.catalog.path),
         version=result.catalog.version,
@@ -95,6 +98,30 @@ def _conditions(result: SearchResult) -> str:
         f"<div><dt>{words(name)}</dt><dd>{words(value)}</dd></div>" for name, value in rows
     )
     return f'<dl class="conditions">{items}</dl>' if items else ""
+
+
+def _looked(result: SearchResult) -> str:
+    """What was done to the photo, in each language of the shopper's page, and how to undo it."""
+    looked_at = result.query.looked_at
+    lines = []
+    for language in LANGUAGES if result.query.photo is not None else ():
+        told = Words(language)
+        said = []
+        if looked_at is not None and looked_at.crop is not None:
+            said.append(told("looked_cut"))
+        if looked_at is not None and looked_at.turned:
+            said.append(told("looked_turned", degrees=looked_at.turned))
+        if said:
+            said.append(f"{told('looked_whole')}: --whole")
+        if result.pieces:
+            kinds = ", ".join(
+                f"{number}. {told.kind(each.piece.kind)}"
+                for number, each in enumerate(result.pieces, start=1)
+            )
+            said.append(f"{told('looked_pieces')} {kinds}: --piece N")
+        if said:
+            lines.append(f'<p class="note" lang="{language}">{words(" ".join(said))}</p>')
+    return "".join(lines)
 
 
 def _count(hits: int) -> str:

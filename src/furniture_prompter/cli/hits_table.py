@@ -26,6 +26,7 @@ from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.search.judging import NOTHING_CLOSE
+from furniture_prompter.search.understood import PHOTOS_COLOUR
 from furniture_prompter.understanding.prompts import named
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -172,6 +173,8 @@ def understood_line(result: SearchResult) -> str:
 
 def _told(part: Understood) -> str:
     """In English terms; the prompt's own words stand in quotes where they are other ones."""
+    if part.value == PHOTOS_COLOUR and part.use == "without":
+        return _with_own_words("another colour than in the photo", part.text)
     if part.use == "without":
         named_so = ", ".join(dict.fromkeys(value for _, value in named(str(part.value))))
         return f"without {_with_own_words(named_so, str(part.value))}"

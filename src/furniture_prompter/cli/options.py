@@ -135,6 +135,16 @@ JsonOption = Annotated[
 ]
 
 
+def photo_file(text: str) -> Path:
+    """The path of a photo; a web address is refused as it was written, for a path halves its //."""
+    if "://" in text[:16]:
+        raise typer.BadParameter(
+            f"{text} is a web address, and a file is needed. Download the photo first, or ask a "
+            "server that was started with --fetch-photos."
+        )
+    return Path(text)
+
+
 def asking_before_mass_removal(run: Callable[[bool], Result], yes: bool) -> Result:
     """Do what may remove much of a catalog, asking first where a person can answer.
 

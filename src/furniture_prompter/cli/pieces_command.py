@@ -8,6 +8,7 @@ import typer
 from furniture_prompter.cli.options import (
     DetectorOption,
     JsonOption,
+    photo_file,
     read_settings,
     refuse_unwritable,
 )
@@ -25,7 +26,9 @@ EXAMPLE = "Example: furniture-prompter pieces room.jpg --detector yolox --html p
 
 
 def pieces_command(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of a room.")],
+    photo: Annotated[
+        Path, typer.Argument(metavar="PHOTO", help="A photo of a room.", parser=photo_file)
+    ],
     detector: DetectorOption = None,
     as_json: JsonOption = False,
     html: Annotated[

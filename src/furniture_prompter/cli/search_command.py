@@ -14,6 +14,7 @@ from furniture_prompter.cli.options import (
     JsonOption,
     TextTowerOption,
     ThesaurusOption,
+    photo_file,
     read_settings,
     refuse_unwritable,
     with_query_options,
@@ -45,7 +46,11 @@ def search_command(
     photo: Annotated[
         Path | None,
         typer.Option(
-            "--photo", metavar="FILE", help="A photo of what is wanted.", show_default=False
+            "--photo",
+            metavar="FILE",
+            help="A photo of what is wanted.",
+            parser=photo_file,
+            show_default=False,
         ),
     ] = None,
     crop: CropOption = None,
@@ -88,6 +93,8 @@ def search_command(
         raise typer.BadParameter("Give a PROMPT, a --photo, or both; or a --batch of queries.")
     elif crop is not None and photo is None:
         raise typer.BadParameter("There is a --crop and no photo. Give the --photo it is cut from.")
+    elif photo is None and options.get("piece") is not None:
+        raise typer.BadParameter("There is a --piece and no photo. Give the --photo it is part of.")
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(thesaurus, detector)

@@ -12,6 +12,7 @@ from furniture_prompter.cli.options import (
     EncoderOption,
     JsonOption,
     ThesaurusOption,
+    photo_file,
     read_settings,
 )
 from furniture_prompter.cli.terminal import collector_paused, output, plain, write_json
@@ -67,7 +68,9 @@ def suggest_command(
 
 
 def describe_command(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo of furniture.")],
+    photo: Annotated[
+        Path, typer.Argument(metavar="PHOTO", help="A photo of furniture.", parser=photo_file)
+    ],
     catalog: CatalogOption,
     crop: CropOption = None,
     encoder: EncoderOption = None,

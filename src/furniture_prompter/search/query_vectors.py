@@ -250,6 +250,7 @@ class EncodedQuery:
         prompt: The prompt; None where it was not given.
         without: What is not wanted; None where it was not given.
         leave_out: Number of the product that stands for a photo.
+        unlike: What likeness to takes away, such as the photo's colours, shape (d,); None for none.
     """
 
     query: Query
@@ -257,6 +258,7 @@ class EncodedQuery:
     prompt: EncodedText | None
     without: EncodedText | None
     leave_out: int | None
+    unlike: Vectors | None = None
 
 
 class QueryEncoder:

@@ -41,9 +41,13 @@ from furniture_prompter.search.query_vectors import (
 )
 from furniture_prompter.search.retrievers import retriever_groups
 from furniture_prompter.search.suggesting import Suggester
-from furniture_prompter.search.understood import Heard, hear, limited
+from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, hear, limited
 from furniture_prompter.search.upright import Upright
-from furniture_prompter.search.validation import refuse_unanswerable, refuse_unknown_facets
+from furniture_prompter.search.validation import (
+    refuse_unanswerable,
+    refuse_unknown_facets,
+    unused_options,
+)
 from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
@@ -162,7 +166,10 @@ class Searcher:
             hits = await present(
                 page.hits, cursor.start, groups, encoded, reader, route, heard.looks
             )
+            told = len(hits)
             hits = kept(hits, judgement, query.least_confidence)
+            # What ranks behind a page of which nobody is sure is surer by chance alone.
+            is_empty_by_confidence = told > 0 and not hits
             counted = None if prefilter is None else prefilter.numbers
             facets = (
                 await reader.facets(counted, query.facets, encoded.leave_out)
@@ -176,11 +183,13 @@ class Searcher:
             timings_ms=clock.timings_ms(),
             notes=(
                 *heard.notes,
+                *self._colours_unheard(heard),
+                *unused_options(query, settings, has_photo=encoded.photo is not None),
                 *notes(encoded, manifest, self._photo_card(encoded), route, cursor),
                 *notes_of(judgement, hits, query.least_confidence),
             ),
             facets=facets,
-            cursor=next_cursor(cursor, page, manifest.version),
+            cursor=None if is_empty_by_confidence else next_cursor(cursor, page, manifest.version),
             understood=heard.parts,
             did_you_mean=meant,
             close=judgement.close,
@@ -251,11 +260,26 @@ class Searcher:
         if part is None or weight is None:
             used = part.share if part is not None else None
             return replace(encoded, query=replace(encoded.query, colour_weight=used))
+        # Whoever says the weight has said what colours are to count.
+        away = heard.away_from_colour and asked is None
         return replace(
             encoded,
             photo=with_colour_weight(encoded.photo, part, weight),
+            unlike=with_colour_weight(encoded.photo, part, 1.0) if away else None,
             query=replace(encoded.query, colour_weight=weight),
         )
+
+    def _colours_unheard(self, heard: Heard) -> tuple[str, ...]:
+        """A sentence where words speak of the photo's colour, and its vector has none to tell."""
+        said = [part.text for part in heard.parts if part.value == PHOTOS_COLOUR]
+        card = self._card or self._encoder().card if said else None
+        if card is None or card.colour_part is not None:
+            return ()
+        told = (
+            f"“{said[0]}” ranks nothing here: {card.name} keeps shapes and colours in one. "
+            "Name the colour that is wanted."
+        )
+        return (told,)
 
     def _photo_card(self, encoded: EncodedQuery) -> EncoderCard | None:
         """Card of what encoded the query's photo; None where it brought none."""

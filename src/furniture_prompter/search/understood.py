@@ -51,10 +51,19 @@ _COLOR_NAMES: Final = (
 )
 _NONE_OF_IT: Final = ("no ", "but no ", "with no ", "and no ", "without ", "w/o ")
 PHOTOS_COLOUR: Final = "as in the photo"
-"""The value of ``base_colors`` where a prompt beside a photo wants its colour."""
+"""The value where a prompt beside a photo wants its colour, or wants any but that one."""
 _SAME_COLOUR: Final = re.compile(
     r"\b(?:in )?(?:the )?(?:same|this) colou?r(?: as (?:this|it|the (?:photo|picture)))?\b"
     r"|\b(?:ayn[ıi]|bu) reng?k?(?:te|i|li|inde)?\b",
+    re.IGNORECASE,
+)
+_OTHER_COLOUR: Final = re.compile(
+    r"\b(?:but )?(?:in )?(?:an? |any |some )?(?:different|another|other) colou?rs?"
+    r"(?: (?:than|from|to) (?:this|it|that|the (?:photo|picture)))?\b"
+    r"|\b(?:but )?not (?:in )?(?:the )?(?:same|this|that) colou?r\b"
+    r"|\b(?:ba[sş]ka|farkl[ıi]|de[gğ]i[sş]ik)(?: bir)? (?:renk(?:te|ler|lerde|leri|li)?"
+    r"|reng(?:i|inde|ini))\b"
+    r"|\b(?:ayn[ıi]|bu) (?:renk(?:te|li)?|reng(?:i|inde)) (?:olmayan|olmas[ıi]n|de[gğ]il)\b",
     re.IGNORECASE,
 )
 _AVAILABILITY: Final = "availability"
@@ -93,6 +102,7 @@ class Heard:
         notes: Sentences a person should read.
         colour_weight: Share of the colours in the photo's likeness that the words ask for: 0 where
             they name a colour, 1 where they want the photo's; None where they say nothing of it.
+        away_from_colour: Whether the words want any colour but the photo's.
         quiet: Words that only rank: of limits that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
     """
@@ -105,6 +115,7 @@ class Heard:
     notes: tuple[str, ...] = ()
     quiet: str = ""
     colour_weight: float | None = None
+    away_from_colour: bool = False
 
 
 def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:
@@ -117,9 +128,10 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     """
     if query.prompt is None or not query.understand:
         return Heard(query)
-    same = _SAME_COLOUR.search(query.prompt) if with_photo else None
-    if same is not None and same.group() not in query.lift:
-        return _in_the_same_colour(query, same, columns)
+    for said in (_OTHER_COLOUR, _SAME_COLOUR) if with_photo else ():
+        found = said.search(query.prompt)
+        if found is not None and found.group() not in query.lift:
+            return _of_the_photos_colour(query, found, columns, wanted=said is _SAME_COLOUR)
     understanding = understand(query.prompt, query.lift)
     missing = [
         part
@@ -167,18 +179,23 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     )
 
 
-def _in_the_same_colour(query: Query, said: re.Match[str], columns: Mapping[str, str]) -> Heard:
-    """A query for the photo's colour, with what else its words say."""
+def _of_the_photos_colour(
+    query: Query, said: re.Match[str], columns: Mapping[str, str], *, wanted: bool
+) -> Heard:
+    """A query for the photo's colour, or for any but that, with what else its words say."""
     left = f"{query.prompt[: said.start()]} {query.prompt[said.end() :]}" if query.prompt else ""
     rest = " ".join(left.split()).strip(" ,;")
     lifted = replace(query, prompt=rest or None, lift=(*query.lift, said.group()))
     heard = hear(lifted, columns)
     part = Understood(said.group(), _COLORS, "=", PHOTOS_COLOUR, "preference")
+    if not wanted:
+        part = Understood(said.group(), "", "contains", PHOTOS_COLOUR, "without")
     return replace(
         heard,
         query=replace(heard.query, lift=query.lift),
         parts=(part, *heard.parts),
-        colour_weight=1.0,
+        colour_weight=1.0 if wanted else 0.0,
+        away_from_colour=not wanted,
     )
 
 

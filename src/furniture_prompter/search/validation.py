@@ -43,6 +43,8 @@ def refuse_unanswerable(
         )
     if query.crop is not None:
         _refuse_crop(query.crop, has_photo)
+    if query.piece is not None and not has_photo:
+        raise InvalidQueryError("There is a piece and no photo. Give the photo that it is part of.")
     if query.prompt is not None:
         _refuse_wordless("prompt", query.prompt, settings.limit_prompt_characters)
     for option in OPTIONS.values():
@@ -63,6 +65,33 @@ def _refuse_out_of_range(option: NamedOption, value: Any, settings: Settings) ->
     at_most = most is None or value <= most
     if not (at_least and at_most):
         raise InvalidQueryError(about.refusal.format(value=value, least=about.least, most=most))
+
+
+_OF_PHOTOS: Final = ("photo_weight", "colour_weight", "whole")
+
+
+def unused_options(query: Query, settings: Settings, *, has_photo: bool) -> tuple[str, ...]:
+    """A sentence on options that weigh or treat a photo where there is none; empty for none.
+
+    They are no error: a client that sends the same options with every query is answered.
+
+    Args:
+        query: The query as it was asked.
+        settings: What options are by default, which nobody has to be told of.
+        has_photo: Whether a photo, or a product that stands for one, is asked with.
+    """
+    if has_photo:
+        return ()
+    given = []
+    for name in _OF_PHOTOS:
+        option = OPTIONS[name]
+        setting = option.about.setting_of_default
+        default = option.default if setting is None else getattr(settings, setting)
+        if getattr(query, name) not in (None, default):
+            given.append(f"`{name}`")
+    if not given:
+        return ()
+    return (f"Without a photo nothing comes of {', '.join(given)}. Give a photo, or leave it out.",)
 
 
 def refuse_unknown_facets(facets: Sequence[str], columns: Collection[str]) -> None:

@@ -169,6 +169,7 @@ class Lexicon:
         self.color_words = frozenset(sets["color_words"])
         self.degrees = frozenset(sets["degrees"])
         self.shades = frozenset(sets["shades"])
+        self.small_words = frozenset(fold_letters(word) for word in sets["small_words"])
         self.hanging_first = frozenset(sets["hanging_first"])
         self.hanging_last = frozenset(sets["hanging_last"])
         self._limbs = frozenset(sets["limbs"])

@@ -1,9 +1,11 @@
 """The ASGI application: services, middlewares and routes wired from settings."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from cachetools import LRUCache
 from fastapi import FastAPI, Request, Response
@@ -24,6 +26,7 @@ from furniture_prompter.web.decoding_pool import DecodePool
 from furniture_prompter.web.descriptions import POLICY, describe, docs_page
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers, json_answer
+from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.limits import (
     AnswerHead,
@@ -49,7 +52,7 @@ from furniture_prompter.web.routes import (
     writing,
 )
 from furniture_prompter.web.services import Services, VersionedCatalog
-from furniture_prompter.web.telemetry import Metrics, RequestLog
+from furniture_prompter.web.telemetry import SHARED_FOLDER, Metrics, RequestLog
 
 _BATCH = "/v1/products:batch"
 _DESCRIPTION = (
@@ -108,8 +111,15 @@ def _services(settings: ServeSettings) -> Services:
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
         behaviour=BehaviourLog(settings.events) if settings.events is not None else None,
+        examination=Examination(_shared_folder(settings)),
         looks=LRUCache(max(1, settings.cache_vectors)),
     )
+
+
+def _shared_folder(settings: ServeSettings) -> Path | None:
+    """Where this server's workers find what all of them know; None where there is one alone."""
+    folder = os.environ.get(SHARED_FOLDER)
+    return Path(folder) if folder and settings.workers > 1 else None
 
 
 def _middlewares(services: Services) -> list[Middleware]:

@@ -1,7 +1,8 @@
 """Writing down what shoppers ask and click, where the setting ``events`` names a folder.
 
-A line is written at once and appended, so that several workers write into one file. Nobody is
-named in it: no address, no cookie, no photo; a session lasts as long as a tab's page.
+A line is written at once and appended, so that several workers write into one file; a full one is
+renamed by one of them, under a lock. Nobody is named in it: no address, no cookie, no photo; a
+session lasts as long as a tab's page.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field
 
 from furniture_prompter.domain.behaviour import APPLICATION, EVENTS_FILE, OLDER, QUERIES_FILE
@@ -24,6 +26,9 @@ _LOG = logging.getLogger("furniture_prompter.web")
 
 # A file of this size is renamed and begun anew, so that at most twice as much lies there.
 _LIMIT_BYTES: Final = 64_000_000
+_LOCK: Final = ".rotation.lock"
+# Whoever renames takes microseconds; a search is not to wait for a disk that hangs.
+_WAIT_S: Final = 1.0
 
 
 class EventRequest(BaseModel):
@@ -39,7 +44,10 @@ class EventRequest(BaseModel):
 
 
 class BehaviourLog:
-    """Appends queries and events to the files of one folder; safe to use from several threads."""
+    """Appends queries and events to the files of one folder.
+
+    Safe to use from several threads, and for several processes that have one each.
+    """
 
     def __init__(self, folder: Path, limit_bytes: int = _LIMIT_BYTES) -> None:
         """Make the folder, if it is not there.
@@ -128,13 +136,26 @@ class BehaviourLog:
     def _append(self, name: str, data: bytes) -> None:
         path = self._folder / name
         with self._lock:
-            try:
-                if path.stat().st_size + len(data) > self._limit_bytes:
-                    path.replace(path.with_name(name + OLDER))
-            except FileNotFoundError:
-                pass
+            if self._is_full(path, len(data)):
+                self._rotate(path, len(data))
             place = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
                 os.write(place, data)
             finally:
                 os.close(place)
+
+    def _is_full(self, path: Path, further_bytes: int) -> bool:
+        try:
+            return path.stat().st_size + further_bytes > self._limit_bytes
+        except FileNotFoundError:
+            return False
+
+    def _rotate(self, path: Path, further_bytes: int) -> None:
+        """Rename a full file; where another process does, it is left to that one."""
+        try:
+            with FileLock(self._folder / _LOCK, timeout=_WAIT_S, mode=0o600):
+                # Another may have done it since: the file that is there now may hold a line.
+                if self._is_full(path, further_bytes):
+                    path.replace(path.with_name(path.name + OLDER))
+        except Timeout:
+            _LOG.warning("%s is over its size, and another process holds it.", path.name)

@@ -137,7 +137,7 @@ CATALOG_ANSWER: Final[dict[str, Any]] = {
     "path": "my-catalog",
     "version": 4,
     "created": "2026-01-02T03:04:05+00:00",
-    "format_version": 1,
+    "format_version": 2,
     "products": 495,
     "photos": 990,
     "encoder": "efficientnet-lite2",

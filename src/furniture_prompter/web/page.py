@@ -6,8 +6,11 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
+from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
 from furniture_prompter.search.outfit_answer import CompanionFields, ReasonFields, with_article
+from furniture_prompter.search.understood import PHOTOS_COLOUR
+from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
 from furniture_prompter.understanding.rooms import kind_name, room_table
 from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked
 from furniture_prompter.web.page_words import Words
@@ -16,6 +19,7 @@ HITS_OF_PAGE: Final = 24
 MOST_SORTED: Final = 200
 """Hits that are brought into another order than how well they match: the best of them."""
 MOST_COMPARED: Final = 4
+_MOST_PIECES: Final = 8
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -48,6 +52,8 @@ class View:
         columns: Mapping[str, str],
         answer: SearchAnswer,
         strengths: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
+        looked_at: LookedAt | None = None,
+        pieces: Sequence[Piece] = (),
     ) -> None:
         """Take an answer.
 
@@ -57,12 +63,16 @@ class View:
             columns: The catalog's columns with their types.
             answer: The answer to it.
             strengths: Of each hit, by its rank, how far above an average product it was found.
+            looked_at: What of the photo was searched, where that is not the photo as it came.
+            pieces: What a photo of a room shows.
         """
         self.asked = asked
         self.answer = answer
         self._words = words
         self._columns = columns
         self._strengths = strengths
+        self._looked_at = looked_at
+        self._pieces = pieces
 
     @property
     def relaxed(self) -> list[str]:
@@ -79,6 +89,32 @@ class View:
         """Limits that the catalog has no numbers for; other notes are the operator's to read."""
         found = [_IGNORED.match(note) for note in self.answer["notes"]]
         return [each[1] for each in found if each]
+
+    @property
+    def notes(self) -> list[str]:
+        """The answer's notes that are a shopper's affair, in a shopper's words."""
+        return [told for note in self.answer["notes"] if (told := self._words.note(note))]
+
+    @property
+    def looked(self) -> list[str]:
+        """What was done to the photo before it was searched, a sentence each."""
+        looked_at, words = self._looked_at, self._words
+        if looked_at is None:
+            return []
+        cut = [words("looked_cut")] if looked_at.crop is not None else []
+        turned = looked_at.turned
+        return cut + ([words("looked_turned", degrees=turned)] if turned else [])
+
+    @property
+    def pieces(self) -> list[dict[str, str]]:
+        """Pieces of the room that the photo shows, each with the address that searches it alone."""
+        return [
+            {
+                "text": f"{number}. {self._words.kind(piece.kind)}",
+                "href": self.asked.address(crop=piece.box),
+            }
+            for number, piece in enumerate(self._pieces[:_MOST_PIECES], start=1)
+        ]
 
     @property
     def nothing_close(self) -> bool:
@@ -129,6 +165,9 @@ class View:
             }
             for part in self.answer["understood"]
         ]
+        if asked.photo and asked.whole:
+            told = words("photo_whole")
+            found.append(self._chip("literal", told, asked.address(whole=False)))
         if asked.literal:
             found.append(self._chip("literal", words("literally"), asked.address(literal=False)))
         found += [
@@ -156,6 +195,10 @@ class View:
 
     def _understood(self, part: UnderstoodFields) -> str:
         words, column = self._words, part["column"]
+        if part["value"] == PHOTOS_COLOUR:
+            told = words("photo_colour")
+            not_it = part["as"] == "without"
+            return words("not_wanted", text=told) if not_it else f"{words.column('color')}: {told}"
         if part["as"] == "without":
             return words("not_wanted", text=words.value(part["value"]))
         if column is None or part["op"] in ("low", "high"):
@@ -266,6 +309,8 @@ class View:
         # Texts alone come near to words that mean nothing: a word or the picture has to agree.
         described = far.get("prompt-text", 0) >= _TEXT_DEVIATIONS
         described &= looks or far.get("keyword", 0) > 0
+        # A word in common is no reason for what is not what was asked for.
+        far_off = self.answer.get("close") is False
         for matched in hit["matched"]:
             if matched == "photo":
                 found.append(words("why_like" if self.asked.like else "why_photo"))
@@ -273,12 +318,15 @@ class View:
                 found.append(words("why_looks"))
             elif matched == "prompt-text" and described:
                 found.append(words("why_text"))
-            elif matched == "keyword" and (said := self._said(product, told)):
+            elif matched == "keyword" and not far_off and (said := self._said(product, told)):
                 found.append(words("why_words", words=", ".join(said)))
         return found[:_MOST_REASONS]
 
     def _said(self, product: Mapping[str, Any], told: Collection[str]) -> list[str]:
-        """Words of the prompt in a product's title, category, colour or tags, but for `told`."""
+        """Words of the prompt in a product's title, category, colour or tags.
+
+        Without those of `told`, and without words that say nothing of a piece, such as "with".
+        """
         names = ("title", "category", "color")
         here = [f"{name}_{self._words.language}" for name in names]
         named = [str(product.get(name, "")) for name in (*names, *here)] + product["tags"]
@@ -288,7 +336,10 @@ class View:
         return [
             word
             for word in dict.fromkeys(_words_of(prompt))
-            if {word, word.removesuffix("s")} & having and word not in told and len(word) > 2
+            if {word, word.removesuffix("s")} & having
+            and word not in told
+            and len(word) > 2
+            and fold_letters(word) not in LEXICON.small_words
         ]
 
     def sorts(self) -> list[dict[str, Any]]:
@@ -308,7 +359,9 @@ class View:
 
 
 def _words_of(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(text) if not word.isdigit()]
+    # Case folding alone would leave a dot of its own behind İ.
+    plain = text.replace("İ", "i")
+    return [word.casefold() for word in _WORD.findall(plain) if not word.isdigit()]
 
 
 def _less(values: tuple[str, ...], text: str) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class Asked:
         words: The prompt.
         photo: SHA-256 of a photo's file, hexadecimal; empty without one.
         crop: The part of it that is meant.
+        whole: Whether the photo is searched as it is, neither cut nor turned.
         weight: Share of the photo beside words; None for the server's own.
         without: What is not wanted, in words.
         like: Id of a product whose likes are wanted.
@@ -71,6 +72,7 @@ class Asked:
     words: str = ""
     photo: str = ""
     crop: Crop | None = None
+    whole: bool = False
     weight: float | None = None
     without: str = ""
     like: str = ""
@@ -106,6 +108,7 @@ class Asked:
             words=first.get("q", ""),
             photo=photo if _SHA256.fullmatch(photo) else "",
             crop=crop_of(first.get("xywh", "")),
+            whole="whole" in first,
             weight=min(100.0, max(0.0, float(weight))) / 100 if NUMBER.fullmatch(weight) else None,
             without=first.get("without", ""),
             like=first.get("like", ""),
@@ -129,6 +132,8 @@ class Asked:
         found = [("q", self.words), ("photo", self.photo)]
         if self.photo and self.crop is not None:
             found.append(("xywh", xywh(self.crop)))
+        if self.photo and self.whole:
+            found.append(("whole", "1"))
         if self.weight is not None and self.photo:
             found.append(("weight", f"{self.weight * WEIGHT_STEPS:g}"))
         found += [("without", self.without), ("like", self.like)]

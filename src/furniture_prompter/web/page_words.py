@@ -1,6 +1,6 @@
 """The languages of the shopper's page: which one is meant, its sentences, numbers and prices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from tomllib import loads
 from typing import Any, Final
@@ -48,6 +48,37 @@ class Words:
         text: str = self._texts[name]
         return text.format(**values) if values else text
 
+    def problem(self, code: str) -> str:
+        """What is said of an error by its code."""
+        codes = self._texts["codes"]
+        told: str = codes.get(code) or codes["other"]
+        return told
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """The same by code; ``other`` for all that have none of their own."""
+        codes: Mapping[str, str] = self._texts["codes"]
+        return codes
+
+    def error(self, message: str) -> str | None:
+        """An error's English message in this language; None where it has no words for it."""
+        return message if self.language == LANGUAGES[0] else _put(message, self._texts["told"])
+
+    def note(self, note: str) -> str | None:
+        """A note of the engine in a shopper's words; None where it is no affair of theirs."""
+        return _put(note, self._texts["notes"])
+
+    def kind(self, name: str) -> str:
+        """What a detector of pieces calls one."""
+        told: str = self._texts["kinds"].get(name, name)
+        return told
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Values that feeds write in English, in this language; none in English."""
+        values: Mapping[str, str] = self._texts["values"]
+        return values
+
     def column(self, name: str) -> str:
         """What a shopper calls a column."""
         plain = name.removesuffix(f"_{self.language}")
@@ -86,3 +117,31 @@ class Words:
             return text
         symbol = _SYMBOLS.get(currency)
         return f"{symbol}{text}" if symbol else f"{text} {currency}"
+
+
+def _put(sentence: str, templates: Mapping[str, str]) -> str | None:
+    """A sentence by the first template that it is of: what stands for each ``{}`` goes on."""
+    for template, text in templates.items():
+        found = _places(sentence, template.split("{}"))
+        if found is not None:
+            return text.format(*found)
+    return None
+
+
+def _places(sentence: str, parts: Sequence[str]) -> list[str] | None:
+    """What stands between fixed parts of a sentence, each as short as it can be; None without."""
+    first, *further = parts
+    if not further:
+        return [] if sentence == first else None
+    last = further.pop()
+    end = len(sentence) - len(last)
+    if not (sentence.startswith(first) and sentence.endswith(last)):
+        return None
+    at, found = len(first), []
+    for part in further:
+        stop = sentence.find(part, at, end)
+        if stop < 0:
+            return None
+        found.append(sentence[at:stop])
+        at = stop + len(part)
+    return [*found, sentence[at:end]] if at <= end else None

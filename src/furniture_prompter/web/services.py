@@ -17,6 +17,7 @@ from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
+from furniture_prompter.domain.query import Piece
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.errors import CatalogMismatchError, FurniturePrompterError
 from furniture_prompter.settings import ServeSettings
@@ -32,6 +33,9 @@ from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.telemetry import Metrics
 
 _LOG = logging.getLogger("furniture_prompter.web")
+
+# Rooms whose pieces are kept, so that a page's address leads to them without the photo.
+_ROOMS: Final = 512
 
 OpenCatalog = Callable[[Path, Catalog | None], Catalog]
 """Opens the current version, taking over what the one that is open has loaded; blocks."""
@@ -259,6 +263,7 @@ class Services:
         behaviour: Where queries and clicks are written; None where that is off.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
+        rooms: Pieces of rooms that photos show, by the hash of the file; none of other photos.
         examination: The report on the catalog's data, for the shop's side.
     """
 
@@ -275,6 +280,7 @@ class Services:
     behaviour: BehaviourLog | None = None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
+    rooms: LRUCache[str, tuple[Piece, ...]] = field(default_factory=lambda: LRUCache(_ROOMS))
     examination: Examination = field(default_factory=Examination)
 
     @property

@@ -40,6 +40,11 @@ def test_without_keys_it_says_how_to_begin_and_shows_nothing(api: Api) -> None:
     assert "--new-key shop --scope write" in page.text
     assert 'lang="tr"' in page.text
     assert "<script" not in page.text
+    # Where the catalog lies, and what it is called, is told to a key alone.
+    assert "--catalog katalogum" in page.text
+    assert str(api.catalog.parent) not in page.text
+    assert api.app.state.services.folder_name == api.catalog.name
+    assert f" {api.catalog.name}<" not in page.text
     for method, part in PARTS:
         sent = {"json": {"version": 1}} if method == "POST" else {}
         status, code, message = api.error(method, f"/admin/{part}", **sent)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable
@@ -9,15 +10,18 @@ from html import unescape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin
 
 import httpx
+import numpy as np
 import pytest
+from PIL import Image
 
 from furniture_prompter import index
 from furniture_prompter.web.access import add_key
 from tests.fakes import make_rows
 from tests.integration.web.conftest import Api, running
+from tests.tiny_detector import write_detector
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 LINK = re.compile(r'(?:href|src|action)="([^"]*)"')
@@ -394,3 +398,89 @@ def test_nothing_is_written_down_unasked(api: Api) -> None:
     assert 'data-query=""' in page(api, "/?q=red+chair")
     event = {"query": "0" * 32, "session": "s", "action": "click", "product": "p", "place": 1}
     assert api.error("POST", "/events", json=event)[0] == 404
+
+
+ENGLISH = re.compile(r"\b(?:the|this|that|give|with|save|photo|turned|search|nothing|here)\b", re.I)
+"""Words of no Turkish sentence, and of no product of the test's catalog."""
+
+
+def shown(text: str) -> str:
+    """What a shopper reads of a page, and what is read to them."""
+    body = re.sub(r"<(script|style)[^>]*>.*?</\1>|<title>.*?</title>", " ", text, flags=re.DOTALL)
+    spoken = re.findall(r' (?:aria-label|title|placeholder|alt|data-say)="([^"]*)"', body)
+    return unescape(" ".join([*spoken, re.sub(r"<[^>]*>", " ", body)]))
+
+
+def test_a_turkish_page_has_no_english_whatever_is_asked(api: Api, shop: Path) -> None:
+    small = {"file": ("photo.png", (shop / "photos" / "1.png").read_bytes()[:60])}
+    text = {"file": ("photo.png", b"no photo at all")}
+    sideways = io.BytesIO()
+    Image.open(shop / "photos" / "3.png").rotate(-90, expand=True).save(sideways, "PNG")
+    turned = {"file": ("photo.png", sideways.getvalue())}
+    address = {"lang": (None, "tr"), "address": (None, "shop.example/a.jpg")}
+    pages = [
+        page(api, "/?lang=tr"),
+        page(api, "/?lang=tr&q=kirmizi+sandalye+100+cm+alti"),
+        page(api, "/?lang=tr&q=qzxv+wkjq"),
+        page(api, "/?lang=tr&q=sandalye&f.price=999999.."),
+        page(api, "/?lang=tr&q=sandalye&min.price=ucuz&max.price=3"),
+        page(api, "/products/p1?lang=tr"),
+        page(api, "/compare?lang=tr&id=p1&id=p2"),
+        page(api, f"/?lang=tr&photo={'0' * 64}", 410),
+        page(api, "/products/none?lang=tr", 404),
+        page(api, "/?lang=tr&q=%E2%80%A6", 400),
+        page(api, f"/?lang=tr&q={'a' * 2_001}", 400),
+        page(api, "/?lang=tr&q=masa&cursor=none", 400),
+        page(api, "/?lang=tr&q=masa&f.none=x"),
+        page(api, "/", 400, method="POST", data={"lang": "tr"}, files=small),
+        page(api, "/", 400, method="POST", data={"lang": "tr"}, files=text),
+        page(api, "/", 400, method="POST", files=address),
+        page(api, "/", method="POST", data={"lang": "tr", "q": "başka renkte"}, files=turned),
+    ]
+    for each in pages:
+        told = re.sub(r"\{\w+\}|Furniture Prompter", "", shown(each))
+        assert not ENGLISH.findall(told), told
+    assert "Bu dosya bilinen türden bir fotoğraf değil" in pages[14]
+    assert "(saat yönünde 270°)" in pages[-1]
+    assert "fotoğraftaki renk olmasın" in pages[-1]
+
+
+def test_what_was_done_to_a_photo_is_told_and_its_link_needs_no_photo(api: Api) -> None:
+    sideways = io.BytesIO()
+    Image.open(api.photos / "3.png").rotate(-90, expand=True).save(sideways, "PNG")
+    files = {"file": ("photo.png", sideways.getvalue())}
+    text = page(api, "/", method="POST", data={"q": ""}, files=files)
+    assert "Your photo was turned upright (270° clockwise)." in text
+    (link,) = links(text, "whole=1")
+    whole = page(api, urljoin("/", link))
+    assert "turned upright" not in whole
+    assert "the whole photo, as it is" in whole
+    first = [re.findall(r'href="\./products/([^"?]*)"', each)[0] for each in (text, whole)]
+    assert first[0] == "p3"
+    assert first[1] != "p3"
+    # Of another photo nobody has said that it is to stay as it is.
+    again = {"whole": "1", "photo": "0" * 64}
+    assert "turned upright" in page(api, "/", method="POST", data=again, files=files)
+
+
+def test_the_pieces_of_a_room_are_links(
+    serve: Callable[..., Api], tmp_path: Path, shop: Path
+) -> None:
+    boxes = [((4, 20, 28, 44), "couch", 0.9), ((36, 20, 60, 44), "chair", 0.8)]
+    api = serve(detector=write_detector(tmp_path / "tiny", boxes))
+    noise = np.random.default_rng(1).integers(200, 256, (256, 256, 3), np.uint8)
+    room = Image.fromarray(noise)
+    for number, left in ((4, 16), (19, 144)):
+        room.paste(Image.open(api.photos / f"{number}.png"), (left, 80))
+    data = io.BytesIO()
+    room.save(data, "PNG")
+    files = {"file": ("room.png", data.getvalue())}
+    text = page(api, "/", method="POST", data={"lang": "tr"}, files=files)
+    assert "1. kanepe" in text
+    assert "2. sandalye" in text
+    # The address of the page has them too, without the photo; a part that is chosen has none.
+    address = unescape(re.findall(r'data-address="([^"]*)"', text)[0])
+    assert "1. kanepe" in page(api, urljoin("/", address))
+    (first, *_) = links(text, "xywh=")
+    chosen = page(api, "/", method="POST", data={**dict(parse_qsl(first[2:]))}, files=files)
+    assert "1. kanepe" not in chosen

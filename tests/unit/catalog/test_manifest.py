@@ -1,9 +1,10 @@
 """The manifest reads back equal, and refuses what it does not know."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from furniture_prompter.catalog.confidence import (
     Logistic,
 )
 from furniture_prompter.catalog.manifest import (
+    FORMAT_VERSION,
+    SEAL,
     AlignmentRecord,
+    Kept,
     Manifest,
     Replaced,
     read_manifest,
@@ -24,7 +28,7 @@ from furniture_prompter.catalog.manifest import (
     replace_file,
     write_manifest,
 )
-from furniture_prompter.domain import EncoderIdentity
+from furniture_prompter.domain import EncoderIdentity, Made
 from furniture_prompter.errors import (
     CatalogDamagedError,
     CatalogFormatError,
@@ -190,11 +194,73 @@ def test_mutilated_numbers_of_confidence_are_refused_with_the_cure(
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, 1.0, True])
+@pytest.mark.parametrize("version", [0, 3, "1", None, 1.0, True])
 def test_another_format_version_is_refused(tmp_path: Path, version: object) -> None:
     raw = {**json.loads(MANIFEST.to_json()), "format_version": version}
     (tmp_path / "manifest.json").write_text(json.dumps(raw))
     with pytest.raises(CatalogFormatError, match="format version"):
+        read_manifest(tmp_path)
+
+
+LATER: dict[str, Any] = {
+    "kept": (Kept(2, {"products": 3, "photos": 8}, None, "2-a.json"),),
+    "made": Made("index", "feed", 2, 0, 0, 0),
+    "variants": True,
+    "confidence": CALIBRATED[True],
+}
+FIELDS = {
+    1: (
+        "version created encoder prompt_encoder language tables columns products photos "
+        "next_number alignment vector_index format_version folding replaced checksums"
+    ),
+    2: "kept made variants confidence",
+}
+"""What each version of the format has; a new field needs a version of its own."""
+
+
+def test_the_format_version_grows_with_what_the_manifest_says() -> None:
+    assert {each.name for each in fields(Manifest)} == {
+        name for names in FIELDS.values() for name in names.split()
+    }, "a new field of the manifest needs a new format version"
+    assert max(FIELDS) == FORMAT_VERSION
+    assert {*LATER} == {*FIELDS[2].split()}
+
+
+@pytest.mark.parametrize("name", [None, *LATER])
+def test_a_release_of_the_first_format_says_that_it_reads_that_alone(
+    tmp_path: Path, name: str | None
+) -> None:
+    """Such a release compares the number with its own before it looks at anything else."""
+    manifest = MANIFEST if name is None else replace(MANIFEST, **{name: LATER[name]})
+    write_manifest(tmp_path, manifest)
+    raw = json.loads((tmp_path / "manifest.json").read_text())
+    assert raw["format_version"] == manifest.format_version == (1 if name is None else 2)
+    assert read_manifest(tmp_path) == manifest
+
+
+def test_a_catalog_of_the_first_number_with_later_values_is_still_read(tmp_path: Path) -> None:
+    """Builds from between the two versions wrote it so."""
+    later = replace(MANIFEST, variants=True, confidence=CALIBRATED[False])
+    raw = {**json.loads(later.to_json()), "format_version": 1}
+    (tmp_path / "manifest.json").write_text(json.dumps(raw))
+    assert read_manifest(tmp_path) == later
+
+
+@pytest.mark.parametrize("part", [None, "alignment", "encoder"])
+def test_what_a_newer_release_sealed_is_not_called_damaged(
+    tmp_path: Path, part: str | None
+) -> None:
+    raw = json.loads(replace(MANIFEST, checksums="3-a.json").to_json())
+    del raw[SEAL]
+    (raw if part is None else raw[part])["invented_later"] = 1
+    canonical = json.dumps(raw, sort_keys=True, separators=(",", ":"))
+    raw[SEAL] = hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(raw))
+    with pytest.raises(CatalogFormatError, match=r"written by a newer release: use that one"):
+        read_manifest(tmp_path)
+    path.write_text(json.dumps({**raw, "language": "english"}))
+    with pytest.raises(CatalogDamagedError, match="not what was written"):
         read_manifest(tmp_path)
 
 

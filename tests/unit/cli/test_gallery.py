@@ -9,12 +9,20 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from furniture_prompter.cli.gallery import THUMBNAIL_SIDE_PX, render_gallery
 from furniture_prompter.domain import Variant
-from furniture_prompter.domain.query import DidYouMean, Understood
+from furniture_prompter.domain.query import (
+    Crop,
+    DidYouMean,
+    LookedAt,
+    Piece,
+    PieceHits,
+    Understood,
+)
 
 EVIL = "<script>alert(1)</script>\"'&${timings}<img src=x onerror=y>"
 
@@ -123,6 +131,27 @@ def test_a_page_has_landmarks_one_heading_and_a_language(catalog: Any) -> None:
     assert [len(tags.named(name)) for name in ("header", "main", "footer", "h1")] == [1, 1, 1, 1]
     assert len(tags.named("h2")) == 2
     assert tags.named("html") == [{"lang": "en"}]
+
+
+def test_what_was_done_to_a_photo_is_told_in_both_languages(
+    catalog: Any, make_hit: Callable[..., Any]
+) -> None:
+    result = catalog.search("chair", limit=5)
+    photo = np.zeros((8, 8, 3), np.uint8)
+    plain = replace(result, query=replace(result.query, photo=photo))
+    assert 'lang="tr"' not in render_gallery(plain)
+    looked_at = LookedAt(Crop(0.1, 0.1, 0.8, 0.8), 90)
+    piece = PieceHits(Piece(Crop(0, 0, 0.5, 1), 0.9, f"couch{EVIL}"), ())
+    sofa = PieceHits(Piece(Crop(0.5, 0, 0.5, 1), 0.8, "chair"), ())
+    query = replace(plain.query, looked_at=looked_at)
+    page = render_gallery(replace(plain, query=query, pieces=(piece, sofa)))
+    for told in (
+        *("turned upright (90° clockwise)", "Only the picture within your photo", "--whole"),
+        *("döndürüldü (saat yönünde 90°)", "içindeki resim arandı", "2. sandalye: --piece N"),
+    ):
+        assert told in page
+    assert page.count('lang="tr"') == 1
+    assert EVIL not in page
 
 
 def test_no_hits_say_so(catalog: Any) -> None:

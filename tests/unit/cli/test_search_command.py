@@ -58,6 +58,26 @@ def test_a_crop_that_cannot_be_is_refused_with_the_cure(
     assert told in " ".join(done.err.replace("│", " ").split())
 
 
+def test_a_piece_without_a_photo_is_refused_with_the_cure(
+    catalog: Any, shop: Callable[..., Any]
+) -> None:
+    done = shop("search", "oak", "--piece", "1", "--catalog", "shop")
+    assert (done.status, catalog.asked) == (2, [])
+    assert "Give the --photo it is part of" in " ".join(done.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", [("search", "--photo"), ("describe",), ("pieces",)])
+def test_a_photo_by_its_address_is_told_as_it_was_written(
+    catalog: Any, shop: Callable[..., Any], command: tuple[str, ...]
+) -> None:
+    more = () if command == ("pieces",) else ("--catalog", "shop")
+    done = shop(*command, "https://shop.example/a.jpg", *more)
+    assert (done.status, catalog.asked) == (2, [])
+    told = " ".join(done.err.replace("│", " ").split())
+    assert "https://shop.example/a.jpg is a web address" in told
+    assert "Download the photo first" in told
+
+
 def test_the_text_tower_may_be_named_in_the_environment(
     catalog: Any, shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,3 +84,58 @@ def test_the_photos_colour_can_be_lifted() -> None:
 
 def test_words_taken_as_they_stand_turn_no_dial() -> None:
     assert heard("in grey", understand=False).colour_weight is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said", "rest"),
+    [
+        ("in a different colour", "in a different colour", None),
+        ("Sofa In A Different Color", "In A Different Color", "Sofa"),
+        ("the same but in another colour", "but in another colour", "the same"),
+        ("other colours", "other colours", None),
+        ("a different colour than this, with arms", "a different colour than this", "with arms"),
+        ("chair, not in this colour", "not in this colour", "chair"),
+        ("not the same color", "not the same color", None),
+        ("başka renkte", "başka renkte", None),
+        ("FARKLI RENKTE koltuk", "FARKLI RENKTE", "koltuk"),
+        ("farklı bir renk, kollu", "farklı bir renk", "kollu"),
+        ("baska rengi 300 liradan ucuz", "baska rengi", None),
+        ("değişik renklerde masa", "değişik renklerde", "masa"),
+        ("aynı renk olmasın", "aynı renk olmasın", None),
+        ("bu renk olmayan sehpa", "bu renk olmayan", "sehpa"),
+    ],
+)
+def test_any_colour_but_the_photos_can_be_asked_for(
+    prompt: str, said: str, rest: str | None
+) -> None:
+    found = heard(prompt)
+    assert found.away_from_colour
+    assert found.colour_weight == 0.0
+    first = found.parts[0]
+    assert (first.text, first.value, first.use) == (said, PHOTOS_COLOUR, "without")
+    assert found.query.without is None
+    assert rest is None or found.query.prompt == rest
+    assert found.query.lift == ()
+
+
+def test_another_colour_with_one_named_is_both() -> None:
+    found = heard("in a different colour, blue")
+    assert found.away_from_colour
+    assert [(part.use, part.value) for part in found.parts] == [
+        ("without", PHOTOS_COLOUR),
+        ("preference", "blue"),
+    ]
+
+
+@pytest.mark.parametrize("prompt", ["different colours of oak chair", "başka renkte masa"])
+def test_another_colour_is_words_without_a_photo_and_where_it_is_lifted(prompt: str) -> None:
+    plain = heard(prompt, with_photo=False)
+    assert (plain.away_from_colour, plain.query.prompt) == (False, prompt)
+    (said,) = [part.text for part in heard(prompt).parts if part.value == PHOTOS_COLOUR]
+    lifted = heard(prompt, lift=(said,))
+    assert (lifted.away_from_colour, lifted.query.prompt) == (False, prompt)
+
+
+@pytest.mark.parametrize("prompt", ["in the same colour", "başka bir masa", "another table"])
+def test_nothing_else_turns_away_from_the_photos_colour(prompt: str) -> None:
+    assert not heard(prompt).away_from_colour

@@ -1,12 +1,14 @@
 """Queries that are refused, each with its cure."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.validation import refuse_unanswerable
+from furniture_prompter.search.validation import refuse_unanswerable, unused_options
 from furniture_prompter.settings import Settings
 
 PHOTO = np.zeros((32, 32, 3), np.uint8)
@@ -33,6 +35,7 @@ PHOTO = np.zeros((32, 32, 3), np.uint8)
         (Query(photo=PHOTO, crop=Crop(0, 0, 0, 1)), "within the photo"),
         (Query(photo=PHOTO, crop=Crop(-0.1, 0, 0.5, 1)), "within the photo"),
         (Query(photo=PHOTO, crop=Crop(0, float("nan"), 0.5, 1)), "within the photo"),
+        (Query(prompt="chair", piece=1), "piece and no photo. Give the photo"),
         (Query(prompt="chair", facets=("color",) * 11), "at most 10"),
         (Query(prompt="chair", photo=PHOTO, photo_weight=float("nan")), "number from 0"),
     ],
@@ -54,3 +57,32 @@ def test_an_unanswerable_query_is_refused_with_the_cure(query: Query, words: str
 )
 def test_an_answerable_query_passes(query: Query) -> None:
     refuse_unanswerable(query, Settings())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({}, ()),
+        ({"photo_weight": 0.5, "whole": False, "colour_weight": None}, ()),
+        ({"photo_weight": 0.7}, ("photo_weight",)),
+        ({"photo_weight": 0.0, "colour_weight": 0.0}, ("photo_weight", "colour_weight")),
+        ({"whole": True}, ("whole",)),
+    ],
+)
+def test_what_weighs_or_treats_a_photo_is_told_where_there_is_none(
+    options: dict[str, Any], named: tuple[str, ...]
+) -> None:
+    query, settings = Query(prompt="chair", **options), Settings()
+    refuse_unanswerable(query, settings)
+    told = unused_options(query, settings, has_photo=False)
+    assert len(told) == bool(named)
+    assert all(f"`{name}`" in told[0] and "Give a photo" in told[0] for name in named)
+    assert unused_options(query, settings, has_photo=True) == ()
+
+
+def test_a_default_of_the_settings_is_nothing_to_be_told_of() -> None:
+    settings = Settings(photo_weight=0.7)
+    chosen = Query(prompt="chair").with_options({}, settings)
+    assert unused_options(chosen, settings, has_photo=False) == ()
+    even = Query(prompt="chair").with_options({"photo_weight": 0.5}, settings)
+    assert unused_options(even, settings, has_photo=False)

@@ -2,7 +2,11 @@
 
 import json
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +63,79 @@ def test_a_disk_that_fails_later_fails_no_search(
     (tmp_path / "events").rmdir()
     assert len(log.query("chair", {}, [])) == 32
     assert "an event could not be written" in caplog.text
+
+
+SECOND = """
+import sys, time
+from pathlib import Path
+from furniture_prompter.web.behaviour import BehaviourLog
+
+folder = Path(sys.argv[1])
+rename = Path.replace
+
+def late(self, target):
+    (folder / "renames").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.01)
+    return rename(self, target)
+
+Path.replace = late
+log = BehaviourLog(folder, limit_bytes=2_000)
+for number in range(int(sys.argv[2])):
+    log.event("0" * 32, "second", "click", f"s{number}", 1)
+"""
+
+
+def second_process(folder: Path, events: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-c", SECOND, str(folder), str(events)])
+
+
+def until(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def products(*paths: Path) -> list[str]:
+    told: list[Any] = [each["event_attributes"] for path in paths for each in lines(path)]
+    return [each["object"]["object_id"] for each in told]
+
+
+def test_two_processes_that_find_a_file_full_rename_it_once(tmp_path: Path) -> None:
+    """Without a lock the slower one renames what the faster one began, and all else is lost."""
+    log = BehaviourLog(tmp_path, limit_bytes=2_000)
+    path, older = tmp_path / EVENTS_FILE, tmp_path / f"{EVENTS_FILE}.1"
+    written = 0
+    while path.stat().st_size < 1_700:
+        log.event("0" * 32, "first", "click", f"f{written}", 1)
+        written += 1
+    second = second_process(tmp_path, 4)
+    try:
+        # It has seen that the file is full, and is about to rename it.
+        until(tmp_path / "renames", second)
+        for number in range(3):
+            log.event("0" * 32, "first", "click", f"g{number}", 1)
+        (tmp_path / "go").touch()
+        assert second.wait(60) == 0
+    finally:
+        second.kill()
+    wanted = [f"f{n}" for n in range(written)] + [f"g{n}" for n in range(3)]
+    wanted += [f"s{n}" for n in range(4)]
+    assert sorted(products(older, path)) == sorted(wanted)
+
+
+def test_two_processes_write_whole_lines_into_one_file(tmp_path: Path) -> None:
+    (tmp_path / "go").touch()
+    second = second_process(tmp_path, 400)
+    try:
+        log = BehaviourLog(tmp_path, limit_bytes=2_000)
+        for number in range(400):
+            log.event("0" * 32, "first", "click", f"f{number}", 1)
+        assert second.wait(60) == 0
+    finally:
+        second.kill()
+    told = products(tmp_path / f"{EVENTS_FILE}.1", tmp_path / EVENTS_FILE)
+    assert {"f399", "s399"} & set(told)
+    assert all(path.stat().st_size < 2_300 for path in tmp_path.glob("*.jsonl*"))

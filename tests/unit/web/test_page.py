@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,8 +10,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from furniture_prompter.domain import Query
-from furniture_prompter.domain.query import Crop
-from furniture_prompter.search.understood import hear
+from furniture_prompter.domain.query import Crop, LookedAt, Piece
+from furniture_prompter.search.understood import PHOTOS_COLOUR, hear
 from furniture_prompter.web.page import View, facts_of, is_sold_out, product_card, size_of
 from furniture_prompter.web.page_address import (
     LANGUAGES,
@@ -308,6 +309,82 @@ def test_reasons_are_words_and_no_scores() -> None:
     assert shown.card(hit)["why"] == ["Material: oak", "Width: under 50 cm", "Says chairs"]
     hit["product"]["width_cm"] = 60
     assert shown.card(hit)["why"] == ["Material: oak", "Says chairs", "Looks like your words"]
+
+
+@pytest.mark.parametrize(
+    ("title", "words", "told"),
+    [
+        ("Chair in oak with arms", "a chair with arms in oak", "chair, arms, oak"),
+        (
+            "Masa ve sandalye seti, bahçe için",
+            "bahçe için masa ve sandalye",
+            "bahçe, masa, sandalye",
+        ),
+        ("Sandalye İÇİN minder", "Sandalye İÇİN kılıf ile", "sandalye"),
+        ("Table with drawers", "lamp with that", ""),
+    ],
+)
+def test_words_that_say_nothing_of_a_piece_are_no_reason(title: str, words: str, told: str) -> None:
+    shown = view(Asked(words=words), {1: {"keyword": 4.0}})
+    hit = found(["keyword"])
+    hit["product"] = product(title=title, category="", color="")
+    assert shown.card(hit)["why"] == ([f"Says {told}"] if told else [])
+
+
+def test_a_word_in_common_is_no_reason_where_nothing_is_close() -> None:
+    hit = found(["keyword", "prompt-photo"])
+    hit["product"] = product(title="Oak chair")
+    far = {1: {"keyword": 4.0, "prompt-photo": 4.0}}
+    asked = Asked(words="oak dishwasher")
+    assert view(asked, far, hits=[hit]).card(hit)["why"] == ["Says oak", "Looks like your words"]
+    assert view(asked, far, hits=[hit], close=False).card(hit)["why"] == ["Looks like your words"]
+
+
+@pytest.mark.parametrize(
+    ("language", "cut", "turned", "chip", "other"),
+    [
+        (
+            "en",
+            "Only the picture within your photo was searched.",
+            "Your photo was turned upright (90° clockwise).",
+            "the whole photo, as it is",
+            "not the photo's colour",
+        ),
+        (
+            "tr",
+            "Fotoğrafınızın yalnızca içindeki resim arandı.",
+            "Fotoğrafınız dik duracak biçimde döndürüldü (saat yönünde 90°).",
+            "fotoğrafın tümü, olduğu gibi",
+            "fotoğraftaki renk olmasın",
+        ),
+    ],
+)
+def test_what_was_done_to_a_photo_is_told_and_can_be_undone(
+    language: str, cut: str, turned: str, chip: str, other: str
+) -> None:
+    away = {**UNDER, "text": "başka renkte", "column": None, "op": "contains"}
+    away |= {"value": PHOTOS_COLOUR, "as": "without"}
+    told: Any = {"hits": [], "understood": [away], "notes": [], "did_you_mean": None}
+    box = Crop(0.1, 0.1, 0.8, 0.8)
+    pieces = [Piece(Crop(0.0, 0.0, 0.5, 1.0), 0.9, "couch"), Piece(box, 0.8, "unheard of")]
+
+    def shown(asked: Asked, looked_at: LookedAt | None) -> View:
+        return View(asked, Words(language), COLUMNS, told, {}, looked_at, pieces)
+
+    asked = Asked(words="başka renkte", photo=HASH)
+    assert shown(asked, None).looked == []
+    assert shown(asked, LookedAt(box)).looked == [cut]
+    assert shown(asked, LookedAt(box, 90)).looked == [cut, turned]
+    assert [each["text"] for each in shown(asked, None).chips] == [other]
+    found = shown(asked, None).pieces
+    assert found[0]["text"] == ("1. couch" if language == "en" else "1. kanepe")
+    assert "xywh=percent%3A0%2C0%2C50%2C100" in found[0]["href"]
+    whole = Asked.of(parse_qsl(asked.address(whole=True).removeprefix("?")))
+    assert whole == replace(asked, whole=True)
+    (undo,) = [each for each in shown(whole, None).chips if each["text"] == chip]
+    assert undo["href"] == asked.address()
+    # Without a photo there is nothing to be left whole.
+    assert "whole" not in Asked(words="chair", whole=True).address()
 
 
 def test_a_limit_that_was_given_up_is_told_once() -> None:

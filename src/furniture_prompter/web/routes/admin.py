@@ -61,7 +61,7 @@ class RollbackRequest(BaseModel):
 @router.get(ADMIN)
 async def admin(request: Request, services: ServicesDep) -> Response:
     """The page; without API keys it says how to begin with one."""
-    return _html(request, "admin.html", keyed=services.keys is not None, folder=_name(services))
+    return _html(request, "admin.html", keyed=services.keys is not None)
 
 
 @router.get(f"{ADMIN}/versions", dependencies=[_KEYED])
@@ -71,7 +71,14 @@ async def versions(request: Request, services: ServicesDep) -> Response:
     found = await asyncio.to_thread(assembly.versions, _folder(services))
     shown = list(reversed(found))[:_SHOWN_VERSIONS]
     served = services.catalog.version
-    return _html(request, "admin_versions.html", versions=shown, served=served, of=len(found))
+    return _html(
+        request,
+        "admin_versions.html",
+        folder=services.folder_name,
+        versions=shown,
+        served=served,
+        of=len(found),
+    )
 
 
 @router.get(_DIFF, dependencies=[_KEYED])
@@ -118,15 +125,15 @@ async def set_aside(request: Request, services: ServicesDep) -> Response:
 async def health(request: Request, services: ServicesDep) -> Response:
     """Where the report on the catalog's data stands, or the report."""
     _refuse_keyless(services)
-    return _health(request, services)
+    return await _health(request, services)
 
 
 @router.post(f"{ADMIN}/health", dependencies=[_KEYED])
 async def examine(request: Request, services: ServicesDep) -> Response:
     """Begin a report on the version that answers now."""
     _refuse_keyless(services)
-    services.examination.begin(services.catalog.current())
-    return _health(request, services)
+    await services.examination.begin(services.catalog.current())
+    return await _health(request, services)
 
 
 @router.get(f"{ADMIN}/encoders", dependencies=[_KEYED])
@@ -152,10 +159,6 @@ def _refuse_keyless(services: Services) -> None:
 def _folder(services: Services) -> Path:
     assert services.settings.catalog is not None  # noqa: S101  # no server starts without one
     return services.settings.catalog
-
-
-def _name(services: Services) -> str:
-    return services.folder_name
 
 
 def _compared(folder: Path, before: int, after: int) -> dict[str, Any]:
@@ -212,8 +215,8 @@ def _not_kept_told() -> Iterator[None]:
         raise ApiError(HTTPStatus.CONFLICT, "version_not_kept", str(error)) from error
 
 
-def _health(request: Request, services: Services) -> Response:
-    made = services.examination
+async def _health(request: Request, services: Services) -> Response:
+    made = await asyncio.to_thread(services.examination.state)
     report = made.report
     checks = [each for each in report.checks if each.findings] if report else []
     return _html(

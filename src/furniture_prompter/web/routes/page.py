@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
@@ -20,15 +19,17 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from furniture_prompter import domain
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.domain import Query
+from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
 from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
 from furniture_prompter.search.outfit_answer import goes_with_answer
+from furniture_prompter.search.pieces import is_room
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
 from furniture_prompter.web.behaviour import EventRequest
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
-from furniture_prompter.web.looking import PhotoGoneError, Sight, sight, upright
+from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
 from furniture_prompter.web.page import (
     HITS_OF_PAGE,
     MOST_COMPARED,
@@ -42,6 +43,7 @@ from furniture_prompter.web.page import (
 )
 from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
 from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
+from furniture_prompter.web.page_start import first_page
 from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
 from furniture_prompter.web.routes.search import found
@@ -58,21 +60,10 @@ _LOG = logging.getLogger("furniture_prompter.web")
 
 router = APIRouter(include_in_schema=False)
 
-# What the page says of an error in its own words, by code; of these no more is to be said.
-_TOLD: Final = {
-    "invalid_photo": "photo_unreadable",
-    "photo_gone": "photo_gone",
-    "not_found": "product_gone",
-}
+# Of these errors the page's own words say all that is to be said.
 _SUFFICE: Final = ("photo_gone", "not_found")
 _SIMILAR: Final = 8
 _EVENT_VALUES: Final = 20
-_TILES: Final = 8
-_LOOKED_AT: Final = 50
-
-
-# What the first page shows is the same for everybody until the catalog changes.
-_STARTS: Final[WeakKeyDictionary[Catalog, dict[str, dict[str, Any]]]] = WeakKeyDictionary()
 
 
 @router.get("/page/{digest}/{name}")
@@ -230,7 +221,7 @@ async def _search_page(
             asked = replace(asked, crop=None)
         return await _searched(request, services, asked, photo, words)
     except PhotoGoneError:
-        gone = ApiError(HTTPStatus.GONE, "photo_gone", words("photo_gone"))
+        gone = ApiError(HTTPStatus.GONE, "photo_gone", words.problem("photo_gone"))
         return _problem(request, asked, words, gone)
     except (ApiError, FurniturePrompterError, ValidationError) as error:
         return _problem(request, asked, words, api_error(request, error))
@@ -245,14 +236,22 @@ async def _searched(
     if photo is not None:
         with clock.step("encode"):
             sha256 = await sha256_of(photo.data, services)
-            seen = await sight(photo.data, sha256, asked.crop, services)
-        asked = replace(asked, photo=sha256.hex(), like="")
+            # Of another photo than the one before, nobody has said that it is to stay as it is.
+            is_whole = asked.whole and asked.photo in ("", sha256.hex())
+            asked = replace(asked, photo=sha256.hex(), like="", whole=is_whole)
+            seen = await sight(photo.data, sha256, asked.crop, services, whole=asked.whole)
     elif asked.photo:
-        seen = await sight(None, bytes.fromhex(asked.photo), asked.crop, services)
+        sha256 = bytes.fromhex(asked.photo)
+        seen = await sight(None, sha256, asked.crop, services, whole=asked.whole)
+    looked_at: LookedAt | None = None
     async with services.catalog.current() as catalog:
         if seen is not None:
             with clock.step("encode"):
-                vector, _ = await upright(seen, catalog.upright, services)
+                sides = catalog.upright
+                vector, looked_at = await upright(seen, sides, services, whole=asked.whole)
+            if looked_at is not None and photo is not None:
+                # The link to the photo as it is works from memory, without its file.
+                await sight(photo.data, sha256, asked.crop, services, whole=True)
         if not asked.asks:
             return _html(
                 request,
@@ -262,9 +261,10 @@ async def _searched(
                 view=None,
                 query_id="",
                 first="",
-                **await _first(catalog, words),
+                **await first_page(catalog, words),
             )
         columns = catalog.columns
+        pieces = await _pieces(asked, photo, services)
         result = await _asked_for(asked, vector, catalog, services, words.language)
         counted = await _counted(asked, vector, catalog, services, result.facets)
         title = ""
@@ -277,7 +277,7 @@ async def _searched(
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
     told = answer(result, photo_address)
     strengths = {hit.rank: hit.strengths for hit in result.hits}
-    view = View(asked, words, columns, told, strengths)
+    view = View(asked, words, columns, told, strengths, looked_at, pieces)
     hits, further = _page_of(asked, told)
     query_id = ""
     if services.behaviour is not None:
@@ -302,6 +302,17 @@ async def _searched(
     )
 
 
+async def _pieces(asked: Asked, photo: SentPhoto | None, services: Services) -> tuple[Piece, ...]:
+    """The pieces of a room, where a detector is set up and no part of the photo is chosen."""
+    if services.settings.detector is None or not asked.photo or asked.crop or asked.whole:
+        return ()
+    found = services.rooms.get(asked.photo)
+    if found is None and photo is not None:
+        pieces, _ = await pieces_of(photo.data, services)
+        found = services.rooms[asked.photo] = pieces if is_room(pieces) else ()
+    return found or ()
+
+
 def _query(
     asked: Asked, columns: Mapping[str, str], leave_out: str = ""
 ) -> tuple[Query, dict[str, Any]]:
@@ -314,6 +325,7 @@ def _query(
         "without": asked.without or None,
         "understand": not asked.literal,
         "lift": asked.lift,
+        "whole": asked.whole and bool(asked.photo),
     }
     query = Query(prompt=asked.words or None)
     if asked.photo:
@@ -376,90 +388,33 @@ def _page_of(asked: Asked, told: SearchAnswer) -> tuple[list[Any], str]:
     )
 
 
-async def _first(catalog: Catalog, words: Words) -> dict[str, Any]:
-    """What a page shows that was asked nothing: kinds of products, and examples in their words."""
-    kept = _STARTS.setdefault(catalog, {})
-    if words.language not in kept:
-        tiles = await _tiles(catalog, words)
-        named = [await _example(catalog, words, n, each) for n, each in enumerate(tiles)]
-        kept[words.language] = {"tiles": tiles, "examples": [each for each in named if each][:3]}
-    return kept[words.language]
-
-
-async def _tiles(catalog: Catalog, words: Words) -> list[dict[str, str]]:
-    """The catalog's most frequent kinds of products, each with the photo that answers it best.
-
-    Its most frequent words where its products have no kinds.
-    """
-    suggested = await catalog.suggest_async("", _LOOKED_AT)
-    kinds: list[dict[str, str]] = []
-    others: list[dict[str, str]] = []
-    for each in suggested.completions:
-        for hit in (await catalog.search_async(Query(prompt=each.text, limit=1))).hits:
-            is_kind = hit.product.category.casefold() == each.text.casefold()
-            named = hit.product.attributes.get(f"category_{words.language}")
-            text = named if is_kind and isinstance(named, str) else each.text
-            tile = {
-                "text": text,
-                "words": each.text,
-                "photo": hit.photo.id,
-                "color": _own_color(hit.product, words, text is named),
-            }
-            (kinds if is_kind else others).append(tile)
-        if len(kinds) == _TILES:
-            break
-    return [*kinds, *others][:_TILES]
-
-
-async def _example(catalog: Catalog, words: Words, place: int, tile: Mapping[str, str]) -> str:
-    """A prompt about a kind of product, in one of three forms; empty where it cannot be made.
-
-    The page's own words stand beside the catalog's where its colour shows that both are of one
-    language; else the example is the catalog's own words.
-    """
-    kind, color = tile["text"], tile["color"]
-    is_new = bool(color) and color.casefold() not in kind.casefold()
-    if not words.says(color):
-        return f"{color} {kind}" if is_new else ""
-    refinements = (await catalog.suggest_async(tile["words"], _LOOKED_AT)).refinements
-    under = [
-        each.text.removeprefix("under ").removesuffix(" cm")
-        for each in refinements
-        if each.column == "width_cm" and each.text.startswith("under ")
-    ]
-    if place % 3 == 0 and under:
-        return words("example_under", words=kind, size=under[-1])
-    if not is_new:
-        return ""
-    return words("example_not", words=kind, color=color) if place % 3 == 1 else f"{color} {kind}"
-
-
-def _own_color(product: domain.Product, words: Words, is_translated: bool) -> str:
-    """A product's first colour: as the feed writes it, or in the page's language as its kind is."""
-    named = product.attributes.get(f"color_{words.language}")
-    text = named if isinstance(named, str) and named else product.color
-    first = text.partition(",")[0].strip()
-    told = words.value(first.casefold()) if is_translated else first
-    return told if words.says(told) or not is_translated else ""
-
-
 def _problem(request: Request, asked: Asked, words: Words, error: ApiError) -> Response:
     """A page that says what did not work, with what was asked still in its form."""
-    told = words(_TOLD[error.code]) if error.code in _TOLD else error.message
-    if words.language != LANGUAGES[0] and error.code not in _TOLD:
-        told = words("error_other")
-    detail = "" if error.code in _SUFFICE else error.message
+    told, detail = told_of(error.code, error.message, words)
     return _html(
         request,
         "problem.html",
         asked,
         words,
         problem=told,
-        detail=detail if told != error.message else "",
+        detail=detail,
         code=error.code,
         status=error.status,
         headers=error.headers,
     )
+
+
+def told_of(code: str, message: str, words: Words) -> tuple[str, str]:
+    """What a shopper reads of an error, and what is added to it in English; both may be one.
+
+    Nothing of it is in another language than the page's: whoever runs the server has the log.
+    """
+    in_words = words.error(message)
+    if words.language != LANGUAGES[0]:
+        return in_words or words.problem(code), ""
+    if code not in words.problems:
+        return message, ""
+    return words.problem(code), "" if code in _SUFFICE else message
 
 
 def _html(
@@ -481,6 +436,8 @@ def _html(
         fetches=request.app.state.services.fetcher is not None,
         most_compared=MOST_COMPARED,
         most_sorted=MOST_SORTED,
+        problems=words.problems,
+        named=words.values,
         **values,
     )
     return HTMLResponse(

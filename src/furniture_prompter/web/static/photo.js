@@ -53,6 +53,7 @@ export function bring(form, search) {
       if (files?.length) warn(alarm?.dataset.unreadable ?? '');
       return;
     }
+    form.querySelector('input[name=whole]')?.remove();
     show(await smaller(file), '');
     search();
   }
@@ -84,7 +85,7 @@ export function bring(form, search) {
     event.preventDefault();
     show(undefined, '');
     form.querySelector('input[name=photo]')?.remove();
-    form.querySelector('input[name=xywh]')?.remove();
+    for (const name of ['xywh', 'whole']) form.querySelector(`input[name=${name}]`)?.remove();
     search();
   });
   tell();

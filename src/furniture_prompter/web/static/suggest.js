@@ -48,6 +48,13 @@ export function suggest(field, root, search) {
     search();
   }
 
+  /** What narrows, in the page's language. @param {string} text as the API says it: "under 100 cm", "white" */
+  function worded(text) {
+    if (text.startsWith('under ')) return (field.dataset.under ?? '').replace('{number}', text.slice(6));
+    const named = JSON.parse(field.dataset.named ?? '{}');
+    return Object.hasOwn(named, text) ? named[text] : text;
+  }
+
   async function ask() {
     asking?.abort();
     asking = new AbortController();
@@ -59,7 +66,7 @@ export function suggest(field, root, search) {
       if (typed !== field.value || document.activeElement !== field) return;
       const said = typed.trim().toLowerCase();
       /** @type {{text: string, count: number}[]} */
-      const further = found.refinements.map((/** @type {{text: string, count: number}} */ each) => ({ text: `${typed.trim()} ${each.text}`, count: each.count }));
+      const further = found.refinements.map((/** @type {{text: string, count: number}} */ each) => ({ text: `${typed.trim()} ${worded(each.text)}`, count: each.count }));
       const all = [...found.completions.filter((/** @type {{text: string}} */ each) => each.text !== said), ...further].slice(0, 8);
       list.replaceChildren(...all.map((each, number) => {
         const option = document.createElement('li');

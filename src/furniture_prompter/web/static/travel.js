@@ -82,9 +82,12 @@ export async function go(address, how = {}) {
   }
 }
 
-/** @param {string} text of an error as the API answers it @returns {string} its message */
+/** @param {string} text of an error as the API answers it @returns {string} what the page says of it, in its language */
 function messageOf(text) {
-  try { return JSON.parse(text).error.message; } catch { return ''; }
+  try {
+    const said = JSON.parse(alarm.dataset.problems ?? '{}');
+    return said[JSON.parse(text).error.code] ?? said.other;
+  } catch { return ''; }
 }
 
 /** Say what went wrong, with a way to try again. @param {string} text @param {() => void} [retry] */
