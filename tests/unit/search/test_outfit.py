@@ -13,7 +13,7 @@ from furniture_prompter.search.goes_with import Ranked, diversified
 from furniture_prompter.search.outfit import best_under
 from furniture_prompter.search.outfit_answer import reason_text
 from furniture_prompter.understanding.rooms import room_table
-from furniture_prompter.web.page import is_sold_out, product_card
+from furniture_prompter.web.page_products import is_sold_out, product_card
 from furniture_prompter.web.page_words import Words
 
 

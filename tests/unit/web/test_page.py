@@ -12,7 +12,7 @@ import pytest
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Crop, LookedAt, Piece
 from furniture_prompter.search.understood import PHOTOS_COLOUR, hear
-from furniture_prompter.web.page import View, facts_of, is_sold_out, product_card, size_of
+from furniture_prompter.web.page import View
 from furniture_prompter.web.page_address import (
     LANGUAGES,
     Asked,
@@ -22,6 +22,7 @@ from furniture_prompter.web.page_address import (
     where_of,
     xywh,
 )
+from furniture_prompter.web.page_products import facts_of, is_sold_out, product_card, size_of
 from furniture_prompter.web.page_words import Words, language_of
 
 COLUMNS = {

@@ -30,19 +30,16 @@ from furniture_prompter.web.behaviour import EventRequest
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
-from furniture_prompter.web.page import (
-    HITS_OF_PAGE,
-    MOST_COMPARED,
-    MOST_SORTED,
-    View,
+from furniture_prompter.web.page import HITS_OF_PAGE, MOST_COMPARED, MOST_SORTED, View
+from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
+from furniture_prompter.web.page_products import (
     companion_card,
     facts_of,
     is_sold_out,
     product_card,
     title_of,
 )
-from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
-from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_start import first_page
 from furniture_prompter.web.page_words import Words, language_of
 from furniture_prompter.web.product_bodies import PRODUCT
