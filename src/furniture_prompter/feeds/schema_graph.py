@@ -50,7 +50,8 @@ class Graph:
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._left = LIMIT_NODES
-        self.roots = [self._cleaned(root, 0) for root in roots]
+        # A block may be a list of things.
+        self.roots = [self._cleaned(each, 0) for root in roots for each in as_list(root)]
         self._by_id: dict[str, Node] = {}
         for root in self.roots:
             self._remember(root, 0)
