@@ -103,9 +103,11 @@ def test_a_thing_is_counted_once_and_two_blocks_of_it_are_put_together() -> None
     second = {"@id": "#a", "@type": "Product", "name": "y", "color": "grey"}
     graph = Graph([first, second, {"@type": "WebPage", "mainEntity": {"@id": "#a"}}])
     assert graph.resolve({"@id": "#a"}) == {**first, "color": "grey"}
+    assert graph.resolve({"@id": "#a", "@type": "Product"}) == graph.resolve({"@id": "#a"})
     assert graph.resolve({"@id": "#a", "name": "own"}) == {"@id": "#a", "name": "own"}
     assert graph.resolve({"@id": "#b", "@type": "Offer"}) == {"@id": "#b", "@type": "Offer"}
-    assert names_of(Graph([[{"@id": "#a"}, {"@id": "#a"}], first]).things()) == ["x"]
+    other = {"@type": "Product", "name": "z"}
+    assert names_of(graph_of([{"@id": "#a"}, {"@id": "#a"}, other], first)) == ["x", "z"]
 
 
 @pytest.mark.parametrize(
