@@ -353,6 +353,7 @@ def test_what_is_said_of_how_columns_were_taken() -> None:
     told = "Columns were taken as title ← name, image ← pic, id ← sku."
     assert unknown.sentences == (f"{told} If one is wrong, give --map ROLE=COLUMN.",)
     # Names that say what they are need not be told.
+    assert means(BASE, layout="unknown").sentences == ()
     assert means({"id": ID, "name": TITLE, "image": IMAGE}).proposed == {"id", "name", "image"}
     given = means({"sku": ID, "name": TITLE, "pic": IMAGE}, "title=sku")
     assert given.given == {"sku"}
