@@ -6,28 +6,22 @@ from typing import Any
 
 import pytest
 
-from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, SetAside
+from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, SetAside, UnchangedRow
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.mapping import decide
 from furniture_prompter.feeds.products import ProductBuilder
-from furniture_prompter.feeds.records import Value
+from furniture_prompter.feeds.records import Record, Value
 from furniture_prompter.feeds.rows import LIMIT_ATTRIBUTES, LIMIT_IMAGES
-from furniture_prompter.feeds.variant_rows import (
-    common_title,
-    is_child,
-    is_variant,
-    options_of,
-    variant_id,
-)
 
 AT = "https://shop.example/"
 GROUPED = ("id", "group", "title", "image")
 PARENTED = ("id", "parent", "title", "image")
 
 
-def builder_of(*roles: str) -> ProductBuilder:
-    mapping = decide("feed", roles, {}, given=[f"{role}={role}" for role in roles])
+def builder_of(*roles: str, layout: str = "unknown") -> ProductBuilder:
+    given = [f"{role}={role}" for role in roles]
+    mapping = decide("feed", roles, {}, given=given, layout=layout)
     return ProductBuilder(
         Path("shop/feed.csv"), mapping, lambda address: Path("/photos", address[len(AT) :])
     )
@@ -38,7 +32,7 @@ def row(line: int, image: str = "", title: str = "", **fields: Any) -> Row:
     ids: dict[str, Value] = {
         role: fields.pop(role) for role in ("id", "group", "parent", "url") if role in fields
     }
-    words = {"title": title} if title else {}
+    words = {"title": title} if title else fields.pop("words", {})
     images = [AT + image] if image else []
     return Row(line, ids=ids, images=images, words=words, **fields)
 
@@ -89,8 +83,15 @@ def test_images_of_variants_of_their_own_column_are_theirs_alone() -> None:
     found = only(list(builder_of(*GROUPED, "variant_image").build(rows)))
     assert [path.name for path in found.images] == ["main.jpg", "a.jpg", "x.jpg", "b.jpg"]
     assert shown_by(found) == {"a.jpg": "A", "b.jpg": "B"}
+    rows[0].own_images, rows[1].own_images = (
+        [f"{AT}{n}.jpg" for n in each] for each in ("ax", "xb")
+    )
+    found = only(list(builder_of(*GROUPED, "variant_image").build(rows)))
+    assert shown_by(found) == {"a.jpg": "A", "x.jpg": "B", "b.jpg": "B"}
+    del rows[0].ids["id"]
     alone = only(list(builder_of(*GROUPED, "variant_image").build([rows[0]])))
-    assert ([path.name for path in alone.images], shown_by(alone)) == (["main.jpg", "a.jpg"], {})
+    assert [path.name for path in alone.images] == ["main.jpg", "a.jpg", "x.jpg"]
+    assert shown_by(alone) == {}
 
 
 @pytest.mark.parametrize(("count", "kept", "told"), [(64, 64, 0), (65, 64, 1), (70, 64, 1)])
@@ -158,8 +159,9 @@ def test_hidden_variants_are_left_out_and_counted() -> None:
 def test_a_product_that_is_shown_as_a_variant_alone_needs_variants() -> None:
     alone = row(2, "a.jpg", id="A", title="Oslo", is_not_alone=True)
     builder = builder_of(*PARENTED)
-    assert list(builder.build([alone])) == []
-    assert builder.counts.hidden == {"visibility": 1}
+    for times in (1, 2, 3):
+        assert list(builder.build([alone])) == []
+        assert builder.counts.hidden == {"visibility": times}
     rows = [row(2, "a.jpg", id="P", title="Oslo", is_not_alone=True), row(3, id="V", parent="P")]
     assert only(list(builder_of(*PARENTED).build(rows))).product.id == "P"
 
@@ -171,6 +173,7 @@ def test_a_product_that_is_shown_as_a_variant_alone_needs_variants() -> None:
         ({"alt_id": 9, "gtin": "8690"}, "9"),
         ({"id": "", "alt_id": None, "gtin": 8690}, "8690"),
         ({"slug": "oslo", "url": f"{AT}p"}, "oslo"),
+        ({"url": f"{AT}p"}, f"{AT}p"),
         ({"url": "u" * 200}, "u" * 200),
         ({"url": "u" * 201}, "5440d856ad900450"),
     ],
@@ -204,6 +207,8 @@ def test_ids_are_made_of_images_or_titles_only_where_no_column_identifies(
     other = row(3, "b.jpg", title="Oslo")
     first, second = (only(list(builder_of(*roles).build([each]))) for each in (one, other))
     assert len(first.product.id) == 16
+    one.images.append(f"{AT}c.jpg")
+    assert only(list(builder_of(*roles).build([one]))).product.id == first.product.id
     assert (first.product.id == second.product.id) == (told == "title")
 
 
@@ -214,9 +219,9 @@ def test_what_variants_agree_on_is_the_products_and_prices_are_the_lowest() -> N
         return found
 
     rows = [
-        row(1, "p.jpg", id="P", title="Oslo"),
-        variant(2, price=20.0, sale_price=15.0, stock=2.0, depth_cm=5.0, wood="oak"),
-        variant(3, price=30.0, sale_price=25.0, stock=3.0, depth_cm=5.0, wood="pine"),
+        row(1, "p.jpg", id="P", title="Oslo", attributes={"finish": "oiled"}),
+        variant(2, price=20.0, sale_price=15.0, stock=2.0, depth_cm=5.0, wood="oak", finish="raw"),
+        variant(3, price=30.0, sale_price=25.0, stock=3.0, depth_cm=5.0, wood="pine", finish="wax"),
         variant(4, price=40.0, stock=0.0, depth_cm=5.0, availability="out of stock"),
     ]
     product = only(list(builder_of(*PARENTED).build(rows))).product
@@ -226,12 +231,14 @@ def test_what_variants_agree_on_is_the_products_and_prices_are_the_lowest() -> N
         "stock": 5.0,
         "depth_cm": 5.0,
         "availability": "out of stock",
+        "finish": "oiled",
     }
     assert dict(product.variants[0].attributes) == {
         "price": 20.0,
         "sale_price": 15.0,
         "stock": 2.0,
         "wood": "oak",
+        "finish": "raw",
     }
     rows[1].attributes["availability"] = "in stock"
     rows[2].attributes = {"price": 15.0}
@@ -240,6 +247,39 @@ def test_what_variants_agree_on_is_the_products_and_prices_are_the_lowest() -> N
     assert product.attributes["price"] == 15.0
     assert "sale_price" not in product.attributes
     assert "stock" not in product.attributes
+
+
+def test_what_the_rows_of_a_group_do_not_agree_on_is_no_products() -> None:
+    rows = [row(n, f"{n}.jpg", group="G", id=f"V{n}", options={"S": str(n)}) for n in range(2)]
+    for each, wood in zip(rows, ("oak", "pine"), strict=True):
+        each.attributes = {"wood": wood, "height_cm": 5.0}
+    found = only(list(builder_of(*GROUPED).build(rows)))
+    # Without a title in any of them the first tells the product.
+    assert (dict(found.product.attributes), found.line) == ({"height_cm": 5.0}, 0)
+
+
+def test_variants_in_a_list_are_those_where_no_rows_are() -> None:
+    inner = [Row(2, ids={"id": f"L{n}"}, options={"S": str(n)}) for n in range(2)]
+    main = row(2, "p.jpg", id="P", title="Oslo", variants=inner)
+    found = only(list(builder_of(*PARENTED).build([main])))
+    assert [variant.id for variant in found.product.variants] == ["L0", "L1"]
+    child = row(3, "b.jpg", id="V", parent="P", options={"S": "L"})
+    found = only(list(builder_of(*PARENTED).build([main, child])))
+    assert [variant.id for variant in found.product.variants] == ["V"]
+    main.variants = [Row(2, ids={"id": f"L{n}"}, options={"S": str(n)}) for n in range(501)]
+    items = list(builder_of(*PARENTED).build([main]))
+    assert only(items).product.variants == ()
+    assert [(problem.line, problem.column) for problem in asides(items)] == [(2, "variants")]
+
+
+def test_a_row_without_images_is_told_with_the_column_for_them() -> None:
+    mapping = decide("feed", ["Foto", "id"], {}, given=["image=Foto", "id=id"], layout="unknown")
+    (problem,) = ProductBuilder(Path("feed.csv"), mapping, None).build([row(2, id="1")])
+    assert isinstance(problem, SetAside)
+    assert problem.cure == "Name at least one image file or address in Foto."
+    (problem,) = builder_of("id", "variant_image").build([row(2, id="1")])
+    assert isinstance(problem, SetAside)
+    assert problem.cure.endswith("address in image.")
 
 
 @pytest.mark.parametrize(("columns", "is_kept"), [(LIMIT_ATTRIBUTES, True), (201, False)])
@@ -293,101 +333,91 @@ def test_a_row_in_which_the_file_ends_says_so_and_hides_ids() -> None:
     assert ("as if it were cut off" in first.reason, "cut off" in second.reason) == (True, False)
 
 
-@pytest.mark.parametrize(
-    ("titles", "common"),
-    [
-        (["Oslo Sofa - Grey", "Oslo Sofa - Beige"], "Oslo Sofa"),
-        (["Oslo Sofa", "Oslo Sofa Grey"], "Oslo Sofa"),
-        (["Oslo Sofa Grey", "Oslo Sofa"], "Oslo Sofa"),
-        (["Oslo Sofabed", "Oslo Sofa"], "Oslo"),
-        (["Oslo (grey)", "Oslo (blue)"], "Oslo"),
-        (["Bank L", "Bank"], "Bank"),
-        (["Osl A", "Osl B"], "Main"),
-        (["Aa", "Bb"], "Main"),
-        (["Same", "Same"], "Main"),
-        (["One"], "Main"),
-        (["Oslo 10", "Oslo 12", "Oslo 2"], "Oslo"),
-    ],
-)
-def test_the_common_title_of_variants(titles: list[str], common: str) -> None:
-    main, *further = (row(line, title=title) for line, title in enumerate(titles))
-    rows = [main, *further]
-    main.words["group_title"] = ""
-    if common == "Main":
-        assert common_title(main, rows) == main.words["title"]
-    else:
-        assert common_title(main, rows) == common
-    apart = row(99)
-    assert common_title(apart, rows) == titles[0]
-    apart.words["title"] = "Apart"
-    assert common_title(apart, rows) == "Apart"
-    rows[-1].words["group_title"] = "Given"
-    assert common_title(main, rows) == "Given"
+def test_a_known_product_takes_its_id_as_others_do() -> None:
+    builder = builder_of("id", "title", "image")
+    known = UnchangedRow("1", 0, 1, 1, 0, {})
+    records = [Record(4, {}), Record(5, {})]
+    assert builder.claim_known(known, records)
+    assert builder.counts.rows == 2
+    assert not builder.claim_known(known, records)
+    (problem,) = builder.build([row(9, "a.jpg", id="1", title="Oslo")])
+    assert isinstance(problem, SetAside)
+    assert "already in line 5." in problem.reason
+    assert builder.counts.rows == 3
 
 
 @pytest.mark.parametrize(
-    ("ids", "options", "expected"),
+    ("colors", "main_color", "main_is_variant", "expected"),
     [
-        ({"id": "A", "gtin": "1", "alt_id": 2}, {}, "A"),
-        ({"gtin": "1", "alt_id": 2}, {}, "1"),
-        ({"id": "", "gtin": None, "alt_id": 2}, {}, "2"),
-        ({}, {"Color": "Grey", "Size": "L"}, "Grey / L"),
-        ({}, {}, "4"),
+        (["Grey", "Blue", "Grey"], "", True, "Grey, Blue"),
+        (["Grey", "Blue"], "Red", False, "Red"),
+        (["Grey", "Blue"], "", False, "Grey, Blue"),
+        (["", ""], "Red", False, "Red"),
     ],
 )
-def test_a_variant_is_called_by_its_id_or_its_options_or_its_place(
-    ids: dict[str, Any], options: dict[str, str], expected: str
+def test_the_colours_of_a_product(
+    colors: list[str], main_color: str, *, main_is_variant: bool, expected: str
 ) -> None:
-    assert variant_id(Row(1, ids=ids), options, 3) == expected
+    rows = [
+        row(n, "a.jpg", id=f"V{n}", group="G", options={"S": str(n)}, words={"color": color})
+        for n, color in enumerate(colors)
+    ]
+    if not main_is_variant:
+        for each in rows:
+            each.ids["parent"] = each.ids.pop("group")
+        rows.insert(0, row(9, "a.jpg", id="G", words={"color": main_color}))
+    found = only(list(builder_of(*(GROUPED if main_is_variant else PARENTED)).build(rows)))
+    assert found.product.color == expected
 
 
-@pytest.mark.parametrize(
-    ("names", "options", "listed", "expected"),
-    [
-        ({1: "Color", 2: "Size"}, {1: "Grey", 2: "L"}, {}, {"Color": "Grey", "Size": "L"}),
-        ({}, {2: "L"}, {}, {"Option 2": "L"}),
-        ({1: "Title"}, {1: "Default Title"}, {}, {}),
-        ({}, {1: "Default"}, {}, {}),
-        ({1: "Color"}, {1: "Default"}, {}, {"Color": "Default"}),
-        ({1: "Title"}, {1: "Grey"}, {}, {"Title": "Grey"}),
-        ({1: "Color"}, {1: "Grey", "COLOR": "Red"}, {}, {"Color": "Grey"}),
-        ({}, {}, {"color": "Gri", "Beden": "L"}, {"Color": "Gri", "Beden": "L"}),
-        ({1: "Color"}, {1: "Grey"}, {"color": "Gri"}, {"Color": "Grey"}),
-        ({1: " Seat  size "}, {1: " L "}, {}, {"Seat size": "L"}),
-    ],
-)
-def test_options_have_names_and_no_double(
-    names: dict[int, str],
-    options: dict[int | str, str],
-    listed: dict[str, str],
-    expected: dict[str, str],
-) -> None:
-    main = Row(1, names=names, children={"V": listed} if listed else {})
-    assert options_of(Row(2, ids={"id": "V"}, options=options), main) == expected
+def test_words_that_only_a_variant_has_are_the_products() -> None:
+    child = row(3, "b.jpg", id="V", parent="P", options={"S": "L"}, tags=("t",))
+    child.words = {"short_description": "Short.", "description": "Long.", "category": "A > B"}
+    rows = [row(2, "a.jpg", id="P", title="Oslo 3-seater sofa"), child]
+    product = only(list(builder_of(*PARENTED).build(rows))).product
+    assert (product.description, product.tags, product.category) == ("Long.", ("t",), "A > B")
+    assert product.attributes["category_path"] == ("A", "A > B")
+    assert product.attributes["seats"] == 3.0
+    own = only(list(builder_of(*PARENTED, layout="own").build(rows))).product
+    assert (own.category, own.attributes.get("category_path")) == ("A > B", None)
+    child.paths = (("C",), ("D", "E"))
+    child.words = {"short_description": "Short."}
+    product = only(list(builder_of(*PARENTED).build(rows))).product
+    assert (product.description, product.category) == ("Short.", "E")
+    assert product.attributes["category_path"] == ("C", "D", "D > E")
+    rows[0].paths, rows[0].tags = (("Own",),), ("own",)
+    product = only(list(builder_of(*PARENTED).build(rows))).product
+    assert (product.category, product.tags) == ("Own", ("own",))
 
 
-@pytest.mark.parametrize(
-    ("ids", "expected"),
-    [
-        *(({"parent": "P"}, True), ({"parent": ""}, False), ({"parent_number": 0}, False)),
-        *(({"parent_number": 7}, True), ({"parent_number": ""}, False), ({}, False)),
-        *(({"id": "listed"}, True), ({"id": "own"}, False)),
-    ],
-)
-def test_a_row_is_a_child_where_it_or_another_says_so(
-    ids: dict[str, Any], *, expected: bool
-) -> None:
-    one = Row(1, ids=ids, children={"own": {}} if ids.get("id") == "own" else {})
-    assert is_child(one, [one, Row(2, children={"listed": {}})]) == expected
+def test_options_of_a_product_without_variants_are_its_columns() -> None:
+    options: dict[int | str, str] = {"Title": "Default Title", "Color": "Grey", "Malzeme": "oak"}
+    one = row(2, "a.jpg", id="1", title="Oslo", options={**options, "Leg Height": "9", "价": "x"})
+    product = only(list(builder_of("id", "title", "image").build([one]))).product
+    assert (product.color, product.variants) == ("Grey", ())
+    assert dict(product.attributes) == {
+        "material": "oak",
+        "leg_height": "9",
+        "base_colors": ("grey",),
+        "base_materials": ("oak", "wood"),
+    }
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        *(({"ids": {"id": "1"}}, True), ({"ids": {"gtin": "1"}}, True), ({"ids": {}}, False)),
-        *(({"options": {1: "L"}}, True), ({"attributes": {"price": 5.0}}, True)),
-        *(({"attributes": {"stock": 5.0}}, False), ({"images": ["a.jpg"]}, False)),
-    ],
-)
-def test_a_photo_alone_is_no_variant(fields: dict[str, Any], *, expected: bool) -> None:
-    assert is_variant(Row(1, **fields)) == expected
+def test_the_text_of_a_number_stays_where_the_number_is_the_rows_own() -> None:
+    rows = [
+        row(2, "a.jpg", id="P", title="Oslo", attributes={"price": 9.0, "w": 1.0}),
+        row(3, id="V", parent="P", attributes={"price": 8.0}, options={"S": "L"}),
+    ]
+    rows[0].cells = {"price": "9,00", "w": "1,0"}
+    assert only(list(builder_of(*PARENTED).build(rows))).cells == {"w": "1,0"}
+
+
+def test_a_variants_title_is_told_where_it_is_its_own() -> None:
+    rows = [
+        row(2, "a.jpg", id="P", title="Oslo"),
+        row(3, id="V", parent="P", title="Oslo", options={"S": "L"}),
+        row(4, id="W", parent="P", title="Bergen", options={"S": "M"}),
+        row(5, id="X", parent="P", title="Aker", options={"S": "S"}),
+    ]
+    product = only(list(builder_of(*PARENTED).build(rows))).product
+    assert [variant.title for variant in product.variants] == ["", "Bergen", "Aker"]
