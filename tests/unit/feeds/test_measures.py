@@ -414,6 +414,8 @@ def test_a_cell_of_a_count_is_a_whole_number_up_to_60(
         ("€", None),
         ("EUR", None),
         ("EUR 12 EUR", None),
+        ("", None),
+        ("  ", None),
     ],
 )
 def test_a_currency_beside_a_number_is_taken_off(text: str, number: str | None) -> None:

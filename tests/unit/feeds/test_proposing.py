@@ -151,6 +151,14 @@ ID, TITLE, IMAGE = ["1", "2"], ["Oak chair", "Round table"], ["a.jpg", "b.jpg"]
         ({"Category": ["a"], "Type": ["b"]}, {"Category": "category"}),
         ({"Category": ["a"], "Sub Category": ["b"]}, {"Category": "category"}),
         (
+            {"Category": ["a"], "Sub Category": ["b"], "Alt Kategori": ["c"]},
+            {"Category": "category"},
+        ),
+        (
+            {"Kategori": ["x"], "category.name": ["a"], "category.parent.name": ["b"]},
+            {"category.parent.name": "category 1", "category.name": "category 2"},
+        ),
+        (
             {
                 "category.name": ["a"],
                 "category.id": [1],
@@ -354,6 +362,8 @@ def test_what_is_said_of_how_columns_were_taken() -> None:
     assert unknown.sentences == (f"{told} If one is wrong, give --map ROLE=COLUMN.",)
     # Names that say what they are need not be told.
     assert means(BASE, layout="unknown").sentences == ()
+    earlier = means({"code": ID, "name": TITLE, "bild": IMAGE})
+    assert earlier.sentences[0].startswith("Columns were taken as title ← name")
     assert means({"id": ID, "name": TITLE, "image": IMAGE}).proposed == {"id", "name", "image"}
     given = means({"sku": ID, "name": TITLE, "pic": IMAGE}, "title=sku")
     assert given.given == {"sku"}

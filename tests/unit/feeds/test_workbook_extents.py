@@ -63,6 +63,8 @@ BLANK = "<table:covered-table-cell/>"
         (opendocument(row(cells(1, 1)) + row(cells(1))), 2, 2),
         (opendocument(row(cells(3))), 1, 3),
         (opendocument(row(cells(2), repeated=4)), 4, 2),
+        # One that says that it is there no times is there.
+        (opendocument(row(cells(2, 0))), 1, 3),
         (opendocument(row(cells(1), repeated=4) + row(cells(1), repeated=2)), 6, 1),
         (opendocument(row(cells(1)) + row(cells(9, filled=False), repeated=5)), 1, 1),
         (opendocument(row(cells(1)) + row(BLANK, repeated=5) + row(cells(1))), 7, 1),

@@ -220,6 +220,16 @@ def test_a_record_as_long_as_is_allowed_is_read(
         assert isinstance(second, Record)
 
 
+def test_attributes_beyond_the_limit_are_not_lost_from_a_record_that_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The names of both elements are 37 characters, with their attribute 39.
+    for limit, kind in ((36, SetAside), (37, SetAside), (38, SetAside), (39, Record)):
+        monkeypatch.setattr(xml_records, "LIMIT_RECORD_CHARACTERS", limit)
+        (item,) = source_of(tmp_path, "<l><item><a b='c'/></item></l>").records()
+        assert isinstance(item, kind)
+
+
 @pytest.mark.parametrize(("levels", "problems"), [(62, 0), (63, 1)])
 def test_elements_are_nested_to_a_depth(tmp_path: Path, levels: int, problems: int) -> None:
     # With the list and the record around them they are 64.

@@ -137,7 +137,7 @@ def _key(word: str) -> str:
 def without_currency(text: str) -> str:
     """The number of a text that is a number and one currency before or after it, else the text."""
     value = text.strip()
-    if len(value) < 2 or value[0].isdigit() == value[-1].isdigit():
+    if not value or value[0].isdigit() == value[-1].isdigit():
         return text
     if value[0].isdigit():
         end = len(value)
