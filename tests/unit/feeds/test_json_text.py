@@ -57,6 +57,13 @@ def test_lists_are_looked_for_to_a_depth() -> None:
     ("text", "reason", "line"),
     [
         ("[1 2]", "Broken JSON: the array goes on without a comma.", 1),
+        ("[1 +2]", "Broken JSON: the array goes on without a comma.", 1),
+        ("[1 a]", "Broken JSON: the array goes on without a comma.", 1),
+        ('{"a" x}', "Broken JSON: ':' is missing.", 1),
+        ('{"a": }', "Broken JSON at column 7: Expecting value.", 1),
+        ('{"a": 1 ~', "Broken JSON: ',' is missing.", 1),
+        ("{~1: 2}", "Broken JSON: the name of a member is missing.", 1),
+        ("{!}", "Broken JSON: the name of a member is missing.", 1),
         ("[1,\n]", "Broken JSON at column 1: Expecting value.", 2),
         ("[1,\n 2,\n  oops]", "Broken JSON at column 3: Expecting value.", 3),
         ('{"a" 1}', "Broken JSON: ':' is missing.", 1),

@@ -178,6 +178,10 @@ def fields_of(**members: Any) -> dict[str, Any]:
             *("9", None, "TRY", None),
         ),
         (
+            {"price": 7, "priceSpecification": {"price": 5, "priceType": "SRP"}},
+            *("7", None, None, None),
+        ),
+        (
             {"price": 5, "priceSpecification": [{"price": 9, "priceType": "x"}]},
             *("5", None, None, None),
         ),
@@ -265,6 +269,22 @@ def test_a_group_without_described_variants(members: Any, ids: list[str]) -> Non
     assert [record["id"] for record in read(json_ld(group)).records] == ids
 
 
+def test_a_variant_has_no_number_of_its_group() -> None:
+    group = {
+        "@type": "ProductGroup",
+        "sku": "G",
+        "mpn": "M",
+        "name": "Oslo",
+        "color": "grey",
+        "hasVariant": [{"gtin": "1", "name": "Oslo L"}],
+    }
+    (record,) = read(json_ld(group)).records
+    assert (record["id"], record["color"], record["item_group_id"]) == ("1", "grey", "G")
+    assert "mpn" not in record
+    alone = {"@type": "Product", "sku": "A", "name": "x", "hasVariant": [{"url": "/a"}]}
+    assert [each["id"] for each in read(json_ld(alone)).records] == ["A"]
+
+
 @pytest.mark.parametrize(
     ("product", "ids", "groups"),
     [
@@ -306,6 +326,7 @@ def test_offers_without_skus_of_their_own_are_no_variants(offers: list[Any]) -> 
         ([("Nord", "https://shop.example/"), ("Sofas", "/s")], "Sofas"),
         ([("Nord", "https://shop.example/nord"), ("Sofas", "")], "Nord > Sofas"),
         ([("x", "")], None),
+        ([("Zoo", "/z")], "Zoo"),
     ],
 )
 def test_the_way_to_a_product(steps: list[tuple[str, str]], category: str | None) -> None:
