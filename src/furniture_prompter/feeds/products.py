@@ -68,7 +68,7 @@ class Counts:
     @property
     def hidden_rows(self) -> int:
         """Rows that the shop does not show, whatever says so."""
-        return sum(self.hidden.values()) if self.hidden else 0
+        return sum(self.hidden.values())
 
 
 @dataclass(slots=True)
@@ -102,8 +102,7 @@ class _Found:
         """The variant of each image that is the first one of one variant only, or no other's."""
         showing = {}
         for path, variants in self._any.items():
-            first = self._first.get(path, set())
-            one = first if len(first) == 1 else variants
+            one = self._first.get(path) or variants
             if len(one) == 1:
                 showing[path] = next(iter(one))
         return showing
@@ -135,7 +134,6 @@ class ProductBuilder:
         self._has_variant_images = mapping.has("variant_image")
         self._first_lines = FirstLines()
         self._set_aside = 0
-        self._id_column = (mapping.columns_of(mapping.keyed_by) or ("id",))[0]
         self.counts = Counts()
 
     def claim_known(self, known: UnchangedRow, records: Sequence[Record]) -> bool:
@@ -159,7 +157,7 @@ class ProductBuilder:
             return
         product_id = ""
         try:
-            product_id = self._claim(main, bool(variants) or len(rows) > 1)
+            product_id = self._claim(main)
             attributes, cells = self._shared(main, variants)
             title = common_title(main, variants)
             made, problems = self._variants(main, variants, attributes, title)
@@ -213,8 +211,7 @@ class ProductBuilder:
         product = self._product(product_id, title, main, variants, attributes, made)
         # Whoever knows its records knows all of it where nothing else was told of them.
         is_told = is_plain and self._set_aside == aside and self.counts.hidden_rows == hidden
-        place = next((place for place, row in enumerate(rows) if row is main), -1)
-        is_told = is_told and place >= 0
+        place = next(place for place, row in enumerate(rows) if row is main)
         own_cells = {name: text for name, text in cells.items() if name in product.attributes}
         yield FeedRow(
             product,
@@ -269,13 +266,13 @@ class ProductBuilder:
             variants = main.variants
         return main, variants
 
-    def _claim(self, main: Row, is_group: bool) -> str:
+    def _claim(self, main: Row) -> str:
         """The product's id, which no other product has.
 
         Raises:
             UnusableValueError: there is none, it cannot be used, or another row has it.
         """
-        value = main.ids.get("group") or self._own_key(main, is_group)
+        value = main.ids.get("group") or self._own_key(main)
         product_id = identifier(value)
         first = self._first_lines.claim(product_id, main.line)
         if first is not None:
@@ -286,12 +283,10 @@ class ProductBuilder:
             )
         return product_id
 
-    def _own_key(self, main: Row, is_group: bool) -> object:
-        if is_group and self._has_parents:
+    def _own_key(self, main: Row) -> object:
+        if parent := main.ids.get("parent"):
             # A product whose own row is hidden or lost is called as its variants call it.
-            parent = main.ids.get("parent")
-            if parent:
-                return parent
+            return parent
         for role in ("id", "alt_id", "gtin", "slug", "url"):
             value = main.ids.get(role)
             if value not in (None, ""):

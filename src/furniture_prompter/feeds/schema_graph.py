@@ -50,10 +50,11 @@ class Graph:
 
     def __init__(self, roots: Iterable[Any]) -> None:
         self._left = LIMIT_NODES
-        self.roots = [self._cleaned(root, 0) for root in roots]
+        # A block may be a list of things.
+        self.roots = [self._cleaned(each, 0) for root in roots for each in as_list(root)]
         self._by_id: dict[str, Node] = {}
         for root in self.roots:
-            self._remember(root, 0)
+            self._remember(root)
 
     def resolve(self, value: Any) -> Any:
         """A node in place of a reference to it; anything else as it is."""
@@ -132,10 +133,10 @@ class Graph:
             return value["@value"]
         return {_bare(str(name)): self._cleaned(each, depth + 1) for name, each in value.items()}
 
-    def _remember(self, value: Any, depth: int) -> None:
+    def _remember(self, value: Any) -> None:
         if isinstance(value, list):
             for each in value:
-                self._remember(each, depth + 1)
+                self._remember(each)
         elif isinstance(value, dict):
             name = value.get("@id")
             if isinstance(name, str) and set(value) - {"@id", "@type"}:
@@ -145,7 +146,7 @@ class Graph:
                     for key, each in value.items():
                         known.setdefault(key, each)
             for each in value.values():
-                self._remember(each, depth + 1)
+                self._remember(each)
 
 
 def as_list(value: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from furniture_prompter.domain import FeedNote
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds import workbooks
+from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.formats import open_records
 from furniture_prompter.feeds.records import Record, RecordSource
 
@@ -239,3 +240,105 @@ def test_a_workbook_that_declares_entities_is_refused(tmp_path: Path) -> None:
         archive.writestr("xl/workbook.xml", '<!DOCTYPE x [<!ENTITY a "b">]><workbook/>')
     with pytest.raises(InvalidFeedError, match="declares entities"):
         open_records(tmp_path / "p.xlsx").columns()
+
+
+@pytest.mark.parametrize(
+    ("rows", "header_row", "columns"),
+    [
+        # A title above the table is narrower than it, up to six tenths of its width.
+        ([["List", "2026"], ["a", "b", "c", "d"], [1, 2, 3, 4]], 2, "abcd"),
+        ([["x", "y", "z"], ["a", "b", "c", "d", "e"], [1, 2, 3, 4, 5]], 1, "xyz"),
+        ([["x", "y"], ["a", "b", "c", "d"], [1, 2, 3, 4]], 2, "abcd"),
+        ([["x"], ["a", "b"], [1, 2]], 2, "ab"),
+        ([["a"], [1], [2]], 1, "a"),
+        ([["a", None, " b  c "], [1, 2, 3]], 1, ["a", "b c"]),
+        ([["a", 5], ["b", "c"], [1, 2]], 2, "bc"),
+        ([[], [], ["a", "b"], [1, 2]], 3, "ab"),
+    ],
+)
+def test_where_the_header_is(
+    tmp_path: Path, rows: list[list[Any]], header_row: int, columns: Any
+) -> None:
+    source = source_of(tmp_path, rows)
+    assert source.format.endswith(f"header in row {header_row}")
+    assert source.columns() == tuple(columns)
+
+
+@pytest.mark.parametrize(("before", "is_found"), [(49, True), (50, False)])
+def test_the_header_is_looked_for_among_the_first_rows(
+    tmp_path: Path, before: int, *, is_found: bool
+) -> None:
+    source = source_of(tmp_path, [[1, 2]] * before + [["a", "b"], [1, 2]])
+    if is_found:
+        assert source.columns() == ("a", "b")
+    else:
+        with pytest.raises(InvalidFeedError, match="no sheet with a table"):
+            source.columns()
+
+
+def test_of_sheets_as_wide_the_longer_one_is_read(tmp_path: Path) -> None:
+    short: list[list[Any]] = [["a", "b"], [1, 2]]
+    long: list[list[Any]] = [["c", "d"], [1, 2], [3, 4]]
+    source = source_of(tmp_path, short, long)
+    assert source.columns() == ("c", "d")
+    (note,) = [item.text for item in source.records() if isinstance(item, FeedNote)]
+    assert "the sheet 'Sheet 1' was read" in note
+    assert "not 'Sheet 0'" in note
+    # A hidden one comes behind all others, however long, and last where there is nothing else.
+    assert source_of(tmp_path, short, long, hidden=1).columns() == ("a", "b")
+    alone = source_of(tmp_path, long, hidden=0)
+    (told,) = [item.text for item in alone.records() if isinstance(item, FeedNote)]
+    assert "in a hidden sheet only" in told
+
+
+def test_columns_of_the_table_that_is_read_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbooks, "LIMIT_COLUMNS", 3)
+    wide: list[list[Any]] = [["a", "b", "c", "d"], [1, 2, 3, 4]]
+    narrow: list[list[Any]] = [["a", "b", "c"], [1, 2, 3]]
+    assert source_of(tmp_path, narrow).columns() == ("a", "b", "c")
+    for sheets in ((wide, narrow), (narrow, wide), (wide,)):
+        with pytest.raises(InvalidFeedError, match="names 4 columns, more than 3"):
+            source_of(tmp_path, *sheets).columns()
+    assert source_of(tmp_path, wide, narrow, hidden=0).columns() == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        *((2.0, 2), (2.5, 2.5), (" x ", "x"), (" ", None), (True, True), (-3.0, -3)),
+        *((1e300, 1e300), (float(2**53), float(2**53)), (float(2**53 - 1), 2**53 - 1)),
+        *((dt.date(2026, 1, 2), "2026-01-02"), (dt.time(3, 4), "03:04:00")),
+        (dt.datetime(2026, 1, 2, 0, 0), "2026-01-02"),  # noqa: DTZ001  # Excel has none
+        (dt.datetime(2026, 1, 2, 0, 1), "2026-01-02T00:01:00"),  # noqa: DTZ001
+        (dt.timedelta(hours=30), "1 day, 6:00:00"),
+    ],
+)
+def test_what_a_cell_holds(cell: Any, value: Any) -> None:
+    found = workbooks._value(cell)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("size", "packed", "is_refused"),
+    [
+        # Whatever the ratio is up to 100, then 250 times what is packed, and never above 1,000.
+        *((100, 0, False), (101, 0, False), (250, 0, False), (251, 0, True), (251, 1, True)),
+        *((500, 2, False), (501, 2, True), (1_000, 4, False), (1_001, 900, True)),
+    ],
+)
+def test_how_much_a_workbook_may_unpack_to(
+    size: int, packed: int, *, is_refused: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workbooks, "LIMIT_UNPACKED_BYTES", 1_000)
+    monkeypatch.setattr(workbooks, "_ANY_RATIO_BYTES", 100)
+    part = zipfile.ZipInfo("x")
+    part.file_size, part.compress_size = size, packed
+    records = workbooks.WorkbookRecords(FeedFile(tmp_path / "p.xlsx"))
+    if is_refused:
+        with pytest.raises(InvalidFeedError, match="unpacks to"):
+            records._refuse_size([part])
+    else:
+        records._refuse_size([part])

@@ -34,6 +34,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "lirası": ("TRY",),
     "lirasi": ("TRY",),
     "türk lirası": ("TRY",),
+    "türk lirasi": ("TRY",),
     "trl": ("TRY",),
     "ytl": ("TRY",),
     "€": ("EUR",),
@@ -117,7 +118,7 @@ def currency_of(word: str, otherwise: str | None = None) -> str | None:
     Returns:
         None where the word is no currency, or may be several.
     """
-    codes = WORDS.get(word.strip().lower().replace("i̇", "i"), ())
+    codes = WORDS.get(_key(word), ())
     if len(codes) > 1:
         return otherwise if otherwise in codes else None
     return codes[0] if codes else None
@@ -125,13 +126,18 @@ def currency_of(word: str, otherwise: str | None = None) -> str | None:
 
 def is_currency(word: str) -> bool:
     """Whether a word or symbol is a currency, be it one of several."""
-    return word.strip().lower() in WORDS
+    return _key(word) in WORDS
+
+
+def _key(word: str) -> str:
+    """A word as :data:`WORDS` has it: Python makes two characters of a small İ."""
+    return word.strip().lower().replace("i̇", "i")
 
 
 def without_currency(text: str) -> str:
     """The number of a text that is a number and one currency before or after it, else the text."""
     value = text.strip()
-    if len(value) < 2 or value[0].isdigit() == value[-1].isdigit():
+    if not value or value[0].isdigit() == value[-1].isdigit():
         return text
     if value[0].isdigit():
         end = len(value)

@@ -67,6 +67,7 @@ class _Sign:
 _PLAIN: Final = re.compile(r"\d{1,5}(?:\.\d{1,2})?")
 _TOKEN: Final = re.compile(
     r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*+)"
+    r"|(?P<area>(?:mm|cm|dm|m)[23](?![\d.,]))"
     r"|(?P<word>[a-zø]++)"
     r"|(?P<quote>''|[\"'])"
     r"|(?P<sign>[/\-])"
@@ -178,7 +179,10 @@ def _tokens(text: str) -> list[_Token]:
         if kind == "number":
             _add_number(tokens, word)
         elif kind == "word":
-            _add_word(tokens, word, plain[found.end() : found.end() + 1])
+            _add_word(tokens, word)
+        elif kind == "area":
+            # The number before it is none of a length: "0.72 m²".
+            _drop_last(tokens)
         elif kind == "quote":
             _add_unit(tokens, word)
         elif kind == "sign":
@@ -219,9 +223,9 @@ def _add_unit(tokens: list[_Token], unit: str) -> None:
         tokens[-1].unit = unit
 
 
-def _add_word(tokens: list[_Token], word: str, after: str) -> None:
+def _add_word(tokens: list[_Token], word: str) -> None:
     is_behind_number = bool(tokens) and isinstance(tokens[-1], _Number) and not tokens[-1].unit
-    if is_behind_number and word in CENTIMETRES and word != "dm" and after not in ("2", "3", "²"):
+    if is_behind_number and word in CENTIMETRES and word != "dm":
         _add_unit(tokens, word)
     elif word in ("x", "by", "ile"):
         tokens.append(_Sign("x", word))
@@ -235,11 +239,11 @@ def _add_word(tokens: list[_Token], word: str, after: str) -> None:
         tokens.append(_Sign("packed", word))
     elif word in PARTS:
         tokens.append(_Sign("part", word))
-    elif "x" in word and len(word) > 1 and _is_joined(tokens, word):
+    elif "x" in word and _is_joined(tokens, word):
         head, _, rest = word.partition("x")
         for part in (head, "x", rest):
             if part:
-                _add_word(tokens, part, after)
+                _add_word(tokens, part)
     elif is_behind_number:
         # "4 legs", "120 kg", "60 litre": a number of something else.
         _drop_last(tokens)
@@ -250,7 +254,7 @@ def _add_word(tokens: list[_Token], word: str, after: str) -> None:
 
 def _drop_last(tokens: list[_Token]) -> None:
     """The number that was read last is of something else, such as legs or kilograms."""
-    if isinstance(tokens[-1], _Number):
+    if tokens and isinstance(tokens[-1], _Number):
         tokens[-1].is_dropped = True
 
 
@@ -336,8 +340,6 @@ def _centimetres(number: _Number, mark: DecimalMark | None) -> float:
     if last < 0 or len(text) - last != 4 or text.startswith("0"):
         return value * factor
     thousands = float(text.replace(".", "").replace(",", ""))
-    if text.count(text[last]) > 1:
-        return thousands * factor
     if mark is not None and len(text.replace(",", "").replace(".", "")) == len(text) - 1:
         return (value if text[last] == mark else thousands) * factor
     # "1.600 mm" is 160 cm and "1.600 m" too.
@@ -390,12 +392,10 @@ def _named(tokens: list[_Token], about: SizeColumn, doubts: list[str]) -> list[t
         for token in tokens
         if isinstance(token, _Number) or token.kind in ("label", "seat")
     ]
+    if kinds == ["number"] * len(labels) + ["label"] * len(labels):
+        return list(zip(roles, numbers, strict=True))
     first = kinds.index("number")
-    if len(labels) == len(numbers) and kinds != ["label", "number"] * len(labels):
-        halves = kinds[: len(labels)]
-        if len(set(halves)) == 1 or kinds == ["number", "label"] * len(labels):
-            return list(zip(roles, numbers, strict=True))
-    if first > 1 and first == len(labels) and len(numbers) >= first:
+    if first == len(labels) <= len(numbers):
         # "B/T/H 120x60x75", and what follows is of something else.
         if len(numbers) > first:
             doubts.append("further numbers have no name and were passed over")
