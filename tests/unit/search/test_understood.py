@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.search.understood import (
@@ -18,6 +18,7 @@ from furniture_prompter.search.understood import (
     Heard,
     Wish,
     hear,
+    limited,
     variant_fit,
 )
 
@@ -264,6 +265,65 @@ def test_the_same_colour_is_the_photos_and_leaves_the_other_words() -> None:
     assert heard.colour_weight == 1.0
     assert heard.parts[0].value == "as in the photo"
     assert hear(Query(prompt="same colour"), {}, with_photo=True).query.prompt is None
+
+
+def test_a_colour_that_is_not_wanted_leaves_the_photo_its_shape_as_well() -> None:
+    columns = {"base_colors": "texts", "base_materials": "texts"}
+    for prompt, weight in (("sofa, no white", 0.0), ("table without metal", None)):
+        assert hear(Query(prompt=prompt), columns).colour_weight == weight
+
+
+class Filtering(Shelf):
+    """A catalog that knows what passes each condition."""
+
+    def __init__(self, passing: Mapping[str, Sequence[int]]) -> None:
+        super().__init__({})
+        self._passing = passing
+        self.filter_columns = {"width_cm": "number", "price": "number"}
+
+    async def filter_products(self, where: str) -> Filter:
+        return Filter(f"sql of {where}", np.array(self._passing[where], np.int64))
+
+
+WIDE = "(`width_cm` < 80)"
+
+
+@pytest.mark.parametrize(
+    ("where", "passing", "sql", "numbers"),
+    [
+        (None, {WIDE: [1, 4]}, f"sql of {WIDE}", [1, 4]),
+        ("a", {WIDE: [1, 4], "a": [4, 5]}, f"(sql of a) AND (sql of {WIDE})", [4]),
+        ("a", {WIDE: [1, 4], "a": [5]}, "sql of a", [5]),
+        (None, {WIDE: []}, None, None),
+    ],
+)
+def test_limits_hold_unless_nothing_is_left(
+    where: str | None,
+    passing: Mapping[str, Sequence[int]],
+    sql: str | None,
+    numbers: list[int] | None,
+) -> None:
+    shelf: Any = Filtering(passing)
+    heard = hear(Query(prompt="table under 80 cm wide", where=where), shelf.filter_columns)
+    found, after = asyncio.run(limited(heard, shelf))
+    assert (None if found is None else found.sql) == sql
+    assert (None if found is None else found.numbers.tolist()) == numbers
+    holds = sql is not None and "width_cm" in sql
+    assert (after is heard) is holds
+    if not holds:
+        assert not after.limits
+        assert [each.part.column for each in after.wishes] == ["width_cm"]
+        assert [each.use for each in after.parts] == ["preference"]
+        assert "what comes nearest is shown" in after.notes[-1]
+
+
+def test_without_limits_a_where_alone_decides() -> None:
+    shelf: Any = Filtering({"a": [2]})
+    heard = hear(Query(prompt="table", where="a"), {})
+    found, after = asyncio.run(limited(heard, shelf))
+    assert found is not None
+    assert (found.sql, after) == ("sql of a", heard)
+    assert asyncio.run(limited(hear(Query(prompt="table"), {}), shelf))[0] is None
 
 
 NAVY = Variant("v1", "Navy", {"color": "Navy"}, "", {"width_cm": 90.0})
