@@ -15,12 +15,19 @@ from furniture_prompter.catalog.history import (
     VERSIONS_FILE,
     _counted,
     _lines,
+    catalog_versions,
     find_kept,
     kept_with,
     prune_checksums,
     record,
 )
-from furniture_prompter.catalog.manifest import CHECKSUMS_FOLDER, AlignmentRecord, Kept, Manifest
+from furniture_prompter.catalog.manifest import (
+    CHECKSUMS_FOLDER,
+    AlignmentRecord,
+    Kept,
+    Manifest,
+    write_manifest,
+)
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import VersionNotKeptError
 
@@ -205,3 +212,17 @@ def test_photos_in_another_order_alone_are_a_difference() -> None:
     found = _changed(OLD, {**OLD, "photos": [("b", "a.png")]})
     assert found is not None
     assert (found.photos_added, found.photos_removed) == (("a.png",), ("a.png",))
+
+
+def test_versions_are_listed_up_to_the_current_one_with_what_is_kept(tmp_path: Path) -> None:
+    folder = with_tables(tmp_path, 3)
+    write_manifest(folder, replace(NOW, tables={"products": 4, "photos": 4}, checksums=None))
+    (folder / VERSIONS_FILE).write_text('{"version": 1}\n{"version": 1, "made": 3}\n')
+    for version in (2, 3, 4, 9):
+        record(folder, replace(NOW, version=version, products=10 * version))
+    found = catalog_versions(folder)
+    # What says too little is passed over, and what the manifest does not know of yet.
+    assert [each.version for each in found] == [2, 3, 4, 5]
+    assert [each.products for each in found] == [20, 30, 40, 2]
+    assert [each.kept for each in found] == [False, False, True, True]
+    assert [each.current for each in found] == [False, False, False, True]

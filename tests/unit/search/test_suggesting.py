@@ -1,16 +1,26 @@
 """Completions and refinements, from a catalog of a few words."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import NUMBER, WORDS
 from furniture_prompter.catalog.vocabulary import vocabulary_of
-from furniture_prompter.domain.query import FacetRange, FacetValue, Refinement
+from furniture_prompter.domain.query import (
+    Facet,
+    FacetRange,
+    FacetValue,
+    Refinement,
+    Suggestions,
+)
+from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.suggesting import (
+    Suggester,
     _by_last_word,
     _head,
     _of_facet,
@@ -129,3 +139,104 @@ def test_values_refine_by_their_columns_own_comparison() -> None:
     ]
     (only,) = _of_facet("room", "text", facet)
     assert only.where == "room = 'King''s oak'"
+
+
+class Shelf:
+    """A catalog of the rows above, whose facets a test gives."""
+
+    filter_columns: ClassVar = {
+        "category": "text",
+        "color": "text",
+        "base_colors": "texts",
+        "base_materials": "text",
+        "price": "number",
+        "title": "text",
+    }
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.counted: list[tuple[list[int], list[str]]] = []
+
+    async def some_products(self, names: Sequence[str], limit: int) -> dict[str, list[Any]]:
+        assert limit == 100_000
+        self.read += 1
+        return {name: ROWS[name] for name in names}
+
+    async def facets(self, numbers: NDArray[np.int64], columns: list[str]) -> dict[str, Facet]:
+        self.counted.append((numbers.tolist(), columns))
+        told: dict[str, Facet] = {
+            "category": (FacetValue("Oak", 1), FacetValue("Tables", 1), FacetValue("Benches", 1)),
+            "base_colors": (
+                FacetValue("brown", 2),
+                *(FacetValue(f"colour {letter}", 1) for letter in "abcde"),
+            ),
+            "price": (FacetRange(1, 10, 1), FacetRange(10, 20, 1)),
+        }
+        return {name: told[name] for name in columns}
+
+
+def suggested(known: KnownWords, typed: str, limit: int = 20) -> tuple[Suggestions, Shelf]:
+    class Words:
+        async def known(self) -> KnownWords:
+            return known
+
+    async def ask() -> Suggestions:
+        suggester = Suggester(reader, words)
+        first = await suggester.suggest(typed, limit)
+        assert await suggester.suggest(typed, limit) == first
+        return first
+
+    shelf = Shelf()
+    reader: Any = shelf
+    words: Any = Words()
+    found = asyncio.run(ask())
+    assert shelf.read == 1
+    return found, shelf
+
+
+def test_phrases_come_before_single_words_and_nothing_twice(known: KnownWords) -> None:
+    found, _ = suggested(known, "Oak ")
+    assert found.typed == "Oak "
+    assert [each.text for each in found.completions] == [
+        "oak bench",
+        "oak table",
+        "oak tables",
+        "oak benches",
+        "oak brown",
+        "oak low",
+    ]
+    for limit in (1, 4, 5, 6):
+        fewer, _ = suggested(known, "oak ", limit)
+        assert fewer.completions == found.completions[:limit]
+
+
+def test_products_of_the_words_are_refined_by_each_column_in_turn(known: KnownWords) -> None:
+    found, shelf = suggested(known, "oak")
+    # A colour stands in base_colors, and a column of another type refines nothing.
+    assert shelf.counted[0] == ([1, 2], ["category", "base_colors", "price"])
+    assert [each.text for each in found.refinements] == [
+        "Tables",
+        "colour a",
+        "under 10",
+        "Benches",
+        "colour b",
+        "colour c",
+        "colour d",
+    ]
+    fewer, _ = suggested(known, "oak", 2)
+    assert [each.text for each in fewer.refinements] == ["Tables", "colour a"]
+
+
+@pytest.mark.parametrize("typed", ["sofa", "zorblatt", ""])
+def test_fewer_than_two_products_are_not_refined(known: KnownWords, typed: str) -> None:
+    found, shelf = suggested(known, typed)
+    assert found.refinements == ()
+    assert shelf.counted == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, 51])
+def test_suggestions_are_from_1_to_50(known: KnownWords, limit: int) -> None:
+    with pytest.raises(InvalidQueryError, match=f"{limit} suggestions .* Ask for 1 to 50"):
+        suggested(known, "oak", limit)
+    for fine in (1, 50):
+        assert suggested(known, "oak", fine)[0].completions
