@@ -42,6 +42,10 @@ OPEN: Final = {"evaluation.latency.Passed"}
 """Those without slots that keep nothing worked out either."""
 
 
+ARRAYS: Final = {"NDArray", "RgbImage", "Vectors", "Numbers", "Scores", "Places", "Mask", "Values"}
+"""What annotations call arrays."""
+
+
 def _read() -> Iterator[tuple[str, ast.ClassDef]]:
     for path in sorted(SOURCE.rglob("*.py")):
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
@@ -73,6 +77,17 @@ def keeps_what_is_worked_out(node: ast.ClassDef) -> bool:
     )
 
 
+def holds_arrays(node: ast.ClassDef) -> bool:
+    """Whether a field is an array, by its annotation."""
+    return any(
+        not ARRAYS.isdisjoint(
+            part.id for part in ast.walk(each.annotation) if isinstance(part, ast.Name)
+        )
+        for each in node.body
+        if isinstance(each, ast.AnnAssign)
+    )
+
+
 def test_dataclasses_are_frozen_but_for_those_that_are_filled() -> None:
     given = {name: found for name, node in CLASSES.items() if (found := options(node)) is not None}
     assert len(given) > 200
@@ -86,6 +101,14 @@ def test_dataclasses_have_slots_but_for_those_that_keep_what_is_worked_out() -> 
         if found is not None:
             wants = not keeps_what_is_worked_out(node) and name not in OPEN
             assert (found.get("slots") is True) is wants, name
+
+
+def test_what_holds_arrays_is_told_apart_by_who_it_is() -> None:
+    # Arrays have no one truth: comparing two records that hold some would raise.
+    for name, node in CLASSES.items():
+        found = options(node)
+        if found is not None and holds_arrays(node):
+            assert found.get("eq") is False, name
 
 
 def test_a_class_of_fields_alone_is_a_dataclass() -> None:

@@ -167,7 +167,7 @@ class RetrieverGroup:
         return weighted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fused:
     """Products of all retrievers, best first.
 
