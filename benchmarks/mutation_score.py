@@ -34,6 +34,8 @@ ROOMS = ("domain", "search", "catalog", "ingest", "feeds")
 PACKAGE = Path("src", "furniture_prompter")
 WORK = ROOT / "build" / "mutants"
 COPIED = ("src", "tests", "tools", "benchmarks", "docs", "deploy", "pyproject.toml", "README.md")
+EVERYWHERE = "tests/architecture/test_dataclasses.py"
+"""Reads all modules, without running a line of them."""
 DURATIONS = "FURNITURE_PROMPTER_TEST_DURATIONS"
 
 LEAST_LIMIT_S = 60.0
@@ -46,13 +48,13 @@ _FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)
 
 METHOD = f"""
 Mutants are Cosmic Ray's, but for those inside annotations, which nobody runs. Each is run against
-the tests that reach its line (its module, if the line runs at import), those of its own room first,
-then other unit tests, the quick ones first, up to {MOST_TESTS_S:.0f} seconds of tests, until one
-fails; left out are tests marked slow. Noticed is one that a test fails on that passes by itself
-without the mutant, that cannot be imported, or that takes {LIMIT_FACTOR:.0f} times as long as its
-tests, and {LEAST_LIMIT_S:.0f} seconds more. One that no test reaches is missed. Equivalent mutants,
-which no test could notice, are not taken out: the true share is higher. The interval is Wilson's
-of 95% for the sample.
+the tests that reach its line (its module, if the line runs at import, and those that read all
+classes), those of its own room first, then other unit tests, the quick ones first, up to
+{MOST_TESTS_S:.0f} seconds of tests, until one fails; left out are tests marked slow. Noticed is one
+that a test fails on that passes by itself without the mutant, that cannot be imported, or that
+takes {LIMIT_FACTOR:.0f} times as long as its tests, and {LEAST_LIMIT_S:.0f} seconds more. One that
+no test reaches is missed. Equivalent mutants, which no test could notice, are not taken out: the
+true share is higher. The interval is Wilson's of 95% for the sample.
 """
 
 
@@ -127,12 +129,17 @@ def inside_functions(source: str) -> set[int]:
     }
 
 
-def noticing(mutant: Mutant, reached: Mapping[tuple[str, int], set[str]], source: str) -> set[str]:
-    """Tests that reach the mutant's line, or its module where the line runs at import."""
+def noticing(
+    mutant: Mutant,
+    reached: Mapping[tuple[str, int], set[str]],
+    source: str,
+    everywhere: Iterable[str] = (),
+) -> set[str]:
+    """Tests that reach the mutant's line; where it runs at import, its module, or read them all."""
     if mutant.line in inside_functions(source):
         return reached.get((mutant.module, mutant.line), set())
     lines = (tests for (module, _), tests in reached.items() if module == mutant.module)
-    return set().union(*lines)
+    return set().union(everywhere, *lines)
 
 
 def sampled(mutants: Sequence[Mutant], count: int, seed: int = 17) -> list[Mutant]:
@@ -238,7 +245,7 @@ def chosen_tests(
     mutant: Mutant, found: Iterable[str], seconds: Mapping[str, float]
 ) -> tuple[list[str], float]:
     """Tests to run, nearest and quickest first, and how long they take by themselves."""
-    near, unit = f"tests/unit/{mutant.room}/", "tests/unit/"
+    near, unit = (f"tests/unit/{mutant.room}/", EVERYWHERE), "tests/unit/"
 
     def place(test: str) -> tuple[bool, bool, float, str]:
         own_s = seconds.get(test, 0.0)
@@ -395,7 +402,7 @@ def main() -> None:
     parser.add_argument(
         "--tests",
         nargs="+",
-        default=[*(f"tests/unit/{room}" for room in ROOMS), "tests/integration"],
+        default=[*(f"tests/unit/{room}" for room in ROOMS), "tests/integration", EVERYWHERE],
         help="what may notice them",
     )
     parser.add_argument(
@@ -421,9 +428,10 @@ def main() -> None:
             if path == kept or one["outcome"] in {"noticed", "too slow"}:
                 outcomes[Mutant(**one["mutant"])] = one["outcome"]
     left = [one for one in chosen if one not in outcomes]
+    everywhere = {test for test in seconds if test.startswith(EVERYWHERE)}
     asked = {}
     for one in left:
-        found = noticing(one, reached, (ROOT / one.module).read_text("utf-8"))
+        found = noticing(one, reached, (ROOT / one.module).read_text("utf-8"), everywhere)
         asked[one] = chosen_tests(one, found, seconds)
     needed = {test for tests, _ in asked.values() for test in tests}
     benches = [Bench(number, needed) for number in range(options.workers)] if needed else []

@@ -127,7 +127,7 @@ _ROW_ID = "_rowid"
 KEPT_PRODUCTS: Final = 4_096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Filter:
     """A compiled `where`: its SQL and the sorted numbers of the products it lets through."""
 
@@ -135,7 +135,7 @@ class Filter:
     numbers: Numbers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PhotoRows:
     """Photos of some products, by product and position; all run in step.
 

@@ -14,7 +14,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 LIMIT_REASON: Final = 300
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a server answered.
 

@@ -142,7 +142,7 @@ _REPLACED: Final = 0.6
 _SHADE_PX: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ViewMaker:
     """Makes views out of kept squares.
 

@@ -216,7 +216,7 @@ class _Window:
     pads: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Stem:
     """What was found at the graph's beginning."""
 

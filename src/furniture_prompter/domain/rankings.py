@@ -117,7 +117,7 @@ def ndcg_at_k(rankings: Places, relevant: Mask, k: int) -> Values:
     return values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SameLabelRetrieval:
     """How well items find others of their label, each left out of its own ranking.
 

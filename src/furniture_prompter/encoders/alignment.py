@@ -62,7 +62,7 @@ class AlignmentRefusal:
     quality: AlignmentQuality | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Alignment:
     """Maps from the prompt encoder's and the image encoder's space into a shared one.
 

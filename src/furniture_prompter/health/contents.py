@@ -14,7 +14,7 @@ from furniture_prompter.domain import Finding, FindingProduct, Product
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CatalogContents:
     """Everything that one version holds; photos run in the order of their products.
 

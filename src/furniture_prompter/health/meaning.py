@@ -97,7 +97,7 @@ class Misfits:
     categories: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Judged:
     """How well photos and categories fit, and by which words.
 

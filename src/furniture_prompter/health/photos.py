@@ -42,7 +42,7 @@ _AHEAD: Final = 16
 _STRONG_EDGES: Final = 0.995
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PhotoLook:
     """What a photo file shows without knowing what it shows.
 

@@ -23,7 +23,7 @@ from furniture_prompter.search.validation import number_of_product
 Vectors = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedText:
     """A prompt, or what is not wanted, encoded.
 
@@ -121,7 +121,7 @@ class VectorSpace:
     by_text_embedding: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
     """Vectors of one space; rows of length 1, or zeros for words of which nothing is known.
 
@@ -239,7 +239,7 @@ class QueryTextEncoder:
         return [replace(each, image_embedding=row) for each, row in zip(encoded, rows, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EncodedQuery:
     """A query encoded.
 

@@ -187,7 +187,7 @@ class RetrieverGroup:
         return evened
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fused:
     """Products of all retrievers, best first.
 

@@ -127,7 +127,7 @@ class KnownWords:
                 if count:
                     weight *= _BESIDE_THE_SHOPS_OWN
                 held = beside.get(term.text)
-                if weight > 0 and (held is None or held.weight < weight):
+                if held is None or held.weight < weight:
                     beside[term.text] = Beside(term.text, weight)
             if not count and best is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end

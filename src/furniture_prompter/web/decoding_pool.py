@@ -58,7 +58,7 @@ class Look:
     names_orientation: bool
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class _Task:
     """Something for a thread, and who waits for it."""
 

@@ -19,7 +19,7 @@ from furniture_prompter.web.search_bodies import SENT
 from furniture_prompter.web.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sight:
     """A photo, or the part of it that is meant, encoded as it lies.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutation_score import (
+    EVERYWHERE,
     MOST_TESTS_S,
     ROOMS,
     Mutant,
@@ -73,6 +74,18 @@ def test_a_line_that_runs_at_import_is_every_test_of_its_modules() -> None:
     assert [found(line) for line in (1, 3, 4, 7)] == [{"one", "two"}] * 2 + [{"one"}, {"two"}]
     del reached[(module, 7)]
     assert found(7) == set()
+
+
+def test_what_runs_at_import_is_also_that_of_tests_which_read_all_modules() -> None:
+    source = "LIMIT = 3\n\ndef f():\n    return LIMIT\n"
+    module = "src/furniture_prompter/domain/a.py"
+    reached = {(module, 4): {"one"}}
+    everywhere = {f"{EVERYWHERE}::test_of_all"}
+    constant, inside = (Mutant(module, "core/NumberReplacer", 0, line) for line in (1, 4))
+    assert noticing(constant, reached, source, everywhere) == {"one", *everywhere}
+    assert noticing(inside, reached, source, everywhere) == {"one"}
+    order, _ = chosen_tests(constant, {"tests/unit/feeds/a.py::b", *everywhere}, {})
+    assert order[0] in everywhere
 
 
 def test_a_run_without_a_test_says_nothing_of_a_mutant() -> None:

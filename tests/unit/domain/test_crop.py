@@ -56,3 +56,10 @@ def test_a_box_is_read_in_shares_and_in_per_cent(text: str) -> None:
 def test_what_is_no_box_is_refused_with_both_spellings(text: str) -> None:
     with pytest.raises(InvalidQueryError, match=r"0\.1,0\.2,0\.5,0\.6.*xywh=percent:10,20,50,60"):
         Crop.of_text(text)
+
+
+def test_a_photo_is_decoded_large_enough_for_a_box_to_keep_its_side() -> None:
+    assert Crop(0, 0, 1, 1).whole_side_px(224) == 224
+    assert Crop(0, 0, 0.5, 0.25).whole_side_px(224) == 896
+    # Of a sliver no more than a thousandth is taken into account.
+    assert Crop(0, 0, 1e-6, 1).whole_side_px(224) == 224_000

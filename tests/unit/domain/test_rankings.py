@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -27,6 +29,23 @@ def test_nearest_ranks_by_dot_product_whatever_the_blocks(monkeypatch: pytest.Mo
     np.testing.assert_array_equal(nearest(queries, candidates, 3), expected[:, :3])
 
 
+@pytest.mark.parametrize(("block", "rows"), [(100, [5, 2]), (40, [2, 2, 2, 1]), (7, [1] * 7)])
+def test_no_more_scores_are_held_than_a_block_has_but_for_a_query_at_least(
+    block: int, rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    argsort = np.argsort
+
+    def noted(scores: NDArray[np.float32], **how: Any) -> NDArray[np.intp]:
+        held.append(len(scores))
+        return argsort(scores, **how)
+
+    monkeypatch.setattr(module, "_BLOCK_SCORES", block)
+    monkeypatch.setattr(np, "argsort", noted)
+    nearest(unit_rows(7, 5, 1), unit_rows(20, 5, 2), 3)
+    assert held == rows
+
+
 def test_nearest_leaves_out_what_a_query_must_not_find() -> None:
     vectors = unit_rows(6, 4, 3)
     found = nearest(vectors, vectors, 5, np.arange(6))
@@ -46,6 +65,36 @@ def test_more_places_than_candidates_are_refused(count: int) -> None:
     vectors = unit_rows(4, 3, 4)
     with pytest.raises(ValueError, match="between 1 and 3"):
         nearest(vectors, vectors, count, np.arange(4))
+
+
+def test_all_candidates_can_be_asked_for_and_one_fewer_where_one_is_left_out() -> None:
+    vectors = unit_rows(4, 3, 4)
+    assert nearest(vectors, vectors, 4).shape == (4, 4)
+    assert nearest(vectors, vectors, 1).shape == (4, 1)
+    assert nearest(vectors, vectors, 3, np.arange(4)).shape == (4, 3)
+    with pytest.raises(ValueError, match="between 1 and 4, not 5"):
+        nearest(vectors, vectors, 5)
+
+
+def test_a_single_vector_is_no_rows() -> None:
+    with pytest.raises(ValueError, match="alike"):
+        nearest(np.ones(3, np.float32), unit_rows(4, 3, 0), 1)
+    with pytest.raises(ValueError, match="alike"):
+        nearest(unit_rows(4, 3, 0), np.ones(3, np.float32), 1)
+    with pytest.raises(ValueError, match="one shape"):
+        overlap_at_k(np.zeros(3, np.intp), np.zeros(3, np.intp))
+    with pytest.raises(ValueError, match="one shape"):
+        overlap_at_k(np.zeros((3, 0), np.intp), np.zeros((3, 0), np.intp))
+
+
+def test_labels_are_asked_for_from_two_items_on_whatever_is_said() -> None:
+    vectors = unit_rows(5, 3, 6)
+    for least in (0, 1, 2):
+        asked = same_label_retrieval(vectors, vectors, ["a", "a", "b", "c", "d"], least=least)
+        np.testing.assert_array_equal(asked.places, [0, 1])
+    np.testing.assert_array_equal(
+        same_label_retrieval(vectors, vectors, ["a", "a", "b", "c", "d"]).places, [0, 1]
+    )
 
 
 def test_rows_of_two_dimensions_are_refused() -> None:

@@ -1,8 +1,19 @@
 """Text that may not be stored."""
 
+import unicodedata
+
 import pytest
 
-from furniture_prompter.domain.wording import LIMIT_MARKS, has_too_many_marks
+from furniture_prompter.domain.wording import (
+    LIMIT_MARKS,
+    as_kept,
+    has_dropped_characters,
+    has_too_many_marks,
+    one_line,
+    part_as_kept,
+    prose,
+    readable,
+)
 
 
 @pytest.mark.parametrize("mark", ["\u0301", "\u0f73", "\uff9e"])
@@ -14,3 +25,30 @@ def test_accents_on_one_letter_are_counted_also_those_that_are_made_of_others(ma
 @pytest.mark.parametrize("text", ["Ghế gỗ sồi", "เก้าอี้ไม้โอ๊ค", "כִּסֵּא עֵץ", "e\u0301", "iş"])
 def test_scripts_of_many_marks_have_few_on_a_letter(text: str) -> None:
     assert not has_too_many_marks(text * 60)
+
+
+@pytest.mark.parametrize("text", ["a" * 100, "ışğ" * 100, "e\u0301" * (LIMIT_MARKS // 2)])
+def test_a_text_that_cannot_have_too_many_is_not_gone_through(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unicodedata, "combining", None)
+    assert not has_too_many_marks(text)
+
+
+def test_control_characters_are_told_and_dropped() -> None:
+    for mark in "\x00\x08\x0e\x1b\x7f\x84\x86\x9f\u202a\u202e\u2066\u2069\ufeff":
+        assert has_dropped_characters(f"a{mark}b")
+        assert readable(f"a{mark}b") == "ab"
+    for kept in "\t\n\r\x0b\x0c\x1c\x1f\x85\u2028 \u2029ı\u202f\u206a":
+        assert not has_dropped_characters(f"a{kept}b")
+
+
+def test_what_a_feed_and_a_filter_say_is_kept_alike() -> None:
+    text = "  e\u0301 \t b\n\n c \u2028d "
+    assert one_line(text) == "é b c d"
+    assert prose(text) == "é b\nc\nd"
+    for column in ("id", "title", "category", "color", "tags"):
+        assert as_kept(column, text) == "é b c d"
+        assert part_as_kept(column, text) == " é b c d "
+    assert as_kept("description", text) == "é b\nc\nd"
+    assert part_as_kept("material", text) == " é b\nc\nd "

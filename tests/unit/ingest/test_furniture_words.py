@@ -85,3 +85,34 @@ def test_the_language_that_most_products_are_told_in(
 def test_a_few_german_descriptions_choose_nothing() -> None:
     bare = [Product(f"p{number}", f"Alvar {number}") for number in range(4)]
     assert most_spoken([Product("p9", "Aalto", description=GERMAN), *bare]) is None
+
+
+@pytest.mark.parametrize(
+    ("spelling", "meaning"),
+    [("okaliptüs ağacı", "eucalyptus"), ("sünger", "foam"), ("ipek", "silk"), ("lila", "lilac")],
+)
+def test_materials_and_colours_of_feeds_are_known_wherever_they_stand(
+    spelling: str, meaning: str
+) -> None:
+    assert other_language(spelling) == meaning
+
+
+def test_what_feeds_know_to_be_no_colour_is_no_word_here() -> None:
+    meanings = {meaning for meaning, _ in ((en[0], tr) for en, tr in pairs())}
+    assert "none" not in meanings
+    assert {"black", "white", "wood", "foam"} <= meanings
+
+
+def test_a_language_needs_a_fifth_of_all_products_and_most_of_those_that_tell() -> None:
+    told = Product("t", "Koltuk")
+    silent = [Product(f"s{number}", f"KLT-{number}") for number in range(4)]
+    assert most_spoken([told, *silent]) == "turkish"
+    assert most_spoken([told, *silent, Product("s9", "KLT-9")]) is None
+    assert most_spoken([told, Product("e", "Oak chair")]) is None
+
+
+def test_a_language_without_a_dictionary_needs_seven_tenths() -> None:
+    german = [Product(f"g{number}", "Aalto", description=GERMAN) for number in range(7)]
+    silent = [Product(f"s{number}", f"KLT-{number}") for number in range(3)]
+    assert most_spoken([*german, *silent]) == "german"
+    assert most_spoken([*german[1:], *silent]) is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
@@ -306,3 +307,22 @@ def test_the_feed_tells_how_many_of_its_rows_were_read(tmp_path: Path) -> None:
         told = [feed.rows_read for _ in feed.items_but(known)]
     index.close()
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_folder_is_looked_at_once_as_far_as_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = os.path.realpath, []
+
+    def noted(path: bytes) -> bytes:
+        asked.append(path)
+        return real(path)
+
+    first, second, link = (os.fsencode(tmp_path.resolve() / name) for name in ("a", "b", "c"))
+    Path(os.fsdecode(link)).symlink_to(os.fsdecode(first))
+    monkeypatch.setattr(os.path, "realpath", noted)
+    monkeypatch.setattr(known_rows, "_KNOWN_FOLDERS", 1)
+    known = KnownRows()
+    assert all(known._is_real(folder) for folder in (first, second, first, second))
+    assert asked == [first, second, second]
+    assert not known._is_real(link)

@@ -2,13 +2,21 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import Filter
-from furniture_prompter.catalog.vector_index import Numbers, Scores
-from furniture_prompter.search.retrievers import Fused, RetrieverGroup, fuse
+from furniture_prompter.catalog.vector_index import Background, Numbers, Scores
+from furniture_prompter.search.retrievers import (
+    Fused,
+    KeywordRetriever,
+    RetrieverGroup,
+    VectorRetriever,
+    fuse,
+)
 
 NAN = float("nan")
 
@@ -129,3 +137,64 @@ def test_a_product_that_is_left_out_is_no_hit() -> None:
     group = RetrieverGroup(1.0, (FixedRetriever("photo", 1.0, {1: 3.0, 2: 2.0}),))
     fused = asyncio.run(fuse([group], 10, None, leave_out=1))
     assert fused.numbers.tolist() == [2]
+
+
+class Words:
+    """A catalog's keyword index, which finds what a test says."""
+
+    def __init__(self, numbers: list[int], scores: list[float]) -> None:
+        self._found = np.array(numbers, np.int64), np.array(scores, np.float32)
+
+    async def keyword_matches(self, *_: object) -> tuple[Numbers, Scores]:
+        return self._found
+
+
+def keyword_strengths(words: Words, numbers: list[int]) -> tuple[list[int], list[float]]:
+    async def found() -> tuple[list[int], list[float]]:
+        reader: Any = words
+        retriever = KeywordRetriever(reader, KeywordQuery("oak"), 1.0)
+        top = await retriever.top(10, None)
+        return top.tolist(), (await retriever.strengths(np.array(numbers, np.int64))).tolist()
+
+    return asyncio.run(found())
+
+
+def test_the_best_keyword_match_has_the_peak_and_others_their_share_of_it() -> None:
+    top, strengths = keyword_strengths(Words([7, 2, 5], [6.0, 3.0, 1.5]), [2, 3, 5, 7, 9])
+    assert top == [7, 2, 5]
+    assert strengths == [2.0, 0.0, 1.0, 4.0, 0.0]
+
+
+def test_a_word_that_every_product_has_makes_all_equally_good() -> None:
+    assert keyword_strengths(Words([2, 5], [0.0, 0.0]), [2, 3, 5])[1] == [4.0, 0.0, 4.0]
+    assert keyword_strengths(Words([], []), [2, 3])[1] == [0.0, 0.0]
+
+
+def test_cosines_become_deviations_from_the_querys_own() -> None:
+    class Cosines:
+        background = Background(0.2, 0.1)
+
+        async def of(self, numbers: Numbers) -> Scores:
+            return np.array([0.5, 0.1, NAN], np.float32)
+
+    similarities: Any = Cosines()
+    for name, reads_text in (("prompt-text", True), ("photo", False), ("prompt-photo", False)):
+        retriever = VectorRetriever(name, 1.0, similarities)
+        assert retriever.reads_text is reads_text
+        found = asyncio.run(retriever.strengths(np.array([1, 2, 3])))
+        assert found.tolist() == pytest.approx([3.0, -1.0, NAN], abs=1e-5, nan_ok=True)
+        assert found.dtype == np.float32
+
+
+def test_what_follows_is_put_behind_and_says_whether_there_is_more() -> None:
+    group = RetrieverGroup(1.0, (FixedRetriever("a", 1.0, {1: 4.0, 2: 3.0, 3: 2.0, 4: 1.0}),))
+    whole = run(group, candidates=4)
+    assert not whole.exhausted
+    assert run(group, candidates=5).exhausted
+    first, last = whole.taken(np.array([0, 1])), run(group, candidates=5).taken(np.array([2, 3]))
+    both = first.followed_by(last)
+    assert both.numbers.tolist() == [1, 2, 3, 4]
+    assert both.scores.tolist() == [4.0, 3.0, 2.0, 1.0]
+    assert both.contributions["a"].tolist() == both.strengths["a"].tolist() == [4.0, 3.0, 2.0, 1.0]
+    assert both.exhausted
+    assert not last.followed_by(first).exhausted

@@ -80,3 +80,28 @@ def test_a_synonym_counts_less_where_the_shop_has_the_words(known: KnownWords) -
     (own,) = (each for each in known.worded("sofa").keywords.beside if each.words == "couch")
     (other,) = (each for each in known.worded("kanepe").keywords.beside if each.words == "couch")
     assert own.weight < other.weight
+
+
+def test_a_synonym_keeps_the_greatest_weight_that_anything_gives_it(known: KnownWords) -> None:
+    beside = known.worded("kanepe sofa").keywords.beside
+    words = [each.words for each in beside]
+    assert words.count("couch") == 1
+    (alone,) = (each for each in known.worded("kanepe").keywords.beside if each.words == "couch")
+    (couch,) = (each for each in beside if each.words == "couch")
+    assert couch.weight == alone.weight
+    assert all(each.weight > 0 for each in beside)
+
+
+def test_misspelled_words_stay_beside_what_was_meant_at_half_weight(known: KnownWords) -> None:
+    beside = known.worded("sofa", written=["soffa", "soofa"]).keywords.beside
+    assert [(each.words, each.weight) for each in beside[:2]] == [("soffa", 0.5), ("soofa", 0.5)]
+
+
+@pytest.mark.parametrize(("prompt", "mended"), [("grey soffa", "grey sofa"), ("cofee tabel", None)])
+def test_a_slip_is_mended_where_it_stands(
+    known: KnownWords, prompt: str, mended: str | None
+) -> None:
+    text, meant = known.corrected(prompt)
+    assert meant is not None
+    assert text == meant.prompt == (mended or "coffee table")
+    assert known.corrected("grey sofa") == ("grey sofa", None)

@@ -1,0 +1,118 @@
+"""Photos that can still be read of a damaged table."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from furniture_prompter.catalog import integrity
+from furniture_prompter.catalog.columns import NUMBER, VARIANT_ID, VECTOR, vector_array
+from furniture_prompter.catalog.integrity import SalvagedPhoto
+from furniture_prompter.domain import Photo
+
+# Number, position, id, path, variant, length of the vector.
+ROWS = [
+    (2, 1, "b" * 64, "/two/b.png", None, 1.0),
+    (None, 0, "c" * 64, "/lost.png", None, 1.0),
+    (2, 0, "d" * 64, "/two/d.png", "red", 1.0),
+    (3, 0, "", "/lost.png", None, 1.0),
+    (3, 0, "e" * 64, None, None, 1.0),
+    (3, 0, None, "/lost.png", None, 1.0),
+    (1, 4, "f" * 64, "/one/f.png", "", 0.5),
+    (1, None, "a" * 64, "/one/a.png", None, 1.0),
+]
+
+
+def salvaged(folder: Path, suspect: Sequence[range], *, variants: bool) -> list[SalvagedPhoto]:
+    async def read() -> tuple[SalvagedPhoto, ...]:
+        numbers, positions, ids, paths, shown, lengths = map(list, zip(*ROWS, strict=True))
+        vectors = np.array([[length, 0, 0] for length in lengths], np.float32)
+        rows = pa.table(
+            {
+                NUMBER: pa.array(numbers, pa.int64()),
+                "position": pa.array(positions, pa.int32()),
+                "id": pa.array(ids, pa.string()),
+                "path": pa.array(paths, pa.string()),
+                VARIANT_ID: pa.array(shown, pa.string()),
+                VECTOR: vector_array(vectors),
+            }
+        )
+        database = await lancedb.connect_async(folder)
+        manifest: Any = SimpleNamespace(variants=variants, encoder=SimpleNamespace(dimension=3))
+        return await integrity._photos(
+            await database.create_table("photos", rows), manifest, suspect
+        )
+
+    return list(asyncio.run(read()))
+
+
+def test_photos_that_say_whose_and_what_they_are_come_by_product_and_position(
+    tmp_path: Path,
+) -> None:
+    found = salvaged(tmp_path, [range(7, 8)], variants=True)
+    assert [(each.number, each.photo) for each in found] == [
+        (1, Photo("a" * 64, "", "/one/a.png", "")),
+        (1, Photo("f" * 64, "", "/one/f.png", "")),
+        (2, Photo("d" * 64, "", "/two/d.png", "red")),
+        (2, Photo("b" * 64, "", "/two/b.png", "")),
+    ]
+    # What is no unit vector is none that was written; one in a damaged file may be another's.
+    assert [each.vector is None for each in found] == [False, True, False, False]
+    assert [each.trusted for each in found] == [False, False, True, True]
+    assert found[0].vector is not None
+    assert found[0].vector.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_photos_of_a_catalog_without_variants_show_none(tmp_path: Path) -> None:
+    found = salvaged(tmp_path, [], variants=False)
+    assert [each.photo.variant_id for each in found] == [""] * 4
+    assert [each.trusted for each in found] == [True, False, True, True]
+
+
+class Broken:
+    """A table of numbers, some of which cannot be read."""
+
+    def __init__(self, bad: Sequence[int]) -> None:
+        self._bad = {*bad}
+        self._asked: list[int] = []
+        self.reads = 0
+
+    def take_offsets(self, offsets: list[int]) -> Self:
+        self._asked = offsets
+        return self
+
+    def select(self, names: list[str]) -> Self:
+        assert names == ["n"]
+        return self
+
+    async def to_arrow(self) -> pa.Table:
+        self.reads += 1
+        if self._bad.intersection(self._asked):
+            raise OSError("LanceError(IO): no such page")
+        return pa.table({"n": self._asked})
+
+
+def values(table: Any, count: int) -> list[Any]:
+    return asyncio.run(integrity._column(table, "n", count, lambda column: column.to_pylist()))
+
+
+@pytest.mark.parametrize("bad", [[], [0], [9], [4, 5], [0, 3, 9, 10], range(11)])
+def test_what_cannot_be_read_costs_nothing_beside_it(
+    bad: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrity, "_CHUNK_ROWS", 4)
+    assert values(Broken(bad), 11) == [None if at in bad else at for at in range(11)]
+
+
+def test_a_table_that_is_all_broken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrity, "_MOST_FAILURES", 3)
+    table = Broken(range(64))
+    assert values(table, 64) == [None] * 64
+    # The whole, a half of it, a quarter; then what waits is tried as it is.
+    assert table.reads == 5

@@ -1,0 +1,65 @@
+"""Pieces of a room: when they are looked for, and what is asked for each."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from furniture_prompter.domain import Query
+from furniture_prompter.domain.query import Crop, LookedAt, Piece
+from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.pieces import box_of, is_room, looks_for_pieces, query_of_piece
+
+PHOTO = np.zeros((8, 8, 3), np.uint8)
+
+
+def piece(width: float, height: float) -> Piece:
+    return Piece(Crop(0, 0, width, height), 0.9, "sofa")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "room"),
+    [
+        ([], False),
+        ([piece(1, 0.5)], False),
+        ([piece(0.99, 0.5)], True),
+        ([piece(1, 1)], False),
+        ([piece(1, 1), piece(1, 1)], True),
+    ],
+)
+def test_a_room_has_several_pieces_or_one_that_fills_less_than_half(
+    pieces: list[Piece], room: bool
+) -> None:
+    assert is_room(pieces) is room
+
+
+def test_pieces_are_looked_for_in_a_whole_photo_on_its_first_page() -> None:
+    whole = Query(photo=PHOTO)
+    assert looks_for_pieces(whole)
+    assert looks_for_pieces(replace(whole, looked_at=LookedAt(None, 90)))
+    for cut in (
+        replace(whole, crop=Crop(0, 0, 1, 0.5)),
+        replace(whole, looked_at=LookedAt(Crop(0, 0, 1, 0.5), 0)),
+        replace(whole, whole=True),
+        replace(whole, piece=1),
+        replace(whole, cursor="next"),
+    ):
+        assert not looks_for_pieces(cut)
+
+
+def test_each_piece_is_asked_for_by_its_box_and_a_few_hits() -> None:
+    query = Query(photo=PHOTO, limit=20, facets=("color",), looked_at=LookedAt(None, 90))
+    asked = query_of_piece(query, piece(0.5, 0.5))
+    assert asked.crop == Crop(0, 0, 0.5, 0.5)
+    assert (asked.photo, asked.looked_at, asked.facets, asked.limit) == (None, None, (), 5)
+    assert query_of_piece(replace(query, limit=3), piece(1, 1)).limit == 3
+
+
+def test_a_piece_is_named_by_its_number_from_one() -> None:
+    pieces = [piece(0.1, 0.1), piece(0.2, 0.2)]
+    assert box_of(pieces, 1) == pieces[0].box
+    assert box_of(pieces, 2) == pieces[1].box
+    with pytest.raises(InvalidQueryError, match="no piece 3: only 2 were found"):
+        box_of(pieces, 3)
+    with pytest.raises(InvalidQueryError, match="no piece 1: none was found"):
+        box_of([], 1)
