@@ -1,12 +1,18 @@
 """A real catalog that grows while a server's searches go on."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from furniture_prompter import assembly
+from furniture_prompter import assembly, timing
+from furniture_prompter.catalog import retention
 from furniture_prompter.domain import Query
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.caches import content_key
@@ -79,6 +85,76 @@ def test_searches_lose_nothing_while_an_index_run_replaces_the_version(tmp_path:
     assert {hits for version, hits in answered if version == 1} == {4}
     assert all(hits == 4 * version for version, hits in answered)
     assert len({version for version, _ in answered}) >= 2
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from furniture_prompter import assembly
+from furniture_prompter.catalog import history
+
+setattr(history, sys.argv[2], lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+assembly.rollback(Path(sys.argv[1]), 1)
+"""
+
+
+def test_searches_lose_nothing_while_old_versions_are_returned_to_and_a_rollback_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = {"s": 0.0}
+    monkeypatch.setattr(retention, "SLACK_S", 0.05)
+    monkeypatch.setattr(timing, "_clock", lambda: time.time() + ahead["s"])
+    photos, catalog = tmp_path / "photos", tmp_path / "catalog"
+    photos.mkdir()
+    for generation in range(2):
+        add_photos(photos, generation)
+        assembly.index(photos, catalog)
+        # Long past the time for which replaced versions stay.
+        ahead["s"] += 40 * 86_400.0
+    settings = ServeSettings(catalog_poll_s=0.05, threads=1)
+    answered: list[tuple[int, int]] = []
+
+    def killed(function: str) -> int:
+        command = [sys.executable, "-c", KILLED, str(catalog), function]
+        return subprocess.run(command, check=False).returncode
+
+    async def serve() -> None:
+        versions = VersionedCatalog(catalog, settings, Metrics())
+        await versions.start()
+        done = asyncio.Event()
+
+        async def ask() -> None:
+            while not done.is_set():
+                async with versions.current() as opened:
+                    # A search that began before the version was replaced ends after it.
+                    for _ in range(2):
+                        result = await opened.search_async(Query(prompt="chair", limit=50))
+                        answered.append((result.catalog.version, len(result.hits)))
+
+        async def taken_up(version: int) -> None:
+            while versions.version != version:
+                await asyncio.sleep(0.02)
+
+        clients = [asyncio.create_task(ask()) for _ in range(3)]
+        assert await asyncio.to_thread(killed, "write_manifest") == -signal.SIGKILL
+        assert versions.version == 2
+        await asyncio.to_thread(assembly.rollback, catalog, 1)
+        await taken_up(3)
+        ahead["s"] += 40 * 86_400.0
+        await asyncio.to_thread(assembly.rollback, catalog, 2)
+        await taken_up(4)
+        assert await asyncio.to_thread(killed, "prune_checksums") == -signal.SIGKILL
+        await taken_up(5)
+        done.set()
+        # What failed is raised here.
+        await asyncio.gather(*clients)
+        await versions.close()
+
+    asyncio.run(asyncio.wait_for(serve(), 240))
+    hits = {1: 4, 2: 8, 3: 4, 4: 8, 5: 4}
+    assert all(found == hits[version] for version, found in answered)
+    assert {2, 3, 4} <= {version for version, _ in answered}
+    assert {each.version for each in assembly.versions(catalog) if each.kept} >= {3, 4, 5}
 
 
 def test_what_the_queue_answers_is_what_the_catalog_itself_would(tmp_path: Path) -> None:

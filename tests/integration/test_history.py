@@ -278,6 +278,115 @@ def test_a_rollback_that_is_killed_before_its_commit_leaves_the_version_before(
     assert sound(shop)
 
 
+DYING = (
+    ("history.connect", 0, 2),
+    ("AsyncTable.restore", 0, 2),
+    ("AsyncTable.restore", 1, 2),
+    ("history.with_checksums", 0, 2),
+    ("history.record", 0, 2),
+    ("history.write_manifest", 0, 2),
+    ("history.prune_checksums", 0, 3),
+    ("Pruner.after_commit", 0, 3),
+)
+"""What a rollback does not come to any more, after how many calls; the version current then."""
+_DIE = """
+import asyncio, os, signal, sys, time
+from pathlib import Path
+from lancedb import AsyncTable
+from furniture_prompter import timing
+from furniture_prompter.catalog import differences, history, retention
+from furniture_prompter.catalog.differences import _Version
+from furniture_prompter.catalog.retention import Pruner
+
+folder, place, ahead, calls, command = sys.argv[1:]
+retention.SLACK_S = 0.05
+timing._clock = lambda: time.time() + float(ahead)
+owner, name = place.split(".")
+original = getattr(globals()[owner], name)
+left = [int(calls)]
+
+
+def die(*given, **named):
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    return original(*given, **named)
+
+
+setattr(globals()[owner], name, die)
+
+
+async def diff():
+    async for _ in differences.differences(Path(folder), 1, 2):
+        pass
+
+
+if command == "diff":
+    asyncio.run(diff())
+else:
+    asyncio.run(history.roll_back(Path(folder), 1, 600.0, 3))
+"""
+
+
+def killed_at(shop: Shop, place: str, ahead_s: float, command: str, calls: int) -> None:
+    given = (str(shop.folder), place, str(ahead_s), str(calls), command)
+    ended = subprocess.run([sys.executable, "-c", _DIE, *given], check=False, cwd=ROOT)
+    assert ended.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("place", "calls", "current"), DYING)
+def test_a_rollback_of_old_data_that_is_killed_loses_no_version(
+    shop: Shop, rows: list[FeedRow], clock: dict[str, float], place: str, calls: int, current: int
+) -> None:
+    shop.index(rows[:8])
+    first = titles(shop)
+    clock["s"] += 40 * DAY_S
+    shop.index([titled(rows[0], "spoilt"), *rows[4:12]], sync=True)
+    second = titles(shop)
+    # Everything was replaced and written long ago when the rollback dies.
+    clock["s"] += 40 * DAY_S
+    killed_at(shop, place, clock["s"], "rollback", calls)
+    assert read_manifest(shop.folder).version == current
+    assert titles(shop) == (first if current == 3 else second)
+    assert sound(shop)
+    clock["s"] += 40 * DAY_S
+    # A run clears up after what was killed, and leaves all that is kept.
+    shop.index([titled(rows[1], "later"), rows[15]])
+    assert sound(shop)
+    assert kept(shop)[:2] == [1, 2]
+    clock["s"] += 40 * DAY_S
+    back(shop, 2)
+    assert titles(shop) == second
+    back(shop, 1 if current == 2 else 3)
+    assert titles(shop) == first
+    assert sound(shop)
+
+
+@pytest.mark.parametrize(
+    ("place", "calls"), [("differences.connect", 1), ("_Version.hashes", 1), ("_Version.rows", 1)]
+)
+def test_a_comparison_that_is_killed_leaves_every_file_as_it_was(
+    shop: Shop, rows: list[FeedRow], clock: dict[str, float], place: str, calls: int
+) -> None:
+    shop.index(rows[:8])
+    clock["s"] += 40 * DAY_S
+    shop.index([titled(rows[0], "spoilt"), *rows[4:12]], sync=True)
+    clock["s"] += 40 * DAY_S
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in shop.folder.rglob("*") if path.is_file()}
+
+    before = files()
+    killed_at(shop, place, clock["s"], "diff", calls)
+    assert files() == before
+    assert {each.id for each in compared(shop, 1, 2)} == {
+        f"p{number}" for number in (0, 1, 2, 3, 8, 9, 10, 11)
+    }
+    # Nobody waits for a lock that it held.
+    assert back(shop, 1).version == 3
+    assert sound(shop)
+
+
 def test_a_damaged_version_is_not_returned_to(shop: Shop, rows: list[FeedRow]) -> None:
     shop.index(rows[:8])
     files = set((shop.folder / "products.lance" / "data").iterdir())

@@ -16,12 +16,12 @@ from furniture_prompter.domain import (
     IndexSummary,
     OptimizeSummary,
 )
-from furniture_prompter.domain.feed import address_path
+from furniture_prompter.domain.feed import address_path, is_web_address
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.formats import EXTENSIONS
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
-from furniture_prompter.fetching.public_addresses import is_address, shown_address
+from furniture_prompter.fetching.public_addresses import shown_address
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.settings import Settings
@@ -70,7 +70,7 @@ def index(
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
     chosen, folder = settings or Settings(), Path(catalog)
-    by_address = isinstance(source, str) and is_address(source)
+    by_address = isinstance(source, str) and is_web_address(source)
     try:
         manifest = read_manifest(folder)
     except CatalogNotFoundError:

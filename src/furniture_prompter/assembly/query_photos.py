@@ -8,6 +8,7 @@ import numpy as np
 
 from furniture_prompter import event_loop
 from furniture_prompter.domain import Query, RgbImage
+from furniture_prompter.domain.feed import is_web_address
 from furniture_prompter.domain.query import Crop, LookedAt, Piece
 from furniture_prompter.encoders.decoding import (
     PhotoLimits,
@@ -18,7 +19,6 @@ from furniture_prompter.encoders.decoding import (
 from furniture_prompter.encoders.detector import Detector
 from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
-from furniture_prompter.fetching.public_addresses import is_address
 from furniture_prompter.search.pieces import SIDE_PX, box_of, no_detector
 from furniture_prompter.search.upright import Upright, Vectors
 from furniture_prompter.settings import Settings
@@ -114,7 +114,7 @@ class QueryPhotos:
             return "pixels", photo
         if isinstance(photo, bytes):
             return "photo", photo
-        if isinstance(photo, str) and is_address(photo):
+        if isinstance(photo, str) and is_web_address(photo):
             raise InvalidPhotoError(
                 f"The photo {photo} is a web address, and a file is needed. Download it first."
             )

@@ -60,7 +60,7 @@ def judged(answer: Answer, waiting: Waiting, start: str, limit_depth: int) -> Ve
         limit_depth: Links between the first page and one that is still asked for.
     """
     if answer.status in _REDIRECTS:
-        return _redirected(answer, waiting, start)
+        return _redirected(answer, waiting, start, limit_depth)
     if answer.status in _GONE:
         return Verdict("gone")
     if answer.status != 200:
@@ -80,13 +80,16 @@ def judged(answer: Answer, waiting: Waiting, start: str, limit_depth: int) -> Ve
     return verdict
 
 
-def _redirected(answer: Answer, waiting: Waiting, start: str) -> Verdict:
+def _redirected(answer: Answer, waiting: Waiting, start: str, limit_depth: int) -> Verdict:
     target = page_address(answer.location, answer.address)
     if not target:
         return Verdict("unreadable", "it redirects to no web address")
     if not same_shop(target, start):
         return Verdict("elsewhere", f"it redirects to {target}"[:LIMIT_REASON])
-    return Verdict("moved", found=[Waiting(target, waiting.rank, waiting.depth)])
+    # A redirect is a link like any other, or they would go on without end.
+    if waiting.depth >= limit_depth:
+        return Verdict("unreadable", f"redirects lead on for more than {limit_depth} pages")
+    return Verdict("moved", found=[Waiting(target, waiting.rank, waiting.depth + 1)])
 
 
 def _links(page: HtmlPage, address: str, waiting: Waiting, start: str) -> list[Waiting]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from protego import Protego
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import IgnoreRequest, StopDownload
 from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
@@ -29,6 +29,7 @@ from furniture_prompter.fetching.public_addresses import AddressError, Guard, is
 _log = logging.getLogger(__name__)
 
 ROBOTS_REQUEST: Final = "robots"
+_RECEIVED: Final = "received"
 _HOPS: Final = 5
 LIMIT_ROBOTS_BYTES: Final = 500 * 1024
 """RFC 9309 wants at least so much of a robots.txt to be heeded."""
@@ -86,6 +87,14 @@ class RobotsBook:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._rules: dict[str, Rules] = {}
+        crawler.signals.connect(self._received, signals.bytes_received)
+
+    def _received(self, data: bytes, request: Request) -> None:
+        """Take no more of a robots.txt than is read of it: some never end."""
+        if request.meta.get(ROBOTS_REQUEST):
+            request.meta[_RECEIVED] = request.meta.get(_RECEIVED, 0) + len(data)
+            if request.meta[_RECEIVED] > LIMIT_ROBOTS_BYTES:
+                raise StopDownload(fail=False)
 
     async def rules(self, address: str) -> Rules:
         """The rules for a page."""
@@ -103,13 +112,13 @@ class RobotsBook:
     async def _asked(self, address: str) -> Rules:
         current = address
         for _ in range(_HOPS):
-            request = Request(
-                current,
-                callback=NO_CALLBACK,
-                dont_filter=True,
-                meta={ROBOTS_REQUEST: True, "dont_cache": True},
-            )
             try:
+                request = Request(
+                    current,
+                    callback=NO_CALLBACK,
+                    dont_filter=True,
+                    meta={ROBOTS_REQUEST: True, "dont_cache": True},
+                )
                 response = await self._crawler.engine.download_async(request)
             except NotAskedError as error:
                 return Rules(None, f"{address} was not asked for.", error.reason)
@@ -117,7 +126,10 @@ class RobotsBook:
                 reason = f"it did not answer ({type(error).__name__})"
                 return Rules(None, f"{address} could not be read.", reason)
             if response.status in _REDIRECTS and "Location" in response.headers:
-                current = response.urljoin(header(response, "Location"))
+                try:
+                    current = response.urljoin(header(response, "Location"))
+                except ValueError:
+                    return Rules(None, f"{address} could not be read.", "it redirects to nowhere")
                 continue
             return _rules_of(response, address)
         # RFC 9309, 2.3.1.2: after five hops it counts as not there.

@@ -9,7 +9,12 @@ from typing import Any, Final
 
 import lxml.etree
 from scrapy import Request, Spider
-from scrapy.exceptions import DontCloseSpider
+from scrapy.exceptions import (
+    DontCloseSpider,
+    DownloadCancelledError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+)
 from scrapy.http import Response, TextResponse
 from scrapy.utils.sitemap import Sitemap
 from twisted.python.failure import Failure
@@ -20,6 +25,7 @@ from furniture_prompter.crawl.journal import NAMED, SITEMAP, START, Journal, Wai
 from furniture_prompter.crawl.options import SAMPLE_PAGES, CrawlOptions
 from furniture_prompter.crawl.pages import LIMIT_REASON, Answer, Verdict, judged
 from furniture_prompter.crawl.politeness import NotAskedError, RobotsBook, header
+from furniture_prompter.feeds.html_page import LIMIT_PAGE_BYTES
 from furniture_prompter.fetching.public_addresses import Guard
 
 _log = logging.getLogger(__name__)
@@ -105,16 +111,17 @@ class ShopSpider(Spider):
         waiting: Waiting = response.meta[WAITING]
         if "cached" in response.flags:
             self.unchanged += 1
-        answer = Answer(
-            address=waiting.address,
-            status=response.status,
-            text=response.text if _is_page(response) else None,
-            location=header(response, "Location"),
-            robots_headers=tuple(
-                value.decode("latin-1") for value in response.headers.getlist("X-Robots-Tag")
-            ),
-        )
         try:
+            answer = Answer(
+                address=waiting.address,
+                status=response.status,
+                # What a page says of its encoding may be no encoding of texts.
+                text=response.text if _is_page(response) else None,
+                location=header(response, "Location"),
+                robots_headers=tuple(
+                    value.decode("latin-1") for value in response.headers.getlist("X-Robots-Tag")
+                ),
+            )
             verdict = judged(answer, waiting, self.options.start, self.options.limit_depth)
         except Exception as error:  # noqa: BLE001  # one page must not end the run
             _log.exception("A page cannot be read: %s", waiting.address)
@@ -191,8 +198,16 @@ class ShopSpider(Spider):
                 self.forbidden = f"It cannot be asked: {error.reason}."
             verdict = Verdict(error.outcome, error.reason)
         else:
-            verdict = Verdict("unreadable", f"it did not answer ({type(error).__name__})")
+            verdict = Verdict("unreadable", self._unanswered(error))
         yield from self._settle(waiting, verdict)
+
+    def _unanswered(self, error: BaseException | None) -> str:
+        if isinstance(error, DownloadTimeoutError):
+            return f"it took longer than {self.options.timeout_s:g} s"
+        # What is packed is refused while it is unpacked, by the other of the two.
+        if isinstance(error, DownloadCancelledError | IgnoreRequest):
+            return f"it has more than {LIMIT_PAGE_BYTES:,} bytes"
+        return f"it did not answer ({type(error).__name__})"
 
     def _settle(self, waiting: Waiting, verdict: Verdict) -> Iterator[Request]:
         new = self.journal.settle(
@@ -222,9 +237,12 @@ class ShopSpider(Spider):
 
 
 def page_target(response: Response) -> str:
-    """Where a redirect leads to; empty where it is none."""
+    """Where a redirect leads to; empty where it is none, or leads to no address."""
     location = header(response, "Location")
-    return response.urljoin(location) if 300 <= response.status < 400 and location else ""
+    try:
+        return response.urljoin(location) if 300 <= response.status < 400 and location else ""
+    except ValueError:
+        return ""
 
 
 def _place(address: str) -> str:

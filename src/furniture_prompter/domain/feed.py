@@ -12,6 +12,11 @@ from furniture_prompter.domain.product import Product
 NO_CELLS: Mapping[str, str] = MappingProxyType({})
 
 
+def is_web_address(text: str) -> bool:
+    """Whether a text is meant as a web address, whatever is wrong with it."""
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
 def address_path(url: str) -> Path:
     """The path that stands for an image at an address, until it was downloaded; no file has it."""
     return Path("by-address", hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest())

@@ -4,13 +4,13 @@ import csv
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
-from furniture_prompter.domain import FeedNote
+from furniture_prompter.domain import FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair
 from furniture_prompter.feeds.feed_files import FeedFile
@@ -37,6 +37,8 @@ from furniture_prompter.feeds.text_encoding import (
 DELIMITERS: Final = tuple(DELIMITER_NAMES)
 LIMIT_COLUMNS: Final = 2_000
 """Named in a header; a row may have a tenth of them as attributes, others being blank."""
+_TOLD_ALIKE: Final = 100
+"""Rows one after another that are told to be broken in the same way; more are told together."""
 _EXCEL_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"\s*')
 
 
@@ -140,7 +142,7 @@ class DelimitedRecords:
                 _text_of(file, shape.encoding.name) as text,
                 closing(self._rows(text, shape, keys)) as rows,
             ):
-                for item in rows:
+                for item in _told_together(rows):
                     empty = False
                     yield item
         except TooMuchRereadError as error:
@@ -263,6 +265,43 @@ def _plain_records(lines: RereadableLines, shape: TableShape) -> Iterator[Record
             read += 1
             yield Record(begin + read, fields)
     lines.pass_over(read)
+
+
+def _told_together(items: Iterator[RecordItem]) -> Iterator[RecordItem]:
+    """The items, of which a long run of rows broken in the same way is a few and their number.
+
+    The lines of a cell of hundreds of megabytes are such a run, where its quotes are wrong.
+    """
+    run: list[SetAside] = []
+    count = 0
+    for item in items:
+        is_alike = (
+            isinstance(item, SetAside)
+            and item.hides_ids
+            and (not run or item.reason == run[-1].reason)
+        )
+        if not is_alike:
+            yield from _rest_of(run, count)
+            run, count = [], 0
+        if isinstance(item, SetAside) and item.hides_ids:
+            count += 1
+            # The first that is not told by itself, and the last.
+            if count > _TOLD_ALIKE:
+                run = [run[0] if count > _TOLD_ALIKE + 1 else item, item]
+                continue
+            run = [item]
+        yield item
+    yield from _rest_of(run, count)
+
+
+def _rest_of(run: Sequence[SetAside], count: int) -> Iterator[SetAside]:
+    if count == _TOLD_ALIKE + 1:
+        yield run[0]
+    elif count > _TOLD_ALIKE:
+        first, last = run
+        more = count - _TOLD_ALIKE - 1
+        reason = f"{first.reason} The same is so of {more:,} more, up to line {last.line:,}."
+        yield replace(first, reason=reason, product_id="")
 
 
 @contextmanager

@@ -18,6 +18,10 @@ LIMIT_VALUE_CHARACTERS: Final = 16 << 20
 _LIMIT_DEPTH: Final = 8
 """Of objects that a list of rows may lie in."""
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
+_OPENS_OR_CLOSES: Final = re.compile(r'["\[\]{}]')
+_ENDS_TEXT: Final = re.compile(r'["\\]')
+_LONGEST_TOKEN: Final = 16
+"""What a decoder finds cut off stands no further from the end: an escape, a word, a sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,11 @@ def _broken(error: json.JSONDecodeError, column: int) -> UnusableValueError:
     return UnusableValueError(f"Broken JSON at column {column}: {what}.", MEND)
 
 
+def _is_cut(error: json.JSONDecodeError, text: str) -> bool:
+    """Whether a value may be whole with what comes behind the text, as far as the error tells."""
+    return error.msg.startswith("Unterminated") or error.pos >= len(text) - _LONGEST_TOKEN
+
+
 class JsonWindow:
     """The text of a JSON file, of which only a part is in memory.
 
@@ -130,11 +139,11 @@ class JsonWindow:
     def value(self) -> Any:
         """The value at the position, which comes to stand behind it.
 
-        Objects that give a name twice are :class:`Doubled`, at any depth.
+        Objects that give a name twice are :class:`Doubled`, at any depth. One that is not UTF-8, or
+        longer than 16 million characters and passed over, is what is wrong with it.
 
         Raises:
-            UnusableValueError: there is none, so nobody can tell where the next begins; or it is
-                longer than 16 million characters.
+            UnusableValueError: there is none, so nobody can tell where the next begins.
         """
         self.peek()
         while True:
@@ -143,12 +152,10 @@ class JsonWindow:
             except json.JSONDecodeError as error:
                 if self._more():
                     continue
-                if len(self._text) - self._position > LIMIT_VALUE_CHARACTERS:
-                    raise UnusableValueError(
-                        f"The JSON is broken, or one value has more than "
-                        f"{LIMIT_VALUE_CHARACTERS:,} characters.",
-                        MEND,
-                    ) from error
+                if len(self._text) - self._position > LIMIT_VALUE_CHARACTERS and _is_cut(
+                    error, self._text
+                ):
+                    return self._passed_over()
                 raise _broken(error, self._column(error.pos)) from error
             except RecursionError as error:
                 raise UnusableValueError("The JSON is nested too deeply.", MEND) from error
@@ -162,6 +169,37 @@ class JsonWindow:
             value = UnusableValueError("The object is not UTF-8.", "Save the feed as UTF-8.")
         self._position = end
         return value
+
+    def _passed_over(self) -> UnusableValueError:
+        """What is wrong with a value that is too long, behind which the position comes to stand.
+
+        Raises:
+            UnusableValueError: the file ends before the value does.
+        """
+        problem = f"The value has more than {LIMIT_VALUE_CHARACTERS:,} characters."
+        depth, in_text, is_escaped = 0, False, False
+        while True:
+            place, end = self._position, len(self._text)
+            while place < end:
+                if is_escaped:
+                    place, is_escaped = place + 1, False
+                    continue
+                found = (_ENDS_TEXT if in_text else _OPENS_OR_CLOSES).search(self._text, place)
+                if found is None:
+                    break
+                place, sign = found.end(), found[0]
+                if sign == '"':
+                    in_text = not in_text
+                elif sign == "\\":
+                    is_escaped = True
+                else:
+                    depth += 1 if sign in "[{" else -1
+                if depth <= 0 and not in_text and not is_escaped:
+                    self._position = place
+                    return UnusableValueError(problem, "Keep images and long texts in files.")
+            self._position = end
+            if not self._more():
+                raise UnusableValueError(f"The JSON is broken, or: {problem}", MEND)
 
     def _column(self, position: int) -> int:
         line_break = self._text.rfind("\n", 0, position)

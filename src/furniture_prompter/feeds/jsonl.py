@@ -16,7 +16,6 @@ from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.flattening import flattened
 from furniture_prompter.feeds.json_text import (
     BrokenJsonError,
-    Element,
     JsonObject,
     JsonWindow,
     elements,
@@ -127,7 +126,7 @@ class JsonRecords:
         if layout.kind == "object":
             window.peek()
             line = window.line
-            return iter([(line, only_object(window.value()))])
+            return iter([(line, _row(window.value()))])
         return list_of(window, layout.path)
 
     @cached_property
@@ -242,7 +241,7 @@ def list_of(window: JsonWindow, path: tuple[str, ...]) -> Iterator[NumberedObjec
     try:
         for element in elements(window):
             if element.path == path:
-                yield element.line, _row(element)
+                yield element.line, _row(element.value)
         if window.peek():
             raise BrokenJsonError(
                 UnusableValueError(
@@ -254,6 +253,5 @@ def list_of(window: JsonWindow, path: tuple[str, ...]) -> Iterator[NumberedObjec
         yield problem.line, problem
 
 
-def _row(element: Element) -> JsonObject | UnusableValueError:
-    value: Any = element.value
+def _row(value: Any) -> JsonObject | UnusableValueError:
     return value if isinstance(value, UnusableValueError) else only_object(value)

@@ -264,11 +264,11 @@ class BoundedLines:
         """Read until a line is whole."""
         self._place = 0
         lines: list[str] = []
-        text = ""
+        text = long = ""
         while not lines:
             data = self._file.read(_BLOCK_CHARACTERS)
             if not data:
-                lines, self._rest = [self._rest] if self._rest else [], ""
+                lines, self._rest = [long + self._rest] if self._rest else [], ""
                 self._block, self._is_plain = lines, False
                 if not lines:
                     raise StopIteration
@@ -277,11 +277,14 @@ class BoundedLines:
             lines = io.StringIO(text, newline="").readlines()
             # A line feed may follow a carriage return at the end.
             self._rest = "" if lines[-1].endswith("\n") else lines.pop()
-            if len(self._rest) > LIMIT_LINE_CHARACTERS:
-                # It is told to be too long by so many characters as well as by all.
-                self._rest = self._rest[:LIMIT_LINE_CHARACTERS] + self._rest[-1]
+            if lines:
+                lines[0] = long + lines[0]
+            elif long or len(self._rest) > LIMIT_LINE_CHARACTERS:
+                # It is told to be too long by so many characters as well as by all, and its end
+                # is found without reading those again.
+                long, self._rest = long or self._rest[:LIMIT_LINE_CHARACTERS], self._rest[-1]
         self._block = lines
-        self._is_plain = len(text) <= LIMIT_LINE_CHARACTERS and not (
+        self._is_plain = len(long) + len(text) <= LIMIT_LINE_CHARACTERS and not (
             _ODD_CHARACTERS.search(text) if not text.isascii() else "\0" in text or '="' in text
         )
 

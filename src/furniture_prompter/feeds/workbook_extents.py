@@ -6,13 +6,17 @@ repeated a million times, takes memory for all that lies between.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, BinaryIO, Final
 from xml.parsers import expat
 
 from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.binary_extents import OldWorkbook, Reach, binary_sheet
 
-LIMIT_CELLS: Final = 100_000_000
+LIMIT_CELLS: Final = 50_000_000
 """Of the rectangle around a sheet's cells, which takes memory whether they are filled or not."""
+_ANY_CELLS: Final = 5_000_000
+_LIMIT_SPARSE: Final = 32
+"""Cells of that rectangle for each filled one, where it is a large one."""
 _CHUNK_BYTES: Final = 1 << 20
 _LARGEST: Final = 1 << 32
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -43,6 +47,7 @@ def refuse_far_cells(part: IO[bytes], path: Path) -> None:
         while data := part.read(_CHUNK_BYTES):
             parser.Parse(data)
         parser.Parse(b"", True)  # noqa: FBT003  # its only form
+        extent.close()
     except _OtherPartError:
         return
     except expat.ExpatError as error:
@@ -54,6 +59,42 @@ def refuse_far_cells(part: IO[bytes], path: Path) -> None:
         parser.EntityDeclHandler = None
 
 
+def refuse_far_binary_cells(part: IO[bytes], path: Path) -> None:
+    """Read one part of a workbook that is no XML, and refuse it if its cells lie too far apart.
+
+    Args:
+        part: A sheet in binary records; of other parts that are none it is read too, to no end.
+        path: The workbook, for messages.
+
+    Raises:
+        InvalidFeedError: cells are too far apart.
+    """
+    extent = _Extent(path)
+    binary_sheet(part, extent.reach)
+    extent.close()
+
+
+def refuse_far_old_cells(file: BinaryIO, path: Path) -> None:
+    """Refuse an ``.xls`` whose cells lie too far apart.
+
+    Args:
+        file: The workbook.
+        path: It, for messages.
+
+    Raises:
+        InvalidFeedError: cells are too far apart.
+        ValueError: it is damaged.
+    """
+    extent = _Extent(path)
+
+    def begin() -> Reach:
+        extent.close()
+        return extent.reach
+
+    OldWorkbook(file).sheets(begin)
+    extent.close()
+
+
 class _Extent:
     """Follows the rows and cells of a sheet, in Excel's or OpenDocument's words."""
 
@@ -63,7 +104,7 @@ class _Extent:
         self._row = self._column = 0
         self._rows = self._columns = 0
         self._row_repeats = 1
-        self._passed = 0
+        self._passed = self._filled = 0
         self._on: Callable[[str, dict[str, str]], None] | None = None
 
     def entity(self, *_: object) -> None:
@@ -97,11 +138,12 @@ class _Extent:
                 self._column = _column_number(letters[: len(letters) - len(digits)])
             # Rows whose cells say where they are need not say so themselves.
             self._row = row
-            self._reach(row, self._column)
+            self.reach(row, self._column)
 
     def _of_opendocument(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table":
-            self._rows = self._columns = self._row = self._column = self._passed = 0
+            self.close()
+            self._row = self._column = self._passed = 0
         elif name == "table-row":
             self._passed += self._row_repeats * self._column
             self._row += self._row_repeats if self._row else 1
@@ -112,17 +154,31 @@ class _Extent:
             self._column += _number(_local(attributes, "number-columns-repeated"), 1)
             # Empty cells behind the last filled one are not kept, however many they are.
             if any(each.rpartition(":")[2] in _FILLED for each in attributes):
-                self._reach(self._row + self._row_repeats - 1, max(first, self._column))
+                column = max(first, self._column)
+                cells = self._row_repeats * (column - first + 1)
+                self.reach(self._row + self._row_repeats - 1, column, cells)
 
-    def _reach(self, row: int, column: int) -> None:
+    def reach(self, row: int, column: int, cells: int = 1) -> None:
+        """A cell that holds something, or the last of several beside and below each other."""
+        self._filled += cells
         self._rows, self._columns = max(self._rows, row), max(self._columns, column)
         # Blank rows are gone through cell by cell once a filled one follows.
         if max(self._rows * self._columns, self._passed) > LIMIT_CELLS:
-            raise InvalidFeedError(
-                f"A sheet of the workbook {self._path} has cells as far as row {self._rows:,} and "
-                f"column {self._columns:,}, too far to be held in memory. Delete the empty rows "
-                "and columns behind the table, or save it as CSV (UTF-8)."
-            )
+            raise self._too_far()
+
+    def close(self) -> None:
+        """A sheet is over: it may be large, or have a few cells far from each other, not both."""
+        size = max(self._rows * self._columns, self._passed)
+        if size > max(_ANY_CELLS, _LIMIT_SPARSE * self._filled):
+            raise self._too_far()
+        self._rows = self._columns = self._filled = 0
+
+    def _too_far(self) -> InvalidFeedError:
+        return InvalidFeedError(
+            f"A sheet of the workbook {self._path} has cells as far as row {self._rows:,} and "
+            f"column {self._columns:,}, too far to be held in memory. Delete the empty rows "
+            "and columns behind the table, or save it as CSV (UTF-8)."
+        )
 
 
 def _local(attributes: dict[str, str], name: str) -> str | None:

@@ -1,6 +1,7 @@
 """Excel and OpenDocument workbooks as records: the sheet with the widest table is read."""
 
 import datetime as dt
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,11 @@ from furniture_prompter.feeds.cells import shown
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem, Value, unique_names
-from furniture_prompter.feeds.workbook_extents import refuse_far_cells
+from furniture_prompter.feeds.workbook_extents import (
+    refuse_far_binary_cells,
+    refuse_far_cells,
+    refuse_far_old_cells,
+)
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 LIMIT_UNPACKED_BYTES: Final = 1 << 30
 """Of a workbook's parts, which are held in memory."""
 LIMIT_RATIO: Final = 250
+_BINARY_WORKBOOK: Final = "xl/workbook.bin"
 _ANY_RATIO_BYTES: Final = 32 << 20
 _LOOKED_AT_ROWS: Final = 50
 """Rows among which the header is looked for."""
@@ -95,7 +101,7 @@ class WorkbookRecords:
         with self._file.open() as file, _opened(file, self.path) as workbook:
             rows = _rows(workbook.get_sheet_by_name(table.sheet))
             for number, cells in rows:
-                if number <= table.header_row:
+                if number <= table.header_row or cells.count("") == len(cells):
                     continue
                 values = [_value(cell) for cell in cells]
                 if all(value is None for value in values):
@@ -154,16 +160,24 @@ class WorkbookRecords:
     def _refuse_bombs(self, file: BinaryIO) -> None:
         file.seek(0)
         if not zipfile.is_zipfile(file):
+            try:
+                refuse_far_old_cells(file, self.path)
+            except (ValueError, struct.error) as error:
+                raise _unreadable(self.path, error) from error
             return
         file.seek(0)
         try:
             with zipfile.ZipFile(file) as archive:
                 parts = archive.infolist()
                 self._refuse_size(parts)
+                is_binary = any(part.filename.lower() == _BINARY_WORKBOOK for part in parts)
                 for part in parts:
                     # Any part may be a sheet: the workbook says which, under any name.
                     with archive.open(part) as content:
                         refuse_far_cells(content, self.path)
+                    if is_binary:
+                        with archive.open(part) as content:
+                            refuse_far_binary_cells(content, self.path)
         except (
             *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError),
             *(NotImplementedError, RuntimeError),

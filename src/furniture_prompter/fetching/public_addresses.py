@@ -138,11 +138,6 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return [str(answer[4][0]) for answer in answers]
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is meant as a web address, whatever is wrong with it."""
-    return text[:8].lower().startswith(("http://", "https://"))
-
-
 def shown_address(url: str) -> str:
     """A web address for logs and messages: without user, password, query and fragment.
 

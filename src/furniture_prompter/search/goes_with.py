@@ -92,7 +92,7 @@ class Ranked:
     why: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """What may go with a product.
 
@@ -111,7 +111,7 @@ class Pool:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Stock:
     """The kinds of a version's products.
 

@@ -38,7 +38,7 @@ _STEPS: Final = 1_000
 _MOST_WORTH: Final = 8_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slot:
     """A place in an outfit.
 
@@ -447,3 +447,11 @@ def _others(
 
 def _swapped(chosen: Sequence[Ranked], piece: Ranked, other: Ranked) -> list[Ranked]:
     return [other if each is piece else each for each in chosen]
+
+
+def one_of_both() -> InvalidQueryError:
+    """The error of an outfit that is for nothing, or for two things."""
+    return InvalidQueryError(
+        "An outfit is for a product or for a photo. Give one of them: the product's id as `like`, "
+        "or a photo of a room."
+    )

@@ -43,8 +43,14 @@ def script(value: object) -> str:
 def test_statuses(status: int, location: str, outcome: str) -> None:
     found = verdict(None, status, location)
     assert found.outcome == outcome
-    moved = [Waiting("https://shop.example/p/2", NAMED, 1)]
+    moved = [Waiting("https://shop.example/p/2", NAMED, 2)]
     assert found.found == (moved if outcome == "moved" else [])
+
+
+def test_redirects_end_where_links_do() -> None:
+    found = verdict(None, 302, "/p/3", depth=3)
+    assert (found.outcome, found.found) == ("unreadable", [])
+    assert found.reason == "redirects lead on for more than 3 pages"
 
 
 def test_links_of_the_shop_are_followed_and_no_others() -> None:

@@ -1,7 +1,10 @@
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
@@ -9,6 +12,7 @@ import pytest
 
 from furniture_prompter.domain import FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds import parquet_pages
 from furniture_prompter.feeds.formats import open_records
 from furniture_prompter.feeds.records import Record
 
@@ -87,3 +91,168 @@ def test_a_stream_that_is_cut_short_keeps_what_came_before(tmp_path: Path) -> No
     assert len([item for item in items if isinstance(item, Record)]) == 2
     (problem,) = [item for item in items if isinstance(item, SetAside)]
     assert (problem.line, problem.hides_ids) == (2, True)
+
+
+LONG = 9 << 20
+
+
+def table_with_a_long_cell(rows: int = 3_000) -> pa.Table:
+    noise = np.random.default_rng(1).bytes(LONG // 2).hex()
+    texts = [f"text {number}" for number in range(rows)]
+    texts[rows // 2] = noise
+    return pa.table({"id": [str(number) for number in range(rows)], "description": texts})
+
+
+def told(path: Path) -> tuple[list[Record], list[SetAside], list[FeedNote]]:
+    items = list(open_records(path).records())
+    return (
+        [item for item in items if isinstance(item, Record)],
+        [item for item in items if isinstance(item, SetAside)],
+        [item for item in items if isinstance(item, FeedNote)],
+    )
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd", "lz4"])
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_cell_too_long_of_parquet_costs_its_row_alone(
+    tmp_path: Path, compression: str, dictionary: bool, version: str
+) -> None:
+    table = table_with_a_long_cell()
+    pa.parquet.write_table(
+        *(table, tmp_path / "p"),
+        compression=compression,
+        use_dictionary=dictionary,
+        data_page_version=version,
+    )
+    rows, (problem,), _ = told(tmp_path / "p")
+    assert (problem.line, problem.reason) == (
+        1_501,
+        "The cell of 'description' has more than 1,048,576 bytes.",
+    )
+    assert [row.fields["description"] for row in rows] == [
+        f"text {number}" for number in range(3_000) if number != 1_500
+    ]
+    assert [row.line for row in rows[1_499:1_501]] == [1_500, 1_502]
+
+
+@pytest.mark.parametrize("kind", ["feather", "stream"])
+def test_a_cell_too_long_of_arrow_costs_its_row_alone(tmp_path: Path, kind: str) -> None:
+    rows, (problem,), _ = told(write(tmp_path / "p", table_with_a_long_cell(), kind))
+    assert problem.line == 1_501
+    assert len(rows) == 2_999
+
+
+@contextmanager
+def arrow_memory() -> Iterator[pa.MemoryPool]:
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    try:
+        yield pool
+    finally:
+        pa.set_memory_pool(before)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+def test_the_memory_of_a_cell_too_long_is_taken_once(tmp_path: Path, kind: str) -> None:
+    size = 64 << 20
+    table = pa.table({"id": ["1", "2", "3"], "description": ["a", "b" * size, "c"]})
+    path = write(tmp_path / "p", table, kind)
+    with arrow_memory() as pool:
+        rows, problems, _ = told(path)
+        assert (len(rows), len(problems)) == (2, 1)
+        assert pool.max_memory() < 2.1 * size
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+def test_long_texts_in_objects_lists_and_categories_are_found(tmp_path: Path, kind: str) -> None:
+    long = "x" * (2 << 20)
+    table = pa.table(
+        {
+            "id": ["1", "2", "3", "4", "5"],
+            "size": [{"note": "a"}, {"note": long}, {"note": "c"}, None, {"note": "e"}],
+            "images": [["a"], ["b"], ["c", long], [], None],
+            "colour": pa.array(["oak", "oak", "oak", long, "ash"]).dictionary_encode(),
+        }
+    )
+    rows, problems, notes = told(write(tmp_path / "p", table, kind))
+    assert [row.fields["id"] for row in rows] == ["1", "5"]
+    assert [row.fields["colour"] for row in rows] == ["oak", "ash"]
+    assert [(problem.line, problem.reason.split("'")[1]) for problem in problems] == [
+        (2, "size.note"),
+        (3, "images"),
+        (4, "colour"),
+    ]
+    assert not notes
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+@pytest.mark.parametrize("size", [2 << 20, LONG])
+def test_large_pictures_in_a_file_are_left_out_and_cost_no_row(
+    tmp_path: Path, kind: str, size: int
+) -> None:
+    picture = b"\xff\xd8" + b"p" * size
+    table = pa.table(
+        {
+            "id": ["1", "2"],
+            "pixels": [picture, b"\xff"],
+            "image": [{"bytes": picture, "path": "a.jpg"}, {"bytes": None, "path": "b.jpg"}],
+        }
+    )
+    rows, problems, (note,) = told(write(tmp_path / "p", table, kind))
+    assert not problems
+    assert [row.fields for row in rows] == [
+        {"id": "1", "pixels": None, "image.bytes": None, "image.path": "a.jpg"},
+        {"id": "2", "pixels": None, "image.bytes": None, "image.path": "b.jpg"},
+    ]
+    assert "'image.bytes', 'pixels'" in note.text
+
+
+def test_a_row_group_that_cannot_be_read_in_bounded_memory_costs_its_own_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_pages, "LIMIT_PAGE_BYTES", 8 << 20)
+    with pa.parquet.ParquetWriter(
+        *(tmp_path / "p", table_with_a_long_cell().schema),
+        use_dictionary=False,
+        column_encoding={"id": "PLAIN", "description": "DELTA_LENGTH_BYTE_ARRAY"},
+    ) as writer:
+        writer.write_table(table_with_a_long_cell(10))
+        writer.write_table(pa.table({"id": ["last"], "description": ["short"]}))
+    (row,), (problem,), _ = told(tmp_path / "p")
+    assert (row.line, row.fields["id"]) == (11, "last")
+    assert problem.reason.startswith("Rows 1 to 10 cannot be read: one page of the column")
+    assert problem.hides_ids
+
+
+def test_one_long_entry_for_many_rows_is_not_written_out_at_once(tmp_path: Path) -> None:
+    entry = "x" * (1 << 19)
+    texts = pa.array([entry]).take(pa.array([0] * 600))
+    table = pa.table({"id": [str(number) for number in range(600)], "description": texts})
+    pa.parquet.write_table(table, tmp_path / "p")
+    del table, texts
+    assert (tmp_path / "p").stat().st_size < 1 << 20
+    count = 0
+    with arrow_memory() as pool:
+        for item in open_records(tmp_path / "p").records():
+            assert isinstance(item, Record)
+            count += 1
+        assert pool.max_memory() < 200 << 20
+    assert count == 600
+
+
+def test_damaged_headers_of_pages_are_set_aside_or_refused_in_one_sentence(
+    tmp_path: Path,
+) -> None:
+    table = pa.table({"id": [str(number) for number in range(500)]})
+    pa.parquet.write_table(table, tmp_path / "fine", compression="none")
+    fine = (tmp_path / "fine").read_bytes()
+    for place in range(4, 60):
+        (tmp_path / "p").write_bytes(fine[:place] + b"\xff\xff\xff" + fine[place + 3 :])
+        try:
+            items = list(open_records(tmp_path / "p").records())
+        except InvalidFeedError as error:
+            assert "cannot be read as Parquet" in str(error)  # noqa: PT017  # some are readable
+            continue
+        assert items

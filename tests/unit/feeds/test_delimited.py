@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -5,13 +6,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from furniture_prompter.domain import FeedItem, FeedNote
+from furniture_prompter.domain import FeedItem, FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds import text_encoding
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS, DelimitedRecords
 from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.opening import open_feed
-from furniture_prompter.feeds.records import KeyColumns, RecordItem
+from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem
 from furniture_prompter.feeds.text_encoding import LIMIT_LINE_CHARACTERS, RereadableLines
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
 
@@ -599,3 +600,52 @@ def test_a_line_that_is_too_long_is_passed_over_whatever_ends_it(shop: Path) -> 
     path.write_text(f"id,image\r\n1,a.jpg\r\n2,{long}\r\n3,a.jpg\r\n", newline="")
     found = records_of(path, 1 << 16, at_a_glance=True)
     assert [getattr(item, "line", 0) for item in found] == [2, 3, 4]
+
+
+def test_many_rows_broken_alike_one_after_another_are_told_together(shop: Path) -> None:
+    lines = ["id,title,image", *(["torn"] * 100_001), "1,Stool,a.jpg", "torn", "2,Lamp,b.jpg"]
+    (shop / "p.csv").write_text("\n".join(lines) + "\n")
+    items = list(DelimitedRecords(FeedFile(shop / "p.csv")).records())
+    rows = [item.line for item in items if isinstance(item, Record)]
+    assert rows == [100_003, 100_005]
+    told = [item for item in items if isinstance(item, SetAside)]
+    assert [item.line for item in told] == [*range(2, 103), 100_004]
+    assert told[99].reason == "The row has 1 cells under a header of 3."
+    assert told[100].reason == (
+        "The row has 1 cells under a header of 3. "
+        "The same is so of 99,900 more, up to line 100,002."
+    )
+    assert told[100].hides_ids
+    assert not told[100].product_id
+
+
+def test_a_hundred_rows_broken_alike_are_told_one_by_one(shop: Path) -> None:
+    for count in (99, 100, 101):
+        lines = ["id,title,image", *(["torn"] * count), "1,Stool,a.jpg"]
+        (shop / "p.csv").write_text("\n".join(lines) + "\n")
+        items = list(DelimitedRecords(FeedFile(shop / "p.csv")).records())
+        reasons = [item.reason for item in items if isinstance(item, SetAside)]
+        assert reasons == ["The row has 1 cells under a header of 3."] * count
+
+
+def test_the_end_of_a_line_too_long_is_found_without_reading_it_again_and_again(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parted = 0
+
+    class Counting(io.StringIO):
+        def __init__(self, text: str, newline: str) -> None:
+            nonlocal parted
+            parted += len(text)
+            super().__init__(text, newline)
+
+    length = 16 * LIMIT_LINE_CHARACTERS
+    (shop / "p.csv").write_text(f"id,title,image\n1,{'x' * length},a.jpg\r\n2,Lamp,b.jpg\n")
+    source = DelimitedRecords(FeedFile(shop / "p.csv"))
+    source.columns()
+    monkeypatch.setattr(io, "StringIO", Counting)
+    problem, row = source.records()
+    assert isinstance(problem, SetAside)
+    assert isinstance(row, Record)
+    assert (problem.line, row.line) == (2, 3)
+    assert parted < 2 * length

@@ -121,12 +121,55 @@ def test_numbers_at_the_edge_of_the_window_are_whole(
         assert ids_of(source) == [67890]
 
 
-def test_an_element_beyond_the_limit_ends_the_reading(
+LONG_VALUES: list[Any] = [
+    {"id": 2, "x": "x" * 5_000},
+    {"id": 2, "x": ['a\\"]}', {"b": '}"\\'}] * 500},
+    ["]" * 3_000, '"', "\\"],
+    "\\" * 5_000,
+]
+
+
+@pytest.mark.parametrize("value", LONG_VALUES)
+@pytest.mark.parametrize("chunk", [97, 100, 101])
+def test_an_element_beyond_the_limit_costs_its_row_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any, chunk: int
+) -> None:
+    monkeypatch.setattr(json_text, "LIMIT_VALUE_CHARACTERS", 1_000)
+    monkeypatch.setattr(json_text, "_CHUNK_BYTES", chunk)
+    source = source_of(tmp_path, {"list": [{"id": 1}, value, {"id": 3}]})
+    assert ids_of(source) == [1, 3]
+    (problem,) = [item for item in source.records() if isinstance(item, SetAside)]
+    assert "more than 1,000 characters" in problem.reason
+    assert not problem.hides_ids
+
+
+def test_a_long_value_around_the_list_of_rows_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json_text, "LIMIT_VALUE_CHARACTERS", 1_000)
     monkeypatch.setattr(json_text, "_CHUNK_BYTES", 100)
-    source = source_of(tmp_path, [{"id": 1}, {"id": 2, "x": "x" * 5_000}, {"id": 3}])
+    source = source_of(tmp_path, {"about": "x" * 5_000, "list": [{"id": 1}, {"id": 3}]})
+    assert ids_of(source) == [1, 3]
+
+
+def test_a_value_beyond_the_limit_that_never_ends_ends_the_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_text, "LIMIT_VALUE_CHARACTERS", 1_000)
+    monkeypatch.setattr(json_text, "_CHUNK_BYTES", 100)
+    source = source_of(tmp_path, '[{"id": 1}, {"id": 2, "x": "' + "x" * 5_000)
     assert ids_of(source) == [1]
     (problem,) = [item for item in source.records() if isinstance(item, SetAside)]
+    assert "Nothing after it was read" in problem.reason
+    assert problem.hides_ids
+
+
+def test_one_object_beyond_the_limit_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_text, "LIMIT_VALUE_CHARACTERS", 1_000)
+    monkeypatch.setattr(json_text, "_CHUNK_BYTES", 100)
+    source = source_of(tmp_path, {"id": 1, "images": ["x" * 30] * 100})
+    (problem,) = source.records()
+    assert isinstance(problem, SetAside)
     assert "more than 1,000 characters" in problem.reason

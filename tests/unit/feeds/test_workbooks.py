@@ -1,5 +1,6 @@
 import datetime as dt
 import io
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -342,3 +343,158 @@ def test_how_much_a_workbook_may_unpack_to(
             records._refuse_size([part])
     else:
         records._refuse_size([part])
+
+
+def test_a_few_far_cells_are_refused_where_a_full_sheet_of_that_size_is_not(
+    tmp_path: Path,
+) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Products")
+    sheet.append(["a", "b"])
+    sheet["Z1048576"] = "far"
+    book.save(tmp_path / "p.xlsx")
+    with pytest.raises(InvalidFeedError, match="row 1,048,576 and column 26"):
+        open_records(tmp_path / "p.xlsx").columns()
+
+
+def _record(kind: int, body: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(body)) + body
+
+
+def _label(row: int, column: int, text: str) -> bytes:
+    data = text.encode("utf-16-le")
+    return _record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 1) + data)
+
+
+def _many_numbers(row: int, column: int, count: int) -> bytes:
+    numbers = struct.pack("<HI", 0, 0x00000002) * count
+    return _record(
+        0x00BD,
+        struct.pack("<HH", row, column) + numbers + struct.pack("<H", column + count - 1),
+    )
+
+
+def _old_workbook(path: Path, *cells: bytes, sheet_at: int | None = None, pad: int = 4096) -> Path:
+    """An .xls: a compound file of 512-byte sectors with one stream of records."""
+    end = _record(0x000A, b"")
+    name = "Products"
+    sheet = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0))
+    sheet += b"".join(cells) + end
+
+    def book(place: int) -> bytes:
+        bound = struct.pack("<IHBB", place, 0, len(name), 0) + name.encode()
+        opening = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
+        return opening + _record(0x0085, bound) + end
+
+    before = len(book(0))
+    stream = book(before if sheet_at is None else sheet_at) + sheet
+    size = max(len(stream), pad)
+    is_small = size < 4096
+    sectors = -(-size // 512)
+    stream = stream.ljust(sectors * 512, b"\0")
+    tables = -(-(sectors + 3) // 126)
+    # Tables of what follows what, the directory, the table of small pieces, the stream.
+    first = tables + 2
+    following = [0xFFFFFFFD] * tables + [0xFFFFFFFE, 0xFFFFFFFE]
+    following += [*range(first + 1, first + sectors), 0xFFFFFFFE]
+    following += [0xFFFFFFFF] * (tables * 128 - len(following))
+    small = [*range(1, sectors * 8), 0xFFFFFFFE][:128]
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    head += struct.pack("<HHHHH6xIIIIIIIII", 62, 3, 0xFFFE, 9, 6, 0, tables, tables, 0, 4096,
+                        tables + 1, 1, 0xFFFFFFFE, 0)  # fmt: skip
+    head += struct.pack("<109I", *range(tables), *[0xFFFFFFFF] * (109 - tables))
+
+    def entry(title: str, kind: int, start: int, length: int, child: int) -> bytes:
+        text = title.encode("utf-16-le") + b"\0\0"
+        free = 0xFFFFFFFF
+        return (
+            text.ljust(64, b"\0")
+            + struct.pack("<HBBIII36xIQ", len(text), kind, 1, free, free, child, start, length)
+        )  # fmt: skip
+
+    directory = entry("Root Entry", 5, first if is_small else 0xFFFFFFFE, sectors * 512, 1)
+    directory += entry("Workbook", 2, 0 if is_small else first, size, 0xFFFFFFFF)
+    path.write_bytes(
+        head
+        + struct.pack(f"<{len(following)}I", *following)
+        + directory.ljust(512, b"\0")
+        + struct.pack("<128I", *small, *[0xFFFFFFFF] * (128 - len(small)))
+        + stream
+    )
+    return path
+
+
+_OLD_TABLE = (_label(0, 0, "id"), _label(0, 1, "ad"), _label(1, 0, "1"), _label(1, 1, "Şık"))
+
+
+@pytest.mark.parametrize("pad", [4096, 0])
+def test_an_old_workbook_is_read(tmp_path: Path, pad: int) -> None:
+    path = _old_workbook(tmp_path / "p.xls", *_OLD_TABLE, pad=pad)
+    (row,) = rows_of(open_records(path))
+    assert row.fields == {"id": "1", "ad": "Şık"}
+
+
+def test_many_sectors_of_an_old_workbook_are_read(tmp_path: Path) -> None:
+    more = [_label(row, 0, "x" * 50) for row in range(2, 2_000)]
+    rows = rows_of(open_records(_old_workbook(tmp_path / "p.xls", *_OLD_TABLE, *more)))
+    assert rows[-1].line == 2_000
+
+
+@pytest.mark.parametrize("pad", [4096, 0])
+@pytest.mark.parametrize("far", [_label(65_535, 65_535, "far"), _many_numbers(65_535, 60_000, 300)])
+def test_far_cells_of_an_old_workbook_are_refused_before_memory_is_taken(
+    tmp_path: Path, pad: int, far: bytes
+) -> None:
+    path = _old_workbook(tmp_path / "p.xls", *_OLD_TABLE, far, pad=pad)
+    with pytest.raises(InvalidFeedError, match="row 65,536 and column 6"):
+        open_records(path).columns()
+
+
+def test_a_sheet_of_an_old_workbook_that_begins_inside_of_a_record_is_followed(
+    tmp_path: Path,
+) -> None:
+    hidden = _label(0, 0, "id") + _label(65_535, 65_535, "far") + _record(0x000A, b"")
+    path = _old_workbook(tmp_path / "p.xls", _record(0x00FF, hidden), sheet_at=0)
+    start = path.read_bytes().index(hidden)
+    content = path.read_bytes()
+    stream = content.index(_record(0x0809, struct.pack("<HHHHII", 0x0600, 5, 0, 0, 0, 0)))
+    _old_workbook(path, _record(0x00FF, hidden), sheet_at=start - stream)
+    with pytest.raises(InvalidFeedError, match="row 65,536 and column 65,536"):
+        open_records(path).columns()
+
+
+def test_a_damaged_old_workbook_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    whole = _old_workbook(tmp_path / "p.xls", *_OLD_TABLE).read_bytes()
+    for place in range(8, 1_200, 7):
+        damaged = whole[:place] + b"\xfe\xff\x00\x00" + whole[place + 4 :]
+        (tmp_path / "p.xls").write_bytes(damaged)
+        try:
+            open_records(tmp_path / "p.xls").columns()
+        except InvalidFeedError as error:
+            assert str(tmp_path) in str(error)  # noqa: PT017  # some are readable
+
+
+def test_sectors_that_lead_in_circles_end(tmp_path: Path) -> None:
+    path = _old_workbook(tmp_path / "p.xls", *_OLD_TABLE)
+    content = bytearray(path.read_bytes())
+    # The last sector of the stream leads back to its first.
+    content[512 + 4 * 10 : 512 + 4 * 11] = struct.pack("<I", 3)
+    path.write_bytes(content)
+    with pytest.raises(InvalidFeedError, match="lead in circles"):
+        open_records(path).columns()
+
+
+def _binary(kind: int, body: bytes) -> bytes:
+    head = bytes([kind]) if kind < 128 else bytes([kind & 127 | 128, kind >> 7])
+    return head + bytes([len(body)]) + body
+
+
+@pytest.mark.parametrize("name", ["xl/worksheets/sheet1.bin", "xl/anything"])
+def test_far_cells_of_a_binary_workbook_are_refused(tmp_path: Path, name: str) -> None:
+    cell = struct.pack("<IId", 16_383, 0, 1.0)
+    sheet = _binary(0x91, b"") + _binary(0, struct.pack("<I", 1_048_575) + bytes(13))
+    with zipfile.ZipFile(tmp_path / "p.xlsb", "w") as archive:
+        archive.writestr("xl/workbook.bin", b"")
+        archive.writestr(name, sheet + _binary(5, cell) + _binary(0x92, b""))
+    with pytest.raises(InvalidFeedError, match="row 1,048,576 and column 16,384"):
+        open_records(tmp_path / "p.xlsb").columns()

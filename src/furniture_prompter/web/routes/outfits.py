@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from furniture_prompter.assembly.outfitting import one_of_both
 from furniture_prompter.domain.outfit import OutfitRequest
 from furniture_prompter.search.goes_with import MOST_COMPANIONS
+from furniture_prompter.search.outfit import one_of_both
 from furniture_prompter.search.outfit_answer import (
     GoesWithAnswer,
     OutfitAnswer,
