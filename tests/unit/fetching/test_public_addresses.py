@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from pydantic import ValidationError
 
+from furniture_prompter.domain.feed import is_web_address
 from furniture_prompter.fetching.public_addresses import (
     AddressError,
     Guard,
-    is_address,
     shown_address,
 )
 from furniture_prompter.settings import Settings
@@ -77,10 +77,10 @@ def test_an_address_is_told_without_what_may_be_secret(url: str, shown: str) -> 
 
 
 def test_what_is_meant_as_an_address_is_one_in_any_case() -> None:
-    assert is_address("HTTPS://Shop.example/feed.xml")
-    assert is_address("http://[broken")
-    assert not is_address("ftp://shop.example/feed.xml")
-    assert not is_address("httpd.csv")
+    assert is_web_address("HTTPS://Shop.example/feed.xml")
+    assert is_web_address("http://[broken")
+    assert not is_web_address("ftp://shop.example/feed.xml")
+    assert not is_web_address("httpd.csv")
 
 
 def test_hosts_are_listed_with_commas_or_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
