@@ -256,6 +256,8 @@ def test_kinds_that_are_left_out_are_not_in_it(catalog: Catalog) -> None:
         ({"replaced": {"curtain": "curtain-free"}}, "has no price, and there is a budget"),
         ({"replaced": {"cushion": "cushion-usd", "rug": "rug-red"}}, "of one currency"),
         ({"replaced": {"rug": "rug-red", "halı": "rug-white"}}, "Two products"),
+        ({"replaced": {"sofa": "sofa"}}, "is there already"),
+        ({"replaced": {"rug": "rug-red"}, "leave_out": ["halı"]}, "to be left out"),
         ({"replaced": {"paper": "clip"}}, "There is no kind 'paper'"),
         ({"leave_out": ["paper"]}, "There is no kind 'paper'"),
         ({"replaced": {"rug": "rug-red", "tv-bench": "tv"}, "limit": 1}, "Ask for more"),

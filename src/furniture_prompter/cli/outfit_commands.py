@@ -160,8 +160,10 @@ def outfit_command(
     html: HtmlOption = None,
 ) -> None:
     """Put an outfit together: one piece of each kind, the best that a budget allows."""
-    if (photo is None) == (like is None):
+    if photo is None and like is None:
         raise typer.BadParameter("Give a PHOTO of a room, or a product with --like.")
+    if photo is not None and like is not None:
+        raise typer.BadParameter("There is a PHOTO and --like. Leave one of the two out.")
     if html is not None:
         refuse_unwritable(html, "--html")
     put_in = dict(_pair(each) for each in replaced or ())
@@ -211,7 +213,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _goes_with_lines(found: "GoesWith") -> Iterator[str]:
     for rank, each in enumerate(found.companions, start=1):
-        yield f"{rank:>3}  {_name(each.kind)}: {_product(each.product)}"
+        kind = plain(each.product.category) or _name(each.kind)
+        yield f"{rank:>3}  {kind}: {_product(each.product)}"
         yield f"     {plain(each.photo.path)} · {_why(each)}"
     if not found.companions:
         yield "Nothing of the catalog goes with it. Loosen the filter, or give products a category."

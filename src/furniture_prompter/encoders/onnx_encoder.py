@@ -49,7 +49,7 @@ class SideClassifier:
         path = folder / SIDES_FILE
         try:
             weights = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, MemoryError) as error:
             raise EncoderDamagedError(
                 f"Cannot read {path}: {error}. Reinstall furniture-prompter, or build the encoder "
                 "again with its build tool."

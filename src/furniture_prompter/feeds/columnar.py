@@ -41,12 +41,14 @@ class _Reading:
         mark: What stands for a text that was too long to be read, its length behind it.
         has_marks: Whether such a mark may be among the texts of the rows that come next.
         binary: Columns that hold bytes which are no text, found so far.
+        unusable: What is wrong with the first value that cannot be used, by column.
         number: Rows read so far.
     """
 
     mark: str = field(default_factory=lambda: secrets.token_hex(16))
     has_marks: bool = False
     binary: set[str] = field(default_factory=set)
+    unusable: dict[str, str] = field(default_factory=dict)
     number: int = 0
 
 
@@ -116,6 +118,11 @@ class ColumnarRecords:
                 yield self._file.set_aside(damage, reading.number)
         if not reading.number:
             raise InvalidFeedError(f"The feed {self.path} holds no row. Write one product a row.")
+        for name, reason in reading.unusable.items():
+            yield FeedNote(
+                f"Column {shown(name)} of {self.path} holds values that cannot be read, which were "
+                f"left out of their rows ({reason}). Mend them, or leave the column out."
+            )
         if reading.binary:
             yield FeedNote(
                 f"Columns of {self.path} hold bytes, which were left out: "
@@ -197,8 +204,29 @@ def _written_out(batch: Any, reading: _Reading) -> Iterator[_Row]:
             for column, name in zip(batch.columns, batch.schema.names, strict=True)
         ]
         batch = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-    for number, row in enumerate(batch.to_pylist()):
+    try:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        rows = [
+            {
+                name: _cell(column, number, name, reading)
+                for column, name in zip(batch.columns, batch.schema.names, strict=True)
+            }
+            for number in range(batch.num_rows)
+        ]
+    for number, row in enumerate(rows):
         yield _too_long(long[number]) if number in long else row
+
+
+def _cell(column: Any, number: int, name: str, reading: _Reading) -> Any:
+    """One value; None, which is noted, for a date beyond Python's or a text that is not UTF-8."""
+    import pyarrow as pa
+
+    try:
+        return column[number].as_py()
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        reading.unusable.setdefault(name, _words(error))
+        return None
 
 
 def _without_long(array: Any, path: str, long: dict[int, str], reading: _Reading) -> Any:

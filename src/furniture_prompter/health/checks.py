@@ -31,7 +31,7 @@ CHECKS: Final[dict[str, Check]] = {
         "one.",
     ),
     "wrong-photo": Check(
-        "Photos that show something else",
+        "Photos that may show something else",
         0.7,
         "Photos of the product do not find it, and photos of something else do.",
         "Look at the photo beside the title; put the right file into the feed, and index again.",

@@ -86,7 +86,7 @@ def refuse_without_calibration(reader: CatalogReader, least: float | None) -> No
     if least is None or (record is not None and record.calibration is not None):
         return
     why = NOT_CALIBRATED if record is None else record.statement
-    raise InvalidQueryError(f"{why} Or leave least_confidence out.")
+    raise InvalidQueryError(f"{why} Leave least_confidence out to see the hits.")
 
 
 async def judge(
@@ -161,7 +161,9 @@ def notes_of(judgement: Judgement, left: Sequence[Hit], least: float | None) -> 
     best = max((each for each in judgement.confidences if each is not None), default=None)
     if least is None or left or best is None:
         return judgement.notes
-    return (*judgement.notes, _NOTHING_LEFT.format(least=least, best=best))
+    # The nearest are not shown.
+    others = (note for note in judgement.notes if note != NOTHING_CLOSE)
+    return (*others, _NOTHING_LEFT.format(least=least, best=best))
 
 
 def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:

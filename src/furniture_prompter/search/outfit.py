@@ -58,8 +58,8 @@ class Slot:
 
 
 def cents(price: float) -> int:
-    """A price in hundredths."""
-    return round(price * 100)
+    """A price in hundredths; what is dearer than any budget counts as just that."""
+    return round(min(price, 10 * MOST_BUDGET) * 100)
 
 
 def best_under(
@@ -85,6 +85,8 @@ def best_under(
         following = np.full(size, never, np.int64)
         taken = np.full(size, -1, np.int16)
         for place, (cost, gain) in enumerate(zip(of_group, worth, strict=True)):
+            if cost > budget:
+                continue
             reached = slice(gain, gain + len(least))
             cheaper = least + cost < following[reached]
             following[reached][cheaper] = least[cheaper] + cost
@@ -211,8 +213,14 @@ class Outfitter:
     async def _fixed(self, asked: OutfitRequest) -> dict[str, Ranked]:
         """The pieces that are to be put in, by kind."""
         fixed: dict[str, Ranked] = {}
+        left_out = {await self._kind(each) for each in asked.leave_out}
         for text, product_id in asked.replace.items():
             kind = await self._kind(text)
+            if kind in left_out:
+                raise InvalidQueryError(
+                    f"A {kind_name(kind, 'en')} is to be put in, and to be left out. Ask for one "
+                    "of the two."
+                )
             if kind in fixed:
                 raise InvalidQueryError(
                     f"Two products are to be put in as {kind}. An outfit has one piece of each "
@@ -221,6 +229,11 @@ class Outfitter:
             number, product = await self._companions.product(product_id)
             own, offer = self._companions.kind_of(product), Offer.of(product)
             name = product.title or product.id
+            if product.id == asked.like or any(each.number == number for each in fixed.values()):
+                raise InvalidQueryError(
+                    f"“{name}” is to be put in, and is there already. Put in another "
+                    f"{kind_name(kind, 'en')}."
+                )
             if own not in {"", kind}:
                 raise InvalidQueryError(
                     f"“{name}” is no {kind_name(kind, 'en')} but a {kind_name(own, 'en')}. Put it "
@@ -310,7 +323,12 @@ class _Till:
         notes = []
         dear = sum(count for code, count in priced.items() if code != currency)
         free = sum(each.offer.price is None for each in pieces)
-        if strict and dear:
+        if strict and dear and priced.keys() == {""}:
+            notes.append(
+                f"{_products(dear)} without a currency {_were(dear)} left out: no price of this "
+                "catalog has one. Leave the currency out."
+            )
+        elif strict and dear:
             notes.append(
                 f"{_products(dear)} priced in another currency than {currency or 'the others'} "
                 f"{_were(dear)} left out: prices of several currencies are never added."
@@ -367,7 +385,9 @@ def _have(count: int) -> str:
 
 def _refuse_out_of_range(asked: OutfitRequest) -> None:
     if asked.budget is not None and not 0 < asked.budget <= MOST_BUDGET:
-        raise InvalidQueryError(f"The budget is {asked.budget:g}. Give an amount above 0.")
+        raise InvalidQueryError(
+            f"The budget is {asked.budget:g}. Give an amount above 0, up to {MOST_BUDGET:,.0f}."
+        )
     if not 1 <= asked.limit <= MOST_PIECES:
         raise InvalidQueryError(f"{asked.limit} pieces were asked for. Ask for 1 to {MOST_PIECES}.")
     if len(asked.replace) > asked.limit:

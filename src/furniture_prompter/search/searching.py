@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
@@ -51,6 +52,9 @@ from furniture_prompter.search.validation import (
 from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
+
+_MOST_SKIPPED: Final = 50
+"""Pages without a hit that is sure enough which one answer passes over."""
 
 
 class Searcher:
@@ -110,6 +114,16 @@ class Searcher:
             InvalidFilterError: its `where` does not fit the catalog.
             ProductNotFoundError: there is no product of the id in its `similar_to`.
         """
+        result = await self._page(query, photo_vector)
+        # Of a page that nobody is sure of the next may still have hits.
+        for _ in range(_MOST_SKIPPED):
+            if query.least_confidence is None or result.hits or result.cursor is None:
+                break
+            result = await self._page(replace(query, cursor=result.cursor), photo_vector)
+        return result
+
+    async def _page(self, query: Query, photo_vector: Vectors | None) -> SearchResult:
+        """The page that a query's cursor names, without hits below its least confidence."""
         reader, settings, route = self._reader, self._settings, self._route
         manifest = reader.manifest
         refuse_unanswerable(query, settings, photo_is_encoded=photo_vector is not None)
@@ -166,10 +180,7 @@ class Searcher:
             hits = await present(
                 page.hits, cursor.start, groups, encoded, reader, route, heard.looks
             )
-            told = len(hits)
             hits = kept(hits, judgement, query.least_confidence)
-            # What ranks behind a page of which nobody is sure is surer by chance alone.
-            is_empty_by_confidence = told > 0 and not hits
             counted = None if prefilter is None else prefilter.numbers
             facets = (
                 await reader.facets(counted, query.facets, encoded.leave_out)
@@ -189,7 +200,7 @@ class Searcher:
                 *notes_of(judgement, hits, query.least_confidence),
             ),
             facets=facets,
-            cursor=None if is_empty_by_confidence else next_cursor(cursor, page, manifest.version),
+            cursor=next_cursor(cursor, page, manifest.version),
             understood=heard.parts,
             did_you_mean=meant,
             close=judgement.close,

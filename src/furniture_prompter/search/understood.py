@@ -118,6 +118,13 @@ class Heard:
     away_from_colour: bool = False
 
 
+_WORD_OF_COLOUR: Final = re.compile(r"\b(?:colou?re?d?s?|renk\w*|reng\w*)\b", re.IGNORECASE)
+"""Says of which kind the word before it is, as "in" does: no reason for a "kiremit rengi" sofa."""
+NEEDS_A_PHOTO: Final = (
+    "“{said}” was taken as words: it says how a photo's colour counts, and there is no photo."
+)
+
+
 def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:
     """Take a query's prompt apart, as far as the catalog has columns for it.
 
@@ -132,6 +139,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         found = said.search(query.prompt)
         if found is not None and found.group() not in query.lift:
             return _of_the_photos_colour(query, found, columns, wanted=said is _SAME_COLOUR)
+    of_a_photo = _OTHER_COLOUR.search(query.prompt) or _SAME_COLOUR.search(query.prompt)
     understanding = understand(query.prompt, query.lift)
     missing = [
         part
@@ -146,6 +154,8 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         names = ", ".join(dict.fromkeys(part.column for part in missing))
         lacks = "values" if names == _AVAILABILITY else "numbers"
         notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
+    if of_a_photo is not None and not with_photo and of_a_photo.group() not in query.lift:
+        notes = (*notes, NEEDS_A_PHOTO.format(said=of_a_photo.group()))
     parts, limits, wishes, looks, unwanted = [], [], [], [], []
     for part in understanding.parts:
         telling = _columns_of(part, columns)
@@ -173,7 +183,11 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         tuple(looks),
         notes,
         " ".join(
-            part.text for part in [*missing, *(each for each in parts if each.column == _SEATS)]
+            [
+                *(part.text for part in missing),
+                *(part.text for part in parts if part.column == _SEATS),
+                *_WORD_OF_COLOUR.findall(query.prompt),
+            ]
         ),
         0.0 if any(_is_of_colour(part) for part in understanding.parts) else None,
     )

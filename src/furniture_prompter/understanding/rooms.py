@@ -27,6 +27,8 @@ LIMIT_LINE_BYTES: Final = 1_000_000
 LIMIT_ROOMS: Final = 200_000
 LIMIT_PIECES: Final = 1_000
 """Products of one room."""
+LIMIT_PAIRS: Final = 5_000_000
+"""Products that stand together, in all rooms; counting so many takes some two seconds."""
 
 _EXAMPLE: Final = '{"product_ids": ["sofa-1", "rug-7"]}'
 
@@ -200,9 +202,18 @@ def read_rooms(path: Path) -> tuple[tuple[str, ...], ...]:
                 f"The rooms {path} are larger than {LIMIT_BYTES:,} bytes. Keep the newest."
             )
         with path.open("rb") as file:
-            rooms = []
+            rooms: list[tuple[str, ...]] = []
+            pairs = 0
             for number, line in numbered_lines(file, LIMIT_LINE_BYTES):
                 rooms.append(_room(line, path, number))
+                pairs += len(rooms[-1]) ** 2
+                if pairs > LIMIT_PAIRS:
+                    raise _invalid(
+                        path,
+                        number,
+                        f"Its rooms and those before have over {LIMIT_PAIRS:,} pairs of products. "
+                        "Keep the newest, or part large ones.",
+                    )
                 if len(rooms) > LIMIT_ROOMS:
                     raise _invalid(
                         path, number, f"There are over {LIMIT_ROOMS:,} rooms. Keep the newest."

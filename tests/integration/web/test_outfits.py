@@ -199,7 +199,7 @@ def section(text: str) -> str:
         (
             "tr",
             "Yanına yakışanlar",
-            ["kanepe ile sık kullanılır", "O da meşe", "oturma odası için"],
+            ["Sık yan yana: kanepe", "O da meşe", "oturma odası"],
         ),
     ],
 )

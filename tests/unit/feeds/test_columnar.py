@@ -256,3 +256,21 @@ def test_damaged_headers_of_pages_are_set_aside_or_refused_in_one_sentence(
             assert "cannot be read as Parquet" in str(error)  # noqa: PT017  # some are readable
             continue
         assert items
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+def test_a_date_beyond_pythons_and_a_text_that_is_not_utf_8_cost_their_cells(
+    tmp_path: Path, kind: str
+) -> None:
+    always = pa.array([253_402_300_799_000_000] * 3, pa.timestamp("us", "Europe/Istanbul"))
+    texts = pa.StringArray.from_buffers(
+        3, pa.array([0, 1, 3, 4], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff\xfeb")
+    )
+    table = pa.table({"id": ["1", "2", "3"], "valid_to": always, "text": texts})
+    read = list(open_records(write(tmp_path / "p", table, kind)).records())
+    rows = [each for each in read if isinstance(each, Record)]
+    assert [row.fields["id"] for row in rows] == ["1", "2", "3"]
+    assert [row.fields.get("text") for row in rows] == ["a", None, "b"]
+    notes = [each.text for each in read if isinstance(each, FeedNote)]
+    assert [note.split()[1] for note in notes] == ["'valid_to'", "'text'"]
+    assert all("left out of their rows" in note for note in notes)

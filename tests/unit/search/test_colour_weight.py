@@ -139,3 +139,22 @@ def test_another_colour_is_words_without_a_photo_and_where_it_is_lifted(prompt: 
 @pytest.mark.parametrize("prompt", ["in the same colour", "başka bir masa", "another table"])
 def test_nothing_else_turns_away_from_the_photos_colour(prompt: str) -> None:
     assert not heard(prompt).away_from_colour
+
+
+@pytest.mark.parametrize("prompt", ["sofa in a different colour", "aynı renkte koltuk"])
+def test_a_photos_colour_without_a_photo_is_told(prompt: str) -> None:
+    (note,) = heard(prompt, with_photo=False).notes
+    assert "there is no photo" in note
+    assert heard(prompt).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "quiet"),
+    [
+        ("gri renkte koltuk", "renkte"),
+        ("kiremit rengi", "rengi"),
+        ("grey coloured sofa", "coloured"),
+    ],
+)
+def test_words_of_colour_are_no_reason_by_themselves(prompt: str, quiet: str) -> None:
+    assert heard(prompt, with_photo=False).quiet.split() == [quiet]

@@ -10,7 +10,7 @@ from furniture_prompter.domain import Product, Variant
 from furniture_prompter.domain.outfit import Offer, Reason
 from furniture_prompter.search.answer import product_answer
 from furniture_prompter.search.goes_with import Ranked, diversified
-from furniture_prompter.search.outfit import best_under
+from furniture_prompter.search.outfit import best_under, cents
 from furniture_prompter.search.outfit_answer import reason_text
 from furniture_prompter.understanding.rooms import room_table
 from furniture_prompter.web.page_products import is_sold_out, product_card
@@ -54,6 +54,14 @@ def test_a_full_outfit_is_chosen_in_bounded_work() -> None:
     budget = sum(min(each) for each in costs)
     assert best_under(costs, worths, budget) == [each.index(min(each)) for each in costs]
     assert best_under(costs, worths, budget - 1) is None
+
+
+def test_what_costs_more_than_the_budget_is_no_piece_however_much() -> None:
+    # Far beyond 64 bits, and where a sum would be.
+    for dear in (6 * 10**18, 10**30):
+        assert best_under([[100, 300], [500, dear]], [[0, 3], [0, 50]], 2_000) == [1, 0]
+        assert best_under([[dear]], [[1]], 2_000) is None
+    assert cents(1e308) > cents(1e12)
 
 
 def test_no_group_is_an_outfit_of_nothing() -> None:
