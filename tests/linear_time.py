@@ -14,6 +14,8 @@ _MEASURABLE_S: Final = 0.004
 # Eight times the input: eight times the work is linear, 64 times quadratic.
 _STEP: Final = 8
 _MOST: Final = 24.0
+_FURTHER: Final = 8
+_PAUSE_S: Final = 0.02
 SIZES: Final = (512, 4_096, 32_768, 262_144)
 # For work that doubles with every few characters: a millisecond is a million steps.
 _TINY_S: Final = 0.05
@@ -49,12 +51,13 @@ def assert_linear(
 
 
 def _ratio(work: Callable[[Input], object], short: Input, long: Input) -> float:
-    """The least of a few, for whoever shares the processor's cache only adds."""
+    """The least of some, for whoever shares the processor's cache only adds, for a while."""
     short_s = min(_took_s(work, short) for _ in range(3))
     ratio = _took_s(work, long) / short_s
-    for _ in range(2):
+    for _ in range(_FURTHER):
         if ratio < _MOST:
             break
+        time.sleep(_PAUSE_S)
         ratio = min(ratio, _took_s(work, long) / short_s)
     return ratio
 
