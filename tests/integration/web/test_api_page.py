@@ -39,6 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "image": f"{colour}.png",
             }
         )
+    for number, (product_id, kind) in enumerate({"sofa-17": "sofa", "rug-4": "rug"}.items(), 50):
+        draw_product("red", "sofa", number).save(folder / f"{product_id}.png")
+        shown = {"title": kind, "category": kind, "price": 200, "image": f"{product_id}.png"}
+        rows.append({"id": product_id, **shown})
     (folder / "feed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     draw_product("red", "chair", 99).save(folder / "chair.jpg")
     draw_product("red", "sofa", 99).save(folder / "room.jpg")
