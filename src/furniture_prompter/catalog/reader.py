@@ -256,11 +256,10 @@ class CatalogReader:
             # Asking for a column would take the rows as well, which doubles the query's time.
             rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
         matched = rows[_ROW_ID].to_numpy()
-        if not matched.size:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        if not row_ids.size or not (found := places_of(matched, row_ids))[1].all():
+        places, known = places_of(matched, row_ids)
+        if not known.all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        return numbers[found[0]], rows["_score"].to_numpy()
+        return numbers[places], rows["_score"].to_numpy()
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
         """Row ids of the pinned product table, rising, and the product number of each."""
@@ -359,7 +358,7 @@ class CatalogReader:
         """
         columns = [*self._photo_columns, *([vector_column] if vector_column else [])]
         rows = await self._photo_rows.fetch(numbers, columns)
-        if not rows.num_rows or not places_of(numbers, rows[NUMBER].to_numpy())[1].all():
+        if not places_of(numbers, rows[NUMBER].to_numpy())[1].all():
             raise unreadable(self.folder, "products have no photos")
         return PhotoRows(
             rows[NUMBER].to_numpy(),

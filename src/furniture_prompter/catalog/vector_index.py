@@ -110,10 +110,10 @@ def scores_of(numbers: Numbers, found: Numbers, scores: Scores) -> Scores:
         found: Sorted, shape (m,).
         scores: Of `found`, shape (m,).
     """
-    if not found.size:
-        return np.full(numbers.shape, np.nan, np.float32)
+    result = np.full(numbers.shape, np.nan, np.float32)
     places, known = places_of(numbers, found)
-    return np.where(known, scores[places], np.float32(np.nan))
+    result[known] = scores[places[known]]
+    return result
 
 
 def places_of(
@@ -125,8 +125,10 @@ def places_of(
 
     Args:
         numbers: What is looked for, shape (n,).
-        rising: Sorted, shape (m,), m ≥ 1.
+        rising: Sorted, shape (m,).
     """
+    if not rising.size:
+        return np.zeros(numbers.shape, np.intp), np.zeros(numbers.shape, np.bool_)
     places = np.minimum(np.searchsorted(rising, numbers), rising.size - 1)
     return places, rising[places] == numbers
 
@@ -211,8 +213,6 @@ class _ExactSimilarities:
     async def top(self, count: int, filtered: Numbers | None) -> Numbers:
         if filtered is None:
             return nearest_first(self._numbers, self._scores, count)
-        if not filtered.size:
-            return filtered
         _, kept = places_of(self._numbers, filtered)
         return nearest_first(self._numbers[kept], self._scores[kept], count)
 
@@ -284,7 +284,7 @@ class _IvfSimilarities:
         while True:
             numbers, scores = await self._candidates(rows_wanted)
             if filtered is not None:
-                kept = np.isin(numbers, filtered)
+                _, kept = places_of(numbers, filtered)
                 numbers, scores = numbers[kept], scores[kept]
             numbers, scores = best_per_product(numbers, scores)
             if numbers.size >= count or rows_wanted >= total:

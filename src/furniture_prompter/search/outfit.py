@@ -6,7 +6,7 @@ thousandths of a natural logarithm, as whole numbers.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -128,7 +128,7 @@ class Outfitter:
         _refuse_out_of_range(asked)
         pool = await self._companions.pool(like, asked.where)
         left_out = {await self._kind(each) for each in asked.leave_out}
-        fixed = await self._fixed(asked)
+        fixed = await self._fixed(asked, left_out)
         wanted = [each for each in pool.ranked if each.kind not in left_out]
         own = Offer.of(pool.product)
         till = _Till.of(asked, wanted, fixed.values(), own.currency if own is not None else "")
@@ -163,7 +163,7 @@ class Outfitter:
                 "product with `like`."
             )
         left_out = {await self._kind(each) for each in asked.leave_out}
-        fixed = await self._fixed(asked)
+        fixed = await self._fixed(asked, left_out)
         notes = []
         seen: dict[str, tuple[Piece, Vectors, tuple[Ranked, ...]]] = {}
         for number, (piece, vector) in enumerate(pieces, start=1):
@@ -210,10 +210,9 @@ class Outfitter:
             f"There is no kind {text[:60]!r}. Name one as `goes-with` does, such as coffee-table."
         )
 
-    async def _fixed(self, asked: OutfitRequest) -> dict[str, Ranked]:
-        """The pieces that are to be put in, by kind."""
+    async def _fixed(self, asked: OutfitRequest, left_out: Collection[str]) -> dict[str, Ranked]:
+        """The pieces that are to be put in, by kind, of which none is to be left out."""
         fixed: dict[str, Ranked] = {}
-        left_out = {await self._kind(each) for each in asked.leave_out}
         for text, product_id in asked.replace.items():
             kind = await self._kind(text)
             if kind in left_out:

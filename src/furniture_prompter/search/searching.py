@@ -99,7 +99,7 @@ class Searcher:
         )
         self._suggester = Suggester(reader, self._words)
         self._describer = Describer(reader, self._texts, route)
-        self.companions = Companions(reader, lambda: self._card or self._encoder().card, settings)
+        self.companions = Companions(reader, self._query_card, settings)
 
     async def search(self, query: Query, *, photo_vector: Vectors | None = None) -> SearchResult:
         """Answer a query.
@@ -114,16 +114,6 @@ class Searcher:
             InvalidFilterError: its `where` does not fit the catalog.
             ProductNotFoundError: there is no product of the id in its `similar_to`.
         """
-        result = await self._page(query, photo_vector)
-        # Of a page that nobody is sure of the next may still have hits.
-        for _ in range(_MOST_SKIPPED):
-            if query.least_confidence is None or result.hits or result.cursor is None:
-                break
-            result = await self._page(replace(query, cursor=result.cursor), photo_vector)
-        return result
-
-    async def _page(self, query: Query, photo_vector: Vectors | None) -> SearchResult:
-        """The page that a query's cursor names, without hits below its least confidence."""
         reader, settings, route = self._reader, self._settings, self._route
         manifest = reader.manifest
         refuse_unanswerable(query, settings, photo_is_encoded=photo_vector is not None)
@@ -152,35 +142,46 @@ class Searcher:
                 _keywords(wordings),
                 another_colour=heard.colour_weight == 0,
             )
-            page = await ranked_page(
-                groups,
-                cursor.start,
-                query.limit,
-                cursor.candidates,
-                prefilter,
-                encoded.leave_out,
-                partial(diversified, reader=reader, diversity=query.diversity)
-                if query.diversity
-                else None,
-            )
         with clock.step("judge"):
-            judgement = await judge(
-                reader,
-                groups,
-                page.first,
-                page.hits,
-                encoded,
-                known=await self._known_share(heard.query.prompt, wordings[0]),
-                names_a_kind=names_a_kind(
-                    query.prompt if meant is None else meant.prompt,
-                    [part.text for part in heard.parts],
-                ),
+            known = await self._known_share(heard.query.prompt, wordings[0])
+            kind_is_named = names_a_kind(
+                query.prompt if meant is None else meant.prompt,
+                [part.text for part in heard.parts],
             )
+        # Behind a page that nobody is sure of the next may still have hits.
+        for _ in range(1 + _MOST_SKIPPED):
+            with clock.step("retrieve"):
+                page = await ranked_page(
+                    groups,
+                    cursor.start,
+                    query.limit,
+                    cursor.candidates,
+                    prefilter,
+                    encoded.leave_out,
+                    partial(diversified, reader=reader, diversity=query.diversity)
+                    if query.diversity
+                    else None,
+                )
+            with clock.step("judge"):
+                judgement = await judge(
+                    reader,
+                    groups,
+                    page.first,
+                    page.hits,
+                    encoded,
+                    known=known,
+                    names_a_kind=kind_is_named,
+                )
+            with clock.step("present"):
+                hits = await present(
+                    page.hits, cursor.start, groups, encoded, reader, route, heard.looks
+                )
+                hits = kept(hits, judgement, query.least_confidence)
+            following = next_cursor(cursor, page, manifest.version)
+            if query.least_confidence is None or hits or following is None:
+                break
+            cursor = Cursor.from_text(following)
         with clock.step("present"):
-            hits = await present(
-                page.hits, cursor.start, groups, encoded, reader, route, heard.looks
-            )
-            hits = kept(hits, judgement, query.least_confidence)
             counted = None if prefilter is None else prefilter.numbers
             facets = (
                 await reader.facets(counted, query.facets, encoded.leave_out)
@@ -200,7 +201,7 @@ class Searcher:
                 *notes_of(judgement, hits, query.least_confidence),
             ),
             facets=facets,
-            cursor=next_cursor(cursor, page, manifest.version),
+            cursor=following,
             understood=heard.parts,
             did_you_mean=meant,
             close=judgement.close,
@@ -219,6 +220,10 @@ class Searcher:
     async def describe(self, photo_vector: Vectors) -> Description:
         """A photo's vector in the catalog's own words; see :class:`Describer`."""
         return await self._describer.describe(photo_vector)
+
+    def _query_card(self) -> EncoderCard:
+        """Card of what encodes the photos of queries, without loading it where that can be."""
+        return self._card or self._encoder().card
 
     def _looks_upright(self, photo_vector: Vectors) -> bool:
         encoder = self._encoder()
@@ -265,7 +270,7 @@ class Searcher:
         """The photo's vector with its colours' share, which the query then states."""
         if encoded.photo is None:
             return encoded
-        part = (self._card or self._encoder().card).colour_part
+        part = self._query_card().colour_part
         asked = encoded.query.colour_weight
         weight = heard.colour_weight if asked is None else asked
         if part is None or weight is None:
@@ -283,7 +288,7 @@ class Searcher:
     def _colours_unheard(self, heard: Heard) -> tuple[str, ...]:
         """A sentence where words speak of the photo's colour, and its vector has none to tell."""
         said = [part.text for part in heard.parts if part.value == PHOTOS_COLOUR]
-        card = self._card or self._encoder().card if said else None
+        card = self._query_card() if said else None
         if card is None or card.colour_part is not None:
             return ()
         told = (
@@ -296,7 +301,7 @@ class Searcher:
         """Card of what encoded the query's photo; None where it brought none."""
         if encoded.photo is None or encoded.query.similar_to is not None:
             return None
-        return self._card or self._encoder().card
+        return self._query_card()
 
 
 def _embedded(query: Query, wordings: tuple[Wording | None, Wording | None]) -> Query:

@@ -66,6 +66,11 @@ _OTHER_COLOUR: Final = re.compile(
     r"|\b(?:ayn[ıi]|bu) (?:renk(?:te|li)?|reng(?:i|inde)) (?:olmayan|olmas[ıi]n|de[gğ]il)\b",
     re.IGNORECASE,
 )
+_WORD_OF_COLOUR: Final = re.compile(r"\b(?:colou?re?d?s?|renk\w*|reng\w*)\b", re.IGNORECASE)
+"""Says of which kind the word before it is, as "in" does: no reason for a "kiremit rengi" sofa."""
+_NEEDS_A_PHOTO: Final = (
+    "“{said}” was taken as words: it says how a photo's colour counts, and there is no photo."
+)
 _AVAILABILITY: Final = "availability"
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
@@ -118,13 +123,6 @@ class Heard:
     away_from_colour: bool = False
 
 
-_WORD_OF_COLOUR: Final = re.compile(r"\b(?:colou?re?d?s?|renk\w*|reng\w*)\b", re.IGNORECASE)
-"""Says of which kind the word before it is, as "in" does: no reason for a "kiremit rengi" sofa."""
-NEEDS_A_PHOTO: Final = (
-    "“{said}” was taken as words: it says how a photo's colour counts, and there is no photo."
-)
-
-
 def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:
     """Take a query's prompt apart, as far as the catalog has columns for it.
 
@@ -135,11 +133,15 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     """
     if query.prompt is None or not query.understand:
         return Heard(query)
-    for said in (_OTHER_COLOUR, _SAME_COLOUR) if with_photo else ():
-        found = said.search(query.prompt)
-        if found is not None and found.group() not in query.lift:
-            return _of_the_photos_colour(query, found, columns, wanted=said is _SAME_COLOUR)
-    of_a_photo = _OTHER_COLOUR.search(query.prompt) or _SAME_COLOUR.search(query.prompt)
+    of_a_photo = None
+    for pattern in (_OTHER_COLOUR, _SAME_COLOUR):
+        said = pattern.search(query.prompt)
+        if said is not None and said.group() not in query.lift:
+            if with_photo:
+                wanted = pattern is _SAME_COLOUR
+                return _of_the_photos_colour(query, said, columns, wanted=wanted)
+            of_a_photo = said
+            break
     understanding = understand(query.prompt, query.lift)
     missing = [
         part
@@ -154,8 +156,8 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         names = ", ".join(dict.fromkeys(part.column for part in missing))
         lacks = "values" if names == _AVAILABILITY else "numbers"
         notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
-    if of_a_photo is not None and not with_photo and of_a_photo.group() not in query.lift:
-        notes = (*notes, NEEDS_A_PHOTO.format(said=of_a_photo.group()))
+    if of_a_photo is not None:
+        notes = (*notes, _NEEDS_A_PHOTO.format(said=of_a_photo.group()))
     parts, limits, wishes, looks, unwanted = [], [], [], [], []
     for part in understanding.parts:
         telling = _columns_of(part, columns)
