@@ -217,8 +217,8 @@ class Outfitter:
             kind = await self._kind(text)
             if kind in left_out:
                 raise InvalidQueryError(
-                    f"A {kind_name(kind, 'en')} is to be put in, and to be left out. Ask for one "
-                    "of the two."
+                    f"The kind {kind_name(kind, 'en')} is to be put in, and to be left out. Ask "
+                    "for one of the two."
                 )
             if kind in fixed:
                 raise InvalidQueryError(

@@ -19,7 +19,7 @@ from furniture_prompter.domain.outfit import (
 )
 from furniture_prompter.search.answer import CatalogFields, ProductJson, product_answer
 from furniture_prompter.search.photo_answer import CropBox, crop_answer
-from furniture_prompter.understanding.rooms import kind_name, room_table
+from furniture_prompter.understanding.rooms import room_table, with_article
 
 _CLOSED: Final = ConfigDict(extra="forbid")
 _DIGITS: Final = 3
@@ -213,9 +213,3 @@ def reason_text(reason: Reason) -> str:
         "chosen": lambda: "chosen by its id",
     }
     return texts[reason.name]()
-
-
-def with_article(kind: str) -> str:
-    """A kind in English, behind its article."""
-    name = kind_name(kind, "en")
-    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"

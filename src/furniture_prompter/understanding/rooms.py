@@ -125,6 +125,12 @@ def kind_name(kind: str, language: str, words: Thesaurus | None = None) -> str:
     return kind.replace("-", " ") if concept is None else concept.name_in(language)
 
 
+def with_article(kind: str) -> str:
+    """A kind in English, behind its article."""
+    name = kind_name(kind, "en")
+    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"
+
+
 @dataclass(frozen=True, slots=True)
 class ShopRooms:
     """A shop's own rooms, in kinds and in products.

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from furniture_prompter.search.outfit_answer import CompanionFields, ReasonFields, with_article
-from furniture_prompter.understanding.rooms import kind_name, room_table
+from furniture_prompter.search.outfit_answer import CompanionFields, ReasonFields
+from furniture_prompter.understanding.rooms import kind_name, room_table, with_article
 from furniture_prompter.web.page_words import Words
 
 _SIZES: Final = ("diameter_cm", "length_cm", "width_cm", "depth_cm", "height_cm")
