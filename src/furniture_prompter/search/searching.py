@@ -148,6 +148,7 @@ class Searcher:
                 query.prompt if meant is None else meant.prompt,
                 [part.text for part in heard.parts],
             )
+        confidences: list[float | None] = []
         # Behind a page that nobody is sure of the next may still have hits.
         for _ in range(1 + _MOST_SKIPPED):
             with clock.step("retrieve"):
@@ -177,10 +178,12 @@ class Searcher:
                     page.hits, cursor.start, groups, encoded, reader, route, heard.looks
                 )
                 hits = kept(hits, judgement, query.least_confidence)
+            confidences += judgement.confidences
             following = next_cursor(cursor, page, manifest.version)
             if query.least_confidence is None or hits or following is None:
                 break
             cursor = Cursor.from_text(following)
+        judgement = replace(judgement, confidences=tuple(confidences))
         with clock.step("present"):
             counted = None if prefilter is None else prefilter.numbers
             facets = (
