@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalog", "Settings", "index", "optimize"]
 
-_MODULES = {
-    "Catalog": "furniture_prompter.assembly",
-    "Settings": "furniture_prompter.settings",
-    "index": "furniture_prompter.assembly",
-    "optimize": "furniture_prompter.assembly",
-}
-
 
 def __dir__() -> list[str]:
     """What is public, whether it is loaded already or not."""
@@ -28,6 +21,7 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> object:
     """Load a public name on first use."""
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    module = "settings" if name == "Settings" else "assembly"
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -9,11 +9,11 @@ import typer
 
 from furniture_prompter.cli.options import CatalogOption, ExitCode, JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     messages,
     output,
     print_facts,
     say,
+    show_progress,
     write_json,
 )
 
@@ -100,11 +100,9 @@ def benchmark_command(
     Writes report.md, report.html, results.json and pictures. A run that stops goes on where it was.
     """
     settings = read_settings()
-    with collector_paused():
-        from furniture_prompter.assembly import benchmarking
-        from furniture_prompter.evaluation.comparisons import read_allowances
-        from furniture_prompter.evaluation.suite import STANDARD
-    from furniture_prompter.cli.terminal import show_progress
+    from furniture_prompter.assembly import benchmarking
+    from furniture_prompter.evaluation.comparisons import read_allowances
+    from furniture_prompter.evaluation.suite import STANDARD
 
     request = benchmarking.BenchmarkRequest(
         catalog=catalog,

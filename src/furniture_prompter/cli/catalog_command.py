@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli import health_command
 from furniture_prompter.cli.options import CatalogOption, ExitCode, JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     output,
     plain,
     plain_lines,
@@ -32,10 +32,6 @@ catalog_app.command(epilog=health_command.EXAMPLES)(health_command.health)
 def info(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """What the catalog holds: counts, encoders, and the columns that --where may use."""
     settings = read_settings()
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     with assembly.Catalog.open(catalog, settings=settings) as opened:
         told = opened.info()
     if as_json:
@@ -61,10 +57,6 @@ def info(catalog: CatalogOption, as_json: JsonOption = False) -> None:
 @catalog_app.command(epilog="Example: furniture-prompter catalog verify --catalog shop")
 def verify(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """Check every file, row and index, and name what is damaged; exit code 5 when something is."""
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     report = assembly.verify(catalog)
     if as_json:
         write_json(
@@ -95,10 +87,6 @@ def repair(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     Exit code 3 when something is lost that only indexing the feed again brings back.
     """
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     summary = assembly.repair(catalog, settings=settings)
     if as_json:
         write_json(_fields(summary))
@@ -120,10 +108,6 @@ def repair(catalog: CatalogOption, as_json: JsonOption = False) -> None:
 def optimize(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """Compact the catalog, bring its indexes up to date and delete versions nobody reads."""
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     summary = assembly.optimize(catalog, settings=settings)
     if as_json:
         write_json(_fields(summary))
@@ -152,10 +136,6 @@ _WORDS: Final = {"index": "index", "crawl": "crawl", "write": "API", "rollback":
 @catalog_app.command(epilog="Example: furniture-prompter catalog versions --catalog shop")
 def versions(catalog: CatalogOption, as_json: JsonOption = False) -> None:
     """What every version was made by, what it changed, and which ones are kept."""
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     found = assembly.versions(catalog)
     if as_json:
         write_json([dataclasses.asdict(each) for each in found])
@@ -211,10 +191,6 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """What differs between two kept versions: products, cells and photos."""
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     first, second, found = assembly.diff(catalog, before, after)
     counts = dict.fromkeys(_SIGNS, 0)
     for shown, each in enumerate(found):
@@ -272,10 +248,6 @@ def rollback(
     Nothing that came between is lost as long as it is kept: another rollback goes forward again.
     """
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     summary = assembly.rollback(catalog, version, settings=settings)
     if as_json:
         write_json(dataclasses.asdict(summary))

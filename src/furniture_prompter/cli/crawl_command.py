@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.index_command import print_summary, summary_answer, tell_set_aside
 from furniture_prompter.cli.options import (
     EncoderOption,
@@ -16,7 +17,6 @@ from furniture_prompter.cli.options import (
     refuse_unwritable,
 )
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     messages,
     plain,
     print_facts,
@@ -154,8 +154,8 @@ def crawl_command(
         raise typer.BadParameter("--contact takes a mail or web address of at most 200 letters.")
     settings = read_settings()
     _ask_for_the_right(right or dry_run)
-    with collector_paused():
-        from furniture_prompter.assembly import crawling
+    from furniture_prompter.assembly import crawling
+
     with show_progress(messages()) as progress:
         found = crawling.crawl(
             address,
@@ -184,8 +184,6 @@ def crawl_command(
                 "run the command again.",
                 style="yellow",
             )
-        with collector_paused():
-            from furniture_prompter import assembly
         with show_progress(messages()) as progress:
             summary = assembly.index(
                 str(found.feed),

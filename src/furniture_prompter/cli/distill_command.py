@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.index_command import set_aside_answer, tell_set_aside
 from furniture_prompter.cli.options import ExitCode, JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     messages,
     print_facts,
     say,
+    show_progress,
     size_text,
     write_json,
 )
@@ -225,10 +226,7 @@ def distill_command(
     A catalog that the teacher embedded can then be asked by the student, at a fraction of the cost.
     """
     settings = read_settings()
-    with collector_paused():
-        from furniture_prompter import assembly
-        from furniture_prompter.distillation.options import DistillationOptions
-    from furniture_prompter.cli.terminal import show_progress
+    from furniture_prompter.distillation.options import DistillationOptions
 
     options = DistillationOptions(
         student=student,

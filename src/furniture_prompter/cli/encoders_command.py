@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.options import JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     messages,
     output,
     plain,
@@ -55,10 +55,6 @@ def encoders_command(context: typer.Context, as_json: JsonOption = False) -> Non
             raise typer.BadParameter("--json of a sub-command comes after its name.")
         return
     settings = read_settings()
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     cards = assembly.available_encoders(settings)
     if as_json:
         write_json([card.as_json() for card in cards])
@@ -122,10 +118,6 @@ def pull(
 ) -> None:
     """Bring a teacher into the cache: its weights as safetensors, every file checked by hash."""
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     for each in assembly.obtainable_encoders():
         if (each.name, each.way) == (name, "build") and source is None:
             say(f"{name} is built here. {each.about}")
@@ -147,10 +139,6 @@ def show(
 ) -> None:
     """Tell the whole card: what an encoder learned from, on what, how it scores, how fast it is."""
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     card = assembly.describe_encoder(name, settings=settings)
     if as_json:
         write_json(card.as_json())
@@ -190,10 +178,6 @@ def export(
 ) -> None:
     """Write a teacher's image side as an encoder that needs no PyTorch, in the teacher's space."""
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     teacher = assembly.describe_encoder(name, settings=settings)
     card = assembly.export_encoder(
         name, out, precision=precision.value, calibrate=calibrate, settings=settings

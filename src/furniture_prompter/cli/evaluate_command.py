@@ -17,13 +17,14 @@ from furniture_prompter.cli.options import (
     refuse_unwritable,
 )
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     escape_json,
     messages,
     output,
     plain,
     print_facts,
     say,
+    show_progress,
+    write_atomically,
     write_json,
 )
 
@@ -85,9 +86,7 @@ def evaluate_command(
         refuse_unwritable(out, "--out")
     settings = read_settings()
     # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter.assembly.benchmarking import evaluate
-    from furniture_prompter.cli.terminal import show_progress
+    from furniture_prompter.assembly.benchmarking import evaluate
 
     with show_progress(messages()) as progress:
         evaluation = evaluate(
@@ -103,8 +102,6 @@ def evaluate_command(
     _tell_set_aside(evaluation, out)
     answer = evaluation_answer(evaluation, catalog)
     if out is not None:
-        from furniture_prompter.cli.terminal import write_atomically
-
         text = json.dumps(answer, ensure_ascii=False, allow_nan=False, indent=2)
         write_atomically(out, escape_json(text) + "\n")
     if as_json:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.index_command import set_aside_answer, tell_set_aside
 from furniture_prompter.cli.options import (
     ExitCode,
@@ -14,7 +15,6 @@ from furniture_prompter.cli.options import (
     TextEncodingOption,
 )
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     output,
     plain,
     print_facts,
@@ -56,10 +56,6 @@ def inspect(
 
     Nothing is written. Exit code 3 when something would be set aside, 4 when nothing can be read.
     """
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     told = assembly.inspect_feed(
         source, text_encoding=text_encoding, layout=layout, columns=columns or ()
     )

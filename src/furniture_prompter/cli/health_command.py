@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.options import (
     CatalogOption,
     ExitCode,
@@ -13,12 +14,13 @@ from furniture_prompter.cli.options import (
     refuse_unwritable,
 )
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     messages,
     output,
     plain,
     plain_lines,
     say,
+    show_progress,
+    write_atomically,
     write_json,
 )
 
@@ -67,11 +69,6 @@ def health(
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings()
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-    from furniture_prompter.cli.terminal import show_progress, write_atomically
-
     with show_progress(messages()) as progress:
         report = assembly.catalog_health(catalog, settings=settings, progress=progress)
     if html is not None:

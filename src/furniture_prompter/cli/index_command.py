@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
@@ -21,13 +22,14 @@ from furniture_prompter.cli.options import (
     refuse_unwritable,
 )
 from furniture_prompter.cli.terminal import (
-    collector_paused,
     escape_json,
     messages,
     plain,
     print_facts,
     say,
+    show_progress,
     size_text,
+    write_atomically,
     write_json,
 )
 
@@ -104,10 +106,6 @@ def index_command(
     if set_aside_file is not None:
         refuse_unwritable(set_aside_file, "--set-aside")
     settings = read_settings()
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-    from furniture_prompter.cli.terminal import show_progress
 
     def run(remove_many: bool) -> "IndexSummary":
         with show_progress(messages()) as progress:
@@ -177,8 +175,6 @@ def set_aside_answer(item: "SetAside") -> dict[str, Any]:
 
 
 def _write_set_aside(path: Path, items: "tuple[SetAside, ...]") -> None:
-    from furniture_prompter.cli.terminal import write_atomically
-
     lines = (json.dumps(set_aside_answer(item), ensure_ascii=False) + "\n" for item in items)
     write_atomically(path, escape_json("".join(lines)))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.options import (
     CatalogOption,
     DetectorOption,
@@ -16,7 +17,7 @@ from furniture_prompter.cli.options import (
     read_settings,
     refuse_unwritable,
 )
-from furniture_prompter.cli.terminal import collector_paused, output, plain, say, write_json
+from furniture_prompter.cli.terminal import output, plain, say, write_atomically, write_json
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import CatalogReference, Product
@@ -74,10 +75,6 @@ def goes_with_command(
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(thesaurus, rooms=rooms)
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     with assembly.Catalog.open(catalog, settings=settings) as opened:
         found = opened.goes_with(product_id, where=where, limit=limit)
     if as_json:
@@ -90,7 +87,8 @@ def goes_with_command(
         name = found.product.title or found.product.id
         pieces = [(each.kind, each, "") for each in found.companions]
         page = render_pieces_of_outfit(f"Goes with {name}", "", pieces, found.notes, found.catalog)
-        _write(html, page)
+        write_atomically(html, page)
+        say(f"Page written to {html}.")
 
 
 def outfit_command(
@@ -168,10 +166,6 @@ def outfit_command(
         refuse_unwritable(html, "--html")
     put_in = dict(_pair(each) for each in replaced or ())
     settings = read_settings(thesaurus, detector, rooms)
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
         found = opened.outfit(
             like=like,
@@ -199,7 +193,8 @@ def outfit_command(
         page = render_pieces_of_outfit(
             heading, _total_text(found), pieces, found.notes, found.catalog
         )
-        _write(html, page)
+        write_atomically(html, page)
+        say(f"Page written to {html}.")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -280,13 +275,6 @@ def _money(offer: "Offer | None") -> str:
     if offer is None or offer.price is None:
         return ""
     return f"{offer.price:,.2f} {offer.currency}".strip()
-
-
-def _write(path: Path, page: str) -> None:
-    from furniture_prompter.cli.terminal import write_atomically
-
-    write_atomically(path, page)
-    say(f"Page written to {path}.")
 
 
 def render_pieces_of_outfit(

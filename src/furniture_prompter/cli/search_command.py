@@ -5,6 +5,7 @@ from typing import Annotated, Unpack
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.options import (
     CatalogOption,
     CropOption,
@@ -19,7 +20,7 @@ from furniture_prompter.cli.options import (
     refuse_unwritable,
     with_query_options,
 )
-from furniture_prompter.cli.terminal import collector_paused, output, say, write_json
+from furniture_prompter.cli.terminal import output, say, write_atomically, write_json
 from furniture_prompter.query_options import OPTIONS, SearchOptions, given
 
 EXAMPLES = """\b
@@ -98,10 +99,7 @@ def search_command(
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(thesaurus, detector)
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-        from furniture_prompter.domain.query import Crop
+    from furniture_prompter.domain.query import Crop
 
     part = None if crop is None else Crop.of_text(crop)
     with assembly.Catalog.open(
@@ -125,7 +123,6 @@ def search_command(
         print_result(result, output())
     if html is not None:
         from furniture_prompter.cli.gallery import render_gallery
-        from furniture_prompter.cli.terminal import write_atomically
 
         write_atomically(html, render_gallery(result))
         say(f"Gallery written to {html}.")

@@ -258,8 +258,7 @@ def write_atomically(path: Path, text: str) -> None:
 def collector_paused() -> Iterator[None]:
     """Import without the cyclic garbage collector, then tell it to leave what was loaded alone.
 
-    The storage engine's import makes half a million objects that live to the end; walking them over
-    and over takes a fifth of a cold search.
+    What is loaded lives to the end; a server would walk it over and over.
     """
     gc.disable()
     try:

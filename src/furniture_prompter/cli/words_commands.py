@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from furniture_prompter import assembly
 from furniture_prompter.cli.options import (
     CatalogOption,
     CropOption,
@@ -15,7 +16,7 @@ from furniture_prompter.cli.options import (
     photo_file,
     read_settings,
 )
-from furniture_prompter.cli.terminal import collector_paused, output, plain, write_json
+from furniture_prompter.cli.terminal import output, plain, print_facts, write_json
 
 if TYPE_CHECKING:
     from furniture_prompter.domain.query import DescribedWord
@@ -40,10 +41,6 @@ def suggest_command(
 ) -> None:
     """Complete a prompt in the catalog's own words, and say what would narrow it."""
     settings = read_settings(thesaurus)
-    # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
-
     with assembly.Catalog.open(catalog, settings=settings) as opened:
         found = opened.suggest(typed, limit=limit)
     if as_json:
@@ -78,10 +75,7 @@ def describe_command(
 ) -> None:
     """Put a photo into the catalog's own words: category, colours, materials, each how sure."""
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-        from furniture_prompter.domain.query import Crop
+    from furniture_prompter.domain.query import Crop
 
     part = None if crop is None else Crop.of_text(crop)
     with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
@@ -91,8 +85,6 @@ def describe_command(
 
         write_json(description_answer(told))
         return
-    from furniture_prompter.cli.terminal import print_facts
-
     rows = {
         "prompt": told.prompt or "nothing can be said",
         "category": _words(told.categories),
