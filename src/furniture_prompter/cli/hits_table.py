@@ -64,13 +64,13 @@ def dominant_colours(image: RgbImage, count: int = 3) -> tuple[Colour, ...]:
     return tuple(chosen)
 
 
-def photo_colours(path: Path, count: int = 3) -> tuple[Colour, ...]:
+def photo_colours(path: Path) -> tuple[Colour, ...]:
     """Dominant colours of a photo file; none when it is gone or no longer a usable photo."""
     try:
         image = decode_photo(read_photo_bytes(path), name=str(path), target_side_px=SIDE_PX)
     except InvalidPhotoError:
         return ()
-    return dominant_colours(image, count)
+    return dominant_colours(image)
 
 
 PRICES = ("price", "sale_price")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.cells import cell_len, set_cell_size
@@ -83,12 +82,12 @@ def say_error(text: str) -> None:
     say(f"error: {text}", style="red")
 
 
-def write_json(value: Any, *, indent: int | None = None) -> None:
+def write_json(value: Any) -> None:
     """Write one JSON value and a line break to standard output, in UTF-8, and flush.
 
     Numbers that JSON does not have are a defect and raise ValueError.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     sys.stdout.flush()
     sys.stdout.buffer.write(escape_json(text).encode("utf-8") + b"\n")
     sys.stdout.buffer.flush()
@@ -167,12 +166,7 @@ class ProgressBars:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give the terminal back."""
         self._progress.stop()
 
@@ -208,12 +202,7 @@ class ProgressLines:
         """Nothing to prepare."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing to give back."""
 
     def __call__(self, now: "IndexProgress") -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from pickle import UnpicklingError  # what torch says of a damaged file, though it unpickles none
-from types import TracebackType
 from typing import Any, Final, Self
 
 import safetensors
@@ -284,12 +283,7 @@ class RunLog:
         """Nothing further to prepare."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the files."""
         if not self._silent:
             self._file.close()

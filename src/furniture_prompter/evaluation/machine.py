@@ -42,18 +42,17 @@ INSTRUCTION_SETS: Final = (
 _GIT_LIMIT_S: Final = 60.0
 
 
-def this_machine(threads: int, device: str = "CPU") -> Machine:
+def this_machine(threads: int) -> Machine:
     """What this process runs on.
 
     Args:
         threads: That an encoder was given for one image.
-        device: What encoders run on.
 
     Raises:
         BenchmarkError: psutil or py-cpuinfo is not installed.
     """
     return Machine(
-        device=device,
+        device="CPU",
         processor=processor_name(),
         instruction_sets=instruction_sets(),
         cores=available_cpus(),

@@ -119,9 +119,9 @@ def kind_in(texts: Iterable[str], words: Thesaurus) -> str:
     return next((kind for text in texts if text and (kind := words.kind(text))), "")
 
 
-def kind_name(kind: str, language: str, words: Thesaurus | None = None) -> str:
+def kind_name(kind: str, language: str) -> str:
     """What people call a kind; a kind that is a shop's own category is called what it is."""
-    concept = (words or thesaurus()).concepts.get(kind)
+    concept = thesaurus().concepts.get(kind)
     return kind.replace("-", " ") if concept is None else concept.name_in(language)
 
 

@@ -59,17 +59,10 @@ def _sample(run: Run, encoders: Sequence[str], photo_of: PhotoOf) -> Gallery | N
         if not found or any(each.queries != found[0].queries for each in found):
             continue
         drawn = np.random.default_rng(0).permutation(len(found[0].queries))[:SHOWN]
-        rows = [
-            _row(run, found, query, f"{measure} {found[0].values[measure][query]:.3f}", photo_of)
-            for query in sorted(drawn.tolist())
-        ]
-        kept = [row for row in rows if row]
-        if kept:
-            return Gallery(
-                f"{task.capitalize()}: {len(kept)} queries drawn at random; {run.data.name}. "
-                f"{_MARK}",
-                kept,
-            )
+        values = found[0].values[measure]
+        rows = [(query, f"{measure} {values[query]:.3f}") for query in sorted(drawn.tolist())]
+        if gallery := _gallery(run, found, rows, ("", " queries drawn at random"), photo_of):
+            return gallery
     return None
 
 
@@ -79,17 +72,11 @@ def _least_found(run: Run, encoder: str, photo_of: PhotoOf) -> Gallery | None:
         if found is None or not found.top:
             continue
         values = np.asarray(found.values[measure])
-        rows = [
-            _row(run, [found], query, f"{measure} {values[query]:.3f}", photo_of)
-            for query in np.argsort(values, kind="stable")[:SHOWN].tolist()
-        ]
-        kept = [row for row in rows if row]
-        if kept:
-            return Gallery(
-                f"{task.capitalize()}: the {len(kept)} queries on which {encoder} has the lowest "
-                f"{measure}; {run.data.name}. {_MARK}",
-                kept,
-            )
+        worst = np.argsort(values, kind="stable")[:SHOWN].tolist()
+        rows = [(query, f"{measure} {values[query]:.3f}") for query in worst]
+        those = ("the ", f" queries on which {encoder} has the lowest {measure}")
+        if gallery := _gallery(run, [found], rows, those, photo_of):
+            return gallery
     return None
 
 
@@ -109,19 +96,27 @@ def worst_against_teacher(run: Run, student: str, photo_of: PhotoOf) -> Gallery 
         if own is None or other is None or own.queries != other.queries or not own.top:
             continue
         gaps = np.subtract(own.values[measure], other.values[measure])
-        rows = [
-            _row(run, [other, own], query, f"{measure} {gaps[query]:+.3f}", photo_of)
-            for query in np.argsort(gaps, kind="stable")[:SHOWN].tolist()
-            if gaps[query] < 0
-        ]
-        kept = [row for row in rows if row]
-        if kept:
-            return Gallery(
-                f"{task.capitalize()}: the {len(kept)} queries on which {student} loses most "
-                f"{measure} against {run.teacher}; {run.data.name}. {_MARK}",
-                kept,
-            )
+        worst = np.argsort(gaps, kind="stable")[:SHOWN].tolist()
+        rows = [(query, f"{measure} {gaps[query]:+.3f}") for query in worst if gaps[query] < 0]
+        those = ("the ", f" queries on which {student} loses most {measure} against {run.teacher}")
+        if gallery := _gallery(run, [other, own], rows, those, photo_of):
+            return gallery
     return None
+
+
+def _gallery(
+    run: Run,
+    results: Sequence[TaskResults],
+    told: Sequence[tuple[int, str]],
+    those: tuple[str, str],
+    photo_of: PhotoOf,
+) -> Gallery | None:
+    """The queries whose photos can be shown; the caption says what stands around their count."""
+    rows = [row for query, text in told if (row := _row(run, results, query, text, photo_of))]
+    if not rows:
+        return None
+    queries = f"{results[0].task.capitalize()}: {those[0]}{len(rows)}{those[1]}"
+    return Gallery(f"{queries}; {run.data.name}. {_MARK}", rows)
 
 
 def _row(
