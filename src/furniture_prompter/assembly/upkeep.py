@@ -153,9 +153,8 @@ def rollback(
         CatalogError: see :mod:`furniture_prompter.errors`.
     """
     chosen = settings or Settings()
-    return event_loop.run(
-        roll_back(Path(catalog), version, chosen.version_grace_s, chosen.keep_versions)
-    )
+    back = roll_back(Path(catalog), version, chosen.version_grace_s, chosen.keep_versions)
+    return event_loop.run(back)
 
 
 # Long enough not to busy a core, short beside the time that a commit takes.
@@ -208,14 +207,11 @@ class CatalogUpserts:
                 "while, or send several products as one batch."
             )
         try:
-            encoder, prompt_encoder = self._load()
+            encoders = self._load()
             while True:
                 try:
-                    return asyncio.run(
-                        write_products(
-                            writes, self._folder, encoder, prompt_encoder, self._settings
-                        )
-                    )
+                    written = write_products(writes, self._folder, *encoders, self._settings)
+                    return asyncio.run(written)
                 except CatalogBusyError:
                     if time.monotonic() >= deadline:
                         raise

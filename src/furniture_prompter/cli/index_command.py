@@ -126,7 +126,9 @@ def index_command(
 
     summary = asking_before_mass_removal(run, yes)
     if set_aside_file is not None:
-        _write_set_aside(set_aside_file, summary.set_aside)
+        items = (set_aside_answer(item) for item in summary.set_aside)
+        lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+        write_atomically(set_aside_file, escape_json(lines))
     tell_set_aside(summary.set_aside, set_aside_file)
     if as_json:
         write_json(summary_answer(summary, catalog))
@@ -174,36 +176,25 @@ def set_aside_answer(item: "SetAside") -> dict[str, Any]:
     }
 
 
-def _write_set_aside(path: Path, items: "tuple[SetAside, ...]") -> None:
-    lines = (json.dumps(set_aside_answer(item), ensure_ascii=False) + "\n" for item in items)
-    write_atomically(path, escape_json("".join(lines)))
-
-
 def tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
     """Say what was left out, up to SHOWN_SET_ASIDE of them; `file` has them all."""
     for item in items[:SHOWN_SET_ASIDE]:
         say(str(item), style="yellow")
-    further = len(items) - SHOWN_SET_ASIDE
-    if further > 0 and file is not None:
-        say(f"… and {further:,} more, all of them in {file}.", style="yellow")
-    elif further > 0:
-        say(f"… and {further:,} more. Give --set-aside FILE to have them all.", style="yellow")
+    if (further := len(items) - SHOWN_SET_ASIDE) > 0:
+        where = f", all of them in {file}" if file else ". Give --set-aside FILE to have them all"
+        say(f"… and {further:,} more{where}.", style="yellow")
 
 
 def print_summary(summary: "IndexSummary", catalog: Path) -> None:
     """Write what an index run did to standard output."""
     rate = summary.photos_encoded / summary.seconds if summary.seconds > 0 else 0.0
     pace = f" ({rate:,.0f} photos/s)" if summary.photos_encoded else ""
+    stayed = summary.products_not_removed
     rows = {
         "catalog": f"{catalog}, version {summary.version}",
         "products": f"{summary.products:,}: {summary.products_added:,} added, "
         f"{summary.products_updated:,} updated, {summary.products_removed:,} removed, "
-        f"{summary.products_unchanged:,} unchanged"
-        + (
-            f", {summary.products_not_removed:,} not removed"
-            if summary.products_not_removed
-            else ""
-        ),
+        f"{summary.products_unchanged:,} unchanged{f', {stayed:,} not removed' if stayed else ''}",
         "photos": f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
         f"{summary.photos_reused:,} reused",
         **_downloads(summary.downloads),
