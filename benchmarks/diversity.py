@@ -19,7 +19,7 @@ from furniture_prompter.assembly import Catalog, index
 from furniture_prompter.domain import SearchResult
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.evaluation.metrics import bootstrap_interval
-from furniture_prompter.search.diversity import WINDOW
+from furniture_prompter.search.paging import WINDOW
 
 SHOPS: Final = ("ikea-dev", "shop2-dev")
 DIVERSITIES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 1.0)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 
 from furniture_prompter import event_loop
@@ -51,8 +52,7 @@ def verify(catalog: str | Path) -> VerifyReport:
     """Check a catalog's current version: every file, every row, every index.
 
     Raises:
-        CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: it has no
-            manifest to go by.
+        CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: it has no manifest to go by.
     """
     return event_loop.run(verify_catalog(Path(catalog), alignment_fingerprint))
 
@@ -100,10 +100,7 @@ def versions(catalog: str | Path) -> tuple[CatalogVersion, ...]:
 
 
 def set_aside(catalog: str | Path) -> LeftOut | None:
-    """What the last run over a feed left out of a catalog, and why.
-
-    None where no run of this release has been over it.
-    """
+    """What the last run over a feed left out of a catalog, and why; None without such a run."""
     return left_out(Path(catalog))
 
 
@@ -177,7 +174,6 @@ class CatalogUpserts:
         self._settings = settings
         self.turn = asyncio.Lock()
         self._turn = threading.Lock()
-        self._encoders: tuple[Encoder, PromptEncoder] | None = None
 
     def spool(self) -> AbstractContextManager[Spool]:
         """Where the photos of one request are kept until it is written; blocks on the disk.
@@ -207,7 +203,7 @@ class CatalogUpserts:
                 "while, or send several products as one batch."
             )
         try:
-            encoders = self._load()
+            encoders = self._encoders
             while True:
                 try:
                     written = write_products(writes, self._folder, *encoders, self._settings)
@@ -219,8 +215,6 @@ class CatalogUpserts:
         finally:
             self._turn.release()
 
-    def _load(self) -> tuple[Encoder, PromptEncoder]:
-        if self._encoders is None:
-            manifest = read_manifest(self._folder)
-            self._encoders = catalog_encoders(manifest, None, self._settings)
-        return self._encoders
+    @cached_property
+    def _encoders(self) -> tuple[Encoder, PromptEncoder]:
+        return catalog_encoders(read_manifest(self._folder), None, self._settings)

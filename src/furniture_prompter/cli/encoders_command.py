@@ -54,23 +54,18 @@ def encoders_command(context: typer.Context, as_json: JsonOption = False) -> Non
         if as_json:
             raise typer.BadParameter("--json of a sub-command comes after its name.")
         return
-    settings = read_settings()
-    cards = assembly.available_encoders(settings)
+    cards = assembly.available_encoders(read_settings())
     if as_json:
         write_json([card.as_json() for card in cards])
         return
     for card in cards:
         output().print(plain(card.name), style="bold", soft_wrap=True)
         print_facts(_rows(card), indent=2)
-    here = {card.name for card in cards}
-    more = [
-        each
-        for each in assembly.obtainable_encoders()
-        if each.way == "train" or each.name not in here
-    ]
     for way, title in _WAYS.items():
         output().print(title, style="bold", soft_wrap=True)
-        print_facts({each.name: _told(each) for each in more if each.way == way}, indent=2)
+        known = set() if way == "train" else {card.name for card in cards}
+        more = [each for each in assembly.obtainable_encoders() if each.way == way]
+        print_facts({each.name: _told(each) for each in more if each.name not in known}, indent=2)
 
 
 _WAYS = {
@@ -82,9 +77,8 @@ _WAYS = {
 
 def _told(each: "ObtainableEncoder") -> str:
     precision = "int8 before its head" if each.way == "train" else "fp32"
-    licence = each.licence or "no weights given"
     size = f"{each.parameters / 1e6:,.1f} M parameters, {size_text(each.size_bytes)} {precision}"
-    return f"{size}, {licence}\n{each.about}"
+    return f"{size}, {each.licence or 'no weights given'}\n{each.about}"
 
 
 @encoders_app.command(epilog=PULL_EXAMPLES)
@@ -138,16 +132,13 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Tell the whole card: what an encoder learned from, on what, how it scores, how fast it is."""
-    settings = read_settings()
-    card = assembly.describe_encoder(name, settings=settings)
+    card = assembly.describe_encoder(name, settings=read_settings())
     if as_json:
         write_json(card.as_json())
         return
     rows = {"name": card.name} | _rows(card)
-    rows["files"] = "\n".join(
-        f"{file} {sha256}"
-        for file, sha256 in {card.weights_file: card.weights_sha256, **card.other_files}.items()
-    )
+    files = {card.weights_file: card.weights_sha256, **card.other_files}
+    rows["files"] = "\n".join(f"{file} {sha256}" for file, sha256 in files.items())
     if card.source_sha256:
         rows["made from"] = "\n".join(f"{file} {sha}" for file, sha in card.source_sha256.items())
     if card.training:
@@ -188,10 +179,11 @@ def export(
     print_facts(_rows(card))
     say(f"Written to {out}; search with --encoder {out}.")
     if teacher.encodes_prompts:
-        say(
-            f"The text tower stays behind: prompts go through a catalog's alignment, or through "
-            f"{name} with --text-tower {name}."
-        )
+        through = f"prompts go through a catalog's alignment, or through {name}"
+        say(f"The text tower stays behind: {through} with --text-tower {name}.")
+
+
+_RUNTIMES = {"hub": "PyTorch (extra hub)", "onnx": "ONNX Runtime", "static": "NumPy"}
 
 
 def _rows(card: "EncoderCard") -> dict[str, str]:
@@ -201,9 +193,7 @@ def _rows(card: "EncoderCard") -> dict[str, str]:
         "encodes": f"{takes}, and prompts" if card.encodes_prompts else takes,
         "dimensions": f"{card.dimension}, compared by {card.metric}",
         "size": f"{size_text(card.weights_bytes)}, {card.parameters:,} parameters",
-        "runs on": {"hub": "PyTorch (extra hub)", "onnx": "ONNX Runtime", "static": "NumPy"}[
-            card.runtime
-        ],
+        "runs on": _RUNTIMES[card.runtime],
         "licence": card.licence,
         "source": card.source,
         "sha256": card.weights_sha256,
@@ -225,7 +215,6 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
         if isinstance(inner, Mapping):
             yield f"{margin}{name}"
             yield from _lines(inner, depth + 1)
-        elif isinstance(inner, str):
-            yield f"{margin}{name} {inner}"
         else:
-            yield f"{margin}{name} {json.dumps(inner, ensure_ascii=False)}"
+            text = inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+            yield f"{margin}{name} {text}"

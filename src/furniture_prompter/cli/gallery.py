@@ -179,7 +179,7 @@ def picture(path: Path, name: str) -> str:
 
 
 def data_uri(image: RgbImage, side_px: int = THUMBNAIL_SIDE_PX) -> str:
-    """Pixels as a JPEG of `side_px` at the most that a page carries in itself."""
+    """Pixels (height, width, 3) as a JPEG, at most `side_px`, that a page carries in itself."""
     thumbnail = Image.fromarray(image)
     thumbnail.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

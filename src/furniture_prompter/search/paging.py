@@ -1,22 +1,109 @@
-"""Pagination: cursors, and pages of a ranking that retrievers extend as far as a page needs."""
+"""Pages of a ranking: cursors, near-twins held back, and hits with their photo and what matched.
 
+Diversity is maximal marginal relevance (Carbonell & Goldstein 1998) as the last step. It reorders
+products within windows of the ranking that do not overlap, so that pages hold every product once,
+however many hits each has, and nothing comes from far below.
+"""
+
+import asyncio
 import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from furniture_prompter.catalog.reader import Filter
-from furniture_prompter.domain import Query
+from furniture_prompter.catalog.columns import VECTOR
+from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.reader import CatalogReader, Filter, PhotoRows
+from furniture_prompter.catalog.vector_index import Scores
+from furniture_prompter.domain import EncoderIdentity, Hit, Product, Query
+from furniture_prompter.domain.query import LookedAt
+from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.query_options import OPTIONS
-from furniture_prompter.search.diversity import WINDOW
-from furniture_prompter.search.query_vectors import EncodedQuery
+from furniture_prompter.search.query_vectors import (
+    AlignmentRoute,
+    EncodedQuery,
+    NoRoute,
+    PromptRoute,
+    Vectors,
+    is_known,
+)
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup, fuse
+from furniture_prompter.search.understood import Wish, variant_fit
+
+WINDOW: Final = 20
+"""Products of the ranking that are reordered together."""
+
+_TINY: Final = 1e-9
+
+
+async def diversified(ranked: Fused, reader: CatalogReader, diversity: float) -> Fused:
+    """The same products, those of each window reordered; the first of each window stays.
+
+    Args:
+        ranked: Products of whole windows, best first; the last window may end early.
+        reader: The catalog version, whose main photos say what is alike.
+        diversity: How much likeness to products before counts against fitting the query, 0 to 1.
+
+    Raises:
+        CatalogDamagedError: the photos cannot be read.
+    """
+    if ranked.numbers.size < 3:
+        return ranked
+    rows = await reader.photos(ranked.numbers, VECTOR)
+    assert rows.vectors is not None  # noqa: S101  # they were asked for
+    numbers, main = np.unique(rows.numbers, return_index=True)
+    vectors = rows.vectors[main[np.searchsorted(numbers, ranked.numbers)]]
+    places = [
+        begin
+        + marginal_order(
+            ranked.scores[begin : begin + WINDOW], vectors[begin : begin + WINDOW], diversity
+        )
+        for begin in range(0, ranked.numbers.size, WINDOW)
+    ]
+    return ranked.taken(np.concatenate(places))
+
+
+def marginal_order(
+    scores: Scores, vectors: NDArray[np.float32], diversity: float
+) -> NDArray[np.intp]:
+    """Places of products such that each is the best next one after those before it.
+
+    A product's worth is ``(1 - diversity) * fit - diversity * likeness``. Its fit is its score, 0
+    for the least of all and 1 for the greatest. Its likeness is the greatest cosine to one before
+    it, 0 for the mean of all pairs and below, 1 for the same: so neither hangs on what a score or a
+    cosine of an encoder usually is.
+
+    Args:
+        scores: Best first, shape (n,), n ≥ 1.
+        vectors: Unit vectors, shape (n, d).
+        diversity: 0 to 1.
+
+    Returns:
+        Shape (n,); the first product stays first.
+    """
+    count = scores.size
+    fit = (scores - scores.min()) / max(float(np.ptp(scores)), _TINY)
+    cosines = vectors @ vectors.T
+    mean = (float(cosines.sum()) - float(np.trace(cosines))) / max(count * (count - 1), 1)
+    likeness = ((cosines - mean) / max(1 - mean, _TINY)).clip(0, 1)
+    order = np.zeros(count, np.intp)
+    worth, likeness = (1 - diversity) * fit, diversity * likeness
+    nearest = np.zeros(count, likeness.dtype)
+    chosen = 0
+    for place in range(1, count):
+        worth[chosen] = -np.inf
+        np.maximum(nearest, likeness[chosen], out=nearest)
+        chosen = int((worth - nearest).argmax())
+        order[place] = chosen
+    return order
+
 
 LIMIT_RANKED: Final = 10_000
 """How deep pages go: every page ranks all products before it again."""
@@ -116,7 +203,7 @@ def refuse_other_query(cursor: Cursor, digest: str) -> None:
 
 
 Arrange: TypeAlias = Callable[[Fused], Awaitable[Fused]]
-"""Reorders products of whole windows, of :data:`furniture_prompter.search.diversity.WINDOW`."""
+"""Reorders products of whole windows, of :data:`WINDOW`."""
 
 # How many times more each retriever brings once all that it brought is on earlier pages.
 _FURTHER: Final = 4
@@ -191,3 +278,190 @@ def next_cursor(cursor: Cursor, page: Page, version: int) -> str | None:
     if not page.more or end >= LIMIT_RANKED:
         return None
     return replace(cursor, start=end, version=version).to_text()
+
+
+MATCH_DEVIATIONS = 1.0
+"""A retriever is named in `matched` when it puts the product this far above an average one."""
+
+
+async def present(
+    ranked: Fused,
+    start: int,
+    groups: list[RetrieverGroup],
+    query: EncodedQuery,
+    reader: CatalogReader,
+    route: PromptRoute | NoRoute,
+    looks: Sequence[Wish] = (),
+) -> tuple[Hit, ...]:
+    """The products of a page as hits, each with its photo nearest to the query.
+
+    Where variants differ in what the prompt says of colour, material and size, it is the nearest of
+    those that are most of it.
+
+    Args:
+        ranked: The page's products, best first.
+        start: Hits on the pages before.
+        groups: What they were ranked by.
+        query: The query.
+        reader: The catalog version.
+        route: How prompts reach the photos.
+        looks: What the prompt says of colour, material and size.
+    """
+    if not ranked.numbers.size:
+        return ()
+    column, vector = _best_photo_by(query, route)
+    products, rows = await asyncio.gather(
+        reader.products(ranked.numbers), reader.photos(ranked.numbers, column)
+    )
+    best = _best_photos(rows, vector, _fits_of_photos(rows, products, looks))
+    deviation = {
+        each.name: group.share * each.weight / group.total_weight
+        for group in groups
+        if group.share > 0
+        for each in group.retrievers
+    }
+    hits = []
+    for place, number in enumerate(ranked.numbers.tolist()):
+        added = {name: float(row[place]) for name, row in ranked.contributions.items()}
+        strongest = dict(sorted(added.items(), key=lambda item: -item[1]))
+        strengths = {name: strength / deviation[name] for name, strength in strongest.items()}
+        matched = [name for name, strength in strengths.items() if strength >= MATCH_DEVIATIONS]
+        # 0 is what a retriever adds that knows nothing of the product: no word of it, or no text.
+        known = [name for name, strength in strongest.items() if strength]
+        product = products[number]
+        photo = rows.photo(best[number], product.id)
+        hits.append(
+            Hit(
+                rank=start + place + 1,
+                score=float(ranked.scores[place]),
+                product=product,
+                photo=photo,
+                matched=tuple(matched or known[:1] or list(strongest)[:1]),
+                contributions=strongest,
+                strengths=strengths,
+                variant=product.variant(photo.variant_id),
+            )
+        )
+    return tuple(hits)
+
+
+def _best_photo_by(
+    query: EncodedQuery, route: PromptRoute | NoRoute
+) -> tuple[str | None, Vectors | None]:
+    """The vector column, and the query in its space, that choose among a product's photos."""
+    if query.photo is not None:
+        return VECTOR, query.photo
+    prompt = query.prompt
+    if prompt is not None and not isinstance(route, NoRoute) and is_known(prompt.image_embedding):
+        return route.column, prompt.image_embedding
+    return None, None
+
+
+def _fits_of_photos(
+    rows: PhotoRows, products: Mapping[int, Product], looks: Sequence[Wish]
+) -> Vectors:
+    """How much each photo's variant is of what was asked for, shape (n,).
+
+    0 for all photos of a product whose variants are equally much of it.
+    """
+    fits = np.zeros(len(rows.numbers), np.float32)
+    if not looks:
+        return fits
+    of_variants: dict[int, dict[str, float]] = {}
+    for row, (number, shown) in enumerate(zip(rows.numbers.tolist(), rows.variants, strict=True)):
+        if not shown:
+            continue
+        if number not in of_variants:
+            told = {each.id: variant_fit(each, looks) for each in products[number].variants}
+            of_variants[number] = told if len({*told.values()}) > 1 else {}
+        fits[row] = of_variants[number].get(shown, 0.0)
+    return fits
+
+
+def _best_photos(rows: PhotoRows, query: Vectors | None, fits: Vectors) -> dict[int, int]:
+    """The row of each product's photo of most fit, of those the nearest to the query.
+
+    Without a query, it is the first.
+    """
+    best: dict[int, int] = {}
+    cosines = np.zeros(len(rows.numbers), np.float32)
+    if rows.vectors is not None and query is not None:
+        cosines = rows.vectors[:, : query.size] @ query
+    for row, number in enumerate(rows.numbers.tolist()):
+        held = best.get(number)
+        if held is None or (fits[row], cosines[row]) > (fits[held], cosines[held]):
+            best[number] = row
+    return best
+
+
+def notes(
+    query: EncodedQuery,
+    manifest: Manifest,
+    card: EncoderCard | None,
+    route: PromptRoute | NoRoute,
+    cursor: Cursor,
+) -> tuple[str, ...]:
+    """Sentences a person should read of how a query was answered.
+
+    Args:
+        query: The query.
+        manifest: Of the catalog version that answered.
+        card: Card of the encoder of the query's photo; None where it brought none.
+        route: How prompts reach the photos.
+        cursor: Where the page began.
+    """
+    told = list(_told_of_photo(query.query.looked_at))
+    if card is not None and (note := asymmetry_note(manifest.encoder, card)) is not None:
+        told.append(note)
+    if query.prompt is not None and isinstance(route, NoRoute):
+        told.append(route.reason)
+    if query.prompt is not None and isinstance(route, AlignmentRoute) and route.note:
+        told.append(route.note)
+    if cursor.version != manifest.version:
+        told.append(
+            f"The catalog went from version {cursor.version} to {manifest.version} since the page "
+            "before: products may appear twice or be passed over."
+        )
+    return tuple(told)
+
+
+def _told_of_photo(looked_at: LookedAt | None) -> Iterator[str]:
+    if looked_at is None:
+        return
+    if looked_at.crop is not None:
+        box = looked_at.crop
+        shares = ",".join(f"{each:.3g}" for each in (box.x, box.y, box.width, box.height))
+        yield f"Searched the picture within the photo (crop {shares}), not all of it."
+    if looked_at.turned:
+        yield f"The photo was turned by {looked_at.turned} degrees clockwise to be upright."
+
+
+OVERLAP_FIGURE = "asymmetric_overlap_at_10"
+"""The figure on a student's card: the share of the first ten photos that its query has in common
+with its teacher's own, both asking the teacher's vectors, leaving the asking photo out."""
+
+_STUDENT = "its student"
+
+
+def asymmetry_note(catalog: EncoderIdentity, query: EncoderCard) -> str | None:
+    """One sentence about two encoders in one space; None where both give the same vectors."""
+    asks = identity_of(query)
+    if (asks.weights_sha256, asks.preprocessing) == (catalog.weights_sha256, catalog.preprocessing):
+        return None
+    relation = _relation(catalog, query)
+    note = f"Photos were embedded by {catalog.name}; this query by {query.name}, {relation}"
+    overlap = query.figures.get(OVERLAP_FIGURE)
+    if relation == _STUDENT and overlap is not None:
+        note += f": agreement with the teacher {overlap:.2f} overlap@10 (card)"
+    return f"{note}."
+
+
+def _relation(catalog: EncoderIdentity, query: EncoderCard) -> str:
+    """What the asking encoder is to the one that embedded the catalog; they share a space."""
+    if query.name == catalog.name:
+        return "another build of it"
+    if query.space is None:
+        return "its teacher"
+    if query.space.name == catalog.name:
+        return _STUDENT if query.training else "its export"
+    return "of the same space"

@@ -48,7 +48,7 @@ class PromptRoute(Protocol):
         ...
 
     async def encode(self, texts: Sequence[EncodedText]) -> Vectors:
-        """Unit rows in the space of `column`; zeros for words of which nothing is known."""
+        """Unit rows (n, d) in the space of `column`; zeros for words of which nothing is known."""
         ...
 
 
@@ -354,5 +354,5 @@ def with_colour_weight(vector: Vectors, part: ColourPart, weight: float) -> Vect
 
 
 def is_known(vector: Vectors | None) -> TypeGuard[Vectors]:
-    """Whether there is a vector that says something: prompts of unknown words have zeros."""
+    """Whether there is a vector (d,) that says something: prompts of unknown words have zeros."""
     return vector is not None and bool(vector.any())

@@ -207,7 +207,7 @@ class Fused:
     strengths: dict[str, Scores] = field(default_factory=dict)
 
     def taken(self, places: NDArray[np.intp]) -> "Fused":
-        """The products at some places."""
+        """The products at some indices, shape (m,)."""
         return Fused(
             self.numbers[places],
             self.scores[places],

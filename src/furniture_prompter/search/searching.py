@@ -12,8 +12,6 @@ from furniture_prompter.domain.query import Description, DidYouMean, Suggestions
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.describing import Describer
-from furniture_prompter.search.diversity import diversified
 from furniture_prompter.search.goes_with import Companions
 from furniture_prompter.search.judging import (
     judge,
@@ -24,12 +22,14 @@ from furniture_prompter.search.judging import (
 )
 from furniture_prompter.search.paging import (
     Cursor,
+    diversified,
     encoded_query_digest,
     next_cursor,
+    notes,
+    present,
     ranked_page,
     refuse_other_query,
 )
-from furniture_prompter.search.presenting import notes, present
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -41,7 +41,7 @@ from furniture_prompter.search.query_vectors import (
     with_colour_weight,
 )
 from furniture_prompter.search.retrievers import retriever_groups
-from furniture_prompter.search.suggesting import Suggester
+from furniture_prompter.search.suggesting import Describer, Suggester
 from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, hear, limited
 from furniture_prompter.search.upright import Upright
 from furniture_prompter.search.validation import (
@@ -212,7 +212,11 @@ class Searcher:
         )
 
     async def suggest(self, typed: str, limit: int) -> Suggestions:
-        """What a prompt that is being typed may become; see :class:`Suggester`."""
+        """What a prompt that is being typed may become; see :class:`Suggester`.
+
+        Raises:
+            InvalidQueryError: too much was typed, or `limit` is out of range.
+        """
         if len(typed) > self._settings.limit_prompt_characters:
             raise InvalidQueryError(
                 f"{len(typed)} characters were typed. Ask with at most "
@@ -221,7 +225,7 @@ class Searcher:
         return await self._suggester.suggest(typed, limit)
 
     async def describe(self, photo_vector: Vectors) -> Description:
-        """A photo's vector in the catalog's own words; see :class:`Describer`."""
+        """A photo's vector, shape (d,), in the catalog's own words; see :class:`Describer`."""
         return await self._describer.describe(photo_vector)
 
     def _query_card(self) -> EncoderCard:

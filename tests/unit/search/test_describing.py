@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.domain.query import DescribedWord
-from furniture_prompter.search.describing import _prompt, joined, shares, softmax
+from furniture_prompter.search.suggesting import _prompt, joined, shares, softmax
 
 
 def test_shares_fall_by_e_for_each_temperature_and_add_up_to_one() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.vector_index import Numbers
-from furniture_prompter.search.diversity import WINDOW, diversified, marginal_order
+from furniture_prompter.search.paging import WINDOW, diversified, marginal_order
 from furniture_prompter.search.retrievers import Fused
 
 DIMENSION = 12
