@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from furniture_prompter.bundled import held_out_families
-from furniture_prompter.distillation.export import CardFields, open_graph, put_in_place
-from furniture_prompter.distillation.quantisation import (
+from furniture_prompter.distillation.export import (
+    CardFields,
     Parity,
+    open_graph,
     parity,
+    put_in_place,
     quantise,
     require_export,
     require_int8,

@@ -65,7 +65,7 @@ def _walk(white: Mask, reached: Mask) -> Mask:
 
 
 def read_textures(folder: Path) -> tuple[RgbImage, ...]:
-    """Every photo in `folder` as a texture, its shorter side at most 512 px.
+    """Every photo in `folder` as a texture (height, width, 3), its shorter side at most 512 px.
 
     Raises:
         DistillationError: the folder is not there or holds no photo, or one cannot be read.
@@ -101,7 +101,7 @@ def draw_background(
     Args:
         draw: What decides; how much is drawn does not depend on `side_px`.
         side_px: Side of the square.
-        textures: To choose from; none: plain colours.
+        textures: To choose from, shapes (height, width, 3); none: plain colours.
     """
     horizon = float(draw.uniform(0.45, 0.8)) if draw.random() < 0.5 else 1.0
     wall, floor = _surface(draw, side_px, textures), _surface(draw, side_px, textures)

@@ -204,7 +204,7 @@ RANK_TEMPERATURE = 0.05
 
 
 def regression(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Mean of 1 - cosine, which for unit rows is half the squared distance; 0 at equality.
+    """Mean of 1 - cosine of unit rows (n, d), half the squared distance; 0 at equality.
 
     Feature regression; the strongest single term in Yang et al., CLIP-KD: An empirical study of
     CLIP model distillation (CVPR 2024, arXiv 2307.12732), where it is called FD.
@@ -213,7 +213,7 @@ def regression(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
 
 
 def relational(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Distances between the views of a batch, against the teacher's; 0 at equality.
+    """Distances between the rows (n, d) of a batch, against the teacher's; 0 at equality.
 
     The distance-wise loss of Park et al., Relational knowledge distillation (CVPR 2019, arXiv
     1904.05068), equations 6 to 8: distances divided by their mean over the batch, Huber's loss.
@@ -222,7 +222,7 @@ def relational(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
 
 
 def contrastive(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """Each student row must find its own teacher row among those of the batch (InfoNCE).
+    """Each student row of (n, d) must find its own teacher row among the batch's (InfoNCE).
 
     van den Oord et al., Representation learning with contrastive predictive coding (arXiv
     1807.03748), from student to teacher as in Tian et al., Contrastive representation distillation
@@ -240,8 +240,8 @@ def rank(student: torch.Tensor, teacher: torch.Tensor, bank: torch.Tensor) -> to
     2101.04731), with the teacher's rows on the catalog's side, as in asymmetric search.
 
     Args:
-        student: The student's rows.
-        teacher: The teacher's rows.
+        student: The student's rows, shape (n, d).
+        teacher: The teacher's rows, shape (n, d).
         bank: The teacher's rows of other photos, shape (m, d).
     """
     wanted = functional.log_softmax(teacher @ bank.T / RANK_TEMPERATURE, dim=1)
@@ -260,7 +260,7 @@ class LossWeights:
     def total(
         self, student: torch.Tensor, teacher: torch.Tensor, bank: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Each term by name, unweighted, and their weighted sum as ``loss``."""
+        """Each term by name, unweighted, and their weighted sum as ``loss``; see :func:`rank`."""
         terms = {"regression": regression(student, teacher)}
         loss = terms["regression"]
         if self.relational:

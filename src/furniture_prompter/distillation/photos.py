@@ -71,7 +71,7 @@ class PhotoSet:
         return hashlib.sha256("".join(photo.id for photo in self.photos).encode()).hexdigest()
 
     def without(self, set_aside: tuple[SetAside, ...], left: NDArray[np.intp]) -> "PhotoSet":
-        """The photos at the places `left`, with further files set aside."""
+        """The photos at the indices `left`, shape (m,), with further files set aside."""
         return PhotoSet(
             tuple(self.photos[place] for place in left),
             (*self.set_aside, *set_aside),
@@ -129,7 +129,11 @@ def photos_of_feed(
 
 
 async def photos_of_catalog(reader: CatalogReader) -> PhotoSet:
-    """Every photo of a catalog version with its stored vector."""
+    """Every photo of a catalog version with its stored vector.
+
+    Raises:
+        CatalogDamagedError: the photos cannot be read.
+    """
     rows = await reader.all_photos()
     first: dict[str, int] = {}
     for place, identity in enumerate(rows.ids):
@@ -145,7 +149,7 @@ async def photos_of_catalog(reader: CatalogReader) -> PhotoSet:
 
 
 def decode(photo: TrainingPhoto, side_px: int | None, limits: PhotoLimits) -> RgbImage:
-    """The photo's pixels, for a square of `side_px`.
+    """The photo's pixels (height, width, 3), for a square of `side_px`.
 
     Raises:
         InvalidPhotoError: it is no usable photo, or no longer the one that was found.
@@ -205,7 +209,7 @@ def _decoded_eighths(data: bytes, side_px: int) -> int:
 
 
 def held_out_places(photos: tuple[TrainingPhoto, ...], share: float) -> NDArray[np.intp]:
-    """Places of photos to hold out: about `share` of the products, at least four photos.
+    """Indices (m,) of photos to hold out: about `share` of the products, at least four photos.
 
     Which products those are depends on their photos' contents alone: neither the source's order
     nor a seed moves a photo from one side to the other.
@@ -281,11 +285,11 @@ class KeptRows:
         return cls(path, rows, marks)
 
     def missing(self) -> NDArray[np.intp]:
-        """Places of rows that are not done, rising."""
+        """Indices of rows that are not done, rising, shape (m,)."""
         return np.flatnonzero(np.asarray(self.done) == 0)
 
     def put(self, places: NDArray[np.intp], values: NDArray[Any]) -> None:
-        """Write rows and mark them as done."""
+        """Write rows, shape (m, ...), at their indices, shape (m,), and mark them as done."""
         self.rows[places] = values
         self.done[places] = 1
 

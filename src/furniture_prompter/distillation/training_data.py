@@ -163,7 +163,7 @@ class TeacherVectors:
         return int(self.rows.shape[1])
 
     def of(self, photos: NDArray[np.intp], numbers: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Rows of view `numbers[i]` of photo `photos[i]`, float32, of unit length.
+        """Unit rows (m, dimension), float32, of view `numbers[i]` of photo `photos[i]`.
 
         Without `views` every view has the row of the clean one.
         """
@@ -171,12 +171,16 @@ class TeacherVectors:
         return unit_rows(np.asarray(self.rows[places], np.float32))
 
     def clean(self) -> NDArray[np.float32]:
-        """Row *i* is photo *i* as it is; float32, of unit length, in memory."""
+        """Unit rows (photos, dimension), float32, in memory: row *i* is photo *i* as it is."""
         return unit_rows(np.asarray(self.rows[self.places], np.float32))
 
 
 def from_catalog(found: PhotoSet, space: EmbeddingSpace) -> TeacherVectors:
-    """The vectors that a catalog holds of its photos; no teacher is needed."""
+    """The vectors (photos, dimension) that a catalog holds of its photos; no teacher is needed.
+
+    Raises:
+        ValueError: the photos come from no catalog.
+    """
     if found.vectors is None:
         raise ValueError("the photos come from no catalog.")
     return TeacherVectors(space, 0, found.vectors, np.arange(len(found.photos)))
@@ -399,7 +403,7 @@ def student_preprocessing(options: DistillationOptions) -> Preprocessing:
 
 
 def hash_of(textures: Sequence[RgbImage]) -> str:
-    """SHA-256 over textures; empty for none."""
+    """SHA-256 over textures, shapes (height, width, 3); empty for none."""
     if not textures:
         return ""
     whole = hashlib.sha256()

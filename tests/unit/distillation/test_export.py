@@ -16,10 +16,15 @@ from torch import nn
 
 from furniture_prompter.distillation import export as export_module
 from furniture_prompter.distillation import onnx_graph
-from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
+from furniture_prompter.distillation.export import (
+    CardFields,
+    Parity,
+    Precision,
+    export_encoder,
+    parity,
+)
 from furniture_prompter.distillation.networks.student import Student, unit_rows
 from furniture_prompter.distillation.onnx_graph import write_graph
-from furniture_prompter.distillation.quantisation import Parity, parity
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Preprocessing
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.preprocessing import preprocess

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from furniture_prompter.distillation.quantisation import (
+from furniture_prompter.distillation.export import (
     Parity,
     parity,
     require_export,

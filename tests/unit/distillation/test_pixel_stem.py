@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from furniture_prompter.distillation.export import quantise
 from furniture_prompter.distillation.networks.student import normalise, unit_rows
 from furniture_prompter.distillation.onnx_graph import PIXELS, with_pixel_stem, write_graph
-from furniture_prompter.distillation.quantisation import quantise
 from tests.unit.distillation.tiny import photos
 
 SIDE_PX = 32

@@ -9,9 +9,9 @@ from onnx import numpy_helper
 from onnxruntime.quantization import matmul_nbits_quantizer
 from torch import nn
 
+from furniture_prompter.distillation.export import quantise
 from furniture_prompter.distillation.networks.student import normalise, unit_rows
 from furniture_prompter.distillation.onnx_graph import write_graph
-from furniture_prompter.distillation.quantisation import quantise
 from furniture_prompter.errors import DistillationError
 from tests.unit.distillation.tiny import SIDE_PX, TinyNetwork, photos
 

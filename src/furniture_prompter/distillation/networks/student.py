@@ -46,10 +46,10 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def stages(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """What ``forward`` takes, to the maps of ``inner_widths`` channels and the last one."""
+        """From (n, 3, side, side): maps (n, channels, h, w) of ``inner_widths``, and the last."""
 
     def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """The last feature map."""
+        """The last feature map, shape (n, width, h, w)."""
         return self.stages(value)[-1]
 
 
@@ -74,20 +74,20 @@ class InvertedResidual(nn.Module, ABC):
 
     @abstractmethod
     def filtered(self, value: torch.Tensor) -> torch.Tensor:
-        """The input, to the wide channels as filtered."""
+        """The input (n, inside, h, w), to the wide channels as filtered, (n, wide, h', w')."""
 
     @abstractmethod
     def narrowed(self, filtered: torch.Tensor) -> torch.Tensor:
-        """These, to as many channels as go out."""
+        """These, to as many channels as go out, (n, outside, h', w')."""
 
     def both(self, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The wide channels as filtered, and the output."""
+        """The wide channels as filtered, and the output; shapes as of the two."""
         filtered = self.filtered(value)
         given = self.narrowed(filtered)
         return filtered, value + given if self.residual else given
 
     def forward(self, value: torch.Tensor) -> torch.Tensor:
-        """The output."""
+        """The output, shape (n, outside, h', w')."""
         return self.both(value)[1]
 
 

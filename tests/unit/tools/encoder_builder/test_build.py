@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 from furniture_prompter import encoders
-from furniture_prompter.distillation.quantisation import Parity
+from furniture_prompter.distillation.export import Parity
 from furniture_prompter.domain.catalog import Projection
 from furniture_prompter.encoders.card import ColourPart, EmbeddingSpace, identity_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
