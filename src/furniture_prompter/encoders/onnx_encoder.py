@@ -100,6 +100,7 @@ class OnnxEncoder:
     def __init__(
         self, card: EncoderCard, session: onnxruntime.InferenceSession, folder: Path
     ) -> None:
+        """Take what :meth:`load` read; raises EncoderDamagedError for a card of prompts."""
         if card.preprocessing is None:
             raise EncoderDamagedError(
                 f"{card.name} is a {card.kind} encoder. Name an image encoder; "
@@ -175,7 +176,7 @@ class OnnxEncoder:
         return vectors
 
     def looks_upright(self, vector: NDArray[np.float32]) -> bool:
-        """See :class:`~furniture_prompter.encoders.protocols.SideTellingEncoder`."""
+        """See :class:`.SideTellingEncoder`; `vector` has shape (d,)."""
         return self._sides is not None and self._sides.looks_upright(vector)
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:

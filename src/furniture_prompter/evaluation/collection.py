@@ -46,7 +46,7 @@ class Collection:
 
     @property
     def main_photos(self) -> NDArray[np.intp]:
-        """Indices of each product's first photo, by product."""
+        """Indices of each product's first photo, by product, shape (products,)."""
         first: NDArray[np.intp] = np.flatnonzero(
             np.r_[True, self.product_of[1:] != self.product_of[:-1]]
         )

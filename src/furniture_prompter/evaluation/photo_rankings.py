@@ -195,7 +195,7 @@ _DECODERS = 2
 
 
 def decoded(path: Path, side_px: int | None, limits: PhotoLimits) -> RgbImage:
-    """A photo as indexing and searching decode it.
+    """A photo as indexing and searching decode it, shape (height, width, 3).
 
     Raises:
         InvalidPhotoError: the file is gone or no usable photo.

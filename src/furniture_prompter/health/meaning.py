@@ -59,6 +59,14 @@ def left_out_predictions(centred: Rows, wanted: Rows, owners: NDArray[np.int64])
     """Ridge predictions of each owner's rows by the others, in closed form.
 
     With the hat matrix H, leaving a group g out gives the residuals (I - H_gg)^-1 (y_g - ŷ_g).
+
+    Args:
+        centred: What is predicted from, less its mean, shape (n, d).
+        wanted: What is predicted, shape (n, e).
+        owners: The owner of each row, rising, shape (n,).
+
+    Returns:
+        Shape (n, e).
     """
     gram = centred.T @ centred
     penalty = _SHRINKAGE * np.trace(gram) / len(gram)

@@ -59,7 +59,7 @@ class ImageNetwork(nn.Module):
 
 
 def pooled(output: object) -> torch.Tensor:
-    """One row a photo or prompt from what a tower of transformers returns, float32."""
+    """Rows (n, d), float32, from what a tower of transformers returns: one a photo or prompt."""
     features = next(
         value
         for name in ("image_embeds", "text_embeds", "pooler_output")
@@ -69,7 +69,7 @@ def pooled(output: object) -> torch.Tensor:
 
 
 def unit_rows(features: torch.Tensor) -> torch.Tensor:
-    """Divide every row by its length."""
+    """Divide every row of (n, d) by its length."""
     length: torch.Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
     return features / length.clamp_min(_SMALLEST_LENGTH)
 
@@ -198,7 +198,7 @@ class HubEncoder:
         return vectors
 
     def encode_prompts(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        """Encode prompts into the photos' space; see the protocol for what is promised.
+        """Encode prompts into unit rows (n, d) of the photos' space, as the protocol promises.
 
         Raises:
             EncoderError: this encoder has no text tower.

@@ -86,6 +86,7 @@ class FolderSource:
     licence = UNSTATED_LICENCE
 
     def __init__(self, folder: Path) -> None:
+        """Take the folder; raises :class:`EncoderNotFoundError` where there is none."""
         if not folder.is_dir():
             raise EncoderNotFoundError(
                 f"There is no folder {folder}. Name the folder that holds config.json and the "
