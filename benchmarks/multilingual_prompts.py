@@ -30,7 +30,7 @@ from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.ingest.furniture_words import other_language
 from furniture_prompter.ingest.writing import OTHER_LANGUAGE_WEIGHT
 from furniture_prompter.unit_rows import unit_rows
-from tools.prompt_encoder_builder.build_multilingual import MultilingualNetwork
+from tools.prompt_encoder_builder.multilingual import MultilingualNetwork
 
 TODAY: Final = "minilm-static-256"
 SHIPPED: Final = "multilingual-static-384"

@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 
 from furniture_prompter.encoders.registry import WEIGHTS_FOLDER
-from tools.prompt_encoder_builder.build import NAME, build
-from tools.prompt_encoder_builder.build_multilingual import build_multilingual
+from tools.prompt_encoder_builder.build import NAME, build, build_alignment
 from tools.prompt_encoder_builder.checks import CheckFailedError
 from tools.prompt_encoder_builder.distil import DistilSettings, SourceMissingError
-from tools.prompt_encoder_builder.multilingual import MultilingualSettings
-from tools.prompt_encoder_builder.shipped_alignment import build_alignment
+from tools.prompt_encoder_builder.multilingual import MultilingualSettings, build_multilingual
 
 
 def main(arguments: list[str]) -> int:

@@ -1,12 +1,19 @@
-"""The build, step by step: distil, quantise, write aside, check, move into place."""
+"""The build of the English encoder, step by step, and of the alignment that ships."""
 
 import hashlib
+import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from furniture_prompter.assembly import index
+from furniture_prompter.bundled import catalog_feed
+from furniture_prompter.catalog.manifest import read_manifest
+from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
+from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.prompt_encoder import (
     EMBEDDINGS_FILE,
@@ -15,6 +22,7 @@ from furniture_prompter.encoders.prompt_encoder import (
     TOKENIZER_FILE,
     StaticPromptEncoder,
 )
+from furniture_prompter.encoders.shipped import ALIGNMENT_FILE, CARD_FILE
 from tools.prompt_encoder_builder.checks import CheckFailedError, CheckResult, check
 from tools.prompt_encoder_builder.distil import (
     LICENCE,
@@ -131,3 +139,41 @@ def move_into_place(built: Path, target: Path) -> None:
 def sha256_of(path: Path) -> str:
     """Of a file's bytes, hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def build_alignment(out: Path) -> dict[str, Any]:
+    """Index the bundled catalog with the encoders that ship, and keep the alignment.
+
+    Args:
+        out: Folder for the file and its card; made where it is not there.
+
+    Raises:
+        RuntimeError: the catalog's own text gave no alignment.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        index(catalog_feed(), work)
+        manifest = read_manifest(Path(work))
+        record = manifest.alignment
+        if record.file is None:
+            raise RuntimeError(f"The bundled catalog gave no alignment: {record.statement}")
+        out.mkdir(parents=True, exist_ok=True)
+        target = out / ALIGNMENT_FILE
+        shutil.copyfile(Path(work) / ALIGNMENTS_FOLDER / record.file, target)
+    card = {
+        "description": "Prompts to photos, for catalogs without text; fitted on the text and the "
+        "renders of the bundled catalog.",
+        "licence": "CC-BY-3.0 and CC0-1.0, as the bundled catalog (bundled/ATTRIBUTION.md)",
+        "source": "python -m tools.prompt_encoder_builder build-alignment",
+        "data_sha256": hashlib.sha256(catalog_feed().read_bytes()).hexdigest(),
+        "products": record.fitted_on,
+        "statement": record.statement,
+        "photo_encoder": _identity(manifest.encoder),
+        "prompt_encoder": _identity(manifest.prompt_encoder),
+        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+    }
+    (out / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    return card
+
+
+def _identity(encoder: EncoderIdentity) -> dict[str, str]:
+    return {"name": encoder.name, "weights_sha256": encoder.weights_sha256}

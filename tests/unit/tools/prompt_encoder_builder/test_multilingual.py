@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.prompt_encoder_builder.checks import CheckFailedError
+from tools.prompt_encoder_builder.checks import CheckFailedError, MultilingualCheck
 from tools.prompt_encoder_builder.multilingual import (
     Answers,
     MultilingualSettings,
@@ -11,7 +11,6 @@ from tools.prompt_encoder_builder.multilingual import (
     anchors_among,
     multilingual_table,
 )
-from tools.prompt_encoder_builder.multilingual_checks import MultilingualCheck
 from tools.prompt_encoder_builder.words import (
     Word,
     frequent_words,
