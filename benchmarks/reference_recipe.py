@@ -27,8 +27,7 @@ from furniture_prompter.distillation.networks.student import parameter_count
 from furniture_prompter.distillation.operations import multiply_adds_of_module
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.errors import InvalidPhotoError
-from furniture_prompter.evaluation.latency import Passed, Rival, Stretch
-from furniture_prompter.evaluation.machine import EnergyMeter
+from furniture_prompter.evaluation.latency import EnergyMeter, Passed, Rival, Stretch
 from furniture_prompter.evaluation.record import (
     ENCODE,
     PREPROCESS,

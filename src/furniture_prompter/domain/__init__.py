@@ -3,6 +3,10 @@
 from furniture_prompter.domain.catalog import (
     CatalogInfo,
     CatalogVersion,
+    CheckResult,
+    Finding,
+    FindingProduct,
+    HealthReport,
     Made,
     OptimizeSummary,
     ProductDifference,
@@ -29,12 +33,6 @@ from furniture_prompter.domain.feed import (
     Write,
     WriteResult,
     WriteSummary,
-)
-from furniture_prompter.domain.health import (
-    CheckResult,
-    Finding,
-    FindingProduct,
-    HealthReport,
 )
 from furniture_prompter.domain.product import (
     AttributeValue,

@@ -1,10 +1,11 @@
-"""Latency of encoders, of whole queries and of a catalog's vector search, with its recall.
+"""Latency and energy of encoders, latency of whole queries and of vector search, with recall.
 
 Encoders are timed by stage and by batch size, in interleaved rounds: in each, every contender has
 one turn of all photos from file to vector, then of images encoded in batches alone. Another
 contender begins each round, so that none always follows the same one.
 """
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,6 @@ from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.evaluation.machine import EnergyMeter
 from furniture_prompter.evaluation.photo_rankings import decoded
 from furniture_prompter.evaluation.record import (
     ENCODE,
@@ -40,6 +40,70 @@ Search = Callable[[NDArray[np.float32]], object]
 
 LEAST_IMAGES: Final = 8
 """Images that a turn encodes for each batch size at least; one alone would be too short a time."""
+
+
+POWERCAP: Final = Path("/sys/class/powercap")
+
+_PACKAGE: Final = re.compile(r"intel-rapl:\d+")
+_MICROJOULES: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """One package's counter: microjoules that start again at 0 after `range_uj`."""
+
+    file: Path
+    range_uj: int
+
+    def read(self) -> int:
+        return int(self.file.read_text("ascii"))
+
+
+class EnergyMeter:
+    """Counters of the processor's packages, of Intel and AMD (RAPL), as Linux shows them.
+
+    A package is its cores, caches and what else is on the chip; memory, disks and power supplies
+    are not in it, and everything else that the machine does is (the kernel's
+    Documentation/power/powercap/powercap.rst). Counters move about once a millisecond. Since
+    CVE-2020-8694 only root reads them on most systems.
+    """
+
+    def __init__(self, counters: tuple[_Counter, ...]) -> None:
+        self._counters = counters
+
+    @classmethod
+    def open(cls, folder: Path = POWERCAP) -> "EnergyMeter | None":
+        """The machine's meter; None where it has none or this process may not read it."""
+        counters: list[_Counter] = []
+        try:
+            for zone in sorted(folder.iterdir()):
+                # Zones within a package ("intel-rapl:0:0") are part of it, and the whole platform
+                # ("psys") holds the packages.
+                if not _PACKAGE.fullmatch(zone.name):
+                    continue
+                if not (zone / "name").read_text("ascii").startswith("package"):
+                    continue
+                largest = int((zone / "max_energy_range_uj").read_text("ascii"))
+                counters.append(_Counter(zone / "energy_uj", largest))
+                counters[-1].read()
+        except (OSError, ValueError):
+            return None
+        return cls(tuple(counters)) if counters else None
+
+    def read(self) -> tuple[int, ...]:
+        """Where the counters stand, for :meth:`joules_since`."""
+        return tuple(each.read() for each in self._counters)
+
+    def joules_since(self, before: tuple[int, ...]) -> float:
+        """Joules between two readings.
+
+        A counter that started again in between is put right; it must not have done so twice, which
+        takes a package of 200 W more than ten minutes.
+        """
+        total_uj = 0
+        for each, first, last in zip(self._counters, before, self.read(), strict=True):
+            total_uj += last - first if last >= first else last + each.range_uj - first
+        return total_uj / _MICROJOULES
 
 
 @dataclass(eq=False)

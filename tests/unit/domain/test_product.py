@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from furniture_prompter.domain import Product, SetAside, Variant
-from furniture_prompter.domain.health import CheckResult, Finding, FindingProduct, HealthReport
+from furniture_prompter.domain.catalog import CheckResult, Finding, FindingProduct, HealthReport
 
 
 def test_text_joins_what_there_is() -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.evaluation.machine import EnergyMeter
+from furniture_prompter.evaluation.latency import EnergyMeter
 
 
 def zone(folder: Path, name: str, title: str, energy_uj: int, largest_uj: int = 1_000_000) -> Path:

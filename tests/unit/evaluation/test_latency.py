@@ -14,8 +14,12 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import DEFAULT_LIMITS
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import BenchmarkError, InvalidPhotoError
-from furniture_prompter.evaluation.latency import LEAST_IMAGES, measure_end_to_end, measure_latency
-from furniture_prompter.evaluation.machine import EnergyMeter
+from furniture_prompter.evaluation.latency import (
+    LEAST_IMAGES,
+    EnergyMeter,
+    measure_end_to_end,
+    measure_latency,
+)
 from furniture_prompter.evaluation.record import Latency
 from furniture_prompter.evaluation.suite import LatencySettings
 from tests.fakes import ColourGridEncoder

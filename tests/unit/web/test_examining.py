@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter.domain import HealthReport, IndexProgress
-from furniture_prompter.domain.health import CheckResult, Finding, FindingProduct
+from furniture_prompter.domain.catalog import CheckResult, Finding, FindingProduct
 from furniture_prompter.errors import CatalogDamagedError
 from furniture_prompter.web.examining import Examination, Examined
 
