@@ -19,7 +19,7 @@ from furniture_prompter.encoders.decoding import decode_photo
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.evaluation.collection import degradation
-from furniture_prompter.search.upright import Upright, quarter_turns
+from furniture_prompter.search.query_vectors import Upright, quarter_turns
 
 Rows = NDArray[np.float32]
 SHOPS = ("ikea-dev", "shop2-dev")

@@ -20,7 +20,7 @@ from furniture_prompter.encoders.detector import Detector
 from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
 from furniture_prompter.search.pieces import SIDE_PX, box_of, no_detector
-from furniture_prompter.search.upright import Upright, Vectors
+from furniture_prompter.search.query_vectors import Upright, Vectors
 from furniture_prompter.settings import Settings
 
 load_detector = cache(Detector.load)

@@ -37,13 +37,13 @@ from furniture_prompter.search.query_vectors import (
     PromptRoute,
     QueryEncoder,
     QueryTextEncoder,
+    Upright,
     Vectors,
     with_colour_weight,
 )
 from furniture_prompter.search.retrievers import retriever_groups
 from furniture_prompter.search.suggesting import Describer, Suggester
 from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, hear, limited
-from furniture_prompter.search.upright import Upright
 from furniture_prompter.search.validation import (
     refuse_unanswerable,
     refuse_unknown_facets,

@@ -12,7 +12,7 @@ from furniture_prompter.domain.query import Crop, LookedAt, Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_into
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.search.pieces import SIDE_PX, is_room, no_detector, query_of_piece
-from furniture_prompter.search.upright import quarter_turns
+from furniture_prompter.search.query_vectors import quarter_turns
 from furniture_prompter.web.caches import Vector, content_key
 from furniture_prompter.web.decoding_pool import Look
 from furniture_prompter.web.search_bodies import SENT

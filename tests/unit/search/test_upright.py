@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.vector_index import ExactIndex
-from furniture_prompter.search.upright import LEAST_SAMPLE, Upright, quarter_turns
+from furniture_prompter.search.query_vectors import LEAST_SAMPLE, Upright, quarter_turns
 
 DIMENSION = 32
 
