@@ -16,7 +16,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from benchmarks.upload_mutations import mutated, seeds
+from benchmarks.upload_fuzz import mutated, seeds
 from furniture_prompter.assembly import Catalog, index
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER
