@@ -80,9 +80,6 @@ class Catalog:
         self._loaded = loaded
         self._route = route
         self._settings = settings
-        # The query's own encoder: a student may look at its photos larger than the teacher did.
-        limits = PhotoLimits.of(settings)
-        self._photos = QueryPhotos(card.input_side_px, limits, settings.detector)
 
     @classmethod
     def open(
@@ -139,6 +136,12 @@ class Catalog:
             cached_texts=cached_prompts,
         )
         return cls(reader, searcher, folder, card, prompt_card, loaded, route, chosen)
+
+    @cached_property
+    def _photos(self) -> QueryPhotos:
+        # The query's own encoder: a student may look at its photos larger than the teacher did.
+        limits = PhotoLimits.of(self._settings)
+        return QueryPhotos(self._card.input_side_px, limits, self._settings.detector)
 
     @property
     def version(self) -> int:

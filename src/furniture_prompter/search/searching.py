@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Final
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
@@ -84,7 +84,6 @@ class Searcher:
 
         Attributes:
             upright: Finds the side of a photo that is up.
-            companions: Finds what goes with pieces.
         """
         self._reader = reader
         self._encoder = encoder
@@ -97,9 +96,15 @@ class Searcher:
         self._words = CatalogWords(
             reader, settings.thesaurus, lambda word: prompt_encoder().knows_word(word)
         )
-        self._suggester = Suggester(reader, self._words)
-        self._describer = Describer(reader, self._texts, route)
-        self.companions = Companions(reader, self._query_card, settings)
+
+    @cached_property
+    def companions(self) -> Companions:
+        """What finds the pieces that go with one; keeps what it read of the version."""
+        return Companions(self._reader, self._query_card, self._settings)
+
+    @cached_property
+    def _suggester(self) -> Suggester:
+        return Suggester(self._reader, self._words)
 
     async def search(self, query: Query, *, photo_vector: Vectors | None = None) -> SearchResult:
         """Answer a query.
@@ -226,7 +231,7 @@ class Searcher:
 
     async def describe(self, photo_vector: Vectors) -> Description:
         """A photo's vector, shape (d,), in the catalog's own words; see :class:`Describer`."""
-        return await self._describer.describe(photo_vector)
+        return await Describer(self._reader, self._texts, self._route).describe(photo_vector)
 
     def _query_card(self) -> EncoderCard:
         """Card of what encodes the photos of queries, without loading it where that can be."""
