@@ -12,7 +12,7 @@ from furniture_prompter.catalog.manifest import read_manifest, write_manifest
 from furniture_prompter.catalog.upkeep import verify_catalog
 from furniture_prompter.domain import Query
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.judging import NOTHING_CLOSE
+from furniture_prompter.search.confidence import NOTHING_CLOSE
 from tests.fakes import draw_product, make_rows
 from tests.integration.conftest import Shop
 

@@ -20,7 +20,7 @@ from furniture_prompter.errors import (
     EncoderError,
     EncoderNotFoundError,
 )
-from furniture_prompter.search.judging import NO_KIND_ASKED
+from furniture_prompter.search.confidence import NO_KIND_ASKED
 from tests import fakes
 from tests.fakes import ColourEncoder, ColourTeacher, colour_card, make_rows
 

@@ -25,7 +25,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
-from furniture_prompter.search.judging import NOTHING_CLOSE
+from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.understood import PHOTOS_COLOUR
 from furniture_prompter.understanding.prompts import named
 

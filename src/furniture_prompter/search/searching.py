@@ -12,14 +12,14 @@ from furniture_prompter.domain.query import Description, DidYouMean, Suggestions
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.goes_with import Companions
-from furniture_prompter.search.judging import (
-    judge,
+from furniture_prompter.search.confidence import (
+    estimate,
     kept,
     names_a_kind,
     notes_of,
     refuse_without_calibration,
 )
+from furniture_prompter.search.goes_with import Companions
 from furniture_prompter.search.paging import (
     Cursor,
     diversified,
@@ -169,7 +169,7 @@ class Searcher:
                     else None,
                 )
             with clock.step("judge"):
-                judgement = await judge(
+                sureness = await estimate(
                     reader,
                     groups,
                     page.first,
@@ -182,13 +182,13 @@ class Searcher:
                 hits = await present(
                     page.hits, cursor.start, groups, encoded, reader, route, heard.looks
                 )
-                hits = kept(hits, judgement, query.least_confidence)
-            confidences += judgement.confidences
+                hits = kept(hits, sureness, query.least_confidence)
+            confidences += sureness.confidences
             following = next_cursor(cursor, page, manifest.version)
             if query.least_confidence is None or hits or following is None:
                 break
             cursor = Cursor.from_text(following)
-        judgement = replace(judgement, confidences=tuple(confidences))
+        sureness = replace(sureness, confidences=tuple(confidences))
         with clock.step("present"):
             counted = None if prefilter is None else prefilter.numbers
             facets = (
@@ -206,14 +206,14 @@ class Searcher:
                 *self._colours_unheard(heard),
                 *unused_options(query, settings, has_photo=encoded.photo is not None),
                 *notes(encoded, manifest, self._photo_card(encoded), route, cursor),
-                *notes_of(judgement, hits, query.least_confidence),
+                *notes_of(sureness, hits, query.least_confidence),
             ),
             facets=facets,
             cursor=following,
             understood=heard.parts,
             did_you_mean=meant,
-            close=judgement.close,
-            margin=judgement.margin,
+            close=sureness.close,
+            margin=sureness.margin,
         )
 
     async def suggest(self, typed: str, limit: int) -> Suggestions:

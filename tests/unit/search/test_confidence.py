@@ -22,12 +22,12 @@ from furniture_prompter.catalog.reader import PhotoRows
 from furniture_prompter.catalog.vector_index import Background
 from furniture_prompter.domain import Hit, Photo, Product
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.judging import (
+from furniture_prompter.search.confidence import (
     COLOURS_LEAD,
     NO_KIND_ASKED,
     NOTHING_CLOSE,
-    Judgement,
-    judge,
+    AnswerConfidence,
+    estimate,
     kept,
     names_a_kind,
     notes_of,
@@ -59,28 +59,28 @@ def hit(rank: int) -> Hit:
 
 def test_hits_below_the_least_confidence_are_dropped_and_unknown_ones_stay() -> None:
     hits = [hit(1), hit(2), hit(3)]
-    judgement = Judgement(close=True, confidences=(0.9, 0.4, None))
-    assert [each.confidence for each in kept(hits, judgement, None)] == [0.9, 0.4, None]
-    assert [each.rank for each in kept(hits, judgement, 0.5)] == [1, 3]
+    sureness = AnswerConfidence(close=True, confidences=(0.9, 0.4, None))
+    assert [each.confidence for each in kept(hits, sureness, None)] == [0.9, 0.4, None]
+    assert [each.rank for each in kept(hits, sureness, 0.5)] == [1, 3]
 
 
 def test_an_answer_that_is_empty_by_the_least_confidence_says_so() -> None:
-    judgement = Judgement(close=True, confidences=(0.3, 0.2))
-    left = kept([hit(1), hit(2)], judgement, 0.5)
+    sureness = AnswerConfidence(close=True, confidences=(0.3, 0.2))
+    left = kept([hit(1), hit(2)], sureness, 0.5)
     assert left == ()
-    (note,) = notes_of(judgement, left, 0.5)
+    (note,) = notes_of(sureness, left, 0.5)
     assert "least_confidence" in note
     assert "0.30" in note
-    assert notes_of(judgement, left, None) == ()
+    assert notes_of(sureness, left, None) == ()
 
 
 def test_a_confidence_of_just_the_least_stays() -> None:
-    judgement = Judgement(close=True, confidences=(0.5, 0.499))
-    assert [each.rank for each in kept([hit(1), hit(2)], judgement, 0.5)] == [1]
-    assert notes_of(judgement, [hit(1)], 0.5) == ()
-    unknown = Judgement(close=None, confidences=(None,), notes=("Why.",))
+    sureness = AnswerConfidence(close=True, confidences=(0.5, 0.499))
+    assert [each.rank for each in kept([hit(1), hit(2)], sureness, 0.5)] == [1]
+    assert notes_of(sureness, [hit(1)], 0.5) == ()
+    unknown = AnswerConfidence(close=None, confidences=(None,), notes=("Why.",))
     assert notes_of(unknown, [], 0.5) == ("Why.",)
-    (first, second) = notes_of(Judgement(True, (0.3, None, 0.4), ("Why.",)), [], 0.5)  # noqa: FBT003
+    (first, second) = notes_of(AnswerConfidence(True, (0.3, None, 0.4), ("Why.",)), [], 0.5)  # noqa: FBT003
     assert first == "Why."
     assert "0.40" in second
 
@@ -149,7 +149,7 @@ def judged(
     known: float = 1.0,
     kind: bool = True,
     colour_weight: float | None = None,
-) -> Judgement:
+) -> AnswerConfidence:
     groups = [RetrieverGroup(share, (retriever(name),)) for name, share in shares]
     numbers = np.array([0, 1, 2, 3])[: len(strengths)]
     fused = Fused(
@@ -165,7 +165,9 @@ def judged(
     )
     reader: Any = shelf
     page = fused.taken(np.arange(min(2, len(numbers))))
-    return asyncio.run(judge(reader, groups, fused, page, encoded, known=known, names_a_kind=kind))
+    return asyncio.run(
+        estimate(reader, groups, fused, page, encoded, known=known, names_a_kind=kind)
+    )
 
 
 def test_a_photo_is_judged_by_its_neighbours_and_its_likeness_to_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Judging of an answer: whether it is close to what was asked, and how sure each hit is."""
+"""Confidence of an answer: whether it is close to what was asked, and how sure each hit is."""
 
 import asyncio
 from collections.abc import Sequence
@@ -64,8 +64,8 @@ _NOTHING_LEFT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is known of an answer's worth.
+class AnswerConfidence:
+    """How sure an answer is.
 
     Attributes:
         close: Whether it is close to what was asked; None where that cannot be told.
@@ -89,7 +89,7 @@ def refuse_without_calibration(reader: CatalogReader, least: float | None) -> No
     raise InvalidQueryError(f"{why} Leave least_confidence out to see the hits.")
 
 
-async def judge(
+async def estimate(
     reader: CatalogReader,
     groups: Sequence[RetrieverGroup],
     retrieved: Fused,
@@ -98,7 +98,7 @@ async def judge(
     *,
     known: float,
     names_a_kind: bool,
-) -> Judgement:
+) -> AnswerConfidence:
     """Judge a page of an answer; every page of it has the same `close`.
 
     Args:
@@ -114,55 +114,57 @@ async def judge(
     unknown = (None,) * count
     record = reader.manifest.confidence
     if record is None:
-        return Judgement(None, unknown, (NOT_CALIBRATED,))
+        return AnswerConfidence(None, unknown, (NOT_CALIBRATED,))
     calibration = record.calibration
     if calibration is None:
-        return Judgement(None, unknown)
+        return AnswerConfidence(None, unknown)
     if encoded.photo is not None and (encoded.query.colour_weight or 0) > MOST_COLOUR:
-        return Judgement(None, unknown, (COLOURS_LEAD,))
+        return AnswerConfidence(None, unknown, (COLOURS_LEAD,))
     retrievers = {
         each.name: each for group in groups if group.share > 0 for each in _vectors(group)
     }
     asked = _asked(groups)
     if not names_a_kind:
         if asked == "prompt":
-            return Judgement(None, unknown, (NO_KIND_ASKED,))
+            return AnswerConfidence(None, unknown, (NO_KIND_ASKED,))
         # "In white" beside a photo leaves the kind to the photo.
         asked = "photo"
     names = _spaces_of(asked, calibration)
     learned = calibration.judge(asked)
     if learned is None or not retrievers.keys() >= {*names}:
-        return Judgement(None, unknown)
+        return AnswerConfidence(None, unknown)
     spaces, cosines, kinds = await _told(
         reader, [retrievers[name] for name in names], retrieved, page, encoded, calibration
     )
     if not len(spaces[0].numbers) and not count:
-        return Judgement(None, unknown)
+        return AnswerConfidence(None, unknown)
     further = [] if asked == "prompt" else _likeness(calibration, encoded)
     further += [] if asked == "photo" else words_evidence(known)
     margin, confidences = learned.judged(spaces, further, cosines, kinds)
     close = margin >= 0
-    return Judgement(close, tuple(confidences), () if close else (NOTHING_CLOSE,), margin)
+    return AnswerConfidence(close, tuple(confidences), () if close else (NOTHING_CLOSE,), margin)
 
 
-def kept(hits: Sequence[Hit], judgement: Judgement, least: float | None) -> tuple[Hit, ...]:
+def kept(hits: Sequence[Hit], sureness: AnswerConfidence, least: float | None) -> tuple[Hit, ...]:
     """Hits with their confidence, without those below the least; those without one stay."""
     told = [
         replace(hit, confidence=confidence)
-        for hit, confidence in zip(hits, judgement.confidences, strict=True)
+        for hit, confidence in zip(hits, sureness.confidences, strict=True)
     ]
     if least is None:
         return tuple(told)
     return tuple(hit for hit in told if hit.confidence is None or hit.confidence >= least)
 
 
-def notes_of(judgement: Judgement, left: Sequence[Hit], least: float | None) -> tuple[str, ...]:
-    """What a person should read of a judgement, and of hits that were dropped."""
-    best = max((each for each in judgement.confidences if each is not None), default=None)
+def notes_of(
+    sureness: AnswerConfidence, left: Sequence[Hit], least: float | None
+) -> tuple[str, ...]:
+    """What a person should read of an answer's confidence, and of hits that were dropped."""
+    best = max((each for each in sureness.confidences if each is not None), default=None)
     if least is None or left or best is None:
-        return judgement.notes
+        return sureness.notes
     # The nearest are not shown.
-    others = (note for note in judgement.notes if note != NOTHING_CLOSE)
+    others = (note for note in sureness.notes if note != NOTHING_CLOSE)
     return (*others, _NOTHING_LEFT.format(least=least, best=best))
 
 
