@@ -1,4 +1,4 @@
-"""What becomes int8 in a transformer, and what cannot."""
+"""What becomes int8, what cannot, and gates that can fail."""
 
 import numpy as np
 import onnx
@@ -9,7 +9,13 @@ from onnx import numpy_helper
 from onnxruntime.quantization import matmul_nbits_quantizer
 from torch import nn
 
-from furniture_prompter.distillation.export import quantise
+from furniture_prompter.distillation.export import (
+    Parity,
+    parity,
+    quantise,
+    require_export,
+    require_int8,
+)
 from furniture_prompter.distillation.networks.student import normalise, unit_rows
 from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.errors import DistillationError
@@ -106,3 +112,43 @@ def test_an_onnx_runtime_that_writes_no_8_bit_matrices_is_named_with_the_cure(
     model = onnx.helper.make_model(onnx.helper.make_graph([norm], "attention", [], []))
     with pytest.raises(DistillationError, match="pip install --upgrade onnxruntime"):
         quantise(model, [])
+
+
+ROWS = np.eye(3, dtype=np.float32)
+
+
+def test_parity_is_the_mean_and_the_worst_cosine_whatever_the_lengths() -> None:
+    turned = 5 * ROWS
+    turned[2] = [0.0, 1.0, 1.0]
+    found = parity(ROWS, turned)
+    assert found.least == pytest.approx(0.5**0.5)
+    assert found.mean == pytest.approx((2 + 0.5**0.5) / 3)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [ROWS[:2], ROWS[:, :2], np.zeros_like(ROWS), np.full_like(ROWS, np.nan), ROWS[0]],
+    ids=["fewer rows", "fewer columns", "no length", "not finite", "one row"],
+)
+def test_vectors_that_cannot_be_compared_are_refused(other: np.ndarray) -> None:
+    with pytest.raises(DistillationError):
+        parity(ROWS, other)
+
+
+def test_no_rows_are_no_proof() -> None:
+    with pytest.raises(DistillationError):
+        parity(ROWS[:0], ROWS[:0])
+
+
+def test_the_export_gate_closes_below_its_worst_cosine() -> None:
+    require_export(Parity(mean=1.0, least=0.9999))
+    for least in (0.99989, float("nan")):
+        with pytest.raises(DistillationError, match=r"worst cosine .* 0\.9999 is needed"):
+            require_export(Parity(mean=1.0, least=least))
+
+
+def test_the_int8_gate_closes_below_its_mean_cosine() -> None:
+    require_int8(Parity(mean=0.98, least=0.5))
+    for mean in (0.9799, float("nan")):
+        with pytest.raises(DistillationError, match=r"mean cosine .* 0\.98 is needed"):
+            require_int8(Parity(mean=mean, least=mean))
