@@ -6,10 +6,10 @@ student is there. They are forked from one process that has imported everything.
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 from furniture_prompter.distillation.distilling import distill
@@ -42,14 +42,10 @@ def distilled(folder: Path, step: str, done: int, resume: bool) -> None:
 
 for argument in sys.argv[1:]:
     name, step, done, resume = json.loads(argument)
-    child = os.fork()
-    if not child:
-        try:
-            distilled(Path(name), step, done, resume)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    print(json.dumps([code, Path(name, "student").exists()]), flush=True)
+    child = multiprocessing.get_context("fork").Process(
+        target=distilled, args=(Path(name), step, done, resume)
+    )
+    sys.stdout.flush()
+    child.start()
+    child.join()
+    sys.stdout.write(json.dumps([child.exitcode, Path(name, "student").exists()]) + "\n")
