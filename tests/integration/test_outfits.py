@@ -35,6 +35,8 @@ PRODUCTS: list[tuple[str, str, str, tuple[int, int, int], dict[str, Any]]] = [
     ("tv-gone", "TV bench, red", "tv bench", RED, {"price": 1, "availability": "out of stock"}),
     ("cushion-usd", "Cushion", "cushion", RED, {"price": 5, "currency": "USD"}),
     ("curtain-free", "Curtain", "curtain", RED, {}),
+    ("lamp-garden", "Garden light", "floor lamp", RED, {"price": 150, "color": "red"}),
+    ("billiards", "Pool table", "", RED, {"price": 1500, "color": "red"}),
     ("basin", "Wash basin", "wash basin", WHITE, {"price": 70}),
     ("clip", "Paper clip", "clips", BLUE, {"price": 1}),
 ]
@@ -100,6 +102,14 @@ def test_of_a_kind_the_piece_of_its_colour_comes_first(catalog: Catalog) -> None
     assert listed.index("rug-red") < listed.index("rug-white")
     listed = [each.product.id for each in catalog.goes_with("tv", limit=50).companions]
     assert listed.index("rug-white") < listed.index("rug-red")
+
+
+def test_a_piece_for_outside_falls_behind_those_for_inside_and_a_game_is_no_table(
+    catalog: Catalog,
+) -> None:
+    listed = [each.product.id for each in catalog.goes_with("sofa", limit=50).companions]
+    assert listed.index("lamp") < listed.index("lamp-2") < listed.index("lamp-garden")
+    assert "billiards" not in listed
 
 
 def test_a_filter_and_a_limit_are_kept(catalog: Catalog) -> None:

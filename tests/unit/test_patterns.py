@@ -20,7 +20,9 @@ from furniture_prompter.catalog import filter_parser
 from tests.linear_time import assert_linear
 
 PACKAGE: Final = Path(filter_parser.__file__).parents[1]
-METHODS: Final = ("match", "fullmatch", "search", "findall", "finditer", "sub", "subn", "split")
+METHODS: Final = ("match", "fullmatch", "search", "finditer")
+# These look for a pattern's next place as finditer does, and again behind it.
+_AS_FINDITER: Final = ("findall", "sub", "subn", "split")
 # One of each category, and what often stands between words.
 _OF_CATEGORY: Final = {
     _constants.CATEGORY_DIGIT: "0",
@@ -70,7 +72,8 @@ def used_patterns() -> Iterator[Used]:
                     continue
                 yield Used(f"{module}.{name}", compiled(module, name, call), methods(name, tree))
             else:
-                yield Used(f"{module}:{method}", re.compile(literal(call)), (method,))
+                scans = "finditer" if method in _AS_FINDITER else method
+                yield Used(f"{module}:{method}", re.compile(literal(call)), (scans,))
     for terminal in filter_parser._parser().terminals:
         pattern = re.compile(terminal.pattern.to_regexp())
         yield Used(f"the filter's {terminal.name}", pattern, ("match",))
@@ -107,14 +110,14 @@ def compiled(module: str, name: str, call: ast.Call) -> re.Pattern[Any]:
 
 
 def methods(name: str, tree: ast.AST) -> tuple[str, ...]:
-    found = {
+    used = {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == name
-        and node.attr in METHODS
     }
+    found = {"finditer" if each in _AS_FINDITER else each for each in used} & {*METHODS}
     # Passed on to somebody else, who may do anything with it.
     return tuple(sorted(found)) or METHODS
 
@@ -204,8 +207,6 @@ def assert_pattern_is_linear(used: Used) -> None:
 
 
 def worker(pattern: re.Pattern[Any], method: str) -> Any:
-    if method in ("sub", "subn"):
-        return lambda text: pattern.sub(text[:0], text)
     if method == "finditer":
         return lambda text: sum(1 for _ in pattern.finditer(text))
     return getattr(pattern, method)

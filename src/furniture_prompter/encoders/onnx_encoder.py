@@ -59,6 +59,10 @@ class SideClassifier:
                 f"{path} holds {weights.dtype} {weights.shape}, not float32 "
                 f"{(card.dimension + 1, SIDES)}. Build the encoder again with its build tool."
             )
+        if not np.isfinite(weights).all():
+            raise EncoderDamagedError(
+                f"{path} holds numbers that are none. Build the encoder again with its build tool."
+            )
         return cls(weights)
 
     def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -58,6 +58,8 @@ SAME_NEUTRAL: Final = 0.25
 SAME_MATERIAL: Final = 0.5
 TOGETHER: Final = 2.0
 """Where the shop shows both in one room."""
+OUT_OF_PLACE: Final = 2.0
+"""What a piece for outside loses beside one for inside, and the other way round."""
 UNTOLD: Final = 0.05
 """How likely a kind stands with another that neither the table nor a count brings together."""
 OF_ONE_KIND: Final = 1.2
@@ -197,9 +199,7 @@ class Companions:
 
     def concept_of(self, product: Product) -> str:
         """The concept of the thesaurus that a product is; empty where it names none."""
-        further = (product.attributes.get(name) for name in _CATEGORIES[1:])
-        texts = [each for each in further if isinstance(each, str)]
-        return kind_in((product.category, *texts, product.title), self.words)
+        return kind_in(_said_of(product), self.words)
 
     def _place(self, concept: str, category: str) -> str:
         return room_table().place(concept) if concept else category.strip().casefold()
@@ -222,6 +222,7 @@ class Companions:
         shared = {stock.by_id[each]: count for each, count in mates.items()}
         listed, cosines = await self._candidates(look, stock, ties, shared, passing)
         products = await reader.products(np.array(list(listed), np.int64))
+        outdoors = room_table().is_outdoors(kind, _said_of(product))
         ranked = []
         for other, other_kind in listed.items():
             piece = products[other]
@@ -231,6 +232,11 @@ class Companions:
                 continue
             tie = ties.get(other_kind, Tie(UNTOLD))
             score, why = _weighed(product, piece, cosines[other], shared.get(other, 0))
+            if (
+                outdoors != room_table().is_outdoors(other_kind, _said_of(piece))
+                and other not in shared
+            ):
+                score -= OUT_OF_PLACE
             told = _of_tie(tie, concept or kind)
             reasons = (*why[:1], *told, *why[1:]) if shared.get(other) else (*told, *why)
             ranked.append(
@@ -407,6 +413,13 @@ class Companions:
             return _Stock(numbers, None, {})
         rooms = ShopRooms.of(read_rooms(path), kinds)
         return _Stock(numbers, rooms, dict(zip(rows["id"], rows[NUMBER], strict=True)))
+
+
+def _said_of(product: Product) -> list[str]:
+    """Categories and title, in the order in which they are believed."""
+    further = (product.attributes.get(name) for name in _CATEGORIES[1:])
+    texts = [each for each in further if isinstance(each, str)]
+    return [product.category, *texts, product.title]
 
 
 def _weighed(

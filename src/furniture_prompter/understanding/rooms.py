@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from furniture_prompter.errors import InvalidRoomsError
 from furniture_prompter.json_lines import numbered_lines
-from furniture_prompter.understanding.thesaurus import Thesaurus, thesaurus
+from furniture_prompter.understanding.thesaurus import Thesaurus, folded_words, thesaurus
+from furniture_prompter.understanding.word_forms import word_forms
 
 TABLE_ROOMS: Final = 2.0
 """How many of a shop's rooms the table's word counts for beside those that were counted."""
@@ -58,11 +59,13 @@ class RoomTable:
         rooms: How likely a sort of room has each kind.
         room_names: What a sort of room is called, by language.
         families: The family of each kind that has one.
+        outdoors: Folded words of titles by which a piece is one for outside.
     """
 
     rooms: Mapping[str, Mapping[str, float]]
     room_names: Mapping[str, Mapping[str, str]]
     families: Mapping[str, str]
+    outdoors: frozenset[tuple[str, ...]]
     _places: Mapping[str, str] = field(repr=False)
     _beside: frozenset[tuple[str, str]] = field(repr=False)
 
@@ -74,6 +77,20 @@ class RoomTable:
     def place(self, concept: str) -> str:
         """The kind whose place in a room a concept of the thesaurus takes; itself where none."""
         return self._places.get(concept, concept)
+
+    def is_outdoors(self, kind: str, texts: Iterable[str]) -> bool:
+        """Whether a piece is one for outside: by the only room of its kind, or by what is said."""
+        rooms = [room for room, kinds in self.rooms.items() if kind in kinds]
+        return rooms == ["garden"] or any(map(self._says_outdoors, texts))
+
+    def _says_outdoors(self, text: str) -> bool:
+        words = folded_words(text)
+        return any(
+            phrase[:-1] == words[at : at + len(phrase) - 1]
+            and phrase[-1] in word_forms(words[at + len(phrase) - 1])
+            for phrase in self.outdoors
+            for at in range(len(words) - len(phrase) + 1)
+        )
 
     def ties(self, kind: str) -> dict[str, Tie]:
         """What goes with a kind, that kind left out; with an unknown one, what is in most rooms."""
@@ -109,6 +126,7 @@ def room_table() -> RoomTable:
         {name: dict(room["kinds"]) for name, room in rooms.items()},
         {name: {key: room[key] for key in room if key != "kinds"} for name, room in rooms.items()},
         {kind: family for family, kinds in value["families"].items() for kind in kinds},
+        frozenset(folded_words(text) for texts in value["outdoors"].values() for text in texts),
         places,
         frozenset([*pairs, *((second, first) for first, second in pairs)]),
     )

@@ -136,6 +136,7 @@ def test_probabilities_add_up_to_one_however_large_the_logits() -> None:
     [
         (np.zeros((CARD.dimension, 4), np.float32), "not float32"),
         (np.zeros((CARD.dimension + 1, 4)), "float64"),
+        (np.full((CARD.dimension + 1, 4), np.nan, np.float32), "numbers that are none"),
         (None, "Cannot read"),
     ],
 )

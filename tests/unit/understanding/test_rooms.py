@@ -160,3 +160,23 @@ def test_rooms_that_are_not_there_or_too_many_are_refused(
     monkeypatch.setattr(rooms, "LIMIT_BYTES", 10)
     with pytest.raises(InvalidRoomsError, match="larger than 10 bytes"):
         read_rooms(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "expected"),
+    [
+        ("rug", ["Rug for outdoors"], True),
+        ("rug", ["", "Bahçe halısı"], True),
+        ("dining-table", ["Dış mekan masası"], True),
+        ("dining-table", ["Dış masa, mekan için"], False),
+        ("dining-chair", ["Balkon sandalyesi", "Chair"], True),
+        ("parasol", ["Parasol"], True),
+        ("rug", ["Gardenia rug", "dış"], False),
+        ("rug", [], False),
+        ("", ["Oturma odası"], False),
+    ],
+)
+def test_a_piece_for_outside_is_told_by_its_words_or_its_kind(
+    kind: str, texts: list[str], expected: bool
+) -> None:
+    assert TABLE.is_outdoors(kind, texts) is expected
