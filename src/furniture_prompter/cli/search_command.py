@@ -127,7 +127,7 @@ def search_command(
         from furniture_prompter.cli.gallery import render_gallery
         from furniture_prompter.cli.terminal import write_atomically
 
-        write_atomically(html, render_gallery(result))
+        write_atomically(html, render_gallery(result, photo))
         say(f"Gallery written to {html}.")
 
 

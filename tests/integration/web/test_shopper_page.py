@@ -10,7 +10,7 @@ from html import unescape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urljoin
+from urllib.parse import urljoin
 
 import httpx
 import numpy as np
@@ -476,11 +476,21 @@ def test_the_pieces_of_a_room_are_links(
     room.save(data, "PNG")
     files = {"file": ("room.png", data.getvalue())}
     text = page(api, "/", method="POST", data={"lang": "tr"}, files=files)
-    assert "1. kanepe" in text
-    assert "2. sandalye" in text
-    # The address of the page has them too, without the photo; a part that is chosen has none.
+    assert named(text) == ["1. kanepe", "2. sandalye"]
+    # The address of the page has them too, without the photo.
     address = unescape(re.findall(r'data-address="([^"]*)"', text)[0])
-    assert "1. kanepe" in page(api, urljoin("/", address))
-    (first, *_) = links(text, "xywh=")
-    chosen = page(api, "/", method="POST", data={**dict(parse_qsl(first[2:]))}, files=files)
-    assert "1. kanepe" not in chosen
+    assert named(page(api, urljoin("/", address))) == ["1. kanepe", "2. sandalye"]
+    # So have those of its pieces, which are encoded by then; the one that is searched is marked.
+    for number, own in enumerate(("p4", "p19")):
+        chosen = page(api, urljoin("/", links(text, "xywh=")[number]))
+        assert re.findall(r'href="\./products/([^"?]*)', chosen)[0] == own
+        assert named(chosen) == ["1. kanepe", "2. sandalye"]
+        (marked,) = re.findall(r'data-key="piece-(.)"[^>]*aria-current', chosen)
+        assert int(marked) == number + 1
+    whole = page(api, "/", method="POST", data={"lang": "tr", "whole": "1"}, files=files)
+    assert named(whole) == []
+
+
+def named(text: str) -> list[str]:
+    found = re.findall(r'<span class="piece-name">(.*?)</span></a>', text)
+    return [re.sub(r"<[^>]*>", "", each) for each in found]

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
+from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -31,7 +32,13 @@ from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
 from furniture_prompter.web.page import HITS_OF_PAGE, MOST_COMPARED, MOST_SORTED, View
-from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.page_address import (
+    LANGUAGES,
+    Asked,
+    as_addressed,
+    facet_columns,
+    where_of,
+)
 from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_products import (
     companion_card,
@@ -60,6 +67,7 @@ router = APIRouter(include_in_schema=False)
 # Of these errors the page's own words say all that is to be said.
 _SUFFICE: Final = ("photo_gone", "not_found")
 _SIMILAR: Final = 8
+_MOST_PIECES: Final = 8
 _EVENT_VALUES: Final = 20
 
 
@@ -296,18 +304,34 @@ async def _searched(
         title=title,
         ms=max(1, round(clock.timings_ms()["total"])),
         status=HTTPStatus.OK,
+        later=BackgroundTask(_remember, photo, pieces, services) if photo and pieces else None,
     )
 
 
 async def _pieces(asked: Asked, photo: SentPhoto | None, services: Services) -> tuple[Piece, ...]:
-    """The pieces of a room, where a detector is set up and no part of the photo is chosen."""
-    if services.settings.detector is None or not asked.photo or asked.crop or asked.whole:
+    """The pieces of a room, where a detector is set up and the photo is not to stay as it is."""
+    if services.settings.detector is None or not asked.photo or asked.whole:
         return ()
     found = services.rooms.get(asked.photo)
     if found is None and photo is not None:
         pieces, _ = await pieces_of(photo.data, services)
-        found = services.rooms[asked.photo] = pieces if is_room(pieces) else ()
+        found = pieces[:_MOST_PIECES] if is_room(pieces) else ()
+        services.rooms[asked.photo] = found
     return found or ()
+
+
+async def _remember(photo: SentPhoto, pieces: Sequence[Piece], services: Services) -> None:
+    """Encode the pieces of a room, so that their links work from memory, without the photo."""
+    sha256 = await sha256_of(photo.data, services)
+    async with services.catalog.current() as catalog:
+        for piece in pieces:
+            try:
+                seen = await sight(photo.data, sha256, as_addressed(piece.box), services)
+                await upright(seen, catalog.upright, services)
+            except (ApiError, FurniturePrompterError) as error:
+                # The page's script sends the photo again where a link finds nothing.
+                _LOG.info("the pieces of a room are not all kept: %s", error)
+                return
 
 
 def _query(
@@ -422,6 +446,7 @@ def _html(
     *,
     status: int = HTTPStatus.OK,
     headers: Mapping[str, str] | None = None,
+    later: BackgroundTask | None = None,
     **values: Any,
 ) -> Response:
     text = TEMPLATES.get_template(template).render(
@@ -438,5 +463,8 @@ def _html(
         **values,
     )
     return HTMLResponse(
-        text.encode("utf-8", "replace"), status, {**PAGE_HEADERS, **(headers or {})}
+        text.encode("utf-8", "replace"),
+        status,
+        {**PAGE_HEADERS, **(headers or {})},
+        background=later,
     )
