@@ -134,7 +134,7 @@ def test_a_photo_that_was_cut_is_told_and_a_click_leaves_it_as_it_is(
     page = open_page("?lang=tr", locale="tr-TR")
     page.locator("#file").set_input_files(folder / "screen.png")
     told = page.locator(".looked")
-    expect(told).to_contain_text("Fotoğrafınızın yalnızca içindeki resim arandı.")
+    expect(told).to_contain_text("Fotoğrafınızın yalnızca içindeki görsel arandı.")
     told.get_by_role("link", name="Fotoğrafın tümünü olduğu gibi ara").click()
     expect(told).to_have_count(0)
     chip = page.locator(".chips a", has_text="fotoğrafın tümü, olduğu gibi")

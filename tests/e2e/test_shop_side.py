@@ -192,13 +192,13 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     open_page: Open, keys: dict[str, str]
 ) -> None:
     page = open_page("admin?lang=tr", locale="tr-TR")
-    expect(page.get_by_role("heading", name="Mağaza tarafı")).to_be_visible()
+    expect(page.get_by_role("heading", name="Mağaza yönetimi")).to_be_visible()
     opened_key = page.get_by_label("“write” yetkili API anahtarı")
     opened_key.fill(keys["write"])
     opened_key.press("Enter")
     aside = page.locator('[data-shows="set-aside"]')
     expect(aside).to_contain_text("feed.jsonl")
-    expect(aside).to_contain_text("2. sürüm: 1 ayrıldı")
+    expect(aside).to_contain_text("2. sürüm: 1 kayıt kullanılamadı")
     expect(aside.locator("tbody tr").first).to_contain_text("p4")
     health = page.locator('[data-shows="health"]')
     health.get_by_role("button", name="Veriyi incele").press("Enter")

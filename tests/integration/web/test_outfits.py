@@ -199,7 +199,7 @@ def section(text: str) -> str:
         (
             "tr",
             "Yanına yakışanlar",
-            ["Sık yan yana: kanepe", "O da meşe", "oturma odası"],
+            ["Sıkça birlikte kullanılır: kanepe", "O da meşe", "oturma odası"],
         ),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_page_counts_the_shops_own_rooms(furnished: Path, tmp_path: Path) -> N
     with running(furnished, rooms=file) as started:
         for language, told, counted in (
             ("en", "Shown in one room with it", "Together in 3 of our rooms"),
-            ("tr", "Bununla aynı odada gösteriliyor", "3 odamızda birlikte"),
+            ("tr", "Aynı odada birlikte gösteriliyor", "3 odamızda birlikte"),
         ):
             shown = section(started("GET", f"/products/sofa?lang={language}").text)
             assert told in shown

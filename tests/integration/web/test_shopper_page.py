@@ -189,7 +189,7 @@ def test_what_is_not_there_is_a_page_too(api: Api) -> None:
     for address in ("/products/gone?lang=en", "/?like=gone"):
         assert "This product is not here" in page(api, address, status=404)
     turkish = page(api, "/products/gone?lang=tr", status=404)
-    assert "Bu ürün burada yok" in turkish
+    assert "Bu ürün bulunamadı" in turkish
     assert 'lang="en"' not in turkish.partition("<main")[2]
 
 

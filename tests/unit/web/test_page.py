@@ -353,7 +353,7 @@ def test_a_word_in_common_is_no_reason_where_nothing_is_close() -> None:
         ),
         (
             "tr",
-            "Fotoğrafınızın yalnızca içindeki resim arandı.",
+            "Fotoğrafınızın yalnızca içindeki görsel arandı.",
             "Fotoğrafınız dik duracak biçimde döndürüldü (saat yönünde 90°).",
             "fotoğrafın tümü, olduğu gibi",
             "fotoğraftaki renk olmasın",

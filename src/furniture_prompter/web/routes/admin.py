@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse
 from furniture_prompter import assembly
 from furniture_prompter.domain import ProductDifference, RollbackSummary
 from furniture_prompter.errors import FurniturePrompterError, VersionNotKeptError
+from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.web.access import ADMIN, require
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError
@@ -229,6 +230,7 @@ async def _health(request: Request, services: Services) -> Response:
         failure=made.failure,
         served=services.catalog.version,
         most=_SHOWN_FINDINGS,
+        headings={name: check.heading for name, check in CHECKS.items()},
     )
 
 
