@@ -279,6 +279,11 @@ class ServeSettings(Settings):
         description="Folder for what people ask and click on the page, as User Behavior Insights "
         "has it, which `furniture-prompter demand` reads; nothing is written unless given.",
     )
+    benchmark_report: Path | None = Field(
+        default=None,
+        description="Folder that `furniture-prompter benchmark` wrote into, whose report /admin "
+        "shows to a key that may write.",
+    )
     fetch_timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="Time for fetching one photo."
     )

@@ -81,6 +81,10 @@ class Words:
             told or self.error(text) or (self.problem("invalid_photo") if "photo" in text else text)
         )
 
+    def step(self, text: str) -> str:
+        """What a run is doing, or what it counts, in this language."""
+        return _put(text, self._texts["steps"]) or text
+
     def _as_written(self, value: str) -> str:
         """A number that was written in English, as this language writes it; all else as it is."""
         if self("decimal") == "." or not _ENGLISH_NUMBER.fullmatch(value):

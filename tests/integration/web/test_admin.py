@@ -2,12 +2,15 @@
 
 import asyncio
 import base64
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from furniture_prompter.assembly.run_progress import shared_progress
+from furniture_prompter.domain import IndexProgress
 from furniture_prompter.web.access import Scope, add_key
 from tests.integration.web.conftest import Api
 
@@ -18,6 +21,8 @@ PARTS = [
     ("GET", "health"),
     ("POST", "health"),
     ("GET", "encoders"),
+    ("GET", "progress"),
+    ("GET", "report"),
     ("POST", "rollback"),
 ]
 
@@ -31,7 +36,9 @@ def keyed(
     keys = tmp_path / "keys.json"
     scopes: dict[str, list[Scope]] = {"read": ["read"], "write": ["read", "write"]}
     headers = {name: {"X-API-Key": add_key(keys, name, each)} for name, each in scopes.items()}
-    return serve(catalog=tmp_path / "catalog", api_keys=keys), headers
+    (tmp_path / "benchmark").mkdir()
+    report = tmp_path / "benchmark"
+    return serve(catalog=tmp_path / "catalog", api_keys=keys, benchmark_report=report), headers
 
 
 def test_without_keys_it_says_how_to_begin_and_shows_nothing(api: Api) -> None:
@@ -111,6 +118,64 @@ def test_the_health_is_examined_beside_answering(
             break
         api.runner.run(asyncio.sleep(0.05))
     assert "Version 1: 48 products, 48 photos" in text
+
+
+def test_a_run_is_told_live_in_the_pages_language(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, headers = keyed
+    monkeypatch.setattr("furniture_prompter.web.routes.admin._STREAM_S", 1.2)
+    monkeypatch.setattr("furniture_prompter.web.routes.admin._LOOK_EVERY_S", 0.05)
+
+    def events(language: str) -> list[str]:
+        asked = {**headers["write"], "Accept-Language": language}
+        answer = api("GET", "/admin/progress", headers=asked)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        return answer.text.strip().split("\n\n")
+
+    (idle,) = events("en")
+    assert idle.startswith("event: none\ndata: <p>No run over a feed")
+    with shared_progress(tmp_path / "catalog", "index", "<b>feed.csv", None) as tell:
+        tell(IndexProgress("reading Shopify CSV", 1_200, 5_000, "rows"))
+        (told,) = events("tr")
+    assert told.startswith("event: run\n")
+    assert all(line.startswith("data: ") for line in told.splitlines()[1:])
+    assert "&lt;b&gt;feed.csv işleniyor." in told
+    assert "Shopify CSV okunuyor: 1.200 / 5.000 satır" in told
+    assert 'max="5000" value="1200"' in told
+
+
+def test_the_report_of_a_benchmark_is_a_file_of_its_folder_alone(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    folder = tmp_path / "benchmark"
+    assert 'id="report-show"' in api("GET", "/admin").text
+    status, code, message = api.error("GET", "/admin/report", headers=write)
+    assert (status, code) == (404, "not_found")
+    assert "furniture-prompter benchmark" in message
+    assert str(tmp_path) not in message
+    (tmp_path / "secret.html").write_text("secret", "utf-8")
+    (folder / "report.html").symlink_to(tmp_path / "secret.html")
+    assert api.error("GET", "/admin/report", headers=write)[0] == 404
+    (folder / "report.html").unlink()
+    os.mkfifo(folder / "report.html")
+    assert api.error("GET", "/admin/report", headers=write)[0] == 404
+    (folder / "report.html").unlink()
+    (folder / "report.html").write_text("<h1>Report</h1>", "utf-8")
+    answer = api("GET", "/admin/report", headers=write)
+    assert answer.text == "<h1>Report</h1>"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; img-src data:")
+    assert "connect-src" not in policy
+    for path in ("/admin/report/secret.html", "/admin/report%2f..%2fsecret.html"):
+        assert api("GET", path, headers=write).status_code == 404
+
+
+def test_without_a_folder_of_benchmarks_nothing_offers_a_report(api: Api) -> None:
+    assert "report-show" not in api("GET", "/admin").text
 
 
 def test_a_server_ends_while_it_examines(

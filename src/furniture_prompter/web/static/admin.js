@@ -8,6 +8,7 @@ const form = /** @type {HTMLFormElement} */ (document.getElementById('key-form')
 const field = /** @type {HTMLInputElement} */ (document.getElementById('key'));
 const ask = /** @type {HTMLDialogElement} */ (document.getElementById('ask'));
 const AGAIN_MS = 700;
+const LATER_MS = 3_000;
 let key = '';
 
 /** @param {string} text */
@@ -63,7 +64,54 @@ form.addEventListener('submit', async (event) => {
   form.hidden = true;
   opened.hidden = false;
   document.getElementById('versions')?.focus();
+  follow();
   for (const name of ['set-aside', 'health', 'encoders']) await show(name);
+});
+
+/** Listen where a run stands, for as long as the key is here; what it has changed is shown when it ends. */
+async function follow() {
+  let runs = false;
+  while (key) {
+    try {
+      const answer = await fetch(new URL('admin/progress', document.baseURI), { headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en' }, cache: 'no-store' });
+      const reader = answer.ok ? answer.body?.pipeThrough(new TextDecoderStream()).getReader() : undefined;
+      if (!reader) throw new Error(answer.statusText);
+      let text = '';
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        text += read.value;
+        const events = text.split('\n\n');
+        text = events.pop() ?? '';
+        for (const event of events) {
+          const lines = event.split('\n');
+          put(document.querySelector('[data-shows="progress"]'), lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6)).join('\n'));
+          const now = lines.includes('event: run');
+          if (runs && !now) ended();
+          runs = now;
+        }
+      }
+    } catch {
+      // The server may be starting again; what else is asked of it tells.
+      await new Promise((done) => setTimeout(done, LATER_MS));
+    }
+  }
+}
+
+async function ended() {
+  const said = document.getElementById('run-ended');
+  if (said) said.textContent = said.dataset.ended ?? '';
+  for (const name of ['versions', 'set-aside']) await show(name);
+}
+
+const frame = /** @type {HTMLIFrameElement | null} */ (document.getElementById('report-frame'));
+document.getElementById('report-show')?.addEventListener('click', async () => {
+  warn('');
+  const text = await part('report');
+  if (text === undefined || !frame) return;
+  addEventListener('message', (event) => {
+    if (event.origin === location.origin && event.source === frame.contentWindow) frame.contentWindow?.postMessage(text, location.origin);
+  }, { once: true });
+  frame.src = frame.dataset.src ?? '';
+  frame.hidden = false;
 });
 
 document.getElementById('forget')?.addEventListener('click', () => { key = ''; location.reload(); });
