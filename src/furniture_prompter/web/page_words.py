@@ -81,6 +81,11 @@ class Words:
             told or self.error(text) or (self.problem("invalid_photo") if "photo" in text else text)
         )
 
+    def outfit_note(self, text: str) -> str:
+        """A note about what goes with a piece or about an outfit, in this language."""
+        notes = self._texts["outfits"]
+        return _put(text, notes, self._as_written) or text
+
     def step(self, text: str) -> str:
         """What a run is doing, or what it counts, in this language."""
         return _put(text, self._texts["steps"]) or text

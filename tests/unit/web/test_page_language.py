@@ -170,6 +170,17 @@ def findings() -> set[str]:
     return told
 
 
+@pytest.mark.parametrize("template", TEXTS["tr"]["outfits"])
+def test_every_note_of_outfits_that_has_words_is_one_that_is_still_told(template: str) -> None:
+    sources = (PACKAGE / "search" / f"{name}.py" for name in ("outfit", "goes_with"))
+    source = "".join(path.read_text("utf-8") for path in sources)
+    plain = re.sub(r'"\s*(?:\n\s*)?(?:return \[told \+ )?f?"', "", source)
+    for part in template.split("{}"):
+        assert part.strip() in plain, part
+    told = TURKISH.outfit_note(template.replace("{}", "7"))
+    assert not re.search(r"\b(?:the|of|has|left|have)\b", told, re.IGNORECASE), told
+
+
 def test_nothing_of_the_report_on_the_data_is_told_in_english_on_the_turkish_page() -> None:
     found = findings()
     assert len(found) > 100
