@@ -279,6 +279,13 @@ class ServeSettings(Settings):
         description="Folder for what people ask and click on the page, as User Behavior Insights "
         "has it, which `furniture-prompter demand` reads; nothing is written unless given.",
     )
+    event_photos: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Photos that found nothing close of which `events` keeps a picture of 160 "
+        "pixels and the vector, the newest, for 90 days at the most; 0: none.",
+    )
     benchmark_report: Path | None = Field(
         default=None,
         description="Folder that `furniture-prompter benchmark` wrote into, whose report /admin "

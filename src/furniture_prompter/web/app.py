@@ -110,10 +110,16 @@ def _services(settings: ServeSettings) -> Services:
         upserts=CatalogUpserts(settings.catalog, settings),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
-        behaviour=BehaviourLog(settings.events) if settings.events is not None else None,
+        behaviour=_behaviour(settings),
         examination=Examination(_shared_folder(settings)),
         looks=LRUCache(max(1, settings.cache_vectors)),
     )
+
+
+def _behaviour(settings: ServeSettings) -> BehaviourLog | None:
+    if settings.events is None:
+        return None
+    return BehaviourLog(settings.events, limit_photos=settings.event_photos)
 
 
 def _shared_folder(settings: ServeSettings) -> Path | None:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from furniture_prompter import index
 from furniture_prompter.web.access import add_key
+from furniture_prompter.web.page import View
 from tests.fakes import make_rows
 from tests.integration.web.conftest import Api, running
 from tests.tiny_detector import write_detector
@@ -489,6 +490,28 @@ def test_the_pieces_of_a_room_are_links(
         assert int(marked) == number + 1
     whole = page(api, "/", method="POST", data={"lang": "tr", "whole": "1"}, files=files)
     assert named(whole) == []
+
+
+def test_a_photo_that_found_nothing_is_kept_small_where_the_shop_says_so(
+    serve: Callable[..., Api], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(name: str, *, close: bool, **settings: Any) -> tuple[list[str], list[Any]]:
+        folder = tmp_path / name
+        api = serve(events=folder, **settings)
+        monkeypatch.setattr(View, "nothing_close", not close)
+        files = {"file": ("photo.png", (api.photos / "3.png").read_bytes())}
+        for data in ({"q": ""}, {"q": "chair"}):
+            page(api, "/", method="POST", data=data, files=files)
+        told = (folder / "ubi_queries.jsonl").read_text("utf-8").splitlines()
+        kept = [json.loads(line)["query_attributes"].get("photo_kept") for line in told]
+        return sorted(path.name for path in folder.glob("photos/*")), kept
+
+    names, told = asked("kept", close=False, event_photos=5)
+    assert names == [f"{told[0]}.f16", f"{told[0]}.jpg"]
+    # It is asked twice, and kept once.
+    assert told == [told[0], told[0]]
+    assert asked("close", close=True, event_photos=5) == ([], [None, None])
+    assert asked("off", close=False) == ([], ["", ""])
 
 
 def named(text: str) -> list[str]:

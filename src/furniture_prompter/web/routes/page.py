@@ -27,7 +27,7 @@ from furniture_prompter.search.outfit_answer import goes_with_answer
 from furniture_prompter.search.pieces import is_room
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
-from furniture_prompter.web.behaviour import EventRequest
+from furniture_prompter.web.behaviour import BehaviourLog, EventRequest
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
@@ -287,9 +287,12 @@ async def _searched(
     query_id = ""
     if services.behaviour is not None:
         ids = [hit["product"]["id"] for hit in hits]
-        query_id = await asyncio.to_thread(
-            services.behaviour.query, asked.words, view.behaviour(shown), ids
-        )
+        behaviour = view.behaviour(shown)
+        # What a filter leaves nothing of may well be sold.
+        is_unmet = behaviour["nothing_matches"] and not asked.chosen
+        if is_unmet and seen is not None and vector is not None:
+            behaviour["photo_kept"] = await _kept(seen, vector, services.behaviour)
+        query_id = await asyncio.to_thread(services.behaviour.query, asked.words, behaviour, ids)
     return _html(
         request,
         "search.html",
@@ -306,6 +309,19 @@ async def _searched(
         status=HTTPStatus.OK,
         later=BackgroundTask(_remember, photo, pieces, services) if photo and pieces else None,
     )
+
+
+async def _kept(seen: Sight, vector: Vector, behaviour: BehaviourLog) -> str:
+    """What a photo that found nothing is kept as, where such are; empty where they are not.
+
+    One whose vector was in memory has come before, and was kept then.
+    """
+    if behaviour.photos is None:
+        return ""
+    name = seen.key.hex()
+    if seen.image is not None:
+        await asyncio.to_thread(behaviour.photos.keep, name, seen.image, vector)
+    return name
 
 
 async def _pieces(asked: Asked, photo: SentPhoto | None, services: Services) -> tuple[Piece, ...]:
