@@ -286,6 +286,11 @@ class ServeSettings(Settings):
         description="Photos that found nothing close of which `events` keeps a picture of 160 "
         "pixels and the vector, the newest, for 90 days at the most; 0: none.",
     )
+    judgments: Path | None = Field(
+        default=None,
+        description="Folder for what is judged on /admin, which `furniture-prompter evaluate` "
+        "reads; nobody can judge there unless given.",
+    )
     benchmark_report: Path | None = Field(
         default=None,
         description="Folder that `furniture-prompter benchmark` wrote into, whose report /admin "

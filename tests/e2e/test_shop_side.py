@@ -58,6 +58,7 @@ def served(folder: Path, keys: dict[str, str]) -> Iterator[ServedApi]:
     assert keys
     log = folder / "server.log"
     settings = {"api_keys": folder / "keys.json", "benchmark_report": folder}
+    settings |= {"judgments": folder / "judgments"}
     with ServedApi.of_catalog(folder / "catalog", log, **settings) as api:
         yield api
 
@@ -210,6 +211,17 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     encoders = page.locator('[data-shows="encoders"]')
     expect(encoders.locator("tbody tr")).to_have_count(2)
     expect(encoders).to_contain_text("fotoğraflar")
+    # Two answers are judged by keys alone, with the photos that only a key may see.
+    page.get_by_label("Aranan").fill("red chair")
+    page.get_by_label("Aranan").press("Enter")
+    sides = page.locator(".judge-side")
+    expect(sides).to_have_count(2)
+    shown = "each => each.decode().then(() => each.naturalWidth > 0)"
+    assert sides.first.locator("img").first.evaluate(shown)
+    assert not violations(page, "judging")
+    sides.last.get_by_role("button", name="Bu daha iyi").press("Enter")
+    expect(page.locator("#judged")).to_contain_text("Şimdiye kadar 1 değerlendirme.")
+    assert (folder / "judgments" / "qrels.tsv").read_text("utf-8").startswith("1\t0\t")
     # A run of another process is told while it goes on.
     run = page.locator('[data-shows="progress"]')
     with shared_progress(folder / "catalog", "index", "feed.jsonl", None) as tell:

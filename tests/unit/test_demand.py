@@ -62,9 +62,9 @@ def test_photos_that_found_nothing_are_told_together_where_they_look_alike(
     sofa = np.array([1, 0, 0, 0.1], np.float32)
     for name, vector, words, times in (
         ("a", sofa, "grey sofa", 1),
-        ("b", sofa + np.float32([0, 0.3, 0, 0]), "grey sofa", 2),
-        ("c", np.float32([0, 0, 1, 0]), "hammock <b>", 2),
-        ("d", np.float32([0, 1, 0, 0]), "", 1),
+        ("b", sofa + np.array([0, 0.3, 0, 0], np.float32), "grey sofa", 2),
+        ("c", np.array([0, 0, 1, 0], np.float32), "hammock <b>", 2),
+        ("d", np.array([0, 1, 0, 0], np.float32), "", 1),
     ):
         image = np.full((300, 200, 3), ord(name), np.uint8)
         log.photos.keep(name * 64, image, vector)

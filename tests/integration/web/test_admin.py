@@ -2,16 +2,22 @@
 
 import asyncio
 import base64
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.domain import IndexProgress
+from furniture_prompter.evaluation.relevance import read_queries, read_relevance_judgments
 from furniture_prompter.web.access import Scope, add_key
+from furniture_prompter.web.behaviour import BehaviourLog
 from tests.integration.web.conftest import Api
 
 PARTS = [
@@ -22,6 +28,9 @@ PARTS = [
     ("POST", "health"),
     ("GET", "encoders"),
     ("GET", "progress"),
+    ("GET", "judge"),
+    ("POST", "judge"),
+    ("POST", "judge/answers"),
     ("GET", "report"),
     ("POST", "rollback"),
 ]
@@ -118,6 +127,61 @@ def test_the_health_is_examined_beside_answering(
             break
         api.runner.run(asyncio.sleep(0.05))
     assert "Version 1: 48 products, 48 photos" in text
+
+
+def test_two_answers_are_judged_and_evaluate_reads_it(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> None:
+    keys, folder = tmp_path / "keys.json", tmp_path / "judgments"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    BehaviourLog(tmp_path / "events").query("<b>red chair", {}, [])
+    api = serve(api_keys=keys, judgments=folder, events=tmp_path / "events")
+    form = api("GET", "/admin/judge", headers={**write, "Accept-Language": "tr"}).text
+    assert '<option value="&lt;b&gt;red chair">' in form
+    assert "Şimdiye kadar 0 değerlendirme." in form
+    asked = {"words": "red chair", "first.understand": "true", "second.understand": "false"}
+    asked |= {"second.diversity": "0,9", "first.diversity": "7", "first.photo_weight": "x"}
+    files = {"file": ("photo.png", (shop / "photos" / "3.png").read_bytes())}
+    answered = api("POST", "/admin/judge/answers", headers=write, data=asked, files=files)
+    assert answered.status_code == 200, answered.text
+    told = json.loads(unescape(re.findall(r'data-told="([^"]*)"', answered.text)[0]))
+    assert told["first"]["options"] == {"understand": True}
+    assert told["second"]["options"] == {"understand": False, "diversity": 0.9}
+    assert len(told["first"]["products"]) == 6
+    assert answered.text.count("data-better") == 4
+    kept = api("POST", "/admin/judge", headers=write, json={**told, "better": "first"})
+    assert "Judged so far: 1." in kept.text
+    (query,), _ = read_queries(folder / "queries.jsonl")
+    assert query.prompt == "red chair"
+    assert query.photo == folder / "photos" / told["photo"]
+    assert (folder / "photos" / told["photo"]).read_bytes() == files["file"][1]
+    judged, set_aside = read_relevance_judgments(folder / "qrels.tsv")
+    assert set_aside == []
+    assert {each.product for each in judged if each.gain} == set(told["first"]["products"])
+    said = json.loads((folder / "preferences.jsonl").read_text("utf-8"))
+    assert (said["better"], said["by"]) == ("first", "buyer")
+    for wrong in (
+        {"better": "third"},
+        {"photo": "../../x.jpg"},
+        {"first": {"options": {}, "products": ["a"] * 7}},
+    ):
+        sent = {**told, "better": "both", **wrong}
+        assert api.error("POST", "/admin/judge", headers=write, json=sent)[0] == 422
+    nothing = {"words": (None, "")}
+    assert api.error("POST", "/admin/judge/answers", headers=write, files=nothing)[0] == 400
+
+
+def test_without_a_folder_nothing_is_judged_and_the_cure_is_told(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    assert "FURNITURE_PROMPTER_JUDGMENTS" in api("GET", "/admin/judge", headers=write).text
+    side: dict[str, Any] = {"options": {}, "products": []}
+    sent = {"words": "x", "photo": "", "first": side, "second": side, "better": "both"}
+    status, _, message = api.error("POST", "/admin/judge", headers=write, json=sent)
+    assert status == 404
+    assert "setting judgments" in message
 
 
 def test_a_run_is_told_live_in_the_pages_language(

@@ -83,7 +83,7 @@ class RollbackRequest(BaseModel):
 @router.get(ADMIN)
 async def admin(request: Request, services: ServicesDep) -> Response:
     """The page; without API keys it says how to begin with one."""
-    answer = _html(
+    answer = admin_part(
         request,
         "admin.html",
         keyed=services.keys is not None,
@@ -96,7 +96,7 @@ async def admin(request: Request, services: ServicesDep) -> Response:
 @router.get(_PROGRESS, dependencies=[_KEYED])
 async def progress(request: Request, services: ServicesDep) -> Response:
     """Where a run over a feed or a crawl stands, as server-sent events, each a part of the page."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     folder = _folder(services)
 
     async def told() -> AsyncIterator[str]:
@@ -120,7 +120,7 @@ async def progress(request: Request, services: ServicesDep) -> Response:
 @router.get(f"{ADMIN}/report", dependencies=[_KEYED])
 async def report(services: ServicesDep) -> Response:
     """The report of a benchmark that the shop has run, where the server was told of its folder."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     folder = services.settings.benchmark_report
     data = None if folder is None else await asyncio.to_thread(_report_of, folder)
     if data is None:
@@ -136,7 +136,7 @@ async def report(services: ServicesDep) -> Response:
 @router.get(REPORT_FRAME)
 async def report_view(request: Request) -> Response:
     """An empty page that shows the report, which the page around it has fetched with its key."""
-    answer = _html(request, "admin_report.html")
+    answer = admin_part(request, "admin_report.html")
     answer.headers.update(_REPORT_HEADERS)
     return answer
 
@@ -144,11 +144,11 @@ async def report_view(request: Request) -> Response:
 @router.get(f"{ADMIN}/versions", dependencies=[_KEYED])
 async def versions(request: Request, services: ServicesDep) -> Response:
     """What made each version, what it changed, and which can be returned to."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     found = await asyncio.to_thread(assembly.versions, _folder(services))
     shown = list(reversed(found))[:_SHOWN_VERSIONS]
     served = services.catalog.version
-    return _html(
+    return admin_part(
         request,
         "admin_versions.html",
         folder=services.folder_name,
@@ -161,15 +161,15 @@ async def versions(request: Request, services: ServicesDep) -> Response:
 @router.get(_DIFF, dependencies=[_KEYED])
 async def diff(request: Request, services: ServicesDep, before: int, after: int) -> Response:
     """What differs between two kept versions."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     told = await asyncio.to_thread(_compared, _folder(services), before, after)
-    return _html(request, "admin_diff.html", **told)
+    return admin_part(request, "admin_diff.html", **told)
 
 
 @router.post(_ROLLBACK, dependencies=[_KEYED])
 async def rollback(request: Request, services: ServicesDep) -> Response:
     """Return to a kept version, as a new one; answers when searches find it."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     sent = RollbackRequest.model_validate(
         await read_json_body(request, services.settings.limit_json_depth, _ROLLBACK_VALUES)
     )
@@ -183,32 +183,32 @@ async def rollback(request: Request, services: ServicesDep) -> Response:
     except FurniturePrompterError as error:
         taken_up = False
         _LOG.error("the version that was returned to cannot be opened: %s", error)
-    return _html(request, "admin_returned.html", summary=summary, taken_up=taken_up)
+    return admin_part(request, "admin_returned.html", summary=summary, taken_up=taken_up)
 
 
 @router.get(f"{ADMIN}/set-aside", dependencies=[_KEYED])
 async def set_aside(request: Request, services: ServicesDep) -> Response:
     """What the last feed run left out, and why."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     run = await asyncio.to_thread(assembly.set_aside, _folder(services))
     items = [{**asdict(each), "file": each.source.name} for each in (run.items if run else ())][
         :_SHOWN_SET_ASIDE
     ]
     source = Path(run.source).name if run else ""
-    return _html(request, "admin_set_aside.html", run=run, items=items, source=source)
+    return admin_part(request, "admin_set_aside.html", run=run, items=items, source=source)
 
 
 @router.get(f"{ADMIN}/health", dependencies=[_KEYED])
 async def health(request: Request, services: ServicesDep) -> Response:
     """Where the report on the catalog's data stands, or the report."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     return await _health(request, services)
 
 
 @router.post(f"{ADMIN}/health", dependencies=[_KEYED])
 async def examine(request: Request, services: ServicesDep) -> Response:
     """Begin a report on the version that answers now."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     await services.examination.begin(services.catalog.current())
     return await _health(request, services)
 
@@ -216,11 +216,11 @@ async def examine(request: Request, services: ServicesDep) -> Response:
 @router.get(f"{ADMIN}/encoders", dependencies=[_KEYED])
 async def encoders(request: Request, services: ServicesDep) -> Response:
     """What photos and prompts are encoded by, with the figures of their cards."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     async with services.catalog.current() as current:
         info = await asyncio.to_thread(current.info)
         cards = current.cards
-    return _html(request, "admin_encoders.html", info=info, cards=cards)
+    return admin_part(request, "admin_encoders.html", info=info, cards=cards)
 
 
 def _report_of(folder: Path) -> bytes | None:
@@ -237,7 +237,7 @@ def _report_of(folder: Path) -> bytes | None:
         return file.read()
 
 
-def _refuse_keyless(services: Services) -> None:
+def refuse_keyless(services: Services) -> None:
     """Without keys anybody may write, a page of this server too; here it takes a key."""
     if services.keys is None:
         raise ApiError(
@@ -310,7 +310,7 @@ async def _health(request: Request, services: Services) -> Response:
     made = await asyncio.to_thread(services.examination.state)
     report = made.report
     checks = [each for each in report.checks if each.findings] if report else []
-    return _html(
+    return admin_part(
         request,
         "admin_health.html",
         report=report,
@@ -324,16 +324,21 @@ async def _health(request: Request, services: Services) -> Response:
     )
 
 
-def _html(request: Request, template: str, **values: Any) -> Response:
+def admin_part(request: Request, template: str, **values: Any) -> Response:
+    """A part of the page, in its language; nobody keeps it."""
     text = _part(request, template, **values)
     return HTMLResponse(text.encode("utf-8", "replace"), headers=_HEADERS)
 
 
-def _part(request: Request, template: str, **values: Any) -> str:
+def words_of(request: Request) -> Words:
+    """The page's language."""
     named = request.query_params.get("lang", "")
-    words = Words(language_of(named, request.headers.get("accept-language", "")))
+    return Words(language_of(named, request.headers.get("accept-language", "")))
+
+
+def _part(request: Request, template: str, **values: Any) -> str:
     return TEMPLATES.get_template(template).render(
-        t=words,
+        t=words_of(request),
         root=root_of(request),
         files=STATIC.digest,
         languages=[(code, Words(code)("name")) for code in LANGUAGES],

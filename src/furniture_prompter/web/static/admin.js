@@ -20,15 +20,15 @@ function warn(text) {
 /**
  * A part of the page as the server writes it; undefined where it was refused, which is told.
  * @param {string} path
- * @param {object} [sent] posted as JSON
+ * @param {object} [sent] posted as JSON, or as the form that it is
  * @returns {Promise<string | undefined>}
  */
 async function part(path, sent) {
   try {
     const answer = await fetch(new URL(`admin/${path}`, document.baseURI), {
       method: sent ? 'POST' : 'GET',
-      headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en', ...(sent && { 'Content-Type': 'application/json' }) },
-      body: sent && JSON.stringify(sent),
+      headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en', ...(sent && !(sent instanceof FormData) && { 'Content-Type': 'application/json' }) },
+      body: sent instanceof FormData ? sent : sent && JSON.stringify(sent),
       cache: 'no-store',
     });
     const text = await answer.text();
@@ -65,7 +65,7 @@ form.addEventListener('submit', async (event) => {
   opened.hidden = false;
   document.getElementById('versions')?.focus();
   follow();
-  for (const name of ['set-aside', 'health', 'encoders']) await show(name);
+  for (const name of ['set-aside', 'health', 'encoders', 'judge']) await show(name);
 });
 
 /** Listen where a run stands, for as long as the key is here; what it has changed is shown when it ends. */
@@ -121,6 +121,9 @@ document.addEventListener('submit', async (event) => {
   if (sent.matches('[data-examine]')) {
     event.preventDefault();
     await show('health', {});
+  } else if (sent.matches('[data-judge]')) {
+    event.preventDefault();
+    await compareAnswers(sent);
   } else if (sent.matches('[data-compare]')) {
     event.preventDefault();
     warn('');
@@ -130,6 +133,53 @@ document.addEventListener('submit', async (event) => {
     put(place, (await part(`diff?${asked}`)) ?? '');
   }
 });
+
+/** Show two answers, in an order by chance: which is which is not to sway whoever judges. @param {HTMLFormElement} form */
+async function compareAnswers(form) {
+  const asked = new FormData(form);
+  for (const box of form.querySelectorAll('[data-side]')) if (box instanceof HTMLInputElement) asked.set(box.dataset.side ?? '', String(box.checked));
+  const file = asked.get('file');
+  if (file instanceof File && !file.size) asked.delete('file');
+  warn('');
+  const place = document.getElementById('judge-answers');
+  put(place, main.dataset.loading ?? '');
+  put(place, (await part('judge/answers', asked)) ?? '');
+  const sides = [...(place?.querySelectorAll('.judge-side') ?? [])];
+  if (sides.length && Math.random() < 0.5) sides[0].before(sides[1]);
+  place?.querySelectorAll('.judge-side').forEach((side, number) => side.setAttribute('aria-label', `${side.getAttribute('aria-label')} ${number + 1}`));
+  for (const image of place?.querySelectorAll('img[data-photo]') ?? []) if (image instanceof HTMLImageElement) fill(image);
+}
+
+/** A photo that asks for the key, which no address of a picture can have. @param {HTMLImageElement} image */
+async function fill(image) {
+  try {
+    const answer = await fetch(new URL(`v1/images/${image.dataset.photo}?side_px=192`, document.baseURI), { headers: { 'X-API-Key': key } });
+    if (!answer.ok) return;
+    image.src = URL.createObjectURL(await answer.blob());
+    await image.decode();
+    URL.revokeObjectURL(image.src);
+  } catch { /* a photo that is gone leaves its place empty */ }
+}
+
+/** @param {HTMLElement} button */
+async function judged(button) {
+  const place = document.getElementById('judge-answers');
+  const told = JSON.parse(place?.querySelector('[data-told]')?.getAttribute('data-told') ?? '{}');
+  const better = button.dataset.better || button.closest('.judge-side')?.getAttribute('data-name');
+  const kept = await part('judge', { ...told, better });
+  if (kept === undefined) return;
+  put(document.getElementById('judged'), kept);
+  put(place, '');
+  nextQuery();
+}
+
+/** The next words that visitors asked, where they are written down. */
+function nextQuery() {
+  const field = /** @type {HTMLInputElement | null} */ (document.getElementById('judge-words'));
+  const asked = [...document.querySelectorAll('#judge-asked option')].map((each) => each.getAttribute('value') ?? '');
+  if (field && asked.length) field.value = asked[(asked.indexOf(field.value) + 1) % asked.length];
+  field?.focus();
+}
 
 /** Ask before a version is returned to, and show what would change. @param {string} version @param {string} current */
 async function askFor(version, current) {
@@ -161,5 +211,8 @@ ask?.addEventListener('close', async () => {
 
 document.addEventListener('click', (event) => {
   const button = event.target instanceof Element ? event.target.closest('[data-return]') : null;
+  const better = event.target instanceof Element ? event.target.closest('[data-better]') : null;
+  if (better instanceof HTMLElement) judged(better);
+  if (event.target instanceof Element && event.target.closest('[data-next]')) nextQuery();
   if (button instanceof HTMLElement) askFor(button.dataset.return ?? '', button.dataset.current ?? '');
 });
