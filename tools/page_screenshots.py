@@ -98,7 +98,7 @@ def main() -> None:
 def _open_admin(page: Page, key: str, *, asks: bool) -> None:
     page.locator("#key").fill(key)
     page.locator("#key").press("Enter")
-    page.locator('[data-shows="encoders"] table').wait_for()
+    page.locator('[data-shows="judge"] :is(form, .note)').wait_for()
     if asks:
         page.locator("[data-return]").first.click()
         page.locator("#ask-difference strong").wait_for()
@@ -120,7 +120,8 @@ def _try(page: Page, key: str) -> None:
 
 
 def _take(page: Page, name: str, out: Path) -> None:
-    page.wait_for_load_state("networkidle")
+    # The shop's side goes on being told where a run stands.
+    page.wait_for_load_state("load" if name.startswith("admin") else "networkidle")
     page.wait_for_function(_LOADED)
     data = page.screenshot(path=out / f"{name}.png")
     if name in SHOWN:

@@ -279,6 +279,23 @@ class ServeSettings(Settings):
         description="Folder for what people ask and click on the page, as User Behavior Insights "
         "has it, which `furniture-prompter demand` reads; nothing is written unless given.",
     )
+    event_photos: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Photos that found nothing close of which `events` keeps a picture of 160 "
+        "pixels and the vector, the newest, for 90 days at the most; 0: none.",
+    )
+    judgments: Path | None = Field(
+        default=None,
+        description="Folder for what is judged on /admin, which `furniture-prompter evaluate` "
+        "reads; nobody can judge there unless given.",
+    )
+    benchmark_report: Path | None = Field(
+        default=None,
+        description="Folder that `furniture-prompter benchmark` wrote into, whose report /admin "
+        "shows to a key that may write.",
+    )
     fetch_timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="Time for fetching one photo."
     )

@@ -1,6 +1,7 @@
-"""The page in Chromium: the next photo of a card, one by its address, a screenshot; Turkish."""
+"""The page in Chromium: a card's next photo, one by its address, a screenshot, a room; Turkish."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks.api_server import ServedApi
 from furniture_prompter import index
 from tests.e2e.pages import Open, opened_pages, violations
 from tests.fakes import draw_product, make_rows
+from tests.tiny_detector import write_detector
 
 PRODUCTS = 8
 ALONE = 2
@@ -59,7 +61,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served(folder: Path) -> Iterator[ServedApi]:
     log = folder / "server.log"
-    with ServedApi.of_catalog(folder / "catalog", log, fetch_photos="true") as api:
+    # In the network's 64 pixels a side; the second piece lies within the first.
+    boxes = [((4, 4, 60, 60), "couch", 0.9), ((34, 34, 54, 54), "chair", 0.8)]
+    detector = write_detector(folder / "tiny", boxes)
+    settings = {"fetch_photos": "true", "detector": detector}
+    with ServedApi.of_catalog(folder / "catalog", log, **settings) as api:
         yield api
 
 
@@ -128,7 +134,7 @@ def test_a_photo_that_was_cut_is_told_and_a_click_leaves_it_as_it_is(
     page = open_page("?lang=tr", locale="tr-TR")
     page.locator("#file").set_input_files(folder / "screen.png")
     told = page.locator(".looked")
-    expect(told).to_contain_text("Fotoğrafınızın yalnızca içindeki resim arandı.")
+    expect(told).to_contain_text("Fotoğrafınızın yalnızca içindeki görsel arandı.")
     told.get_by_role("link", name="Fotoğrafın tümünü olduğu gibi ara").click()
     expect(told).to_have_count(0)
     chip = page.locator(".chips a", has_text="fotoğrafın tümü, olduğu gibi")
@@ -142,6 +148,45 @@ def test_a_photo_that_was_cut_is_told_and_a_click_leaves_it_as_it_is(
     page.locator("#file").set_input_files(folder / "photos" / "1.png")
     expect(chip).to_have_count(0)
     assert "whole" not in page.url
+
+
+def test_a_piece_of_a_room_is_chosen_on_the_photo(open_page: Open, folder: Path) -> None:
+    page = open_page()
+    page.locator("#file").set_input_files(folder / "photos" / "1.png")
+    pieces = page.locator("crop-box .boxes a")
+    expect(pieces).to_have_count(2)
+    # They are named, numbered, and on the photo instead of beside the hits.
+    couch, chair = (page.get_by_role("link", name=name) for name in ("1. couch", "2. chair"))
+    expect(page.locator("#results .piece")).to_have_count(0)
+    photo = page.locator(".crop-stage img").bounding_box()
+    box = chair.bounding_box()
+    assert photo is not None
+    assert box is not None
+    assert box["x"] - photo["x"] == pytest.approx(photo["width"] * 34 / 64, abs=2)
+    assert box["width"] == pytest.approx(photo["width"] * 20 / 64, abs=2)
+    assert not violations(page, "a room")
+    # What lies within another piece is above it; the chosen one is marked, and the crop lies on it.
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(chair).to_have_attribute("aria-current", "true")
+    expect(couch).not_to_have_attribute("aria-current", "true")
+    assert "xywh=percent%3A53.1" in page.url
+    expect(page.locator(".crop-area")).to_have_attribute("style", re.compile(r"left: 53\.1"))
+    assert not violations(page, "a piece of a room")
+    # By keys alone: it keeps the focus, and a second choice takes the first back.
+    couch.focus()
+    page.keyboard.press("Enter")
+    expect(couch).to_have_attribute("aria-current", "true")
+    expect(couch).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(couch).not_to_have_attribute("aria-current", "true")
+    assert "xywh" not in page.url
+    # What is drawn by hand is none of them.
+    page.get_by_text("Which part of the photo?").click()
+    page.get_by_role("button", name="Narrower").click()
+    page.wait_for_url("**xywh=**")
+    expect(page.locator(".boxes [aria-current]")).to_have_count(0)
+    page.locator("#photo-remove").click()
+    expect(page.locator(".boxes")).to_have_count(0)
 
 
 def test_what_narrows_is_suggested_in_the_pages_language(open_page: Open) -> None:

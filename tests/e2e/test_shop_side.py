@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from benchmarks.api_server import ServedApi
 from furniture_prompter import index
+from furniture_prompter.assembly.run_progress import shared_progress
+from furniture_prompter.domain import IndexProgress
 from furniture_prompter.web.access import Scope, add_key
 from tests.e2e.pages import Open, opened_pages, violations
 from tests.fakes import draw_product, make_rows
@@ -55,7 +57,9 @@ def keys(folder: Path) -> dict[str, str]:
 def served(folder: Path, keys: dict[str, str]) -> Iterator[ServedApi]:
     assert keys
     log = folder / "server.log"
-    with ServedApi.of_catalog(folder / "catalog", log, api_keys=folder / "keys.json") as api:
+    settings = {"api_keys": folder / "keys.json", "benchmark_report": folder}
+    settings |= {"judgments": folder / "judgments"}
+    with ServedApi.of_catalog(folder / "catalog", log, **settings) as api:
         yield api
 
 
@@ -189,16 +193,16 @@ def test_a_shop_looks_at_versions_and_returns_to_one(
 
 
 def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
-    open_page: Open, keys: dict[str, str]
+    open_page: Open, keys: dict[str, str], folder: Path
 ) -> None:
     page = open_page("admin?lang=tr", locale="tr-TR")
-    expect(page.get_by_role("heading", name="Mağaza tarafı")).to_be_visible()
+    expect(page.get_by_role("heading", name="Mağaza yönetimi")).to_be_visible()
     opened_key = page.get_by_label("“write” yetkili API anahtarı")
     opened_key.fill(keys["write"])
     opened_key.press("Enter")
     aside = page.locator('[data-shows="set-aside"]')
     expect(aside).to_contain_text("feed.jsonl")
-    expect(aside).to_contain_text("2. sürüm: 1 ayrıldı")
+    expect(aside).to_contain_text("2. sürüm: 1 kayıt kullanılamadı")
     expect(aside.locator("tbody tr").first).to_contain_text("p4")
     health = page.locator('[data-shows="health"]')
     health.get_by_role("button", name="Veriyi incele").press("Enter")
@@ -207,6 +211,34 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     encoders = page.locator('[data-shows="encoders"]')
     expect(encoders.locator("tbody tr")).to_have_count(2)
     expect(encoders).to_contain_text("fotoğraflar")
+    # Two answers are judged by keys alone, with the photos that only a key may see.
+    page.get_by_label("Aranan").fill("red chair")
+    page.get_by_label("Aranan").press("Enter")
+    sides = page.locator(".judge-side")
+    expect(sides).to_have_count(2)
+    shown = "each => each.decode().then(() => each.naturalWidth > 0)"
+    assert sides.first.locator("img").first.evaluate(shown)
+    assert not violations(page, "judging")
+    sides.last.get_by_role("button", name="Bu daha iyi").press("Enter")
+    expect(page.locator("#judged")).to_contain_text("Şimdiye kadar 1 değerlendirme.")
+    assert (folder / "judgments" / "qrels.tsv").read_text("utf-8").startswith("1\t0\t")
+    # A run of another process is told while it goes on.
+    run = page.locator('[data-shows="progress"]')
+    with shared_progress(folder / "catalog", "index", "feed.jsonl", None) as tell:
+        tell(IndexProgress("writing", 5, 12, "products"))
+        expect(run).to_contain_text("feed.jsonl işleniyor.")
+        expect(run).to_contain_text("yazılıyor: 5 / 12 ürün")
+    expect(run).to_contain_text("Şu anda süren bir işleme")
+    expect(page.locator("#run-ended")).to_have_text("İşlem bitti.")
+    # A report has styles of its own, and nothing in it runs.
+    script = "<script>document.title = parent.document.title = 'taken'</script>"
+    styled = "<style>h1 { color: rgb(1, 2, 3) }</style></head><body><h1>Benchmark</h1>"
+    (folder / "report.html").write_text(f"<head>{styled}{script}</body>", "utf-8")
+    page.get_by_role("button", name="Raporu göster").click()
+    heading = page.frame_locator("#report-frame").locator("h1")
+    expect(heading).to_have_css("color", "rgb(1, 2, 3)")
+    assert heading.evaluate("document.title") != "taken"
+    assert page.title() != "taken"
 
 
 def test_both_pages_work_behind_a_prefix(
@@ -229,6 +261,8 @@ def test_both_pages_work_behind_a_prefix(
     opened(page, keys["write"])
     expect(page.locator('[data-shows="encoders"] tbody tr')).to_have_count(2)
     assert urlsplit(page.url).path == "/shop/search/admin"
+    # Where a run stands goes on being told.
+    page.unroute_all(behavior="ignoreErrors")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from furniture_prompter.assembly.demand import demand
@@ -50,6 +52,55 @@ def test_the_file_before_counts_and_what_cannot_be_read_is_counted(folder: Path)
         file.write('{"action_name": "click", "query_id": "x", "event_attributes": 7}\n')
     found = demand(folder)
     assert (found.queries, found.unread) == (7, 3)
+
+
+def test_photos_that_found_nothing_are_told_together_where_they_look_alike(
+    tmp_path: Path,
+) -> None:
+    log = BehaviourLog(tmp_path, limit_photos=10)
+    assert log.photos is not None
+    sofa = np.array([1, 0, 0, 0.1], np.float32)
+    for name, vector, words, times in (
+        ("a", sofa, "grey sofa", 1),
+        ("b", sofa + np.array([0, 0.3, 0, 0], np.float32), "grey sofa", 2),
+        ("c", np.array([0, 0, 1, 0], np.float32), "hammock <b>", 2),
+        ("d", np.array([0, 1, 0, 0], np.float32), "", 1),
+    ):
+        image = np.full((300, 200, 3), ord(name), np.uint8)
+        log.photos.keep(name * 64, image, vector)
+        for _ in range(times):
+            attributes = {"photo": True, "photo_words": words, "photo_kept": name * 64}
+            log.query("", {**attributes, "nothing_matches": True}, [])
+    # What has gone, or is none, counts for nothing.
+    log.query("", {"photo_kept": "e" * 64}, [])
+    log.query("", {"photo_kept": "../../secret"}, [])
+    (tmp_path / "photos" / f"{'f' * 64}.f16").write_bytes(b"odd")
+    log.query("", {"photo_kept": "f" * 64}, [])
+    found = demand(tmp_path)
+    assert [(each.count, each.text, len(each.pictures)) for each in found.unmet] == [
+        (3, "grey sofa", 2),
+        (2, "hammock <b>", 1),
+        (1, "", 1),
+    ]
+    first = Path(found.unmet[0].pictures[0])
+    assert first.name == f"{'b' * 64}.jpg"
+    with Image.open(first) as kept:
+        assert kept.size == (107, 160)
+    page = tmp_path / "demand.html"
+    told = CliRunner().invoke(app, ["demand", str(tmp_path), "--html", str(page)])
+    assert told.exit_code == 0, told.output
+    assert "     3  grey sofa" in told.stdout
+    text = page.read_text("utf-8")
+    assert text.count("data:image/jpeg;base64,") == 4
+    assert "hammock &lt;b&gt; <span>2 times</span>" in text
+    assert "<b>" not in text
+
+
+def test_a_page_without_kept_photos_says_how_they_are_kept(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "demand.html"
+    told = CliRunner().invoke(app, ["demand", str(folder), "--html", str(page), "--json"])
+    assert json.loads(told.stdout)["unmet"] == []
+    assert "event_photos" in page.read_text("utf-8")
 
 
 def test_a_folder_without_queries_says_how_to_get_some(tmp_path: Path) -> None:

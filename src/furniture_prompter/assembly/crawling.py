@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.crawl.options import CrawlOptions, CrawlReport
 from furniture_prompter.crawl.running import refuse_without_extra, run_crawl
 from furniture_prompter.domain import IndexProgress
@@ -80,9 +81,8 @@ def crawl(
             if value is not None
         },  # type: ignore[arg-type]  # each of its own type
     )
-    report_progress = progress or (lambda _: None)
     if dry_run:
-        return Crawl(run_crawl(options, None, None, report_progress), None)
+        return Crawl(run_crawl(options, None, None, progress or (lambda _: None)), None)
     if out is not None:
         folder, feed = out.with_name(f"{out.name}.crawl"), out
     elif catalog is not None:
@@ -90,7 +90,8 @@ def crawl(
         feed = folder / FEED_FILE
     else:
         raise CrawlError("Nothing says where the feed shall lie. Name a catalog or a file.")
-    report = run_crawl(options, folder, feed, report_progress)
+    with shared_progress(catalog or folder, "crawl", shown_address(start), progress) as tell:
+        report = run_crawl(options, folder, feed, tell)
     if not report.products:
         raise CrawlError(
             f"No product was found on the {report.pages:,} pages of {shown_address(start)} that "

@@ -8,6 +8,7 @@ from pathlib import Path
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.encoders import catalog_encoders
+from furniture_prompter.assembly.run_progress import Tell, shared_progress
 from furniture_prompter.catalog.manifest import read_manifest, refuse_foreign_folder
 from furniture_prompter.catalog.upkeep import optimize_catalog
 from furniture_prompter.domain import (
@@ -86,24 +87,26 @@ def index(
     )
     feed = None if by_address else read(Path(source))
     photo_encoder, prompt_encoder = catalog_encoders(manifest, encoder, chosen)
-    fetched = None
-    if feed is None:
-        fetched = _fetched(str(source), folder, chosen, progress)
-        feed = read(fetched.path)
-    summary: IndexSummary = event_loop.run(
-        index_feed(
-            feed,
-            folder,
-            photo_encoder,
-            prompt_encoder,
-            chosen,
-            language=language,
-            sync=sync,
-            on_progress=progress or (lambda _: None),
-            remove_many=remove_many,
-            download=download,
+    shown = shown_address(str(source)) if by_address else Path(source).name
+    with shared_progress(folder, "index", shown, progress) as tell:
+        fetched = None
+        if feed is None:
+            fetched = _fetched(str(source), folder, chosen, tell)
+            feed = read(fetched.path)
+        summary: IndexSummary = event_loop.run(
+            index_feed(
+                feed,
+                folder,
+                photo_encoder,
+                prompt_encoder,
+                chosen,
+                language=language,
+                sync=sync,
+                on_progress=tell,
+                remove_many=remove_many,
+                download=download,
+            )
         )
-    )
     if fetched is None:
         return summary
     return replace(summary, notes=(_where_from(str(source), fetched), *summary.notes))
@@ -113,10 +116,9 @@ def _fetched(
     url: str,
     catalog: Path,
     settings: Settings,
-    progress: Callable[[IndexProgress], None] | None,
+    tell: Tell,
 ) -> FetchedFeed:
-    if progress is not None:
-        progress(IndexProgress("fetching", 0, None, "feeds"))
+    tell(IndexProgress("fetching", 0, None, "feeds"))
     return event_loop.run(fetch_feed(url, catalog / DOWNLOADS_FOLDER, settings, known=EXTENSIONS))
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from furniture_prompter.cli.options import JsonOption
-from furniture_prompter.cli.terminal import output, plain, print_facts, write_json
+from furniture_prompter.cli.options import JsonOption, refuse_unwritable
+from furniture_prompter.cli.terminal import output, plain, print_facts, say, write_json
 
 if TYPE_CHECKING:
     from furniture_prompter.domain.behaviour import Asked, Demand
@@ -21,6 +21,8 @@ _HEADINGS: Final = {
     "photos": "What photos show that people brought",
     "words": "Asked for most",
 }
+_UNMET: Final = "Photos that found nothing close"
+_SHOWN_PICTURES: Final = 12
 # Clicks further down are told together.
 _SHOWN_RANKS: Final = 10
 
@@ -36,18 +38,86 @@ def demand_command(
         ),
     ] = 20,
     as_json: JsonOption = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Also write it as a page, with pictures of photos that found nothing.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """What people ask for on the page, what of it is not sold here, and which hits they click."""
+    if html is not None:
+        refuse_unwritable(html, "--html")
     # Loading storage and runtime takes most of a second, which --help must not.
     from furniture_prompter.assembly.demand import demand
 
     found = demand(folder)
+    if html is not None:
+        from furniture_prompter.cli.terminal import write_atomically
+
+        write_atomically(html, render_demand(found, limit))
+        say(f"Page written to {html}.")
     if as_json:
         write_json(asdict(found))
         return
     print_facts(_facts(found))
     for name, heading in _HEADINGS.items():
         _print_asked(heading, getattr(found, name), limit)
+    if found.unmet:
+        console = output()
+        console.print(f"\n{_UNMET}:", markup=False, highlight=False)
+        for each in found.unmet[:limit]:
+            line = (
+                f"{each.count:>6,}  {plain(each.text) or 'nothing that the catalog has words for'}"
+            )
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print("--html FILE shows them.", markup=False, highlight=False)
+
+
+def render_demand(found: "Demand", limit: int) -> str:
+    """The report as a page: one file that fetches nothing.
+
+    Args:
+        found: The report.
+        limit: Texts and groups of photos of each kind at the most.
+    """
+    from furniture_prompter.cli.gallery import page_template, picture, words
+
+    groups = []
+    for each in found.unmet[:limit]:
+        shown = "".join(
+            f'<li class="frame">{picture(Path(path), each.text or "a photo")}</li>'
+            for path in each.pictures[:_SHOWN_PICTURES]
+        )
+        named = words(each.text) or "Nothing that the catalog has words for"
+        groups.append(
+            f"<section><h3>{named} <span>{each.count:,} times</span></h3><ul>{shown}</ul></section>"
+        )
+    lists = [
+        f"<h2>{words(heading)}</h2><ol>"
+        + "".join(
+            f"<li>{words(each.text)} <span>{each.count:,}, clicked {each.clicked:,}</span></li>"
+            for each in getattr(found, name)[:limit]
+        )
+        + "</ol>"
+        for name, heading in _HEADINGS.items()
+        if getattr(found, name)
+    ]
+    facts = "".join(
+        f"<div><dt>{words(name)}</dt><dd>{words(text)}</dd></div>"
+        for name, text in _facts(found).items()
+    )
+    unmet = "".join(groups) or "<p>None is kept: the setting event_photos says how many are.</p>"
+    return page_template("demand.html").substitute(
+        title="Demand · Furniture Prompter",
+        facts=facts,
+        unmet_heading=_UNMET,
+        unmet=unmet,
+        lists="\n".join(lists),
+    )
 
 
 def _facts(found: "Demand") -> dict[str, str]:

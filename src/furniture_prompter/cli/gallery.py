@@ -5,6 +5,8 @@ Every value goes through ``html.escape``; the page's own policy forbids scripts 
 
 import base64
 import io
+from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +23,7 @@ from furniture_prompter.cli.hits_table import (
 )
 from furniture_prompter.cli.terminal import plain
 from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
+from furniture_prompter.domain.query import Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.web.page_address import LANGUAGES
@@ -28,15 +31,28 @@ from furniture_prompter.web.page_words import Words
 
 THUMBNAIL_SIDE_PX = 320
 THUMBNAIL_QUALITY = 82
+ROOM_SIDE_PX = 1_024
+"""Longer side of a photo whose pieces are shown on it."""
 DIMENSIONS = ("diameter_cm", "length_cm", "width_cm", "depth_cm", "height_cm")
 
 
-def render_gallery(result: SearchResult) -> str:
-    """The page for one result; photos that are gone or damaged show a placeholder."""
+def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
+    """The page for one result; photos that are gone or damaged show a placeholder.
+
+    Args:
+        result: What was answered.
+        photo: The file that was searched with, which shows a room larger than it was searched.
+    """
     return page_template("gallery.html").substitute(
         title=words(_title(result)),
         heading=_heading(result),
-        query_photo=_query_photo(result.query.photo),
+        # Of a room the photo stands large above the hits, with its pieces.
+        query_photo="" if result.pieces else _query_photo(result.query.photo),
+        room=_room(result, photo),
+        marks=chosen_marks(len(result.pieces)),
+        pieces="\n".join(
+            _piece(number, each) for number, each in enumerate(result.pieces, start=1)
+        ),
         conditions=_conditions(result),
         count=_count(len(result.hits)),
         cards="\n".join(_card(hit) for hit in result.hits) or _nothing(result),
@@ -124,6 +140,65 @@ def _looked(result: SearchResult) -> str:
     return "".join(lines)
 
 
+def _room(result: SearchResult, file: Path | None) -> str:
+    photo = result.query.photo
+    if photo is None or not result.pieces:
+        return ""
+    if file is not None:
+        with suppress(InvalidPhotoError):
+            photo = _decoded(file, ROOM_SIDE_PX)
+    return room_figure(photo, [each.piece for each in result.pieces])
+
+
+def _piece(number: int, found: PieceHits) -> str:
+    """What answers one piece, where its box leads to."""
+    cards = "\n".join(_card(hit, "h3") for hit in found.hits)
+    nothing = '<li class="nothing">No product answers this piece.</li>'
+    return f"""<section class="piece" id="piece-{number}">
+<h2>{number}. {words(found.piece.kind)} <span>{found.piece.score:.2f}</span></h2>
+<ol class="grid">
+{cards or nothing}
+</ol>
+</section>"""
+
+
+def room_figure(photo: RgbImage, pieces: Sequence[Piece]) -> str:
+    """A photo with a numbered box on each piece, which leads to ``#piece-1`` and so on.
+
+    Args:
+        photo: Shape (h, w, 3).
+        pieces: In the order of their numbers; one within another lies above it.
+    """
+    areas = [each.box.width * each.box.height for each in pieces]
+    drawn = []
+    for number, piece in enumerate(pieces, start=1):
+        box = piece.box
+        place = (("left", box.x), ("top", box.y), ("width", box.width), ("height", box.height))
+        style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in place)
+        above = sum(area > areas[number - 1] for area in areas)
+        drawn.append(
+            f'<a class="box" href="#piece-{number}" style="{style};z-index:{above + 1}" '
+            f'aria-label="{number}. {words(piece.kind)}"><b>{number}</b></a>'
+        )
+    image = f'<img src="{data_uri(photo, ROOM_SIDE_PX)}" alt="The photo that was looked at">'
+    return f'<div class="room">{image}{"".join(drawn)}</div>'
+
+
+def chosen_marks(pieces: int) -> str:
+    """Rules that mark the box whose piece was chosen: the page has no scripts to do it."""
+    boxes = [
+        f':root:has(#piece-{number}:target) .box[href="#piece-{number}"]'
+        for number in range(1, pieces + 1)
+    ]
+    if not boxes:
+        return ""
+    numbers = ", ".join(f"{box} b" for box in boxes)
+    return (
+        f"{', '.join(boxes)} {{ border-color: #e3a568; border-width: 4px; }}\n"
+        f"{numbers} {{ background: #e3a568; color: #1f2124; }}"
+    )
+
+
 def _count(hits: int) -> str:
     return "1 product" if hits == 1 else f"{hits} products"
 
@@ -133,7 +208,7 @@ def _nothing(result: SearchResult) -> str:
     return f'<li class="nothing">No product answers this query.{cure}</li>'
 
 
-def _card(hit: Hit) -> str:
+def _card(hit: Hit, heading: str = "h2") -> str:
     product = hit.product
     name = product.title or product.id
     shown = [variant_text(hit.variant)] if hit.variant is not None else []
@@ -143,7 +218,7 @@ def _card(hit: Hit) -> str:
 <div class="frame">{picture(Path(hit.photo.path), name)}
 <span class="rank" aria-hidden="true">{hit.rank}</span></div>
 <div class="body">
-<h2><span class="aside">{hit.rank}. </span>{words(name)}</h2>
+<{heading}><span class="aside">{hit.rank}. </span>{words(name)}</{heading}>
 <ul class="facts">{facts}</ul>
 <div class="foot"><p class="score">score {hit.score:.2f}</p>
 <ul class="matched" aria-label="Found by">{labels}</ul></div>
@@ -169,13 +244,15 @@ def facts_of(product: Product) -> list[str]:
 def picture(path: Path, name: str) -> str:
     """A photo's file as a page carries it; a placeholder where it is gone or damaged."""
     try:
-        image = decode_photo(
-            read_photo_bytes(path), name=str(path), target_side_px=THUMBNAIL_SIDE_PX
-        )
+        image = _decoded(path, THUMBNAIL_SIDE_PX)
     except InvalidPhotoError:
         label = words(f"{name}: its photo cannot be read")
         return f'<div class="missing" role="img" aria-label="{label}">no photo</div>'
     return f'<img src="{data_uri(image)}" alt="{words(name)}">'
+
+
+def _decoded(path: Path, side_px: int) -> RgbImage:
+    return decode_photo(read_photo_bytes(path), name=str(path), target_side_px=side_px)
 
 
 def data_uri(image: RgbImage, side_px: int = THUMBNAIL_SIDE_PX) -> str:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from furniture_prompter.domain import RgbImage
     from furniture_prompter.domain.query import Crop, Piece
 
-SIDE_PX = 1_024
-"""Longer side of the photo in the page."""
 EXAMPLE = "Example: furniture-prompter pieces room.jpg --detector yolox --html pieces.html"
 
 
@@ -75,22 +73,17 @@ def render_pieces(image: "RgbImage", found: "Sequence[Piece]") -> str:
         image: The photo, shape (h, w, 3).
         found: The pieces, in the order of their numbers.
     """
-    from furniture_prompter.cli.gallery import data_uri, page_template, words
+    from furniture_prompter.cli.gallery import chosen_marks, page_template, room_figure, words
 
-    drawn, listed = [], []
-    for number, piece in enumerate(found, start=1):
-        box = piece.box
-        place = (("left", box.x), ("top", box.y), ("width", box.width), ("height", box.height))
-        style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in place)
-        drawn.append(f'<span class="box" style="{style}"><b>{number}</b></span>')
-        listed.append(
-            f"<li>{words(piece.kind)} <span>{piece.score:.2f}</span> "
-            f"<code>--crop {_text(box)}</code></li>"
-        )
+    listed = [
+        f'<li id="piece-{number}">{words(piece.kind)} <span>{piece.score:.2f}</span> '
+        f"<code>--crop {_text(piece.box)}</code></li>"
+        for number, piece in enumerate(found, start=1)
+    ]
     return page_template("pieces.html").substitute(
         title="Pieces · Furniture Prompter",
-        photo=data_uri(image, SIDE_PX),
-        boxes="".join(drawn),
+        room=room_figure(image, found),
+        marks=chosen_marks(len(found)),
         pieces="\n".join(listed) or "<li>No piece was found.</li>",
     )
 

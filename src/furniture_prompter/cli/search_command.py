@@ -124,7 +124,7 @@ def search_command(
     if html is not None:
         from furniture_prompter.cli.gallery import render_gallery
 
-        write_atomically(html, render_gallery(result))
+        write_atomically(html, render_gallery(result, photo))
         say(f"Gallery written to {html}.")
 
 

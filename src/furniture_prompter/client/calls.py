@@ -275,7 +275,7 @@ def similar(product_id: str, **options: Unpack[SimilarOptions]) -> Call[SearchAn
 
 
 def goes_with(
-    product_id: str, *, where: str | None = None, limit: int = 10
+    product_id: str, *, where: str | None = None, limit: int = 10, lang: str = ""
 ) -> Call[GoesWithAnswer]:
     """Pieces of other kinds that suit a product, each with why.
 
@@ -283,8 +283,10 @@ def goes_with(
         product_id: Its id.
         where: A filter that pieces must pass.
         limit: Pieces at the most, 1 to 50.
+        lang: Language of reasons and notes, ``en`` or ``tr``; English unless given.
     """
     parameters: dict[str, Any] = {"limit": limit} | ({"where": where} if where else {})
+    parameters |= {"lang": lang} if lang else {}
     path = f"{_address(product_id)}/goes-with?{httpx.QueryParams(parameters)}"
     return Call("GET", path, _record(GoesWithAnswer.of))
 
@@ -299,6 +301,7 @@ def outfit(
     leave_out: Sequence[str] = (),
     replaced: Mapping[str, str] | None = None,
     where: str | None = None,
+    lang: str = "",
 ) -> Call[OutfitAnswer]:
     """One piece of each kind, the best together that a budget allows.
 
@@ -311,6 +314,7 @@ def outfit(
         leave_out: Kinds that are not wanted.
         replaced: Ids of products that are put in, by kind.
         where: A filter that pieces must pass.
+        lang: Language of reasons and notes, ``en`` or ``tr``; English unless given.
     """
     body: dict[str, Any] = {"limit": limit}
     body |= {"like": like} if like is not None else {}
@@ -318,7 +322,8 @@ def outfit(
     body |= {"budget": budget} if budget is not None else {}
     body |= {"where": where} if where is not None else {}
     body |= {"currency": currency, "leave_out": list(leave_out), "replace": dict(replaced or {})}
-    return Call("POST", "/v1/outfit", _record(OutfitAnswer.of), body)
+    path = f"/v1/outfit?lang={quote(lang)}" if lang else "/v1/outfit"
+    return Call("POST", path, _record(OutfitAnswer.of), body)
 
 
 def embeddings(

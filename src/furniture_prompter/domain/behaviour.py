@@ -10,6 +10,9 @@ from typing import Final
 APPLICATION: Final = "furniture-prompter"
 QUERIES_FILE: Final = "ubi_queries.jsonl"
 EVENTS_FILE: Final = "ubi_events.jsonl"
+PHOTOS_FOLDER: Final = "photos"
+"""Of photos that found nothing, where a shop keeps them: ``HASH.jpg``, a small picture, and
+``HASH.f16``, its vector, little-endian 16-bit floats."""
 OLDER: Final = ".1"
 """What a full file is renamed with; the one before it goes."""
 
@@ -30,6 +33,21 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmetPhotos:
+    """Photos that look alike, of which none found anything close.
+
+    Attributes:
+        count: How often they were asked with.
+        pictures: Files of small pictures, the most asked first.
+        text: What most of them show, in the catalog's words; empty where nothing tells.
+    """
+
+    count: int
+    pictures: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What people ask for, and what of it a shop does not sell.
 
@@ -43,6 +61,8 @@ class Demand:
         unclicked: Words that were answered, and whose hits nobody clicked, most asked first.
         words: All words, most asked first.
         photos: What photos show that people brought, most asked first.
+        unmet: Photos that found nothing close, where the server keeps them, those that look alike
+            together, most asked first.
         ranks: Clicks by the place of the hit, from 1.
         unread: Lines that could not be read.
     """
@@ -56,5 +76,6 @@ class Demand:
     unclicked: tuple[Asked, ...]
     words: tuple[Asked, ...]
     photos: tuple[Asked, ...]
+    unmet: tuple[UnmetPhotos, ...]
     ranks: Mapping[int, int]
     unread: int

@@ -32,7 +32,7 @@ class ReasonFields(TypedDict):
     reason: ReasonName
     value: Annotated[str | None, Field(description="A kind, a sort of room, a colour, a material.")]
     count: Annotated[int | None, Field(description="Rooms of the shop.")]
-    text: Annotated[str, Field(description="The same in English.")]
+    text: Annotated[str, Field(description="The same in words.")]
 
 
 @with_config(_CLOSED)

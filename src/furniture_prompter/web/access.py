@@ -242,8 +242,12 @@ EMBEDDING: Final = "/furniture-prompter.js"
 """The module that puts the page into a shop's own."""
 ADMIN: Final = "/admin"
 """The shop's side: the page is everybody's, and what it shows asks for a key."""
+REPORT_FRAME: Final = f"{ADMIN}/report-view"
+"""An empty page, which the shop's side fills."""
 # For whoever watches over the process and cannot know a key, and the description of the API.
-OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json", ADMIN})
+OPEN_PATHS: Final = frozenset(
+    {"/healthz", "/readyz", "/docs", "/openapi.json", ADMIN, REPORT_FRAME}
+)
 # What the page loads holds nothing of a catalog; the page itself tells who has no key where to go.
 _OPEN_FOLDER: Final = "/page/"
 _WELCOMING: Final = "/"

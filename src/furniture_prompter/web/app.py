@@ -28,6 +28,7 @@ from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers, json_answer
 from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.judging import Judgments
 from furniture_prompter.web.limits import (
     AnswerHead,
     HangUp,
@@ -43,6 +44,7 @@ from furniture_prompter.web.routes import (
     embeddings,
     health,
     images,
+    judging,
     outfits,
     page,
     pieces,
@@ -91,6 +93,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(page.router)
     app.include_router(admin.router)
+    app.include_router(judging.router)
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     return app
@@ -110,10 +113,17 @@ def _services(settings: ServeSettings) -> Services:
         upserts=CatalogUpserts(settings.catalog, settings),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
-        behaviour=BehaviourLog(settings.events) if settings.events is not None else None,
+        behaviour=_behaviour(settings),
+        judgments=Judgments(settings.judgments) if settings.judgments is not None else None,
         examination=Examination(_shared_folder(settings)),
         looks=LRUCache(max(1, settings.cache_vectors)),
     )
+
+
+def _behaviour(settings: ServeSettings) -> BehaviourLog | None:
+    if settings.events is None:
+        return None
+    return BehaviourLog(settings.events, limit_photos=settings.event_photos)
 
 
 def _shared_folder(settings: ServeSettings) -> Path | None:

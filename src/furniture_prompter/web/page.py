@@ -9,7 +9,7 @@ from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
 from furniture_prompter.search.understood import PHOTOS_COLOUR
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
-from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked
+from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked, as_addressed, xywh
 from furniture_prompter.web.page_products import product_card
 from furniture_prompter.web.page_words import Words
 
@@ -17,7 +17,6 @@ HITS_OF_PAGE: Final = 24
 MOST_SORTED: Final = 200
 """Hits that are brought into another order than how well they match: the best of them."""
 MOST_COMPARED: Final = 4
-_MOST_PIECES: Final = 8
 
 _WORD: Final = re.compile(r"\w+")
 
@@ -96,15 +95,25 @@ class View:
         return cut + ([words("looked_turned", degrees=turned)] if turned else [])
 
     @property
-    def pieces(self) -> list[dict[str, str]]:
-        """Pieces of the room that the photo shows, each with the address that searches it alone."""
-        return [
-            {
-                "text": f"{number}. {self._words.kind(piece.kind)}",
-                "href": self.asked.address(crop=piece.box),
-            }
-            for number, piece in enumerate(self._pieces[:_MOST_PIECES], start=1)
-        ]
+    def pieces(self) -> list[dict[str, Any]]:
+        """Pieces of the room that the photo shows, each with the address that searches it alone.
+
+        The one that is searched has the address of the whole photo.
+        """
+        asked, found = self.asked, []
+        for number, piece in enumerate(self._pieces, start=1):
+            box = as_addressed(piece.box)
+            chosen = box is not None and box == asked.crop
+            found.append(
+                {
+                    "number": number,
+                    "kind": self._words.kind(piece.kind),
+                    "box": xywh(piece.box).removeprefix("percent:"),
+                    "href": asked.address(crop=None if chosen else box),
+                    "chosen": chosen,
+                }
+            )
+        return found
 
     @property
     def nothing_close(self) -> bool:

@@ -225,6 +225,11 @@ def xywh(crop: Crop) -> str:
     return "percent:" + ",".join(f"{100 * share:.4g}" for share in shares)
 
 
+def as_addressed(crop: Crop) -> Crop | None:
+    """A part of a photo as its address is read again; None for all of it."""
+    return crop_of(xywh(crop))
+
+
 def facet_columns(columns: Mapping[str, str], language: str) -> list[str]:
     """The columns that are counted beside the hits, of those that a catalog has.
 

@@ -51,11 +51,12 @@ def companion_card(piece: CompanionFields, words: Words) -> dict[str, Any]:
     return {
         **product_card(piece["product"], None, words),
         "photo": piece["photo"].rpartition("/")[2],
-        "why": [_goes(each, words) for each in piece["why"]],
+        "why": [reason_told(each, words) for each in piece["why"]],
     }
 
 
-def _goes(reason: ReasonFields, words: Words) -> str:
+def reason_told(reason: ReasonFields, words: Words) -> str:
+    """Why a piece goes with another, in the words' language."""
     value, language = reason["value"] or "", words.language
     if reason["reason"] == "beside":
         value = with_article(value) if language == "en" else kind_name(value, language)

@@ -1,6 +1,7 @@
 """The languages of the shopper's page: which one is meant, its sentences, numbers and prices."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from tomllib import loads
 from typing import Any, Final
@@ -9,6 +10,7 @@ from furniture_prompter.web.page_address import LANGUAGES, NUMBER
 
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "¥"}
 _LONGEST_HEADER: Final = 1_000
+_ENGLISH_NUMBER: Final = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){0,4}(?:\.[0-9]{1,6})?%?")
 
 _TEXTS: Final[Mapping[str, Any]] = loads(
     files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
@@ -68,6 +70,33 @@ class Words:
         """A note of the engine in a shopper's words; None where it is no affair of theirs."""
         return _put(note, self._texts["notes"])
 
+    def finding(self, text: str) -> str:
+        """What the report on a catalog's data says, in this language, its numbers too."""
+        if self.language == LANGUAGES[0]:
+            return text
+        found = self._texts["findings"]
+        told = _put(text, found, lambda value: found.get(value) or self._as_written(value))
+        # Of a photo's file that cannot be read it says what searches with that photo would say.
+        return (
+            told or self.error(text) or (self.problem("invalid_photo") if "photo" in text else text)
+        )
+
+    def outfit_note(self, text: str) -> str:
+        """A note about what goes with a piece or about an outfit, in this language."""
+        notes = self._texts["outfits"]
+        return _put(text, notes, self._as_written) or text
+
+    def step(self, text: str) -> str:
+        """What a run is doing, or what it counts, in this language."""
+        return _put(text, self._texts["steps"]) or text
+
+    def _as_written(self, value: str) -> str:
+        """A number that was written in English, as this language writes it; all else as it is."""
+        if self("decimal") == "." or not _ENGLISH_NUMBER.fullmatch(value):
+            return value
+        number = value.removesuffix("%").translate(str.maketrans(",.", ".,"))
+        return f"%{number}" if value.endswith("%") else number
+
     def kind(self, name: str) -> str:
         """What a detector of pieces calls one."""
         told: str = self._texts["kinds"].get(name, name)
@@ -119,12 +148,20 @@ class Words:
         return f"{symbol}{text}" if symbol else f"{text} {currency}"
 
 
-def _put(sentence: str, templates: Mapping[str, str]) -> str | None:
-    """A sentence by the first template that it is of: what stands for each ``{}`` goes on."""
+def _put(
+    sentence: str, templates: Mapping[str, str], write: Callable[[str], str] = str
+) -> str | None:
+    """A sentence by the first template that it is of: what stands for each ``{}`` goes on.
+
+    Args:
+        sentence: The sentence.
+        templates: What stands for it, by its template.
+        write: What is written for what goes on.
+    """
     for template, text in templates.items():
         found = _places(sentence, template.split("{}"))
         if found is not None:
-            return text.format(*found)
+            return text.format(*map(write, found))
     return None
 
 

@@ -28,9 +28,11 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
+from furniture_prompter.understanding.rooms import read_rooms
 from furniture_prompter.web.access import Keys, refuse_public_without_keys
 from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
 from furniture_prompter.web.origins import cors_middleware
@@ -165,6 +167,10 @@ def _check(settings: ServeSettings) -> None:
     if settings.api_keys is not None:
         Keys.load(settings.api_keys)
     cors_middleware(settings)
+    if settings.rooms is not None:
+        read_rooms(settings.rooms)
+    if settings.detector is not None:
+        load_detector(settings.detector)
     Catalog.open(settings.catalog, settings=settings, encoder=settings.query_encoder).close()
 
 

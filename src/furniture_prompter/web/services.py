@@ -30,6 +30,7 @@ from furniture_prompter.web.decoding_pool import DecodePool, Look
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
+from furniture_prompter.web.judging import Judgments
 from furniture_prompter.web.telemetry import Metrics
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -261,6 +262,7 @@ class Services:
         fetcher: What fetches photos by web address; None where that is off.
         looks: What photos were found to be whose vectors are kept, by the same keys.
         behaviour: Where queries and clicks are written; None where that is off.
+        judgments: Which of two answers the shop's people found better; None where that is off.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
         rooms: Pieces of rooms that photos show, by the hash of the file; none of other photos.
@@ -278,6 +280,7 @@ class Services:
     fetcher: PhotoFetcher | None
     looks: LRUCache[bytes, Look]
     behaviour: BehaviourLog | None = None
+    judgments: Judgments | None = None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
     rooms: LRUCache[str, tuple[Piece, ...]] = field(default_factory=lambda: LRUCache(_ROOMS))

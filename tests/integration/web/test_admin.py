@@ -2,13 +2,22 @@
 
 import asyncio
 import base64
+import json
+import os
+import re
 import shutil
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from furniture_prompter.assembly.run_progress import shared_progress
+from furniture_prompter.domain import IndexProgress
+from furniture_prompter.evaluation.relevance import read_queries, read_relevance_judgments
 from furniture_prompter.web.access import Scope, add_key
+from furniture_prompter.web.behaviour import BehaviourLog
 from tests.integration.web.conftest import Api
 
 PARTS = [
@@ -18,6 +27,11 @@ PARTS = [
     ("GET", "health"),
     ("POST", "health"),
     ("GET", "encoders"),
+    ("GET", "progress"),
+    ("GET", "judge"),
+    ("POST", "judge"),
+    ("POST", "judge/answers"),
+    ("GET", "report"),
     ("POST", "rollback"),
 ]
 
@@ -31,7 +45,9 @@ def keyed(
     keys = tmp_path / "keys.json"
     scopes: dict[str, list[Scope]] = {"read": ["read"], "write": ["read", "write"]}
     headers = {name: {"X-API-Key": add_key(keys, name, each)} for name, each in scopes.items()}
-    return serve(catalog=tmp_path / "catalog", api_keys=keys), headers
+    (tmp_path / "benchmark").mkdir()
+    report = tmp_path / "benchmark"
+    return serve(catalog=tmp_path / "catalog", api_keys=keys, benchmark_report=report), headers
 
 
 def test_without_keys_it_says_how_to_begin_and_shows_nothing(api: Api) -> None:
@@ -111,6 +127,119 @@ def test_the_health_is_examined_beside_answering(
             break
         api.runner.run(asyncio.sleep(0.05))
     assert "Version 1: 48 products, 48 photos" in text
+
+
+def test_two_answers_are_judged_and_evaluate_reads_it(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> None:
+    keys, folder = tmp_path / "keys.json", tmp_path / "judgments"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    BehaviourLog(tmp_path / "events").query("<b>red chair", {}, [])
+    api = serve(api_keys=keys, judgments=folder, events=tmp_path / "events")
+    form = api("GET", "/admin/judge", headers={**write, "Accept-Language": "tr"}).text
+    assert '<option value="&lt;b&gt;red chair">' in form
+    assert "Şimdiye kadar 0 değerlendirme." in form
+    asked = {"words": "red chair", "first.understand": "true", "second.understand": "false"}
+    asked |= {"second.diversity": "0,9", "first.diversity": "7", "first.photo_weight": "x"}
+    files = {"file": ("photo.png", (shop / "photos" / "3.png").read_bytes())}
+    answered = api("POST", "/admin/judge/answers", headers=write, data=asked, files=files)
+    assert answered.status_code == 200, answered.text
+    told = json.loads(unescape(re.findall(r'data-told="([^"]*)"', answered.text)[0]))
+    assert told["first"]["options"] == {"understand": True}
+    assert told["second"]["options"] == {"understand": False, "diversity": 0.9}
+    assert len(told["first"]["products"]) == 6
+    assert answered.text.count("data-better") == 4
+    kept = api("POST", "/admin/judge", headers=write, json={**told, "better": "first"})
+    assert "Judged so far: 1." in kept.text
+    (query,), _ = read_queries(folder / "queries.jsonl")
+    assert query.prompt == "red chair"
+    assert query.photo == folder / "photos" / told["photo"]
+    assert (folder / "photos" / told["photo"]).read_bytes() == files["file"][1]
+    judged, set_aside = read_relevance_judgments(folder / "qrels.tsv")
+    assert set_aside == []
+    assert {each.product for each in judged if each.gain} == set(told["first"]["products"])
+    said = json.loads((folder / "preferences.jsonl").read_text("utf-8"))
+    assert (said["better"], said["by"]) == ("first", "buyer")
+    for wrong in (
+        {"better": "third"},
+        {"photo": "../../x.jpg"},
+        {"first": {"options": {}, "products": ["a"] * 7}},
+    ):
+        sent = {**told, "better": "both", **wrong}
+        assert api.error("POST", "/admin/judge", headers=write, json=sent)[0] == 422
+    nothing = {"words": (None, "")}
+    assert api.error("POST", "/admin/judge/answers", headers=write, files=nothing)[0] == 400
+
+
+def test_without_a_folder_nothing_is_judged_and_the_cure_is_told(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    assert "FURNITURE_PROMPTER_JUDGMENTS" in api("GET", "/admin/judge", headers=write).text
+    side: dict[str, Any] = {"options": {}, "products": []}
+    sent = {"words": "x", "photo": "", "first": side, "second": side, "better": "both"}
+    status, _, message = api.error("POST", "/admin/judge", headers=write, json=sent)
+    assert status == 404
+    assert "setting judgments" in message
+
+
+def test_a_run_is_told_live_in_the_pages_language(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, headers = keyed
+    monkeypatch.setattr("furniture_prompter.web.routes.admin._STREAM_S", 1.2)
+    monkeypatch.setattr("furniture_prompter.web.routes.admin._LOOK_EVERY_S", 0.05)
+
+    def events(language: str) -> list[str]:
+        asked = {**headers["write"], "Accept-Language": language}
+        answer = api("GET", "/admin/progress", headers=asked)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-store"
+        return answer.text.strip().split("\n\n")
+
+    (idle,) = events("en")
+    assert idle.startswith("event: none\ndata: <p>No run over a feed")
+    with shared_progress(tmp_path / "catalog", "index", "<b>feed.csv", None) as tell:
+        tell(IndexProgress("reading Shopify CSV", 1_200, 5_000, "rows"))
+        (told,) = events("tr")
+    assert told.startswith("event: run\n")
+    assert all(line.startswith("data: ") for line in told.splitlines()[1:])
+    assert "&lt;b&gt;feed.csv işleniyor." in told
+    assert "Shopify CSV okunuyor: 1.200 / 5.000 satır" in told
+    assert 'max="5000" value="1200"' in told
+
+
+def test_the_report_of_a_benchmark_is_a_file_of_its_folder_alone(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    api, headers = keyed
+    write = headers["write"]
+    folder = tmp_path / "benchmark"
+    assert 'id="report-show"' in api("GET", "/admin").text
+    status, code, message = api.error("GET", "/admin/report", headers=write)
+    assert (status, code) == (404, "not_found")
+    assert "furniture-prompter benchmark" in message
+    assert str(tmp_path) not in message
+    (tmp_path / "secret.html").write_text("secret", "utf-8")
+    (folder / "report.html").symlink_to(tmp_path / "secret.html")
+    assert api.error("GET", "/admin/report", headers=write)[0] == 404
+    (folder / "report.html").unlink()
+    os.mkfifo(folder / "report.html")
+    assert api.error("GET", "/admin/report", headers=write)[0] == 404
+    (folder / "report.html").unlink()
+    (folder / "report.html").write_text("<h1>Report</h1>", "utf-8")
+    answer = api("GET", "/admin/report", headers=write)
+    assert answer.text == "<h1>Report</h1>"
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; img-src data:")
+    assert "connect-src" not in policy
+    for path in ("/admin/report/secret.html", "/admin/report%2f..%2fsecret.html"):
+        assert api("GET", path, headers=write).status_code == 404
+
+
+def test_without_a_folder_of_benchmarks_nothing_offers_a_report(api: Api) -> None:
+    assert "report-show" not in api("GET", "/admin").text
 
 
 def test_a_server_ends_while_it_examines(

@@ -108,6 +108,36 @@ def test_an_outfit_is_that_of_the_library_and_the_client(home: Api) -> None:
     assert [(each.product.id, each.total) for each in rug.alternatives] == [("rug", 470)]
 
 
+def test_reasons_and_notes_are_in_the_language_that_is_asked_for(home: Api) -> None:
+    path = "/v1/products/sofa/goes-with"
+
+    def whys(answer: Any) -> str:
+        return " ".join(why["text"] for each in answer["pieces"] for why in each["why"])
+
+    english = home("GET", path)
+    assert english.headers["content-language"] == "en"
+    assert "accept-language" in english.headers["vary"].lower()
+    turkish = home("GET", path, headers={"Accept-Language": "tr-TR,tr;q=0.9,en;q=0.5"})
+    assert turkish.headers["content-language"] == "tr"
+    assert "Sıkça birlikte kullanılır: kanepe" in whys(turkish.json())
+    assert "O da meşe" in whys(turkish.json())
+    # What is asked for goes before what a browser accepts, and only sentences differ.
+    asked = home("GET", f"{path}?lang=en", headers={"Accept-Language": "tr"})
+    assert asked.json() == english.json()
+    by_client = call(home, lambda client: client.goes_with("sofa", lang="tr"))
+    assert by_client.raw == turkish.json()
+    assert home("GET", f"{path}?lang=fi").status_code == 422
+    body = {"like": "sofa", "budget": 500, "replace": {"rug": "rug-2"}}
+    outfit = home("POST", "/v1/outfit?lang=tr", json=body).json()
+    assert "Siz seçtiniz" in whys(outfit)
+    assert not re.search("often|like it|chosen", whys(outfit))
+    put_in = {"rug": "rug-2"}
+    by_outfit = call(
+        home, lambda client: client.outfit(like="sofa", budget=500, replaced=put_in, lang="tr")
+    )
+    assert by_outfit.raw == outfit
+
+
 def test_an_id_with_slashes_is_meant_whole(home: Api) -> None:
     assert home("GET", "/v1/products/table%2Foak/goes-with").json()["product_id"] == "table/oak"
     told = home("GET", "/v1/products/rug%2Fgoes-with").json()
@@ -199,7 +229,7 @@ def section(text: str) -> str:
         (
             "tr",
             "Yanına yakışanlar",
-            ["Sık yan yana: kanepe", "O da meşe", "oturma odası"],
+            ["Sıkça birlikte kullanılır: kanepe", "O da meşe", "oturma odası"],
         ),
     ],
 )
@@ -221,7 +251,7 @@ def test_a_page_counts_the_shops_own_rooms(furnished: Path, tmp_path: Path) -> N
     with running(furnished, rooms=file) as started:
         for language, told, counted in (
             ("en", "Shown in one room with it", "Together in 3 of our rooms"),
-            ("tr", "Bununla aynı odada gösteriliyor", "3 odamızda birlikte"),
+            ("tr", "Aynı odada birlikte gösteriliyor", "3 odamızda birlikte"),
         ):
             shown = section(started("GET", f"/products/sofa?lang={language}").text)
             assert told in shown

@@ -10,7 +10,7 @@ from html import unescape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urljoin
+from urllib.parse import urljoin
 
 import httpx
 import numpy as np
@@ -19,6 +19,7 @@ from PIL import Image
 
 from furniture_prompter import index
 from furniture_prompter.web.access import add_key
+from furniture_prompter.web.page import View
 from tests.fakes import make_rows
 from tests.integration.web.conftest import Api, running
 from tests.tiny_detector import write_detector
@@ -189,7 +190,7 @@ def test_what_is_not_there_is_a_page_too(api: Api) -> None:
     for address in ("/products/gone?lang=en", "/?like=gone"):
         assert "This product is not here" in page(api, address, status=404)
     turkish = page(api, "/products/gone?lang=tr", status=404)
-    assert "Bu ürün burada yok" in turkish
+    assert "Bu ürün bulunamadı" in turkish
     assert 'lang="en"' not in turkish.partition("<main")[2]
 
 
@@ -476,11 +477,43 @@ def test_the_pieces_of_a_room_are_links(
     room.save(data, "PNG")
     files = {"file": ("room.png", data.getvalue())}
     text = page(api, "/", method="POST", data={"lang": "tr"}, files=files)
-    assert "1. kanepe" in text
-    assert "2. sandalye" in text
-    # The address of the page has them too, without the photo; a part that is chosen has none.
+    assert named(text) == ["1. kanepe", "2. sandalye"]
+    # The address of the page has them too, without the photo.
     address = unescape(re.findall(r'data-address="([^"]*)"', text)[0])
-    assert "1. kanepe" in page(api, urljoin("/", address))
-    (first, *_) = links(text, "xywh=")
-    chosen = page(api, "/", method="POST", data={**dict(parse_qsl(first[2:]))}, files=files)
-    assert "1. kanepe" not in chosen
+    assert named(page(api, urljoin("/", address))) == ["1. kanepe", "2. sandalye"]
+    # So have those of its pieces, which are encoded by then; the one that is searched is marked.
+    for number, own in enumerate(("p4", "p19")):
+        chosen = page(api, urljoin("/", links(text, "xywh=")[number]))
+        assert re.findall(r'href="\./products/([^"?]*)', chosen)[0] == own
+        assert named(chosen) == ["1. kanepe", "2. sandalye"]
+        (marked,) = re.findall(r'data-key="piece-(.)"[^>]*aria-current', chosen)
+        assert int(marked) == number + 1
+    whole = page(api, "/", method="POST", data={"lang": "tr", "whole": "1"}, files=files)
+    assert named(whole) == []
+
+
+def test_a_photo_that_found_nothing_is_kept_small_where_the_shop_says_so(
+    serve: Callable[..., Api], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(name: str, *, close: bool, **settings: Any) -> tuple[list[str], list[Any]]:
+        folder = tmp_path / name
+        api = serve(events=folder, **settings)
+        monkeypatch.setattr(View, "nothing_close", not close)
+        files = {"file": ("photo.png", (api.photos / "3.png").read_bytes())}
+        for data in ({"q": ""}, {"q": "chair"}):
+            page(api, "/", method="POST", data=data, files=files)
+        told = (folder / "ubi_queries.jsonl").read_text("utf-8").splitlines()
+        kept = [json.loads(line)["query_attributes"].get("photo_kept") for line in told]
+        return sorted(path.name for path in folder.glob("photos/*")), kept
+
+    names, told = asked("kept", close=False, event_photos=5)
+    assert names == [f"{told[0]}.f16", f"{told[0]}.jpg"]
+    # It is asked twice, and kept once.
+    assert told == [told[0], told[0]]
+    assert asked("close", close=True, event_photos=5) == ([], [None, None])
+    assert asked("off", close=False) == ([], ["", ""])
+
+
+def named(text: str) -> list[str]:
+    found = re.findall(r'<span class="piece-name">(.*?)</span></a>', text)
+    return [re.sub(r"<[^>]*>", "", each) for each in found]

@@ -154,6 +154,30 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
     assert EVIL not in page
 
 
+def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
+    catalog: Any, make_hit: Callable[..., Any]
+) -> None:
+    result = catalog.search("chair", limit=5)
+    outer = PieceHits(Piece(Crop(0, 0, 1, 0.75), 0.9, f"couch{EVIL}"), (make_hit("Sofa, grey"),))
+    inner = PieceHits(Piece(Crop(0.25, 0.25, 0.25, 0.25), 0.8, "chair"), ())
+    query = replace(result.query, photo=np.zeros((60, 80, 3), np.uint8))
+    page = render_gallery(replace(result, query=query, pieces=(outer, inner)))
+    tags = _Tags(page)
+    boxes = [link for link in tags.named("a") if link.get("class") == "box"]
+    assert [link["href"] for link in boxes] == ["#piece-1", "#piece-2"]
+    assert boxes[1]["aria-label"] == "2. chair"
+    assert boxes[1]["style"] == "left:25.00%;top:25.00%;width:25.00%;height:25.00%;z-index:2"
+    assert (boxes[0]["style"] or "").endswith("z-index:1")
+    assert [each.get("id") for each in tags.named("section")] == ["piece-1", "piece-2"]
+    assert "Sofa, grey</h3>" in page
+    assert "No product answers this piece." in page
+    # The box whose piece was chosen is marked without a script.
+    assert ':root:has(#piece-2:target) .box[href="#piece-2"]' in page
+    assert EVIL not in page
+    # The photo stands there once.
+    assert page.count("The photo that was") == 1
+
+
 def test_no_hits_say_so(catalog: Any) -> None:
     catalog.hits = ()
     page = render_gallery(catalog.search("stool", where="price < 0", limit=5))

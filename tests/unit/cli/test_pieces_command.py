@@ -63,7 +63,9 @@ def test_the_page_has_the_photo_and_a_number_in_every_box(
     text = page.read_text("utf-8")
     assert "data:image/jpeg;base64," in text
     assert "left:25.00%;top:25.00%;width:50.00%;height:50.00%" in text
+    assert 'href="#piece-1"' in text
     assert "<b>1</b>" in text
+    assert 'id="piece-1"' in text
     assert "&lt;script&gt;" in text
     assert "<script>" not in text
 

@@ -1,6 +1,7 @@
 """What people ask and click, written down."""
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -8,11 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from furniture_prompter.domain.behaviour import EVENTS_FILE, QUERIES_FILE
 from furniture_prompter.errors import ServeError
-from furniture_prompter.web.behaviour import BehaviourLog
+from furniture_prompter.web.behaviour import KEPT_DAYS, PICTURE_SIDE_PX, BehaviourLog
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -46,6 +49,38 @@ def test_the_files_are_their_owners_and_do_not_grow_for_ever(tmp_path: Path) -> 
     assert older.stat().st_size <= 2_000
     told = lines(older) + lines(path)
     assert told[-1]["event_attributes"]["object"]["object_id"] == "p39"  # type: ignore[index]  # of JSON
+
+
+def test_of_photos_that_found_nothing_the_newest_are_kept_and_not_for_ever(tmp_path: Path) -> None:
+    assert BehaviourLog(tmp_path).photos is None
+    photos = BehaviourLog(tmp_path, limit_photos=2).photos
+    assert photos is not None
+    image, vector = np.zeros((20, 400, 3), np.uint8), np.ones(4, np.float32)
+    now_s = time.time()
+    for age, name in ((9, "a"), (8, "b"), (7, "c")):
+        photos.keep(name, image, vector)
+        os.utime(tmp_path / "photos" / f"{name}.f16", (now_s - age, now_s - age))
+    names = sorted(path.name for path in (tmp_path / "photos").iterdir())
+    assert names == ["b.f16", "b.jpg", "c.f16", "c.jpg"]
+    kept = tmp_path / "photos" / "c.jpg"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    with Image.open(kept) as picture:
+        assert picture.size == (PICTURE_SIDE_PX, PICTURE_SIDE_PX // 20)
+    old_s = now_s - (KEPT_DAYS + 1) * 86_400
+    os.utime(tmp_path / "photos" / "c.f16", (old_s, old_s))
+    photos.keep("d", image, vector)
+    assert sorted(path.stem for path in kept.parent.glob("*.jpg")) == ["b", "d"]
+
+
+def test_photos_that_cannot_be_kept_fail_no_search(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = BehaviourLog(tmp_path, limit_photos=2).photos
+    assert photos is not None
+    (tmp_path / "photos").write_text("")
+    photos.keep("a", np.zeros((20, 20, 3), np.uint8), np.ones(4, np.float32))
+    assert "could not be kept" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_stops_the_server_before_it_starts(tmp_path: Path) -> None:

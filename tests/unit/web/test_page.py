@@ -353,7 +353,7 @@ def test_a_word_in_common_is_no_reason_where_nothing_is_close() -> None:
         ),
         (
             "tr",
-            "Fotoğrafınızın yalnızca içindeki resim arandı.",
+            "Fotoğrafınızın yalnızca içindeki görsel arandı.",
             "Fotoğrafınız dik duracak biçimde döndürüldü (saat yönünde 90°).",
             "fotoğrafın tümü, olduğu gibi",
             "fotoğraftaki renk olmasın",
@@ -378,8 +378,14 @@ def test_what_was_done_to_a_photo_is_told_and_can_be_undone(
     assert shown(asked, LookedAt(box, 90)).looked == [cut, turned]
     assert [each["text"] for each in shown(asked, None).chips] == [other]
     found = shown(asked, None).pieces
-    assert found[0]["text"] == ("1. couch" if language == "en" else "1. kanepe")
+    assert found[0]["kind"] == ("couch" if language == "en" else "kanepe")
+    assert [each["number"] for each in found] == [1, 2]
+    assert found[0]["box"] == "0,0,50,100"
     assert "xywh=percent%3A0%2C0%2C50%2C100" in found[0]["href"]
+    # The one that is searched is marked, and its link leads back to the whole photo.
+    chosen = shown(replace(asked, crop=box), None).pieces
+    assert [each["chosen"] for each in chosen] == [False, True]
+    assert chosen[1]["href"] == asked.address()
     whole = Asked.of(parse_qsl(asked.address(whole=True).removeprefix("?")))
     assert whole == replace(asked, whole=True)
     (undo,) = [each for each in shown(whole, None).chips if each["text"] == chip]

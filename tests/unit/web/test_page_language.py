@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import furniture_prompter
+from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.query_options import OPTIONS
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.web.page_words import Words
@@ -109,7 +110,7 @@ def test_the_english_page_tells_what_helps_as_the_api_does() -> None:
         ),
         (
             "The prompt has 3000 characters. Use at most 2000; a few words work best.",
-            "Aramada 3000 harf var. En çok 2000 harf yazın",
+            "Aramanız 3000 karakter. En çok 2000 karakter yazın",
         ),
     ],
 )
@@ -136,6 +137,95 @@ def test_notes_of_a_shoppers_affair_are_told_and_others_are_not(language: str) -
         assert words.note(template.replace("{}", "7")) is not None
     assert words.note("Photos were embedded by another encoder.") is None
     assert words.note("The catalog went from version 3 to 4 since yesterday.") is None
+
+
+# Of a finding what changes in it: a name of a text, a language, or something else.
+CHANGING = ("title", "category", "colour", "description", "English", "7")
+FAR_OFF = "The price, 1,299.5, is {} times {} the median {}, 12,000."
+ENGLISH_WORDS = re.compile(r"\b(?:the|is|of|has|have|there|with|while|give|photo|title)\b", re.I)
+
+
+def findings() -> set[str]:
+    """Sentences that the report on a catalog's data is made of, each with what may change in it."""
+    told: set[str] = set()
+    for path in sorted((PACKAGE / "health").glob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        of_documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)} | {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.JoinedStr)
+            for part in node.values
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant | ast.JoinedStr) or id(node) in of_documents:
+                continue
+            for value in CHANGING:
+                text = sentence(node, value) or ""
+                # A text in it stands in quotes.
+                for part in getattr(node, "values", ()):
+                    if "_quoted" in ast.unparse(part):
+                        text = re.sub(rf"{value}(?=[.;]|$| is)", f"“{value}”", text)
+                if text[:1].isupper() and " " in text and text.endswith("."):
+                    told.add(text)
+    return told
+
+
+@pytest.mark.parametrize("template", TEXTS["tr"]["outfits"])
+def test_every_note_of_outfits_that_has_words_is_one_that_is_still_told(template: str) -> None:
+    sources = (PACKAGE / "search" / f"{name}.py" for name in ("outfit", "goes_with"))
+    source = "".join(path.read_text("utf-8") for path in sources)
+    plain = re.sub(r'"\s*(?:\n\s*)?(?:return \[told \+ )?f?"', "", source)
+    for part in template.split("{}"):
+        assert part.strip() in plain, part
+    told = TURKISH.outfit_note(template.replace("{}", "7"))
+    assert not re.search(r"\b(?:the|of|has|left|have)\b", told, re.IGNORECASE), told
+
+
+def test_nothing_of_the_report_on_the_data_is_told_in_english_on_the_turkish_page() -> None:
+    found = findings()
+    assert len(found) > 100
+    left: dict[str, int] = {}
+    for text in found:
+        if "times" not in text and ENGLISH_WORDS.search(TURKISH.finding(text)):
+            without = re.sub("|".join(CHANGING), "", text)
+            left[without] = left.get(without, 0) + 1
+    # Of what a text is called, "7" is none.
+    assert not {text for text, count in left.items() if count == len(CHANGING)}
+    for check in CHECKS.values():
+        for text in (check.heading, check.costs, check.cure):
+            assert TURKISH.finding(text) != text
+    for text in (
+        *(FAR_OFF.format(9, way, "of the category chair") for way in ("above", "below")),
+        *(FAR_OFF.format(9, way, "of the catalog") for way in ("above", "below")),
+        "The photo /srv/shop/a.jpg is damaged or cut short (unexpected end).",
+        "The photo /srv/shop/a.jpg is something never heard of.",
+    ):
+        told = TURKISH.finding(text)
+        assert not ENGLISH_WORDS.search(told), told
+        assert "/srv" not in told
+
+
+def test_a_finding_keeps_its_numbers_as_its_language_writes_them() -> None:
+    text = FAR_OFF.format(9, "above", "of the category chair")
+    assert TURKISH.finding(text) == (
+        "Fiyat (1.299,5), chair kategorisinin ortanca fiyatının (12.000) 9 katı."
+    )
+    assert "%85 kadarında" in TURKISH.finding("No size, while 85% of the category bed have one.")
+    assert Words("en").finding(text) == text
+    told = TURKISH.finding("Described in German, while most are in Turkish.")
+    assert told == "Açıklaması Almanca, çoğununki Türkçe."
+
+
+@pytest.mark.parametrize("template", TEXTS["tr"]["findings"])
+def test_every_finding_that_has_words_is_one_that_is_still_made(template: str) -> None:
+    source = "".join(path.read_text("utf-8") for path in (PACKAGE / "health").glob("*.py"))
+    source += (PACKAGE / "understanding" / "word_forms.py").read_text("utf-8").title()
+    source += (PACKAGE / "web" / "examining.py").read_text("utf-8")
+    plain = re.sub(r'"\s*f?"', "", source)
+    plain = re.sub(r"\{_quoted\([^}]*\}", "“{}”", plain)
+    for part in re.split(r"\{\}|The (?:title|category|colour|description)(?= h)", template):
+        for each in re.split("above|below|of the cat\\w+", part):
+            assert each.strip(" .;“”") in plain, each
 
 
 def test_all_that_prompts_name_has_a_word() -> None:

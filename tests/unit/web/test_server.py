@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from furniture_prompter.errors import ServeError
+from furniture_prompter.errors import EncoderError, InvalidRoomsError, ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web import server, telemetry
 from furniture_prompter.web.server import pinned
@@ -34,6 +34,21 @@ def test_settings_that_do_not_fit_are_told_before_an_address_is(tmp_path: Path) 
     settings = ServeSettings(catalog=tmp_path, port=0, cors_origins=("shop.example",))
     with pytest.raises(ServeError, match="CORS origin 'shop"):
         server.serve(settings, told.append)
+    assert told == []
+
+
+def test_rooms_and_a_detector_that_cannot_be_read_are_told_before_an_address_is(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    (tmp_path / "rooms.jsonl").write_text("{", "utf-8")
+    broken = ServeSettings(catalog=tmp_path, port=0, rooms=tmp_path / "rooms.jsonl")
+    with pytest.raises(InvalidRoomsError, match="line 1: It is no JSON"):
+        server.serve(broken, told.append)
+    with pytest.raises(EncoderError, match="none"):
+        server.serve(
+            ServeSettings(catalog=tmp_path, port=0, detector=tmp_path / "none"), told.append
+        )
     assert told == []
 
 

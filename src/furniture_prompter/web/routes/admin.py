@@ -6,7 +6,9 @@ stands in no address and in no log.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
@@ -16,12 +18,14 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, StreamingResponse
 
 from furniture_prompter import assembly
+from furniture_prompter.assembly.run_progress import run_under_way
 from furniture_prompter.domain import ProductDifference, RollbackSummary
 from furniture_prompter.errors import FurniturePrompterError, VersionNotKeptError
-from furniture_prompter.web.access import ADMIN, require
+from furniture_prompter.health.checks import CHECKS
+from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.page_address import LANGUAGES
@@ -35,8 +39,15 @@ router = APIRouter(include_in_schema=False)
 
 _DIFF: Final = f"{ADMIN}/diff"
 _ROLLBACK: Final = f"{ADMIN}/rollback"
-UNLIMITED: Final = frozenset({_DIFF, _ROLLBACK})
-"""What reads as much as a version has, and may take longer than an answer else."""
+_PROGRESS: Final = f"{ADMIN}/progress"
+UNLIMITED: Final = frozenset({_DIFF, _ROLLBACK, _PROGRESS})
+"""What reads as much as a version has, or goes on being told, and takes longer than others."""
+_REPORT_FILE: Final = "report.html"
+_LIMIT_REPORT_BYTES: Final = 100_000_000
+# A stream ends before a server that is told to stop gives up what is in work; whoever listens asks
+# again.
+_STREAM_S: Final = 12.0
+_LOOK_EVERY_S: Final = 0.5
 _SHOWN_PRODUCTS: Final = 100
 # So many say that it is another catalog; to count on would read all of both.
 _COUNTED_PRODUCTS: Final = 10_000
@@ -47,6 +58,17 @@ _SHOWN_LETTERS: Final = 120
 _ROLLBACK_VALUES: Final = 10
 # What a key was shown is nobody else's, the browser's own copy included.
 _HEADERS: Final = {**PAGE_HEADERS, "Cache-Control": "no-store"}
+# The report is one file with its own styles and pictures in it, and runs nothing.
+_REPORT_POLICY: Final = (
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline' 'self'; script-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_REPORT_HEADERS: Final = {
+    **_HEADERS,
+    "Content-Security-Policy": _REPORT_POLICY,
+    "X-Frame-Options": "SAMEORIGIN",
+}
+_ADMIN_POLICY: Final = f"{PAGE_HEADERS['Content-Security-Policy']}; frame-src 'self'"
 _KEYED = Depends(require("write"))
 
 
@@ -61,17 +83,72 @@ class RollbackRequest(BaseModel):
 @router.get(ADMIN)
 async def admin(request: Request, services: ServicesDep) -> Response:
     """The page; without API keys it says how to begin with one."""
-    return _html(request, "admin.html", keyed=services.keys is not None)
+    answer = admin_part(
+        request,
+        "admin.html",
+        keyed=services.keys is not None,
+        has_report=services.settings.benchmark_report is not None,
+    )
+    answer.headers["Content-Security-Policy"] = _ADMIN_POLICY
+    return answer
+
+
+@router.get(_PROGRESS, dependencies=[_KEYED])
+async def progress(request: Request, services: ServicesDep) -> Response:
+    """Where a run over a feed or a crawl stands, as server-sent events, each a part of the page."""
+    refuse_keyless(services)
+    folder = _folder(services)
+
+    async def told() -> AsyncIterator[str]:
+        loop = asyncio.get_running_loop()
+        until_s, before = loop.time() + _STREAM_S, None
+        while loop.time() < until_s:
+            run = await asyncio.to_thread(run_under_way, folder)
+            text = _part(request, "admin_progress.html", run=run)
+            if text != before:
+                name = "none" if run is None else "run"
+                lines = "".join(f"data: {line}\n" for line in text.splitlines())
+                yield f"event: {name}\n{lines}\n"
+                before = text
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    # Proxies that collect an answer before they pass it on would tell nothing until the end.
+    headers = {**_HEADERS, "X-Accel-Buffering": "no"}
+    return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
+
+
+@router.get(f"{ADMIN}/report", dependencies=[_KEYED])
+async def report(services: ServicesDep) -> Response:
+    """The report of a benchmark that the shop has run, where the server was told of its folder."""
+    refuse_keyless(services)
+    folder = services.settings.benchmark_report
+    data = None if folder is None else await asyncio.to_thread(_report_of, folder)
+    if data is None:
+        raise ApiError(
+            HTTPStatus.NOT_FOUND,
+            "not_found",
+            f"There is no {_REPORT_FILE} in the folder that the setting benchmark_report names. "
+            "Run `furniture-prompter benchmark` into it.",
+        )
+    return HTMLResponse(data, headers=_REPORT_HEADERS)
+
+
+@router.get(REPORT_FRAME)
+async def report_view(request: Request) -> Response:
+    """An empty page that shows the report, which the page around it has fetched with its key."""
+    answer = admin_part(request, "admin_report.html")
+    answer.headers.update(_REPORT_HEADERS)
+    return answer
 
 
 @router.get(f"{ADMIN}/versions", dependencies=[_KEYED])
 async def versions(request: Request, services: ServicesDep) -> Response:
     """What made each version, what it changed, and which can be returned to."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     found = await asyncio.to_thread(assembly.versions, _folder(services))
     shown = list(reversed(found))[:_SHOWN_VERSIONS]
     served = services.catalog.version
-    return _html(
+    return admin_part(
         request,
         "admin_versions.html",
         folder=services.folder_name,
@@ -84,15 +161,15 @@ async def versions(request: Request, services: ServicesDep) -> Response:
 @router.get(_DIFF, dependencies=[_KEYED])
 async def diff(request: Request, services: ServicesDep, before: int, after: int) -> Response:
     """What differs between two kept versions."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     told = await asyncio.to_thread(_compared, _folder(services), before, after)
-    return _html(request, "admin_diff.html", **told)
+    return admin_part(request, "admin_diff.html", **told)
 
 
 @router.post(_ROLLBACK, dependencies=[_KEYED])
 async def rollback(request: Request, services: ServicesDep) -> Response:
     """Return to a kept version, as a new one; answers when searches find it."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     sent = RollbackRequest.model_validate(
         await read_json_body(request, services.settings.limit_json_depth, _ROLLBACK_VALUES)
     )
@@ -106,32 +183,32 @@ async def rollback(request: Request, services: ServicesDep) -> Response:
     except FurniturePrompterError as error:
         taken_up = False
         _LOG.error("the version that was returned to cannot be opened: %s", error)
-    return _html(request, "admin_returned.html", summary=summary, taken_up=taken_up)
+    return admin_part(request, "admin_returned.html", summary=summary, taken_up=taken_up)
 
 
 @router.get(f"{ADMIN}/set-aside", dependencies=[_KEYED])
 async def set_aside(request: Request, services: ServicesDep) -> Response:
     """What the last feed run left out, and why."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     run = await asyncio.to_thread(assembly.set_aside, _folder(services))
     items = [{**asdict(each), "file": each.source.name} for each in (run.items if run else ())][
         :_SHOWN_SET_ASIDE
     ]
     source = Path(run.source).name if run else ""
-    return _html(request, "admin_set_aside.html", run=run, items=items, source=source)
+    return admin_part(request, "admin_set_aside.html", run=run, items=items, source=source)
 
 
 @router.get(f"{ADMIN}/health", dependencies=[_KEYED])
 async def health(request: Request, services: ServicesDep) -> Response:
     """Where the report on the catalog's data stands, or the report."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     return await _health(request, services)
 
 
 @router.post(f"{ADMIN}/health", dependencies=[_KEYED])
 async def examine(request: Request, services: ServicesDep) -> Response:
     """Begin a report on the version that answers now."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     await services.examination.begin(services.catalog.current())
     return await _health(request, services)
 
@@ -139,14 +216,28 @@ async def examine(request: Request, services: ServicesDep) -> Response:
 @router.get(f"{ADMIN}/encoders", dependencies=[_KEYED])
 async def encoders(request: Request, services: ServicesDep) -> Response:
     """What photos and prompts are encoded by, with the figures of their cards."""
-    _refuse_keyless(services)
+    refuse_keyless(services)
     async with services.catalog.current() as current:
         info = await asyncio.to_thread(current.info)
         cards = current.cards
-    return _html(request, "admin_encoders.html", info=info, cards=cards)
+    return admin_part(request, "admin_encoders.html", info=info, cards=cards)
 
 
-def _refuse_keyless(services: Services) -> None:
+def _report_of(folder: Path) -> bytes | None:
+    """The report's file; None where there is none, or something else by its name."""
+    try:
+        # Neither a link to somewhere else nor a pipe that never ends.
+        place = os.open(folder / _REPORT_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(place, "rb") as file:
+        found = os.fstat(place)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LIMIT_REPORT_BYTES:
+            return None
+        return file.read()
+
+
+def refuse_keyless(services: Services) -> None:
     """Without keys anybody may write, a page of this server too; here it takes a key."""
     if services.keys is None:
         raise ApiError(
@@ -219,7 +310,7 @@ async def _health(request: Request, services: Services) -> Response:
     made = await asyncio.to_thread(services.examination.state)
     report = made.report
     checks = [each for each in report.checks if each.findings] if report else []
-    return _html(
+    return admin_part(
         request,
         "admin_health.html",
         report=report,
@@ -229,17 +320,27 @@ async def _health(request: Request, services: Services) -> Response:
         failure=made.failure,
         served=services.catalog.version,
         most=_SHOWN_FINDINGS,
+        headings={name: check.heading for name, check in CHECKS.items()},
     )
 
 
-def _html(request: Request, template: str, **values: Any) -> Response:
+def admin_part(request: Request, template: str, **values: Any) -> Response:
+    """A part of the page, in its language; nobody keeps it."""
+    text = _part(request, template, **values)
+    return HTMLResponse(text.encode("utf-8", "replace"), headers=_HEADERS)
+
+
+def words_of(request: Request) -> Words:
+    """The page's language."""
     named = request.query_params.get("lang", "")
-    words = Words(language_of(named, request.headers.get("accept-language", "")))
-    text = TEMPLATES.get_template(template).render(
-        t=words,
+    return Words(language_of(named, request.headers.get("accept-language", "")))
+
+
+def _part(request: Request, template: str, **values: Any) -> str:
+    return TEMPLATES.get_template(template).render(
+        t=words_of(request),
         root=root_of(request),
         files=STATIC.digest,
         languages=[(code, Words(code)("name")) for code in LANGUAGES],
         **values,
     )
-    return HTMLResponse(text.encode("utf-8", "replace"), headers=_HEADERS)

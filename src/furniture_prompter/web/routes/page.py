@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
+from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -26,12 +27,18 @@ from furniture_prompter.search.outfit_answer import goes_with_answer
 from furniture_prompter.search.pieces import is_room
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
-from furniture_prompter.web.behaviour import EventRequest
+from furniture_prompter.web.behaviour import BehaviourLog, EventRequest
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
 from furniture_prompter.web.page import HITS_OF_PAGE, MOST_COMPARED, MOST_SORTED, View
-from furniture_prompter.web.page_address import LANGUAGES, Asked, facet_columns, where_of
+from furniture_prompter.web.page_address import (
+    LANGUAGES,
+    Asked,
+    as_addressed,
+    facet_columns,
+    where_of,
+)
 from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_products import (
     companion_card,
@@ -60,6 +67,7 @@ router = APIRouter(include_in_schema=False)
 # Of these errors the page's own words say all that is to be said.
 _SUFFICE: Final = ("photo_gone", "not_found")
 _SIMILAR: Final = 8
+_MOST_PIECES: Final = 8
 _EVENT_VALUES: Final = 20
 
 
@@ -279,9 +287,12 @@ async def _searched(
     query_id = ""
     if services.behaviour is not None:
         ids = [hit["product"]["id"] for hit in hits]
-        query_id = await asyncio.to_thread(
-            services.behaviour.query, asked.words, view.behaviour(shown), ids
-        )
+        behaviour = view.behaviour(shown)
+        # What a filter leaves nothing of may well be sold.
+        is_unmet = behaviour["nothing_matches"] and not asked.chosen
+        if is_unmet and seen is not None and vector is not None:
+            behaviour["photo_kept"] = await _kept(seen, vector, services.behaviour)
+        query_id = await asyncio.to_thread(services.behaviour.query, asked.words, behaviour, ids)
     return _html(
         request,
         "search.html",
@@ -296,18 +307,47 @@ async def _searched(
         title=title,
         ms=max(1, round(clock.timings_ms()["total"])),
         status=HTTPStatus.OK,
+        later=BackgroundTask(_remember, photo, pieces, services) if photo and pieces else None,
     )
 
 
+async def _kept(seen: Sight, vector: Vector, behaviour: BehaviourLog) -> str:
+    """What a photo that found nothing is kept as, where such are; empty where they are not.
+
+    One whose vector was in memory has come before, and was kept then.
+    """
+    if behaviour.photos is None:
+        return ""
+    name = seen.key.hex()
+    if seen.image is not None:
+        await asyncio.to_thread(behaviour.photos.keep, name, seen.image, vector)
+    return name
+
+
 async def _pieces(asked: Asked, photo: SentPhoto | None, services: Services) -> tuple[Piece, ...]:
-    """The pieces of a room, where a detector is set up and no part of the photo is chosen."""
-    if services.settings.detector is None or not asked.photo or asked.crop or asked.whole:
+    """The pieces of a room, where a detector is set up and the photo is not to stay as it is."""
+    if services.settings.detector is None or not asked.photo or asked.whole:
         return ()
     found = services.rooms.get(asked.photo)
     if found is None and photo is not None:
         pieces, _ = await pieces_of(photo.data, services)
-        found = services.rooms[asked.photo] = pieces if is_room(pieces) else ()
+        found = pieces[:_MOST_PIECES] if is_room(pieces) else ()
+        services.rooms[asked.photo] = found
     return found or ()
+
+
+async def _remember(photo: SentPhoto, pieces: Sequence[Piece], services: Services) -> None:
+    """Encode the pieces of a room, so that their links work from memory, without the photo."""
+    sha256 = await sha256_of(photo.data, services)
+    async with services.catalog.current() as catalog:
+        for piece in pieces:
+            try:
+                seen = await sight(photo.data, sha256, as_addressed(piece.box), services)
+                await upright(seen, catalog.upright, services)
+            except (ApiError, FurniturePrompterError) as error:
+                # The page's script sends the photo again where a link finds nothing.
+                _LOG.info("the pieces of a room are not all kept: %s", error)
+                return
 
 
 def _query(
@@ -422,6 +462,7 @@ def _html(
     *,
     status: int = HTTPStatus.OK,
     headers: Mapping[str, str] | None = None,
+    later: BackgroundTask | None = None,
     **values: Any,
 ) -> Response:
     text = TEMPLATES.get_template(template).render(
@@ -438,5 +479,8 @@ def _html(
         **values,
     )
     return HTMLResponse(
-        text.encode("utf-8", "replace"), status, {**PAGE_HEADERS, **(headers or {})}
+        text.encode("utf-8", "replace"),
+        status,
+        {**PAGE_HEADERS, **(headers or {})},
+        background=later,
     )

@@ -8,6 +8,7 @@ const form = /** @type {HTMLFormElement} */ (document.getElementById('key-form')
 const field = /** @type {HTMLInputElement} */ (document.getElementById('key'));
 const ask = /** @type {HTMLDialogElement} */ (document.getElementById('ask'));
 const AGAIN_MS = 700;
+const LATER_MS = 3_000;
 let key = '';
 
 /** @param {string} text */
@@ -19,15 +20,15 @@ function warn(text) {
 /**
  * A part of the page as the server writes it; undefined where it was refused, which is told.
  * @param {string} path
- * @param {object} [sent] posted as JSON
+ * @param {object} [sent] posted as JSON, or as the form that it is
  * @returns {Promise<string | undefined>}
  */
 async function part(path, sent) {
   try {
     const answer = await fetch(new URL(`admin/${path}`, document.baseURI), {
       method: sent ? 'POST' : 'GET',
-      headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en', ...(sent && { 'Content-Type': 'application/json' }) },
-      body: sent && JSON.stringify(sent),
+      headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en', ...(sent && !(sent instanceof FormData) && { 'Content-Type': 'application/json' }) },
+      body: sent instanceof FormData ? sent : sent && JSON.stringify(sent),
       cache: 'no-store',
     });
     const text = await answer.text();
@@ -63,7 +64,54 @@ form.addEventListener('submit', async (event) => {
   form.hidden = true;
   opened.hidden = false;
   document.getElementById('versions')?.focus();
-  for (const name of ['set-aside', 'health', 'encoders']) await show(name);
+  follow();
+  for (const name of ['set-aside', 'health', 'encoders', 'judge']) await show(name);
+});
+
+/** Listen where a run stands, for as long as the key is here; what it has changed is shown when it ends. */
+async function follow() {
+  let runs = false;
+  while (key) {
+    try {
+      const answer = await fetch(new URL('admin/progress', document.baseURI), { headers: { 'X-API-Key': key, 'Accept-Language': main.dataset.lang ?? 'en' }, cache: 'no-store' });
+      const reader = answer.ok ? answer.body?.pipeThrough(new TextDecoderStream()).getReader() : undefined;
+      if (!reader) throw new Error(answer.statusText);
+      let text = '';
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        text += read.value;
+        const events = text.split('\n\n');
+        text = events.pop() ?? '';
+        for (const event of events) {
+          const lines = event.split('\n');
+          put(document.querySelector('[data-shows="progress"]'), lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6)).join('\n'));
+          const now = lines.includes('event: run');
+          if (runs && !now) ended();
+          runs = now;
+        }
+      }
+    } catch {
+      // The server may be starting again; what else is asked of it tells.
+      await new Promise((done) => setTimeout(done, LATER_MS));
+    }
+  }
+}
+
+async function ended() {
+  const said = document.getElementById('run-ended');
+  if (said) said.textContent = said.dataset.ended ?? '';
+  for (const name of ['versions', 'set-aside']) await show(name);
+}
+
+const frame = /** @type {HTMLIFrameElement | null} */ (document.getElementById('report-frame'));
+document.getElementById('report-show')?.addEventListener('click', async () => {
+  warn('');
+  const text = await part('report');
+  if (text === undefined || !frame) return;
+  addEventListener('message', (event) => {
+    if (event.origin === location.origin && event.source === frame.contentWindow) frame.contentWindow?.postMessage(text, location.origin);
+  }, { once: true });
+  frame.src = frame.dataset.src ?? '';
+  frame.hidden = false;
 });
 
 document.getElementById('forget')?.addEventListener('click', () => { key = ''; location.reload(); });
@@ -73,6 +121,9 @@ document.addEventListener('submit', async (event) => {
   if (sent.matches('[data-examine]')) {
     event.preventDefault();
     await show('health', {});
+  } else if (sent.matches('[data-judge]')) {
+    event.preventDefault();
+    await compareAnswers(sent);
   } else if (sent.matches('[data-compare]')) {
     event.preventDefault();
     warn('');
@@ -82,6 +133,53 @@ document.addEventListener('submit', async (event) => {
     put(place, (await part(`diff?${asked}`)) ?? '');
   }
 });
+
+/** Show two answers, in an order by chance: which is which is not to sway whoever judges. @param {HTMLFormElement} form */
+async function compareAnswers(form) {
+  const asked = new FormData(form);
+  for (const box of form.querySelectorAll('[data-side]')) if (box instanceof HTMLInputElement) asked.set(box.dataset.side ?? '', String(box.checked));
+  const file = asked.get('file');
+  if (file instanceof File && !file.size) asked.delete('file');
+  warn('');
+  const place = document.getElementById('judge-answers');
+  put(place, main.dataset.loading ?? '');
+  put(place, (await part('judge/answers', asked)) ?? '');
+  const sides = [...(place?.querySelectorAll('.judge-side') ?? [])];
+  if (sides.length && Math.random() < 0.5) sides[0].before(sides[1]);
+  place?.querySelectorAll('.judge-side').forEach((side, number) => side.setAttribute('aria-label', `${side.getAttribute('aria-label')} ${number + 1}`));
+  for (const image of place?.querySelectorAll('img[data-photo]') ?? []) if (image instanceof HTMLImageElement) fill(image);
+}
+
+/** A photo that asks for the key, which no address of a picture can have. @param {HTMLImageElement} image */
+async function fill(image) {
+  try {
+    const answer = await fetch(new URL(`v1/images/${image.dataset.photo}?side_px=192`, document.baseURI), { headers: { 'X-API-Key': key } });
+    if (!answer.ok) return;
+    image.src = URL.createObjectURL(await answer.blob());
+    await image.decode();
+    URL.revokeObjectURL(image.src);
+  } catch { /* a photo that is gone leaves its place empty */ }
+}
+
+/** @param {HTMLElement} button */
+async function judged(button) {
+  const place = document.getElementById('judge-answers');
+  const told = JSON.parse(place?.querySelector('[data-told]')?.getAttribute('data-told') ?? '{}');
+  const better = button.dataset.better || button.closest('.judge-side')?.getAttribute('data-name');
+  const kept = await part('judge', { ...told, better });
+  if (kept === undefined) return;
+  put(document.getElementById('judged'), kept);
+  put(place, '');
+  nextQuery();
+}
+
+/** The next words that visitors asked, where they are written down. */
+function nextQuery() {
+  const field = /** @type {HTMLInputElement | null} */ (document.getElementById('judge-words'));
+  const asked = [...document.querySelectorAll('#judge-asked option')].map((each) => each.getAttribute('value') ?? '');
+  if (field && asked.length) field.value = asked[(asked.indexOf(field.value) + 1) % asked.length];
+  field?.focus();
+}
 
 /** Ask before a version is returned to, and show what would change. @param {string} version @param {string} current */
 async function askFor(version, current) {
@@ -113,5 +211,8 @@ ask?.addEventListener('close', async () => {
 
 document.addEventListener('click', (event) => {
   const button = event.target instanceof Element ? event.target.closest('[data-return]') : null;
+  const better = event.target instanceof Element ? event.target.closest('[data-better]') : null;
+  if (better instanceof HTMLElement) judged(better);
+  if (event.target instanceof Element && event.target.closest('[data-next]')) nextQuery();
   if (button instanceof HTMLElement) askFor(button.dataset.return ?? '', button.dataset.current ?? '');
 });

@@ -19,11 +19,11 @@ export class CropBox extends HTMLElement {
   #image = document.createElement('img');
   #area = document.createElement('div');
   #said = document.createElement('output');
+  #stage = document.createElement('div');
 
   connectedCallback() {
     if (this.childElementCount) return;
-    const stage = document.createElement('div');
-    stage.className = 'crop-stage';
+    this.#stage.className = 'crop-stage';
     const frame = document.createElement('div');
     frame.className = 'crop-frame';
     this.#image.alt = '';
@@ -39,7 +39,7 @@ export class CropBox extends HTMLElement {
       return grip;
     }));
     frame.append(this.#area);
-    stage.append(this.#image, frame);
+    this.#stage.append(this.#image, frame);
     this.#said.className = 'small';
     const moves = document.createElement('div');
     moves.className = 'crop-moves';
@@ -50,7 +50,7 @@ export class CropBox extends HTMLElement {
     const title = document.createElement('summary');
     title.textContent = this.dataset.title ?? '';
     side.append(title, this.#said, moves);
-    this.append(stage, side);
+    this.append(this.#stage, side);
     this.#area.addEventListener('keydown', (event) => this.#key(event));
     frame.addEventListener('pointerdown', (event) => this.#drag(event, frame));
     this.#set({ ...WHOLE }, false);
@@ -62,6 +62,28 @@ export class CropBox extends HTMLElement {
     if (address) this.#image.src = address;
     else this.#image.removeAttribute('src');
     this.chosen = part;
+  }
+
+  /**
+   * Boxes of a room's pieces on the photo, to choose one of instead of drawing it; none without a room.
+   * @param {HTMLElement | null} room of the page's: a sentence, and a list of links that know their box
+   */
+  offer(room) {
+    for (const each of this.querySelectorAll('.room, .boxes')) each.remove();
+    this.classList.toggle('has-pieces', Boolean(room));
+    if (!room) return;
+    const links = /** @type {HTMLElement[]} */ ([...room.querySelectorAll('[data-box]')]);
+    const boxes = links.map((link) => (link.dataset.box ?? '').split(',').map(Number));
+    // What lies within another piece is above it.
+    const places = boxes.map(([, , w, h]) => boxes.filter((other) => other[2] * other[3] > w * h).length + 1);
+    links.forEach((link, number) => {
+      const [x, y, w, h] = boxes[number];
+      Object.assign(link.style, { left: `${x}%`, top: `${y}%`, width: `${w}%`, height: `${h}%`, zIndex: String(places[number]) });
+      link.classList.remove('chip');
+    });
+    room.querySelector('ul')?.classList.replace('chips', 'boxes');
+    this.#stage.after(room);
+    this.#stage.append(...room.querySelectorAll('ul'));
   }
 
   /** As an address has it: `percent:x,y,width,height`; empty for the whole photo. */

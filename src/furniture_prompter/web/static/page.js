@@ -8,7 +8,8 @@ import { suggest } from './suggest.js';
 import { turn } from './turn.js';
 import { observe } from './events.js';
 
-document.documentElement.classList.add('js');
+// Browsers that do not know whether scripts run are told; others would only style the page again.
+if (!matchMedia('(scripting: enabled)').matches) document.documentElement.classList.add('js');
 
 const search = /** @type {HTMLFormElement} */ (document.getElementById('search'));
 const words = /** @type {HTMLInputElement} */ (document.getElementById('q'));

@@ -98,6 +98,8 @@ export function bring(form, search) {
     /** @param {string} hash of the photo of the page that has come @param {string} part */
     arrived(hash, part) {
       const known = photos.get(hash);
+      // Without the photo the pieces stay links beside the hits.
+      box.offer(known ? document.querySelector('#results .room') : null);
       if (known && known !== photo) show(known, part);
       else if (known) box.chosen = part;
       else if (!hash && photo) show(undefined, '');

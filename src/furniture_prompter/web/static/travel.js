@@ -140,7 +140,7 @@ function settle(how) {
   const heading = document.getElementById('heading');
   said.textContent = main.querySelector('[data-count]')?.getAttribute('data-count') ?? heading?.textContent ?? '';
   if (how.back) return;
-  const same = how.focus ? main.querySelector(`[data-key="${CSS.escape(how.focus)}"]`) : null;
+  const same = how.focus ? document.querySelector(`[data-key="${CSS.escape(how.focus)}"]`) : null;
   if (same instanceof HTMLElement) { same.focus({ preventScroll: true }); return; }
   scrollTo({ top: 0 });
   heading?.focus({ preventScroll: true });
