@@ -28,6 +28,7 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.remote_catalogs import local_folder
 from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
@@ -165,7 +166,9 @@ def _check(settings: ServeSettings) -> None:
     if settings.api_keys is not None:
         Keys.load(settings.api_keys)
     cors_middleware(settings)
-    Catalog.open(settings.catalog, settings=settings, encoder=settings.query_encoder).close()
+    # The address's version is copied here once, not by every process.
+    folder = local_folder(settings.catalog, settings)
+    Catalog.open(folder, settings=settings, encoder=settings.query_encoder).close()
 
 
 def _address(listener: socket.socket) -> str:
