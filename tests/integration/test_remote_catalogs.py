@@ -385,6 +385,42 @@ def test_a_file_that_breaks_off_goes_on_where_it_was(
     assert asyncio.run(verify_catalog(tmp_path / "copy")).sound
 
 
+def test_a_version_that_goes_while_it_is_copied_is_left_for_the_next(
+    indexed: Shop,
+    rows: list[FeedRow],
+    tmp_path: Path,
+    store: ObjectStore,
+    clock: dict[str, float],
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "second")
+    push(indexed)
+    copy = at(indexed, tmp_path / "copy")
+
+    def replaced_meanwhile(_method: str, key: str) -> None:
+        if "/lists/" in key:
+            store.on_request = lambda _method, _key: None
+            clock["s"] += DAY_S
+            for title in ("third", "fourth"):
+                retitled(indexed, rows, title)
+                push(indexed)
+                clock["s"] += DAY_S
+
+    store.on_request = replaced_meanwhile
+    assert pull(indexed, copy.folder).version == 4
+    assert titles(copy)[rows[0].product.id] == "fourth"
+    assert asyncio.run(verify_catalog(copy.folder)).sound
+    assert read_manifest(copy.folder).version == 4
+
+
+def test_lists_of_former_pushes_do_not_gather(indexed: Shop, rows: list[FeedRow]) -> None:
+    for title in ("second", "third"):
+        push(indexed)
+        retitled(indexed, rows, title)
+    kept = [path.name for path in (indexed.folder / ".copied").iterdir()]
+    assert sorted(kept) == ["2.files.json", "2.photos.json", "state.json"]
+
+
 @pytest.mark.parametrize("change", ["altered", "longer", "gone"])
 def test_an_object_that_is_not_what_was_pushed_is_never_shown(
     indexed: Shop, tmp_path: Path, store: ObjectStore, change: str

@@ -6,25 +6,32 @@ that it is not done: the head forgets a list once it is gone.
 
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 
 from furniture_prompter.catalog.object_store import ObjectMissingError, Store
 from furniture_prompter.catalog.remote import Head, ListName, Stored, VersionList
 from furniture_prompter.catalog.retention import LEAST_GRACE_S
 from furniture_prompter.timing import now_s
 
+# A head of that many replaced lists is about a megabyte; the earliest go before their time then.
+_MOST_EARLIER: Final = 8_000
 
-def _is_over(replaced_s: float, grace_s: float) -> bool:
-    return now_s() - replaced_s >= max(grace_s, LEAST_GRACE_S)
+
+def _over(head: Head, grace_s: float) -> list[ListName]:
+    """Lists whose grace time is over."""
+    crowded = len(head.earlier) - _MOST_EARLIER
+    begin_s = now_s() - max(grace_s, LEAST_GRACE_S)
+    return [
+        name
+        for number, (name, replaced_s) in enumerate(head.earlier)
+        if number < crowded or replaced_s <= begin_s
+    ]
 
 
 def not_cleared_up(store: Store, head: Head, grace_s: float) -> tuple[tuple[ListName, float], ...]:
     """Replaced lists that are still there, or still may be read."""
-    kept = []
-    for name, replaced_s in head.earlier:
-        if _is_over(replaced_s, grace_s) and not store.has(name.key):
-            continue
-        kept.append((name, replaced_s))
-    return tuple(kept)
+    over = _over(head, grace_s)
+    return tuple(each for each in head.earlier if each[0] not in over or store.has(each[0].key))
 
 
 def clear_up(
@@ -39,12 +46,12 @@ def clear_up(
     Returns:
         Objects that are gone.
     """
-    over = [name for name, replaced_s in head.earlier if _is_over(replaced_s, grace_s)]
+    over = _over(head, grace_s)
     if not over:
         return 0
     needed = _keys(current, photos)
-    for name, replaced_s in head.earlier:
-        if not _is_over(replaced_s, grace_s):
+    for name, _ in head.earlier:
+        if name not in over:
             version = store.version_list(name)
             needed |= _keys(version, store.photos(version))
     deleted = 0

@@ -29,7 +29,7 @@ from furniture_prompter.catalog.manifest import (
     refuse_foreign_folder,
     replace_file,
 )
-from furniture_prompter.catalog.object_store import Store
+from furniture_prompter.catalog.object_store import ObjectMissingError, Store
 from furniture_prompter.catalog.remote import (
     Head,
     ListName,
@@ -98,8 +98,18 @@ def write_state(folder: Path, state: CopyState, listed: bytes, photos: bytes) ->
         (folder / COPIED_FOLDER).mkdir(exist_ok=True)
     for path, content in zip(_lists(folder, state.current), (listed, photos), strict=True):
         replace_file(path, content)
-    content = json.dumps(asdict(state)).encode()
-    replace_file(folder / COPIED_FOLDER / _STATE, content)
+    _replace_state(folder, state)
+
+
+def _replace_state(folder: Path, state: CopyState) -> None:
+    replace_file(folder / COPIED_FOLDER / _STATE, json.dumps(asdict(state)).encode())
+    known = {_STATE}
+    for name in (state.current, *(each for each, _ in state.earlier)):
+        known.update(path.name for path in _lists(folder, name))
+    with suppress(OSError):
+        for path in (folder / COPIED_FOLDER).glob("*.json"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
 
 
 def _lists(folder: Path, name: ListName) -> tuple[Path, Path]:
@@ -153,7 +163,7 @@ def pull(
         copying = _Copying(store, folder, connections, progress, still_wanted)
         changed = _sha256(folder / MANIFEST_FILE) != head.manifest_sha256
         if changed or state is None or state.current != head.current:
-            state = copying.bring(head, state)
+            head, state = _brought(copying, head, state)
         _clear_up(folder, state, store.address, grace_s)
     return PullSummary(
         address=str(store.address),
@@ -164,6 +174,18 @@ def pull(
         bytes=copying.bytes,
         seconds=time.perf_counter() - began,
     )
+
+
+def _brought(copying: "_Copying", head: Head, state: CopyState | None) -> tuple[Head, CopyState]:
+    """Bring the version of a head, or of the one after it, where the store has cleared up since."""
+    while True:
+        try:
+            return head, copying.bring(head, state)
+        except ObjectMissingError:
+            newer, _ = _found(copying.store.head())
+            if newer.current == head.current or newer.lineage != head.lineage:
+                raise
+            head = newer
 
 
 def _found(found: tuple[Head, str] | None) -> tuple[Head, str]:
@@ -212,6 +234,7 @@ class _Copying:
     """Brings one version into a folder whose writer's lock is held.
 
     Attributes:
+        store: Where from.
         objects: Objects copied.
         bytes: Their sizes.
     """
@@ -226,7 +249,7 @@ class _Copying:
     ) -> None:
         self.objects = 0
         self.bytes = 0
-        self._store = store
+        self.store = store
         self._folder = folder
         self._incoming = folder / COPIED_FOLDER / _INCOMING
         self._connections = connections
@@ -241,17 +264,17 @@ class _Copying:
             What the folder is now.
         """
         name = head.current
-        listed = self._store.content(name.key, name.size, name.sha256)
-        version = VersionList.parse(listed, self._store.address)
+        listed = self.store.content(name.key, name.size, name.sha256)
+        version = VersionList.parse(listed, self.store.address)
         if version.files[MANIFEST_FILE].sha256 != head.manifest_sha256:
             raise CatalogStoreError(
-                f"Head and list at {self._store.address} do not belong together. Push the catalog "
+                f"Head and list at {self.store.address} do not belong together. Push the catalog "
                 "again with --replace."
             )
         about = version.photos
-        photo_list = self._store.content(about.key, about.size, about.sha256)
-        photos = photo_files(photo_list, self._store.address)
-        before = {} if state is None else _listed(self._folder, state.current, self._store.address)
+        photo_list = self.store.content(about.key, about.size, about.sha256)
+        photos = photo_files(photo_list, self.store.address)
+        before = {} if state is None else _listed(self._folder, state.current, self.store.address)
         self._here = {each.sha256: self._folder / path for path, each in before.items()}
         missing = {
             path: stored
@@ -261,18 +284,19 @@ class _Copying:
         with _writing(self._folder):
             self._incoming.mkdir(parents=True, exist_ok=True)
             self._fetch(missing)
-            self._place(missing)
         now = CopyState(
-            address=str(self._store.address),
+            address=str(self.store.address),
             lineage=head.lineage,
             current=name,
             manifest=head.manifest_sha256,
             before=_sha256(self._folder / MANIFEST_FILE) or "",
             earlier=() if state is None else _replaced(state, name),
         )
+        # Before the first file is in its place, so that each is known of and goes one day.
         write_state(self._folder, now, listed, photo_list)
         manifest = self._incoming / head.manifest_sha256
         with _writing(self._folder):
+            self._place(missing)
             if manifest.exists():
                 manifest.replace(self._folder / MANIFEST_FILE)
             flush_one(self._folder)
@@ -337,7 +361,7 @@ class _Copying:
             shutil.copyfile(twin, path)
             flush_one(path)
             return
-        self._store.fetch(stored, path, self._still_wanted)
+        self.store.fetch(stored, path, self._still_wanted)
         self.objects += 1
         self.bytes += stored.size
 
@@ -405,8 +429,4 @@ def _clear_up(folder: Path, state: CopyState, address: Address, grace_s: float) 
             for _, path in lance_versions(folder, table.stem):
                 if path.relative_to(folder).as_posix() not in needed:
                     path.unlink(missing_ok=True)
-        content = json.dumps(asdict(replace(state, earlier=kept))).encode()
-        replace_file(folder / COPIED_FOLDER / _STATE, content)
-        for name in over:
-            for path in _lists(folder, name):
-                path.unlink(missing_ok=True)
+        _replace_state(folder, replace(state, earlier=kept))

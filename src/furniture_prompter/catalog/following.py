@@ -15,7 +15,6 @@ from furniture_prompter.catalog.object_store import Store
 from furniture_prompter.errors import (
     CatalogBusyError,
     CatalogError,
-    CatalogStoreError,
     CatalogWriteError,
 )
 from furniture_prompter.timing import now_s
@@ -107,14 +106,12 @@ class LocalCopy:
         while True:
             try:
                 return self.bring(progress=progress), None
-            except CatalogBusyError as error:
+            except CatalogError as error:
                 if (folder := self.folder) is not None:
                     return folder, str(error)
+                if not isinstance(error, CatalogBusyError):
+                    raise
                 time.sleep(_PAUSE_S)
-            except CatalogStoreError as error:
-                if (folder := self.folder) is not None:
-                    return folder, str(error)
-                raise
 
     def _forget_others(self, folder: Path) -> None:
         """Delete copies of other lineages once the present one is older than the grace time."""

@@ -22,6 +22,8 @@ from furniture_prompter.errors import CatalogStoreError, install_line
 
 _LIMIT_HEAD_BYTES: Final = 8_000_000
 _LIMIT_LIST_BYTES: Final = 512_000_000
+# The nearest to the service goes first, as in Amazon's own clients.
+_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CHUNK_BYTES: Final = 1_048_576
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS: Final = re.compile(r"status code: ([0-9]{3})")
@@ -57,7 +59,7 @@ class Store:
                 f"A catalog in object storage needs obstore. {install_line('s3')}"
             ) from error
         self._failures: tuple[type[Exception], ...] = (BaseError, ValueError)
-        chosen = endpoint or os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")
+        chosen = endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), None)
         wait = timedelta(seconds=timeout_s)
         with self._asking("opened"):
             self._store = S3Store(
