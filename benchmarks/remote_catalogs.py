@@ -30,7 +30,7 @@ from furniture_prompter.catalog.manifest import read_manifest
 
 METHOD: Final = """
 A catalog of made-up rows, as in feed_speed.json, in a bucket of a service that speaks S3 on
-loopback. For each kill one product in ten gets another price, and a process of its own pushes that
+loopback. For each kill one product in thirty gets another price, and a process of its own pushes that
 version, or pulls it into a copy of the version before, and is killed (SIGKILL) after a time drawn
 evenly from nothing to what an undisturbed one takes ("seconds"), once it has loaded what it needs;
 "too late" were those that had ended by then. "lost" counts copies that do not verify whole,
@@ -115,7 +115,7 @@ def killed(what: str, shop: Shop, address: str, work: Path, times: int) -> dict[
     copy, fresh = work / "copy", work / "fresh"
     assembly.push(shop.folder, address)
     assembly.pull(address, copy)
-    shop.change(10)
+    shop.change(30)
     if what == "pull":
         assembly.push(shop.folder, address)
     takes_s = timed(what, address, shop.folder if what == "push" else copy)
@@ -126,7 +126,7 @@ def killed(what: str, shop: Shop, address: str, work: Path, times: int) -> dict[
     for number in range(times):
         process = loaded(what, address, shop.folder if what == "push" else copy)
         before = read_manifest(copy).version
-        now = shop.change(10)
+        now = shop.change(30)
         if what == "pull":
             assembly.push(shop.folder, address)
         begin(process)
