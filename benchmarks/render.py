@@ -73,7 +73,14 @@ PAGES = {
     ),
     "robustness": (
         "Damage and interruption",
-        ("stops", "catalog_mutations", "upload_fuzz", "mutation_score", "health"),
+        (
+            "stops",
+            "remote_catalogs",
+            "catalog_mutations",
+            "upload_fuzz",
+            "mutation_score",
+            "health",
+        ),
     ),
 }
 OTHERS = ("others", "Further results")

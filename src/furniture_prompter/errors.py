@@ -18,6 +18,7 @@ FurniturePrompterError                 anything this project refuses; the messag
 │   ├── CatalogMismatchError           vectors of another encoder, preprocessing or metric
 │   ├── CatalogBusyError               another index run is writing it
 │   ├── CatalogDamagedError            a file that the manifest names is missing or altered
+│   ├── CatalogStoreError              object storage that does not answer, refuses, or is altered
 │   └── CatalogWriteError              the disk is full, read-only or gone
 ├── InvalidThesaurusError              a shop's thesaurus that cannot be read
 ├── InvalidRoomsError                  a shop's file of rooms that cannot be read
@@ -108,6 +109,10 @@ class CatalogBusyError(CatalogError):
 
 class CatalogDamagedError(CatalogError):
     """A file that the catalog's manifest names is missing or altered."""
+
+
+class CatalogStoreError(CatalogError):
+    """Object storage does not answer, refuses, or does not hold what was pushed there."""
 
 
 class CatalogWriteError(CatalogError):

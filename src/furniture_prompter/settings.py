@@ -9,11 +9,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
-def _user_cache() -> Path:
+def _user_cache(name: str) -> Path:
     # The XDG base directory specification: unset, empty or relative means ~/.cache.
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     base = given if given.is_absolute() else Path("~/.cache").expanduser()
-    return base / "furniture-prompter" / "encoders"
+    return base / "furniture-prompter" / name
 
 
 # A name, an address, `*.` before a name, or `*`: no scheme, no port and no path.
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     )
     # Nobody expands a tilde that comes from a file of environment variables.
     encoder_cache: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
-        default_factory=_user_cache,
+        default_factory=lambda: _user_cache("encoders"),
         description="Folder of pulled and built encoders; below XDG_CACHE_HOME, or ~/.cache, "
         "unless given.",
     )
@@ -220,6 +220,38 @@ class Settings(BaseSettings):
     limit_feed_bytes: int = Field(
         default=2_000_000_000, ge=1024, description="Largest feed that is fetched by address."
     )
+    # As above.
+    catalog_cache: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default_factory=lambda: _user_cache("catalogs"),
+        description="Folder of the copies that are searched of catalogs in object storage; below "
+        "XDG_CACHE_HOME, or ~/.cache, unless given.",
+    )
+    store_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^@?#]+$",
+        description="Address of an S3-compatible service, such as `https://minio.intern:9000`; "
+        "AWS_ENDPOINT_URL, or else AWS, unless given. Keys have no place in it.",
+    )
+    store_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Longest wait for object storage to be reached, and for the next bytes of its "
+        "answer.",
+    )
+    store_attempts: int = Field(
+        default=4,
+        ge=1,
+        le=20,
+        description="How often object storage is asked that does not answer, or with a 5xx; waits "
+        "between grow from 0.1 s to 5 s.",
+    )
+    store_connections: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Objects that are copied to or from object storage at once.",
+    )
     allow_private_hosts: Annotated[tuple[PrivateHost, ...], NoDecode, BeforeValidator(_listed)] = (
         Field(
             default=(),
@@ -237,7 +269,9 @@ class ServeSettings(Settings):
     environment before the file.
     """
 
-    catalog: Path | None = Field(default=None, description="Folder of the catalog.")
+    catalog: Path | None = Field(
+        default=None, description="Folder of the catalog, or its address: `s3://bucket/prefix`."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes that answer.")
@@ -372,6 +406,13 @@ class ServeSettings(Settings):
     )
     catalog_poll_s: float = Field(
         default=1.0, gt=0, le=3_600, description="How often a new catalog version is looked for."
+    )
+    store_poll_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=86_400,
+        description="How often object storage is asked for a new version of the catalog that is "
+        "served from there.",
     )
     log_level: str = Field(
         default="info", pattern=r"^(debug|info|warning|error)$", description="Least level logged."

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from furniture_prompter.assembly.indexing import catalog_health, index, optimize
     from furniture_prompter.assembly.inspecting import FeedInspection, inspect_feed
     from furniture_prompter.assembly.query_photos import PhotoInput, find_pieces
+    from furniture_prompter.assembly.remote_catalogs import pull, push
     from furniture_prompter.assembly.upkeep import (
         diff,
         repair,
@@ -54,7 +55,9 @@ __all__ = [
     "load_prompt_encoder",
     "obtainable_encoders",
     "optimize",
+    "pull",
     "pull_encoder",
+    "push",
     "repair",
     "rollback",
     "set_aside",
@@ -77,6 +80,7 @@ _NAMES = {
     "indexing": ("catalog_health", "index", "optimize"),
     "inspecting": ("FeedInspection", "inspect_feed"),
     "query_photos": ("PhotoInput", "find_pieces"),
+    "remote_catalogs": ("pull", "push"),
     "upkeep": ("diff", "repair", "rollback", "set_aside", "verify", "versions"),
 }
 _MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}

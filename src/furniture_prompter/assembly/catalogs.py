@@ -15,6 +15,7 @@ from furniture_prompter.assembly.encoders import (
     space_name,
 )
 from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
+from furniture_prompter.assembly.remote_catalogs import local_folder
 from furniture_prompter.catalog.manifest import (
     refuse_other_prompt_encoder,
     refuse_other_space,
@@ -95,7 +96,8 @@ class Catalog:
         """Open the current version of the catalog at `path`.
 
         Args:
-            path: The catalog's folder.
+            path: The catalog's folder, or its address in object storage: ``s3://bucket/prefix``,
+                of which the newest version is copied to this machine first.
             settings: Settings; from the environment when left out.
             encoder: Photo encoder for queries, by name or folder: the catalog's own when left out,
                 or another whose vectors lie in the same space, such as its student.
@@ -113,7 +115,7 @@ class Catalog:
         chosen = settings or Settings()
         if chosen.thesaurus is not None:
             thesaurus(chosen.thesaurus)  # one that cannot be read is told first
-        reader = event_loop.run(CatalogReader.open(Path(path)))
+        reader = event_loop.run(CatalogReader.open(local_folder(path, chosen)))
         manifest = reader.manifest
         folder = photo_encoder_folder(manifest.encoder.name, encoder, chosen)
         card = EncoderCard.load(folder)

@@ -14,6 +14,8 @@ from furniture_prompter.assembly.encoders import (
     photo_encoder_folder,
     prompt_encoder_folder,
 )
+from furniture_prompter.assembly.remote_catalogs import local_folder
+from furniture_prompter.catalog.addresses import refuse_address
 from furniture_prompter.catalog.differences import chosen_versions, differences
 from furniture_prompter.catalog.history import catalog_versions, roll_back
 from furniture_prompter.catalog.manifest import (
@@ -54,7 +56,8 @@ def verify(catalog: str | Path) -> VerifyReport:
     Raises:
         CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: it has no manifest to go by.
     """
-    return event_loop.run(verify_catalog(Path(catalog), alignment_fingerprint))
+    folder = local_folder(catalog, Settings())
+    return event_loop.run(verify_catalog(folder, alignment_fingerprint))
 
 
 def repair(catalog: str | Path, *, settings: Settings | None = None) -> RepairSummary:
@@ -96,7 +99,7 @@ def versions(catalog: str | Path) -> tuple[CatalogVersion, ...]:
     Raises:
         CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: there is no catalog.
     """
-    return catalog_versions(Path(catalog))
+    return catalog_versions(local_folder(catalog, Settings()))
 
 
 def set_aside(catalog: str | Path) -> LeftOut | None:
@@ -122,7 +125,7 @@ def diff(
         VersionNotKeptError: a version is not there, or its data was deleted.
         CatalogError: see :mod:`furniture_prompter.errors`.
     """
-    folder = Path(catalog)
+    folder = local_folder(catalog, Settings())
     first, second = chosen_versions(folder, before, after)
     return first, second, _one_by_one(differences(folder, first, second))
 
@@ -180,7 +183,9 @@ class CatalogUpserts:
 
         Raises:
             CatalogWriteError: the disk is full or cannot be written.
+        CatalogFormatError: the catalog is in object storage.
         """
+        refuse_address(self._folder)
         return spool_in(self._folder)
 
     def write(self, writes: Sequence[Write], *, wait_s: float) -> WriteSummary:

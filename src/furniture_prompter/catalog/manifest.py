@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from furniture_prompter.atomic_files import replacing
+from furniture_prompter.catalog.addresses import refuse_address
 from furniture_prompter.catalog.columns import ATTRIBUTE_TYPES, PHOTOS, PRODUCTS, STAGED
 from furniture_prompter.catalog.confidence import ConfidenceRecord
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING, SUPPORTED_LANGUAGES
@@ -203,6 +204,7 @@ def read_manifest(folder: Path) -> Manifest:
         CatalogDamagedError: the manifest is not what this project writes.
     """
     if not folder.exists():
+        refuse_address(folder)
         raise CatalogNotFoundError(
             f"There is no catalog at {folder}. Make one with: "
             f"furniture-prompter index PHOTOS --catalog {folder}"

@@ -14,6 +14,7 @@ renamed into place by whoever holds the writer's lock, so a name there is a whol
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -52,8 +53,26 @@ from furniture_prompter.timing import now_s, utc_now
 
 UPLOADS_FOLDER: Final = "uploads"
 _SPOOL: Final = ".incoming-"
+_ENDING: Final = re.compile(r"\.[A-Za-z0-9]{1,8}")
 # No request takes this long: a spool that old was left by a process that was killed.
 _STALE_SPOOL_S: Final = 86_400.0
+
+
+def photo_places(catalog: Path, photo_id: str, stored: str) -> tuple[Path, ...]:
+    """Where the file of a photo may lie, in the order in which it is looked for.
+
+    Args:
+        catalog: The catalog's folder.
+        photo_id: The photo's id.
+        stored: The path that the catalog names, of the machine that indexed it.
+
+    Returns:
+        That path; its name among the uploads, after a move; and the name that a copy gives it.
+    """
+    path = Path(stored)
+    uploads = catalog / UPLOADS_FOLDER
+    ending = path.suffix if _ENDING.fullmatch(path.suffix) else ""
+    return path, uploads / path.name, uploads / f"{photo_id}{ending}"
 
 
 def upload_problem(path: Path, photo_id: str) -> str | None:

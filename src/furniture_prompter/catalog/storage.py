@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from lancedb import AsyncConnection, AsyncTable
 
 from furniture_prompter.atomic_files import flush_one
+from furniture_prompter.catalog.addresses import refuse_address
 from furniture_prompter.errors import (
     CatalogBusyError,
     CatalogDamagedError,
@@ -123,9 +124,10 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
     Raises:
         CatalogBusyError: another process holds it.
-        CatalogFormatError: `folder` is a file.
+        CatalogFormatError: `folder` is a file, or an address.
         CatalogWriteError: the folder cannot be made or written, or its lock is a folder.
     """
+    refuse_address(folder)
     if folder.exists() and not folder.is_dir():
         raise CatalogFormatError(
             f"{folder} is a file, and a catalog is a folder. Name another path."

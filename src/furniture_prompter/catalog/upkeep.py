@@ -33,7 +33,7 @@ from furniture_prompter.catalog.manifest import (
     read_manifest,
 )
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
-from furniture_prompter.catalog.retention import UPLOADS_FOLDER, upload_problem
+from furniture_prompter.catalog.retention import UPLOADS_FOLDER, photo_places, upload_problem
 from furniture_prompter.catalog.storage import (
     LOCK_FILE,
     connect,
@@ -317,7 +317,8 @@ class _PhotoFiles:
     """Files of photos: uploaded ones lie in the catalog by their hash, others are the shop's."""
 
     def __init__(self, folder: Path) -> None:
-        self._uploads = (folder / UPLOADS_FOLDER).absolute()
+        self._folder = folder.absolute()
+        self._uploads = self._folder / UPLOADS_FOLDER
         self._problems: dict[str, str | None] = {}
         self._gone: set[str] = set()
 
@@ -326,9 +327,15 @@ class _PhotoFiles:
         for photo_id, path in zip(ids, paths, strict=True):
             file = Path(path)
             if file.parent != self._uploads:
-                if not file.exists():
+                places = photo_places(self._folder, photo_id, path)
+                there = next((each for each in places if each.exists()), None)
+                if there is None:
                     self._gone.add(path)
-            elif file.name not in self._problems:
+                    continue
+                if there.parent != self._uploads:
+                    continue
+                file = there
+            if file.name not in self._problems:
                 self._problems[file.name] = upload_problem(file, photo_id)
 
     def tell(self, found: _Found) -> None:

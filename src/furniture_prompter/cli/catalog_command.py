@@ -1,4 +1,4 @@
-"""``catalog info``, ``verify``, ``repair``, ``optimize``, ``versions``, ``diff``, ``rollback``."""
+"""``catalog``: what it is, verified, repaired, optimized, its versions, pushed and pulled."""
 
 import dataclasses
 import sys
@@ -259,5 +259,85 @@ def rollback(
         "photos": f"{summary.photos:,}",
         "time": f"{summary.seconds:,.2f} s",
         **({"notes": " ".join(summary.notes)} if summary.notes else {}),
+    }
+    print_facts(rows)
+
+
+AddressArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ADDRESS",
+        help="Where in object storage: s3://BUCKET/PREFIX. Keys come from the environment.",
+        show_default=False,
+    ),
+]
+
+
+@catalog_app.command(
+    epilog="Example: furniture-prompter catalog push s3://bucket/shop --catalog shop"
+)
+def push(
+    address: AddressArgument,
+    catalog: CatalogOption,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Take the place of a catalog there that this one does not come from."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the current version to object storage, whole or not at all; what is there stays there.
+
+    Of two that push at once one is refused. Replaced versions go after version_grace_s.
+    """
+    settings = read_settings()
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+    from furniture_prompter.cli.terminal import messages, show_progress
+
+    with show_progress(messages()) as progress:
+        summary = assembly.push(
+            catalog, address, replace=replace, settings=settings, progress=progress
+        )
+    if as_json:
+        write_json(dataclasses.asdict(summary))
+        return
+    sent = f"{summary.objects:,} objects, {size_text(summary.bytes)}"
+    rows = {
+        "address": f"{summary.address}, version {summary.version}",
+        "sent": sent if summary.changed else "nothing: it has this version",
+        "deleted": f"{summary.deleted:,} objects that no version needs",
+        "time": f"{summary.seconds:,.1f} s",
+        **({"notes": " ".join(summary.notes)} if summary.notes else {}),
+    }
+    print_facts(rows)
+
+
+@catalog_app.command(
+    epilog="Example: furniture-prompter catalog pull s3://bucket/shop --catalog copy"
+)
+def pull(address: AddressArgument, catalog: CatalogOption, as_json: JsonOption = False) -> None:
+    """Copy a version from object storage into a folder, or bring such a copy up to date.
+
+    What is there already is not copied again, and searches of the version before go on.
+    """
+    settings = read_settings()
+    # As above.
+    with collector_paused():
+        from furniture_prompter import assembly
+    from furniture_prompter.cli.terminal import messages, show_progress
+
+    with show_progress(messages()) as progress:
+        summary = assembly.pull(address, catalog, settings=settings, progress=progress)
+    if as_json:
+        write_json(dataclasses.asdict(summary))
+        return
+    copied = f"{summary.objects:,} objects, {size_text(summary.bytes)}"
+    rows = {
+        "catalog": f"{summary.catalog}, version {summary.version}",
+        "copied": copied if summary.changed else "nothing: it has this version",
+        "time": f"{summary.seconds:,.1f} s",
     }
     print_facts(rows)

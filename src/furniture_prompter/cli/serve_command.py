@@ -26,6 +26,7 @@ Examples:
   furniture-prompter serve --new-key website --api-keys keys.json
   furniture-prompter serve --catalog shop --host 0.0.0.0 --port 8000 \\
     --workers 2 --api-keys keys.json
+  furniture-prompter serve --catalog s3://bucket/shop
   furniture-prompter serve --config serve.env
 """
 
@@ -40,7 +41,12 @@ class KeyScope(StrEnum):
 def serve_command(
     catalog: Annotated[
         Path | None,
-        typer.Option("--catalog", metavar="DIR", help="Folder of the catalog.", show_default=False),
+        typer.Option(
+            "--catalog",
+            metavar="DIR|ADDRESS",
+            help="Folder of the catalog, or its address in object storage: s3://BUCKET/PREFIX.",
+            show_default=False,
+        ),
     ] = None,
     host: Annotated[
         str | None,

@@ -125,6 +125,54 @@ class CatalogVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSummary:
+    """What ``catalog push`` did.
+
+    Attributes:
+        address: Where to.
+        version: The version that the address has now.
+        changed: Whether it had another before.
+        objects: Objects sent; what was there already is not sent again.
+        bytes: Their sizes.
+        deleted: Objects deleted that no version names within the grace time.
+        seconds: Wall time.
+        notes: What copies will lack or could not be cleared up, a sentence each.
+    """
+
+    address: str
+    version: int
+    changed: bool
+    objects: int
+    bytes: int
+    deleted: int
+    seconds: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PullSummary:
+    """What ``catalog pull`` did.
+
+    Attributes:
+        address: Where from.
+        catalog: The copy's folder.
+        version: The version that it has now.
+        changed: Whether it had another before, or none.
+        objects: Objects copied; what was there already is not copied again.
+        bytes: Their sizes.
+        seconds: Wall time.
+    """
+
+    address: str
+    catalog: str
+    version: int
+    changed: bool
+    objects: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackSummary:
     """What ``catalog rollback`` did.
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.retention import UPLOADS_FOLDER
+from furniture_prompter.catalog.retention import photo_places
 from furniture_prompter.domain import Photo, Product, Query
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError, PhotoNotFoundError, ProductNotFoundError
@@ -168,7 +168,7 @@ async def find_product(reader: CatalogReader, product_id: str) -> tuple[Product,
 
 
 async def find_photo(reader: CatalogReader, photo_id: str) -> Path:
-    """The file of a photo: where it was indexed or, after a move, among the catalog's uploads.
+    """The file of a photo: where it was indexed or, after a move, among the catalog's own.
 
     Nothing of the path comes from `photo_id`: the catalog's row names it.
 
@@ -178,8 +178,7 @@ async def find_photo(reader: CatalogReader, photo_id: str) -> Path:
     photo = await reader.photo(photo_id) if _SHA256.fullmatch(photo_id) else None
     if photo is None:
         raise PhotoNotFoundError("The catalog has no such photo. Take the address from a hit.")
-    stored = Path(photo.path)
-    for path in (stored, reader.folder / UPLOADS_FOLDER / stored.name):
+    for path in photo_places(reader.folder, photo_id, photo.path):
         if path.is_file():
             return path
     raise PhotoNotFoundError(

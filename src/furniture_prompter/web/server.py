@@ -29,6 +29,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.query_photos import load_detector
+from furniture_prompter.assembly.remote_catalogs import local_folder
 from furniture_prompter.encoders.processors import available_cpus
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
@@ -171,7 +172,9 @@ def _check(settings: ServeSettings) -> None:
         read_rooms(settings.rooms)
     if settings.detector is not None:
         load_detector(settings.detector)
-    Catalog.open(settings.catalog, settings=settings, encoder=settings.query_encoder).close()
+    # The address's version is copied here once, not by every process.
+    folder = local_folder(settings.catalog, settings)
+    Catalog.open(folder, settings=settings, encoder=settings.query_encoder).close()
 
 
 def _address(listener: socket.socket) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,11 +16,17 @@ from fastapi import Depends, Request
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.query_photos import load_detector
+from furniture_prompter.assembly.remote_catalogs import copy_of
 from furniture_prompter.assembly.upkeep import CatalogUpserts
+from furniture_prompter.catalog.following import Follower
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
 from furniture_prompter.domain.query import Piece
 from furniture_prompter.encoders.card import identity_of
-from furniture_prompter.errors import CatalogMismatchError, FurniturePrompterError
+from furniture_prompter.errors import (
+    CatalogMismatchError,
+    CatalogNotFoundError,
+    FurniturePrompterError,
+)
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.understanding.rooms import read_rooms
 from furniture_prompter.web.access import Keys
@@ -28,6 +35,7 @@ from furniture_prompter.web.bodies import HeldBytes
 from furniture_prompter.web.caches import ThumbnailCache
 from furniture_prompter.web.decoding_pool import DecodePool, Look
 from furniture_prompter.web.encoding import EncodeQueue
+from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.judging import Judgments
@@ -66,17 +74,22 @@ class VersionedCatalog:
         """Open nothing yet.
 
         Args:
-            path: The catalog's folder.
-            settings: ``catalog_poll_s``, and what opening a catalog needs.
+            path: The catalog's folder, or its address in object storage.
+            settings: ``catalog_poll_s``, ``store_poll_s``, and what opening a catalog needs.
             metrics: Where to count versions.
             open_catalog: What opens a version.
         """
         self._path = path
+        self._copy = copy_of(path, settings)
+        self._following: Follower | None = None
+        if self._copy is not None:
+            failed = metrics.catalog_failures.inc
+            self._following = Follower(self._copy, settings.store_poll_s, failed)
         self._poll_s = settings.catalog_poll_s
         self._metrics = metrics
         self._open = open_catalog or partial(_open, settings)
         self._now: _Opened | None = None
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[Path, int, int, int] | None = None
         self._refreshing = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
         self._last_closed: set[asyncio.Task[None]] = set()
@@ -86,12 +99,33 @@ class VersionedCatalog:
         """The version that new requests are answered from; 0 before the first is open."""
         return self._now.version if self._now else 0
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether it is a copy of what lies in object storage, which nothing is written to."""
+        return self._copy is not None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that has the newest version.
+
+        Raises:
+            CatalogNotFoundError: the catalog was never copied to this machine whole.
+        """
+        folder = self._path if self._copy is None else self._copy.folder
+        if folder is None:
+            raise CatalogNotFoundError(f"There is no whole copy of the catalog at {self._path}.")
+        return folder
+
     async def start(self) -> None:
         """Open the current version and look for new ones from now on.
 
         Raises:
             CatalogError, EncoderError: there is none that can be opened.
         """
+        if self._copy is not None and self._copy.folder is None:
+            await asyncio.to_thread(self._copy.newest)
+        if self._following is not None:
+            self._following.start()
         async with self._refreshing:
             self._seen = await asyncio.to_thread(self._look)
             self._swap(await self._open_next())
@@ -124,8 +158,9 @@ class VersionedCatalog:
             seen = await asyncio.to_thread(self._look)
             if seen == self._seen:
                 return
-            newest = await asyncio.to_thread(read_manifest, self._path)
-            if newest.version != self.version:
+            newest = await asyncio.to_thread(read_manifest, self.folder)
+            elsewhere = self._seen is not None and seen is not None and seen[0] != self._seen[0]
+            if newest.version != self.version or elsewhere:
                 catalog = await self._open_next()
                 await self._refuse_other_encoder(catalog)
                 self._swap(catalog)
@@ -136,6 +171,8 @@ class VersionedCatalog:
 
     async def close(self) -> None:
         """Look no more; close the version, and wait for those that are being closed."""
+        if self._following is not None:
+            self._following.stop()
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.wait([self._polling])
@@ -160,17 +197,18 @@ class VersionedCatalog:
                     extra={"catalog_version": self.version},
                 )
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _look(self) -> tuple[Path, int, int, int] | None:
         """What a new manifest changes: it is replaced by rename, so at least the inode."""
         try:
-            found = (self._path / MANIFEST_FILE).stat()
-        except FileNotFoundError:
+            folder = self.folder
+            found = (folder / MANIFEST_FILE).stat()
+        except (FileNotFoundError, CatalogNotFoundError):
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return folder, found.st_ino, found.st_mtime_ns, found.st_size
 
     async def _open_next(self) -> Catalog:
         return await asyncio.to_thread(
-            self._open, self._path, self._now.catalog if self._now else None
+            self._open, self.folder, self._now.catalog if self._now else None
         )
 
     async def _refuse_other_encoder(self, catalog: Catalog) -> None:
@@ -324,3 +362,14 @@ async def services_of(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+async def refuse_copy(services: ServicesDep) -> None:
+    """Refuse to write to a copy, which the next version from object storage would undo."""
+    if services.catalog.is_copy:
+        raise ApiError(
+            HTTPStatus.FORBIDDEN,
+            "forbidden",
+            "This server answers from a copy of a catalog in object storage. Write where the "
+            "catalog is indexed, and push it from there.",
+        )

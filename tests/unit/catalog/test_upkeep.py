@@ -110,7 +110,7 @@ def test_photos_that_are_gone_are_a_note_and_spoilt_uploads_a_fault(tmp_path: Pa
     uploads.mkdir()
     spoilt = uploads / f"{'a' * 64}.jpg"
     spoilt.write_bytes(b"other content")
-    gone = tmp_path / "gone.jpg"
+    gone = tmp_path / "gone.png"
     found, notes = checked(tmp_path, paths=[gone, gone, spoilt])
     assert found.keys() == {upkeep.UPLOADS}
     (note,) = notes

@@ -39,7 +39,7 @@ def test_the_commands_are_these() -> None:
         *("index", "crawl", "search", "serve", "demand", "distill", "benchmark", "evaluate"),
         *("encoders pull", "encoders show", "encoders export"),
         *("catalog info", "catalog verify", "catalog repair", "catalog optimize"),
-        *("catalog versions", "catalog diff", "catalog rollback"),
+        *("catalog versions", "catalog diff", "catalog rollback", "catalog push", "catalog pull"),
         *("catalog health", "feeds inspect", "suggest", "describe", "pieces"),
         *("goes-with", "outfit"),
     }

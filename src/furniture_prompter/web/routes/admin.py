@@ -31,7 +31,7 @@ from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_words import Words, language_of
-from furniture_prompter.web.services import Services, ServicesDep
+from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -166,7 +166,7 @@ async def diff(request: Request, services: ServicesDep, before: int, after: int)
     return admin_part(request, "admin_diff.html", **told)
 
 
-@router.post(_ROLLBACK, dependencies=[_KEYED])
+@router.post(_ROLLBACK, dependencies=[_KEYED, Depends(refuse_copy)])
 async def rollback(request: Request, services: ServicesDep) -> Response:
     """Return to a kept version, as a new one; answers when searches find it."""
     refuse_keyless(services)
@@ -248,8 +248,7 @@ def refuse_keyless(services: Services) -> None:
 
 
 def _folder(services: Services) -> Path:
-    assert services.settings.catalog is not None  # noqa: S101  # no server starts without one
-    return services.settings.catalog
+    return services.catalog.folder
 
 
 def _compared(folder: Path, before: int, after: int) -> dict[str, Any]:

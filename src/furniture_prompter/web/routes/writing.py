@@ -37,7 +37,7 @@ from furniture_prompter.web.product_bodies import (
     lines,
 )
 from furniture_prompter.web.search_bodies import read_form
-from furniture_prompter.web.services import Services, ServicesDep
+from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -60,7 +60,7 @@ class WrittenProduct(BaseModel):
     left_out: list[str] = []
 
 
-router = APIRouter(tags=["writing"], dependencies=[Depends(require("write"))])
+router = APIRouter(tags=["writing"], dependencies=[Depends(require("write")), Depends(refuse_copy)])
 
 
 @router.put(

@@ -1,0 +1,642 @@
+"""Catalogs in object storage: pushed, pulled, raced for, cut short, followed by a server."""
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner, Result
+
+from furniture_prompter import assembly, timing
+from furniture_prompter.assembly import remote_catalogs
+from furniture_prompter.catalog.manifest import read_manifest
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.upkeep import verify_catalog
+from furniture_prompter.cli.main import app
+from furniture_prompter.domain import FeedRow, PullSummary, PushSummary, Query
+from furniture_prompter.encoders.protocols import PromptEncoder
+from furniture_prompter.errors import (
+    CatalogBusyError,
+    CatalogDamagedError,
+    CatalogFormatError,
+    CatalogStoreError,
+)
+from furniture_prompter.search.validation import find_photo
+from furniture_prompter.settings import ServeSettings, Settings
+from furniture_prompter.web.app import create_app
+from furniture_prompter.web.services import VersionedCatalog
+from furniture_prompter.web.telemetry import Metrics
+from tests.fakes import make_rows, with_product
+from tests.integration.conftest import Shop
+from tests.object_store import BUCKET, ObjectStore
+
+ROOT = Path(__file__).parents[2]
+ADDRESS = f"s3://{BUCKET}/furniture/oak"
+BELOW = "furniture/oak"
+DAY_S = 86_400.0
+FEW = 8
+EVERYTHING = Query(prompt="chair", where="price >= 0", limit=100)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with ObjectStore() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(store: ObjectStore, tmp_path: Path) -> Settings:
+    return Settings(
+        store_endpoint=store.endpoint,
+        store_timeout_s=5,
+        store_attempts=2,
+        catalog_cache=tmp_path / "cache",
+        stage_photos=8,
+    )
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """A clock that is ahead by what a test says."""
+    ahead = {"s": 0.0}
+    monkeypatch.setattr(timing, "_clock", lambda: time.time() + ahead["s"])
+    return ahead
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[FeedRow]:
+    return make_rows(tmp_path_factory.mktemp("remote") / "photos", FEW)
+
+
+@pytest.fixture(scope="module")
+def made(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[FeedRow], prompt_encoder: PromptEncoder
+) -> Path:
+    shop = Shop(tmp_path_factory.mktemp("made") / "catalog", prompt_encoder)
+    shop.index(rows[:-1])
+    return shop.folder
+
+
+@pytest.fixture
+def indexed(shop: Shop, made: Path, settings: Settings) -> Shop:
+    shop.settings = settings
+    shutil.copytree(made, shop.folder)
+    return shop
+
+
+def push(shop: Shop, *, replaced: bool = False) -> PushSummary:
+    return assembly.push(shop.folder, ADDRESS, replace=replaced, settings=shop.settings)
+
+
+def pull(shop: Shop, folder: Path) -> PullSummary:
+    return assembly.pull(ADDRESS, folder, settings=shop.settings)
+
+
+def at(shop: Shop, folder: Path) -> Shop:
+    return replace(shop, folder=folder)
+
+
+def titles(shop: Shop) -> dict[str, str]:
+    return {hit.product.id: hit.product.title for hit in shop.search(EVERYTHING).hits}
+
+
+def retitled(shop: Shop, rows: list[FeedRow], title: str) -> None:
+    shop.index([with_product(rows[0], title=title)])
+
+
+def head_of(store: ObjectStore) -> dict[str, object]:
+    raw = json.loads(store.objects[f"{BELOW}/head.json"])
+    assert isinstance(raw, dict)
+    return raw
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_copy_answers_as_its_catalog_does_and_has_its_pictures(
+    shop: Shop, settings: Settings, tmp_path: Path
+) -> None:
+    shop.settings, indexed = settings, shop
+    indexed.index(make_rows(tmp_path / "photos", 3))
+    pushed = push(indexed)
+    assert (pushed.version, pushed.changed, pushed.notes) == (1, True, ())
+    copied = pull(indexed, tmp_path / "copy")
+    assert (copied.version, copied.changed, copied.objects) == (1, True, pushed.objects - 1)
+    # Whatever else that machine has is not there.
+    shutil.rmtree(tmp_path / "photos")
+    shutil.move(indexed.folder, tmp_path / "elsewhere")
+    copy = at(indexed, tmp_path / "copy")
+    assert titles(copy) == titles(at(indexed, tmp_path / "elsewhere"))
+    report = asyncio.run(verify_catalog(copy.folder))
+    assert report.sound
+    assert not report.notes
+
+    async def picture() -> Path:
+        reader = await CatalogReader.open(copy.folder)
+        photo = (await reader.all_photos()).ids[0]
+        return await find_photo(reader, photo)
+
+    assert asyncio.run(picture()).parent == copy.folder / "uploads"
+
+
+def test_only_what_is_new_is_sent_and_copied(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, store: ObjectStore
+) -> None:
+    push(indexed)
+    pull(indexed, tmp_path / "copy")
+    assert (push(indexed).changed, pull(indexed, tmp_path / "copy").changed) == (False, False)
+    retitled(indexed, rows, "another")
+    store.asked.clear()
+    sent = push(indexed)
+    assert not any("/uploads" in key for _, key in store.asked)
+    # The list of photos is the one that is there.
+    assert 0 < sent.objects < 40
+    copied = pull(indexed, tmp_path / "copy")
+    assert copied.objects == sent.objects
+    assert titles(at(indexed, tmp_path / "copy"))[rows[0].product.id] == "another"
+
+
+def test_who_reads_a_copy_reads_on_until_the_grace_time_is_over(
+    indexed: Shop,
+    rows: list[FeedRow],
+    tmp_path: Path,
+    store: ObjectStore,
+    clock: dict[str, float],
+) -> None:
+    copy = at(indexed, tmp_path / "copy")
+    push(indexed)
+    pull(indexed, copy.folder)
+    first_files, first_objects = files_below(copy.folder), set(store.objects)
+
+    async def both() -> tuple[set[str], set[str]]:
+        before = await copy.open()
+        retitled_in_thread = asyncio.to_thread(retitled, indexed, rows, "another")
+        await retitled_in_thread
+        await asyncio.to_thread(push, indexed)
+        await asyncio.to_thread(pull, indexed, copy.folder)
+        after = await copy.open()
+        found = [await each.search(EVERYTHING) for each in (before, after)]
+        return tuple({hit.product.title for hit in result.hits} for result in found)  # type: ignore[return-value]  # two
+
+    old, new = asyncio.run(both())
+    assert "another" in new
+    assert "another" not in old
+    mutable = {"manifest.json", "versions.jsonl", ".writer.lock"}
+    assert {each for each in first_files if not each.startswith(".copied")} - files_below(
+        copy.folder
+    ) <= mutable
+    assert first_objects <= set(store.objects) | {f"{BELOW}/head.json"}
+    clock["s"] += DAY_S
+    retitled(indexed, rows, "a third")
+    deleted = push(indexed).deleted
+    assert deleted > 0
+    pull(indexed, copy.folder)
+    clock["s"] += DAY_S
+    pull(indexed, copy.folder)
+    assert titles(copy)[rows[0].product.id] == "a third"
+    assert asyncio.run(verify_catalog(copy.folder)).sound
+    gone = first_files - files_below(copy.folder)
+    assert any(name.startswith("products.lance/data/") for name in gone)
+
+
+def test_what_killed_pushes_left_goes_with_the_version_that_followed(
+    indexed: Shop, rows: list[FeedRow], store: ObjectStore, clock: dict[str, float]
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "never pushed")
+    store.on_request = lambda method, key: (
+        403 if (method, key) == ("PUT", f"{BELOW}/head.json") else None
+    )
+    with pytest.raises(CatalogStoreError):
+        push(indexed)
+    store.on_request = lambda _method, _key: None
+    left = {key for key in store.objects if "/2/" in key or "lists/2-" in key}
+    retitled(indexed, rows, "pushed")
+    push(indexed)
+    for title in ("third", "fourth", "fifth"):
+        clock["s"] += DAY_S
+        retitled(indexed, rows, title)
+        push(indexed)
+    assert left
+    # What the version before the last names is there for another while.
+    named = {f"{BELOW}/head.json"}
+    head = head_of(store)
+    for generation, _, sha256 in [head["list"], head["earlier"][-1][:3]]:  # type: ignore[index]
+        key = f"{BELOW}/lists/{generation}-{sha256}.json"
+        listed = json.loads(store.objects[key])
+        photos = listed["photos"]
+        named |= {key, f"{BELOW}/objects/{photos[2]}/{photos[1]}"}
+        inside = json.loads(store.objects[f"{BELOW}/objects/{photos[2]}/{photos[1]}"])["files"]
+        for _, digest, made in [*listed["files"].values(), *inside.values()]:
+            named.add(f"{BELOW}/objects/{made}/{digest}")
+    assert set(store.objects) == named
+
+
+def test_a_clearing_up_that_was_cut_short_is_ended_by_the_next(
+    indexed: Shop, rows: list[FeedRow], store: ObjectStore, clock: dict[str, float]
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "second")
+    push(indexed)
+    clock["s"] += DAY_S
+    retitled(indexed, rows, "third")
+    store.on_request = lambda method, key: 403 if method == "POST" else None
+    told = push(indexed)
+    assert told.deleted == 0
+    assert "could not be deleted" in told.notes[0]
+    store.on_request = lambda _method, _key: None
+    retitled(indexed, rows, "fourth")
+    assert push(indexed).deleted > 0
+
+
+def test_of_two_pushes_at_once_one_is_refused_and_overwrites_nothing(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, store: ObjectStore
+) -> None:
+    push(indexed)
+    other = at(indexed, tmp_path / "other")
+    pull(indexed, other.folder)
+    retitled(indexed, rows, "slower")
+    retitled(other, rows, "quicker")
+
+    def interrupt(method: str, key: str) -> None:
+        if (method, key) == ("PUT", f"{BELOW}/head.json"):
+            store.on_request = lambda _method, _key: None
+            push(other)
+
+    store.on_request = interrupt
+    with pytest.raises(CatalogBusyError, match="was quicker"):
+        push(indexed)
+    pull(indexed, tmp_path / "copy")
+    assert titles(at(indexed, tmp_path / "copy"))[rows[0].product.id] == "quicker"
+    # Again it is another's catalog that lies there.
+    with pytest.raises(CatalogBusyError, match="does not come from"):
+        push(indexed)
+
+
+def test_a_push_whose_answer_was_lost_knows_its_own_head(
+    indexed: Shop, rows: list[FeedRow], store: ObjectStore
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "second")
+    store.lost.add(f"{BELOW}/head.json")
+    assert push(indexed).version == 2
+    assert head_of(store)["version"] == 2
+
+
+def test_a_copy_can_become_the_one_that_is_written_and_go_back(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path
+) -> None:
+    push(indexed)
+    copy = at(indexed, tmp_path / "copy")
+    pull(indexed, copy.folder)
+    retitled(copy, rows, "by the copy")
+    with pytest.raises(CatalogFormatError, match="was written since"):
+        pull(indexed, copy.folder)
+    push(copy)
+    assert pull(indexed, indexed.folder).changed
+    assert titles(indexed)[rows[0].product.id] == "by the copy"
+    retitled(indexed, rows, "by the first again")
+    assert push(indexed).version == 3
+
+
+def test_another_catalog_takes_the_place_only_when_told_to(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path
+) -> None:
+    push(indexed)
+    copy, other = at(indexed, tmp_path / "copy"), at(indexed, tmp_path / "other")
+    pull(indexed, copy.folder)
+    followed = remote_catalogs.local_folder(ADDRESS, indexed.settings)
+    other.index([with_product(rows[0], title="of the other")])
+    with pytest.raises(CatalogBusyError, match="--replace"):
+        push(other)
+    push(other, replaced=True)
+    with pytest.raises(CatalogFormatError, match="another catalog"):
+        pull(indexed, copy.folder)
+    replaced = remote_catalogs.local_folder(ADDRESS, indexed.settings)
+    assert replaced != followed
+    assert titles(at(indexed, replaced)) == titles(other)
+    # Whoever has the old one open goes on.
+    assert titles(at(indexed, followed)) == titles(copy)
+
+
+def test_a_folder_of_other_things_is_left_alone(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path
+) -> None:
+    push(indexed)
+    with pytest.raises(CatalogFormatError, match="other things"):
+        pull(indexed, rows[0].images[0].parent)
+    other = at(indexed, tmp_path / "other")
+    other.index(rows[:1])
+    with pytest.raises(CatalogFormatError, match="no copy"):
+        pull(indexed, other.folder)
+    assert read_manifest(other.folder).version == 1
+
+
+def test_a_store_that_heeds_no_conditions_is_refused(indexed: Shop, store: ObjectStore) -> None:
+    store.honours_conditions = False
+    with pytest.raises(CatalogStoreError, match="If-None-Match"):
+        push(indexed)
+    assert f"{BELOW}/head.json" not in store.objects
+
+
+def test_a_copy_that_was_cut_short_is_not_opened_and_is_taken_up(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, store: ObjectStore
+) -> None:
+    copy = at(indexed, tmp_path / "copy")
+    push(indexed)
+    pull(indexed, copy.folder)
+    retitled(indexed, rows, "another")
+    sent = push(indexed)
+    store.asked.clear()
+    store.on_request = lambda _, key: (
+        403 if "/objects/" in key and store.count("GET", "/objects/") > sent.objects // 2 else None
+    )
+    with pytest.raises(CatalogStoreError, match="may not be read"):
+        pull(indexed, copy.folder)
+    assert "another" not in titles(copy).values()
+    store.on_request = lambda _method, _key: None
+    rest = pull(indexed, copy.folder)
+    assert 0 < rest.objects < sent.objects
+    assert "another" in titles(copy).values()
+
+
+def test_a_file_that_breaks_off_goes_on_where_it_was(
+    indexed: Shop, tmp_path: Path, store: ObjectStore
+) -> None:
+    push(indexed)
+    store.cut = 1_500
+    pull(
+        replace(indexed, settings=indexed.settings.model_copy(update={"store_attempts": 20})),
+        tmp_path / "copy",
+    )
+    assert asyncio.run(verify_catalog(tmp_path / "copy")).sound
+
+
+def test_a_version_that_goes_while_it_is_copied_is_left_for_the_next(
+    indexed: Shop,
+    rows: list[FeedRow],
+    tmp_path: Path,
+    store: ObjectStore,
+    clock: dict[str, float],
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "second")
+    push(indexed)
+    copy = at(indexed, tmp_path / "copy")
+
+    def replaced_meanwhile(_method: str, key: str) -> None:
+        if "/lists/" in key:
+            store.on_request = lambda _method, _key: None
+            clock["s"] += DAY_S
+            for title in ("third", "fourth"):
+                retitled(indexed, rows, title)
+                push(indexed)
+                clock["s"] += DAY_S
+
+    store.on_request = replaced_meanwhile
+    assert pull(indexed, copy.folder).version == 4
+    assert titles(copy)[rows[0].product.id] == "fourth"
+    assert asyncio.run(verify_catalog(copy.folder)).sound
+    assert read_manifest(copy.folder).version == 4
+
+
+def test_lists_of_former_pushes_do_not_gather(indexed: Shop, rows: list[FeedRow]) -> None:
+    for title in ("second", "third"):
+        push(indexed)
+        retitled(indexed, rows, title)
+    kept = [path.name for path in (indexed.folder / ".copied").iterdir()]
+    assert sorted(kept) == ["2.files.json", "2.photos.json", "state.json"]
+
+
+@pytest.mark.parametrize("change", ["altered", "longer", "gone"])
+def test_an_object_that_is_not_what_was_pushed_is_never_shown(
+    indexed: Shop, tmp_path: Path, store: ObjectStore, change: str
+) -> None:
+    push(indexed)
+    key = max(
+        (each for each in store.objects if "/objects/" in each),
+        key=lambda each: len(store.objects[each]),
+    )
+    content = store.objects.pop(key)
+    if change != "gone":
+        store.objects[key] = b"?" + content[1:] if change == "altered" else content + b"?"
+    with pytest.raises(CatalogStoreError):
+        pull(indexed, tmp_path / "copy")
+    assert not (tmp_path / "copy" / "manifest.json").exists()
+
+
+def test_a_damaged_catalog_is_not_pushed(indexed: Shop, store: ObjectStore) -> None:
+    file = next((indexed.folder / "products.lance" / "data").iterdir())
+    file.write_bytes(b"?" + file.read_bytes()[1:])
+    with pytest.raises(CatalogDamagedError, match="was altered"):
+        push(indexed)
+    assert f"{BELOW}/head.json" not in store.objects
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+def test_no_message_tells_a_key(indexed: Shop, store: ObjectStore, status: int) -> None:
+    store.on_request = lambda _method, _key: status
+    with pytest.raises(CatalogStoreError) as told:
+        push(indexed)
+    assert "AKIAEXAMPLE" not in f"{told.value} {told.value.__cause__}"
+    assert "very-secret" not in str(told.value)
+    assert "AWS_" in str(told.value) or status == 404
+
+
+def test_photos_that_changed_are_told_and_left_out(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path
+) -> None:
+    photo = rows[0].images[0]
+    content = photo.read_bytes()
+    photo.write_bytes(b"another")
+    try:
+        assert "1 photos are no longer" in push(indexed).notes[0]
+    finally:
+        photo.write_bytes(content)
+    pull(indexed, tmp_path / "copy")
+    assert len(titles(at(indexed, tmp_path / "copy"))) == FEW - 1
+
+
+# Who copies and who pushes, killed by the store at its request of a number.
+PROCESS = """
+import sys
+from pathlib import Path
+from furniture_prompter import assembly
+what, folder, address = sys.argv[1:]
+if what == "push":
+    assembly.push(folder, address)
+else:
+    assembly.pull(address, folder)
+"""
+
+
+def kill_at(
+    store: ObjectStore, process: "subprocess.Popen[bytes]", last: int, _method: str, _key: str
+) -> None:
+    if len(store.asked) >= last:
+        process.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("what", ["push", "pull"])
+def test_a_process_that_is_killed_loses_no_version(
+    indexed: Shop,
+    rows: list[FeedRow],
+    tmp_path: Path,
+    store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    copy = at(indexed, tmp_path / "copy")
+    push(indexed)
+    pull(indexed, copy.folder)
+    retitled(indexed, rows, "another")
+    if what == "pull":
+        push(indexed)
+    monkeypatch.setenv("FURNITURE_PROMPTER_STORE_ENDPOINT", store.endpoint)
+    folder = indexed.folder if what == "push" else copy.folder
+    for last in (6, 14):
+        store.asked.clear()
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROCESS, what, str(folder), ADDRESS], cwd=ROOT
+        )
+        store.on_request = partial(kill_at, store, process, last)
+        assert process.wait(60) == -signal.SIGKILL
+        store.on_request = lambda _method, _key: None
+    pull(indexed, tmp_path / "third")
+    for each in (copy, at(indexed, tmp_path / "third")):
+        assert asyncio.run(verify_catalog(each.folder)).sound
+    push(indexed)
+    pull(indexed, copy.folder)
+    assert titles(copy)[rows[0].product.id] == "another"
+
+
+def test_a_server_follows_an_address_and_outlives_the_store(
+    tmp_path: Path, settings: Settings, store: ObjectStore
+) -> None:
+    photos, catalog = tmp_path / "photos", tmp_path / "catalog"
+    make_rows(photos, 2)
+    assembly.index(photos, catalog, settings=settings)
+    assembly.push(catalog, ADDRESS, settings=settings)
+    serving = ServeSettings(
+        **settings.model_dump(exclude_unset=True),
+        catalog=Path(ADDRESS),
+        catalog_poll_s=0.02,
+        store_poll_s=0.02,
+        threads=1,
+    )
+    metrics = Metrics()
+
+    async def follow() -> list[int]:
+        versions = VersionedCatalog(Path(ADDRESS), serving, metrics)
+        await versions.start()
+        seen = [versions.version]
+        make_rows(photos, 4)
+        await asyncio.to_thread(assembly.index, photos, catalog, settings=settings)
+        await asyncio.to_thread(assembly.push, catalog, ADDRESS, settings=settings)
+        async with asyncio.timeout(20):
+            while versions.version == seen[-1]:
+                await asyncio.sleep(0.01)
+        seen.append(versions.version)
+        store.on_request = lambda _method, _key: 403
+        async with asyncio.timeout(20):
+            while not metrics.catalog_failures._value.get():  # its value is not told otherwise
+                await asyncio.sleep(0.01)
+        async with versions.current() as opened:
+            assert opened.search("chair").hits
+        assert versions.is_copy
+        await versions.close()
+        # One that starts now serves what was copied.
+        again = VersionedCatalog(Path(ADDRESS), serving, metrics)
+        await again.start()
+        seen.append(again.version)
+        await again.close()
+        return seen
+
+    assert asyncio.run(follow()) == [1, 2, 2]
+
+
+def test_a_search_by_address_copies_once_and_asks_one_object_after(
+    tmp_path: Path, settings: Settings, store: ObjectStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos, catalog = tmp_path / "photos", tmp_path / "catalog"
+    make_rows(photos, 2)
+    assembly.index(photos, catalog, settings=settings)
+    assembly.push(catalog, ADDRESS, settings=settings)
+    for _ in range(2):
+        store.asked.clear()
+        # A path folds the slashes of an address.
+        with assembly.Catalog.open(Path(ADDRESS), settings=settings) as opened:
+            assert len(opened.search("chair", limit=5).hits) == 2
+    assert list(store.asked) == [("GET", f"{BELOW}/head.json")]
+    store.on_request = lambda _method, _key: 403
+    with assembly.Catalog.open(ADDRESS, settings=settings) as opened:
+        assert opened.version == 1
+    assert "what was copied before is searched" in caplog.text
+
+
+def test_the_terminal_pushes_pulls_and_searches(
+    indexed: Shop, tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FURNITURE_PROMPTER_STORE_ENDPOINT", store.endpoint)
+    monkeypatch.setenv("FURNITURE_PROMPTER_CATALOG_CACHE", str(tmp_path / "cache"))
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, [*words])
+
+    pushed = run("catalog", "push", ADDRESS, "--catalog", str(indexed.folder))
+    assert pushed.exit_code == 0
+    assert f"{ADDRESS}, version 1" in pushed.stdout
+    again = run("catalog", "push", ADDRESS, "--catalog", str(indexed.folder), "--json")
+    assert json.loads(again.stdout)["changed"] is False
+    pulled = run("catalog", "pull", ADDRESS, "--catalog", str(tmp_path / "copy"), "--json")
+    assert json.loads(pulled.stdout)["version"] == 1
+    versions = run("catalog", "versions", "--catalog", ADDRESS, "--json")
+    assert [each["version"] for each in json.loads(versions.stdout)] == [1]
+    refused = run("catalog", "optimize", "--catalog", ADDRESS)
+    assert refused.exit_code == 5
+    wrong = run("catalog", "pull", "copy", "--catalog", str(tmp_path / "copy"))
+    assert wrong.exit_code == 5
+    assert "s3://BUCKET/PREFIX" in wrong.stderr
+
+
+def test_without_the_extra_one_sentence_says_what_installs_it(
+    indexed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("obstore", "obstore.store", "obstore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(CatalogStoreError, match=r"needs obstore\. .*'\.\[s3\]'"):
+        push(indexed)
+
+
+def test_a_server_of_a_copy_writes_nothing(settings: Settings) -> None:
+    serving = ServeSettings(**settings.model_dump(exclude_unset=True), catalog=Path(ADDRESS))
+    asked = TestClient(create_app(serving), "http://127.0.0.1").put(
+        "/v1/products/p0", json={"title": "x"}
+    )
+    assert asked.status_code == 403
+    assert "push it from there" in asked.json()["error"]["message"]
+
+
+def test_nothing_is_written_to_an_address(tmp_path: Path, settings: Settings) -> None:
+    photos = tmp_path / "photos"
+    make_rows(photos, 1)
+    for write in (
+        lambda: assembly.index(photos, Path(ADDRESS), settings=settings),
+        lambda: assembly.rollback(Path(ADDRESS), settings=settings),
+        lambda: assembly.push(Path(ADDRESS), ADDRESS, settings=settings),
+    ):
+        with pytest.raises(CatalogFormatError, match="catalog pull"):
+            write()
