@@ -16,7 +16,7 @@ FILLED: Final = {
     "domain.feed.UnchangedRow": "one for each product, and frozen ones take longer to make",
     "catalog.upkeep._Found": "check by check",
     "feeds.cell_steps.Row": "cell by cell",
-    "feeds.columnar._Reading": "batch by batch",
+    "feeds.arrow_cells.Reading": "batch by batch",
     "feeds.cells.ColumnEvidence": "cell by cell",
     "feeds.grouping.Groups": "row by row",
     "feeds.html_page.HtmlPage": "tag by tag",

@@ -284,7 +284,7 @@ def test_a_robots_txt_that_never_ends_is_read_as_far_as_it_must_be(
         told = crawled(shop, tmp_path / "crawl", limit_pages=12)
     if pause_s:
         # Nobody may be asked whose rules are not known.
-        assert "robots.txt cannot be read" in told["error"]
+        assert "robots.txt cannot be read: it was not there as a whole after 3 s" in told["error"]
         assert set(shop.asked) == {"/robots.txt"}
     else:
         assert told["outcomes"]["robots"] == 1

@@ -181,6 +181,11 @@ def vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> NDArr
     Returns:
         Shape (n, dimension), or (n, stored dimension).
     """
+    return half_vectors_from(column, dimension).astype(np.float32)
+
+
+def half_vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> NDArray[np.float16]:
+    """As :func:`vectors_from`, in the float16 that is stored: half the memory."""
     stored = column.type.list_size
     parts = [
         chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, stored)[:, :dimension]
@@ -188,8 +193,8 @@ def vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> NDArr
         if len(chunk)
     ]
     if not parts:
-        return np.zeros((0, dimension or stored), np.float32)
-    return np.concatenate(parts).astype(np.float32)
+        return np.zeros((0, dimension or stored), np.float16)
+    return np.concatenate(parts)
 
 
 def are_unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 Imported at the first filter, so that a search without one does not pay for lark.
 """
 
+import re
 from functools import cache
 from typing import Final, Literal, cast
 
@@ -85,6 +86,12 @@ COLUMN: /[^\W\d]\w*/ | /`[^`]+`/
 %ignore /\s+/
 """
 
+_PEOPLES_NUMBER: Final = re.compile(
+    r"(?<![\w.,'\"])[%€$£₺]?(?P<number>\d+(?:[.,’ ]\d+)*)"
+    r"(?:\s?(?:[%€$£₺]|(?:tl|try|eur|usd|gbp)\b))?(?!\w)",
+    re.IGNORECASE,
+)
+
 _WORDS: Final = {
     "COLUMN": "a column",
     "NUMBER": "a number",
@@ -120,12 +127,33 @@ def parse(expression: str) -> Node:
         ) from None
     except UnexpectedCharacters as error:
         position = cast("int", error.pos_in_stream)  # lark's stub knows only the class's None
+        _refuse_peoples_number(expression, position)
         refuse(expression, position, _unreadable(expression[position]))
     except UnexpectedToken as error:
         ended = error.token.type == "$END"
         position = len(expression.rstrip()) if ended else error.token.start_pos or 0
+        _refuse_peoples_number(expression, position)
         found = "the filter ends" if ended else f"`{error.token}` stands"
         refuse(expression, position, f"Here {found} where {_expected(error.accepts)} is expected.")
+
+
+def _refuse_peoples_number(expression: str, position: int) -> None:
+    """Refuse a number as people write it, where one stands at the place that was not understood."""
+    for found in _PEOPLES_NUMBER.finditer(expression):
+        if found.start() <= position < found.end():
+            # Behind the last mark one or two digits are a fraction, three are thousands.
+            whole, _, rest = found["number"].replace(",", ".").rpartition(".")
+            is_fraction = bool(whole) and len(rest) in {1, 2}
+            digits = re.sub(r"\D", "", whole if is_fraction else found["number"])
+            meant = f"{digits}.{rest}" if is_fraction else digits
+            if meant == found[0]:
+                return
+            refuse(
+                expression,
+                found.start(),
+                f"Write {meant} for {found[0].strip()}: filters have numbers with a point, and "
+                "without marks between thousands, currencies and percent signs.",
+            )
 
 
 def _unreadable(character: str) -> str:

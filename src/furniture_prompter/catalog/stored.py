@@ -18,11 +18,12 @@ from furniture_prompter.catalog.columns import (
     TEXT_VECTOR,
     VECTOR,
     WORDS,
-    vectors_from,
+    half_vectors_from,
 )
 from furniture_prompter.catalog.storage import CHUNK_ROWS, writing
-from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.catalog.vector_index import Numbers, places_of
 from furniture_prompter.catalog.writer import CatalogWriter
+from furniture_prompter.domain import Product
 from furniture_prompter.domain.wording import one_line
 
 
@@ -59,12 +60,15 @@ async def encoded_photos(writer: CatalogWriter) -> set[str]:
     return {photo_id async for ids in encoded_photo_ids(writer) for photo_id in ids}
 
 
-_TOLD: Final = ("title", "category", "color", WORDS)
+_LOOK: Final = ["title", "category", "color"]
+_TOLD: Final = (*_LOOK, WORDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredVectors:
     """Products with their vectors, in the order of their numbers, and photos in theirs.
+
+    Vectors stay in the float16 that is stored, which is half of what they take as float32.
 
     Attributes:
         titles: Of each product.
@@ -81,9 +85,9 @@ class StoredVectors:
     categories: list[str]
     colors: list[str]
     words: list[str]
-    texts: NDArray[np.float32]
-    photos: NDArray[np.float32]
-    aligned: NDArray[np.float32]
+    texts: NDArray[np.floating]
+    photos: NDArray[np.floating]
+    aligned: NDArray[np.floating]
     shown: Numbers
 
 
@@ -97,37 +101,80 @@ async def stored_vectors(writer: CatalogWriter, limit_photos: int) -> StoredVect
     Returns:
         The products that the photos show; None before there are any.
     """
-    products, photos = writer.table(PRODUCTS), writer.table(PHOTOS)
-    if products is None or photos is None:
+    pictures = await _photos(writer, limit_photos, [VECTOR, ALIGNED])
+    if pictures is None:
+        return None
+    numbers, shown = np.unique(pictures[NUMBER].to_numpy(), return_inverse=True)
+    order = np.argsort(shown, kind="stable")
+    photos, aligned = (half_vectors_from(pictures[name])[order] for name in (VECTOR, ALIGNED))
+    # Arrow's copy goes before the products come.
+    del pictures
+    told: dict[str, list[str]] = {name: [""] * len(numbers) for name in _TOLD}
+    texts: NDArray[np.float16] | None = None
+    async for batch in _batches(writer, writer.table(PRODUCTS), [NUMBER, *_TOLD, TEXT_VECTOR]):
+        places, rows = _shown(batch, numbers)
+        vectors = half_vectors_from(pa.chunked_array([batch[TEXT_VECTOR]]))
+        if texts is None:
+            texts = np.zeros((len(numbers), vectors.shape[1]), np.float16)
+        texts[places] = vectors[rows]
+        for name, kept in told.items():
+            _fill(kept, places, batch[name].take(pa.array(rows)).to_pylist())
+    if texts is None:
+        return None
+    titles, categories, colors, words = (told[name] for name in _TOLD)
+    return StoredVectors(
+        titles, categories, colors, words, texts, photos, aligned, shown[order].astype(np.int64)
+    )
+
+
+async def stored_looks(
+    writer: CatalogWriter, limit_photos: int
+) -> tuple[list[str], NDArray[np.float16], Numbers]:
+    """What an alignment is fitted on.
+
+    Args:
+        writer: Of the catalog.
+        limit_photos: Photos read at the most; an even sample of the table beyond that.
+
+    Returns:
+        The look of each product that the photos show; the photos' vectors, shape (n, d), padded as
+        they are stored; and the index of each photo's product in the list, shape (n,).
+    """
+    pictures = await _photos(writer, limit_photos, [VECTOR])
+    if pictures is None:
+        return [], np.zeros((0, 0), np.float16), np.zeros(0, np.int64)
+    numbers, shown = np.unique(pictures[NUMBER].to_numpy(), return_inverse=True)
+    looks = [""] * len(numbers)
+    async for batch in _batches(writer, writer.table(PRODUCTS), [NUMBER, *_LOOK]):
+        places, rows = _shown(batch, numbers)
+        told = batch.take(pa.array(rows)).select(_LOOK).to_pylist()
+        _fill(looks, places, [Product(id="", **row).look for row in told])
+    return looks, half_vectors_from(pictures[VECTOR]), shown.astype(np.int64)
+
+
+async def _photos(writer: CatalogWriter, limit_photos: int, columns: list[str]) -> pa.Table | None:
+    """An even sample of the photos' table; None where there is none."""
+    photos = writer.table(PHOTOS)
+    if photos is None or writer.table(PRODUCTS) is None:
         return None
     with writing(writer.folder):
         count = await photos.count_rows()
         if not count:
             return None
         offsets = list(range(0, count, -(-count // limit_photos)))
-        names = [NUMBER, VECTOR, ALIGNED]
-        pictures = await photos.take_offsets(offsets).select(names).to_arrow()
-    pictures = pictures.sort_by([(NUMBER, "ascending")])
-    numbers, shown = np.unique(pictures[NUMBER].to_numpy(), return_inverse=True)
-    names = [NUMBER, *_TOLD, TEXT_VECTOR]
-    kept = [
-        batch.filter(pa.array(np.isin(batch[NUMBER].to_numpy(), numbers)))
-        async for batch in _batches(writer, products, names)
-    ]
-    rows = pa.Table.from_batches(kept).sort_by([(NUMBER, "ascending")])
-    titles, categories, colors, words = (
-        [text or "" for text in rows[name].to_pylist()] for name in _TOLD
-    )
-    return StoredVectors(
-        titles,
-        categories,
-        colors,
-        words,
-        vectors_from(rows[TEXT_VECTOR]),
-        vectors_from(pictures[VECTOR]),
-        vectors_from(pictures[ALIGNED]),
-        shown.astype(np.int64),
-    )
+        return await photos.take_offsets(offsets).select([NUMBER, *columns]).to_arrow()
+
+
+def _shown(batch: pa.RecordBatch, numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """Of a batch's rows those that are among the products: places there, and in the batch."""
+    places, are_shown = places_of(batch[NUMBER].to_numpy(), numbers)
+    rows = np.flatnonzero(are_shown)
+    return places[rows], rows
+
+
+def _fill(kept: list[str], places: Numbers, texts: list[str | None]) -> None:
+    for place, text in zip(places.tolist(), texts, strict=True):
+        kept[place] = text or ""
 
 
 async def _batches(

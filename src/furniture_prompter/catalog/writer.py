@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     ALIGNED,
-    KNOWN_COLUMNS,
     NUMBER,
     PHOTOS,
     PRODUCTS,
@@ -69,7 +68,7 @@ from furniture_prompter.catalog.storage import (
     writer_lock,
     writing,
 )
-from furniture_prompter.catalog.vector_index import Numbers, number_filter
+from furniture_prompter.catalog.vector_index import number_filter
 from furniture_prompter.domain import EncoderIdentity, Made, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
@@ -282,31 +281,6 @@ class CatalogWriter:
             numbers = np.asarray([row.number for row in rows], np.int64)
             await self._tables[PHOTOS].delete(number_filter(numbers))
             await self._tables[PHOTOS].add(photos.select(schema.names))
-
-    async def pairs(self, limit_photos: int) -> tuple[list[Product], NDArray[np.float32], Numbers]:
-        """What an alignment is fitted on.
-
-        Args:
-            limit_photos: Photos used at the most; an even sample of the table beyond that.
-
-        Returns:
-            The products that the photos show, without their attributes; the photos' vectors, shape
-            (n, d); and the index of each photo's product in the list, shape (n,).
-        """
-        with writing(self.folder):
-            count = await self._tables[PHOTOS].count_rows()
-            offsets = list(range(0, count, -(-count // limit_photos) or 1))
-            photos = await (
-                self._tables[PHOTOS].take_offsets(offsets).select([NUMBER, VECTOR]).to_arrow()
-            )
-            numbers, indices = np.unique(photos[NUMBER].to_numpy(), return_inverse=True)
-            products: dict[int, Product] = {}
-            query = self._tables[PRODUCTS].query().select([NUMBER, *KNOWN_COLUMNS])
-            async for batch in await query.to_batches(max_batch_length=CHUNK_ROWS):
-                shown = batch.filter(pa.array(np.isin(batch[NUMBER].to_numpy(), numbers)))
-                products.update((row[NUMBER], product_from(row, {})) for row in shown.to_pylist())
-        ordered = [products[number] for number in numbers.tolist()]
-        return ordered, vectors_from(photos[VECTOR], self._encoder.dimension), indices
 
     async def realign(self, align: Align | None) -> None:
         """Compute every photo's aligned vector anew, after the alignment changed."""

@@ -145,6 +145,42 @@ def photo_file(text: str) -> Path:
     return Path(text)
 
 
+def share_of(text: str | float) -> float:
+    """A number of an option as people write it: ``0.5``, ``0,5``, ``50 %`` or ``%50``."""
+    plain = str(text).strip().replace(",", ".")
+    percent = plain.startswith("%") or plain.endswith("%")
+    try:
+        number = float(plain.strip("% "))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number. Write it like 0.5 or 50%.") from None
+    return number / 100 if percent else number
+
+
+def amount_of(text: str, option: str) -> tuple[float, str]:
+    """An amount of money as people write it, ``45.000,50 TL`` or ``45000.5``, and its currency.
+
+    Args:
+        text: What was given.
+        option: For which.
+
+    Returns:
+        The amount, and an ISO 4217 code, which is empty where none was given.
+    """
+    # Only a command that is given one waits for what reads them.
+    from furniture_prompter.feeds.cells import UnusableValueError
+    from furniture_prompter.feeds.values.money import read_price
+
+    try:
+        price = read_price(text)
+    except UnusableValueError as problem:
+        raise typer.BadParameter(
+            f"{option}: {problem.reason} Write it like 45000.50, 45.000,50 or 1.500 TL."
+        ) from problem
+    if price.doubt:
+        say(f"{option}: {price.doubt} {price.amount:,.2f} is taken.", style="yellow")
+    return price.amount, price.currency or ""
+
+
 def asking_before_mass_removal(run: Callable[[bool], Result], yes: bool) -> Result:
     """Do what may remove much of a catalog, asking first where a person can answer.
 
@@ -200,7 +236,11 @@ def _parameter(option: NamedOption, flag: Flag) -> inspect.Parameter:
     default = None if by_absence or option.type is bool else option.default
     kind = list[str] if option.name in LISTS else option.type
     about = typer.Option(
-        *flag.names, metavar=flag.metavar or None, help=flag.help, show_default=default is not None
+        *flag.names,
+        metavar=flag.metavar or None,
+        help=flag.help,
+        show_default=default is not None,
+        parser=share_of if option.type in {float, float | None} else None,
     )
     return inspect.Parameter(
         option.name,

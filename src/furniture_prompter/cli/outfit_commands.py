@@ -14,6 +14,7 @@ from furniture_prompter.cli.options import (
     JsonOption,
     RoomsOption,
     ThesaurusOption,
+    amount_of,
     read_settings,
     refuse_unwritable,
 )
@@ -111,11 +112,11 @@ def outfit_command(
         ),
     ] = None,
     budget: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--budget",
             metavar="AMOUNT",
-            help="Most that the pieces cost together.",
+            help="Most that the pieces cost together, such as 1500 or '45.000,50 TL'.",
             show_default=False,
         ),
     ] = None,
@@ -165,13 +166,16 @@ def outfit_command(
     if html is not None:
         refuse_unwritable(html, "--html")
     put_in = dict(_pair(each) for each in replaced or ())
+    most, code = (None, "") if budget is None else amount_of(budget, "--budget")
+    if code and currency and code != currency.upper():
+        raise typer.BadParameter(f"--budget is in {code}, --currency {currency}. Give one of them.")
     settings = read_settings(thesaurus, detector, rooms)
     with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
         found = opened.outfit(
             like=like,
             photo=photo,
-            budget=budget,
-            currency=currency,
+            budget=most,
+            currency=currency or code,
             limit=limit,
             leave_out=leave_out or (),
             replaced=put_in,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest, StopDownload
+from scrapy.exceptions import DownloadTimeoutError, IgnoreRequest, StopDownload
 from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
@@ -33,6 +33,8 @@ _RECEIVED: Final = "received"
 _HOPS: Final = 5
 LIMIT_ROBOTS_BYTES: Final = 500 * 1024
 """RFC 9309 wants at least so much of a robots.txt to be heeded."""
+ROBOTS_S: Final = 30.0
+"""Longest time for a robots.txt with all that it redirects to, however it trickles."""
 LONGEST_DELAY_S: Final = 600.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -111,17 +113,23 @@ class RobotsBook:
 
     async def _asked(self, address: str) -> Rules:
         current = address
+        until = time.monotonic() + ROBOTS_S
+        longest_s = min(ROBOTS_S, self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT"))
         for _ in range(_HOPS):
+            left_s = max(min(longest_s, until - time.monotonic()), 0.1)
             try:
                 request = Request(
                     current,
                     callback=NO_CALLBACK,
                     dont_filter=True,
-                    meta={ROBOTS_REQUEST: True, "dont_cache": True},
+                    meta={ROBOTS_REQUEST: True, "dont_cache": True, "download_timeout": left_s},
                 )
                 response = await self._crawler.engine.download_async(request)
             except NotAskedError as error:
                 return Rules(None, f"{address} was not asked for.", error.reason)
+            except DownloadTimeoutError:
+                reason = f"it was not there as a whole after {longest_s:g} s"
+                return Rules(None, f"{address} could not be read.", reason)
             except Exception as error:  # noqa: BLE001  # whatever it is, nobody knows the rules then
                 reason = f"it did not answer ({type(error).__name__})"
                 return Rules(None, f"{address} could not be read.", reason)

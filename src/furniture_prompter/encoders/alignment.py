@@ -198,8 +198,9 @@ def _fit_together(arrays: dict[str, NDArray[np.float32]]) -> bool:
 
 
 Matrix = NDArray[np.float64]
+Places = NDArray[np.intp]
 
-_CHUNK_ROWS = 4_096
+_CHUNK_ROWS = 1_024
 _SMALLEST_RIDGE = 0.01
 _LEAST_PERCENTILE = 0.6
 _STANDARD_ERRORS = 4.0
@@ -260,10 +261,11 @@ _DEFAULTS = AlignmentSettings()
 
 def fit_alignment(
     prompt_vectors: NDArray[np.float32],
-    photo_vectors: NDArray[np.float32],
-    product_ids: Sequence[str],
+    photo_vectors: NDArray[np.floating],
+    product_ids: Sequence[str] | NDArray[np.str_],
     settings: AlignmentSettings = _DEFAULTS,
     *,
+    rows: tuple[Places, Places] | None = None,
     weights: NDArray[np.float32] | None = None,
     photo_scale: NDArray[np.float32] | None = None,
 ) -> Alignment | AlignmentRefusal:
@@ -272,10 +274,12 @@ def fit_alignment(
     Args:
         prompt_vectors: Shape (n, t): row i is the text of the product that photo i shows. Rows of
             zeros (no text, or no known word) are left out.
-        photo_vectors: Shape (n, d).
+        photo_vectors: Shape (n, d), of any float type.
         product_ids: Length n; photos of one product share folds, and its text. Of several pairs of
             a product the first is asked for when quality is measured.
         settings: See there.
+        rows: For each of n pairs the row of its text and the row of its photo, shape (n,) each,
+            where pairs share them and the vectors are not n; None where row i of both is pair i.
         weights: Length n, how much each pair counts; None where all count alike.
         photo_scale: Shape (d,): what each component of a photo is multiplied with before the fit,
             so that its ridge weighs on some less than on others; the maps take photos as they are.
@@ -286,31 +290,30 @@ def fit_alignment(
     Raises:
         ValueError: the three differ in length.
     """
-    if not len(prompt_vectors) == len(photo_vectors) == len(product_ids):
+    text, photo = rows or (np.arange(len(prompt_vectors)), np.arange(len(photo_vectors)))
+    if not len(text) == len(photo) == len(product_ids):
         raise ValueError(
-            f"{len(prompt_vectors)} texts, {len(photo_vectors)} photos and {len(product_ids)} ids: "
+            f"{len(text)} texts, {len(photo)} photos and {len(product_ids)} ids: "
             "give one of each for every pair."
         )
-    told = prompt_vectors.any(axis=1)
-    texts, photos = prompt_vectors, photo_vectors
+    told = np.asarray(prompt_vectors.any(axis=1))[text]
     scale = np.ones(photo_vectors.shape[1], np.float32) if photo_scale is None else photo_scale
-    counts = np.ones(len(prompt_vectors)) if weights is None else weights.astype(np.float64)
-    if not told.all():
-        texts, photos, counts = prompt_vectors[told], photo_vectors[told], counts[told]
+    counts = np.ones(len(text)) if weights is None else weights.astype(np.float64)
+    pairs = _Pairs(prompt_vectors, photo_vectors, scale, text[told], photo[told], counts[told])
     _, firsts, products = np.unique(
         np.asarray(product_ids, np.str_)[told], return_index=True, return_inverse=True
     )
-    distinct = len({row.tobytes() for row in texts[firsts]})
+    different = np.unique(pairs.text[firsts]).tolist()
+    distinct = len({hash(prompt_vectors[row].tobytes()) for row in different})
     if len(firsts) < settings.least_products or distinct < settings.least_texts:
         return AlignmentRefusal(_too_little(len(set(product_ids)), len(firsts), distinct, settings))
     folds = np.random.default_rng(settings.seed).permutation(len(firsts)) % settings.folds
     parts = [
-        _Moments.of(texts, photos, scale, counts, folds[products] == fold)
+        _Moments.of(pairs, np.flatnonzero(folds[products] == fold))
         for fold in range(settings.folds)
     ]
-    quality = _cross_validate(
-        parts, texts, photos, scale, [firsts[folds == f] for f in range(len(parts))], settings
-    )
+    held_out = [firsts[folds == fold] for fold in range(len(parts))]
+    quality = _cross_validate(parts, pairs, held_out, settings)
     margin = _STANDARD_ERRORS / np.sqrt(12 * quality.products)
     if quality.mean_percentile < max(_LEAST_PERCENTILE, 0.5 + margin):
         return AlignmentRefusal(
@@ -351,6 +354,23 @@ def _too_little(total: int, told: int, distinct: int, settings: AlignmentSetting
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Pairs as they lie: vectors once, by the rows `text` and `photo` of each pair, and counts."""
+
+    texts: NDArray[np.float32]
+    photos: NDArray[np.floating]
+    scale: NDArray[np.float32]
+    text: Places
+    photo: Places
+    counts: Matrix
+
+    def vectors(self, pairs: Places) -> tuple[Matrix, Matrix]:
+        """Texts and scaled photos of some pairs, shapes (n, t) and (n, d)."""
+        texts, photos = self.texts[self.text[pairs]], self.photos[self.photo[pairs]]
+        return texts.astype(np.float64), photos.astype(np.float64) * self.scale
+
+
 @dataclass(frozen=True, slots=True)
 class _Moments:
     """Weighted sums over pairs, from which means and covariances follow; those of parts add up."""
@@ -363,23 +383,15 @@ class _Moments:
     xy: Matrix
 
     @classmethod
-    def of(
-        cls,
-        texts: NDArray[np.float32],
-        photos: NDArray[np.float32],
-        scale: NDArray[np.float32],
-        counts: Matrix,
-        rows: NDArray[np.bool_],
-    ) -> "_Moments":
-        t, d = texts.shape[1], photos.shape[1]
+    def of(cls, pairs: _Pairs, chosen: Places) -> "_Moments":
+        t, d = pairs.texts.shape[1], pairs.photos.shape[1]
         total = cls(
             0, np.zeros(t), np.zeros(d), np.zeros((t, t)), np.zeros((d, d)), np.zeros((t, d))
         )
-        chosen = np.flatnonzero(rows)
         for start in range(0, len(chosen), _CHUNK_ROWS):
             chunk = chosen[start : start + _CHUNK_ROWS]
-            x, y = texts[chunk].astype(np.float64), scale * photos[chunk].astype(np.float64)
-            each = counts[chunk, None]
+            x, y = pairs.vectors(chunk)
+            each = pairs.counts[chunk, None]
             counted_x, counted_y = x * each, y * each
             total += cls(
                 float(each.sum()),
@@ -450,10 +462,8 @@ def _inverse_root(covariance: Matrix, ridge_products: float, products: int) -> M
 
 def _cross_validate(
     parts: list[_Moments],
-    texts: NDArray[np.float32],
-    photos: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    held_out: list[NDArray[np.intp]],
+    pairs: _Pairs,
+    held_out: list[Places],
     settings: AlignmentSettings,
 ) -> AlignmentQuality:
     ranks, sizes = [], []
@@ -462,7 +472,7 @@ def _cross_validate(
         others = [part for index, part in enumerate(parts) if index != fold]
         fitted = _solve(sum(others[1:], others[0]), products - len(rows), settings)
         asked = rows[: settings.most_candidates]
-        ranks.append(_ranks(fitted, texts[asked], scale * photos[asked]))
+        ranks.append(_ranks(fitted, *pairs.vectors(asked)))
         sizes.append(len(asked))
     all_ranks = np.concatenate(ranks)
     share_behind = np.concatenate(
@@ -478,11 +488,7 @@ def _cross_validate(
     )
 
 
-def _ranks(
-    fitted: tuple[Matrix, Matrix, Matrix, Matrix],
-    texts: NDArray[np.float32],
-    photos: NDArray[np.float32],
-) -> Matrix:
+def _ranks(fitted: tuple[Matrix, Matrix, Matrix, Matrix], texts: Matrix, photos: Matrix) -> Matrix:
     """Rank, from 1, of photo i for text i; photos that tie share the mean of their ranks."""
     prompt_mean, prompt_map, photo_mean, photo_map = fitted
     scores = (

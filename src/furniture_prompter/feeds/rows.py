@@ -20,6 +20,7 @@ from furniture_prompter.feeds.cells import (
     prose,
     shown,
 )
+from furniture_prompter.feeds.values.money import read_price
 
 LIMIT_PATH_CHARACTERS: Final = 4_096
 LIMIT_QUOTED_CHARACTERS: Final = 200
@@ -207,6 +208,7 @@ LIMIT_TAGS: Final = 100
 LIMIT_IMAGES: Final = 64
 LIMIT_ATTRIBUTES: Final = 200
 
+_PRICES: Final = frozenset({"price", "sale_price"})
 _EXACT: Final = 2**53
 """Whole numbers beyond are not all floats."""
 
@@ -311,7 +313,7 @@ def _product(
         name: found
         for name, value in columns.items()
         if name not in KNOWN
-        and (found := cell(name, partial(attribute, name, value), None)) is not None
+        and (found := cell(name, partial(_of_the_shop, name, value), None)) is not None
     }
     if len(attributes) > LIMIT_ATTRIBUTES:
         raise UnusableValueError(
@@ -334,6 +336,14 @@ def _product(
         attributes=attributes,
     )
     return product, problems
+
+
+def _of_the_shop(name: str, value: object) -> AttributeValue | None:
+    """As :func:`attribute`; a number that is called a price must be one, as in every feed."""
+    found = attribute(name, value)
+    if name in _PRICES and isinstance(found, float):
+        return read_price(found).amount
+    return found
 
 
 def plain_words(value: object, role: str, name: str) -> str:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.confidence import (
-    NEIGHBOURS,
     Asked,
     Calibration,
     ConfidenceRecord,
@@ -24,13 +23,13 @@ from furniture_prompter.catalog.confidence import (
     KindsOf,
     Logistic,
     Neighbours,
+    Vectors,
     hit_evidence,
     likeness_to,
     query_evidence,
     words_evidence,
 )
 from furniture_prompter.catalog.stored import StoredVectors
-from furniture_prompter.catalog.vector_index import BACKGROUND_ROWS, background_of
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.ingest.calibration_queries import (
     ODD_SORTS,
@@ -39,7 +38,7 @@ from furniture_prompter.ingest.calibration_queries import (
     shop_prompts,
     unsold_prompts,
 )
-from furniture_prompter.ingest.calibration_rounds import ROUNDS, Rounds
+from furniture_prompter.ingest.calibration_rounds import ROUNDS, Answers, Rounds, Space
 from furniture_prompter.understanding.thesaurus import thesaurus
 from furniture_prompter.unit_rows import unit_rows
 
@@ -59,10 +58,11 @@ _CERTAINTY: Final = 1.645
 _RIDGE: Final = 1.0
 _STEPS: Final = 30
 _DIGITS: Final = 6
+_AT_ONCE: Final = 32
+"""Queries whose cosines with all products are there at once."""
 _UNSOLD: Final = 0.1
 """Queries for what is not sold, for each query for what is, when hits are learned from."""
-Rows = NDArray[np.float32]
-Encode = Callable[[Sequence[str]], Rows]
+Encode = Callable[[Sequence[str]], Vectors]
 """Prompts to vectors, shape (n, t) or (n, a); zeros for words that are not known."""
 
 
@@ -70,7 +70,7 @@ def calibrate(
     stored: StoredVectors | None,
     encode: Encode,
     align: Encode | None,
-    pictures: Callable[[Sequence[RgbImage]], Rows],
+    pictures: Callable[[Sequence[RgbImage]], Vectors],
     language: str,
     seed: int = 0,
 ) -> ConfidenceRecord:
@@ -179,74 +179,6 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """What a space answered to the queries of one round.
-
-    Attributes:
-        near: Each query's neighbours.
-        cosines: Of each query with each product, NaN where one is not left, shape (q, products).
-    """
-
-    near: list[Neighbours]
-    cosines: NDArray[np.float32]
-
-
-class _Space:
-    """One vector space: the catalog's rows in it, and the queries'."""
-
-    def __init__(
-        self,
-        rows: Rows,
-        starts: NDArray[np.int64],
-        queries: Rows,
-        *,
-        with_vectors: bool = False,
-    ) -> None:
-        """Take rows by product, where each product's begin, and the queries, shape (n, d)."""
-        self._rows = rows
-        self._starts = starts
-        self._ends = np.append(starts[1:], len(rows))
-        self._owner = np.repeat(np.arange(len(starts)), self._ends - starts)
-        self._queries = queries
-        self._known = rows.any(axis=1)
-        self._with_vectors = with_vectors
-
-    def ask(
-        self,
-        queries: NDArray[np.int64],
-        left: NDArray[np.bool_],
-        kinds: NDArray[np.str_],
-        twins: Sequence[NDArray[np.int64]],
-    ) -> _Asked:
-        """Ask some queries, the first of products, among those that are left and no twins."""
-        asking = self._queries[queries]
-        scores = asking @ self._rows[:, : asking.shape[1]].T
-        kept = self._known & left[self._owner]
-        scores[:, ~kept] = -np.inf
-        cosines = np.maximum.reduceat(scores, self._starts, axis=1)
-        counted = np.flatnonzero(kept)
-        sample = scores[:, counted[:: max(1, len(counted) // BACKGROUND_ROWS)]]
-        near = []
-        for place in range(len(queries)):
-            if place < len(twins):
-                cosines[place, twins[place]] = -np.inf
-            own = cosines[place].astype(np.float64)
-            order = np.argsort(-own, kind="stable")[:NEIGHBOURS]
-            order = order[np.isfinite(own[order])]
-            vectors = None
-            if self._with_vectors:
-                nearest = [
-                    int(start + np.argmax(scores[place, start:end]))
-                    for start, end in zip(self._starts[order], self._ends[order], strict=True)
-                ]
-                vectors = self._rows[nearest]
-            background = background_of(sample[place])
-            near.append(Neighbours(order, own[order], kinds[order], background, vectors))
-        cosines[~np.isfinite(cosines)] = np.nan
-        return _Asked(near, cosines)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Queries:
     """What is asked in words, and what in pictures of nothing.
 
@@ -259,10 +191,10 @@ class _Queries:
     """
 
     prompts: list[str]
-    texts: Rows
-    aligned: Rows | None
-    odd: Rows
-    nothing: Rows
+    texts: Vectors
+    aligned: Vectors | None
+    odd: Vectors
+    nothing: Vectors
 
 
 def _questions(
@@ -277,14 +209,14 @@ def _questions(
     starts = np.searchsorted(stored.shown, np.arange(count))
     # A product's own photo asks for it; which of several, the round decides.
     spread = np.diff(np.append(starts, len(stored.shown)))[rounds.asked]
-    own = stored.photos[starts[rounds.asked] + rounds.turn % spread]
+    own = stored.photos[starts[rounds.asked] + rounds.turn % spread].astype(np.float32)
     odd = np.pad(queries.odd, [(0, 0), (0, own.shape[1] - queries.odd.shape[1])])
     pictures = np.concatenate([own, odd])
-    photo = _Space(stored.photos, starts, pictures, with_vectors=True)
-    words = [_Space(stored.texts, np.arange(count), queries.texts)]
+    photo = Space(stored.photos, starts, pictures, with_vectors=True)
+    words = [Space(stored.texts, np.arange(count), queries.texts)]
     if queries.aligned is not None:
-        words.append(_Space(stored.aligned, starts, queries.aligned))
-    having = [frozenset(each.split()) for each in stored.words]
+        words.append(Space(stored.aligned, starts, queries.aligned))
+    vocabularies = _vocabularies(stored.words, rounds.left)
     asked_for = len(rounds.asked)
     of_nothing = np.arange(asked_for, asked_for + len(odd))
     of_others = np.arange(asked_for, len(queries.prompts))
@@ -293,35 +225,66 @@ def _questions(
         products = np.flatnonzero(rounds.turn == turn)
         if not products.size:
             continue
-        vocabulary = frozenset[str]().union(*(having[at] for at in np.flatnonzero(left).tolist()))
         # What is of nothing is dealt to the rounds, and comes behind the products.
         pictured = np.concatenate([products, of_nothing[turn::ROUNDS]])
         worded = np.concatenate([products, of_others[turn::ROUNDS]])
         twins = [rounds.twins[at] for at in products.tolist()]
-        by_photo = photo.ask(pictured, left, kinds, twins)
-        by_words = [space.ask(worded, left, kinds, twins) for space in words]
         known = [
-            words_evidence(known_share(queries.prompts[at], vocabulary)) for at in worded.tolist()
+            words_evidence(known_share(queries.prompts[at], vocabularies[turn]))
+            for at in worded.tolist()
         ]
         like = [[likeness_to(queries.nothing, pictures[at])] for at in pictured.tolist()]
         asked = _Round(turn, kinds, left, rounds, products)
-        for place in range(len(pictured)):
-            questions["photo"].append(asked.question([(by_photo, place)], like[place], "photo"))
-        for place in np.flatnonzero(queries.texts[worded].any(axis=1)).tolist():
-            in_words = [(space, place) for space in by_words]
-            questions["prompt"].append(asked.question(in_words, known[place], "prompt"))
-            if place < len(products):
-                both = [(by_photo, place), *in_words]
-                told = [*like[place], *known[place]]
-                questions["both"].append(asked.question(both, told, "both"))
-            other = int(rng.integers(len(products)))
-            held_out = rounds.held_out[products]
-            # The photo of one thing with words for another is close to nothing.
-            if place >= len(products) or held_out[other] != held_out[place]:
-                both = [(by_photo, other), *in_words]
-                told = [*like[other], *known[place]]
-                questions["both"].append(asked.question(both, told, "both"))
+        near: list[Neighbours] = []
+        for block in _blocks(np.arange(len(pictured))):
+            answer = photo.ask(pictured[block], left, kinds, twins[block[0] :])
+            near += answer.near
+            questions["photo"] += [
+                asked.question([(answer, at)], like[place], "photo", place)
+                for at, place in enumerate(block.tolist())
+            ]
+        held_out = np.pad(rounds.held_out[products], (0, len(of_others)))
+        for block in _blocks(np.flatnonzero(queries.texts[worded].any(axis=1))):
+            own_twins = [twins[place] for place in block.tolist() if place < len(products)]
+            by_words = [space.ask(worded[block], left, kinds, own_twins) for space in words]
+            others = np.array([rng.integers(len(products)) for _ in block])
+            beside = np.concatenate([np.minimum(block, len(products) - 1), others])
+            cosines, _ = photo.cosines(pictured[beside], left, [twins[at] for at in beside])
+            by_photo = Answers([near[at] for at in beside.tolist()], cosines)
+            for at, (place, other) in enumerate(zip(block.tolist(), others.tolist(), strict=True)):
+                in_words = [(space, at) for space in by_words]
+                told = known[place]
+                questions["prompt"].append(asked.question(in_words, told, "prompt", place))
+                if place < len(products):
+                    both = [(by_photo, at), *in_words]
+                    told = [*like[place], *known[place]]
+                    questions["both"].append(asked.question(both, told, "both", place))
+                # The photo of one thing with words for another is close to nothing.
+                if place >= len(products) or held_out[other] != held_out[place]:
+                    both = [(by_photo, len(block) + at), *in_words]
+                    told = [*like[other], *known[place]]
+                    which = None if place < len(products) else place
+                    questions["both"].append(asked.question(both, told, "both", which))
     return questions
+
+
+def _blocks(places: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Queries that are asked at once, so that their cosines with all products stay few."""
+    return [places[start : start + _AT_ONCE] for start in range(0, len(places), _AT_ONCE)]
+
+
+def _vocabularies(words: Sequence[str], left: NDArray[np.bool_]) -> list[frozenset[str]]:
+    """The words of the products that are left, round by round; `left` as in :class:`Rounds`."""
+    # A bit a round for each word, instead of the words of each product.
+    rounds: dict[str, int] = {}
+    bits = np.left_shift(1, np.arange(len(left))) @ left
+    for text, bit in zip(words, bits.tolist(), strict=True):
+        for word in text.split():
+            rounds[word] = rounds.get(word, 0) | bit
+    return [
+        frozenset(word for word, having in rounds.items() if having >> turn & 1)
+        for turn in range(len(left))
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -343,17 +306,28 @@ class _Round:
     products: NDArray[np.int64]
 
     def question(
-        self, asked: Sequence[tuple[_Asked, int]], further: Sequence[float], way: Asked
+        self,
+        asked: Sequence[tuple[Answers, int]],
+        further: Sequence[float],
+        way: Asked,
+        place: int | None,
     ) -> _Question:
-        """One question: what each space answered, and the place of the query there."""
-        places = {place for _, place in asked}
-        near = tuple(answer.near[place] for answer, place in asked)
-        cosines = [answer.cosines[place] for answer, place in asked]
+        """One question: what each space answered, with the place of the query there.
+
+        Args:
+            asked: Those.
+            further: See :class:`_Question`.
+            way: How it is asked.
+            place: Of whom it asks for in the round, behind its products for what is of nothing;
+                None for a photo of one with words for another.
+        """
+        near = tuple(answer.near[at] for answer, at in asked)
+        cosines = [answer.cosines[at] for answer, at in asked]
         hits = _ranked(near, cosines, way)
-        of_nothing = max(places) >= len(self.products)
+        of_nothing = place is not None and place >= len(self.products)
         kind, held_out, sold = "", False, False
-        if len(places) == 1 and not of_nothing:
-            product = int(self.products[places.pop()])
+        if place is not None and not of_nothing:
+            product = int(self.products[place])
             kind = str(self.kinds[self.rounds.asked[product]])
             held_out = bool(self.rounds.held_out[product])
             others = self.left.copy()
@@ -370,8 +344,7 @@ def _ranked(
 ) -> NDArray[np.int64]:
     """Places of the first hits: photo and words count the same, and so do the words' spaces."""
     far = [
-        np.nan_to_num(space.deviations(row.astype(np.float64)), nan=-np.inf)
-        for space, row in zip(near, cosines, strict=True)
+        space.deviations(row.astype(np.float64)) for space, row in zip(near, cosines, strict=True)
     ]
     score = np.mean(far if way != "both" else [far[0], np.mean(far[1:], axis=0)], axis=0)
     hits = np.argsort(-score, kind="stable")[:_HITS]

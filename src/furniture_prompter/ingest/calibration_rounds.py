@@ -1,12 +1,17 @@
-"""Rounds of a calibration: kinds taken away, products held out, and what may answer for them."""
+"""Rounds of a calibration: kinds taken away, products held out, and what is left to answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.confidence import NEIGHBOURS, Neighbours, Vectors
+from furniture_prompter.catalog.storage import CHUNK_ROWS
 from furniture_prompter.catalog.stored import StoredVectors
+from furniture_prompter.catalog.vector_index import BACKGROUND_ROWS, background_of
 from furniture_prompter.understanding.thesaurus import folded_words
 
 ROUNDS: Final = 6
@@ -91,14 +96,18 @@ def _twins(
     Words of kinds and colours name no model, however rare.
     """
     told = {word for text in (*names.tolist(), *{*stored.colors}) for word in folded_words(text)}
-    having: dict[str, list[int]] = {}
-    for place, title in enumerate(stored.titles):
-        for word in {*folded_words(title)} - told:
-            having.setdefault(word, []).append(place)
+    own = [{*folded_words(stored.titles[place])} - told for place in asked.tolist()]
     most = min(_MOST_TWINS, max(_LEAST_TWINS, int(_RARE * len(stored.titles))))
+    # No word's list grows past what is too many, and none is kept that nobody asks for.
+    having: dict[str, list[int]] = {word: [] for words in own for word in words}
+    for place, title in enumerate(stored.titles):
+        for word in {*folded_words(title)}:
+            places = having.get(word)
+            if places is not None and len(places) <= most:
+                places.append(place)
     found = []
-    for place in asked.tolist():
-        shared = [having.get(word, ()) for word in {*folded_words(stored.titles[place])} - told]
+    for words in own:
+        shared = [having[word] for word in words]
         twins = {each for places in shared if len(places) <= most for each in places}
         found.append(np.array(sorted(twins), np.int64))
     return found
@@ -118,3 +127,94 @@ def _related(names: NDArray[np.str_]) -> list[tuple[int, ...]]:
         tuple(sorted({place, *(each for word in own for each in having[word])}))
         for place, own in enumerate(words)
     ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a space answered to the queries of one round.
+
+    Attributes:
+        near: Each query's neighbours.
+        cosines: Of each query with each product, -inf where one is not left, shape (q, products).
+    """
+
+    near: list[Neighbours]
+    cosines: NDArray[np.float32]
+
+
+class Space:
+    """One vector space: the catalog's rows in it, and the queries'."""
+
+    def __init__(
+        self,
+        rows: NDArray[np.floating],
+        starts: NDArray[np.int64],
+        queries: Vectors,
+        *,
+        with_vectors: bool = False,
+    ) -> None:
+        """Take rows by product, where each product's begin, and the queries, shape (n, d)."""
+        self._rows = rows
+        self._starts = starts
+        self._ends = np.append(starts[1:], len(rows))
+        self._owner = np.repeat(np.arange(len(starts)), self._ends - starts)
+        self._queries = queries
+        self._known = np.asarray(rows.any(axis=1))
+        self._with_vectors = with_vectors
+        cuts = np.searchsorted(starts, np.arange(0, len(rows), CHUNK_ROWS))
+        self._cuts = np.unique(np.append(cuts, len(starts))).tolist()
+
+    def ask(
+        self,
+        queries: NDArray[np.int64],
+        left: NDArray[np.bool_],
+        kinds: NDArray[np.str_],
+        twins: Sequence[NDArray[np.int64]],
+    ) -> Answers:
+        """Ask some queries, the first of products, among those that are left and no twins."""
+        cosines, sample = self.cosines(queries, left, twins)
+        near = []
+        for place, query in enumerate(queries.tolist()):
+            own = cosines[place].astype(np.float64)
+            order = np.argsort(-own, kind="stable")[:NEIGHBOURS]
+            order = order[np.isfinite(own[order])]
+            vectors = self._nearest(self._queries[query], order) if self._with_vectors else None
+            background = background_of(sample[place])
+            near.append(Neighbours(order, own[order], kinds[order], background, vectors))
+        return Answers(near, cosines)
+
+    def cosines(
+        self,
+        queries: NDArray[np.int64],
+        left: NDArray[np.bool_],
+        twins: Sequence[NDArray[np.int64]],
+    ) -> tuple[Vectors, Vectors]:
+        """Each query's cosines with each product, and with a sample of the rows that are left."""
+        asking = self._queries[queries]
+        kept = self._known & left[self._owner]
+        counted = np.flatnonzero(kept)
+        sampled = counted[:: max(1, len(counted) // BACKGROUND_ROWS)]
+        sample = np.empty((len(queries), len(sampled)), np.float32)
+        cosines = np.empty((len(queries), len(self._starts)), np.float32)
+        # A space of all photos is never there as float32, nor its cosines with all queries.
+        for first, last in pairwise(self._cuts):
+            start, end = self._starts[first], self._ends[last - 1]
+            scores = asking @ self._rows[start:end, : asking.shape[1]].astype(np.float32).T
+            here = slice(*np.searchsorted(sampled, (start, end)).tolist())
+            sample[:, here] = scores[:, sampled[here] - start]
+            scores[:, ~kept[start:end]] = -np.inf
+            within = self._starts[first:last] - start
+            cosines[:, first:last] = np.maximum.reduceat(scores, within, axis=1)
+        for own, others in zip(cosines, twins, strict=False):
+            own[others] = -np.inf
+        return cosines, sample
+
+    def _nearest(self, asking: Vectors, products: NDArray[np.int64]) -> Vectors:
+        """Of each product the row that is nearest to a query, shape (k, d)."""
+        nearest = []
+        for start, end in zip(self._starts[products], self._ends[products], strict=True):
+            rows = self._rows[start:end].astype(np.float32)
+            scores = rows[:, : len(asking)] @ asking
+            scores[~self._known[start:end]] = -np.inf
+            nearest.append(rows[np.argmax(scores)])
+        return np.array(nearest, np.float32).reshape(-1, self._rows.shape[1])

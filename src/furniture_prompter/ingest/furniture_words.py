@@ -6,6 +6,7 @@ mean of its words needs no more.
 """
 
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -117,13 +118,19 @@ def other_language(text: str) -> str:
         Words with blanks between; empty where nothing of the text is known.
     """
     spoken = folded_words(text[:_LIMIT_CHARACTERS])
-    words = tuple(word for word in spoken if not word.isdecimal())
+    written = _words(unicodedata.normalize("NFC", text[:_LIMIT_CHARACTERS]).casefold())
+    if len(written) != len(spoken):
+        written = spoken
+    told = [pair for pair in zip(spoken, written, strict=True) if not pair[0].isdecimal()]
+    words = tuple(word for word, _ in told)
     said: list[str] = []
     place = 0
     while place < len(words):
         for length in range(min(_longest(), len(words) - place), 0, -1):
             phrase = words[place : place + length]
             meaning = english().meaning(phrase) or turkish().meaning(phrase)
+            if length == 1:
+                meaning = _told_by_accents().get(told[place][1], meaning)
             if meaning is not None:
                 said.append(meaning)
                 break
@@ -174,9 +181,29 @@ def _longest() -> int:
     return max(english().longest, turkish().longest)
 
 
+@cache
+def _told_by_accents() -> dict[str, str]:
+    """Turkish words that are others without their accents, with what they are in English."""
+    spelt: dict[Phrase, dict[str, str]] = {}
+    for meanings, spellings in pairs():
+        for spelling in spellings:
+            others = spelt.setdefault(folded_words(spelling), {})
+            others.setdefault(unicodedata.normalize("NFC", spelling).casefold(), meanings[0])
+    return {
+        spelling: meaning
+        for phrase, others in spelt.items()
+        if len(phrase) == 1 and len({*others.values()}) > 1
+        for spelling, meaning in others.items()
+    }
+
+
 def folded_words(text: str) -> Phrase:
     """Words in small letters without accents; signs part them, apostrophes do not."""
-    plain = "".join(letter if letter.isalnum() else " " for letter in folded(text).replace("'", ""))
+    return _words(folded(text))
+
+
+def _words(text: str) -> Phrase:
+    plain = "".join(letter if letter.isalnum() else " " for letter in text.replace("'", ""))
     return tuple(plain.split())
 
 

@@ -1,8 +1,9 @@
 """Writing changes: rows with words and vectors, the alignment refitted when due, the commit."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
-from furniture_prompter.catalog.stored import stored_vectors
+from furniture_prompter.catalog.storage import CHUNK_ROWS
+from furniture_prompter.catalog.stored import stored_looks, stored_vectors
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.catalog.writer import Align, CatalogWriter
 from furniture_prompter.domain import IndexProgress, Made, Product
@@ -29,6 +31,7 @@ from furniture_prompter.encoders.shipped import borrowed_statement, shipped_alig
 from furniture_prompter.ingest.calibrating import CALIBRATED_PHOTOS, calibrate
 from furniture_prompter.ingest.changes import Change, Changes
 from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
+from furniture_prompter.ingest.reading import in_batches
 from furniture_prompter.settings import Settings
 
 OnProgress = Callable[[IndexProgress], None]
@@ -89,8 +92,8 @@ async def realign_if_due(
             return AlignmentRecord(
                 record.file, record.fingerprint, record.fitted_on, changed, record.statement
             )
-    products, photos, indices = await writer.pairs(FIT_PHOTOS)
-    looks = [product.look for product in products]
+    looks, photos, indices = await stored_looks(writer, FIT_PHOTOS)
+    photos = photos[:, : encoder.dimension]
     fitted = _fit(looks, photos, indices, prompt_encoder, encoder.colour_part)
     if isinstance(fitted, AlignmentRefusal):
         # Names of files for titles teach as little as none.
@@ -98,10 +101,10 @@ async def realign_if_due(
         if shipped is not None and len(photos):
             file = await _use(writer, shipped)
             statement = borrowed_statement(fitted.reason)
-            return AlignmentRecord(file, shipped.fingerprint, len(products), 0, statement)
+            return AlignmentRecord(file, shipped.fingerprint, len(looks), 0, statement)
         if record is None or record.file is not None:
             await writer.realign(None)
-        return AlignmentRecord(None, None, len(products), 0, fitted.reason)
+        return AlignmentRecord(None, None, len(looks), 0, fitted.reason)
     file = await _use(writer, fitted)
     quality = fitted.quality
     statement = (
@@ -154,7 +157,7 @@ async def _use(writer: CatalogWriter, alignment: Alignment) -> str:
 
 def _fit(
     looks: list[str],
-    photos: NDArray[np.float32],
+    photos: NDArray[np.floating],
     indices: Numbers,
     prompt_encoder: PromptEncoder,
     part: ColourPart | None = None,
@@ -171,19 +174,37 @@ def _fit(
     # "IMG_0042" beside "IMG_0043" is fitted well where neighbours in a feed look alike.
     if len({_without_numbers(look) for look in looks}) < _LEAST_TOLD_APART:
         looks = [""] * len(looks)
-    texts = [looks]
+    # What many products look like is encoded once, and no vector lies in memory twice.
+    rows = {look: row for row, look in enumerate(dict.fromkeys(looks))}
+    of_product = np.array([rows[look] for look in looks], np.int64)
+    vectors = _encoded(rows, prompt_encoder)
+    text = [of_product[indices]]
     if DICTIONARY_LANGUAGES.issubset(prompt_encoder.card.languages):
-        texts.append([other_language(look) for look in looks])
-    vectors = [prompt_encoder.encode(each) for each in texts]
-    weights = np.full(len(indices) * len(texts), OTHER_LANGUAGE_WEIGHT, np.float32)
+        text.append(text[0] + len(rows))
+    weights = np.full(len(indices) * len(text), OTHER_LANGUAGE_WEIGHT, np.float32)
     weights[: len(indices)] = 1
     return fit_alignment(
-        np.concatenate([each[indices] for each in vectors]),
-        np.concatenate([photos] * len(texts)),
-        [str(index) for index in indices] * len(texts),
+        vectors,
+        photos,
+        np.tile(indices.astype(f"U{len(str(len(looks)))}"), len(text)),
+        rows=(np.concatenate(text), np.tile(np.arange(len(photos)), len(text))),
         weights=weights,
         photo_scale=photo_scale(part, photos.shape[1]),
     )
+
+
+def _encoded(looks: Collection[str], prompt_encoder: PromptEncoder) -> NDArray[np.float32]:
+    """Looks, and behind them what they are in the other language where the encoder knows both."""
+    told: Iterable[str] = looks
+    count = len(looks)
+    if DICTIONARY_LANGUAGES.issubset(prompt_encoder.card.languages):
+        told = chain(looks, map(other_language, looks))
+        count *= 2
+    vectors = np.zeros((count, prompt_encoder.card.dimension), np.float32)
+    for start, batch in enumerate(in_batches(told, CHUNK_ROWS)):
+        place = start * CHUNK_ROWS
+        vectors[place : place + len(batch)] = prompt_encoder.encode(batch)
+    return vectors
 
 
 def _without_numbers(text: str) -> str:

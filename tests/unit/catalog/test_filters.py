@@ -193,6 +193,40 @@ def test_a_wrong_expression_is_refused_with_a_caret_under_the_place(
     assert caret == "  " + " " * place + "^"
 
 
+@pytest.mark.parametrize(
+    ("expression", "meant", "place"),
+    [
+        ("price < 45.000,50", "45000.50", 8),
+        ("price < 1.299,90 TL", "1299.90", 8),
+        ("price < 1.299.000", "1299000", 8),
+        ("price < 12,5", "12.5", 8),
+        ("price < 45 000", "45000", 8),
+        ("price < 500 tl and stock", "500", 8),
+        ("price < 500€", "500", 8),
+        ("price < €500", "500", 8),
+        ("price < %50", "50", 8),
+        ("price < 50%", "50", 8),
+        ("price in (1.299,90 TL)", "1299.90", 10),
+        ("price between 1,5 and 3", "1.5", 14),
+    ],
+)
+def test_a_number_as_people_write_it_is_refused_with_the_right_one(
+    expression: str, meant: str, place: int
+) -> None:
+    with pytest.raises(InvalidFilterError) as caught:
+        compile_filter(expression, COLUMNS)
+    reason, _, caret = str(caught.value).splitlines()
+    assert reason.startswith(f"Write {meant} for ")
+    assert caret.index("^") == place + 2
+
+
+@pytest.mark.parametrize("expression", ["price < 500 foo", "price < 3x", "title = '1,5' 4"])
+def test_what_is_no_number_of_peoples_is_refused_otherwise(expression: str) -> None:
+    with pytest.raises(InvalidFilterError) as caught:
+        compile_filter(expression, COLUMNS)
+    assert not str(caught.value).startswith("Write ")
+
+
 def test_a_long_expression_is_shown_around_the_place() -> None:
     expression = f"title = '{'x' * 300}' and prise < 3 and title = '{'y' * 300}'"
     with pytest.raises(InvalidFilterError) as caught:

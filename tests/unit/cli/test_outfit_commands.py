@@ -45,6 +45,25 @@ def test_nothing_that_goes_with_it_is_said_with_its_cure(
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "amount", "currency"),
+    [
+        ("1500", 1500.0, ""),
+        ("45.000,50", 45_000.5, ""),
+        ("45,000.50", 45_000.5, ""),
+        ("1.299,90 TL", 1_299.9, "TRY"),
+        ("1.500", 1_500.0, ""),
+    ],
+)
+def test_a_budget_is_read_as_people_write_it(
+    shop: Callable[..., Any], catalog: Any, given: str, amount: float, currency: str
+) -> None:
+    done = shop("outfit", "--like", "sofa", "--budget", given, "--catalog", "c")
+    assert done.status == 0
+    assert (catalog.asked[-1]["budget"], catalog.asked[-1]["currency"]) == (amount, currency)
+    assert ("1,500.00 is taken" in done.err) is (given == "1.500")
+
+
 @pytest.mark.parametrize("words", [["goes-with", "sofa"], ["outfit", "--like", "sofa"]])
 def test_the_page_is_one_file_with_everything_escaped(
     shop: Callable[..., Any],
@@ -117,7 +136,9 @@ def test_an_empty_outfit_says_so(shop: Callable[..., Any], catalog: Any) -> None
         (["room.jpg", "--like", "sofa"], "Leave one of the two out"),
         (["--like", "sofa", "--replace", "rug"], "KIND=PRODUCT_ID"),
         (["--like", "sofa", "--replace", "=r1"], "KIND=PRODUCT_ID"),
-        (["--like", "sofa", "--budget", "much"], "--budget"),
+        (["--like", "sofa", "--budget", "much"], "--budget: 'much' is no price. Write it like"),
+        (["--like", "sofa", "--budget", "%50"], "Write it like 45000.50, 45.000,50 or 1.500 TL."),
+        (["--like", "sofa", "--budget", "50 TL", "--currency", "EUR"], "--budget is in TRY"),
     ],
 )
 def test_what_does_not_fit_is_a_usage_error(

@@ -241,3 +241,19 @@ def test_an_error_message_cannot_act_upon_the_terminal(
     assert "\x1b" not in err
     assert "\x07" not in err
     assert "[red]words[/red]" in err
+
+
+@pytest.mark.parametrize("given", ["0.3", "0,3", "30%", "%30", "% 30"])
+def test_a_share_is_read_as_people_write_it(
+    catalog: Any, shop: Callable[..., Any], given: str
+) -> None:
+    assert shop("search", "oak", "--diversity", given, "--catalog", "shop").status == 0
+    assert catalog.asked[-1]["diversity"] == pytest.approx(0.3)
+
+
+def test_what_is_no_share_is_refused_in_a_sentence(catalog: Any, shop: Callable[..., Any]) -> None:
+    done = shop("search", "oak", "--diversity", "much", "--catalog", "shop")
+    assert done.status == 2
+    told = " ".join(done.err.replace("│", " ").split())
+    assert "'much' is no number. Write it like 0.5 or 50%." in told
+    assert catalog.asked == []

@@ -408,3 +408,27 @@ def test_the_id_of_a_row_that_cannot_be_read() -> None:
     assert id_at_least(["a\nb"], SHAPE) == ""
     assert id_at_least(["a", "b"], RowShape(",", 2, 1, (), is_spaced=False)) == "b"
     assert id_at_least(["a"], RowShape(",", 2, None, (), is_spaced=False)) == ""
+
+
+@pytest.mark.parametrize("name", ["price", "sale_price", "Sale Price"])
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [(1e12, ""), (1.01e12, "above 1,000,000,000,000"), (0, "no price"), (-5, "below 0")],
+)
+def test_a_price_that_is_sent_is_held_to_what_feeds_are(
+    name: str, amount: float, told: str
+) -> None:
+    found = read_product({"id": "1", name: amount}, Path("body"), 1)
+    if told:
+        assert isinstance(found, SetAside)
+        assert told in found.reason
+        assert found.cure
+    else:
+        assert isinstance(found, Product)
+        assert [*found.attributes.values()] == [amount]
+
+
+def test_other_numbers_and_prices_in_words_are_stored_as_they_are() -> None:
+    found = read_product({"id": "1", "price": "on request", "seats": 0}, Path("body"), 1)
+    assert isinstance(found, Product)
+    assert dict(found.attributes) == {"price": "on request", "seats": 0}

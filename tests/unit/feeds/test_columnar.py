@@ -1,6 +1,8 @@
 import datetime as dt
+import io
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +14,9 @@ import pytest
 
 from furniture_prompter.domain import FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds import parquet_pages
+from furniture_prompter.feeds import arrow_messages, parquet_pages
+from furniture_prompter.feeds.columnar import ColumnarRecords
+from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.formats import open_records
 from furniture_prompter.feeds.records import Record
 
@@ -274,3 +278,244 @@ def test_a_date_beyond_pythons_and_a_text_that_is_not_utf_8_cost_their_cells(
     notes = [each.text for each in read if isinstance(each, FeedNote)]
     assert [note.split()[1] for note in notes] == ["'valid_to'", "'text'"]
     assert all("left out of their rows" in note for note in notes)
+
+
+def stream(*tables: pa.Table, kind: str = "stream", compression: str | None = None) -> bytes:
+    buffer = io.BytesIO()
+    made = pa.ipc.new_file if kind == "file" else pa.ipc.new_stream
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with made(buffer, tables[0].schema, options=options) as writer:
+        for table in tables:
+            writer.write_table(table)
+    return buffer.getvalue()
+
+
+def columns_of(path: Path, column: str) -> tuple[list[object], list[FeedNote]]:
+    rows, problems, notes = told(path)
+    assert not problems
+    return [row.fields.get(column) for row in rows], notes
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_a_batch_that_unpacks_to_too_much_costs_its_own_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, compression: str
+) -> None:
+    few = pa.table({"id": ["1", "2"], "description": ["a", "b"]})
+    many = pa.table({"id": ["3"] * 3, "description": ["z" * (8 << 20)] * 3})
+    (tmp_path / "p").write_bytes(stream(few, many, few, kind=kind, compression=compression))
+    assert (tmp_path / "p").stat().st_size < 1 << 20
+    monkeypatch.setattr(arrow_messages, "LIMIT_UNPACKED_BYTES", 20 << 20)
+    with arrow_memory() as pool:
+        rows, (problem,), _ = told(tmp_path / "p")
+        assert pool.max_memory() < 8 << 20
+    assert [(row.line, row.fields["id"]) for row in rows] == [
+        (1, "1"),
+        (2, "2"),
+        (6, "1"),
+        (7, "2"),
+    ]
+    assert problem.reason == (
+        "Rows 3 to 5 cannot be read: their batch unpacks to more than 20 MiB."
+    )
+    assert "10,000" in problem.cure
+    assert problem.hides_ids
+    # At the limit it is read: its body, and what the columns take.
+    monkeypatch.setattr(arrow_messages, "LIMIT_UNPACKED_BYTES", 26 << 20)
+    rows, problems, _ = told(tmp_path / "p")
+    assert (len(rows), len(problems)) == (4, 3)
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_a_dictionary_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    table = pa.table({"id": ["1"], "colour": pa.array(["x" * (1 << 20)]).dictionary_encode()})
+    (tmp_path / "p").write_bytes(stream(table, kind=kind, compression="zstd"))
+    monkeypatch.setattr(arrow_messages, "LIMIT_UNPACKED_BYTES", 1 << 19)
+    with pytest.raises(InvalidFeedError, match="a dictionary unpacks to more than"):
+        told(tmp_path / "p")
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_uncompressed_batches_are_as_long_as_their_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(arrow_messages, "LIMIT_UNPACKED_BYTES", 1)
+    (tmp_path / "p").write_bytes(stream(TABLE, kind=kind))
+    assert len(told(tmp_path / "p")[0]) == 2
+
+
+def test_more_rows_than_bytes_are_not_read(tmp_path: Path) -> None:
+    table = pa.table({"nothing": pa.nulls(1_000_001)})
+    (tmp_path / "p").write_bytes(stream(table))
+    rows, (problem,), _ = told(tmp_path / "p")
+    assert not rows
+    assert "is told to have 1,000,001 rows in 0 bytes" in problem.reason
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_any_damage_of_heads_is_set_aside_or_refused_in_one_sentence(
+    tmp_path: Path, kind: str
+) -> None:
+    content = stream(TABLE, TABLE, kind=kind, compression="zstd")
+    rng = np.random.default_rng(4)
+    for place in rng.choice(len(content), 150, replace=False).tolist():
+        damaged = bytearray(content)
+        damaged[place] = int(rng.integers(256))
+        (tmp_path / "p").write_bytes(damaged)
+        with suppress(InvalidFeedError):
+            list(ColumnarRecords(FeedFile(tmp_path / "p")).records())
+
+
+@pytest.mark.parametrize("kind", ["feather", "stream"])
+def test_offsets_that_lead_elsewhere_cost_their_column(tmp_path: Path, kind: str) -> None:
+    # The library follows them out of its memory.
+    table = pa.table({"id": ["1", "2", "3"], "title": ["aa", "bb", "cc"], "note": ["", "", "x"]})
+    content = bytearray(stream(table, kind="file" if kind == "feather" else kind))
+    place = content.rfind(struct.pack("<4i", 0, 2, 4, 6))
+    content[place + 4 : place + 8] = struct.pack("<i", 0x7FFFFF0)
+    (tmp_path / "p").write_bytes(content)
+    rows, _, (note,) = told(tmp_path / "p")
+    assert [row.fields for row in rows] == [
+        {"id": "1", "title": None, "note": ""},
+        {"id": "2", "title": None, "note": ""},
+        {"id": "3", "title": None, "note": "x"},
+    ]
+    assert "'title'" in note.text
+
+
+LONG_ENTRY = "x" * (2 << 20)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pa.ListArray.from_arrays(
+            [0, 1, 3, 4], pa.array(["oak", "oak", LONG_ENTRY, "ash"]).dictionary_encode()
+        ),
+        pa.array([["oak"], ["oak", LONG_ENTRY], ["ash"]], pa.list_view(pa.string())),
+        pa.array([["oak"], ["oak", LONG_ENTRY], ["ash"]], pa.large_list_view(pa.string())),
+        pa.array([["oak"], ["oak", LONG_ENTRY], ["ash"]], pa.large_list(pa.string())),
+        pa.array([["o", "k"], ["oak", LONG_ENTRY], ["ash", "x"]], pa.list_(pa.string(), 2)),
+        pa.array([["oak"], ["oak", LONG_ENTRY], ["ash"]], pa.list_(pa.string_view())),
+        pa.array([[["oak"]], [[], [LONG_ENTRY]], []], pa.list_(pa.list_(pa.string()))),
+        pa.array([[("k", "oak")], [("k", LONG_ENTRY)], None], pa.map_(pa.string(), pa.string())),
+        pa.array(["oak", LONG_ENTRY, None], pa.string_view()),
+        pa.array(["oak", LONG_ENTRY, None], pa.large_string()),
+        pa.RunEndEncodedArray.from_arrays(
+            pa.array([1, 2, 3], pa.int32()), pa.array(["oak", LONG_ENTRY, "ash"])
+        ),
+        pa.UnionArray.from_dense(
+            pa.array([0, 1, 0], pa.int8()),
+            pa.array([0, 0, 1], pa.int32()),
+            [pa.array([1, 2]), pa.array([LONG_ENTRY])],
+        ),
+        pa.UnionArray.from_sparse(
+            pa.array([0, 1, 0], pa.int8()),
+            [pa.array([1, 2, 3]), pa.array([LONG_ENTRY, LONG_ENTRY, "c"])],
+        ),
+        pa.array([{"a": "1"}, {"a": LONG_ENTRY}, None]),
+        pa.ExtensionArray.from_storage(pa.json_(), pa.array(["1", f'"{LONG_ENTRY}"', "2"])),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_a_long_entry_costs_its_row_alone_whatever_it_lies_in(
+    tmp_path: Path, odd: pa.Array
+) -> None:
+    table = pa.table({"id": ["1", "2", "3"], "odd": odd})
+    rows, (problem,), notes = told(write(tmp_path / "p", table, "stream"))
+    assert [row.fields["id"] for row in rows] == ["1", "3"]
+    assert problem.line == 2
+    assert "'odd" in problem.reason
+    assert not notes
+
+
+def test_a_cell_that_repeats_an_entry_is_as_long_as_written_out(tmp_path: Path) -> None:
+    entries = pa.array(["x" * 300_000]).dictionary_encode()
+    odd = pa.ListArray.from_arrays([0, 1, 5], entries.take(pa.array([0] * 5)))
+    rows, (problem,), _ = told(
+        write(tmp_path / "p", pa.table({"id": ["1", "2"], "odd": odd}), "stream")
+    )
+    assert [row.fields["id"] for row in rows] == ["1"]
+    assert problem.line == 2
+
+
+@pytest.mark.parametrize(
+    ("odd", "expected"),
+    [
+        (pa.array([1_500, None], pa.timestamp("ns")), ["1970-01-01T00:00:00.000001", None]),
+        (
+            pa.array([0, None], pa.timestamp("s", "Mars/Phobos")),
+            ["1970-01-01T00:00:00+00:00", None],
+        ),
+        (pa.array([0, None], pa.timestamp("s", "+03:00")), ["1970-01-01T03:00:00+03:00", None]),
+        (pa.array([[0], None], pa.list_(pa.timestamp("ns"))), [["1970-01-01T00:00:00"], None]),
+        (pa.array([1_000, None], pa.time64("ns")), ["00:00:00.000001", None]),
+        (pa.array([1_500, None], pa.duration("ns")), ["0:00:00.000001", None]),
+        (pa.array([Decimal("1.50"), None], pa.decimal256(60, 2)), [1.5, None]),
+        (pa.array(["a", None], pa.string_view()), ["a", None]),
+        (pa.array([["a"], None], pa.list_view(pa.string())), [["a"], None]),
+        (pa.array(["a", "a"]).dictionary_encode(), ["a", "a"]),
+        (
+            pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array(["x"])),
+            ["x", "x"],
+        ),
+        (
+            pa.UnionArray.from_sparse(
+                pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["s", "t"])]
+            ),
+            [1, "t"],
+        ),
+    ],
+    ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
+)
+@pytest.mark.parametrize("kind", ["feather", "stream"])
+def test_unusual_types_are_read(
+    tmp_path: Path, odd: pa.Array, expected: list[object], kind: str
+) -> None:
+    path = tmp_path / "p"
+    content = stream(
+        pa.table({"id": ["1", "2"], "odd": odd}), kind="file" if kind == "feather" else kind
+    )
+    path.write_bytes(content)
+    assert columns_of(path, "odd") == (expected, [])
+
+
+INTERVALS = {0: "month_interval", 1: "day_time_interval", 2: "month_day_nano_interval"}
+
+
+@pytest.mark.parametrize("unit", [*INTERVALS])
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_a_type_that_nothing_reads_costs_its_column(tmp_path: Path, unit: int, kind: str) -> None:
+    odd = pa.array([pa.MonthDayNano([1, 2, 3]), None])
+    content = stream(pa.table({"id": ["1", "2"], "odd": odd}), kind=kind)
+    if unit != 2:
+        # The library writes but one of them; the unit's number makes it another.
+        content = with_unit(content, unit)
+    (tmp_path / "p").write_bytes(content)
+    values, (note,) = columns_of(tmp_path / "p", "odd")
+    assert values == [None, None]
+    assert f"'odd' of {tmp_path / 'p'} has a type of which nothing is read" in note.text
+    assert INTERVALS[unit] in note.text
+    assert "Write it as text" in note.text
+
+
+def with_unit(content: bytes, unit: int) -> bytes:
+    places = [at for at in range(len(content) - 1) if content[at : at + 2] == b"\x02\x00"]
+    found = content
+    for place in places:
+        changed = found[:place] + bytes([unit, 0]) + found[place + 2 :]
+        with suppress(pa.ArrowException, OSError, ValueError, LookupError):
+            opened = pa.ipc.open_file if changed.startswith(b"ARROW1") else pa.ipc.open_stream
+            if str(opened(changed).schema.field("odd").type) == INTERVALS[unit]:
+                return changed
+    raise AssertionError("no interval")
+
+
+def test_a_list_of_what_nothing_reads_costs_its_column(tmp_path: Path) -> None:
+    odd = pa.array([[pa.MonthDayNano([1, 2, 3])], None])
+    (tmp_path / "p").write_bytes(stream(pa.table({"id": ["1", "2"], "odd": odd})))
+    values, (note,) = columns_of(tmp_path / "p", "odd")
+    assert values == [None, None]
+    assert "'odd'" in note.text

@@ -109,7 +109,7 @@ def test_marks_and_currencies_of_a_column_decide(
         ("1.29.5", "is no price"),
         ("12.345.67", "is no price"),
         ("1.2345,6", "is no price"),
-        ("1000000000001", "is no price"),
+        ("1000000000001", "is above 1,000,000,000,000"),
         ("1234567890123456", "is no price"),
         ("99 €".ljust(LIMIT_PRICE_CHARACTERS + 1), "is no price"),
     ],

@@ -1,6 +1,7 @@
 """What a catalog's alignment learns from its text: both languages, and nothing from numbers."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from furniture_prompter.encoders.alignment import Alignment, AlignmentRefusal
 from furniture_prompter.encoders.prompt_encoder import StaticPromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder
+from furniture_prompter.ingest import writing
+from furniture_prompter.ingest.furniture_words import other_language
 from furniture_prompter.ingest.writing import _fit
 
 KINDS = {"chair": "sandalye", "coffee table": "orta sehpa", "wardrobe": "gardırop", "rug": "halı"}
@@ -69,3 +72,22 @@ def test_kinds_beside_numbers_are_learned_from() -> None:
     prompts = StaticPromptEncoder.load(encoder_folder("default-prompt"))
     names = [f"IMG_{number:04}, {look}" for number, look in enumerate(ENGLISH)]
     assert isinstance(_fit(names, photos(), np.arange(len(names)), prompts), Alignment)
+
+
+def test_each_look_is_encoded_once_and_some_thousand_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompts = StaticPromptEncoder.load(encoder_folder("default-prompt"))
+    asked: list[list[str]] = []
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        asked.append([*texts])
+        return np.ones((len(texts), prompts.card.dimension), np.float32)
+
+    monkeypatch.setattr(writing, "CHUNK_ROWS", 20)
+    monkeypatch.setattr(StaticPromptEncoder, "encode", lambda _, texts: encode(texts))
+    shown = np.tile(photos(), (3, 1))
+    _fit(ENGLISH * 3, shown, np.arange(len(shown)), prompts)
+    told = [text for batch in asked for text in batch]
+    assert told == [*ENGLISH, *map(other_language, ENGLISH)]
+    assert [len(batch) for batch in asked[:-1]] == [20] * (len(asked) - 1)

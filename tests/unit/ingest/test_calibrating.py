@@ -1,6 +1,7 @@
 """What a catalog learns of itself: what is sold, what is not, and how sure a hit is."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from furniture_prompter.catalog.confidence import (
     ConfidenceRecord,
     Judge,
     Neighbours,
+    Vectors,
 )
 from furniture_prompter.catalog.stored import StoredVectors
 from furniture_prompter.catalog.vector_index import background_of
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.ingest.calibrating import calibrate
 from furniture_prompter.ingest.calibration_queries import known_share, odd_pictures
-from furniture_prompter.ingest.calibration_rounds import Rounds
+from furniture_prompter.ingest.calibration_rounds import Rounds, Space
 from furniture_prompter.unit_rows import unit_rows
 
 KINDS = ("sofa", "chair", "lamp", "rug", "desk", "mirror", "bench", "bed")
@@ -166,3 +168,18 @@ def test_pictures_of_nothing_differ() -> None:
     drawn = odd_pictures(np.random.default_rng(0))
     assert {each.shape for each in drawn} == {(256, 256, 3)}
     assert len({each.tobytes() for each in drawn}) == len(drawn)
+
+
+def test_few_queries_meet_all_products_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    cosines = Space.cosines
+
+    def counting(self: Space, queries: NDArray[np.int64], *rest: Any) -> tuple[Vectors, Vectors]:
+        asked.append(len(queries))
+        return cosines(self, queries, *rest)
+
+    monkeypatch.setattr(Space, "cosines", counting)
+    learned(stored())
+    # By their own photos and by those of others, 32 each.
+    assert max(asked) == 64
+    assert sum(asked) > 1_000

@@ -1,16 +1,21 @@
 """Who a calibration asks for, who may not answer, and in which words."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from furniture_prompter.catalog.stored import StoredVectors
+from furniture_prompter.catalog.vector_index import background_of
+from furniture_prompter.ingest import calibration_rounds
+from furniture_prompter.ingest.calibrating import _vocabularies
 from furniture_prompter.ingest.calibration_queries import (
     known_share,
     odd_pictures,
     shop_prompts,
     unsold_prompts,
 )
-from furniture_prompter.ingest.calibration_rounds import ROUNDS, Rounds, _related, _twins
+from furniture_prompter.ingest.calibration_rounds import ROUNDS, Rounds, Space, _related, _twins
 from furniture_prompter.understanding.thesaurus import thesaurus
 
 
@@ -145,3 +150,50 @@ def test_pictures_of_nothing_are_dealt_by_sorts_and_ever_coarser_grains() -> Non
         along = 0 if turn % 8 < 4 else 1
         assert np.ptp(ramp, axis=along).any()
         assert not np.ptp(ramp, axis=1 - along).any()
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1_000])
+def test_a_space_is_asked_some_rows_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(calibration_rounds, "CHUNK_ROWS", at_once)
+    rng = np.random.default_rng(3)
+    starts = np.array([0, 1, 5, 6, 20, 22])
+    rows = rng.normal(size=(25, 4)).astype(np.float16)
+    rows[5] = 0
+    asking = rng.normal(size=(3, 4)).astype(np.float32)
+    left = np.array([True, True, True, True, False, True])
+    twins = [np.array([0, 3])]
+    space = Space(rows, starts, asking, with_vectors=True)
+    kinds = np.array(list("abcdef"))
+    answers = space.ask(np.array([1, 2]), left, kinds, twins)
+    every = asking[[1, 2]] @ rows.astype(np.float32).T
+    for place, (cosines, near) in enumerate(zip(answers.cosines, answers.near, strict=True)):
+        # What has no vector, is not left or is a twin does not answer.
+        answering = [0, 1, 3, 5] if place else [1, 5]
+        expected = np.full(6, -np.inf)
+        own = [slice(*pair) for pair in pairwise([*starts.tolist(), 25])]
+        for product in answering:
+            expected[product] = every[place, own[product]].max()
+        assert cosines == pytest.approx(expected, rel=1e-5)
+        order = sorted(answering, key=lambda product: -expected[product])
+        assert near.numbers.tolist() == order
+        assert near.kinds.tolist() == [kinds[product] for product in order]
+        assert near.vectors is not None
+        assert (near.vectors @ asking[[1, 2]][place]).tolist() == pytest.approx(
+            expected[order].tolist(), rel=1e-3
+        )
+        counted = [*range(5), *range(6, 20), *range(22, 25)]
+        told = background_of(every[place, counted])
+        assert near.background.mean == pytest.approx(told.mean, rel=1e-5)
+        assert near.background.deviation == pytest.approx(told.deviation, rel=1e-5)
+
+
+def test_words_of_a_round_are_those_of_the_products_that_are_left() -> None:
+    words = ["red sofa", "", "blue sofa", "lamp lamp"]
+    left = np.array([[True, True, False, False], [False, False, True, True], [False] * 4])
+    assert _vocabularies(words, left) == [
+        {"red", "sofa"},
+        {"blue", "sofa", "lamp"},
+        frozenset(),
+    ]

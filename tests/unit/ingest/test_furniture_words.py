@@ -116,3 +116,22 @@ def test_a_language_without_a_dictionary_needs_seven_tenths() -> None:
     silent = [Product(f"s{number}", f"KLT-{number}") for number in range(3)]
     assert most_spoken([*german, *silent]) == "german"
     assert most_spoken([*german[1:], *silent]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("çam masa", "pine table"),
+        ("ÇAM MASA", "pine table"),
+        ("c\u0327am masa", "pine table"),
+        ("2 çam masa", "pine table 2"),
+        ("cam masa", "glass table"),
+        ("CAM MASA", "glass table"),
+        ("çam ağacı", "christmas tree"),
+        ("füme koltuk", "charcoal armchair"),
+    ],
+)
+def test_a_word_that_is_another_without_its_accents_is_told_by_them(
+    text: str, meaning: str
+) -> None:
+    assert other_language(text) == meaning

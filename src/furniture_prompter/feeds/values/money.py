@@ -238,7 +238,10 @@ def _checked(amount: float, currency: str | None, text: str, doubt: str = "") ->
             f"The price {shown(text)} is below 0.", "Give what the product costs."
         )
     if amount > LIMIT_PRICE:
-        raise _no_price(text)
+        raise UnusableValueError(
+            f"The price {shown(text)} is above {LIMIT_PRICE:,.0f}, the highest that is taken.",
+            "Give what the product costs.",
+        )
     return Price(amount, currency, doubt)
 
 
