@@ -35,8 +35,8 @@ MOST_PIECES: Final = 20
 """Pieces that are told of one photo, the surest first."""
 LEAST_SHARE: Final = 0.002
 """Share of the photo's area that a piece has at least."""
-SAME_PIECE: Final = 0.6
-"""Intersection over union from which two boxes are one piece, whatever their kinds."""
+SAME_PIECE: Final = {"yolox": 0.6, "sides": 0.5}
+"""Intersection over union from which two boxes are one piece, whatever their kinds, by layout."""
 PLAIN_LEVELS: Final = 24
 """Levels by which a border's pixel may differ from its median and still be plain."""
 PLAIN_SHARE: Final = 0.8
@@ -220,7 +220,7 @@ class Detector:
         # Not the other way round: a box of NaN must be left out too.
         large = sides.prod(axis=1) >= LEAST_SHARE * height * width
         kept, boxes = kept[large], boxes[large]
-        chosen = _merged(boxes)[:MOST_PIECES]
+        chosen = _merged(boxes, SAME_PIECE[self.card.layout])[:MOST_PIECES]
         return tuple(
             Piece(
                 Crop(
@@ -321,8 +321,8 @@ def _given(image: RgbImage, card: DetectorCard) -> NDArray[np.generic]:
     return np.ascontiguousarray(planes[np.newaxis], np.float32)
 
 
-def _merged(boxes: Boxes) -> list[int]:
-    """Places of boxes, shape (n, 4) surest first, without those that a surer one covers."""
+def _merged(boxes: Boxes, same: float) -> list[int]:
+    """Places of boxes, shape (n, 4) surest first, without those that a surer one covers so far."""
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     left = list(range(len(boxes)))
     kept: list[int] = []
@@ -334,7 +334,7 @@ def _merged(boxes: Boxes) -> list[int]:
         high = np.minimum(rest[:, 2:], boxes[first, 2:])
         shared = (high - low).clip(0).prod(axis=1)
         union = areas[left] + areas[first] - shared
-        apart = shared < SAME_PIECE * union
+        apart = shared < same * union
         left = [place for place, free in zip(left, apart.tolist(), strict=True) if free]
     return kept
 

@@ -40,6 +40,14 @@ def test_boxes_are_shares_of_the_photo_the_surest_first(tmp_path: Path) -> None:
     assert (box.x, box.y, box.width, box.height) == pytest.approx((0.125, 0.25, 0.25, 0.5))
 
 
+def test_distances_are_merged_from_half_of_their_union_on(tmp_path: Path) -> None:
+    # 9 / 16 of their union is shared, which YOLOX's layout leaves apart.
+    again: Found = ((8, 16, 24, 34), "couch", 0.6)
+    apart = Detector.load(write_detector(tmp_path / "a", [CHAIR, again])).find(SQUARE)
+    merged = Detector.load(write_sides_detector(tmp_path / "b", [CHAIR, again])).find(SQUARE)
+    assert (len(apart), len(merged)) == (2, 1)
+
+
 def test_a_wide_photo_lies_at_the_upper_left_of_the_square(tmp_path: Path) -> None:
     wide = np.zeros((64, 128, 3), np.uint8)
     (piece,) = Detector.load(write_detector(tmp_path, [((0, 0, 32, 16), "chair", 0.9)])).find(wide)
