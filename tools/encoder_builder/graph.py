@@ -110,9 +110,10 @@ def paddings(side: int, kernel: int, stride: int, padding: str) -> tuple[list[in
     return [before, before, total - before, total - before], out
 
 
-def _convolution(
+def write_convolution(
     writer: GraphWriter, layer: Convolution, source: str, side: int, padding: str
 ) -> tuple[str, int]:
+    """Add a convolution and its ReLU6, if any, behind a map of a side: its name and its side."""
     kernel = layer.weight.shape[2]
     pads, out_side = paddings(side, kernel, layer.stride, padding)
     weight = writer.constant(f"{layer.name}.weight", layer.weight)
@@ -182,7 +183,7 @@ def build_graph(
     for index, block in enumerate(network.blocks):
         entry = value
         for layer in block.layers:
-            value, side = _convolution(writer, layer, value, side, network.padding)
+            value, side = write_convolution(writer, layer, value, side, network.padding)
         if block.residual:
             value = writer.node("Add", [entry, value], f"block_{index}.sum")
     parts = [unit(writer, _pooled(writer, value, head.pooling, "likeness"), "likeness.unit")]

@@ -1,6 +1,6 @@
-"""Detectors: a network of the user's own that finds pieces of furniture in a photo of a room.
+"""Detectors: networks that find pieces of furniture in a photo of a room.
 
-None ships. A folder with ``card.json`` and the weights it names is one, as an encoder's is; the
+One ships. A folder with ``card.json`` and the weights it names is one, as an encoder's is; the
 card says how the network's output is read. Nothing in the folder is ever executed.
 """
 
@@ -35,11 +35,17 @@ MOST_PIECES: Final = 20
 """Pieces that are told of one photo, the surest first."""
 LEAST_SHARE: Final = 0.002
 """Share of the photo's area that a piece has at least."""
-SAME_PIECE: Final = 0.6
-"""Intersection over union from which two boxes are one piece, whatever their kinds."""
+SAME_PIECE: Final = {"yolox": 0.6, "sides": 0.5}
+"""Intersection over union from which two boxes are one piece, whatever their kinds, by layout."""
+PLAIN_LEVELS: Final = 24
+"""Levels by which a border's pixel may differ from its median and still be plain."""
+PLAIN_SHARE: Final = 0.8
+"""Share of a border's pixels from which it is plain."""
+_BORDER_PIXELS: Final = 256
 _CANDIDATES: Final = 300
-_STRIDES: Final = (8, 16, 32)
+_STRIDES: Final = {"yolox": (8, 16, 32), "sides": (8, 16, 32, 64)}
 _GREY: Final = 114
+_MIDDLE: Final = 127
 # e to this times the largest stride is more than any side that a network takes.
 _MOST_EXPONENT: Final = 8.0
 _CURE: Final = "Write its card as docs/encoders.md says, or name another folder."
@@ -54,13 +60,19 @@ class DetectorCard:
         layout: ``yolox``: input ``(1, 3, side, side)``, float32, blue, green and red from 0 to 255,
             the photo at the upper left on grey 114; output ``(1, cells, 5 + kinds)`` of the
             strides 8, 16 and 32, not yet decoded, as YOLOX's own export gives it.
-        side_px: Side of its square input, a multiple of 32.
+            ``sides``: input ``(1, side, side, 3)``, uint8, sRGB, the photo at the upper left on
+            grey 127; output ``(1, cells, 5 + kinds)`` of the strides 8, 16, 32 and 64, row by row:
+            distances from a cell's middle to left, top, right and bottom in strides, how sure it
+            is of a piece, 0 to 1, and the shares of the kinds.
+        side_px: Side of its square input, a multiple of the largest stride.
         kinds: What it tells apart, in the order of its output.
         furniture: Those of `kinds` that count as pieces.
         weights_file: The ONNX file, beside the card.
         weights_sha256: Of that file.
         weights_bytes: Its size.
         least_score: Score, 0 to 1, from which a box is a piece.
+        passes_plain: Whether a photo whose border is plain, as product photos have it, is given no
+            pieces without a look.
         licence: SPDX expression for the weights.
         source: Where they come from, in words.
     """
@@ -68,7 +80,7 @@ class DetectorCard:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: str
-    layout: Literal["yolox"]
+    layout: Literal["yolox", "sides"]
     side_px: int
     kinds: tuple[str, ...]
     furniture: tuple[str, ...]
@@ -76,12 +88,16 @@ class DetectorCard:
     weights_sha256: str
     weights_bytes: int
     least_score: float = 0.2
+    passes_plain: bool = False
     licence: str = ""
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not 32 <= self.side_px <= 2_048 or self.side_px % _STRIDES[-1]:
-            raise ValueError(f"side_px must be a multiple of 32 up to 2048, not {self.side_px}.")
+        step = _STRIDES[self.layout][-1]
+        if not step <= self.side_px <= 2_048 or self.side_px % step:
+            raise ValueError(
+                f"side_px must be a multiple of {step} up to 2048, not {self.side_px}."
+            )
         if not 1 <= len(self.kinds) <= 10_000 or len(set(self.kinds)) < len(self.kinds):
             raise ValueError("kinds must be one name or more, each once.")
         missing = set(self.furniture) - set(self.kinds)
@@ -136,7 +152,7 @@ class Detector:
         self._session = session
         self._input = session.get_inputs()[0].name
         self._wanted = np.array([card.kinds.index(kind) for kind in card.furniture])
-        self._cells, self._strides = _grid(card.side_px)
+        self._cells, self._strides = _grid(card)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> "Detector":
@@ -184,22 +200,17 @@ class Detector:
             EncoderError: the graph fails.
             EncoderDamagedError: its output is not as its card and itself say.
         """
-        side = self.card.side_px
-        scale = side / max(image.shape[:2])
-        given = _letterbox(image, side, scale)
+        if self.card.passes_plain and has_plain_border(image):
+            return ()
+        scale = self.card.side_px / max(image.shape[:2])
         try:
-            raw = self._session.run(None, {self._input: given})[0]
+            raw = self._session.run(None, {self._input: _given(image, self.card)})[0]
         except ORT_ERRORS as error:
             raise EncoderError(
                 f"Detector {self.card.name} failed: {error}. Check its file and card."
             ) from error
         found = self._rows(raw)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores = found[:, 4:5] * found[:, 5:][:, self._wanted]
-        # What is not finite is not sure of anything, nor does it hide another kind's score.
-        scores[~np.isfinite(scores)] = 0
-        best = scores.argmax(axis=1)
-        score = scores[np.arange(len(best)), best]
+        best, score = self._surest(found)
         kept = np.flatnonzero(score >= self.card.least_score)
         kept = kept[np.argsort(-score[kept], kind="stable")[:_CANDIDATES]]
         boxes = self._corners(found, kept) / scale
@@ -209,7 +220,7 @@ class Detector:
         # Not the other way round: a box of NaN must be left out too.
         large = sides.prod(axis=1) >= LEAST_SHARE * height * width
         kept, boxes = kept[large], boxes[large]
-        chosen = _merged(boxes)[:MOST_PIECES]
+        chosen = _merged(boxes, SAME_PIECE[self.card.layout])[:MOST_PIECES]
         return tuple(
             Piece(
                 Crop(
@@ -237,41 +248,81 @@ class Detector:
         rows: Boxes = raw[0]
         return rows
 
+    def _surest(self, found: Boxes) -> tuple[NDArray[np.intp], Boxes]:
+        """Place in the card's furniture of each cell's likeliest kind, and its score, (cells,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = found[:, 4:5] * found[:, 5:][:, self._wanted]
+        # What is not finite is not sure of anything, nor does it hide another kind's score.
+        scores[~np.isfinite(scores)] = 0
+        best = scores.argmax(axis=1)
+        if self.card.layout == "yolox":
+            return best, scores[np.arange(len(best)), best]
+        # How sure it is of a piece does not depend on how sure it is of the kind.
+        sure = np.where(np.isfinite(found[:, 4]), found[:, 4], 0)
+        kinds = np.where(np.isfinite(found[:, 5:]), found[:, 5:], 0).argmax(axis=1)
+        return best, np.where(np.isin(kinds, self._wanted), sure, 0)
+
     def _corners(self, found: Boxes, kept: NDArray[np.intp]) -> Boxes:
         """Left, top, right and bottom in the network's pixels, shape (n, 4)."""
         strides = self._strides[kept]
         # Where it is not finite it is no box: its area is NaN, or nothing after clipping.
         with np.errstate(over="ignore", invalid="ignore"):
+            if self.card.layout == "sides":
+                middles = (self._cells[kept] + 0.5) * strides
+                sides = found[kept, :4] * strides
+                return np.concatenate([middles - sides[:, :2], middles + sides[:, 2:]], axis=1)
             middles = (found[kept, :2] + self._cells[kept]) * strides
             halves = np.exp(found[kept, 2:4].clip(max=_MOST_EXPONENT)) * strides / 2
             return np.concatenate([middles - halves, middles + halves], axis=1)
 
 
-def _grid(side_px: int) -> tuple[Boxes, Boxes]:
+def _grid(card: DetectorCard) -> tuple[Boxes, Boxes]:
     """Column and row of every cell, shape (cells, 2), and its stride, (cells, 1)."""
     cells, strides = [], []
-    for stride in _STRIDES:
-        count = side_px // stride
+    for stride in _STRIDES[card.layout]:
+        count = card.side_px // stride
         rows, columns = np.indices((count, count))
         cells.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
         strides.append(np.full((count * count, 1), stride))
     return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def _letterbox(image: RgbImage, side: int, scale: float) -> Boxes:
-    """The photo at the upper left of a grey square, shape (1, 3, side, side), blue first."""
+def has_plain_border(image: RgbImage) -> bool:
+    """Whether nearly all of a photo's outermost pixels have one colour, as before a studio's wall.
+
+    Args:
+        image: Pixels, shape (height, width, 3), uint8.
+    """
+    down, across = (max(1, length // _BORDER_PIXELS) for length in image.shape[:2])
+    sides = (image[0, ::across], image[-1, ::across], image[::down, 0], image[::down, -1])
+    border = np.concatenate(sides).astype(np.int16)
+    apart = np.abs(border - np.median(border, axis=0)).max(axis=1)
+    return bool((apart <= PLAIN_LEVELS).mean() >= PLAIN_SHARE)
+
+
+def square(image: RgbImage, side_px: int, grey: int = _MIDDLE) -> RgbImage:
+    """A photo at the upper left of a grey square of a side, shape (side_px, side_px, 3), uint8."""
+    scale = side_px / max(image.shape[:2])
     height = max(1, round(image.shape[0] * scale))
     width = max(1, round(image.shape[1] * scale))
     fitted = Image.fromarray(np.ascontiguousarray(image)).resize(
         (width, height), Image.Resampling.BILINEAR
     )
-    square = np.full((side, side, 3), _GREY, np.float32)
-    square[:height, :width] = np.asarray(fitted)[:, :, ::-1]
-    return np.ascontiguousarray(square.transpose(2, 0, 1)[np.newaxis])
+    filled = np.full((side_px, side_px, 3), grey, np.uint8)
+    filled[:height, :width] = np.asarray(fitted)
+    return filled
 
 
-def _merged(boxes: Boxes) -> list[int]:
-    """Places of boxes, shape (n, 4) surest first, without those that a surer one covers."""
+def _given(image: RgbImage, card: DetectorCard) -> NDArray[np.generic]:
+    """What the network takes of a photo, by its layout."""
+    if card.layout == "sides":
+        return square(image, card.side_px)[np.newaxis]
+    planes = square(image, card.side_px, _GREY)[:, :, ::-1].transpose(2, 0, 1)
+    return np.ascontiguousarray(planes[np.newaxis], np.float32)
+
+
+def _merged(boxes: Boxes, same: float) -> list[int]:
+    """Places of boxes, shape (n, 4) surest first, without those that a surer one covers so far."""
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     left = list(range(len(boxes)))
     kept: list[int] = []
@@ -283,7 +334,7 @@ def _merged(boxes: Boxes) -> list[int]:
         high = np.minimum(rest[:, 2:], boxes[first, 2:])
         shared = (high - low).clip(0).prod(axis=1)
         union = areas[left] + areas[first] - shared
-        apart = shared < SAME_PIECE * union
+        apart = shared < same * union
         left = [place for place, free in zip(left, apart.tolist(), strict=True) if free]
     return kept
 
@@ -396,8 +447,11 @@ def _refuse_signature(
 ) -> None:
     taken = [(node.type, list(node.shape)) for node in session.get_inputs()]
     given = [(node.type, list(node.shape)) for node in session.get_outputs()]
-    cells = sum((card.side_px // stride) ** 2 for stride in _STRIDES)
-    wanted_in = [("tensor(float)", [1, 3, card.side_px, card.side_px])]
+    side = card.side_px
+    cells = sum((side // stride) ** 2 for stride in _STRIDES[card.layout])
+    wanted_in: list[tuple[str, list[int | str]]] = [("tensor(float)", [1, 3, side, side])]
+    if card.layout == "sides":
+        wanted_in = [("tensor(uint8)", [1, side, side, 3])]
     wanted_out = [("tensor(float)", [1, cells, 5 + len(card.kinds)])]
     if taken != wanted_in or given != wanted_out:
         raise EncoderDamagedError(

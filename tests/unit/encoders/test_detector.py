@@ -1,4 +1,4 @@
-"""Pieces by a detector of the user's own: boxes, duplicates, and folders that are refused."""
+"""Pieces by a detector: boxes, duplicates, plain photos, and folders that are refused."""
 
 import hashlib
 import json
@@ -12,9 +12,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.encoders.card import CARD_FILE
-from furniture_prompter.encoders.detector import LEAST_SHARE, MOST_PIECES, ONNX_TENSORS, Detector
+from furniture_prompter.encoders.detector import (
+    LEAST_SHARE,
+    MOST_PIECES,
+    ONNX_TENSORS,
+    Detector,
+    has_plain_border,
+)
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
-from tests.tiny_detector import Found, write_detector
+from tests.tiny_detector import Found, write_detector, write_sides_detector
 
 SQUARE: RgbImage = np.zeros((128, 128, 3), np.uint8)
 CHAIR: Found = ((8, 16, 24, 48), "chair", 0.9)
@@ -32,6 +38,14 @@ def test_boxes_are_shares_of_the_photo_the_surest_first(tmp_path: Path) -> None:
     assert [piece.score for piece in pieces] == pytest.approx([0.9, 0.7])
     box = pieces[0].box
     assert (box.x, box.y, box.width, box.height) == pytest.approx((0.125, 0.25, 0.25, 0.5))
+
+
+def test_distances_are_merged_from_half_of_their_union_on(tmp_path: Path) -> None:
+    # 9 / 16 of their union is shared, which YOLOX's layout leaves apart.
+    again: Found = ((8, 16, 24, 34), "couch", 0.6)
+    apart = Detector.load(write_detector(tmp_path / "a", [CHAIR, again])).find(SQUARE)
+    merged = Detector.load(write_sides_detector(tmp_path / "b", [CHAIR, again])).find(SQUARE)
+    assert (len(apart), len(merged)) == (2, 1)
 
 
 def test_a_wide_photo_lies_at_the_upper_left_of_the_square(tmp_path: Path) -> None:
@@ -75,6 +89,86 @@ def test_no_more_than_the_most_pieces_are_told(tmp_path: Path) -> None:
         for n in range(40)
     ]
     assert len(found(tmp_path, *boxes)) == MOST_PIECES
+
+
+def test_distances_become_the_same_boxes(tmp_path: Path) -> None:
+    pieces = Detector.load(write_sides_detector(tmp_path, [COUCH, CHAIR])).find(SQUARE)
+    assert [(piece.kind, piece.score) for piece in pieces] == [("chair", 0.9), ("couch", 0.7)]
+    box = pieces[0].box
+    assert (box.x, box.y, box.width, box.height) == pytest.approx((0.125, 0.25, 0.25, 0.5))
+
+
+def test_distances_of_a_tall_photo_are_shares_of_its_own_sides(tmp_path: Path) -> None:
+    tall = np.zeros((128, 64, 3), np.uint8)
+    folder = write_sides_detector(tmp_path, [((0, 0, 16, 32), "chair", 0.9)])
+    (piece,) = Detector.load(folder).find(tall)
+    box = piece.box
+    assert (box.x, box.y, box.width, box.height) == pytest.approx((0, 0, 0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        ((8, 8, 30, 30), "person", 0.9),  # no furniture
+        ((8, 8, 30, 30), "chair", 0.1),  # not sure
+        ((30, 8, 8, 30), "chair", 0.9),  # its right edge is left of its left one
+        ((8, 8, float("nan"), 30), "chair", 0.9),
+        ((8, 8, 30, 30), "chair", float("nan")),
+        ((8, 8, 30, 30), "chair", float("inf")),
+    ],
+)
+def test_distances_that_are_no_piece_are_left_out(tmp_path: Path, box: Found) -> None:
+    folder = write_sides_detector(tmp_path, [box, COUCH])
+    assert [piece.kind for piece in Detector.load(folder).find(SQUARE)] == ["couch"]
+
+
+def test_how_sure_it_is_of_a_piece_is_not_lowered_by_doubt_of_its_kind(tmp_path: Path) -> None:
+    folder = write_sides_detector(tmp_path, [CHAIR])
+    model = onnx.load(folder / "tiny.onnx")
+    boxes = next(each for each in model.graph.initializer if each.name == "boxes")
+    values = numpy_helper.to_array(boxes).copy()
+    values[0, 0, 5:] = 0.2, 0.45, 0.35
+    boxes.CopyFrom(numpy_helper.from_array(values, "boxes"))
+    data = model.SerializeToString()
+    (folder / "tiny.onnx").write_bytes(data)
+    card = json.loads((folder / CARD_FILE).read_text("utf-8"))
+    card |= {"weights_sha256": hashlib.sha256(data).hexdigest(), "weights_bytes": len(data)}
+    (folder / CARD_FILE).write_text(json.dumps(card), "utf-8")
+    assert [(p.kind, p.score) for p in Detector.load(folder).find(SQUARE)] == [("chair", 0.9)]
+
+
+def framed(border: int, inner: int, noisy: float = 0.0) -> RgbImage:
+    """A photo with a border of one grey, a share of it not so, around another grey."""
+    image = np.full((90, 120, 3), border, np.uint8)
+    image[10:-10, 10:-10] = inner
+    image[0, : int(noisy * 120)] = image[-1, : int(noisy * 120)] = 255 - border
+    image[: int(noisy * 90), 0] = image[: int(noisy * 90), -1] = 255 - border
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "plain"),
+    [
+        (framed(250, 90), True),
+        (framed(20, 200), True),
+        (framed(250, 90, noisy=0.15), True),
+        (framed(250, 90, noisy=0.3), False),
+        (np.tile(np.arange(120, dtype=np.uint8)[None, :, None] * 2, (90, 1, 3)), False),
+        (np.zeros((1, 1, 3), np.uint8), True),
+    ],
+)
+def test_a_border_is_plain_where_nearly_all_of_it_has_one_colour(
+    image: RgbImage, plain: bool
+) -> None:
+    assert has_plain_border(image) is plain
+
+
+def test_a_plain_border_is_passed_only_where_the_card_says_so(tmp_path: Path) -> None:
+    product, room = framed(250, 90), framed(250, 90, noisy=0.5)
+    passing = Detector.load(write_sides_detector(tmp_path / "a", [CHAIR], passes_plain=True))
+    looking = Detector.load(write_sides_detector(tmp_path / "b", [CHAIR]))
+    assert passing.find(product) == ()
+    assert len(passing.find(room)) == len(looking.find(product)) == 1
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:

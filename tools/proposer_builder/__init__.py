@@ -1,0 +1,1 @@
+"""Builds the finder of pieces that ships: rooms are rendered, and a head learns their boxes."""
