@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image, ImageOps
 
-from furniture_prompter.distillation.quantisation import quantise
+from furniture_prompter.distillation.export import quantise
 from furniture_prompter.encoders.detector import square
 from tools.encoder_builder.graph import IR_VERSION, OPSET, GraphWriter, write_convolution
 from tools.encoder_builder.networks import Network, load_network

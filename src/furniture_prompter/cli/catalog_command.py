@@ -10,10 +10,12 @@ from furniture_prompter import assembly
 from furniture_prompter.cli import health_command
 from furniture_prompter.cli.options import CatalogOption, ExitCode, JsonOption, read_settings
 from furniture_prompter.cli.terminal import (
+    messages,
     output,
     plain,
     plain_lines,
     print_facts,
+    show_progress,
     size_text,
     write_json,
 )
@@ -292,11 +294,6 @@ def push(
     Of two that push at once one is refused. Replaced versions go after version_grace_s.
     """
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-    from furniture_prompter.cli.terminal import messages, show_progress
-
     with show_progress(messages()) as progress:
         summary = assembly.push(
             catalog, address, replace=replace, settings=settings, progress=progress
@@ -324,11 +321,6 @@ def pull(address: AddressArgument, catalog: CatalogOption, as_json: JsonOption =
     What is there already is not copied again, and searches of the version before go on.
     """
     settings = read_settings()
-    # As above.
-    with collector_paused():
-        from furniture_prompter import assembly
-    from furniture_prompter.cli.terminal import messages, show_progress
-
     with show_progress(messages()) as progress:
         summary = assembly.pull(address, catalog, settings=settings, progress=progress)
     if as_json:
