@@ -71,6 +71,9 @@ _WORD_OF_COLOUR: Final = re.compile(r"\b(?:colou?re?d?s?|renk\w*|reng\w*)\b", re
 _NEEDS_A_PHOTO: Final = (
     "“{said}” was taken as words: it says how a photo's colour counts, and there is no photo."
 )
+_NO_COLOURS: Final = (
+    "{said} only ranks: the catalog has no column of colours, so that photos and words tell it."
+)
 _AVAILABILITY: Final = "availability"
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
@@ -156,6 +159,13 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         names = ", ".join(dict.fromkeys(part.column for part in missing))
         lacks = "values" if names == _AVAILABILITY else "numbers"
         notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
+    colours = dict.fromkeys(
+        f"“{part.text}”"
+        for part in understanding.parts
+        if part.column == _COLORS and part.use != "without" and not _columns_of(part, columns)
+    )
+    if colours:
+        notes = (*notes, _NO_COLOURS.format(said=", ".join(colours)))
     if of_a_photo is not None:
         notes = (*notes, _NEEDS_A_PHOTO.format(said=of_a_photo.group()))
     parts, limits, wishes, looks, unwanted = [], [], [], [], []

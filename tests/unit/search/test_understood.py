@@ -362,3 +362,19 @@ def test_a_variant_that_says_the_prompts_own_word_fits_twice_as_well() -> None:
     assert variant_fit(listed, [colour("grey", "grey")]) == 0.0
     # Without either nothing of it is known.
     assert variant_fit(Variant("v4", "No. 8"), [colour("navy")]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [("gri kanepe", "“gri”"), ("grey sofa with blue cushions", "“grey”, “blue”")],
+)
+def test_without_a_column_of_colours_a_note_says_that_they_only_rank(
+    prompt: str, said: str
+) -> None:
+    (note,) = hear(Query(prompt=prompt), {"price": "number"}).notes
+    assert note == (
+        f"{said} only ranks: the catalog has no column of colours, so that photos and words "
+        "tell it."
+    )
+    assert hear(Query(prompt=prompt), {"base_colors": "texts"}).notes == ()
+    assert hear(Query(prompt="sofa"), {}).notes == ()
