@@ -30,12 +30,12 @@ from furniture_prompter.catalog.manifest import read_manifest
 
 METHOD: Final = """
 A catalog of made-up rows, as in feed_speed.json, in a bucket of a service that speaks S3 on
-loopback. For each kill one product in thirty gets another price, and a process of its own pushes that
-version, or pulls it into a copy of the version before, and is killed (SIGKILL) after a time drawn
-evenly from nothing to what an undisturbed one takes ("seconds"), once it has loaded what it needs;
-"too late" were those that had ended by then. "lost" counts copies that do not verify whole,
-copies of neither version, and runs after the kill that do not end with the new version. Then
-undisturbed times, with one price changed.
+loopback. For each kill one product in thirty gets another price, and a process of its own pushes
+that version, or pulls it into a copy of the version before, and is killed (SIGKILL) after a time
+drawn evenly from nothing to what an undisturbed one takes ("seconds"), once it has loaded what it
+needs; "too late" were those that had ended by then. "lost" counts copies that do not verify
+whole, copies of neither version, and runs after the kill that do not end with the new version.
+Then undisturbed times, with one price changed.
 """
 RUN: Final = """
 import sys
