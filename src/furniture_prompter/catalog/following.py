@@ -20,6 +20,7 @@ from furniture_prompter.errors import (
 from furniture_prompter.timing import now_s
 
 _LOG: Final = logging.getLogger("furniture_prompter.catalog")
+_UNFORESEEN: Final = "unforeseen"
 # Another process that copies the same is done soon, or a wait later.
 _PAUSE_S: Final = 0.2
 
@@ -164,3 +165,9 @@ class Follower:
                 if str(error) != told:
                     _LOG.error("the catalog's copy is not up to date: %s", error)
                 told = str(error)
+            # A thread that ended would say nothing while its copy grows old.
+            except Exception:  # noqa: BLE001  # told with its traceback, once
+                self._failed()
+                if told != _UNFORESEEN:
+                    _LOG.exception("the catalog's copy is not up to date")
+                told = _UNFORESEEN

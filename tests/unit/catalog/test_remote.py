@@ -1,11 +1,14 @@
 """Addresses, heads and lists: what is taken, and what never reaches a disk."""
 
 import json
+import threading
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from furniture_prompter.catalog.addresses import Address, address_of, refuse_address
+from furniture_prompter.catalog.following import Follower, LocalCopy
 from furniture_prompter.catalog.remote import (
     Head,
     ListName,
@@ -177,3 +180,31 @@ def test_what_a_newer_release_wrote_is_told_so() -> None:
     for parse in (Head.parse, VersionList.parse, photo_files):
         with pytest.raises(CatalogFormatError, match="newer release"):
             parse(b'{"format": 2}', PLACE)
+
+
+class FailingCopy:
+    """Fails in a way that nobody foresaw twice, then does what it should."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.reached = threading.Event()
+
+    def bring(self, **_: Any) -> None:
+        self.calls += 1
+        if self.calls <= 2:
+            raise KeyError("lists")
+        self.reached.set()
+
+
+def test_who_follows_goes_on_after_what_nobody_foresaw_and_tells_it_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    copy, failures = FailingCopy(), []
+    follower = Follower(cast(LocalCopy, copy), 0.001, lambda: failures.append(copy.calls))
+    follower.start()
+    assert copy.reached.wait(60)
+    follower.stop()
+    assert failures == [1, 2]
+    (told,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert told.exc_info is not None
+    assert isinstance(told.exc_info[1], KeyError)
