@@ -200,7 +200,7 @@ def test_who_follows_goes_on_after_what_nobody_foresaw_and_tells_it_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     copy, failures = FailingCopy(), []
-    follower = Follower(cast(LocalCopy, copy), 0.001, lambda: failures.append(copy.calls))
+    follower = Follower(cast("LocalCopy", copy), 0.001, lambda: failures.append(copy.calls))
     follower.start()
     assert copy.reached.wait(60)
     follower.stop()
