@@ -15,7 +15,8 @@ from PIL import Image
 
 from furniture_prompter.domain.behaviour import EVENTS_FILE, QUERIES_FILE
 from furniture_prompter.errors import ServeError
-from furniture_prompter.web.behaviour import KEPT_DAYS, PICTURE_SIDE_PX, BehaviourLog
+from furniture_prompter.web.behaviour import BehaviourLog
+from furniture_prompter.web.unmet_photos import KEPT_DAYS, PICTURE_SIDE_PX
 
 
 def lines(path: Path) -> list[dict[str, object]]:
