@@ -22,7 +22,10 @@ UNITS = {
     "_photos": "photos",
 }
 # Defaults that a function makes, in words: what it makes on one machine tells a reader nothing.
-MADE = {"encoder_cache": "`~/.cache/furniture-prompter/encoders`"}
+MADE = {
+    "encoder_cache": "`~/.cache/furniture-prompter/encoders`",
+    "detector": "the one that ships",
+}
 
 HEAD = """# Settings
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIDE_PX = 1_024
 """Longer side of the photo in the page."""
-EXAMPLE = "Example: furniture-prompter pieces room.jpg --detector yolox --html pieces.html"
+EXAMPLE = "Example: furniture-prompter pieces room.jpg --html pieces.html"
 
 
 def pieces_command(
@@ -41,7 +41,7 @@ def pieces_command(
         ),
     ] = None,
 ) -> None:
-    """Find the pieces of furniture in a photo, with the detector that is set up."""
+    """Find the pieces of furniture in a photo, with the detector that ships or another."""
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(detector=detector)

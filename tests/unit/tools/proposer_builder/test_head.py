@@ -65,7 +65,7 @@ def test_a_photo_without_a_piece_has_a_loss() -> None:
     kinds = torch.full((1, len(strides)), EMPTY, dtype=torch.int8)
     out = torch.zeros(1, len(strides), OUTPUTS, requires_grad=True)
     loss = loss_of(out, torch.zeros(1, len(strides), 4), kinds, torch.from_numpy(strides))
-    loss.backward()
+    torch.autograd.backward(loss)
     assert out.grad is not None
     assert torch.isfinite(out.grad).all()
 
