@@ -109,8 +109,8 @@ DATA = """## On which data?
 LIMITS = """## Limits
 
 - Photos are of single pieces on white. Room photos are harder: of 99, a product of the room is
-  among the first five for one in eight, by a detector's pieces for one in three
-  ([pieces](benchmarks/quality.md#pieces-of-rooms-by-a-detector-of-the-users-own)).
+  among the first five for one in five, by the pieces that the detector finds for two in five
+  ([pieces](benchmarks/quality.md#pieces-of-rooms)).
 - Prompts in Turkish find less in English text than those in English: in ten 0.72 against 0.77, and
   0.59 against 0.65 where titles are model names
   ([both ways](benchmarks/quality.md#prompts-in-turkish-and-english)).

@@ -25,6 +25,7 @@ UNITS = {
 MADE = {
     "encoder_cache": "`~/.cache/furniture-prompter/encoders`",
     "catalog_cache": "`~/.cache/furniture-prompter/catalogs`",
+    "detector": "the one that ships",
 }
 
 HEAD = """# Settings

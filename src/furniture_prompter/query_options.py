@@ -288,13 +288,11 @@ class QueryOptions:
         default=None,
         metadata={
             "option": Option(
-                help="The piece of the photo that is meant, by its place in `pieces`, from 1; "
-                "where a detector is set up.",
+                help="The piece of the photo that is meant, by its place in `pieces`, from 1.",
                 flag=Flag(
                     ("--piece",),
                     "N",
-                    "The piece of the photo that is meant, as `pieces` numbers them; needs a "
-                    "detector.",
+                    "The piece of the photo that is meant, as `pieces` numbers them.",
                 ),
                 least=1,
                 most=20,

@@ -16,6 +16,15 @@ def _user_cache(name: str) -> Path:
     return base / "furniture-prompter" / name
 
 
+SHIPPED_DETECTOR = Path(__file__).parent / "encoders" / "detectors" / "rooms"
+"""Folder of the detector that ships."""
+
+
+def _none_of(value: object) -> object:
+    """Nothing for the word `none`; a folder of that name is told by its whole path."""
+    return None if value in ("none", Path("none")) else value
+
+
 # A name, an address, `*.` before a name, or `*`: no scheme, no port and no path.
 HostPattern = Annotated[
     str,
@@ -88,10 +97,12 @@ class Settings(BaseSettings):
         description="A shop's own words for furniture, beside the built-in thesaurus; its form is "
         "in docs/prompts.md.",
     )
-    detector: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
-        default=None,
-        description="Folder of a detector that finds pieces in photos of rooms; its form is in "
-        "docs/encoders.md.",
+    detector: Annotated[
+        Annotated[Path, AfterValidator(Path.expanduser)] | None, BeforeValidator(_none_of)
+    ] = Field(
+        default_factory=lambda: SHIPPED_DETECTOR,
+        description="Folder of a detector that finds pieces in photos of rooms, instead of the one "
+        "that ships; `none` looks for no pieces. Its form is in docs/encoders.md.",
     )
     rooms: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
         default=None,

@@ -335,9 +335,12 @@ def test_the_pieces_of_a_room_are_found_in_the_catalog_under_a_budget(
             opened.outfit(photo=room(shop), budget=500)
 
 
-def test_a_photo_needs_a_detector_and_a_piece(shop: Path, catalog: Catalog, tmp_path: Path) -> None:
-    with pytest.raises(InvalidQueryError, match="--detector"):
-        catalog.outfit(photo=room(shop))
+def test_a_photo_needs_a_detector_and_a_piece(shop: Path, tmp_path: Path) -> None:
+    with (
+        Catalog.open(shop / "catalog", settings=Settings(detector=None)) as opened,
+        pytest.raises(InvalidQueryError, match="--detector"),
+    ):
+        opened.outfit(photo=room(shop))
     nothing = Settings(detector=write_detector(tmp_path / "blind", []))
     with (
         Catalog.open(shop / "catalog", settings=nothing) as opened,

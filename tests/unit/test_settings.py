@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.settings import Settings
+from furniture_prompter.settings import SHIPPED_DETECTOR, Settings
 
 
 def test_pulled_encoders_lie_in_the_users_cache(
@@ -34,6 +34,22 @@ def test_a_tilde_in_the_environment_is_the_users_folder(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FURNITURE_PROMPTER_ENCODER_CACHE", "~/encoders")
     assert Settings().encoder_cache == tmp_path / "encoders"
+
+
+def test_a_detector_ships_and_can_be_another_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FURNITURE_PROMPTER_DETECTOR", raising=False)
+    assert Settings().detector == SHIPPED_DETECTOR
+    assert (SHIPPED_DETECTOR / "card.json").is_file()
+    assert Settings(detector=None).detector is None
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FURNITURE_PROMPTER_DETECTOR", "~/own")
+    assert Settings().detector == tmp_path / "own"
+    monkeypatch.setenv("FURNITURE_PROMPTER_DETECTOR", "none")
+    assert Settings().detector is None
+    assert Settings(detector=Path("none")).detector is None
+    assert Settings(detector=tmp_path / "none").detector == tmp_path / "none"
 
 
 def test_the_environment_names_cache_and_text_tower(

@@ -133,8 +133,9 @@ def _solid(part: Part) -> Solid:
     if part.texture is not None and part.uvs is not None:
         image = Image.open(io.BytesIO(part.texture)).convert("RGBA")
         image.thumbnail((512, 512))
-        opaque = image.getchannel("A").getextrema()[0] == 255
-        texture = np.asarray(image.convert("RGB") if opaque else image)
+        texture = np.asarray(image)
+        if texture[:, :, 3].min() == 255:
+            texture = texture[:, :, :3]
         red = green = blue = 1.0
     uvs = part.uvs if texture is not None else box_uvs(part.points, TILE_CM, grain=False)
     assert uvs is not None  # noqa: S101  # a texture goes with coordinates

@@ -318,7 +318,7 @@ class Catalog:
         Args:
             like: Id of the product that they go with, which is no part of the total; or
             photo: a photo of a room, whose pieces they are like: a file, its bytes, or pixels of
-                shape (height, width, 3), uint8, sRGB. It needs a detector.
+                shape (height, width, 3), uint8, sRGB.
             budget: Most that they cost together.
             currency: ISO 4217 code that prices must be in; that of most prices when left out.
             limit: Pieces at the most, 1 to 12.

@@ -84,8 +84,8 @@ DetectorOption = Annotated[
         "--detector",
         metavar="FOLDER",
         envvar="FURNITURE_PROMPTER_DETECTOR",
-        help="What finds pieces in photos of rooms: a folder with an ONNX file and its card; see "
-        "docs/encoders.md.",
+        help="What finds pieces in photos of rooms, instead of what ships: a folder with an ONNX "
+        "file and its card, or none; see docs/encoders.md.",
         show_default=False,
     ),
 ]

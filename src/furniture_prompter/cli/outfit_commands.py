@@ -33,7 +33,7 @@ Examples:
 OUTFIT_EXAMPLES = """\b
 Examples:
   furniture-prompter outfit --like sofa-17 --budget 1500 --catalog shop
-  furniture-prompter outfit room.jpg --budget 1500 --catalog shop --detector yolox
+  furniture-prompter outfit room.jpg --budget 1500 --catalog shop
   furniture-prompter outfit --like sofa-17 --budget 1500 --catalog shop \\
     --replace rug=rug-4 --leave-out curtain
 """
@@ -98,7 +98,7 @@ def outfit_command(
         Path | None,
         typer.Argument(
             metavar="PHOTO",
-            help="A photo of a room, whose pieces are looked for; needs a detector.",
+            help="A photo of a room, whose pieces are looked for.",
             show_default=False,
         ),
     ] = None,

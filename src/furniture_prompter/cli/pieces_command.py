@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from furniture_prompter.domain import RgbImage
     from furniture_prompter.domain.query import Crop, Piece
 
-EXAMPLE = "Example: furniture-prompter pieces room.jpg --detector yolox --html pieces.html"
+EXAMPLE = "Example: furniture-prompter pieces room.jpg --html pieces.html"
 
 
 def pieces_command(
@@ -39,7 +39,7 @@ def pieces_command(
         ),
     ] = None,
 ) -> None:
-    """Find the pieces of furniture in a photo, with the detector that is set up."""
+    """Find the pieces of furniture in a photo, with the detector that ships or another."""
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(detector=detector)

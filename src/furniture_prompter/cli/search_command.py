@@ -28,7 +28,7 @@ Examples:
   furniture-prompter search "white wooden children's stool" --catalog shop
   furniture-prompter search --photo chair.jpg --catalog shop -k 20
   furniture-prompter search --photo room.jpg --crop 0.1,0.2,0.5,0.6 --catalog shop
-  furniture-prompter search --photo room.jpg --detector yolox --piece 2 --catalog shop
+  furniture-prompter search --photo room.jpg --piece 2 --catalog shop
   furniture-prompter search "in dark wood" --photo chair.jpg \\
     --photo-weight 0.7 --without "metal legs" \\
     --where "category = 'chair' and price < 300" --catalog shop

@@ -238,7 +238,7 @@ def describe(photo: PhotoInput, *, crop: Crop | None = None) -> Call[Description
 
 
 def pieces(photo: PhotoInput) -> Call[PiecesAnswer]:
-    """Find the pieces of furniture in a photo of a room, where the server has a detector.
+    """Find the pieces of furniture in a photo of a room.
 
     Args:
         photo: As :meth:`search` takes it.
@@ -307,7 +307,7 @@ def outfit(
 
     Args:
         like: Id of the product that they go with, which is no part of the total; or
-        photo: a photo of a room, as :meth:`search` takes it, where the server has a detector.
+        photo: a photo of a room, as :meth:`search` takes it.
         budget: Most that they cost together.
         currency: ISO 4217 code that prices must be in; that of most prices when left out.
         limit: Pieces at the most, 1 to 12.

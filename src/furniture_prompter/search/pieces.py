@@ -57,9 +57,9 @@ def box_of(pieces: Sequence[Piece], number: int) -> Crop:
 
 
 def no_detector() -> InvalidQueryError:
-    """The error of a question for pieces where no detector is set up."""
+    """The error of a question for pieces where the detector is switched off."""
     return InvalidQueryError(
-        "No detector is set up, and without one no pieces are found. Name its folder with "
-        "--detector or FURNITURE_PROMPTER_DETECTOR (docs/encoders.md says what it holds), or give "
-        "the part that is meant as a crop."
+        "The detector is switched off, and without one no pieces are found. Leave --detector and "
+        "FURNITURE_PROMPTER_DETECTOR out for the one that ships, or name the folder of another "
+        "(docs/encoders.md says what it holds), or give the part that is meant as a crop."
     )

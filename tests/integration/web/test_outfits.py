@@ -200,7 +200,6 @@ def test_an_outfit_of_a_photo_is_that_of_the_library(
         ("POST", "/v1/outfit", {"json": {"like": "sofa", "budget": 0}}, 422, "budget"),
         ("POST", "/v1/outfit", {"json": {"like": "sofa", "currency": "EURO"}}, 422, "currency"),
         ("POST", "/v1/outfit", {"json": {"like": "sofa", "replace": {"rug": "x"}}}, 404, "'x'"),
-        ("POST", "/v1/outfit", {"json": {"photo": "aGVsbG8="}}, 400, "--detector"),
         ("POST", "/v1/outfit", {"content": b"x", "headers": {"content-type": "text/x"}}, 415, ""),
     ],
 )
@@ -210,6 +209,13 @@ def test_what_cannot_be_answered_is_refused_in_the_usual_shape(
     answered, _, message = home.error(method, path, **options)
     assert answered == status, message
     assert told in message
+
+
+def test_a_photo_needs_a_detector(furnished: Path) -> None:
+    with running(furnished, detector=None) as blind:
+        status, _, message = blind.error("POST", "/v1/outfit", json={"photo": "aGVsbG8="})
+    assert status == 400
+    assert "--detector" in message
 
 
 def section(text: str) -> str:

@@ -70,8 +70,22 @@ def test_the_page_has_the_photo_and_a_number_in_every_box(
     assert "<script>" not in text
 
 
-def test_without_a_detector_the_cure_is_told(shop: Callable[..., Any], photo: Path) -> None:
+def test_the_detector_that_ships_is_asked_unless_another_is_named(
+    shop: Callable[..., Any], photo: Path
+) -> None:
+    # One colour all over is no room.
     done = shop("pieces", photo)
+    assert done.status == 0
+    assert done.out == "No piece was found. Give the part that is meant with --crop.\n"
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_with_the_detector_switched_off_the_cure_is_told(
+    shop: Callable[..., Any], photo: Path, monkeypatch: pytest.MonkeyPatch, by_option: bool
+) -> None:
+    if not by_option:
+        monkeypatch.setenv("FURNITURE_PROMPTER_DETECTOR", "none")
+    done = shop("pieces", photo, *(["--detector", "none"] if by_option else []))
     assert done.status == 4
     assert "--detector" in done.err
 

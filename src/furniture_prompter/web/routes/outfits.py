@@ -90,7 +90,7 @@ async def outfit(request: Request, services: ServicesDep, lang: Language = None)
     """One piece of each kind that go with a product, or are like those of a room, under a budget.
 
     JSON with the product's id, or with the photo as base64 or as a public web address; or a form
-    with the photo as a file. Photos need a detector.
+    with the photo as a file.
     """
     asked, photo = await read_photo(request, services.settings, OutfitAsked)
     if (asked.like is None) == (asked.photo is None and photo is None):

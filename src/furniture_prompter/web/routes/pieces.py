@@ -28,7 +28,7 @@ router = APIRouter(tags=["search"], dependencies=[Depends(require("read"))])
     },
 )
 async def pieces(request: Request, services: ServicesDep) -> Response:
-    """Boxes of pieces, the surest first, in shares of the photo; where a detector is set up.
+    """Boxes of pieces, the surest first, in shares of the photo.
 
     JSON with the photo as base64 or as a public web address; or a form with the photo as a file.
     """
