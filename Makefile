@@ -53,8 +53,9 @@ check: $(VENV)/.installed-dev audit
 audit: $(VENV)/.installed-dev
 	@$(BIN)/python -m tools.audit $(LOCKS)
 
+# In the order of their folders, the longest first: reordered, a file of one long test comes last.
 test: $(VENV)/.installed-dev system-packages check
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope --no-loadscope-reorder
 	$(MAKE) --no-print-directory check-install
 
 # A wheel in a fresh environment, as a user installs it.
