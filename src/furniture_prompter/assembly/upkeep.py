@@ -183,7 +183,7 @@ class CatalogUpserts:
 
         Raises:
             CatalogWriteError: the disk is full or cannot be written.
-        CatalogFormatError: the catalog is in object storage.
+            CatalogFormatError: the catalog is in object storage.
         """
         refuse_address(self._folder)
         return spool_in(self._folder)

@@ -147,7 +147,7 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
     page = render_gallery(replace(plain, query=query, pieces=(piece, sofa)))
     for told in (
         *("turned upright (90° clockwise)", "Only the picture within your photo", "--whole"),
-        *("döndürüldü (saat yönünde 90°)", "içindeki resim arandı", "2. sandalye: --piece N"),
+        *("döndürüldü (saat yönünde 90°)", "içindeki görsel arandı", "2. sandalye: --piece N"),
     ):
         assert told in page
     assert page.count('lang="tr"') == 1

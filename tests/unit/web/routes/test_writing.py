@@ -60,6 +60,7 @@ class Versions:
     """Counts how often it was told to look for a new version."""
 
     refreshed: int = 0
+    is_copy: bool = False
 
     async def refresh(self) -> None:
         self.refreshed += 1
