@@ -125,12 +125,22 @@ def application(services: FakeServices, keys: Keys | None = None) -> Any:
 
 @pytest.fixture
 def api(tmp_path: Path) -> Api:
-    photos = tmp_path / "photos" / "stool"
+    return api_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Api:
+    """For requests that write nothing."""
+    return api_in(tmp_path_factory.mktemp("untouched"))
+
+
+def api_in(place: Path) -> Api:
+    photos = place / "photos" / "stool"
     photos.mkdir(parents=True)
     for number, colour in enumerate(("red", "green", "blue")):
         draw_product(colour, "table", number).save(photos / f"{colour}.png")
-    folder = tmp_path / "catalog"
-    index(tmp_path / "photos", folder, settings=SETTINGS)
+    folder = place / "catalog"
+    index(place / "photos", folder, settings=SETTINGS)
     services = FakeServices(SETTINGS, CatalogUpserts(folder, SETTINGS), None, Versions())
     return Api(folder, services, application(services))
 
@@ -270,8 +280,9 @@ def test_a_web_address_is_fetched_only_where_the_server_fetches(api: Api) -> Non
     ],
 )
 def test_what_is_no_product_is_refused_in_one_shape(
-    api: Api, body: str, status: int, words: str
+    untouched: Api, body: str, status: int, words: str
 ) -> None:
+    api = untouched
     headers = {"Content-Type": "application/json"}
     answer = api("PUT", "/products/x", content=body.encode(), headers=headers)
     assert answer.status_code == status, answer.text
