@@ -61,7 +61,7 @@ class QueryPhotos:
         if query.piece is not None:
             if crop is not None:
                 raise InvalidQueryError("There is a crop and a piece. Leave one of the two out.")
-            crop = box_of(self.pieces(photo)[1], query.piece)
+            crop = box_of(self.pieces(photo, is_room=True)[1], query.piece)
         name, data = self._named(photo)
         image = self._decoded(name, data, crop)
         looked_at = None
@@ -93,8 +93,14 @@ class QueryPhotos:
         """Whether a detector is set up."""
         return self._detector is not None
 
-    def pieces(self, photo: PhotoInput) -> tuple[RgbImage, tuple[Piece, ...]]:
+    def pieces(
+        self, photo: PhotoInput, *, is_room: bool = False
+    ) -> tuple[RgbImage, tuple[Piece, ...]]:
         """A photo's pixels, shape (h, w, 3), and the pieces in it, the surest first.
+
+        Args:
+            photo: The photo.
+            is_room: Whether it was asked for pieces, so that it is no photo of a product.
 
         Raises:
             InvalidPhotoError: the photo cannot be used.
@@ -107,7 +113,7 @@ class QueryPhotos:
         detector = load_detector(self._detector)
         if isinstance(data, bytes):
             data = decode_photo(data, name=name, target_side_px=SIDE_PX, limits=self._limits)
-        return data, detector.find(data)
+        return data, detector.find(data, is_room=is_room)
 
     def _named(self, photo: PhotoInput) -> tuple[str, bytes | RgbImage]:
         if isinstance(photo, np.ndarray):
@@ -147,7 +153,7 @@ def find_pieces(
         EncoderError: the detector cannot be used.
     """
     chosen = settings or Settings()
-    return QueryPhotos(None, PhotoLimits.of(chosen), chosen.detector).pieces(photo)
+    return QueryPhotos(None, PhotoLimits.of(chosen), chosen.detector).pieces(photo, is_room=True)
 
 
 class UprightBeside:

@@ -60,6 +60,12 @@ class Store:
             ) from error
         self._failures: tuple[type[Exception], ...] = (BaseError, ValueError)
         chosen = endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), None)
+        # The client panics over such an address.
+        if chosen is not None and not chosen.startswith(("http://", "https://")):
+            raise CatalogStoreError(
+                "The address of the S3-compatible service (AWS_ENDPOINT_URL) has to begin with "
+                "http:// or https://. Write it like https://minio.intern:9000."
+            )
         wait = timedelta(seconds=timeout_s)
         with self._asking("opened"):
             self._store = S3Store(

@@ -22,10 +22,18 @@ from furniture_prompter.cli.hits_table import (
     variant_text,
 )
 from furniture_prompter.cli.terminal import plain
-from furniture_prompter.domain import Hit, Product, RgbImage, SearchResult
+from furniture_prompter.domain import (
+    CatalogReference,
+    Hit,
+    Photo,
+    Product,
+    RgbImage,
+    SearchResult,
+)
 from furniture_prompter.domain.query import Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.search.validation import photo_file
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_words import Words
 
@@ -51,11 +59,12 @@ def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
         room=_room(result, photo),
         marks=chosen_marks(len(result.pieces)),
         pieces="\n".join(
-            _piece(number, each) for number, each in enumerate(result.pieces, start=1)
+            _piece(number, each, result.catalog)
+            for number, each in enumerate(result.pieces, start=1)
         ),
         conditions=_conditions(result),
         count=_count(len(result.hits)),
-        cards="\n".join(_card(hit) for hit in result.hits) or _nothing(result),
+        cards="\n".join(_card(hit, result.catalog) for hit in result.hits) or _nothing(result),
         notes=_looked(result)
         + "".join(f'<p class="note">{words(note)}</p>' for note in result.notes),
         timings=_timings(result),
@@ -150,9 +159,9 @@ def _room(result: SearchResult, file: Path | None) -> str:
     return room_figure(photo, [each.piece for each in result.pieces])
 
 
-def _piece(number: int, found: PieceHits) -> str:
+def _piece(number: int, found: PieceHits, catalog: CatalogReference) -> str:
     """What answers one piece, where its box leads to."""
-    cards = "\n".join(_card(hit, "h3") for hit in found.hits)
+    cards = "\n".join(_card(hit, catalog, "h3") for hit in found.hits)
     nothing = '<li class="nothing">No product answers this piece.</li>'
     return f"""<section class="piece" id="piece-{number}">
 <h2>{number}. {words(found.piece.kind)} <span>{found.piece.score:.2f}</span></h2>
@@ -208,14 +217,14 @@ def _nothing(result: SearchResult) -> str:
     return f'<li class="nothing">No product answers this query.{cure}</li>'
 
 
-def _card(hit: Hit, heading: str = "h2") -> str:
+def _card(hit: Hit, catalog: CatalogReference, heading: str = "h2") -> str:
     product = hit.product
     name = product.title or product.id
     shown = [variant_text(hit.variant)] if hit.variant is not None else []
     facts = "".join(f"<li>{words(fact)}</li>" for fact in [*shown, *facts_of(product)])
     labels = "".join(f"<li>{words(label)}</li>" for label in hit.matched)
     return f"""<li><article class="card">
-<div class="frame">{picture(Path(hit.photo.path), name)}
+<div class="frame">{picture_of(hit.photo, catalog, name)}
 <span class="rank" aria-hidden="true">{hit.rank}</span></div>
 <div class="body">
 <{heading}><span class="aside">{hit.rank}. </span>{words(name)}</{heading}>
@@ -239,6 +248,11 @@ def facts_of(product: Product) -> list[str]:
         round_one = "Ø " if DIMENSIONS[0] in attributes else ""
         facts.append(f"{round_one}{' × '.join(number_text(size) for size in sizes)} cm")
     return [fact for fact in facts if fact]
+
+
+def picture_of(photo: Photo, catalog: CatalogReference, name: str) -> str:
+    """A catalog's photo, from where it was indexed or from among the catalog's own."""
+    return picture(photo_file(Path(catalog.path), photo) or Path(photo.path), name)
 
 
 def picture(path: Path, name: str) -> str:

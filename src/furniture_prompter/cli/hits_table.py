@@ -144,6 +144,9 @@ def print_result(result: SearchResult, console: Console) -> None:
         titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
         told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
         console.print(Text(plain(told)), soft_wrap=True)
+    if result.pieces:
+        told = "a room, it seems: --piece N searches one piece alone, --whole the photo as one"
+        console.print(Text(told, style="yellow"), soft_wrap=True)
     if result.did_you_mean is not None:
         told = f"did you mean: {result.did_you_mean.prompt}; --literal searches what was written"
         console.print(Text(plain(told), style="yellow"), soft_wrap=True)

@@ -35,7 +35,7 @@ CatalogOption = Annotated[
         "--catalog",
         metavar="DIR",
         envvar="FURNITURE_PROMPTER_CATALOG",
-        help="Folder of the catalog.",
+        help="Folder of the catalog, or where it is only read its s3:// address.",
         show_default=False,
     ),
 ]

@@ -300,7 +300,8 @@ def render_pieces_of_outfit(
     from furniture_prompter.cli.gallery import page_template, words
 
     cards = "\n".join(
-        _card(rank, kind, each, price) for rank, (kind, each, price) in enumerate(pieces, start=1)
+        _card(rank, kind, each, price, catalog)
+        for rank, (kind, each, price) in enumerate(pieces, start=1)
     )
     return page_template("gallery.html").substitute(
         title=words(f"{heading} · Furniture Prompter"),
@@ -320,8 +321,8 @@ def render_pieces_of_outfit(
     )
 
 
-def _card(rank: int, kind: str, piece: "Companion", price: str) -> str:
-    from furniture_prompter.cli.gallery import facts_of, picture, words
+def _card(rank: int, kind: str, piece: "Companion", price: str, catalog: "CatalogReference") -> str:
+    from furniture_prompter.cli.gallery import facts_of, picture_of, words
     from furniture_prompter.search.outfit_answer import reason_text
 
     product = piece.product
@@ -330,7 +331,7 @@ def _card(rank: int, kind: str, piece: "Companion", price: str) -> str:
     listed = "".join(f"<li>{words(fact)}</li>" for fact in dict.fromkeys(facts))
     labels = "".join(f"<li>{words(reason_text(each))}</li>" for each in piece.why)
     return f"""<li><article class="card">
-<div class="frame">{picture(Path(piece.photo.path), name)}
+<div class="frame">{picture_of(piece.photo, catalog, name)}
 <span class="rank" aria-hidden="true">{rank}</span></div>
 <div class="body">
 <h2><span class="aside">{rank}. </span>{words(name)}</h2>

@@ -58,7 +58,10 @@ def pieces_command(
             told = f"{number}  {plain(piece.kind)} {piece.score:.2f}  --crop {_text(piece.box)}"
             console.print(told, markup=False, highlight=False, soft_wrap=True)
         if not found:
-            console.print("No piece was found. Give the part that is meant with --crop.")
+            console.print(
+                "No piece was found. Search the part that is meant with "
+                "`furniture-prompter search --crop`."
+            )
     if html is not None:
         from furniture_prompter.cli.terminal import write_atomically
 

@@ -190,17 +190,18 @@ class Detector:
         _refuse_signature(path, card, session)
         return cls(card, session)
 
-    def find(self, image: RgbImage) -> tuple[Piece, ...]:
+    def find(self, image: RgbImage, *, is_room: bool = False) -> tuple[Piece, ...]:
         """Pieces of furniture in a photo, the surest first, at most :data:`MOST_PIECES`.
 
         Args:
             image: Pixels, shape (height, width, 3), uint8, sRGB.
+            is_room: Whether somebody says that it shows a room, whatever its border is like.
 
         Raises:
             EncoderError: the graph fails.
             EncoderDamagedError: its output is not as its card and itself say.
         """
-        if self.card.passes_plain and has_plain_border(image):
+        if self.card.passes_plain and not is_room and has_plain_border(image):
             return ()
         scale = self.card.side_px / max(image.shape[:2])
         try:

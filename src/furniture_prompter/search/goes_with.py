@@ -59,7 +59,7 @@ SAME_MATERIAL: Final = 0.5
 TOGETHER: Final = 2.0
 """Where the shop shows both in one room."""
 OUT_OF_PLACE: Final = 2.0
-"""What a piece for outside loses beside one for inside, and the other way round."""
+"""What a piece for inside loses beside one for outside."""
 UNTOLD: Final = 0.05
 """How likely a kind stands with another that neither the table nor a count brings together."""
 OF_ONE_KIND: Final = 1.2
@@ -230,12 +230,12 @@ class Companions:
             # The shop may show two sofas in one room; whoever has one asks for something else.
             if offer is None or other == number or (kind and other_kind == kind):
                 continue
+            misplaced = outdoors != room_table().is_outdoors(other_kind, _said_of(piece))
+            if misplaced and not outdoors and other not in shared:
+                continue
             tie = ties.get(other_kind, Tie(UNTOLD))
             score, why = _weighed(product, piece, cosines[other], shared.get(other, 0))
-            if (
-                outdoors != room_table().is_outdoors(other_kind, _said_of(piece))
-                and other not in shared
-            ):
+            if misplaced and other not in shared:
                 score -= OUT_OF_PLACE
             told = _of_tie(tie, concept or kind)
             reasons = (*why[:1], *told, *why[1:]) if shared.get(other) else (*told, *why)

@@ -141,7 +141,12 @@ class Outfitter:
         ]
         notes = [*pool.notes, *till.notes]
         if not slots:
-            notes.append("Nothing of the catalog goes with it as it was asked.")
+            notes.append(
+                "Of the pieces that go with it none can be paid from the budget. Raise it or "
+                "leave it out."
+                if wanted and asked.budget is not None
+                else "Nothing of the catalog goes with it as it was asked."
+            )
         return await self._filled(asked, slots, till, notes, pool.product)
 
     async def for_photo(

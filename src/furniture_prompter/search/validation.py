@@ -178,9 +178,15 @@ async def find_photo(reader: CatalogReader, photo_id: str) -> Path:
     photo = await reader.photo(photo_id) if _SHA256.fullmatch(photo_id) else None
     if photo is None:
         raise PhotoNotFoundError("The catalog has no such photo. Take the address from a hit.")
-    for path in photo_places(reader.folder, photo_id, photo.path):
-        if path.is_file():
-            return path
-    raise PhotoNotFoundError(
-        "The photo's file is gone from where it was indexed. Put it back, or index again."
-    )
+    path = photo_file(reader.folder, photo)
+    if path is None:
+        raise PhotoNotFoundError(
+            "The photo's file is gone from where it was indexed. Put it back, or index again."
+        )
+    return path
+
+
+def photo_file(catalog: Path, photo: Photo) -> Path | None:
+    """The file of a photo of a catalog's folder; None where it is gone."""
+    places = photo_places(catalog, photo.id, photo.path)
+    return next((path for path in places if path.is_file()), None)

@@ -115,25 +115,34 @@ async def _turned(seen: Sight, services: Services) -> list[Vector]:
     return await asyncio.gather(*(services.queue.encode(turn, key) for turn, key in turns))
 
 
-async def pieces_of(data: bytes, services: Services) -> tuple[tuple[Piece, ...], list[RgbImage]]:
+async def pieces_of(
+    data: bytes, services: Services, *, is_room: bool = True
+) -> tuple[tuple[Piece, ...], list[RgbImage]]:
     """The pieces in a photo, the surest first, and the pixels of each, fitted for the encoder.
+
+    Args:
+        data: The photo's file.
+        services: The server's.
+        is_room: Whether it was asked for pieces, so that it is no photo of a product.
 
     Raises:
         InvalidPhotoError: the photo cannot be used.
         InvalidQueryError: no detector is set up.
         Overloaded: too many photos wait.
     """
-    return await services.decoding.run(_pieces, data, services)
+    return await services.decoding.run(_pieces, data, services, is_room)
 
 
-def _pieces(data: bytes, services: Services) -> tuple[tuple[Piece, ...], list[RgbImage]]:
+def _pieces(
+    data: bytes, services: Services, is_room: bool
+) -> tuple[tuple[Piece, ...], list[RgbImage]]:
     folder, fit = services.settings.detector, services.decoding.fit
     if folder is None:
         raise no_detector()
     detector = load_detector(folder)
 
     def found(image: RgbImage) -> tuple[tuple[Piece, ...], list[RgbImage]]:
-        pieces = detector.find(image)
+        pieces = detector.find(image, is_room=is_room)
         cut = [piece.box.cut(image) for piece in pieces]
         return pieces, cut if fit is None else [preprocess(each, fit) for each in cut]
 
@@ -155,7 +164,7 @@ async def room(
     Raises:
         InvalidPhotoError, Overloaded: see :func:`pieces_of`.
     """
-    pieces, images = await pieces_of(data, services)
+    pieces, images = await pieces_of(data, services, is_room=False)
     if not is_room(pieces):
         return ()
     rows = await asyncio.gather(*(services.queue.encode(image) for image in images))

@@ -73,10 +73,9 @@ def test_the_page_has_the_photo_and_a_number_in_every_box(
 def test_the_detector_that_ships_is_asked_unless_another_is_named(
     shop: Callable[..., Any], photo: Path
 ) -> None:
-    # One colour all over is no room.
     done = shop("pieces", photo)
     assert done.status == 0
-    assert done.out == "No piece was found. Give the part that is meant with --crop.\n"
+    assert "--crop" in done.out
 
 
 @pytest.mark.parametrize("by_option", [True, False])

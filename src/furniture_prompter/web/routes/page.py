@@ -330,7 +330,7 @@ async def _pieces(asked: Asked, photo: SentPhoto | None, services: Services) -> 
         return ()
     found = services.rooms.get(asked.photo)
     if found is None and photo is not None:
-        pieces, _ = await pieces_of(photo.data, services)
+        pieces, _ = await pieces_of(photo.data, services, is_room=False)
         found = pieces[:_MOST_PIECES] if is_room(pieces) else ()
         services.rooms[asked.photo] = found
     return found or ()
