@@ -397,6 +397,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_output_option(parser, "mutation_score")
     parser.add_argument("--sample", type=int, default=400, help="mutants to run")
+    parser.add_argument("--seed", type=int, default=17, help="of the sample that is drawn")
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=ROOMS)
     parser.add_argument("--workers", type=int, default=2, help="mutants at a time")
     parser.add_argument(
@@ -419,7 +420,7 @@ def main() -> None:
         state.update(path.read_bytes())
     key = state.hexdigest()[:16]
     reached, seconds = prepare(options.tests, key)
-    chosen = sampled(mutants, options.sample)
+    chosen = sampled(mutants, options.sample, options.seed)
     kept = WORK / key / "outcomes.jsonl"
     outcomes: dict[Mutant, str] = {}
     for path in filter(None, (options.known, kept if kept.is_file() else None)):
