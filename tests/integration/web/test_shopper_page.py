@@ -78,7 +78,7 @@ def test_the_page_runs_nothing_that_is_written_in_it(api: Api) -> None:
     assert " style=" not in answer.text
     assert "<style" not in answer.text
     assert re.findall(r"<script[^>]*>", answer.text) == re.findall(
-        r'<script type="module" src="[^"]*">', answer.text
+        r'<script type="module" fetchpriority="low" src="[^"]*">', answer.text
     )
 
 
