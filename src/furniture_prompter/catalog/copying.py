@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,7 +24,9 @@ from furniture_prompter.atomic_files import flush_one
 from furniture_prompter.catalog.addresses import Address
 from furniture_prompter.catalog.history import VERSIONS_FILE
 from furniture_prompter.catalog.manifest import (
+    CHECKSUMS_FOLDER,
     MANIFEST_FILE,
+    parse_manifest,
     read_manifest,
     refuse_foreign_folder,
     replace_file,
@@ -35,12 +37,14 @@ from furniture_prompter.catalog.remote import (
     ListName,
     Stored,
     VersionList,
+    parsing,
     photo_files,
 )
 from furniture_prompter.catalog.retention import LEAST_GRACE_S
 from furniture_prompter.catalog.storage import lance_versions, writer_lock
 from furniture_prompter.domain import IndexProgress, PullSummary
 from furniture_prompter.errors import (
+    CatalogDamagedError,
     CatalogError,
     CatalogFormatError,
     CatalogStoreError,
@@ -271,8 +275,8 @@ class _Copying:
                 f"Head and list at {self.store.address} do not belong together. Push the catalog "
                 "again with --replace."
             )
-        about = version.photos
-        photo_list = self.store.content(about.key, about.size, about.sha256)
+        self._refuse_unreadable(version)
+        photo_list = self.store.photo_list(version)
         photos = photo_files(photo_list, self.store.address)
         before = {} if state is None else _listed(self._folder, state.current, self.store.address)
         self._here = {each.sha256: self._folder / path for path, each in before.items()}
@@ -303,6 +307,43 @@ class _Copying:
             shutil.rmtree(self._incoming, ignore_errors=True)
         read_manifest(self._folder)
         return now
+
+    def _refuse_unreadable(self, version: VersionList) -> None:
+        """Refuse what this release could not open, before anything of it takes a former's place.
+
+        Raises:
+            CatalogFormatError: a newer release wrote the version.
+            AlteredObjectError: it is none, or its list lacks files that it needs.
+        """
+        address = self.store.address
+        with parsing(address, "A manifest"):
+            try:
+                manifest = parse_manifest(self._parsed(version, MANIFEST_FILE), self._folder)
+            except CatalogDamagedError as error:
+                raise ValueError(error) from error
+        with parsing(address, "The list of checksums"):
+            checksums = self._parsed(version, f"{CHECKSUMS_FOLDER}/{manifest.checksums}")["files"]
+            for name, (size, sha256) in checksums.items():
+                listed = version.files.get(name)
+                if listed is None or (listed.size, listed.sha256) != (size, sha256):
+                    raise ValueError(f"the version needs {name[:80]!a}, which its list lacks")
+
+    def _parsed(self, version: VersionList, path: str) -> Any:
+        stored = version.files.get(path)
+        if stored is None:
+            raise ValueError(f"the version needs {path}, which its list lacks")
+        place = self._incoming / stored.sha256
+        with _writing(self._folder):
+            for each in (self._folder / path, place):
+                if _sha256(each) == stored.sha256:
+                    return json.loads(each.read_bytes())
+            content = self.store.content(stored.key, stored.size, stored.sha256)
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            flush_one(place)
+        self.objects += 1
+        self.bytes += stored.size
+        return json.loads(content)
 
     def _has(self, path: str, stored: Stored, before: Mapping[str, Stored]) -> bool:
         """Whether a file lies where it belongs, as it was pushed."""

@@ -12,6 +12,8 @@ from typing import Any, Final
 from furniture_prompter.catalog.addresses import Address
 from furniture_prompter.catalog.remote import (
     HEAD,
+    AlteredHeadError,
+    AlteredObjectError,
     Head,
     ListName,
     Stored,
@@ -20,8 +22,9 @@ from furniture_prompter.catalog.remote import (
 )
 from furniture_prompter.errors import CatalogStoreError, install_line
 
-_LIMIT_HEAD_BYTES: Final = 8_000_000
-_LIMIT_LIST_BYTES: Final = 512_000_000
+# Of all that is parsed but the list of photos: a few MB of JSON are hundreds of MB as objects.
+LIMIT_PARSED_BYTES: Final = 8_000_000
+_LIMIT_PHOTO_LIST_BYTES: Final = 512_000_000
 # The nearest to the service goes first, as in Amazon's own clients.
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CHUNK_BYTES: Final = 1_048_576
@@ -99,6 +102,7 @@ class Store:
 
         Raises:
             ObjectMissingError: nothing was ever pushed there.
+            AlteredHeadError: it is not what this project writes.
             CatalogStoreError, CatalogFormatError: see those.
         """
         import obstore
@@ -109,21 +113,30 @@ class Store:
                 found = obstore.get(
                     self._store, HEAD, options={"if_none_match": unless} if unless else {}
                 )
-                content = self._content(found, _LIMIT_HEAD_BYTES)
+                e_tag = found.meta["e_tag"] or ""
+                content = self._content(found, LIMIT_PARSED_BYTES)
+            return Head.parse(content, self.address), e_tag
         except NotModifiedError:
             return None
-        return Head.parse(content, self.address), found.meta["e_tag"] or ""
+        except AlteredObjectError as error:
+            raise AlteredHeadError(str(error), e_tag) from error
 
-    def content(self, key: str, size: int, sha256: str) -> bytes:
+    def content(self, key: str, size: int, sha256: str, limit: int = LIMIT_PARSED_BYTES) -> bytes:
         """A small object, checked.
 
+        Args:
+            key: Its name.
+            size: Its size in bytes.
+            sha256: Its hash.
+            limit: Bytes that it may have at the most.
+
         Raises:
-            ObjectMissingError, CatalogStoreError: see those.
+            ObjectMissingError, AlteredObjectError, CatalogStoreError: see those.
         """
         import obstore
 
         with self._asking("read"):
-            content = self._content(obstore.get(self._store, key), min(size, _LIMIT_LIST_BYTES))
+            content = self._content(obstore.get(self._store, key), min(size, limit))
         if hashlib.sha256(content).hexdigest() != sha256:
             raise self._altered(key)
         return content
@@ -133,15 +146,18 @@ class Store:
         content = self.content(name.key, name.size, name.sha256)
         return VersionList.parse(content, self.address)
 
+    def photo_list(self, version: VersionList) -> bytes:
+        """The list of a version's photos; raises as :meth:`content` does."""
+        listed = version.photos
+        return self.content(listed.key, listed.size, listed.sha256, _LIMIT_PHOTO_LIST_BYTES)
+
     def photos(self, version: VersionList) -> dict[str, Stored]:
         """The photos of a version; raises as :meth:`content` does."""
-        listed = version.photos
-        content = self.content(listed.key, listed.size, listed.sha256)
-        return photo_files(content, self.address)
+        return photo_files(self.photo_list(version), self.address)
 
     def _content(self, found: Any, limit: int) -> bytes:
         if found.meta["size"] > limit:
-            raise CatalogStoreError(
+            raise AlteredObjectError(
                 f"An object at {self.address} is larger than it may be ({found.meta['size']:,} "
                 "bytes). Name the address of a pushed catalog, or push it again with --replace."
             )
@@ -267,8 +283,8 @@ class Store:
             for start in range(0, len(wanted), 1_000):
                 obstore.delete(self._store, wanted[start : start + 1_000])
 
-    def _altered(self, key: str) -> CatalogStoreError:
-        return CatalogStoreError(
+    def _altered(self, key: str) -> AlteredObjectError:
+        return AlteredObjectError(
             f"The object {key} at {self.address} is not what was pushed. Push the catalog again "
             "with --replace; copies that are whole go on."
         )

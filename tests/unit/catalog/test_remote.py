@@ -163,7 +163,19 @@ def test_a_size_a_hash_and_a_generation_are_what_they_are(row: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b"\xff", b'{"format": "1"}', b'{"format": 1}', b"[" * 100_000]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"format": "1"}',
+        b'{"format": 1}',
+        b"[" * 100_000,
+        b'{"format": 1, "files": []}',
+        b'{"format": 1, "files": "x"}',
+        b'{"format": 1, "files": null}',
+    ],
 )
 def test_no_head_and_no_list_at_all(content: bytes) -> None:
     for parse in (Head.parse, VersionList.parse, photo_files):
