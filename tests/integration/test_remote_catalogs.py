@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import obstore
 import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
@@ -121,6 +122,13 @@ def head_of(store: ObjectStore) -> dict[str, object]:
     raw = json.loads(store.objects[f"{BELOW}/head.json"])
     assert isinstance(raw, dict)
     return raw
+
+
+def current_of(store: ObjectStore) -> tuple[int, str]:
+    """Generation and hash of the list that the head names."""
+    listed = head_of(store)["list"]
+    assert isinstance(listed, list)
+    return int(listed[0]), str(listed[2])
 
 
 def files_below(folder: Path) -> set[str]:
@@ -441,7 +449,7 @@ def test_an_object_that_is_not_what_was_pushed_is_never_shown(
 
 def key_of(store: ObjectStore, what: str) -> str:
     """The object of an address that is its head, the list, the photos' list, a file, a photo."""
-    generation, _, sha256 = head_of(store)["list"]  # type: ignore[misc]  # as written
+    generation, sha256 = current_of(store)
     key = f"{BELOW}/lists/{generation}-{sha256}.json"
     listed = json.loads(store.objects[key])
     data = next(each for name, each in listed["files"].items() if "/data/" in name)
@@ -503,7 +511,7 @@ def test_a_push_that_replaces_mends_whatever_is_broken(
 def relisted(store: ObjectStore, files: dict[str, list[object] | None], manifest: str = "") -> None:
     """Push by hand: the list with other files, and the next head."""
     head = head_of(store)
-    generation, _, sha256 = head["list"]  # type: ignore[misc]  # as written
+    generation, sha256 = current_of(store)
     listed = json.loads(store.objects[f"{BELOW}/lists/{generation}-{sha256}.json"])
     listed["files"] |= files
     listed["files"] = {name: row for name, row in listed["files"].items() if row is not None}
@@ -553,7 +561,7 @@ def test_a_list_that_lacks_what_its_version_needs_is_refused(
     pull(indexed, copy.folder)
     retitled(indexed, rows, "another")
     push(indexed)
-    generation, _, sha256 = head_of(store)["list"]  # type: ignore[misc]  # as written
+    generation, sha256 = current_of(store)
     listed = json.loads(store.objects[f"{BELOW}/lists/{generation}-{sha256}.json"])["files"]
     relisted(store, {name: None for name in listed if name.startswith(part)})
     with pytest.raises(CatalogStoreError, match="which its list lacks"):
@@ -613,6 +621,50 @@ def test_no_message_tells_a_key(indexed: Shop, store: ObjectStore, status: int) 
     assert "AKIAEXAMPLE" not in f"{told.value} {told.value.__cause__}"
     assert "very-secret" not in str(told.value)
     assert "AWS_" in str(told.value) or status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE\n"),
+        ("AWS_SECRET_ACCESS_KEY", "very-secret\r\n"),
+        ("AWS_SESSION_TOKEN", "very-secret\n"),
+        ("AWS_REGION", "eu-central-1\n"),
+        ("AWS_ENDPOINT_URL", "minio"),
+        ("AWS_ENDPOINT_URL", "http://"),
+        ("AWS_ENDPOINT_URL", "http://:9000"),
+        ("AWS_ENDPOINT_URL", "http://minio:x"),
+        ("AWS_ENDPOINT_URL", " http://minio"),
+        ("AWS_ENDPOINT_URL", "http://minio\n"),
+    ],
+)
+def test_an_environment_that_does_not_fit_is_named_and_what_was_copied_is_searched(
+    indexed: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    push(indexed)
+    folder = remote_catalogs.local_folder(ADDRESS, indexed.settings)
+    monkeypatch.setenv(name, value)
+    if name == "AWS_ENDPOINT_URL":
+        indexed.settings = indexed.settings.model_copy(update={"store_endpoint": None})
+    with pytest.raises(CatalogStoreError, match=name) as told:
+        pull(indexed, tmp_path / "copy")
+    assert "very-secret" not in str(told.value)
+    assert remote_catalogs.local_folder(ADDRESS, indexed.settings) == folder
+
+
+def test_a_panic_of_the_client_is_a_sentence(
+    indexed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PanicException(BaseException):  # its name there
+        pass
+
+    def panic(*_: object, **__: object) -> None:
+        raise PanicException("AKIAEXAMPLE")
+
+    monkeypatch.setattr(obstore, "get", panic)
+    with pytest.raises(CatalogStoreError, match="AWS_") as told:
+        push(indexed)
+    assert "AKIAEXAMPLE" not in str(told.value)
 
 
 def test_photos_that_changed_are_told_and_left_out(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from furniture_prompter.catalog.addresses import Address
 from furniture_prompter.catalog.remote import (
@@ -27,6 +28,15 @@ LIMIT_PARSED_BYTES: Final = 8_000_000
 _LIMIT_PHOTO_LIST_BYTES: Final = 512_000_000
 # The nearest to the service goes first, as in Amazon's own clients.
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+# What the client sends in headers; it ends in a panic over a line end there.
+_SENT: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
 _CHUNK_BYTES: Final = 1_048_576
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS: Final = re.compile(r"status code: ([0-9]{3})")
@@ -44,6 +54,9 @@ class Store:
     ) -> None:
         """Take an address; nothing is asked yet.
 
+        An environment that does not fit is told by the first request: what was copied before is
+        searched all the same.
+
         Args:
             address: The address.
             endpoint: Address of an S3-compatible service; AWS, or AWS_ENDPOINT_URL, when None.
@@ -51,7 +64,7 @@ class Store:
             attempts: How often is asked what fails for reasons that may pass.
 
         Raises:
-            CatalogStoreError: the extra is not installed, or the environment does not fit.
+            CatalogStoreError: the extra is not installed.
         """
         self.address = address
         try:
@@ -63,36 +76,34 @@ class Store:
             ) from error
         self._failures: tuple[type[Exception], ...] = (BaseError, ValueError)
         chosen = endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), None)
-        # The client panics over such an address.
-        if chosen is not None and not chosen.startswith(("http://", "https://")):
-            raise CatalogStoreError(
-                "The address of the S3-compatible service (AWS_ENDPOINT_URL) has to begin with "
-                "http:// or https://. Write it like https://minio.intern:9000."
-            )
+        self._refused = _unfit(chosen)
         wait = timedelta(seconds=timeout_s)
-        with self._asking("opened"):
-            self._store = S3Store(
-                address.bucket,
-                prefix=address.prefix or None,
-                config={"endpoint": chosen} if chosen else {},
-                client_options={
-                    # Only what was asked for in so many words goes over the wire unencrypted.
-                    "allow_http": bool(chosen and chosen.startswith("http://")),
-                    "connect_timeout": wait,
-                    "read_timeout": wait,
-                    # Of one request whole; a file goes on where it broke off.
-                    "timeout": 20 * wait,
-                },
-                retry_config={
-                    "max_retries": attempts - 1,
-                    "retry_timeout": attempts * wait,
-                    "backoff": {
-                        "init_backoff": timedelta(milliseconds=100),
-                        "max_backoff": timedelta(seconds=5),
-                        "base": 2,
+        try:
+            with self._asking("opened"):
+                self._store: Any = S3Store(
+                    address.bucket,
+                    prefix=address.prefix or None,
+                    config={"endpoint": chosen} if chosen else {},
+                    client_options={
+                        # Only what was asked for in so many words goes over the wire unencrypted.
+                        "allow_http": bool(chosen and chosen.startswith("http://")),
+                        "connect_timeout": wait,
+                        "read_timeout": wait,
+                        # Of one request whole; a file goes on where it broke off.
+                        "timeout": 20 * wait,
                     },
-                },
-            )
+                    retry_config={
+                        "max_retries": attempts - 1,
+                        "retry_timeout": attempts * wait,
+                        "backoff": {
+                            "init_backoff": timedelta(milliseconds=100),
+                            "max_backoff": timedelta(seconds=5),
+                            "base": 2,
+                        },
+                    },
+                )
+        except CatalogStoreError as error:
+            self._refused = str(error)
 
     def head(self, unless: str | None = None) -> tuple[Head, str] | None:
         """The head, with its entity tag.
@@ -294,6 +305,8 @@ class Store:
         """Turn what the client reports into a sentence without addresses, headers or keys."""
         from obstore import exceptions as told
 
+        if self._refused is not None:
+            raise CatalogStoreError(self._refused)
         try:
             yield
         except (told.AlreadyExistsError, told.PreconditionError, told.NotModifiedError):
@@ -317,6 +330,47 @@ class Store:
                 "endpoint (AWS_ENDPOINT_URL), the region (AWS_REGION) and the credentials "
                 "(AWS_ACCESS_KEY_ID, or a role), and try again."
             ) from None
+        except BaseException as error:
+            # A panic of the client is no Exception, and its words may hold what it choked on.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise CatalogStoreError(
+                f"{self.address} could not be {what}: the client broke down over what it was "
+                "given. Check the environment's AWS_ variables (endpoint, region, keys) for "
+                "characters that do not belong there, and try again."
+            ) from None
+
+
+def _unfit(endpoint: str | None) -> str | None:
+    """What is wrong with the environment; None where nothing is."""
+    for name in _SENT:
+        value = os.environ.get(name, "")
+        if not value.isascii() or not value.isprintable() or " " in value:
+            return (
+                f"{name} holds a line end, a blank or another character that does not belong in "
+                f'it. Set it without, such as {name}="$(cat FILE)", which drops the line end of a '
+                "file."
+            )
+    try:
+        parts = None if endpoint is None else urlsplit(endpoint)
+        fits = parts is None or (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and endpoint is not None
+            # urlsplit forgives a blank before and line ends within.
+            and endpoint.startswith(("http://", "https://"))
+            and endpoint.isprintable()
+            and " " not in endpoint
+        )
+    except ValueError:
+        fits = False
+    if fits:
+        return None
+    return (
+        "The address of the S3-compatible service (AWS_ENDPOINT_URL) has to be http:// or https:// "
+        "and a host, without blanks. Write it like https://minio.intern:9000."
+    )
 
 
 def _reason(error: BaseException) -> str:
