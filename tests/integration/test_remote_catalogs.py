@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from furniture_prompter import assembly, timing
 from furniture_prompter.assembly import remote_catalogs
+from furniture_prompter.catalog.history import catalog_versions
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import verify_catalog
@@ -319,6 +320,26 @@ def test_a_copy_can_become_the_one_that_is_written_and_go_back(
     assert titles(indexed)[rows[0].product.id] == "by the copy"
     retitled(indexed, rows, "by the first again")
     assert push(indexed).version == 3
+
+
+def test_a_folder_that_was_pushed_keeps_what_it_can_roll_back_to(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, clock: dict[str, float]
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "second")
+    push(indexed)
+    other = at(indexed, tmp_path / "other")
+    pull(indexed, other.folder)
+    retitled(other, rows, "third, by the other")
+    push(other)
+    pull(indexed, indexed.folder)
+    clock["s"] += 40 * DAY_S
+    pull(indexed, indexed.folder)
+    kept = [each.version for each in catalog_versions(indexed.folder) if each.kept]
+    assert kept == [1, 2, 3]
+    assert asyncio.run(verify_catalog(indexed.folder)).sound
+    assembly.rollback(indexed.folder, 2, settings=indexed.settings)
+    assert "second" in titles(indexed).values()
 
 
 def test_another_catalog_takes_the_place_only_when_told_to(

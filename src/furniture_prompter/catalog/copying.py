@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from furniture_prompter.atomic_files import flush_one
 from furniture_prompter.catalog.addresses import Address
-from furniture_prompter.catalog.history import VERSIONS_FILE
+from furniture_prompter.catalog.history import VERSIONS_FILE, manifest_of
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
@@ -71,6 +71,7 @@ class CopyState:
         manifest: SHA-256 of that manifest's file.
         before: SHA-256 of the manifest that it replaces; empty where there was none.
         earlier: Lists that were replaced in this folder, each with the time since the epoch.
+        pushed: Whether it was pushed from this folder, which has versions to roll back to then.
     """
 
     address: str
@@ -79,6 +80,7 @@ class CopyState:
     manifest: str
     before: str
     earlier: tuple[tuple[ListName, float], ...]
+    pushed: bool = False
 
 
 _COPY_STATE: Final = TypeAdapter(CopyState)
@@ -295,6 +297,7 @@ class _Copying:
             manifest=head.manifest_sha256,
             before=_sha256(self._folder / MANIFEST_FILE) or "",
             earlier=() if state is None else _replaced(state, name),
+            pushed=state is not None and state.pushed,
         )
         # Before the first file is in its place, so that each is known of and goes one day.
         write_state(self._folder, now, listed, photo_list)
@@ -429,6 +432,16 @@ class _Copying:
             flush_one(each)
 
 
+def _of_kept_versions(folder: Path) -> set[str]:
+    """Files of the versions that the manifest keeps and this folder has."""
+    found: set[str] = set()
+    for kept in read_manifest(folder).kept:
+        with suppress(CatalogError):
+            checksums = manifest_of(folder, kept)
+            found |= {*checksums.files, f"{CHECKSUMS_FOLDER}/{checksums.name}"}
+    return found
+
+
 def _replaced(state: CopyState, name: ListName) -> tuple[tuple[ListName, float], ...]:
     if state.current == name:
         return state.earlier
@@ -453,12 +466,14 @@ def _clear_up(folder: Path, state: CopyState, address: Address, grace_s: float) 
     """Delete what only versions name whose grace time is over; what cannot be stays."""
     grace_s = max(grace_s, LEAST_GRACE_S)
     over = [name for name, at_s in state.earlier if now_s() - at_s >= grace_s]
-    if not over:
-        return
-    kept = tuple(each for each in state.earlier if each[0] not in over)
     needed = set(_listed(folder, state.current, address))
-    if not needed:
+    if not over or not needed:
         return
+    rollbacks = _of_kept_versions(folder) - needed if state.pushed else set()
+    # A list stays known for as long as something of it is kept, and is cleared up then.
+    over = [name for name in over if rollbacks.isdisjoint(_listed(folder, name, address))]
+    kept = tuple(each for each in state.earlier if each[0] not in over)
+    needed |= rollbacks
     for name, _ in kept:
         needed |= _listed(folder, name, address).keys()
     with suppress(OSError):

@@ -241,7 +241,9 @@ def _push(
             f"{missing:,} photos are no longer as they were indexed, so that copies cannot show "
             "them. Index the feed again and push then."
         )
-    state = CopyState(str(store.address), new.lineage, name, new.manifest_sha256, "", ())
+    state = CopyState(
+        str(store.address), new.lineage, name, new.manifest_sha256, "", (), pushed=True
+    )
     write_state(folder, state, content, listed_photos(photos))
     try:
         deleted = clear_up(store, new, listed, photos, grace_s)
