@@ -1,6 +1,7 @@
 """Catalogs in object storage: pushed, pulled, raced for, cut short, followed by a server."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import signal
@@ -12,12 +13,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import obstore
 import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from furniture_prompter import assembly, timing
 from furniture_prompter.assembly import remote_catalogs
+from furniture_prompter.catalog.history import catalog_versions
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.upkeep import verify_catalog
@@ -120,6 +123,13 @@ def head_of(store: ObjectStore) -> dict[str, object]:
     raw = json.loads(store.objects[f"{BELOW}/head.json"])
     assert isinstance(raw, dict)
     return raw
+
+
+def current_of(store: ObjectStore) -> tuple[int, str]:
+    """Generation and hash of the list that the head names."""
+    listed = head_of(store)["list"]
+    assert isinstance(listed, list)
+    return int(listed[0]), str(listed[2])
 
 
 def files_below(folder: Path) -> set[str]:
@@ -312,6 +322,26 @@ def test_a_copy_can_become_the_one_that_is_written_and_go_back(
     assert push(indexed).version == 3
 
 
+def test_a_folder_that_was_pushed_keeps_what_it_can_roll_back_to(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, clock: dict[str, float]
+) -> None:
+    push(indexed)
+    retitled(indexed, rows, "second")
+    push(indexed)
+    other = at(indexed, tmp_path / "other")
+    pull(indexed, other.folder)
+    retitled(other, rows, "third, by the other")
+    push(other)
+    pull(indexed, indexed.folder)
+    clock["s"] += 40 * DAY_S
+    pull(indexed, indexed.folder)
+    kept = [each.version for each in catalog_versions(indexed.folder) if each.kept]
+    assert kept == [1, 2, 3]
+    assert asyncio.run(verify_catalog(indexed.folder)).sound
+    assembly.rollback(indexed.folder, 2, settings=indexed.settings)
+    assert "second" in titles(indexed).values()
+
+
 def test_another_catalog_takes_the_place_only_when_told_to(
     indexed: Shop, rows: list[FeedRow], tmp_path: Path
 ) -> None:
@@ -438,6 +468,164 @@ def test_an_object_that_is_not_what_was_pushed_is_never_shown(
     assert not (tmp_path / "copy" / "manifest.json").exists()
 
 
+def key_of(store: ObjectStore, what: str) -> str:
+    """The object of an address that is its head, the list, the photos' list, a file, a photo."""
+    generation, sha256 = current_of(store)
+    key = f"{BELOW}/lists/{generation}-{sha256}.json"
+    listed = json.loads(store.objects[key])
+    data = next(each for name, each in listed["files"].items() if "/data/" in name)
+    photos = f"{BELOW}/objects/{listed['photos'][2]}/{listed['photos'][1]}"
+    photo = next(iter(json.loads(store.objects[photos])["files"].values()))
+    return {
+        "head": f"{BELOW}/head.json",
+        "list": key,
+        "photos": photos,
+        "file": f"{BELOW}/objects/{data[2]}/{data[1]}",
+        "photo": f"{BELOW}/objects/{photo[2]}/{photo[1]}",
+    }[what]
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "is_newer"),
+    [
+        ("head", "altered", True),
+        ("head", "huge", False),
+        ("list", "altered", False),
+        ("list", "gone", True),
+        ("photos", "altered", True),
+        ("photos", "gone", False),
+        ("file", "altered", True),
+        ("photo", "gone", False),
+    ],
+)
+def test_a_push_that_replaces_mends_whatever_is_broken(
+    indexed: Shop,
+    rows: list[FeedRow],
+    tmp_path: Path,
+    store: ObjectStore,
+    clock: dict[str, float],
+    what: str,
+    change: str,
+    is_newer: bool,
+) -> None:
+    push(indexed)
+    key = key_of(store, what)
+    content = store.objects.pop(key)
+    if change != "gone":
+        store.objects[key] = b"?" * 9_000_000 if change == "huge" else b"?" + content[1:]
+    with pytest.raises(CatalogStoreError):
+        pull(indexed, tmp_path / "copy")
+    if is_newer:
+        retitled(indexed, rows, "newer")
+    assert push(indexed, replaced=True).changed
+    pull(indexed, tmp_path / "copy")
+    assert asyncio.run(verify_catalog(tmp_path / "copy")).sound
+    # What was there goes as what any push replaces does.
+    for title in ("third", "fourth"):
+        clock["s"] += DAY_S
+        retitled(indexed, rows, title)
+        pushed = push(indexed)
+        assert not pushed.notes
+    assert not [each for each in store.objects if "/1/" in each or "lists/1-" in each]
+
+
+def relisted(store: ObjectStore, files: dict[str, list[object] | None], manifest: str = "") -> None:
+    """Push by hand: the list with other files, and the next head."""
+    head = head_of(store)
+    generation, sha256 = current_of(store)
+    listed = json.loads(store.objects[f"{BELOW}/lists/{generation}-{sha256}.json"])
+    listed["files"] |= files
+    listed["files"] = {name: row for name, row in listed["files"].items() if row is not None}
+    content = json.dumps(listed).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    store.objects[f"{BELOW}/lists/{generation + 1}-{digest}.json"] = content
+    head["list"] = [generation + 1, len(content), digest]
+    head["manifest"] = manifest or head["manifest"]
+    store.objects[f"{BELOW}/head.json"] = json.dumps(head).encode()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [('{"format_version": 99}', "newer release"), ("{}", "format version None"), ("<", "manifest")],
+)
+def test_a_version_that_cannot_be_opened_here_takes_no_copys_place(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, store: ObjectStore, written: str, said: str
+) -> None:
+    copy = at(indexed, tmp_path / "copy")
+    push(indexed)
+    pull(indexed, copy.folder)
+    followed = remote_catalogs.local_folder(ADDRESS, indexed.settings)
+    good = store.objects[f"{BELOW}/head.json"]
+    content = written.encode()
+    digest = hashlib.sha256(content).hexdigest()
+    store.objects[f"{BELOW}/objects/2/{digest}"] = content
+    relisted(store, {"manifest.json": [len(content), digest, 2]}, digest)
+    with pytest.raises((CatalogFormatError, CatalogStoreError), match=said):
+        pull(indexed, copy.folder)
+    assert len(titles(copy)) == FEW - 1
+    assert remote_catalogs.local_folder(ADDRESS, indexed.settings) == followed
+    store.objects[f"{BELOW}/head.json"] = good
+    assert not pull(indexed, copy.folder).changed
+    retitled(indexed, rows, "another")
+    # Whoever pushed by hand took a generation of which this push knows nothing.
+    push(indexed)
+    pull(indexed, copy.folder)
+    assert "another" in titles(copy).values()
+
+
+@pytest.mark.parametrize("part", ["products.lance/data/", "checksums/", "photos.lance/_versions/"])
+def test_a_list_that_lacks_what_its_version_needs_is_refused(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path, store: ObjectStore, part: str
+) -> None:
+    copy = at(indexed, tmp_path / "copy")
+    push(indexed)
+    pull(indexed, copy.folder)
+    retitled(indexed, rows, "another")
+    push(indexed)
+    generation, sha256 = current_of(store)
+    listed = json.loads(store.objects[f"{BELOW}/lists/{generation}-{sha256}.json"])["files"]
+    relisted(store, {name: None for name in listed if name.startswith(part)})
+    with pytest.raises(CatalogStoreError, match="which its list lacks"):
+        pull(indexed, copy.folder)
+    assert "another" not in titles(copy).values()
+    with pytest.raises(CatalogStoreError, match="which its list lacks"):
+        pull(indexed, tmp_path / "new")
+    assert not (tmp_path / "new" / "manifest.json").exists()
+
+
+def test_a_long_list_of_files_is_refused_before_it_is_parsed(
+    indexed: Shop, tmp_path: Path, store: ObjectStore
+) -> None:
+    push(indexed)
+    head = head_of(store)
+    content = b'{"format":1,"files":{},"x":[' + b"[]," * 4_000_000 + b"[]]}"
+    digest = hashlib.sha256(content).hexdigest()
+    store.objects[f"{BELOW}/lists/1-{digest}.json"] = content
+    head["list"] = [1, len(content), digest]
+    store.objects[f"{BELOW}/head.json"] = json.dumps(head).encode()
+    with pytest.raises(CatalogStoreError, match="larger than it may be"):
+        pull(indexed, tmp_path / "copy")
+
+
+def test_a_broken_head_is_replaced_only_where_it_is_still_that_one(
+    indexed: Shop, store: ObjectStore
+) -> None:
+    push(indexed)
+    head = f"{BELOW}/head.json"
+    good, store.objects[head] = store.objects[head], b"<html>"
+    with pytest.raises(CatalogStoreError, match="--replace"):
+        push(indexed)
+
+    def mended_meanwhile(method: str, key: str) -> None:
+        if (method, key) == ("PUT", head):
+            store.objects[head] = good
+
+    store.on_request = mended_meanwhile
+    with pytest.raises(CatalogBusyError, match="was quicker"):
+        push(indexed, replaced=True)
+    assert store.objects[head] == good
+
+
 def test_a_damaged_catalog_is_not_pushed(indexed: Shop, store: ObjectStore) -> None:
     file = next((indexed.folder / "products.lance" / "data").iterdir())
     file.write_bytes(b"?" + file.read_bytes()[1:])
@@ -454,6 +642,50 @@ def test_no_message_tells_a_key(indexed: Shop, store: ObjectStore, status: int) 
     assert "AKIAEXAMPLE" not in f"{told.value} {told.value.__cause__}"
     assert "very-secret" not in str(told.value)
     assert "AWS_" in str(told.value) or status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE\n"),
+        ("AWS_SECRET_ACCESS_KEY", "very-secret\r\n"),
+        ("AWS_SESSION_TOKEN", "very-secret\n"),
+        ("AWS_REGION", "eu-central-1\n"),
+        ("AWS_ENDPOINT_URL", "minio"),
+        ("AWS_ENDPOINT_URL", "http://"),
+        ("AWS_ENDPOINT_URL", "http://:9000"),
+        ("AWS_ENDPOINT_URL", "http://minio:x"),
+        ("AWS_ENDPOINT_URL", " http://minio"),
+        ("AWS_ENDPOINT_URL", "http://minio\n"),
+    ],
+)
+def test_an_environment_that_does_not_fit_is_named_and_what_was_copied_is_searched(
+    indexed: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    push(indexed)
+    folder = remote_catalogs.local_folder(ADDRESS, indexed.settings)
+    monkeypatch.setenv(name, value)
+    if name == "AWS_ENDPOINT_URL":
+        indexed.settings = indexed.settings.model_copy(update={"store_endpoint": None})
+    with pytest.raises(CatalogStoreError, match=name) as told:
+        pull(indexed, tmp_path / "copy")
+    assert "very-secret" not in str(told.value)
+    assert remote_catalogs.local_folder(ADDRESS, indexed.settings) == folder
+
+
+def test_a_panic_of_the_client_is_a_sentence(
+    indexed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PanicException(BaseException):  # its name there
+        pass
+
+    def panic(*_: object, **__: object) -> None:
+        raise PanicException("AKIAEXAMPLE")
+
+    monkeypatch.setattr(obstore, "get", panic)
+    with pytest.raises(CatalogStoreError, match="AWS_") as told:
+        push(indexed)
+    assert "AKIAEXAMPLE" not in str(told.value)
 
 
 def test_photos_that_changed_are_told_and_left_out(

@@ -9,7 +9,13 @@ from contextlib import suppress
 from typing import Final
 
 from furniture_prompter.catalog.object_store import ObjectMissingError, Store
-from furniture_prompter.catalog.remote import Head, ListName, Stored, VersionList
+from furniture_prompter.catalog.remote import (
+    AlteredObjectError,
+    Head,
+    ListName,
+    Stored,
+    VersionList,
+)
 from furniture_prompter.catalog.retention import LEAST_GRACE_S
 from furniture_prompter.timing import now_s
 
@@ -52,22 +58,29 @@ def clear_up(
     needed = _keys(current, photos)
     for name, _ in head.earlier:
         if name not in over:
-            version = store.version_list(name)
-            needed |= _keys(version, store.photos(version))
+            # A list that no copy can read keeps nothing for a copy.
+            with suppress(ObjectMissingError, AlteredObjectError):
+                version = store.version_list(name)
+                needed |= _keys(version, {})
+                needed |= _keys(version, store.photos(version))
     deleted = 0
     for name in over:
+        # What a push of that generation left that was killed, or was the slower one, goes too.
+        found, last = set(store.sizes(f"objects/{name.generation}")), set[str]()
         try:
             version = store.version_list(name)
-        except ObjectMissingError:
-            continue
-        # What a push of that generation left that was killed, or was the slower one, goes too.
-        found = set(store.sizes(f"objects/{name.generation}")) | _keys(version, {})
-        # All that this one lists is gone before it is.
-        with suppress(ObjectMissingError):
+            last = {version.photos.key}
+            found |= _keys(version, {})
+            # All that this one lists is gone before it is.
             found |= _keys(version, store.photos(version))
+        except ObjectMissingError:
+            if not last:
+                continue
+        except AlteredObjectError:
+            pass
         gone = found - needed
-        store.delete(gone - {version.photos.key})
-        store.delete(gone & {version.photos.key})
+        store.delete(gone - last)
+        store.delete(gone & last)
         begin = f"lists/{name.generation}-"
         store.delete(each for each in store.sizes("lists") if each.startswith(begin))
         deleted += len(gone)

@@ -16,15 +16,17 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from furniture_prompter.atomic_files import flush_one
 from furniture_prompter.catalog.addresses import Address
-from furniture_prompter.catalog.history import VERSIONS_FILE
+from furniture_prompter.catalog.history import VERSIONS_FILE, manifest_of
 from furniture_prompter.catalog.manifest import (
+    CHECKSUMS_FOLDER,
     MANIFEST_FILE,
+    parse_manifest,
     read_manifest,
     refuse_foreign_folder,
     replace_file,
@@ -35,12 +37,14 @@ from furniture_prompter.catalog.remote import (
     ListName,
     Stored,
     VersionList,
+    parsing,
     photo_files,
 )
 from furniture_prompter.catalog.retention import LEAST_GRACE_S
 from furniture_prompter.catalog.storage import lance_versions, writer_lock
 from furniture_prompter.domain import IndexProgress, PullSummary
 from furniture_prompter.errors import (
+    CatalogDamagedError,
     CatalogError,
     CatalogFormatError,
     CatalogStoreError,
@@ -67,6 +71,7 @@ class CopyState:
         manifest: SHA-256 of that manifest's file.
         before: SHA-256 of the manifest that it replaces; empty where there was none.
         earlier: Lists that were replaced in this folder, each with the time since the epoch.
+        pushed: Whether it was pushed from this folder, which has versions to roll back to then.
     """
 
     address: str
@@ -75,6 +80,7 @@ class CopyState:
     manifest: str
     before: str
     earlier: tuple[tuple[ListName, float], ...]
+    pushed: bool = False
 
 
 _COPY_STATE: Final = TypeAdapter(CopyState)
@@ -271,8 +277,8 @@ class _Copying:
                 f"Head and list at {self.store.address} do not belong together. Push the catalog "
                 "again with --replace."
             )
-        about = version.photos
-        photo_list = self.store.content(about.key, about.size, about.sha256)
+        self._refuse_unreadable(version)
+        photo_list = self.store.photo_list(version)
         photos = photo_files(photo_list, self.store.address)
         before = {} if state is None else _listed(self._folder, state.current, self.store.address)
         self._here = {each.sha256: self._folder / path for path, each in before.items()}
@@ -291,6 +297,7 @@ class _Copying:
             manifest=head.manifest_sha256,
             before=_sha256(self._folder / MANIFEST_FILE) or "",
             earlier=() if state is None else _replaced(state, name),
+            pushed=state is not None and state.pushed,
         )
         # Before the first file is in its place, so that each is known of and goes one day.
         write_state(self._folder, now, listed, photo_list)
@@ -303,6 +310,43 @@ class _Copying:
             shutil.rmtree(self._incoming, ignore_errors=True)
         read_manifest(self._folder)
         return now
+
+    def _refuse_unreadable(self, version: VersionList) -> None:
+        """Refuse what this release could not open, before anything of it takes a former's place.
+
+        Raises:
+            CatalogFormatError: a newer release wrote the version.
+            AlteredObjectError: it is none, or its list lacks files that it needs.
+        """
+        address = self.store.address
+        with parsing(address, "A manifest"):
+            try:
+                manifest = parse_manifest(self._parsed(version, MANIFEST_FILE), self._folder)
+            except CatalogDamagedError as error:
+                raise ValueError(error) from error
+        with parsing(address, "The list of checksums"):
+            checksums = self._parsed(version, f"{CHECKSUMS_FOLDER}/{manifest.checksums}")["files"]
+            for name, (size, sha256) in checksums.items():
+                listed = version.files.get(name)
+                if listed is None or (listed.size, listed.sha256) != (size, sha256):
+                    raise ValueError(f"the version needs {name[:80]!a}, which its list lacks")
+
+    def _parsed(self, version: VersionList, path: str) -> Any:
+        stored = version.files.get(path)
+        if stored is None:
+            raise ValueError(f"the version needs {path}, which its list lacks")
+        place = self._incoming / stored.sha256
+        with _writing(self._folder):
+            for each in (self._folder / path, place):
+                if _sha256(each) == stored.sha256:
+                    return json.loads(each.read_bytes())
+            content = self.store.content(stored.key, stored.size, stored.sha256)
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            flush_one(place)
+        self.objects += 1
+        self.bytes += stored.size
+        return json.loads(content)
 
     def _has(self, path: str, stored: Stored, before: Mapping[str, Stored]) -> bool:
         """Whether a file lies where it belongs, as it was pushed."""
@@ -388,6 +432,16 @@ class _Copying:
             flush_one(each)
 
 
+def _of_kept_versions(folder: Path) -> set[str]:
+    """Files of the versions that the manifest keeps and this folder has."""
+    found: set[str] = set()
+    for kept in read_manifest(folder).kept:
+        with suppress(CatalogError):
+            checksums = manifest_of(folder, kept)
+            found |= {*checksums.files, f"{CHECKSUMS_FOLDER}/{checksums.name}"}
+    return found
+
+
 def _replaced(state: CopyState, name: ListName) -> tuple[tuple[ListName, float], ...]:
     if state.current == name:
         return state.earlier
@@ -412,12 +466,14 @@ def _clear_up(folder: Path, state: CopyState, address: Address, grace_s: float) 
     """Delete what only versions name whose grace time is over; what cannot be stays."""
     grace_s = max(grace_s, LEAST_GRACE_S)
     over = [name for name, at_s in state.earlier if now_s() - at_s >= grace_s]
-    if not over:
-        return
-    kept = tuple(each for each in state.earlier if each[0] not in over)
     needed = set(_listed(folder, state.current, address))
-    if not needed:
+    if not over or not needed:
         return
+    rollbacks = _of_kept_versions(folder) - needed if state.pushed else set()
+    # A list stays known for as long as something of it is kept, and is cleared up then.
+    over = [name for name in over if rollbacks.isdisjoint(_listed(folder, name, address))]
+    kept = tuple(each for each in state.earlier if each[0] not in over)
+    needed |= rollbacks
     for name, _ in kept:
         needed |= _listed(folder, name, address).keys()
     with suppress(OSError):

@@ -166,7 +166,7 @@ class Follower:
                     _LOG.error("the catalog's copy is not up to date: %s", error)
                 told = str(error)
             # A thread that ended would say nothing while its copy grows old.
-            except Exception:  # noqa: BLE001  # told with its traceback, once
+            except BaseException:  # noqa: BLE001  # a panic of a library among them; told once
                 self._failed()
                 if told != _UNFORESEEN:
                     _LOG.exception("the catalog's copy is not up to date")

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from furniture_prompter.catalog.addresses import Address
 from furniture_prompter.catalog.remote import (
     HEAD,
+    AlteredHeadError,
+    AlteredObjectError,
     Head,
     ListName,
     Stored,
@@ -20,10 +23,20 @@ from furniture_prompter.catalog.remote import (
 )
 from furniture_prompter.errors import CatalogStoreError, install_line
 
-_LIMIT_HEAD_BYTES: Final = 8_000_000
-_LIMIT_LIST_BYTES: Final = 512_000_000
+# Of all that is parsed but the list of photos: a few MB of JSON are hundreds of MB as objects.
+LIMIT_PARSED_BYTES: Final = 8_000_000
+_LIMIT_PHOTO_LIST_BYTES: Final = 512_000_000
 # The nearest to the service goes first, as in Amazon's own clients.
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+# What the client sends in headers; it ends in a panic over a line end there.
+_SENT: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
 _CHUNK_BYTES: Final = 1_048_576
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS: Final = re.compile(r"status code: ([0-9]{3})")
@@ -41,6 +54,9 @@ class Store:
     ) -> None:
         """Take an address; nothing is asked yet.
 
+        An environment that does not fit is told by the first request: what was copied before is
+        searched all the same.
+
         Args:
             address: The address.
             endpoint: Address of an S3-compatible service; AWS, or AWS_ENDPOINT_URL, when None.
@@ -48,7 +64,7 @@ class Store:
             attempts: How often is asked what fails for reasons that may pass.
 
         Raises:
-            CatalogStoreError: the extra is not installed, or the environment does not fit.
+            CatalogStoreError: the extra is not installed.
         """
         self.address = address
         try:
@@ -60,36 +76,34 @@ class Store:
             ) from error
         self._failures: tuple[type[Exception], ...] = (BaseError, ValueError)
         chosen = endpoint or next(filter(None, map(os.environ.get, _ENDPOINTS)), None)
-        # The client panics over such an address.
-        if chosen is not None and not chosen.startswith(("http://", "https://")):
-            raise CatalogStoreError(
-                "The address of the S3-compatible service (AWS_ENDPOINT_URL) has to begin with "
-                "http:// or https://. Write it like https://minio.intern:9000."
-            )
+        self._refused = _unfit(chosen)
         wait = timedelta(seconds=timeout_s)
-        with self._asking("opened"):
-            self._store = S3Store(
-                address.bucket,
-                prefix=address.prefix or None,
-                config={"endpoint": chosen} if chosen else {},
-                client_options={
-                    # Only what was asked for in so many words goes over the wire unencrypted.
-                    "allow_http": bool(chosen and chosen.startswith("http://")),
-                    "connect_timeout": wait,
-                    "read_timeout": wait,
-                    # Of one request whole; a file goes on where it broke off.
-                    "timeout": 20 * wait,
-                },
-                retry_config={
-                    "max_retries": attempts - 1,
-                    "retry_timeout": attempts * wait,
-                    "backoff": {
-                        "init_backoff": timedelta(milliseconds=100),
-                        "max_backoff": timedelta(seconds=5),
-                        "base": 2,
+        try:
+            with self._asking("opened"):
+                self._store: Any = S3Store(
+                    address.bucket,
+                    prefix=address.prefix or None,
+                    config={"endpoint": chosen} if chosen else {},
+                    client_options={
+                        # Only what was asked for in so many words goes over the wire unencrypted.
+                        "allow_http": bool(chosen and chosen.startswith("http://")),
+                        "connect_timeout": wait,
+                        "read_timeout": wait,
+                        # Of one request whole; a file goes on where it broke off.
+                        "timeout": 20 * wait,
                     },
-                },
-            )
+                    retry_config={
+                        "max_retries": attempts - 1,
+                        "retry_timeout": attempts * wait,
+                        "backoff": {
+                            "init_backoff": timedelta(milliseconds=100),
+                            "max_backoff": timedelta(seconds=5),
+                            "base": 2,
+                        },
+                    },
+                )
+        except CatalogStoreError as error:
+            self._refused = str(error)
 
     def head(self, unless: str | None = None) -> tuple[Head, str] | None:
         """The head, with its entity tag.
@@ -99,6 +113,7 @@ class Store:
 
         Raises:
             ObjectMissingError: nothing was ever pushed there.
+            AlteredHeadError: it is not what this project writes.
             CatalogStoreError, CatalogFormatError: see those.
         """
         import obstore
@@ -109,21 +124,30 @@ class Store:
                 found = obstore.get(
                     self._store, HEAD, options={"if_none_match": unless} if unless else {}
                 )
-                content = self._content(found, _LIMIT_HEAD_BYTES)
+                e_tag = found.meta["e_tag"] or ""
+                content = self._content(found, LIMIT_PARSED_BYTES)
+            return Head.parse(content, self.address), e_tag
         except NotModifiedError:
             return None
-        return Head.parse(content, self.address), found.meta["e_tag"] or ""
+        except AlteredObjectError as error:
+            raise AlteredHeadError(str(error), e_tag) from error
 
-    def content(self, key: str, size: int, sha256: str) -> bytes:
+    def content(self, key: str, size: int, sha256: str, limit: int = LIMIT_PARSED_BYTES) -> bytes:
         """A small object, checked.
 
+        Args:
+            key: Its name.
+            size: Its size in bytes.
+            sha256: Its hash.
+            limit: Bytes that it may have at the most.
+
         Raises:
-            ObjectMissingError, CatalogStoreError: see those.
+            ObjectMissingError, AlteredObjectError, CatalogStoreError: see those.
         """
         import obstore
 
         with self._asking("read"):
-            content = self._content(obstore.get(self._store, key), min(size, _LIMIT_LIST_BYTES))
+            content = self._content(obstore.get(self._store, key), min(size, limit))
         if hashlib.sha256(content).hexdigest() != sha256:
             raise self._altered(key)
         return content
@@ -133,15 +157,18 @@ class Store:
         content = self.content(name.key, name.size, name.sha256)
         return VersionList.parse(content, self.address)
 
+    def photo_list(self, version: VersionList) -> bytes:
+        """The list of a version's photos; raises as :meth:`content` does."""
+        listed = version.photos
+        return self.content(listed.key, listed.size, listed.sha256, _LIMIT_PHOTO_LIST_BYTES)
+
     def photos(self, version: VersionList) -> dict[str, Stored]:
         """The photos of a version; raises as :meth:`content` does."""
-        listed = version.photos
-        content = self.content(listed.key, listed.size, listed.sha256)
-        return photo_files(content, self.address)
+        return photo_files(self.photo_list(version), self.address)
 
     def _content(self, found: Any, limit: int) -> bytes:
         if found.meta["size"] > limit:
-            raise CatalogStoreError(
+            raise AlteredObjectError(
                 f"An object at {self.address} is larger than it may be ({found.meta['size']:,} "
                 "bytes). Name the address of a pushed catalog, or push it again with --replace."
             )
@@ -267,8 +294,8 @@ class Store:
             for start in range(0, len(wanted), 1_000):
                 obstore.delete(self._store, wanted[start : start + 1_000])
 
-    def _altered(self, key: str) -> CatalogStoreError:
-        return CatalogStoreError(
+    def _altered(self, key: str) -> AlteredObjectError:
+        return AlteredObjectError(
             f"The object {key} at {self.address} is not what was pushed. Push the catalog again "
             "with --replace; copies that are whole go on."
         )
@@ -278,6 +305,8 @@ class Store:
         """Turn what the client reports into a sentence without addresses, headers or keys."""
         from obstore import exceptions as told
 
+        if self._refused is not None:
+            raise CatalogStoreError(self._refused)
         try:
             yield
         except (told.AlreadyExistsError, told.PreconditionError, told.NotModifiedError):
@@ -301,6 +330,47 @@ class Store:
                 "endpoint (AWS_ENDPOINT_URL), the region (AWS_REGION) and the credentials "
                 "(AWS_ACCESS_KEY_ID, or a role), and try again."
             ) from None
+        except BaseException as error:
+            # A panic of the client is no Exception, and its words may hold what it choked on.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise CatalogStoreError(
+                f"{self.address} could not be {what}: the client broke down over what it was "
+                "given. Check the environment's AWS_ variables (endpoint, region, keys) for "
+                "characters that do not belong there, and try again."
+            ) from None
+
+
+def _unfit(endpoint: str | None) -> str | None:
+    """What is wrong with the environment; None where nothing is."""
+    for name in _SENT:
+        value = os.environ.get(name, "")
+        if not value.isascii() or not value.isprintable() or " " in value:
+            return (
+                f"{name} holds a line end, a blank or another character that does not belong in "
+                f'it. Set it without, such as {name}="$(cat FILE)", which drops the line end of a '
+                "file."
+            )
+    try:
+        parts = None if endpoint is None else urlsplit(endpoint)
+        fits = parts is None or (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and endpoint is not None
+            # urlsplit forgives a blank before and line ends within.
+            and endpoint.startswith(("http://", "https://"))
+            and endpoint.isprintable()
+            and " " not in endpoint
+        )
+    except ValueError:
+        fits = False
+    if fits:
+        return None
+    return (
+        "The address of the S3-compatible service (AWS_ENDPOINT_URL) has to be http:// or https:// "
+        "and a host, without blanks. Write it like https://minio.intern:9000."
+    )
 
 
 def _reason(error: BaseException) -> str:

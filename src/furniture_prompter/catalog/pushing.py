@@ -27,9 +27,11 @@ from furniture_prompter.catalog.manifest import (
     parse_manifest,
     read_manifest,
 )
-from furniture_prompter.catalog.object_store import ObjectMissingError, Store
+from furniture_prompter.catalog.object_store import LIMIT_PARSED_BYTES, ObjectMissingError, Store
 from furniture_prompter.catalog.remote import (
     HEAD,
+    LISTS,
+    AlteredHeadError,
     Head,
     ListName,
     Stored,
@@ -72,6 +74,11 @@ class _Local:
     files: Mapping[str, _Source]
     photos: Mapping[str, tuple[str, tuple[Path, ...]]]
 
+    @property
+    def parsed(self) -> tuple[str, str]:
+        """Files that a copy parses before it takes anything else."""
+        return MANIFEST_FILE, f"{CHECKSUMS_FOLDER}/{self.manifest.checksums}"
+
 
 def push(
     folder: Path,
@@ -89,7 +96,8 @@ def push(
     Args:
         folder: The catalog.
         store: Where to.
-        replace: Whether it may take the place of a catalog that it does not come from.
+        replace: Whether it may take the place of a catalog that it does not come from. All is sent
+            anew then, whatever is there and in whatever state.
         grace_s: Seconds that replaced versions stay there for copies under way.
         connections: Objects that are sent at once.
         progress: Called from time to time.
@@ -163,12 +171,20 @@ def _push(
     progress: Progress,
     began: float,
 ) -> PushSummary:
+    head: Head | None = None
+    e_tag: str | None = None
+    lost: tuple[ListName, ...] = ()
     try:
         found = store.head()
+        assert found is not None  # noqa: S101  # no entity tag was named
+        head, e_tag = found
     except ObjectMissingError:
-        found = None
-    head, e_tag = found if found is not None else (None, None)
-    if head is not None and head.manifest_sha256 == local.manifest_sha256:
+        pass
+    except AlteredHeadError as error:
+        if not replace:
+            raise
+        e_tag, lost = error.e_tag, _lists(store)
+    if not replace and head is not None and head.manifest_sha256 == local.manifest_sha256:
         return PushSummary(
             address=str(store.address),
             version=head.version,
@@ -181,10 +197,12 @@ def _push(
         )
     if head is not None and not replace:
         _refuse_another(folder, local.manifest, head, store)
-    base = None if head is None else store.version_list(head.current)
+    base = None if head is None or replace else store.version_list(head.current)
     base_photos = {} if base is None else store.photos(base)
-    generation = 1 if head is None else head.generation + 1
-    sending = _Sending(store, generation, connections, progress)
+    generation = max((each.generation for each in lost), default=0) + 1
+    if head is not None:
+        generation = head.generation + 1
+    sending = _Sending(store, generation, connections, progress, anew=replace)
     if base is not None:
         sending.known |= {each.sha256: each for each in (*base.files.values(), base.photos)}
     sending.known |= {each.sha256: each for each in base_photos.values()}
@@ -192,18 +210,29 @@ def _push(
     files = sending.files(local.files)
     listed = VersionList(files, sending.file(_at_hand(listed_photos(photos))))
     content = listed.to_json()
+    if max(len(content), *(files[each].size for each in local.parsed)) > LIMIT_PARSED_BYTES:
+        raise CatalogFormatError(
+            f"The catalog at {folder} has more files than a copy takes ({len(files):,}). Run "
+            f"`furniture-prompter catalog optimize --catalog {folder}` and push then."
+        )
     name = ListName(generation, len(content), hashlib.sha256(content).hexdigest())
     _put_list(store, name, content)
 
-    kept = () if head is None else not_cleared_up(store, head, grace_s)
+    # Where no head tells what was replaced, every list that is there was.
+    earlier = tuple((each, now_s()) for each in lost)
+    if head is not None:
+        earlier = (*not_cleared_up(store, head, grace_s), (head.current, now_s()))
+        if replace:
+            # Of a list that is gone nothing else says that its generation is still to be cleared.
+            store.put_unless_changed(head.current.key, b"{}", None)
     new = Head(
-        lineage=_lineage(head, base, files, replace),
+        lineage=_lineage(head, base, files),
         version=local.manifest.version,
         created=local.manifest.created,
         manifest_sha256=local.manifest_sha256,
         current=name,
         push=uuid4().hex,
-        earlier=kept if head is None else (*kept, (head.current, now_s())),
+        earlier=earlier,
     )
     _turn_head(store, new, e_tag)
     notes: list[str] = []
@@ -212,7 +241,9 @@ def _push(
             f"{missing:,} photos are no longer as they were indexed, so that copies cannot show "
             "them. Index the feed again and push then."
         )
-    state = CopyState(str(store.address), new.lineage, name, new.manifest_sha256, "", ())
+    state = CopyState(
+        str(store.address), new.lineage, name, new.manifest_sha256, "", (), pushed=True
+    )
     write_state(folder, state, content, listed_photos(photos))
     try:
         deleted = clear_up(store, new, listed, photos, grace_s)
@@ -231,6 +262,12 @@ def _push(
         seconds=time.perf_counter() - began,
         notes=tuple(notes),
     )
+
+
+def _lists(store: Store) -> tuple[ListName, ...]:
+    """All lists that lie at an address, by generation."""
+    found = (ListName.of_key(key, size) for key, size in store.sizes(LISTS).items())
+    return tuple(sorted(filter(None, found), key=lambda each: each.generation))
 
 
 def _refuse_another(folder: Path, manifest: Manifest, head: Head, store: Store) -> None:
@@ -256,7 +293,9 @@ class _Sending:
         bytes: Their sizes.
     """
 
-    def __init__(self, store: Store, generation: int, connections: int, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, generation: int, connections: int, progress: Progress, *, anew: bool
+    ) -> None:
         self.known: dict[str, Stored] = {}
         self.objects = 0
         self.bytes = 0
@@ -265,7 +304,7 @@ class _Sending:
         self._connections = connections
         self._progress = progress
         # A push of this generation that was killed has left them.
-        self._there = store.sizes(f"objects/{generation}")
+        self._there = {} if anew else store.sizes(f"objects/{generation}")
 
     def files(self, sources: Mapping[str, _Source]) -> dict[str, Stored]:
         """Send the files of a version; what was stored of each, by path."""
@@ -372,9 +411,7 @@ def _turn_head(store: Store, head: Head, e_tag: str | None) -> None:
     )
 
 
-def _lineage(
-    head: Head | None, base: VersionList | None, files: Mapping[str, Stored], replace: bool
-) -> str:
+def _lineage(head: Head | None, base: VersionList | None, files: Mapping[str, Stored]) -> str:
     """That of the head, unless a path would mean other bytes: copies rely on that it does not."""
     if head is None or base is None:
         return uuid4().hex
@@ -383,4 +420,4 @@ def _lineage(
         name in replaced or name not in files or files[name].sha256 == each.sha256
         for name, each in base.files.items()
     )
-    return head.lineage if same and not replace else uuid4().hex
+    return head.lineage if same else uuid4().hex

@@ -25,13 +25,28 @@ from furniture_prompter.catalog.columns import PHOTOS, PRODUCTS
 from furniture_prompter.errors import CatalogFormatError, CatalogStoreError
 
 HEAD: Final = "head.json"
+LISTS: Final = "lists"
 _FORMAT: Final = 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_LIST_KEY: Final = re.compile(r"lists/([0-9]{1,18})-([0-9a-f]{64})\.json")
 _LINEAGE: Final = re.compile(r"[0-9a-f]{32}")
 # What a version consists of; whatever else a list names is not written to a disk.
 _PLACES: Final = frozenset({f"{PRODUCTS}.lance", f"{PHOTOS}.lance", "alignments", "uploads"})
 _FILES: Final = frozenset({"manifest.json", "versions.jsonl"})
 _LIMIT_NAME: Final = 400
+
+
+class AlteredObjectError(CatalogStoreError):
+    """An object of the store is not what was pushed, whoever asks for it."""
+
+
+class AlteredHeadError(AlteredObjectError):
+    """The head cannot be read; its entity tag still says which one that was."""
+
+    def __init__(self, message: str, e_tag: str) -> None:
+        """Take the sentence and the entity tag."""
+        super().__init__(message)
+        self.e_tag = e_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +85,9 @@ class VersionList:
 
         Raises:
             CatalogFormatError: a newer release wrote it.
-            CatalogStoreError: it is not what this project writes.
+            AlteredObjectError: it is not what this project writes.
         """
-        with _parsing(address, "A list of files"):
+        with parsing(address, "A list of files"):
             raw = _object_of(content, address)
             files = stored_files(raw["files"], _is_of_version)
             if "manifest.json" not in files:
@@ -84,9 +99,9 @@ def photo_files(content: bytes, address: Address) -> dict[str, Stored]:
     """Photos of a version by path below ``uploads``, which an object of the store lists.
 
     Raises:
-        CatalogFormatError, CatalogStoreError: as of :meth:`VersionList.parse`.
+        CatalogFormatError, AlteredObjectError: as of :meth:`VersionList.parse`.
     """
-    with _parsing(address, "A list of photos"):
+    with parsing(address, "A list of photos"):
         return stored_files(_object_of(content, address)["files"], _is_photo)
 
 
@@ -106,7 +121,13 @@ class ListName:
     @property
     def key(self) -> str:
         """Name of the object."""
-        return f"lists/{self.generation}-{self.sha256}.json"
+        return f"{LISTS}/{self.generation}-{self.sha256}.json"
+
+    @classmethod
+    def of_key(cls, key: str, size: int) -> Self | None:
+        """The list that an object is by its name; None where it is none."""
+        found = _LIST_KEY.fullmatch(key)
+        return None if found is None else cls(int(found[1]), size, found[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +175,7 @@ class Head:
     @classmethod
     def parse(cls, content: bytes, address: Address) -> Self:
         """Read and check it; raises as :meth:`VersionList.parse` does."""
-        with _parsing(address, HEAD):
+        with parsing(address, HEAD):
             raw = _object_of(content, address)
             earlier = tuple((_list_name(row[:3]), float(row[3])) for row in raw["earlier"])
             head = cls(
@@ -197,11 +218,20 @@ def _object_of(content: bytes, address: Address) -> dict[str, Any]:
 
 
 @contextmanager
-def _parsing(address: Address, what: str) -> Iterator[None]:
+def parsing(address: Address, what: str) -> Iterator[None]:
+    """Say of bytes that do not parse what they were to be; raises :class:`AlteredObjectError`."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
-        raise CatalogStoreError(
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
+        raise AlteredObjectError(
             f"{what} at {address} is not what this project writes ({error}). Name the address of a "
             "pushed catalog, or push it again with --replace."
         ) from error

@@ -163,7 +163,19 @@ def test_a_size_a_hash_and_a_generation_are_what_they_are(row: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b"\xff", b'{"format": "1"}', b'{"format": 1}', b"[" * 100_000]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"format": "1"}',
+        b'{"format": 1}',
+        b"[" * 100_000,
+        b'{"format": 1, "files": []}',
+        b'{"format": 1, "files": "x"}',
+        b'{"format": 1, "files": null}',
+    ],
 )
 def test_no_head_and_no_list_at_all(content: bytes) -> None:
     for parse in (Head.parse, VersionList.parse, photo_files):
@@ -182,24 +194,30 @@ def test_what_a_newer_release_wrote_is_told_so() -> None:
             parse(b'{"format": 2}', PLACE)
 
 
+class PanicError(BaseException):
+    """As a library that is not written in Python raises."""
+
+
 class FailingCopy:
     """Fails in a way that nobody foresaw twice, then does what it should."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
         self.calls = 0
         self.reached = threading.Event()
 
     def bring(self, **_: Any) -> None:
         self.calls += 1
         if self.calls <= 2:
-            raise KeyError("lists")
+            raise self.error
         self.reached.set()
 
 
+@pytest.mark.parametrize("error", [KeyError("lists"), PanicError("InvalidHeaderValue")])
 def test_who_follows_goes_on_after_what_nobody_foresaw_and_tells_it_once(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
-    copy, failures = FailingCopy(), []
+    copy, failures = FailingCopy(error), []
     follower = Follower(cast("LocalCopy", copy), 0.001, lambda: failures.append(copy.calls))
     follower.start()
     assert copy.reached.wait(60)
@@ -207,4 +225,4 @@ def test_who_follows_goes_on_after_what_nobody_foresaw_and_tells_it_once(
     assert failures == [1, 2]
     (told,) = [each for each in caplog.records if each.levelname == "ERROR"]
     assert told.exc_info is not None
-    assert isinstance(told.exc_info[1], KeyError)
+    assert told.exc_info[1] is error
