@@ -92,6 +92,11 @@ _PEOPLES_NUMBER: Final = re.compile(
     re.IGNORECASE,
 )
 
+_FRACTION: Final = re.compile(r"(?P<whole>.+)(?P<mark>[.,])(?P<rest>\d{1,2})")
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?P<mark>[.,’ ])\d{3}(?:(?P=mark)\d{3})*")
+_MORE_OF_IT: Final = re.compile(r"[.,’ ]\d")
+_ROUND_THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}\.000")
+
 _WORDS: Final = {
     "COLUMN": "a column",
     "NUMBER": "a number",
@@ -125,6 +130,10 @@ def parse(expression: str) -> Node:
         raise InvalidFilterError(
             f"The filter nests more than {LIMIT_DEPTH} levels of AND, OR and NOT. Write it flatter."
         ) from None
+    except _NotThisNumberError as problem:
+        if _MORE_OF_IT.match(expression, problem.end):
+            _refuse_peoples_number(expression, problem.position)
+        refuse(expression, problem.position, problem.reason)
     except UnexpectedCharacters as error:
         position = cast("int", error.pos_in_stream)  # lark's stub knows only the class's None
         _refuse_peoples_number(expression, position)
@@ -141,12 +150,8 @@ def _refuse_peoples_number(expression: str, position: int) -> None:
     """Refuse a number as people write it, where one stands at the place that was not understood."""
     for found in _PEOPLES_NUMBER.finditer(expression):
         if found.start() <= position < found.end():
-            # Behind the last mark one or two digits are a fraction, three are thousands.
-            whole, _, rest = found["number"].replace(",", ".").rpartition(".")
-            is_fraction = bool(whole) and len(rest) in {1, 2}
-            digits = re.sub(r"\D", "", whole if is_fraction else found["number"])
-            meant = f"{digits}.{rest}" if is_fraction else digits
-            if meant == found[0]:
+            meant = _meant(found["number"])
+            if meant is None or meant == found[0]:
                 return
             refuse(
                 expression,
@@ -154,6 +159,22 @@ def _refuse_peoples_number(expression: str, position: int) -> None:
                 f"Write {meant} for {found[0].strip()}: filters have numbers with a point, and "
                 "without marks between thousands, currencies and percent signs.",
             )
+
+
+def _meant(number: str) -> str | None:
+    """A number of people's as filters have it; None of a date, a version, or several numbers.
+
+    Behind the last mark one or two digits are a fraction, three are thousands.
+    """
+    fraction = _FRACTION.fullmatch(number)
+    whole, rest = (fraction["whole"], fraction["rest"]) if fraction else (number, "")
+    marks = set(re.sub(r"\d", "", whole))
+    if marks and not (
+        _THOUSANDS.fullmatch(whole) and (fraction is None or fraction["mark"] not in marks)
+    ):
+        return None
+    digits = re.sub(r"\D", "", whole)
+    return f"{digits}.{rest}" if rest else digits
 
 
 def _unreadable(character: str) -> str:
@@ -174,6 +195,16 @@ def _expected(terminals: set[str]) -> str:
 
 class _TooDeepError(Exception):
     """More nested than LIMIT_DEPTH; the parser is iterative, but what follows recurses."""
+
+
+class _NotThisNumberError(Exception):
+    """A number that says something else than it seems to."""
+
+    def __init__(self, position: int, end: int, reason: str) -> None:
+        super().__init__(reason)
+        self.position = position
+        self.end = end
+        self.reason = reason
 
 
 def _deeper(nodes: tuple[Node, ...]) -> int:
@@ -251,7 +282,16 @@ class _Builder(Transformer[Token, Node]):
         return Column(str(token).strip("`"), token.start_pos or 0)
 
     def number(self, token: Token) -> Value:
-        return Value(float(token), token.start_pos or 0)
+        number, position = float(token), token.start_pos or 0
+        if _ROUND_THOUSANDS.fullmatch(token):
+            thousands, plain = token.replace(".", ""), token.partition(".")[0]
+            raise _NotThisNumberError(
+                position,
+                position + len(token),
+                f"{token} may be {thousands} or {plain}. Write {thousands}, or {plain}: filters "
+                "have a point before decimals, and no marks between thousands.",
+            )
+        return Value(number, position)
 
     def text(self, token: Token) -> Value:
         quote = token[0]

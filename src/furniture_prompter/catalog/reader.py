@@ -224,7 +224,10 @@ class CatalogReader:
         Raises:
             InvalidFilterError: it does not parse, or does not fit the columns.
         """
-        sql = compile_filter(expression, self.filter_columns)
+        return await self.passing(compile_filter(expression, self.filter_columns))
+
+    async def passing(self, sql: str) -> Filter:
+        """The products that pass a condition in LanceDB's SQL, which no user wrote."""
         with reading(self.folder):
             rows = await self._products.query().where(sql).select([NUMBER]).to_arrow()
         return Filter(sql, np.sort(rows[NUMBER].to_numpy()))

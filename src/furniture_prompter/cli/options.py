@@ -1,6 +1,7 @@
 """Shared command-line options, query options among them; settings; exit statuses."""
 
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -22,6 +23,8 @@ from furniture_prompter.errors import (
 from furniture_prompter.query_options import LISTS, OPTIONS, Flag, NamedOption
 
 Result = TypeVar("Result")
+
+_CURRENCY = re.compile(r"[^\W\d_]+|[^\w\s.,]")
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -148,9 +151,11 @@ def photo_file(text: str) -> Path:
 def share_of(text: str | float) -> float:
     """A number of an option as people write it: ``0.5``, ``0,5``, ``50 %`` or ``%50``."""
     plain = str(text).strip().replace(",", ".")
-    percent = plain.startswith("%") or plain.endswith("%")
+    percent = plain.count("%") == 1
+    if percent:
+        plain = plain.removeprefix("%").removesuffix("%").strip()
     try:
-        number = float(plain.strip("% "))
+        number = float(plain)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no number. Write it like 0.5 or 50%.") from None
     return number / 100 if percent else number
@@ -168,14 +173,24 @@ def amount_of(text: str, option: str) -> tuple[float, str]:
     """
     # Only a command that is given one waits for what reads them.
     from furniture_prompter.feeds.cells import UnusableValueError
+    from furniture_prompter.feeds.values.currencies import currency_of
     from furniture_prompter.feeds.values.money import read_price
 
     try:
         price = read_price(text)
     except UnusableValueError as problem:
+        if set(re.findall(r"\d", text)) == {"0"}:
+            raise typer.BadParameter(
+                f"{option}: {text} pays for nothing. Give an amount above 0, or leave it out."
+            ) from problem
         raise typer.BadParameter(
             f"{option}: {problem.reason} Write it like 45000.50, 45.000,50 or 1.500 TL."
         ) from problem
+    codes = dict.fromkeys(filter(None, map(currency_of, _CURRENCY.findall(text))))
+    if len(codes) > 1:
+        raise typer.BadParameter(
+            f"{option}: {text!r} names {len(codes)} currencies, {' and '.join(codes)}. Give one."
+        )
     if price.doubt:
         say(f"{option}: {price.doubt} {price.amount:,.2f} is taken.", style="yellow")
     return price.amount, price.currency or ""

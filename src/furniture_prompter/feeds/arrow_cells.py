@@ -19,6 +19,11 @@ Row: TypeAlias = "dict[str, Any] | UnusableValueError"
 _UNREADABLE: Final = (ValueError, OverflowError, LookupError, TypeError, NotImplementedError)
 """What the library raises for a value that is none; its own errors are some of these."""
 _WRITTEN_OUT_ROWS: Final = 50
+_OBJECT_BYTES: Final = 64
+"""Of what stands in a list or an object, beside its own: about what `sys.getsizeof` tells of an
+empty text (49) or a list (56), with its place in what holds it (8)."""
+_MEASURED_AT_ONCE: Final = 1 << 20
+"""Elements of lists; a compressed buffer of a few bytes may hold thousands of millions."""
 _Sizes: TypeAlias = NDArray[np.int64]
 
 
@@ -304,11 +309,12 @@ def _sizes(array: Any) -> _Sizes:
         return np.where(there, sizes[np.minimum(entries.astype(np.int64), len(sizes) - 1)], 0)
     if types.is_struct(kind):
         members = [_sizes(array.field(place)) for place in range(kind.num_fields)]
-        return np.where(there, np.sum(members, axis=0, dtype=np.int64), 0)
+        objects = _OBJECT_BYTES * len(members)
+        return np.where(there, np.sum(members, axis=0, dtype=np.int64) + objects, 0)
     if types.is_fixed_size_list(kind):
         size = kind.list_size
-        inner = array.values.slice(array.offset * size, len(array) * size)
-        return np.where(there, _sizes(inner).reshape(len(array), size).sum(axis=1), 0)
+        begin = (array.offset + np.arange(len(array), dtype=np.int64)) * size
+        return _list_sizes(array.values, begin, np.where(there, begin + size, begin))
     if types.is_nested(kind):
         begin = array.offsets.to_numpy().astype(np.int64)
         if types.is_list_view(kind) or types.is_large_list_view(kind):
@@ -316,11 +322,45 @@ def _sizes(array: Any) -> _Sizes:
         else:
             begin, end = begin[:-1], begin[1:]
         begin, end = np.where(there, begin, 0), np.where(there, end, 0)
-        first, last = int(begin.min()), int(end.max())
-        upto = np.append(0, np.cumsum(_sizes(array.values.slice(first, last - first))))
-        begin, end = (np.clip(each - first, 0, len(upto) - 1) for each in (begin, end))
-        return np.asarray(upto[end] - upto[begin])
+        most = len(array.values)
+        return _list_sizes(array.values, begin.clip(0, most), end.clip(0, most))
     return np.where(there, kind.bit_width // 8, 0)
+
+
+def _list_sizes(values: Any, begin: _Sizes, end: _Sizes) -> _Sizes:
+    """Bytes of lists, each with an object for every element.
+
+    Of those whose objects alone are too many the elements are not looked at.
+
+    Args:
+        values: Elements of all lists.
+        begin: Where each list begins among them, shape (n,).
+        end: Where each ends.
+    """
+    import pyarrow as pa
+
+    counts: _Sizes = np.maximum(end - begin, 0)
+    sizes: _Sizes = counts * _OBJECT_BYTES
+    if pa.types.is_null(values.type):
+        return sizes
+    if pa.types.is_primitive(values.type):
+        return np.asarray(sizes + counts * values.type.bit_width // 8)
+    rows = np.flatnonzero((counts > 0) & (sizes <= LIMIT_CELL_BYTES))
+    parts = np.cumsum(counts[rows]) // _MEASURED_AT_ONCE
+    for group in np.split(rows, np.flatnonzero(np.diff(parts)) + 1):
+        first, last = (int(begin[group].min()), int(end[group].max())) if len(group) else (0, 0)
+        # Too long ones, or what no list has, may lie between.
+        apart = last - first > 2 * _MEASURED_AT_ONCE
+        for some in np.split(group, len(group)) if apart else [group]:
+            if len(some):
+                sizes[some] += _sums(values, begin[some], end[some])
+    return sizes
+
+
+def _sums(values: Any, begin: _Sizes, end: _Sizes) -> _Sizes:
+    first, last = int(begin.min()), int(end.max())
+    upto = np.append(0, np.cumsum(_sizes(values.slice(first, last - first))))
+    return np.asarray(upto[end - first] - upto[begin - first])
 
 
 def _union_sizes(array: Any) -> _Sizes:

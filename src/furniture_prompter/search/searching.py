@@ -20,6 +20,7 @@ from furniture_prompter.search.confidence import (
     refuse_without_calibration,
 )
 from furniture_prompter.search.goes_with import Companions
+from furniture_prompter.search.homographs import told_apart
 from furniture_prompter.search.paging import (
     Cursor,
     diversified,
@@ -146,9 +147,10 @@ class Searcher:
                 heard.wishes,
                 _keywords(wordings),
                 another_colour=heard.colour_weight == 0,
+                keywords_of=heard.apart.only,
             )
         with clock.step("judge"):
-            known = await self._known_share(heard.query.prompt, wordings[0])
+            known = await self._known_share(heard, wordings[0])
             kind_is_named = names_a_kind(
                 query.prompt if meant is None else meant.prompt,
                 [part.text for part in heard.parts],
@@ -258,20 +260,23 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
+        apart = await told_apart(heard.query.prompt, self._reader)
+        heard = replace(heard, apart=apart, notes=(*heard.notes, *apart.notes))
         written = [word for word, _ in meant.words] if meant is not None else []
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
-            prompt_words = known.worded(heard.query.prompt, heard.quiet, written)
+            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart.strangers)
         if heard.query.without is not None:
             unwanted = known.worded(heard.query.without)
         return heard, (prompt_words, unwanted), meant
 
-    async def _known_share(self, prompt: str | None, wording: Wording | None) -> float:
+    async def _known_share(self, heard: Heard, wording: Wording | None) -> float:
         """Share of a prompt's words that the catalog knows; of one taken literally as well."""
+        prompt = heard.query.prompt
         if prompt is None or wording is None:
             return 1.0
         if wording.keywords.words == prompt and not wording.keywords.beside:
-            wording = (await self._words.known()).worded(prompt)
+            wording = (await self._words.known()).worded(prompt, strangers=heard.apart.strangers)
         return wording.keywords.known_share
 
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
+from furniture_prompter.search.homographs import ToldApart
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
@@ -111,6 +112,7 @@ class Heard:
         colour_weight: Share of the colours in the photo's likeness that the words ask for: 0 where
             they name a colour, 1 where they want the photo's; None where they say nothing of it.
         away_from_colour: Whether the words want any colour but the photo's.
+        apart: What words say that fold to others.
         quiet: Words that only rank: of limits that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
     """
@@ -124,6 +126,7 @@ class Heard:
     quiet: str = ""
     colour_weight: float | None = None
     away_from_colour: bool = False
+    apart: ToldApart = field(default_factory=ToldApart)
 
 
 def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:

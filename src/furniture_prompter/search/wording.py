@@ -95,13 +95,20 @@ class KnownWords:
         mended = _mended(prompt, slips)
         return mended, DidYouMean(mended, tuple((slip.written, slip.meant) for slip in slips))
 
-    def worded(self, text: str, quiet: str = "", written: Sequence[str] = ()) -> Wording:
+    def worded(
+        self,
+        text: str,
+        quiet: str = "",
+        written: Sequence[str] = (),
+        strangers: Collection[str] = (),
+    ) -> Wording:
         """What a text is searched by.
 
         Args:
             text: A prompt, or what is not wanted.
             quiet: Words that only rank; see :class:`KeywordQuery`.
             written: Misspelled words as they stood.
+            strangers: Words that no product says, though one folds to the same.
         """
         reading = Reading.of(text)
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
@@ -132,13 +139,16 @@ class KnownWords:
             if not count and best is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
                 otherwise.append((start, end, best[1].text))
-        share = self._known_share(reading, answered)
+        otherwise += _strangers_otherwise(reading, strangers)
+        share = self._known_share(reading, answered, strangers)
         return Wording(
             _replaced(reading.prompt, otherwise),
             KeywordQuery(_without(reading, rooms), tuple(beside.values()), quiet, share),
         )
 
-    def _known_share(self, reading: Reading, answered: Collection[int]) -> float:
+    def _known_share(
+        self, reading: Reading, answered: Collection[int], strangers: Collection[str]
+    ) -> float:
         words = [
             at
             for at, token in enumerate(reading.tokens)
@@ -146,7 +156,12 @@ class KnownWords:
             and len(token.key) >= _LEAST_LETTERS
             and not everyday_words().issuperset((token.key,))
         ]
-        known = [at for at in words if at in answered or self._count((reading.tokens[at].key,))]
+        known = [
+            at
+            for at in words
+            if reading.tokens[at].low not in strangers
+            and (at in answered or self._count((reading.tokens[at].key,)))
+        ]
         return len(known) / len(words) if words else 1.0
 
     def _known_terms(self, said: _Said, own: tuple[str, ...]) -> list[tuple[Term, int]]:
@@ -231,6 +246,16 @@ class KnownWords:
             ):
                 rooms.append((at, stop))
         return rooms
+
+
+def _strangers_otherwise(
+    reading: Reading, strangers: Collection[str]
+) -> Iterator[tuple[int, int, str]]:
+    """What words that fold to others' say, by its name: their own vectors are the others'."""
+    for token in reading.tokens:
+        if token.low in strangers:
+            word = next(each for each in LEXICON.homographs if token.low.startswith(each))
+            yield token.start, token.end, LEXICON.homographs[word][0].rpartition(" ")[0]
 
 
 def _without(reading: Reading, parts: Sequence[tuple[int, int]]) -> str:

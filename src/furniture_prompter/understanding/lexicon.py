@@ -193,6 +193,7 @@ class Lexicon:
         self.named: Mapping[str, tuple[str, ...]] = {
             says: tuple(phrases) for says, phrases in data["names"].items()
         }
+        self.homographs = _homographs(data["names"])
 
     def unit(self, key: str) -> tuple[str, float | str, bool] | None:
         """Kind of a unit, what one is (cm, kg, or a currency's code), and whether it is an inch.
@@ -229,6 +230,25 @@ class Lexicon:
         if key in self._lacking_en:
             return self._lacking_en[key]
         return self._parts.get(key[:-3]) if key.endswith(("siz", "suz")) else None
+
+
+def _homographs(names: Mapping[str, list[str]]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Words that only accents tell from others: ``çam``, pine, from ``cam``, glass.
+
+    Returns:
+        What each says, by its own spelling, and the other words' spellings.
+    """
+    alike: dict[str, dict[str, str]] = {}
+    for says, phrases in names.items():
+        for phrase in phrases:
+            if WORD.fullmatch(phrase):
+                alike.setdefault(fold_letters(phrase), {})[turkish_lower(phrase)] = says
+    return {
+        word: (says, others)
+        for spelled in alike.values()
+        for word, says in spelled.items()
+        if (others := tuple(other for other, said in spelled.items() if said != says))
+    }
 
 
 def _in_my_room(names: Mapping[str, list[str]], endings: Iterable[str]) -> dict[str, list[str]]:

@@ -220,7 +220,50 @@ def test_a_number_as_people_write_it_is_refused_with_the_right_one(
     assert caret.index("^") == place + 2
 
 
-@pytest.mark.parametrize("expression", ["price < 500 foo", "price < 3x", "title = '1,5' 4"])
+@pytest.mark.parametrize(
+    ("expression", "first", "second", "place"),
+    [
+        ("price < 45.000", "45000", "45", 8),
+        ("price between 1.000 and 2", "1000", "1", 14),
+        ("price in (5, 45.000)", "45000", "45", 13),
+        ("45.000 > price", "45000", "45", 0),
+        ("price in (45.000,60.000)", "45000", "45", 10),
+    ],
+)
+def test_a_number_that_may_be_thousands_is_asked_about(
+    expression: str, first: str, second: str, place: int
+) -> None:
+    with pytest.raises(InvalidFilterError) as caught:
+        compile_filter(expression, COLUMNS)
+    reason, _, caret = str(caught.value).splitlines()
+    assert f"Write {first}, or {second}:" in reason
+    assert caret.index("^") == place + 2
+
+
+@pytest.mark.parametrize("number", ["45.5", "45.00", "0.000", "4500.000", "1.250", "1e3", "-1.5"])
+def test_a_number_that_can_be_no_thousands_is_one(number: str) -> None:
+    assert compile_filter(f"price < {number}", COLUMNS)
+
+
+@pytest.mark.parametrize("wrong", ["= 1e400", "in (1, 1e400)", "between 1 and 1e400", "< -1e400"])
+def test_a_number_beyond_the_range_is_refused_wherever_it_stands(wrong: str) -> None:
+    with pytest.raises(InvalidFilterError, match="beyond the range"):
+        compile_filter(f"price {wrong}", COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "price < 500 foo",
+        "price < 3x",
+        "title = '1,5' 4",
+        "price < 1.2.3",
+        "price < 01.02.2024",
+        "price in (1,2,3,4.5.6)",
+        "price < 1.234.56",
+        "price < 45 0000",
+    ],
+)
 def test_what_is_no_number_of_peoples_is_refused_otherwise(expression: str) -> None:
     with pytest.raises(InvalidFilterError) as caught:
         compile_filter(expression, COLUMNS)

@@ -139,6 +139,10 @@ def test_an_empty_outfit_says_so(shop: Callable[..., Any], catalog: Any) -> None
         (["--like", "sofa", "--budget", "much"], "--budget: 'much' is no price. Write it like"),
         (["--like", "sofa", "--budget", "%50"], "Write it like 45000.50, 45.000,50 or 1.500 TL."),
         (["--like", "sofa", "--budget", "50 TL", "--currency", "EUR"], "--budget is in TRY"),
+        (["--like", "sofa", "--budget", "5 EUR USD"], "names 2 currencies, EUR and USD"),
+        (["--like", "sofa", "--budget", "5 TL €"], "names 2 currencies, TRY and EUR"),
+        (["--like", "sofa", "--budget", "0"], "--budget: 0 pays for nothing. Give an amount above"),
+        (["--like", "sofa", "--budget", "0,00 TL"], "pays for nothing. Give an amount above 0"),
     ],
 )
 def test_what_does_not_fit_is_a_usage_error(

@@ -1,7 +1,8 @@
 import datetime as dt
 import io
 import struct
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -138,6 +139,62 @@ def test_a_cell_too_long_of_parquet_costs_its_row_alone(
         f"text {number}" for number in range(3_000) if number != 1_500
     ]
     assert [row.line for row in rows[1_499:1_501]] == [1_500, 1_502]
+
+
+def lists(count: int, elements: pa.Array, rows: int = 1) -> pa.Table:
+    ends = pa.array(np.arange(rows + 1) * count, pa.int32())
+    cells = pa.ListArray.from_arrays(ends, elements)
+    return pa.table({"id": [str(number) for number in range(rows)], "x": cells})
+
+
+OF_NO_BYTES = {
+    "truth values": lambda count: pa.array(np.zeros(count, np.bool_)),
+    "empty texts": lambda count: pa.array([""] * count),
+    "empty objects": lambda count: pa.array([{}] * count, pa.struct([])),
+    "small objects": lambda count: pa.array([{"a": 1}] * count, pa.struct([("a", pa.int8())])),
+    "empty lists": lambda count: pa.array([[]] * count, pa.list_(pa.int8())),
+    "small numbers": lambda count: pa.array(np.zeros(count, np.int16)),
+}
+
+
+@pytest.mark.parametrize("elements", OF_NO_BYTES.values(), ids=OF_NO_BYTES)
+def test_elements_of_lists_count_as_the_objects_they_become(
+    tmp_path: Path, elements: Callable[[int], pa.Array]
+) -> None:
+    rows, (problem,), _ = told(write(tmp_path / "p", lists(20_000, elements(20_000)), "stream"))
+    assert not rows
+    assert problem.reason == "The cell of 'x' has more than 1,048,576 bytes."
+    rows, problems, _ = told(write(tmp_path / "q", lists(5_000, elements(5_000)), "stream"))
+    assert len(rows) == 1
+    assert not problems
+
+
+def test_a_long_list_between_short_ones_costs_its_row_alone(tmp_path: Path) -> None:
+    cells = [["a"], ["", "b"], [""] * 3_000_000, None, ["c"], []]
+    table = pa.table({"id": list("123456"), "x": pa.array(cells)})
+    rows, (problem,), _ = told(write(tmp_path / "p", table, "stream"))
+    assert problem.line == 3
+    assert [row.line for row in rows] == [1, 2, 4, 5, 6]
+
+
+def test_few_bytes_that_become_many_objects_take_little_memory(tmp_path: Path) -> None:
+    count = 50 * 20_000
+    pairs = [pa.array(np.zeros(count, np.int8))] * 2
+    table = lists(20_000, pa.StructArray.from_arrays(pairs, names=["a", "b"]), rows=50)
+    with pa.ipc.new_file(
+        str(tmp_path / "p"), table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as file:
+        file.write_table(table)
+    assert (tmp_path / "p").stat().st_size < 10_000
+    tracemalloc.start()
+    try:
+        rows, problems, _ = told(tmp_path / "p")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert not rows
+    assert len(problems) == 50
+    assert peak < 32 << 20
 
 
 @pytest.mark.parametrize("kind", ["feather", "stream"])

@@ -1,0 +1,82 @@
+"""Words that only accents tell apart, on small shops that sell one, the other or both."""
+
+from pathlib import Path
+
+import pytest
+
+from furniture_prompter import Catalog, index
+from furniture_prompter.domain.query import SearchResult
+from furniture_prompter.understanding.lexicon import LEXICON
+from tests.fakes import table_with_photos
+
+GLASS = [
+    "glass-1;Cam masa;Masa;Cam;4.000 TL",
+    "glass-2;Cam masa siyah ayaklı;Masa;Cam;4.000 TL",
+    "glass-3;Camlı masa;Masa;Cam;4.000 TL",
+    "glass-4;CAM SEHPA;Sehpa;Cam;4.000 TL",
+    "oak;Meşe masa;Masa;Meşe;9.000 TL",
+]
+PINE = ["pine-1;Çam masa;Masa;Çam;4.000 TL", "pine-2;ÇAM DOLAP;Dolap;;9 TL"]
+
+
+def shop(folder: Path, rows: list[str], *, with_materials: bool = True) -> Catalog:
+    header = "ürün kodu;ürün adı;kategori;malzeme;fiyat;görsel"
+    if not with_materials:
+        header = header.replace("malzeme;", "")
+        rows = [";".join((*row.split(";")[:3], row.split(";")[4])) for row in rows]
+    index(table_with_photos(folder, header, rows), folder / "catalog")
+    return Catalog.open(folder / "catalog")
+
+
+def ids(result: SearchResult) -> list[str]:
+    return [hit.product.id for hit in result.hits]
+
+
+def by_keywords(result: SearchResult) -> set[str]:
+    return {hit.product.id for hit in result.hits if hit.strengths.get("keyword", 0) > 0}
+
+
+@pytest.mark.parametrize("with_materials", [True, False])
+def test_pine_is_no_glass_though_the_index_folds_both_to_one(
+    tmp_path: Path, with_materials: bool
+) -> None:
+    with shop(tmp_path, GLASS + PINE, with_materials=with_materials) as catalog:
+        for prompt in ("çam masa", "ÇAM MASA"):
+            found = catalog.search(prompt, limit=7)
+            assert ids(found)[0] == "pine-1", prompt
+            assert by_keywords(found) == {"pine-1", "pine-2", "oak"}, prompt
+            assert not any("çam" in note for note in found.notes)
+        assert not {"glass-1", "glass-4"} & by_keywords(catalog.search("çamdan masa", limit=7))
+        assert set(ids(catalog.search("çam"))[:2]) == {"pine-1", "pine-2"}
+        for prompt in ("cam masa", "cam"):
+            found = catalog.search(prompt, limit=7)
+            assert ids(found)[0].startswith("glass")
+            assert not {"pine-1", "pine-2"} & by_keywords(found)
+
+
+def test_a_shop_without_pine_says_so_and_glass_gains_nothing(tmp_path: Path) -> None:
+    with shop(tmp_path, GLASS) as catalog:
+        found = catalog.search("çam masa", limit=5)
+        assert any("No product says “çam”" in note for note in found.notes)
+        assert by_keywords(found) == {"oak"}
+        plain = catalog.search("cam masa", limit=5)
+        assert ids(plain)[0].startswith("glass")
+        assert not any("another word" in note for note in plain.notes)
+
+
+def test_who_has_no_turkish_keyboard_finds_what_there_is(tmp_path: Path) -> None:
+    with shop(tmp_path, [*PINE, GLASS[-1]], with_materials=False) as catalog:
+        assert {"pine-1", "pine-2"} <= by_keywords(catalog.search("cam", limit=5))
+
+
+def test_a_shop_that_writes_no_accents_is_found_as_it_writes(tmp_path: Path) -> None:
+    rows = ["a;Cam masa;Masa;;40 TL", "b;Mese masa;Masa;;40 TL", "c;Gri koltuk;Koltuk;;50 TL"]
+    with shop(tmp_path, rows, with_materials=False) as catalog:
+        found = catalog.search("çam", limit=3)
+        assert by_keywords(found) == {"a"}
+        assert not any("another word" in note for note in found.notes)
+
+
+def test_words_that_say_the_same_are_not_told_apart() -> None:
+    assert set(LEXICON.homographs) == {"çam", "cam"}
+    assert LEXICON.homographs["çam"] == ("pine base_materials", ("cam",))
