@@ -122,7 +122,7 @@ def test_what_a_killed_process_leaves_of_a_photo_is_forgotten(
         os.utime(photos / name, (time.time() - age_s,) * 2)
     log = BehaviourLog(tmp_path, limit_photos=10)
     assert names_in(photos) == [".y.jpg.0b.new", "whole.f16", "whole.jpg"]
-    written = []
+    written: list[str] = []
 
     def killed_at_the_second(path: Path, content: bytes, *, private: bool) -> None:
         if written:
