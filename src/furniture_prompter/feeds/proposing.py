@@ -117,26 +117,11 @@ def sampled(records: Iterable[Mapping[str, Value]]) -> dict[str, ColumnSample]:
 
 
 _UNITS: Final = frozenset(
-    [
-        "cent",
-        "cents",
-        "centimes",
-        "pence",
-        "kuruş",
-        "cm",
-        "mm",
-        "in",
-        "g",
-        "gr",
-        "gram",
-        "grams",
-        "kg",
-        "eur",
-        "usd",
-        "try",
-        "tl",
-    ]
-)
+    {
+        "cent", "cents", "centimes", "pence", "kuruş", "cm", "mm", "in", "g", "gr", "gram",
+        "grams", "kg", "eur", "usd", "try", "tl",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
