@@ -329,7 +329,8 @@ class ServeSettings(Settings):
         ge=0,
         le=10_000,
         description="Photos that found nothing close of which `events` keeps a picture of 160 "
-        "pixels and the vector, the newest, for 90 days at the most; 0: none.",
+        "pixels and the vector, the newest, for 90 days at the most; 0: none, and those kept "
+        "before go.",
     )
     judgments: Path | None = Field(
         default=None,

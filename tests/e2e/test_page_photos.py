@@ -154,6 +154,13 @@ def test_a_piece_of_a_room_is_chosen_on_the_photo(open_page: Open, folder: Path)
     page = open_page()
     page.locator("#file").set_input_files(folder / "photos" / "1.png")
     pieces = page.locator("crop-box .boxes a")
+    # No edge crosses a name: all of them lie below every link.
+    order = "all => all.map(each => Number(getComputedStyle(each).zIndex))"
+    edges = page.locator("crop-box .boxes .edge")
+    expect(edges).to_have_count(2)
+    assert max(edges.evaluate_all(order)) < min(pieces.evaluate_all(order))
+    assert edges.first.bounding_box() == pieces.first.bounding_box()
+    expect(page.locator("#pieces")).not_to_contain_text(":")
     expect(pieces).to_have_count(2)
     # They are named, numbered, and on the photo instead of beside the hits.
     couch, chair = (page.get_by_role("link", name=name) for name in ("1. couch", "2. chair"))

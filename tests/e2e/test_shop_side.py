@@ -213,6 +213,7 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     expect(encoders).to_contain_text("fotoğraflar")
     # Two answers are judged by keys alone, with the photos that only a key may see.
     page.get_by_label("Aranan").fill("red chair")
+    page.locator('[name="second.diversity"]').fill("1")
     page.get_by_label("Aranan").press("Enter")
     sides = page.locator(".judge-side")
     expect(sides).to_have_count(2)
@@ -221,6 +222,7 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     assert not violations(page, "judging")
     sides.last.get_by_role("button", name="Bu daha iyi").press("Enter")
     expect(page.locator("#judged")).to_contain_text("Şimdiye kadar 1 değerlendirme.")
+    expect(page.locator("#judged-count")).to_have_text("Şimdiye kadar 1 değerlendirme.")
     assert (folder / "judgments" / "qrels.tsv").read_text("utf-8").startswith("1\t0\t")
     # A run of another process is told while it goes on.
     run = page.locator('[data-shows="progress"]')

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from furniture_prompter.assembly.demand import demand
 from furniture_prompter.cli.main import app
+from furniture_prompter.cli.options import ExitCode
 from furniture_prompter.domain.behaviour import EVENTS_FILE, OLDER, QUERIES_FILE, Asked
 from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.web.behaviour import BehaviourLog
@@ -96,6 +97,21 @@ def test_photos_that_found_nothing_are_told_together_where_they_look_alike(
     assert "<b>" not in text
 
 
+def test_a_room_is_counted_and_called_no_product(tmp_path: Path) -> None:
+    log = BehaviourLog(tmp_path, limit_photos=10)
+    assert log.photos is not None
+    log.photos.keep("a" * 64, np.zeros((20, 20, 3), np.uint8), np.ones(4, np.float32))
+    room = {"photo": True, "photo_words": "", "room": True, "photo_kept": "a" * 64}
+    log.query("", room, [])
+    log.query("", {"photo": True, "photo_words": "lamp", "room": False}, [])
+    found = demand(tmp_path)
+    assert (found.with_photo, found.rooms) == (2, 1)
+    assert found.photos == (Asked("lamp", 1, 0),)
+    assert found.unmet[0].text == "a room of several pieces"
+    told = CliRunner().invoke(app, ["demand", str(tmp_path)])
+    assert "2, 2 of them with a photo (1 of a room)" in told.stdout
+
+
 def test_a_page_without_kept_photos_says_how_they_are_kept(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "demand.html"
     told = CliRunner().invoke(app, ["demand", str(folder), "--html", str(page), "--json"])
@@ -106,6 +122,9 @@ def test_a_page_without_kept_photos_says_how_they_are_kept(folder: Path, tmp_pat
 def test_a_folder_without_queries_says_how_to_get_some(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="Start the server with --events"):
         demand(tmp_path)
+    told = CliRunner().invoke(app, ["demand", str(tmp_path / "nofolder")])
+    assert told.exit_code == ExitCode.USAGE
+    assert "FOLDER" in told.stderr
 
 
 def test_the_command_prints_it_for_people_and_for_programs(folder: Path) -> None:

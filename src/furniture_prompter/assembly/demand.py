@@ -30,6 +30,7 @@ _LEAST_UNCLICKED: Final = 2
 # Cosine from which two photos show one thing: of the bundled catalog's, 0.998 of the pairs of one
 # product have it, 0.098 of one category, and 0.0005 of two.
 _ALIKE: Final = 0.5
+ROOM: Final = "a room of several pieces"
 _MOST_PHOTOS: Final = 10_000
 _LONGEST_VECTOR_BYTES: Final = 65_536
 _KEPT: Final = re.compile(r"[0-9a-f]{64}")
@@ -111,6 +112,7 @@ def demand(folder: str | Path) -> Demand:
         last=times[-1] if times else "",
         queries=len(new),
         with_photo=sum(bool(each["query_attributes"].get("photo")) for each in new),
+        rooms=sum(bool(each["query_attributes"].get("room")) for each in new),
         clicked=len(clicked & queries.keys()),
         missing=asked.most("missing"),
         unclicked=tuple(
@@ -138,7 +140,8 @@ def _unmet(folder: Path, queries: Iterable[Mapping[str, Any]]) -> tuple[UnmetPho
         name = told.get("photo_kept")
         if isinstance(name, str) and _KEPT.fullmatch(name):
             asked[name] += 1
-            shown[name] = one_line(str(told.get("photo_words") or "")).casefold()
+            words = ROOM if told.get("room") else str(told.get("photo_words") or "")
+            shown[name] = one_line(words).casefold()
     names: list[str] = []
     vectors: list[NDArray[np.float32]] = []
     for name, _ in asked.most_common(_MOST_PHOTOS):

@@ -53,8 +53,13 @@ def demand_command(
         refuse_unwritable(html, "--html")
     # Loading storage and runtime takes most of a second, which --help must not.
     from furniture_prompter.assembly.demand import demand
+    from furniture_prompter.errors import BenchmarkError
 
-    found = demand(folder)
+    try:
+        found = demand(folder)
+    except BenchmarkError as error:
+        # Nothing is measured here: the folder that was given is another one.
+        raise typer.BadParameter(str(error), param_hint="FOLDER") from error
     if html is not None:
         from furniture_prompter.cli.terminal import write_atomically
 
@@ -127,7 +132,8 @@ def _facts(found: "Demand") -> dict[str, str]:
     if further:
         shown.append(f"further: {further:,}")
     rows = {
-        "queries": f"{found.queries:,}, {found.with_photo:,} of them with a photo",
+        "queries": f"{found.queries:,}, {found.with_photo:,} of them with a photo"
+        + (f" ({found.rooms:,} of a room)" if found.rooms else ""),
         "from, to": f"{found.first} to {found.last}" if found.queries else "",
         "clicks": f"{clicks:,}, in {found.clicked:,} answers",
         "by place": ", ".join(shown),

@@ -56,6 +56,7 @@ class Demand:
         last: When the latest one was.
         queries: Queries with an answer; its pages, orders and narrowings are no further ones.
         with_photo: Those with a photo.
+        rooms: Those with a photo of a room of several pieces, which is described as no one product.
         clicked: Answers, pages and narrowings among them, of which a hit was clicked.
         missing: Words that nothing here matches well, or that nothing passes, most asked first.
         unclicked: Words that were answered, and whose hits nobody clicked, most asked first.
@@ -71,6 +72,7 @@ class Demand:
     last: str
     queries: int
     with_photo: int
+    rooms: int
     clicked: int
     missing: tuple[Asked, ...]
     unclicked: tuple[Asked, ...]

@@ -116,6 +116,14 @@ def sampled(records: Iterable[Mapping[str, Value]]) -> dict[str, ColumnSample]:
     return samples
 
 
+_UNITS: Final = frozenset(
+    {
+        "cent", "cents", "centimes", "pence", "kuruş", "cm", "mm", "in", "g", "gr", "gram",
+        "grams", "kg", "eur", "usd", "try", "tl",
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnWords:
     """The data of ``column_names.toml``.
@@ -140,17 +148,29 @@ def hidden_key(value: str) -> str:
     return text if text.startswith("-") else fold(text)
 
 
+def _spellings(name: str) -> tuple[str, ...]:
+    """A name, and as elements of XML and fields of JSON have it: ``StokKodu``, ``satisfiyati``.
+
+    One with a unit has its blanks alone: by them the unit is told.
+    """
+    return (name,) if _UNITS.intersection(name.split()) else (name, name.replace(" ", ""))
+
+
 @cache
 def column_words() -> ColumnWords:
     """The names that are known."""
     data: dict[str, Any] = read_data("column_names.toml")
     names = data["names"]
     return ColumnWords(
-        {role: Names.of((name, role) for name in known) for role, known in names.items()},
         {
-            (role, fold(name)): place
+            role: Names.of((each, role) for name in known for each in _spellings(name))
+            for role, known in names.items()
+        },
+        {
+            (role, fold(each)): place
             for role, known in names.items()
             for place, name in reversed(list(enumerate(known)))
+            for each in _spellings(name)
         },
         Names.of((name, role) for role, known in data["own"].items() for name in known),
         tuple(data["words"]["no_image"]),

@@ -123,6 +123,11 @@ def _services(settings: ServeSettings) -> Services:
 def _behaviour(settings: ServeSettings) -> BehaviourLog | None:
     if settings.events is None:
         return None
+    if settings.judgments is not None and settings.judgments.resolve() == settings.events.resolve():
+        raise ServeError(
+            f"Events and judgments keep other photos, and both in {settings.events}. Name another "
+            "folder with the setting judgments."
+        )
     return BehaviourLog(settings.events, limit_photos=settings.event_photos)
 
 

@@ -62,14 +62,16 @@ class BehaviourLog:
         Args:
             folder: Where the files lie.
             limit_bytes: Largest file.
-            limit_photos: Photos that found nothing of which a small picture is kept; 0 keeps none.
+            limit_photos: Photos that found nothing of which a small picture is kept; 0 keeps none,
+                and those that were kept before go.
 
         Raises:
             ServeError: it cannot be written.
         """
         self._folder = folder
         self._limit_bytes = limit_bytes
-        self.photos = UnmetPhotos(folder, limit_photos) if limit_photos else None
+        self._kept = UnmetPhotos(folder, limit_photos)
+        self.photos = self._kept if limit_photos else None
         self._lock = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +95,7 @@ class BehaviourLog:
             The id by which events name it.
         """
         query_id = uuid4().hex
+        self._kept.forget_daily()
         self._write(
             QUERIES_FILE,
             {

@@ -5,8 +5,11 @@ anew from all of them, as ``furniture-prompter evaluate`` reads them.
 """
 
 import json
+import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +28,11 @@ PREFERENCES_FILE: Final = "preferences.jsonl"
 QUERIES_FILE: Final = "queries.jsonl"
 JUDGMENTS_FILE: Final = "qrels.tsv"
 PHOTOS_FOLDER: Final = "photos"
+_UNJUDGED_FOLDER: Final = ".unjudged"
+# Photos whose answers are looked at and not judged yet: of so many, for so long.
+_LIMIT_UNJUDGED: Final = 20
+_UNJUDGED_S: Final = 86_400.0
+_PHOTO: Final = re.compile(r"[\w-]{1,64}\.[a-z]{3,4}")
 _LOCK: Final = ".judging.lock"
 _WAIT_S: Final = 5.0
 _LIMIT_BYTES: Final = 64_000_000
@@ -70,6 +78,7 @@ class Preference:
 
 
 _PREFERENCE: Final = TypeAdapter(Preference)
+_FOLDERS: Final = (PHOTOS_FOLDER, _UNJUDGED_FOLDER)
 
 
 class Judgments:
@@ -83,7 +92,9 @@ class Judgments:
         """
         self._folder = folder
         try:
-            (folder / PHOTOS_FOLDER).mkdir(parents=True, exist_ok=True)
+            for name in (PHOTOS_FOLDER, _UNJUDGED_FOLDER):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            self._forget()
             (folder / PREFERENCES_FILE).touch(mode=0o600)
         except OSError as error:
             raise ServeError(
@@ -92,7 +103,9 @@ class Judgments:
             ) from error
 
     def keep_photo(self, data: bytes, suffix: str) -> str:
-        """Keep a photo that is judged by; its name there, which is that of its content.
+        """Keep a photo whose answers are looked at; its name, which is that of its content.
+
+        :meth:`add` keeps it for good; of those that nobody judges by the oldest are forgotten.
 
         Args:
             data: The file.
@@ -102,10 +115,26 @@ class Judgments:
             OSError: it cannot be written.
         """
         name = f"{sha256(data).hexdigest()}{suffix}"
-        path = self._folder / PHOTOS_FOLDER / name
-        if not path.exists():
-            replace_bytes(path, data, private=True)
+        if not (self._folder / PHOTOS_FOLDER / name).exists():
+            replace_bytes(self._folder / _UNJUDGED_FOLDER / name, data, private=True)
+            self._forget()
         return name
+
+    def has_photo(self, name: str) -> bool:
+        """Whether a photo of that name is kept, judged by or not yet."""
+        return any((self._folder / each / name).is_file() for each in _FOLDERS)
+
+    def _forget(self) -> None:
+        """Forget photos that nobody judged by; what a killed process left of one, too."""
+        kept = []
+        for path in (self._folder / _UNJUDGED_FOLDER).iterdir():
+            # Another worker may forget it, or judge by it, at the same time.
+            with suppress(FileNotFoundError):
+                kept.append((path.stat().st_mtime, path))
+        oldest_s = time.time() - _UNJUDGED_S
+        for place, (written_s, path) in enumerate(sorted(kept, reverse=True)):
+            if place >= _LIMIT_UNJUDGED or written_s < oldest_s:
+                path.unlink(missing_ok=True)
 
     def add(self, preference: Preference) -> int:
         """Keep one, and write all of them as judgments; how many there are.
@@ -120,10 +149,16 @@ class Judgments:
             path = self._folder / PREFERENCES_FILE
             if path.stat().st_size > _LIMIT_BYTES:
                 raise OSError(27, f"{PREFERENCES_FILE} is full: begin another folder")
+            if preference.photo:
+                # It may have been judged by before.
+                with suppress(FileNotFoundError):
+                    unjudged = self._folder / _UNJUDGED_FOLDER / preference.photo
+                    unjudged.replace(self._folder / PHOTOS_FOLDER / preference.photo)
             with path.open("ab") as file:
                 file.write(line.encode("utf-8", "replace") + b"\n")
             kept = self.all()
-            queries, judged = exported(kept)
+            there = {"", *(each.name for each in (self._folder / PHOTOS_FOLDER).iterdir())}
+            queries, judged = exported(each for each in kept if each.photo in there)
             for name, text in ((QUERIES_FILE, queries), (JUDGMENTS_FILE, judged)):
                 replace_bytes(self._folder / name, text.encode("utf-8", "replace"), private=True)
         return len(kept)
@@ -145,15 +180,19 @@ def exported(preferences: Iterable[Preference]) -> tuple[str, str]:
 
     A product of the better answer alone has a gain of 2, one of both 1, one of the worse alone 0;
     where both are good all have 1, where neither is 0. What was said several times counts in the
-    mean.
+    mean. What ``evaluate`` could not read is left out: ids of another form than a catalog's, and
+    queries without words and photo.
     """
     queries: dict[tuple[str, str], str] = {}
     gains: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for each in preferences:
         asked = one_line(each.words), each.photo
+        if not any(asked) or (each.photo and not _PHOTO.fullmatch(each.photo)):
+            continue
         query = queries.setdefault(asked, str(len(queries) + 1))
         for product, gain in _gains(each).items():
-            gains[query, product].append(gain)
+            if product and one_line(product) == product:
+                gains[query, product].append(gain)
     lines = [_query_line(number, *asked) for asked, number in queries.items()]
     judged = [
         f"{query}\t0\t{product}\t{round(sum(said) / len(said) + 1e-9)}"

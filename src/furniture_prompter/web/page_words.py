@@ -88,7 +88,8 @@ class Words:
 
     def step(self, text: str) -> str:
         """What a run is doing, or what it counts, in this language."""
-        return _put(text, self._texts["steps"]) or text
+        steps = self._texts["steps"]
+        return _put(text, steps, lambda value: steps.get(value, value)) or text
 
     def _as_written(self, value: str) -> str:
         """A number that was written in English, as this language writes it; all else as it is."""

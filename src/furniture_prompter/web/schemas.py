@@ -1,13 +1,16 @@
 """Schemas of requests and answers, beside those of searches in ``search.answer``."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from furniture_prompter.domain.wording import one_line
+from furniture_prompter.feeds.rows import identifier
 from furniture_prompter.search.option_fields import request_fields, with_fields
 from furniture_prompter.search.outfit import MOST_BUDGET, MOST_PIECES
 from furniture_prompter.search.photo_answer import CropBox
 from furniture_prompter.web import examples
+from furniture_prompter.web.judging import Verdict
 
 
 class _Taken(BaseModel):
@@ -239,3 +242,41 @@ REQUESTS: tuple[type[BaseModel], ...] = (
 def schema_reference(model: type[BaseModel]) -> dict[str, Any]:
     """A reference to a model's schema in the description."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+SHOWN_JUDGED: Final = 6
+"""Hits of each of two answers that are judged beside each other."""
+
+
+def _product_id(value: str) -> str:
+    if identifier(value) != value:
+        raise ValueError("is no id of a product")
+    return value
+
+
+class SideSent(_Taken):
+    """An answer as the page tells it back."""
+
+    options: dict[
+        Annotated[str, Field(pattern="^(understand|photo_weight|colour_weight|diversity)$")],
+        bool | Annotated[float, Field(ge=0, le=1)],
+    ]
+    products: list[Annotated[str, AfterValidator(_product_id)]] = Field(max_length=SHOWN_JUDGED)
+
+
+class Judged(_Taken):
+    """Which of two answers is better."""
+
+    words: str = Field(max_length=5_000)
+    photo: str = Field(pattern=r"^([0-9a-f]{64}\.(jpg|png|webp|img))?$")
+    first: SideSent
+    second: SideSent
+    better: Verdict
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if not one_line(self.words) and not self.photo:
+            raise ValueError("words or a photo are missing")
+        if self.better in ("first", "second") and self.first.products == self.second.products:
+            raise ValueError("of two equal answers none is better")
+        return self

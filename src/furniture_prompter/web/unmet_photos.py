@@ -20,15 +20,18 @@ _LOG = logging.getLogger("furniture_prompter.web")
 PICTURE_SIDE_PX: Final = 160
 """Longer side of what is kept of a photo that found nothing."""
 KEPT_DAYS: Final = 90
-"""Days after which it goes, when the next one comes."""
+"""Days after which it goes, when a server starts, a day begins, or the next one comes."""
 _PICTURE_QUALITY: Final = 75
+_DAY_S: Final = 86_400.0
+# Another worker may be writing what is younger.
+_WRITING_S: Final = 3_600.0
 
 
 class UnmetPhotos:
     """Small pictures and vectors of photos that found nothing, the newest of them, for a while."""
 
     def __init__(self, folder: Path, limit_photos: int) -> None:
-        """Keep none yet.
+        """Forget those whose time is over.
 
         Args:
             folder: Where the events lie.
@@ -36,6 +39,8 @@ class UnmetPhotos:
         """
         self._folder = folder / PHOTOS_FOLDER
         self._limit_photos = limit_photos
+        self._forgot_s = -_DAY_S
+        self.forget_daily()
 
     def keep(self, sha256: str, image: RgbImage, vector: NDArray[np.float32]) -> None:
         """Keep a photo; one that is kept is new again.
@@ -51,12 +56,23 @@ class UnmetPhotos:
         picture.save(data, "JPEG", quality=_PICTURE_QUALITY)
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            replace_bytes(self._folder / f"{sha256}.jpg", data.getvalue(), private=True)
             halves = vector.astype("<f2").tobytes()
+            # By the vector a picture is forgotten: without one there is never a picture.
             replace_bytes(self._folder / f"{sha256}.f16", halves, private=True)
+            replace_bytes(self._folder / f"{sha256}.jpg", data.getvalue(), private=True)
             self._forget()
         except OSError as error:
             _LOG.error("a photo that found nothing could not be kept: %s", error.strerror)
+
+    def forget_daily(self) -> None:
+        """Forget those whose time is over, unless that was done within a day."""
+        if time.monotonic() - self._forgot_s < _DAY_S:
+            return
+        self._forgot_s = time.monotonic()
+        try:
+            self._forget()
+        except OSError as error:
+            _LOG.error("photos that found nothing could not be forgotten: %s", error.strerror)
 
     def _forget(self) -> None:
         kept = []
@@ -67,5 +83,13 @@ class UnmetPhotos:
         oldest_s = time.time() - KEPT_DAYS * 86_400
         for place, (written_s, path) in enumerate(sorted(kept, reverse=True)):
             if place >= self._limit_photos or written_s < oldest_s:
-                path.unlink(missing_ok=True)
                 path.with_suffix(".jpg").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+        # What a process that was killed left behind.
+        for path in self._folder.glob("*.jpg"):
+            if not path.with_suffix(".f16").exists():
+                path.unlink(missing_ok=True)
+        for path in self._folder.glob(".*.new"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - _WRITING_S:
+                    path.unlink()

@@ -15,6 +15,7 @@ import pytest
 
 from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.domain import IndexProgress
+from furniture_prompter.errors import ServeError
 from furniture_prompter.evaluation.relevance import read_queries, read_relevance_judgments
 from furniture_prompter.web.access import Scope, add_key
 from furniture_prompter.web.behaviour import BehaviourLog
@@ -140,7 +141,7 @@ def test_two_answers_are_judged_and_evaluate_reads_it(
     assert '<option value="&lt;b&gt;red chair">' in form
     assert "Şimdiye kadar 0 değerlendirme." in form
     asked = {"words": "red chair", "first.understand": "true", "second.understand": "false"}
-    asked |= {"second.diversity": "0,9", "first.diversity": "7", "first.photo_weight": "x"}
+    asked |= {"second.diversity": "0,9", "first.diversity": " "}
     files = {"file": ("photo.png", (shop / "photos" / "3.png").read_bytes())}
     answered = api("POST", "/admin/judge/answers", headers=write, data=asked, files=files)
     assert answered.status_code == 200, answered.text
@@ -167,8 +168,87 @@ def test_two_answers_are_judged_and_evaluate_reads_it(
     ):
         sent = {**told, "better": "both", **wrong}
         assert api.error("POST", "/admin/judge", headers=write, json=sent)[0] == 422
-    nothing = {"words": (None, "")}
-    assert api.error("POST", "/admin/judge/answers", headers=write, files=nothing)[0] == 400
+    turkish = {**write, "Accept-Language": "tr"}
+    status, _, message = api.error(
+        "POST", "/admin/judge/answers", headers=turkish, files={"words": (None, "")}
+    )
+    assert (status, message[:6]) == (400, "Aranac")
+    for value in ("1,5", "-0.1", "x", "nan"):
+        wrong_share = {"words": (None, "desk"), "first.diversity": (None, value)}
+        status, _, message = api.error(
+            "POST", "/admin/judge/answers", headers=turkish, files=wrong_share
+        )
+        assert status == 422
+        assert f"“{value}” 0 ile 1 arasında" in message
+
+
+def test_events_and_judgments_share_no_folder(serve: Callable[..., Api], tmp_path: Path) -> None:
+    with pytest.raises(ServeError, match="setting judgments"):
+        serve(judgments=tmp_path / "one", events=tmp_path / "two" / ".." / "one")
+
+
+def side(*products: str, **options: object) -> dict[str, object]:
+    return {"options": options, "products": products}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"first": side("a\t0\tb\t2")},
+        {"first": side("a\n1\t0\tzz\t2")},
+        {"first": side(" a")},
+        {"first": side("")},
+        {"first": side("a" * 201)},
+        {"first": side("a", diversity=1.5)},
+        {"first": side("a", where="x")},
+        {"words": ""},
+        {"words": "\x01\t"},
+        {"photo": f"{'a' * 64}.jpg"},
+        {"first": side("b")},
+    ],
+)
+def test_what_the_form_never_sends_is_no_judgment(
+    serve: Callable[..., Api], tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    keys, folder = tmp_path / "keys.json", tmp_path / "judgments"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    api = serve(api_keys=keys, judgments=folder)
+    sent = {"words": "desk", "photo": "", "first": side("a", understand=True, diversity=0)}
+    sent |= {"second": side("b"), "better": "first"}
+    assert api.error("POST", "/admin/judge", headers=write, json={**sent, **wrong})[0] == 422
+    assert (folder / "preferences.jsonl").read_text("utf-8") == ""
+    assert api("POST", "/admin/judge", headers=write, json=sent).status_code == 200
+
+
+def test_equal_answers_have_no_better_one_to_click(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.json"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"]), "Accept-Language": "tr"}
+    api = serve(api_keys=keys, judgments=tmp_path / "judgments")
+    same = {"words": (None, "red chair")}
+    text = api("POST", "/admin/judge/answers", headers=write, files=same).text
+    assert "İki sonuç aynı." in text
+    assert re.findall(r"data-better(?:=\"(\w+)\")?", text) == ["both", "neither"]
+
+
+def test_judgments_that_cannot_be_read_or_kept_are_told_in_a_sentence(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> None:
+    keys, folder = tmp_path / "keys.json", tmp_path / "judgments"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    api = serve(api_keys=keys, judgments=folder)
+    shutil.rmtree(folder)
+    folder.write_text("")
+    files = {"file": ("photo.png", (shop / "photos" / "3.png").read_bytes())}
+    sent = {"words": "x", "photo": "", "first": side("a"), "second": side("b"), "better": "both"}
+    for method, path, body in (
+        ("GET", "judge", {}),
+        ("POST", "judge/answers", {"files": files}),
+        ("POST", "judge", {"json": sent}),
+    ):
+        status, _, message = api.error(method, f"/admin/{path}", headers=write, **body)
+        assert (status, message) == (507, "Judgments cannot be kept; the server's log says why.")
 
 
 def test_without_a_folder_nothing_is_judged_and_the_cure_is_told(
@@ -203,6 +283,10 @@ def test_a_run_is_told_live_in_the_pages_language(
     with shared_progress(tmp_path / "catalog", "index", "<b>feed.csv", None) as tell:
         tell(IndexProgress("reading Shopify CSV", 1_200, 5_000, "rows"))
         (told,) = events("tr")
+        tell(IndexProgress("reading a table of unknown layout", 1, 2, "rows"))
+        assert ">bilinmeyen düzende bir tablo okunuyor: " in "".join(events("tr")).replace(
+            "<p>", ">"
+        )
     assert told.startswith("event: run\n")
     assert all(line.startswith("data: ") for line in told.splitlines()[1:])
     assert "&lt;b&gt;feed.csv işleniyor." in told

@@ -468,7 +468,7 @@ def test_the_pieces_of_a_room_are_links(
     serve: Callable[..., Api], tmp_path: Path, shop: Path
 ) -> None:
     boxes = [((4, 20, 28, 44), "couch", 0.9), ((36, 20, 60, 44), "chair", 0.8)]
-    api = serve(detector=write_detector(tmp_path / "tiny", boxes))
+    api = serve(detector=write_detector(tmp_path / "tiny", boxes), events=tmp_path / "events")
     noise = np.random.default_rng(1).integers(200, 256, (256, 256, 3), np.uint8)
     room = Image.fromarray(noise)
     for number, left in ((4, 16), (19, 144)):
@@ -490,6 +490,11 @@ def test_the_pieces_of_a_room_are_links(
         assert int(marked) == number + 1
     whole = page(api, "/", method="POST", data={"lang": "tr", "whole": "1"}, files=files)
     assert named(whole) == []
+    # The room is written down as none of its pieces, a piece as what it is.
+    written = (tmp_path / "events" / "ubi_queries.jsonl").read_text("utf-8").splitlines()
+    told = [json.loads(line)["query_attributes"] for line in written]
+    assert [each["room"] for each in told] == [True, True, False, False, True]
+    assert [bool(each["photo_words"]) for each in told] == [not each["room"] for each in told]
 
 
 def test_a_photo_that_found_nothing_is_kept_small_where_the_shop_says_so(

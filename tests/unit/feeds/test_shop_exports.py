@@ -356,6 +356,31 @@ def test_a_turkish_table_of_unknown_layout_in_windows_1254(shop: Path) -> None:
     assert "title ← Ürün Adı, image ← Görsel, id ← Ürün Kodu" in note
 
 
+@pytest.mark.parametrize("spelled", [str, str.lower, str.upper])
+def test_elements_without_blanks_and_turkish_letters_are_what_columns_are(
+    shop: Path, spelled: Callable[[str], str]
+) -> None:
+    def element(name: str, value: str) -> str:
+        return f"<{spelled(name)}>{value}</{spelled(name)}>"
+
+    rows = "".join(
+        "<Urun>"
+        + element("UrunKodu", code)
+        + element("Baslik", "Meşe masa")
+        + element("KategoriAdi", "Masa")
+        + element("SatisFiyati", "1.299,90 TL")
+        + element("FiyatKurus", "5")
+        + element("Resimler", element("Resim", photo))
+        + "</Urun>"
+        for code, photo in (("MS-1", "a.jpg"), ("MS-2", "b.jpg"))
+    )
+    products = by_id(read(shop, "urunler.xml", f"<Urunler>{rows}</Urunler>"))
+    assert set(products) == {"MS-1", "MS-2"}
+    table = products["MS-1"].product
+    assert (table.title, table.category) == ("Meşe masa", "Masa")
+    assert (table.attributes["price"], table.attributes["currency"]) == (1299.9, "TRY")
+
+
 def test_stock_in_words_is_availability(shop: Path) -> None:
     text = (
         "Ürün Kodu;Ürün Adı;Fiyat;Stok;Görsel\n"

@@ -74,6 +74,69 @@ def test_of_photos_that_found_nothing_the_newest_are_kept_and_not_for_ever(tmp_p
     assert sorted(path.stem for path in kept.parent.glob("*.jpg")) == ["b", "d"]
 
 
+def photos_of(folder: Path, **ages_days: float) -> Path:
+    """A folder of photos that were kept so many days ago."""
+    photos = BehaviourLog(folder, limit_photos=10).photos
+    assert photos is not None
+    for name, days in ages_days.items():
+        photos.keep(name, np.zeros((20, 20, 3), np.uint8), np.ones(4, np.float32))
+        for path in (folder / "photos").glob(f"{name}.*"):
+            os.utime(path, (time.time() - days * 86_400,) * 2)
+    return folder / "photos"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_server_that_starts_forgets_photos_whose_time_is_over(tmp_path: Path) -> None:
+    photos = photos_of(tmp_path, young=KEPT_DAYS - 1, old=KEPT_DAYS + 1)
+    BehaviourLog(tmp_path, limit_photos=10)
+    assert names_in(photos) == ["young.f16", "young.jpg"]
+    # Whoever keeps none any more has none.
+    BehaviourLog(tmp_path)
+    assert names_in(photos) == []
+
+
+def test_a_server_that_runs_on_forgets_photos_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = photos_of(tmp_path, old=KEPT_DAYS - 1)
+    log = BehaviourLog(tmp_path, limit_photos=10)
+    os.utime(photos / "old.f16", (time.time() - (KEPT_DAYS + 1) * 86_400,) * 2)
+    log.query("chair", {}, [])
+    assert names_in(photos) == ["old.f16", "old.jpg"]
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 86_401)
+    log.query("chair", {}, [])
+    assert names_in(photos) == []
+
+
+def test_what_a_killed_process_leaves_of_a_photo_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = photos_of(tmp_path, whole=1)
+    (photos / "orphan.jpg").write_bytes(b"picture")
+    for name, age_s in ((".x.jpg.0a.new", 7_200), (".y.jpg.0b.new", 60)):
+        (photos / name).write_bytes(b"half")
+        os.utime(photos / name, (time.time() - age_s,) * 2)
+    log = BehaviourLog(tmp_path, limit_photos=10)
+    assert names_in(photos) == [".y.jpg.0b.new", "whole.f16", "whole.jpg"]
+    written: list[str] = []
+
+    def killed_at_the_second(path: Path, content: bytes, *, private: bool) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        path.write_bytes(content)
+
+    monkeypatch.setattr("furniture_prompter.web.unmet_photos.replace_bytes", killed_at_the_second)
+    assert log.photos is not None
+    with pytest.raises(KeyboardInterrupt):
+        log.photos.keep("z", np.zeros((20, 20, 3), np.uint8), np.ones(4, np.float32))
+    assert written == ["z.f16"]
+
+
 def test_photos_that_cannot_be_kept_fail_no_search(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

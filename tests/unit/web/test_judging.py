@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,51 @@ def test_evaluate_reads_what_is_kept(tmp_path: Path) -> None:
     assert said[0].by == "shop"
     assert said[0].when
     assert (folder / PREFERENCES_FILE).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "product", ["", " a ", "a\t0\tb\t2", "a\n1\t0\tz\t2", "a\rb", "a\0b", "a\u2028b"]
+)
+def test_a_product_of_no_catalog_forges_no_line(product: str) -> None:
+    odd = replace(SAID, first=Side({}, (product,)), second=Side({}, ("b",)))
+    assert exported([odd])[1] == "1\t0\tb\t0\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "photo"), [("", ""), ("\x01 ", ""), ("x", "../x.jpg"), ("x", "gone.jpg")]
+)
+def test_a_query_that_cannot_be_asked_is_not_written(
+    words: str, photo: str, tmp_path: Path
+) -> None:
+    kept = Judgments(tmp_path)
+    line = json.dumps({**asdict(replace(SAID, words=words, photo=photo)), "when": ""})
+    (tmp_path / PREFERENCES_FILE).write_text(f"{line}\n", "utf-8")
+    assert kept.add(SAID) == 2
+    (query,), set_aside = read_queries(tmp_path / QUERIES_FILE)
+    assert (query.prompt, set_aside) == ("oak table", [])
+    judged, set_aside = read_relevance_judgments(tmp_path / JUDGMENTS_FILE)
+    assert ({each.query for each in judged}, set_aside) == ({query.id}, [])
+
+
+def test_photos_that_nobody_judges_by_are_forgotten(tmp_path: Path) -> None:
+    kept = Judgments(tmp_path)
+    judged = kept.keep_photo(b"judged", ".jpg")
+    kept.add(replace(SAID, photo=judged))
+    names = []
+    for number in range(25):
+        names.append(kept.keep_photo(str(number).encode(), ".jpg"))
+        os.utime(tmp_path / ".unjudged" / names[-1], (time.time() - 50 + number,) * 2)
+    assert [kept.has_photo(name) for name in names] == [False] * 5 + [True] * 20
+    # What a killed process leaves has no photo's name.
+    left = tmp_path / ".unjudged" / ".x.jpg.0a.new"
+    left.write_bytes(b"half")
+    for path in (left, tmp_path / ".unjudged" / names[-1]):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    kept = Judgments(tmp_path)
+    assert not left.exists()
+    assert not kept.has_photo(names[-1])
+    assert kept.has_photo(names[-2])
+    assert kept.has_photo(judged)
 
 
 def test_lines_that_are_none_are_passed_over(tmp_path: Path) -> None:

@@ -2,28 +2,31 @@
 
 import asyncio
 import logging
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.demand import demand
 from furniture_prompter.domain import Query
-from furniture_prompter.errors import BenchmarkError
-from furniture_prompter.feeds.rows import LIMIT_ID
+from furniture_prompter.domain.wording import one_line
+from furniture_prompter.errors import BenchmarkError, InvalidQueryError
 from furniture_prompter.search.answer import answer
 from furniture_prompter.web.access import ADMIN, require
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, photo_address
-from furniture_prompter.web.judging import Preference, Side, Verdict
+from furniture_prompter.web.judging import Preference, Side
 from furniture_prompter.web.looking import sight, upright
 from furniture_prompter.web.page_products import product_card
+from furniture_prompter.web.page_words import Words
 from furniture_prompter.web.routes.admin import admin_part, refuse_keyless, words_of
 from furniture_prompter.web.routes.search import found
+from furniture_prompter.web.schemas import SHOWN_JUDGED, Judged
 from furniture_prompter.web.search_bodies import Vector, read_form, sha256_of
 from furniture_prompter.web.services import Services, ServicesDep
 
@@ -31,34 +34,13 @@ _LOG = logging.getLogger("furniture_prompter.web")
 
 router = APIRouter(include_in_schema=False)
 
+_T = TypeVar("_T")
 _KEYED = Depends(require("write"))
-_SHOWN_HITS: Final = 6
 _SHOWN_QUERIES: Final = 200
 _MOST_VALUES: Final = 100
 _NUMBERS: Final = ("photo_weight", "colour_weight", "diversity")
 # Of what is kept beside judgments the content is known: it was decoded.
 _SUFFIXES: Final = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
-
-
-class SideSent(BaseModel):
-    """An answer as the page tells it back."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    options: dict[str, float | bool | None] = Field(max_length=8)
-    products: list[str] = Field(max_length=_SHOWN_HITS)
-
-
-class Judged(BaseModel):
-    """Which of two answers is better."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    words: str = Field(max_length=5_000)
-    photo: str = Field(pattern=r"^([0-9a-f]{64}\.(jpg|png|webp|img))?$")
-    first: SideSent
-    second: SideSent
-    better: Verdict
 
 
 @router.get(f"{ADMIN}/judge", dependencies=[_KEYED])
@@ -70,7 +52,7 @@ async def judging(request: Request, services: ServicesDep) -> Response:
     asked: list[str] = []
     if services.settings.events is not None:
         asked = await asyncio.to_thread(_asked, services)
-    count = len(await asyncio.to_thread(services.judgments.all))
+    count = len(await _written(services.judgments.all))
     return admin_part(request, "admin_judge.html", off=False, asked=asked, count=count)
 
 
@@ -88,7 +70,8 @@ async def answers(request: Request, services: ServicesDep) -> Response:
         data = await files[0].read() if files else b""
     finally:
         await form.close()
-    words, photo = items.get("words", "").strip(), ""
+    words, photo, spoken = one_line(items.get("words", "")), "", words_of(request)
+    options = [_options(items, name, spoken) for name in ("first", "second")]
     vector: Vector | None = None
     query = Query(prompt=words or None)
     async with services.catalog.current() as catalog:
@@ -100,11 +83,14 @@ async def answers(request: Request, services: ServicesDep) -> Response:
                 query, photo_name="photo", photo_sha256=sha256.hex(), looked_at=looked_at
             )
             suffix = next((end for start, end in _SUFFIXES if data.startswith(start)), ".img")
-            photo = await asyncio.to_thread(judgments.keep_photo, data, suffix)
-        sides = [
-            await _side(query, vector, _options(items, name), catalog, services, request)
-            for name in ("first", "second")
-        ]
+            photo = await _written(judgments.keep_photo, data, suffix)
+        try:
+            sides = [
+                await _side(query, vector, each, catalog, services, request) for each in options
+            ]
+        except InvalidQueryError as error:
+            told = spoken.error(str(error)) or spoken.problem("invalid_query")
+            raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_query", told) from error
     return admin_part(request, "admin_judge_answers.html", words=words, photo=photo, sides=sides)
 
 
@@ -116,24 +102,32 @@ async def judge(request: Request, services: ServicesDep) -> Response:
         raise _off()
     depth = services.settings.limit_json_depth
     sent = Judged.model_validate(await read_json_body(request, depth, _MOST_VALUES))
+    if sent.photo and not await _written(services.judgments.has_photo, sent.photo):
+        raise _refused(words_of(request)("judge_no_photo"))
     preference = Preference(
         sent.words,
         sent.photo,
-        Side(sent.first.options, tuple(each[:LIMIT_ID] for each in sent.first.products)),
-        Side(sent.second.options, tuple(each[:LIMIT_ID] for each in sent.second.products)),
+        Side(sent.first.options, tuple(sent.first.products)),
+        Side(sent.second.options, tuple(sent.second.products)),
         sent.better,
         request.scope["state"].get("key_name", ""),
     )
-    try:
-        count = await asyncio.to_thread(services.judgments.add, preference)
-    except OSError as error:
-        _LOG.error("a judgment could not be kept: %s", error)
-        raise ApiError(
-            HTTPStatus.INSUFFICIENT_STORAGE,
-            "unavailable",
-            "The judgment could not be kept; the server's log says why.",
-        ) from error
+    count = await _written(services.judgments.add, preference)
     return admin_part(request, "admin_judged.html", count=count)
+
+
+async def _written(call: Callable[..., _T], *args: object) -> _T:
+    """What reads or writes judgments, in a thread; what the disk refuses is told."""
+    try:
+        return await asyncio.to_thread(call, *args)
+    except OSError as error:
+        _LOG.error("judgments cannot be kept: %s", error)
+        told = "Judgments cannot be kept; the server's log says why."
+        raise ApiError(HTTPStatus.INSUFFICIENT_STORAGE, "unavailable", told) from error
+
+
+def _refused(message: str) -> ApiError:
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", message)
 
 
 def _off() -> ApiError:
@@ -154,16 +148,21 @@ def _asked(services: Services) -> list[str]:
     return [each.text for each in told.words[:_SHOWN_QUERIES]]
 
 
-def _options(items: dict[str, str], side: str) -> dict[str, Any]:
-    """A side's options; what is no number, or empty, is the server's own."""
+def _options(items: dict[str, str], side: str, words: Words) -> dict[str, Any]:
+    """A side's options; what is empty is the server's own."""
     options: dict[str, Any] = {"understand": items.get(f"{side}.understand") != "false"}
     for name in _NUMBERS:
-        try:
-            value = float(items.get(f"{side}.{name}", "").replace(",", "."))
-        except ValueError:
+        typed = items.get(f"{side}.{name}", "").strip()
+        if not typed:
             continue
-        if 0 <= value <= 1:
-            options[name] = value
+        try:
+            value = float(typed.replace(",", "."))
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= 1:
+            field = words(f"judge_{name}")
+            raise _refused(words("judge_no_share", value=typed[:20], field=field))
+        options[name] = value
     return options
 
 
@@ -178,7 +177,7 @@ async def _side(
     asked = (
         options if vector is not None else {k: options[k] for k in options if k[-6:] != "weight"}
     )
-    result = await found(query, vector, {**asked, "limit": _SHOWN_HITS}, catalog, services)
+    result = await found(query, vector, {**asked, "limit": SHOWN_JUDGED}, catalog, services)
     words = words_of(request)
     hits = answer(result, photo_address)["hits"]
     return {

@@ -276,8 +276,10 @@ async def _searched(
         if asked.like:
             liked, _ = await catalog.product(asked.like)
             title = title_of({"title": liked.title, "id": liked.id, **liked.attributes}, words)
-        shown = ""
-        if vector is not None and services.behaviour is not None:
+        in_photo = pieces or services.rooms.get(asked.photo) or ()
+        shown, is_whole_room = "", len(in_photo) > 1 and not asked.crop
+        # A room's vector is of no one product.
+        if vector is not None and services.behaviour is not None and not is_whole_room:
             shown = (await catalog.describe_async(vector)).prompt
     clock.add({name: ms for name, ms in result.timings_ms.items() if name != "total"})
     told = answer(result, photo_address)
@@ -287,7 +289,7 @@ async def _searched(
     query_id = ""
     if services.behaviour is not None:
         ids = [hit["product"]["id"] for hit in hits]
-        behaviour = view.behaviour(shown)
+        behaviour = {**view.behaviour(shown), "room": is_whole_room}
         # What a filter leaves nothing of may well be sold.
         is_unmet = behaviour["nothing_matches"] and not asked.chosen
         if is_unmet and seen is not None and vector is not None:

@@ -168,7 +168,10 @@ async function judged(button) {
   const better = button.dataset.better || button.closest('.judge-side')?.getAttribute('data-name');
   const kept = await part('judge', { ...told, better });
   if (kept === undefined) return;
-  put(document.getElementById('judged'), kept);
+  const said = document.getElementById('judged');
+  put(said, kept);
+  const above = document.getElementById('judged-count');
+  if (above) above.textContent = said?.querySelector('[data-count]')?.textContent ?? '';
   put(place, '');
   nextQuery();
 }

@@ -78,8 +78,13 @@ export class CropBox extends HTMLElement {
     const places = boxes.map(([, , w, h]) => boxes.filter((other) => other[2] * other[3] > w * h).length + 1);
     links.forEach((link, number) => {
       const [x, y, w, h] = boxes[number];
-      Object.assign(link.style, { left: `${x}%`, top: `${y}%`, width: `${w}%`, height: `${h}%`, zIndex: String(places[number]) });
+      const place = { left: `${x}%`, top: `${y}%`, width: `${w}%`, height: `${h}%` };
+      Object.assign(link.style, place, { zIndex: String(places[number]) });
       link.classList.remove('chip');
+      const edge = document.createElement('span');
+      edge.className = 'edge';
+      Object.assign(edge.style, place);
+      link.after(edge);
     });
     room.querySelector('ul')?.classList.replace('chips', 'boxes');
     this.#stage.after(room);
