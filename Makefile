@@ -12,7 +12,7 @@ DEMO := demo-output
 PROCESSES ?= 2
 
 .PHONY: audit benchmark check check-install clean constraints demo format full-catalog install mutants \
-	sbom system-packages test
+	sbom suite system-packages test
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -53,10 +53,13 @@ check: $(VENV)/.installed-dev audit
 audit: $(VENV)/.installed-dev
 	@$(BIN)/python -m tools.audit $(LOCKS)
 
+# Side by side: checks use one core, installing waits for the network, and tests wait for one another.
+test: $(VENV)/.installed-dev system-packages
+	$(MAKE) --no-print-directory --jobs=3 check suite check-install
+
 # In the order of their folders, the longest first: reordered, a file of one long test comes last.
-test: $(VENV)/.installed-dev system-packages check
+suite: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope --no-loadscope-reorder
-	$(MAKE) --no-print-directory check-install
 
 # A wheel in a fresh environment, as a user installs it.
 check-install: $(VENV)/.installed-dev
