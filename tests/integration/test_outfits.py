@@ -37,6 +37,7 @@ PRODUCTS: list[tuple[str, str, str, tuple[int, int, int], dict[str, Any]]] = [
     ("curtain-free", "Curtain", "curtain", RED, {}),
     ("lamp-garden", "Garden light", "floor lamp", RED, {"price": 150, "color": "red"}),
     ("billiards", "Pool table", "", RED, {"price": 1500, "color": "red"}),
+    ("tennis", "Table tennis", "game table", RED, {"price": 300, "color": "red"}),
     ("basin", "Wash basin", "wash basin", WHITE, {"price": 70}),
     ("clip", "Paper clip", "clips", BLUE, {"price": 1}),
 ]
@@ -109,7 +110,7 @@ def test_a_piece_for_outside_is_nothing_for_inside_and_a_game_is_no_table(
 ) -> None:
     listed = [each.product.id for each in catalog.goes_with("sofa", limit=50).companions]
     assert "lamp" in listed
-    assert not {"lamp-garden", "billiards"} & set(listed)
+    assert not {"lamp-garden", "billiards", "tennis"} & set(listed)
     outside = [each.product.id for each in catalog.goes_with("lamp-garden", limit=50).companions]
     assert "rug-red" in outside
 
