@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from furniture_prompter.catalog.filter_parser import _expected, _meant
 from furniture_prompter.catalog.filters import (
     LIMIT_CHARACTERS,
     LIMIT_DEPTH,
@@ -690,3 +691,41 @@ def test_the_examples_of_the_documentation_compile() -> None:
     columns |= {"base_colors": "texts", "category_path": "texts"}
     for line in lines:
         assert compile_filter(line, columns)
+
+
+@pytest.mark.parametrize(
+    ("terminals", "said"),
+    [
+        (set(), ""),
+        ({"COLUMN"}, "a column"),
+        ({"$END", "COLUMN"}, "a column or the end"),
+        ({"RPAR", "NUMBER", "_OR", "_AND"}, "a number, ), AND or OR"),
+    ],
+)
+def test_what_is_expected_is_told_in_words_with_one_or(terminals: set[str], said: str) -> None:
+    assert _expected(terminals) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "meant"),
+    [
+        ("1", "1"),
+        ("1,5", "1.5"),
+        ("1.25", "1.25"),
+        ("1,250", "1250"),
+        ("12’500", "12500"),
+        ("1 250 000", "1250000"),
+        ("1.250,9", "1250.9"),
+        ("1,250.99", "1250.99"),
+        # Four digits before a mark, two after one, or two sorts of marks are no thousands.
+        ("1234,567", None),
+        ("1,2345", None),
+        ("1.250.99", None),
+        ("1,250.999", None),
+        ("24.12.2026", None),
+    ],
+)
+def test_a_number_as_people_write_it_is_one_of_filters_or_none(
+    number: str, meant: str | None
+) -> None:
+    assert _meant(number) == meant

@@ -1,4 +1,4 @@
-"""Photos that can still be read of a damaged table."""
+"""Products and photos that can still be read of damaged tables."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,9 +12,16 @@ import pyarrow as pa
 import pytest
 
 from furniture_prompter.catalog import integrity
-from furniture_prompter.catalog.columns import NUMBER, VARIANT_ID, VECTOR, vector_array
-from furniture_prompter.catalog.integrity import SalvagedPhoto
-from furniture_prompter.domain import Photo
+from furniture_prompter.catalog.columns import (
+    NUMBER,
+    ROW_HASH,
+    VARIANT_ID,
+    VARIANTS,
+    VECTOR,
+    vector_array,
+)
+from furniture_prompter.catalog.integrity import Salvage, SalvagedPhoto, SalvagedProduct
+from furniture_prompter.domain import Photo, Product, Variant
 
 # Number, position, id, path, variant, length of the vector.
 ROWS = [
@@ -73,6 +80,51 @@ def test_photos_of_a_catalog_without_variants_show_none(tmp_path: Path) -> None:
     found = salvaged(tmp_path, [], variants=False)
     assert [each.photo.variant_id for each in found] == [""] * 4
     assert [each.trusted for each in found] == [True, False, True, True]
+
+
+def salvaged_products(folder: Path, rows: Sequence[dict[str, Any]], *, variants: bool) -> Salvage:
+    """What is read of rows that have, beside what a test gives, no value at all."""
+    texts = ["id", "title", "category", "color", "description", "wood", ROW_HASH, VARIANTS]
+    types = {NUMBER: pa.int64(), "tags": pa.list_(pa.string())} | dict.fromkeys(texts, pa.string())
+
+    async def read() -> Salvage:
+        columns = {
+            name: pa.array([row.get(name) for row in rows], kind) for name, kind in types.items()
+        }
+        database = await lancedb.connect_async(folder)
+        table = await database.create_table("products", pa.table(columns))
+        manifest: Any = SimpleNamespace(variants=variants, columns={"wood": "text"})
+        return await integrity._products(table, manifest, ())
+
+    return asyncio.run(read())
+
+
+def test_products_that_have_a_number_and_an_id_of_their_own_are_kept(tmp_path: Path) -> None:
+    rows = [
+        {NUMBER: 7, "id": "a", "title": "Table", "tags": ["new"], "wood": "oak", ROW_HASH: "aa"},
+        # Without a number, without an id, and with one that is there already: lost.
+        {"id": "b"},
+        {NUMBER: 8},
+        {NUMBER: 8, "id": ""},
+        {NUMBER: 7, "id": "c"},
+        {NUMBER: 9, "id": "a"},
+        {NUMBER: 9, "id": "d"},
+    ]
+    found = salvaged_products(tmp_path, rows, variants=False)
+    oak = Product("a", "Table", tags=("new",), attributes={"wood": "oak"})
+    bare = Product("d", "")
+    assert found.products == (SalvagedProduct(7, oak, "aa"), SalvagedProduct(9, bare, ""))
+    assert found.lost == 5
+    assert found.lost_ids == ("b", "c", "a")
+
+
+def test_a_product_whose_variants_cannot_be_read_is_kept_without_them(tmp_path: Path) -> None:
+    told = ['[{"id": "v"}]', "[", '{"id": "v"}', None]
+    rows = [{NUMBER: n, "id": f"p{n}", VARIANTS: text} for n, text in enumerate(told)]
+    found = salvaged_products(tmp_path, rows, variants=True)
+    assert [each.product.variants for each in found.products] == [(Variant("v"),), (), (), ()]
+    assert (found.lost, found.lost_ids) == (0, ())
+    assert found.photos == ()
 
 
 class Broken:

@@ -15,6 +15,8 @@ from furniture_prompter.catalog import upkeep
 from furniture_prompter.catalog.columns import (
     ALIGNED,
     NUMBER,
+    PHOTOS,
+    PRODUCTS,
     TEXT_VECTOR,
     VARIANTS,
     VECTOR,
@@ -129,3 +131,78 @@ def test_words_are_found_by_any_of_them_and_none_need_not_be(tmp_path: Path) -> 
 
     assert asyncio.run(told(["oak table", "sofa"], indexed=True))
     assert asyncio.run(told(["", "  ", ""], indexed=False))
+
+
+def manifest_with(vector_index: str | None, alignment: str | None) -> Any:
+    return SimpleNamespace(vector_index=vector_index, alignment=SimpleNamespace(file=alignment))
+
+
+def test_the_indexes_of_a_version_are_those_that_it_says_to_have() -> None:
+    few = {(PRODUCTS, WORDS): "keyword", (PRODUCTS, NUMBER): "number", (PHOTOS, NUMBER): "number"}
+    vectors = {(PHOTOS, VECTOR): "vector", (PRODUCTS, TEXT_VECTOR): "vector"}
+    assert upkeep.expected_indexes(manifest_with(None, None)) == few
+    assert upkeep.expected_indexes(manifest_with(None, "a.npz")) == few
+    assert upkeep.expected_indexes(manifest_with("IVF_PQ", None)) == few | vectors
+    aligned = {(PHOTOS, ALIGNED): "vector"}
+    assert upkeep.expected_indexes(manifest_with("IVF_PQ", "a.npz")) == few | vectors | aligned
+
+
+@pytest.mark.parametrize(("rows", "found"), [(0, 0), (1, 1), (9, 9), (10, 10), (11, 10)])
+def test_the_first_vector_finds_up_to_ten(tmp_path: Path, rows: int, found: int) -> None:
+    async def nearest() -> int:
+        database = await lancedb.connect_async(tmp_path)
+        vectors = np.eye(max(rows, 1), 16, dtype=np.float32)[:rows]
+        table = await database.create_table("photos", pa.table({VECTOR: vector_array(vectors)}))
+        return await upkeep._nearest(table, VECTOR)
+
+    assert asyncio.run(nearest()) == found
+
+
+def index_problem(folder: Path, indexed: set[str], manifest: Any, rows: int = 3) -> str | None:
+    """What is said of a catalog whose tables have these indexes, by table and column."""
+
+    async def told() -> str | None:
+        database = await lancedb.connect_async(folder)
+        numbers = pa.array(range(1, rows + 1), pa.int64())
+        vectors = vector_array(np.eye(max(rows, 1), 8, dtype=np.float32)[:rows])
+        products = {NUMBER: numbers, WORDS: ["oak table"] * rows, TEXT_VECTOR: vectors}
+        photos = {NUMBER: numbers, VECTOR: vectors}
+        tables = {
+            PRODUCTS: await database.create_table(PRODUCTS, pa.table(products)),
+            PHOTOS: await database.create_table(PHOTOS, pa.table(photos)),
+        }
+        for name, table in tables.items():
+            if f"{name}.{NUMBER}" in indexed:
+                await table.create_index(NUMBER, config=lancedb.index.BTree())
+        if f"{PRODUCTS}.{WORDS}" in indexed:
+            await tables[PRODUCTS].create_index(WORDS, config=lancedb.index.FTS())
+        return await upkeep._index_problem(tables, manifest)
+
+    return asyncio.run(told())
+
+
+def test_indexes_that_are_missing_are_named_each(tmp_path: Path) -> None:
+    every = {f"{PRODUCTS}.{WORDS}", f"{PRODUCTS}.{NUMBER}", f"{PHOTOS}.{NUMBER}"}
+    exact = manifest_with(None, None)
+    assert index_problem(tmp_path / "a", every, exact) is None
+    assert index_problem(tmp_path / "b", every - {f"{PHOTOS}.{NUMBER}"}, exact) == (
+        f"photos has no number index on {NUMBER}."
+    )
+    assert index_problem(tmp_path / "c", set(), manifest_with("IVF_PQ", None)) == (
+        f"products has no keyword index on {WORDS}; products has no number index on {NUMBER}; "
+        f"photos has no number index on {NUMBER}; photos has no vector index on {VECTOR}; "
+        f"products has no vector index on {TEXT_VECTOR}."
+    )
+
+
+def test_an_index_that_finds_fewer_rows_than_there_are_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(upkeep, "_words_are_found", nothing)
+    every = {f"{PRODUCTS}.{WORDS}", f"{PRODUCTS}.{NUMBER}", f"{PHOTOS}.{NUMBER}"}
+    assert index_problem(tmp_path, every, manifest_with(None, None)) == (
+        f"the keyword index on {WORDS} of products does not find its rows."
+    )

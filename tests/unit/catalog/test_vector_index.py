@@ -102,3 +102,22 @@ def test_an_index_is_asked_until_a_filter_that_keeps_the_farthest_has_its_produc
     assert fetched[:3] == [40, 160, 640]
     assert fetched[-1] >= many
     assert len(fetched) <= 6
+
+
+def test_candidates_of_an_index_come_with_their_cosines(tmp_path: Path) -> None:
+    directions = np.array([[3, 4], [5, 12], [-8, 6], [1, 0]], np.float32)
+    vectors = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+    async def found() -> tuple[Numbers, Scores]:
+        database = await connect(tmp_path)
+        rows = pa.table({NUMBER: np.array([4, 5, 6, 7]), "vector": vector_array(vectors)})
+        table = await database.create_table("photos", rows)
+        space = await IvfIndex.load(table, "vector", tmp_path)
+        similarities = space.similarities(EAST)
+        assert isinstance(similarities, _IvfSimilarities)
+        return await similarities._candidates(3)
+
+    numbers, scores = asyncio.run(found())
+    assert numbers.tolist() == [7, 4, 5]
+    assert scores.dtype == np.float32
+    assert scores.tolist() == pytest.approx([1.0, 0.6, 5 / 13], abs=1e-3)
