@@ -100,7 +100,7 @@ def salvaged_products(folder: Path, rows: Sequence[dict[str, Any]], *, variants:
 
 
 def test_products_that_have_a_number_and_an_id_of_their_own_are_kept(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {NUMBER: 7, "id": "a", "title": "Table", "tags": ["new"], "wood": "oak", ROW_HASH: "aa"},
         # Without a number, without an id, and with one that is there already: lost.
         {"id": "b"},
@@ -120,7 +120,9 @@ def test_products_that_have_a_number_and_an_id_of_their_own_are_kept(tmp_path: P
 
 def test_a_product_whose_variants_cannot_be_read_is_kept_without_them(tmp_path: Path) -> None:
     told = ['[{"id": "v"}]', "[", '{"id": "v"}', None]
-    rows = [{NUMBER: n, "id": f"p{n}", VARIANTS: text} for n, text in enumerate(told)]
+    rows: list[dict[str, Any]] = [
+        {NUMBER: n, "id": f"p{n}", VARIANTS: text} for n, text in enumerate(told)
+    ]
     found = salvaged_products(tmp_path, rows, variants=True)
     assert [each.product.variants for each in found.products] == [(Variant("v"),), (), (), ()]
     assert (found.lost, found.lost_ids) == (0, ())

@@ -1,9 +1,11 @@
 """Who a calibration asks for, who may not answer, and in which words."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.stored import StoredVectors
 from furniture_prompter.catalog.vector_index import background_of
@@ -150,6 +152,29 @@ def test_pictures_of_nothing_are_dealt_by_sorts_and_ever_coarser_grains() -> Non
         along = 0 if turn % 8 < 4 else 1
         assert np.ptp(ramp, axis=along).any()
         assert not np.ptp(ramp, axis=1 - along).any()
+
+
+class SameDraws:
+    """Draws two colours that are always the same, and noise of their middle."""
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        assert (low, high) == (0, 255)
+        if shape == (2, 3):
+            return np.array([[10, 20, 30], [250, 100, 0]], np.float64)
+        return np.full(shape, 127.9)
+
+
+def test_a_gradient_goes_from_one_colour_all_the_way_to_the_other() -> None:
+    draws: Any = SameDraws()
+    pictures = odd_pictures(draws)
+    first, last, middle = [10, 20, 30], [250, 100, 0], [130, 60, 15]
+    for down, across in ((pictures[2], pictures[6]), (pictures[34], pictures[38])):
+        for ramp in (down[:, 7], across[7]):
+            assert (ramp[0].tolist(), ramp[255].tolist()) == (first, last)
+            assert np.abs(ramp[[127, 128]].mean(axis=0) - middle).max() <= 1
+    assert (pictures[3] == first).all()
+    assert (pictures[0] == 127).all()
+    assert {picture.dtype.name for picture in pictures} == {"uint8"}
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 1_000])

@@ -4,6 +4,9 @@ import pytest
 
 from furniture_prompter.domain import Product
 from furniture_prompter.ingest.furniture_words import (
+    _ENGLISH_ENDINGS,
+    _TURKISH_ENDINGS,
+    _stems,
     english,
     most_spoken,
     other_language,
@@ -135,3 +138,30 @@ def test_a_word_that_is_another_without_its_accents_is_told_by_them(
     text: str, meaning: str
 ) -> None:
     assert other_language(text) == meaning
+
+
+@pytest.mark.parametrize(
+    ("word", "stems"),
+    [
+        ("masasi", ["masa", "masas"]),
+        ("sandalyeler", ["sandalye"]),
+        ("lambalari", ["lamba", "lambalar"]),
+        ("dolabi", ["dolab", "dolap"]),
+        ("kitapligi", ["kitaplig", "kitaplik"]),
+        ("kanadi", ["kanad", "kanat"]),
+        ("cami", ["cam"]),
+        # Two letters are left, of which nothing can be told.
+        ("evi", []),
+        ("masa", []),
+    ],
+)
+def test_a_turkish_word_is_tried_without_its_endings(word: str, stems: list[str]) -> None:
+    assert _stems(word, _TURKISH_ENDINGS) == stems
+
+
+@pytest.mark.parametrize(
+    ("word", "stems"),
+    [("boxes", ["box", "boxe"]), ("beds", ["bed", "bet"]), ("gas", []), ("oak", [])],
+)
+def test_an_english_word_is_tried_without_its_endings(word: str, stems: list[str]) -> None:
+    assert _stems(word, _ENGLISH_ENDINGS) == stems

@@ -297,6 +297,45 @@ def test_far_too_many_rows_are_forgotten(tmp_path: Path, monkeypatch: pytest.Mon
     assert catalog.unread == 0
 
 
+@pytest.mark.parametrize(
+    ("least", "products", "rows", "left"),
+    [
+        # Four rows a product, and never fewer than the least.
+        (1, 2, 8, 8),
+        (1, 2, 9, 0),
+        (1, 1, 5, 0),
+        (5, 1, 5, 5),
+        (5, 1, 6, 0),
+        (5, 0, 5, 5),
+    ],
+)
+def test_rows_are_forgotten_beyond_four_for_each_product(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    least: int,
+    products: int,
+    rows: int,
+    left: int,
+) -> None:
+    monkeypatch.setattr(known_rows, "_LEAST_KEPT", least)
+    index = StoredIndex()
+    with SeenPhotos(tmp_path) as seen, KnownRows() as known:
+        known.forget_many(products)  # before it is open there is nothing to forget
+        database = known.open(tmp_path, index, seen, {})._database
+        assert database is not None
+        database.executemany(
+            "INSERT INTO known (digest, shape) VALUES (?, 0)", [(bytes([n]),) for n in range(rows)]
+        )
+        database.execute("INSERT INTO shapes VALUES (0, '[]')")
+        known.forget_many(products)
+        counts = [
+            database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - ours
+            for table in ("known", "shapes")
+        ]
+    index.close()
+    assert counts == [left, 1 if left else 0]
+
+
 def test_the_feed_tells_how_many_of_its_rows_were_read(tmp_path: Path) -> None:
     catalog = shop(tmp_path, [CHAIR, SOFA, BED])
     feed = open_feed(tmp_path / "feed.csv")
