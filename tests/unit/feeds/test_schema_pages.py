@@ -246,6 +246,7 @@ def test_what_a_product_says_of_itself(members: Any, expected: dict[str, Any]) -
 
 
 def test_images_and_properties_are_limited() -> None:
+    assert (LIMIT_IMAGES, LIMIT_PROPERTIES) == (64, 50)
     images = [f"/{number}.jpg" for number in range(LIMIT_IMAGES + 1)]
     properties = [{"name": f"n{n}", "value": n} for n in range(LIMIT_PROPERTIES + 1)]
     told = fields_of(image=images, additionalProperty=properties)

@@ -129,3 +129,50 @@ def test_other_parts_are_not_read_and_broken_sheets_are_told() -> None:
     entity = b'<!DOCTYPE x [<!ENTITY a "b">]><worksheet/>'
     with pytest.raises(InvalidFeedError, match="declares entities"):
         refuse_far_cells(io.BytesIO(entity), Path("p.xlsx"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_refused"),
+    [("A5000000", False), ("A5000001", True), ("E1000000", False), ("E1000001", True)],
+)
+def test_any_sheet_may_have_five_million_cells_around_its_filled_ones(
+    reference: str, *, is_refused: bool
+) -> None:
+    part = io.BytesIO(excel(f'<row><c r="{reference}"/></row>').encode())
+    if is_refused:
+        with pytest.raises(InvalidFeedError, match="too far to be held in memory"):
+            refuse_far_cells(part, Path("p.xlsx"))
+    else:
+        refuse_far_cells(part, Path("p.xlsx"))
+
+
+@pytest.mark.parametrize(("last", "is_refused"), [(64, False), (65, True)])
+def test_a_larger_sheet_has_one_filled_cell_of_thirty_two(
+    last: int, *, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook_extents, "_ANY_CELLS", 10)
+    part = excel(f'<row><c r="A1"/></row><row><c r="A{last}"/></row>').encode()
+    if is_refused:
+        with pytest.raises(InvalidFeedError, match=f"as far as row {last} and column 1,"):
+            refuse_far_cells(io.BytesIO(part), Path("p.xlsx"))
+    else:
+        refuse_far_cells(io.BytesIO(part), Path("p.xlsx"))
+
+
+def test_no_sheet_has_more_than_fifty_million_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert workbook_extents.LIMIT_CELLS == 50_000_000
+    monkeypatch.setattr(workbook_extents, "_ANY_CELLS", 10**9)
+    refuse_far_cells(io.BytesIO(excel('<row><c r="A50000000"/></row>').encode()), Path("p"))
+    with pytest.raises(InvalidFeedError, match=r"row 50,000,001 and column 1,"):
+        refuse_far_cells(io.BytesIO(excel('<row><c r="A50000001"/></row>').encode()), Path("p"))
+
+
+def test_filled_cells_of_one_table_are_not_those_of_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workbook_extents, "_ANY_CELLS", 10)
+    full, sparse = row(cells(40)), row(cells(1)) + row(BLANK, repeated=32) + row(cells(1))
+    refuse_far_cells(io.BytesIO(opendocument(full, sparse).encode()), Path("p.ods"))
+    far = row(cells(1)) + row(BLANK, repeated=63) + row(cells(1))
+    with pytest.raises(InvalidFeedError, match="as far as row 65 and column 1,"):
+        refuse_far_cells(io.BytesIO(opendocument(full, far).encode()), Path("p.ods"))
