@@ -94,6 +94,39 @@ def test_images_of_variants_of_their_own_column_are_theirs_alone() -> None:
     assert shown_by(alone) == {}
 
 
+def references(
+    builder: ProductBuilder, main: Row, variants: Sequence[Row], rows: Sequence[Row]
+) -> list[tuple[int, str, bool, bool]]:
+    told = builder._references(main, variants, rows)
+    return [(row.line, reference, is_own, is_first) for row, reference, is_own, is_first in told]
+
+
+def test_each_image_says_whether_it_is_its_rows_alone_and_the_first_of_it() -> None:
+    main, variant, photo, hidden = (Row(line) for line in range(1, 5))
+    main.images, main.own_images = ["m1", "m2"], ["o1", "o2"]
+    variant.images, variant.own_images = ["v1", "v2"], ["w1", "w2"]
+    photo.images, hidden.images, hidden.hidden = ["p1", "p2"], ["h"], "visibility"
+    rows = [main, variant, photo, hidden]
+    plain, with_column = builder_of(*GROUPED), builder_of(*GROUPED, "variant_image")
+    own_of_variant = [(2, "w1", True, True), (2, "w2", True, False)]
+    of_photos = [(3, "p1", False, False), (3, "p2", False, False)]
+    for builder, is_own in ((plain, True), (with_column, False)):
+        images = [(2, "v1", is_own, True), (2, "v2", is_own, False)]
+        assert references(builder, main, [variant], rows) == [
+            *((1, "m1", False, True), (1, "m2", False, False)),
+            *(*images, *own_of_variant, *of_photos),
+        ]
+        assert references(builder, main, [main, variant], rows) == [
+            *((1, "m1", is_own, True), (1, "m2", is_own, False)),
+            *((1, "o1", True, True), (1, "o2", True, False)),
+            *(*images, *own_of_variant, *of_photos),
+        ]
+        assert references(builder, main, [], [main]) == [
+            *((1, "m1", False, True), (1, "m2", False, False)),
+            *((1, "o1", False, False), (1, "o2", False, False)),
+        ]
+
+
 @pytest.mark.parametrize(("count", "kept", "told"), [(64, 64, 0), (65, 64, 1), (70, 64, 1)])
 def test_the_first_images_up_to_the_limit_are_kept(count: int, kept: int, told: int) -> None:
     assert LIMIT_IMAGES == 64
