@@ -233,6 +233,7 @@ def test_a_crop_lies_within_its_photo_but_for_a_rounding(crop: Crop, *, is_insid
 @pytest.mark.parametrize("name", ["prompt", "without"])
 def test_words_have_as_many_characters_as_the_settings_allow(name: str) -> None:
     settings = Settings(limit_prompt_characters=20)
-    refuse_unanswerable(Query(**{"prompt": "a", name: "x" * 20}), settings)
+    asked: dict[str, Any] = {"prompt": "a"}
+    refuse_unanswerable(Query(**{**asked, name: "x" * 20}), settings)
     with pytest.raises(InvalidQueryError, match=f"^The {name} has 21 characters. Use at most 20;"):
-        refuse_unanswerable(Query(**{"prompt": "a", name: "x" * 21}), settings)
+        refuse_unanswerable(Query(**{**asked, name: "x" * 21}), settings)
