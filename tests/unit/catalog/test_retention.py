@@ -163,9 +163,8 @@ def deleted_older_than(
     """The age in seconds of what a table's pruning deletes; None where it deletes nothing."""
     monkeypatch.setattr(retention, "time", _Time(now_s))
     table: Any = Table(6, MADE_S)
-    manifest: Any = replace(
-        FIRST, tables={"photos": current}, kept=tuple(_Kept({"photos": each}) for each in kept)
-    )
+    still: Any = tuple(_Kept({"photos": each}) for each in kept)
+    manifest = replace(FIRST, tables={"photos": current}, kept=still)
     replaced = [Replaced("", {"photos": each}, ()) for each in readable_still]
     asyncio.run(prune_table(table, "photos", manifest, replaced))
     first, *others = table.optimized
