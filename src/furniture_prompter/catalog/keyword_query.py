@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 from lancedb.query import BooleanQuery, FullTextOperator, FullTextQuery, MatchQuery, Occur
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import WORDS
 from furniture_prompter.catalog.keywords import keyword_lemmas, keyword_text
@@ -24,7 +26,7 @@ class Beside:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeywordQuery:
     """Words of a prompt.
 
@@ -35,12 +37,14 @@ class KeywordQuery:
             for a radiator, unless nothing else was asked for.
         known_share: Share of the words that the catalog can answer, itself or by what stands
             beside them; what keywords say counts by it.
+        barred: Numbers of products that the words must not bring, rising; None for none.
     """
 
     words: str
     beside: tuple[Beside, ...] = ()
     quiet: str = ""
     known_share: float = 1.0
+    barred: NDArray[np.int64] | None = None
 
 
 def any_word(words: str) -> MatchQuery:

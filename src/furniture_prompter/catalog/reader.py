@@ -254,15 +254,22 @@ class CatalogReader:
         query = self._products.query().nearest_to_text(wanted)
         if product_filter is not None:
             query = query.where(product_filter.sql)
+        barred = asked.barred
         row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
-            rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
+            query = query.select(["_score"]).with_row_id()
+            # Barred ones are dropped below: as a condition they take longer than all the rest.
+            rows = await query.limit(count + (0 if barred is None else barred.size)).to_arrow()
         matched = rows[_ROW_ID].to_numpy()
         places, known = places_of(matched, row_ids)
         if not known.all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        return numbers[places], rows["_score"].to_numpy()
+        found, scores = numbers[places], rows["_score"].to_numpy()
+        if barred is None or not barred.size:
+            return found, scores
+        kept = np.flatnonzero(~places_of(found, barred)[1])[:count]
+        return found[kept], scores[kept]
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
         """Row ids of the pinned product table, rising, and the product number of each."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of
-from furniture_prompter.search.homographs import both
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -108,10 +107,8 @@ class KeywordRetriever:
         reader: CatalogReader,
         asked: KeywordQuery,
         weight: float,
-        only: Filter | None = None,
     ) -> None:
-        """Search `reader`'s words for what is asked, of all products or of some."""
-        self._only = only
+        """Search `reader`'s words for what is asked."""
         self.weight = weight
         self._reader = reader
         self._asked = asked
@@ -119,9 +116,7 @@ class KeywordRetriever:
 
     async def top(self, count: int, prefilter: Filter | None) -> Numbers:
         """See :class:`Retriever`."""
-        numbers, scores = await self._reader.keyword_matches(
-            self._asked, count, both(prefilter, self._only)
-        )
+        numbers, scores = await self._reader.keyword_matches(self._asked, count, prefilter)
         order = np.argsort(numbers)
         self._found = numbers[order], scores[order]
         return numbers
@@ -287,7 +282,6 @@ async def retriever_groups(
     keywords: tuple[KeywordQuery | None, KeywordQuery | None] = (None, None),
     *,
     another_colour: bool = False,
-    keywords_of: Filter | None = None,
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -300,18 +294,15 @@ async def retriever_groups(
         keywords: What the keyword index is asked for the prompt and for what is not wanted; None
             for the words that were encoded.
         another_colour: Whether the words beside a photo name a colour.
-        keywords_of: Products that the prompt's keywords may bring; None for all.
     """
 
-    async def of_text(
-        text: EncodedText, asked: KeywordQuery | None, only: Filter | None = None
-    ) -> tuple[Retriever, ...]:
+    async def of_text(text: EncodedText, asked: KeywordQuery | None) -> tuple[Retriever, ...]:
         asked = asked or KeywordQuery(text.text)
         retrievers: list[Retriever] = []
         if settings.weight_keyword:
             # Half of the words found say half as much: "köşe ünitesi, white" is not all white.
             weight = settings.weight_keyword * max(asked.known_share, _LEAST_SHARE)
-            retrievers.append(KeywordRetriever(reader, asked, weight, only))
+            retrievers.append(KeywordRetriever(reader, asked, weight))
         if settings.weight_prompt_text and text.text_embedding.any():
             similarities = (await reader.text_index()).similarities(text.text_embedding)
             retrievers.append(
@@ -324,7 +315,7 @@ async def retriever_groups(
                 VectorRetriever(PROMPT_PHOTO, settings.weight_prompt_photo, similarities)
             )
         # A prompt of unknown words has nothing but keywords, whatever their weight.
-        return tuple(retrievers) or (KeywordRetriever(reader, asked, 1.0, only),)
+        return tuple(retrievers) or (KeywordRetriever(reader, asked, 1.0),)
 
     groups: list[RetrieverGroup] = []
     photo_share = 0.0
@@ -340,7 +331,7 @@ async def retriever_groups(
         unlike = VectorRetriever(PHOTO, 1.0, similarities)
         groups.append(RetrieverGroup(-_UNLIKE_SHARE * photo_share, (unlike,)))
     if query.prompt is not None:
-        retrievers = await of_text(query.prompt, keywords[0], keywords_of)
+        retrievers = await of_text(query.prompt, keywords[0])
         if wishes and settings.weight_attribute:
             by_attribute = AttributeRetriever(reader, wishes, settings.weight_attribute)
             retrievers = (*retrievers, by_attribute)

@@ -20,7 +20,7 @@ from furniture_prompter.search.confidence import (
     refuse_without_calibration,
 )
 from furniture_prompter.search.goes_with import Companions
-from furniture_prompter.search.homographs import told_apart
+from furniture_prompter.search.homographs import Homographs
 from furniture_prompter.search.paging import (
     Cursor,
     diversified,
@@ -94,6 +94,7 @@ class Searcher:
         self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
+        self._homographs = Homographs(reader)
         self._words = CatalogWords(
             reader, settings.thesaurus, lambda word: prompt_encoder().knows_word(word)
         )
@@ -147,7 +148,6 @@ class Searcher:
                 heard.wishes,
                 _keywords(wordings),
                 another_colour=heard.colour_weight == 0,
-                keywords_of=heard.apart.only,
             )
         with clock.step("judge"):
             known = await self._known_share(heard, wordings[0])
@@ -260,14 +260,16 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
-        apart = await told_apart(heard.query.prompt, self._reader)
-        heard = replace(heard, apart=apart, notes=(*heard.notes, *apart.notes))
+        apart = await self._homographs.told_apart(heard.query.prompt)
+        unwanted_apart = await self._homographs.told_apart(heard.query.without)
+        told = dict.fromkeys((*heard.notes, *apart.notes, *unwanted_apart.notes))
+        heard = replace(heard, apart=apart, notes=tuple(told))
         written = [word for word, _ in meant.words] if meant is not None else []
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
-            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart.strangers)
+            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart)
         if heard.query.without is not None:
-            unwanted = known.worded(heard.query.without)
+            unwanted = known.worded(heard.query.without, apart=unwanted_apart)
         return heard, (prompt_words, unwanted), meant
 
     async def _known_share(self, heard: Heard, wording: Wording | None) -> float:
@@ -276,7 +278,7 @@ class Searcher:
         if prompt is None or wording is None:
             return 1.0
         if wording.keywords.words == prompt and not wording.keywords.beside:
-            wording = (await self._words.known()).worded(prompt, strangers=heard.apart.strangers)
+            wording = (await self._words.known()).worded(prompt, apart=heard.apart)
         return wording.keywords.known_share
 
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:
