@@ -157,6 +157,8 @@ def pad(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     Vectors may have shape (d,) or (n, d).
     """
     missing = stored_dimension(vectors.shape[-1]) - vectors.shape[-1]
+    if not missing:
+        return vectors
     return np.pad(vectors, [(0, 0)] * (vectors.ndim - 1) + [(0, missing)])
 
 

@@ -1,5 +1,6 @@
 """The search recipe: understand and encode the query, filter, retrieve, fuse, present a page."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -42,7 +43,7 @@ from furniture_prompter.search.query_vectors import (
     Vectors,
     with_colour_weight,
 )
-from furniture_prompter.search.retrievers import retriever_groups
+from furniture_prompter.search.retrievers import begun, retriever_groups
 from furniture_prompter.search.suggesting import Describer, Suggester
 from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, hear, limited
 from furniture_prompter.search.validation import (
@@ -130,25 +131,31 @@ class Searcher:
         clock = StepTimes()
         with clock.step("understand"):
             heard, wordings, meant = await self._heard(query, photo_vector is not None)
-        with clock.step("encode"):
-            encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
-            query = replace(query, looked_at=encoded.query.looked_at)
-            encoded = self._weighed(replace(encoded, query=query), heard)
-        digest = encoded_query_digest(encoded)
-        cursor = given or Cursor(0, max(settings.candidates, query.limit), manifest.version, digest)
-        refuse_other_query(cursor, digest)
         with clock.step("filter"):
             prefilter, heard = await limited(heard, reader)
-        with clock.step("retrieve"):
-            groups = await retriever_groups(
-                encoded,
-                reader,
-                route,
-                settings,
-                heard.wishes,
-                _keywords(wordings),
-                another_colour=heard.colour_weight == 0,
-            )
+        candidates = max(settings.candidates, query.limit) if given is None else given.candidates
+        asked = _keywords(wordings)
+        with begun(asked, reader, settings, candidates, prefilter) as by_keywords:
+            # The index works on while the query is encoded, as often as the loop turns.
+            await asyncio.sleep(0)
+            with clock.step("encode"):
+                encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
+                query = replace(query, looked_at=encoded.query.looked_at)
+                encoded = self._weighed(replace(encoded, query=query), heard)
+            digest = encoded_query_digest(encoded)
+            cursor = given or Cursor(0, candidates, manifest.version, digest)
+            refuse_other_query(cursor, digest)
+            await asyncio.sleep(0)
+            with clock.step("retrieve"):
+                groups = await retriever_groups(
+                    encoded,
+                    reader,
+                    route,
+                    settings,
+                    heard.wishes,
+                    by_keywords,
+                    another_colour=heard.colour_weight == 0,
+                )
         with clock.step("judge"):
             known = await self._known_share(heard, wordings[0])
             kind_is_named = names_a_kind(

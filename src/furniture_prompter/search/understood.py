@@ -345,7 +345,9 @@ class AttributeRetriever:
         """See :class:`furniture_prompter.search.retrievers.Retriever`."""
         if not numbers.size:
             return np.zeros(0, np.float32)
-        names = {"category", *(name for wish in self._wishes for name in wish.columns)}
+        names = {name for wish in self._wishes for name in wish.columns}
+        if any(wish.part.op in {"low", "high"} for wish in self._wishes):
+            names.add("category")
         return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
 
 
