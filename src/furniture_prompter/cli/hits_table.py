@@ -121,8 +121,17 @@ def print_result(result: SearchResult, console: Console) -> None:
     A hit takes two lines: what it is, then its photo (a link where the terminal has links), the
     variant that it shows, what matched and how sure that is. Above them stands where nothing of
     what was asked for is close. On a terminal, columns are cut to its width; elsewhere
-    nothing is cut.
+    nothing is cut. Of a room the pieces come first: what is near to all of it is near to its
+    light and its walls as well.
     """
+    for number, each in enumerate(result.pieces, start=1):
+        titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
+        told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
+        console.print(Text(plain(told)), soft_wrap=True)
+    if result.pieces:
+        told = "a room, it seems: --piece N searches one piece alone, --whole the photo as one"
+        console.print(Text(told, style="yellow"), soft_wrap=True)
+        console.print("the photo as a whole:", soft_wrap=True)
     if result.close is False:
         console.print(Text(NOTHING_CLOSE, style="yellow"), soft_wrap=True)
     if result.hits:
@@ -140,13 +149,6 @@ def print_result(result: SearchResult, console: Console) -> None:
         cure = " Loosen --where." if result.query.where else ""
         cure += " Lower --least-confidence." if result.query.least_confidence else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
-    for number, each in enumerate(result.pieces, start=1):
-        titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
-        told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
-        console.print(Text(plain(told)), soft_wrap=True)
-    if result.pieces:
-        told = "a room, it seems: --piece N searches one piece alone, --whole the photo as one"
-        console.print(Text(told, style="yellow"), soft_wrap=True)
     if result.did_you_mean is not None:
         told = f"did you mean: {result.did_you_mean.prompt}; --literal searches what was written"
         console.print(Text(plain(told), style="yellow"), soft_wrap=True)
