@@ -199,6 +199,15 @@ def half_vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> 
     return np.concatenate(parts)
 
 
+def places_array(places: NDArray[np.intp]) -> pa.Array:
+    """Places of rows, shape (n,), as Arrow takes them.
+
+    As ``pa.array``, which looks for masks first, and loads all of ``numpy.ma`` for it.
+    """
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(places, np.int64))]
+    return pa.Array.from_buffers(pa.int64(), len(places), buffers)
+
+
 def are_unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether each of some stored vectors, shape (n, d), can be what was written; shape (n,)."""
     lengths = np.linalg.norm(vectors, axis=1)

@@ -21,6 +21,7 @@ from furniture_prompter.catalog.columns import (
     VARIANT_ID,
     VECTOR,
     WORDS,
+    places_array,
     product_columns,
     product_from,
     vectors_from,
@@ -38,6 +39,7 @@ from furniture_prompter.catalog.vector_index import (
     VectorIndex,
     number_filter,
     places_of,
+    rising,
 )
 from furniture_prompter.catalog.vocabulary import (
     LIMIT_PRODUCTS,
@@ -90,13 +92,13 @@ class MemoryRows:
         """See :class:`Rows`."""
         async with self._lock:
             await self._load([name for name in columns if name not in self._columns])
-        wanted = np.unique(numbers)
+        wanted = rising(numbers)
         starts = np.searchsorted(self._numbers, wanted, side="left")
         ends = np.searchsorted(self._numbers, wanted, side="right")
         counts = ends - starts
         # Every row's place among those of its number, then where those begin.
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        taken = pa.array(np.repeat(starts, counts) + within, pa.int64())
+        taken = places_array(np.repeat(starts, counts) + within)
         names = tuple(dict.fromkeys([NUMBER, *columns]))
         if names not in self._together:
             # Columns that are taken together take a fraction of the time of each by itself.
@@ -114,7 +116,7 @@ class MemoryRows:
                     one.setdefault(tuple(each) if isinstance(each, list) else each, each)
                     for each in self._columns[name].to_pylist()
                 ]
-        places, known = places_of(np.unique(numbers), self._numbers)
+        places, known = places_of(rising(numbers), self._numbers)
         taken = places[known].tolist()
         return {name: [self._values[name][place] for place in taken] for name in columns}
 
@@ -416,7 +418,7 @@ class CatalogReader:
         places, known = places_of(numbers, found)
         if not known.all():
             raise unreadable(self.folder, "products have no photos")
-        return vectors_from(rows[VECTOR].take(pa.array(main[places])))
+        return vectors_from(rows[VECTOR].take(places_array(main[places])))
 
     @property
     def _photo_columns(self) -> list[str]:

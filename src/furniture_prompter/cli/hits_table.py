@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image
 from rich.cells import cell_len
 from rich.color import Color
 from rich.console import Console
@@ -23,7 +22,6 @@ from furniture_prompter.domain import (
     Variant,
 )
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.understood import PHOTOS_COLOUR
@@ -42,6 +40,8 @@ WHITE: Colour = (255, 255, 255)
 
 def dominant_colours(image: RgbImage, count: int = 3) -> tuple[Colour, ...]:
     """Up to `count` colours of an image of shape (height, width, 3), most frequent first."""
+    from PIL import Image
+
     small = Image.fromarray(image)
     small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     pixels = np.asarray(small).reshape(-1, 3)
@@ -66,6 +66,8 @@ def dominant_colours(image: RgbImage, count: int = 3) -> tuple[Colour, ...]:
 
 def photo_colours(path: Path) -> tuple[Colour, ...]:
     """Dominant colours of a photo file; none when it is gone or no longer a usable photo."""
+    from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
+
     try:
         image = decode_photo(read_photo_bytes(path), name=str(path), target_side_px=SIDE_PX)
     except InvalidPhotoError:

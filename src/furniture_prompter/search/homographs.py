@@ -9,7 +9,7 @@ import numpy as np
 
 from furniture_prompter.catalog.columns import VARIANTS
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.catalog.vector_index import Numbers, rising
 from furniture_prompter.domain.product import is_translated
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading
@@ -78,7 +78,7 @@ class Homographs:
                 notes.append(_NOTE.format(said=written, other="”, “".join(others)))
         if not barred:
             return NOTHING_APART
-        return ToldApart(np.unique(np.concatenate(barred)), tuple(strangers), tuple(notes))
+        return ToldApart(rising(np.concatenate(barred)), tuple(strangers), tuple(notes))
 
     async def _saying(self, word: str, says: str) -> Numbers:
         """The products whose own words, or what was read from them, say a word."""

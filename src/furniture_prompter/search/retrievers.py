@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader, Filter
-from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of
+from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -280,7 +280,7 @@ async def fuse(
     retrievers = [(group, each) for group in groups for each in group.retrievers]
     tops = await asyncio.gather(*(each.top(candidates, prefilter) for _, each in retrievers))
     wanted = [top for (group, _), top in zip(retrievers, tops, strict=True) if group.share > 0]
-    numbers = np.unique(np.concatenate(wanted))
+    numbers = rising(np.concatenate(wanted))
     if leave_out is not None:
         numbers = numbers[numbers != leave_out]
     strengths = iter(await asyncio.gather(*(each.strengths(numbers) for _, each in retrievers)))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
@@ -20,7 +20,6 @@ from furniture_prompter.search.confidence import (
     notes_of,
     refuse_without_calibration,
 )
-from furniture_prompter.search.goes_with import Companions
 from furniture_prompter.search.homographs import Homographs
 from furniture_prompter.search.paging import (
     Cursor,
@@ -54,6 +53,9 @@ from furniture_prompter.search.validation import (
 from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
+
+if TYPE_CHECKING:
+    from furniture_prompter.search.goes_with import Companions
 
 _MOST_SKIPPED: Final = 50
 """Pages without a hit that is sure enough which one answer passes over."""
@@ -101,8 +103,10 @@ class Searcher:
         )
 
     @cached_property
-    def companions(self) -> Companions:
+    def companions(self) -> "Companions":
         """What finds the pieces that go with one; keeps what it read of the version."""
+        from furniture_prompter.search.goes_with import Companions
+
         return Companions(self._reader, self._query_card, self._settings)
 
     @cached_property
