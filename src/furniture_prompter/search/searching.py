@@ -1,4 +1,4 @@
-"""The search recipe: understand and encode the query, filter, retrieve, fuse, present a page."""
+"""The search recipe: understand the query, filter, encode, retrieve, fuse, present a page."""
 
 import asyncio
 from collections.abc import Callable, Sequence
