@@ -86,6 +86,33 @@ def test_a_search_by_words_finds_them(shop: Shop) -> None:
     assert "\x1b" not in done.stdout
 
 
+_ONLY_FOR_OTHERS = {
+    *("onnxruntime", "PIL", "rapidfuzz", "numpy.ma", "furniture_prompter.encoders.detector"),
+    *("furniture_prompter.search.goes_with", "furniture_prompter.catalog.upkeep"),
+}
+
+
+def test_a_search_by_words_loads_nothing_that_photos_slips_or_outfits_need(
+    shop: Shop, folder: Path
+) -> None:
+    program = (
+        "import sys\nfrom furniture_prompter.cli.main import run\n"
+        "sys.argv = ['furniture-prompter', 'search', 'green lamp', '--catalog', 'catalog']\n"
+        "try:\n    run()\nexcept SystemExit:\n    pass\n"
+        f"print('loaded:', *({_ONLY_FOR_OTHERS} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=folder,
+        env=_environment(folder),
+        check=False,
+    )
+    assert "green lamp" in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1].strip() == "loaded:"
+
+
 def test_a_search_by_photo_and_filter_answers_in_json(shop: Shop) -> None:
     done = shop(
         *("search", "--photo", "blue-table.png", "--catalog", "catalog", "--json"),

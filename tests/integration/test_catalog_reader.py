@@ -12,8 +12,15 @@ import pytest
 
 from furniture_prompter.catalog import facets as facets_module
 from furniture_prompter.catalog import reader as reader_module
-from furniture_prompter.catalog.reader import CatalogReader, Rows
+from furniture_prompter.catalog.columns import NUMBER, VECTOR
+from furniture_prompter.catalog.reader import (
+    CatalogReader,
+    MemoryRows,
+    Rows,
+    StoredRows,
+)
 from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.errors import CatalogDamagedError
 from tests.fakes import make_rows
 from tests.integration.conftest import Shop
 
@@ -31,6 +38,9 @@ class NotingRows:
     async def fetch(self, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
         self.asked += numbers.tolist()
         return await self._rows.fetch(numbers, columns)
+
+    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
+        return await self._rows.values(numbers, columns)
 
 
 def read(shop: Shop, batches: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -99,6 +109,38 @@ def test_more_at_once_than_are_kept_are_all_given(
 ) -> None:
     monkeypatch.setattr(reader_module, "KEPT_PRODUCTS", 3)
     assert read(filled, [NUMBERS, NUMBERS[:6]])[0] == NUMBERS
+
+
+def test_rows_in_memory_and_stored_ones_say_the_same(filled: Shop) -> None:
+    names = ["category", "color", "price", "tags", "title"]
+
+    async def run() -> None:
+        reader = await CatalogReader.open(filled.folder)
+        stored = StoredRows(reader._products, [NUMBER], filled.folder)
+        photos = StoredRows(reader._photos, [NUMBER, "position"], filled.folder)
+        held, held_photos = reader._product_rows, reader._photo_rows
+        assert isinstance(held, MemoryRows)
+        try:
+            for asked in ([3, 5, 11], [1], NUMBERS):
+                numbers = np.array(asked, np.int64)
+                told = await held.values(numbers, names)
+                assert told == await stored.values(numbers, names)
+                assert len(told["title"]) == len(asked)
+                fetched = (await held.fetch(numbers, names)).select(names).to_pydict()
+                assert fetched == told
+                both = [await each.fetch(numbers, ["id", VECTOR]) for each in (held_photos, photos)]
+                assert both[0]["id"].to_pylist() == both[1]["id"].to_pylist()
+            backwards = np.array([11, 2, 5], np.int64)
+            rows = await reader.photos(backwards, VECTOR)
+            assert rows.vectors is not None
+            main = [rows.vectors[rows.numbers.tolist().index(each)] for each in (11, 2, 5)]
+            assert np.array_equal(await reader.main_vectors(backwards), np.stack(main))
+            with pytest.raises(CatalogDamagedError, match="no photos"):
+                await reader.main_vectors(np.array([2, 99], np.int64))
+        finally:
+            reader.close()
+
+    asyncio.run(run())
 
 
 COUNTED = ("category", "color", "price", "id", "tags")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter import Catalog, index
+from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.domain.query import SearchResult
 from furniture_prompter.understanding.lexicon import LEXICON
 from tests.fakes import table_with_photos
@@ -30,6 +31,10 @@ def shop(folder: Path, rows: list[str], *, with_materials: bool = True) -> Catal
 
 def ids(result: SearchResult) -> list[str]:
     return [hit.product.id for hit in result.hits]
+
+
+def scores(result: SearchResult) -> dict[str, float]:
+    return {hit.product.id: hit.score for hit in result.hits}
 
 
 def by_keywords(result: SearchResult) -> set[str]:
@@ -75,6 +80,87 @@ def test_a_shop_that_writes_no_accents_is_found_as_it_writes(tmp_path: Path) -> 
         found = catalog.search("çam", limit=3)
         assert by_keywords(found) == {"a"}
         assert not any("another word" in note for note in found.notes)
+
+
+WHITE = "white;White table;Beyaz masa;table;40 TL"
+CLEAR = [
+    "clear-1;Clear table;Cam masa;table;40 TL",
+    "clear-2;Clear table, round;Yuvarlak camlı masa;table;45 TL",
+]
+
+
+def translated_shop(folder: Path, rows: list[str]) -> Catalog:
+    table = table_with_photos(folder, "id;title;title_tr;category;price;image", rows)
+    index(table, folder / "catalog")
+    return Catalog.open(folder / "catalog")
+
+
+def test_words_in_another_language_are_told_apart_as_those_of_the_title(tmp_path: Path) -> None:
+    pine = "pine;Plain table;Çam masa;table;40 TL"
+    with translated_shop(tmp_path, [*CLEAR, pine, WHITE]) as catalog:
+        for prompt in ("çam masa", "masa çam", "ÇAM masa"):
+            found = catalog.search(prompt, limit=4)
+            assert ids(found)[0] == "pine", prompt
+            assert by_keywords(found) == {"pine", "white"}, prompt
+        for prompt in ("cam masa", "masa cam", "masa, CAM"):
+            found = catalog.search(prompt, limit=4)
+            assert ids(found)[0].startswith("clear"), prompt
+            assert by_keywords(found) == {"clear-1", "clear-2", "white"}, prompt
+
+
+@pytest.mark.parametrize("prompt", ["çam masa", "masa çam"])
+def test_glass_in_another_language_is_no_pine_and_a_note_says_so(
+    tmp_path: Path, prompt: str
+) -> None:
+    with translated_shop(tmp_path, [*CLEAR, WHITE]) as catalog:
+        found = catalog.search(prompt, limit=3)
+        assert any("No product says “çam”" in note for note in found.notes)
+        assert by_keywords(found) == {"white"}
+
+
+def test_what_a_description_or_a_variant_says_counts_as_the_index_reads_it(tmp_path: Path) -> None:
+    header = "id;title;description;item_group_id;price;image"
+    rows = [
+        "a;Masa;Üstü temperli camdan;;40 TL",
+        "b;Dolap;Masif çam;;40 TL",
+        "c-1;Sehpa cam;;c;40 TL",
+        "c-2;Sehpa mermer;;c;40 TL",
+    ]
+    index(table_with_photos(tmp_path, header, rows), tmp_path / "catalog")
+    with Catalog.open(tmp_path / "catalog") as catalog:
+        assert by_keywords(catalog.search("çam", limit=4)) == {"b"}
+        assert by_keywords(catalog.search("cam", limit=4)) == {"a", "c"}
+
+
+def test_what_is_not_wanted_is_told_apart_too(tmp_path: Path) -> None:
+    with translated_shop(tmp_path, [*CLEAR, WHITE]) as catalog:
+        plain = scores(catalog.search("masa", limit=3))
+        unwanted = catalog.search("masa", without="çam", limit=3)
+        assert any("No product says “çam”" in note for note in unwanted.notes)
+        # Nothing here is of pine, so nothing is pushed below what it was.
+        assert ids(unwanted) == list(plain)
+        glass = scores(catalog.search("masa", without="cam", limit=3))
+        assert glass["clear-1"] < plain["clear-1"]
+
+
+def test_they_are_looked_for_once_in_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    passing = CatalogReader.passing
+
+    async def counted(reader: CatalogReader, sql: str) -> Filter:
+        asked.append(sql)
+        return await passing(reader, sql)
+
+    monkeypatch.setattr(CatalogReader, "passing", counted)
+    with shop(tmp_path, GLASS + PINE) as catalog:
+        first = ids(catalog.search("çam masa"))
+        once = len(asked)
+        assert once > 0
+        assert ids(catalog.search("çam masa")) == first
+        catalog.search("cam masa", without="çam")
+        assert len(asked) == once
 
 
 def test_words_that_say_the_same_are_not_told_apart() -> None:

@@ -1,7 +1,7 @@
 """What goes with a piece, and outfits under a budget, on a small catalog with prices."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from furniture_prompter.errors import (
     ProductNotFoundError,
 )
 from furniture_prompter.settings import Settings
+from furniture_prompter.understanding.rooms import RoomTable
 from tests.tiny_detector import write_detector
 
 RED, WHITE, BLUE = (190, 30, 40), (245, 245, 240), (30, 60, 190)
@@ -113,6 +114,27 @@ def test_a_piece_for_outside_is_nothing_for_inside_and_a_game_is_no_table(
     assert not {"lamp-garden", "billiards", "tennis"} & set(listed)
     outside = [each.product.id for each in catalog.goes_with("lamp-garden", limit=50).companions]
     assert "rug-red" in outside
+
+
+def test_whether_a_piece_is_for_outside_is_read_off_its_words_once(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    says = RoomTable.is_outdoors
+
+    def counted(table: RoomTable, kind: str, texts: Sequence[str]) -> bool:
+        read.append(kind)
+        return says(table, kind, texts)
+
+    monkeypatch.setattr(RoomTable, "is_outdoors", counted)
+    with Catalog.open(shop / "catalog") as catalog:
+        first = catalog.goes_with("lamp-garden", limit=50)
+        once = len(read)
+        assert once >= len(first.companions)
+        assert catalog.goes_with("lamp-garden", limit=50) == first
+        assert len(read) == once
+        catalog.goes_with("rug-red", limit=50)
+        assert len(read) <= len(PRODUCTS)
 
 
 def test_a_filter_and_a_limit_are_kept(catalog: Catalog) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
@@ -14,14 +14,12 @@ from furniture_prompter.assembly.encoders import (
     prompt_route,
     space_name,
 )
-from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
 from furniture_prompter.assembly.remote_catalogs import local_folder
 from furniture_prompter.catalog.manifest import (
     refuse_other_prompt_encoder,
     refuse_other_space,
 )
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.upkeep import describe_catalog
 from furniture_prompter.domain import (
     CatalogInfo,
     HealthReport,
@@ -35,10 +33,8 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.outfit import GoesWith, Outfit, OutfitRequest
 from furniture_prompter.domain.query import Crop, Description, Piece, PieceHits, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
-from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
-from furniture_prompter.search.outfit import Outfitter, one_of_both
 from furniture_prompter.search.pieces import is_room, looks_for_pieces, query_of_piece
 from furniture_prompter.search.query_vectors import (
     Embedded,
@@ -53,6 +49,11 @@ from furniture_prompter.search.searching import Searcher
 from furniture_prompter.search.validation import find_photo, find_product
 from furniture_prompter.settings import Settings
 from furniture_prompter.understanding.thesaurus import thesaurus
+
+# A command that searches by words is a process of its own: what looks at photos, puts outfits
+# together or counts what a catalog holds takes it a tenth of a second to load.
+if TYPE_CHECKING:
+    from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
 
 
 class Catalog:
@@ -140,7 +141,10 @@ class Catalog:
         return cls(reader, searcher, folder, card, prompt_card, loaded, route, chosen)
 
     @cached_property
-    def _photos(self) -> QueryPhotos:
+    def _photos(self) -> "QueryPhotos":
+        from furniture_prompter.assembly.query_photos import QueryPhotos
+        from furniture_prompter.encoders.decoding import PhotoLimits
+
         # The query's own encoder: a student may look at its photos larger than the teacher did.
         limits = PhotoLimits.of(self._settings)
         return QueryPhotos(self._card.input_side_px, limits, self._settings.detector)
@@ -174,7 +178,7 @@ class Catalog:
         self,
         prompt: str | None = None,
         *,
-        photo: PhotoInput | None = None,
+        photo: "PhotoInput | None" = None,
         crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> SearchResult:
@@ -201,7 +205,7 @@ class Catalog:
             result = replace(result, pieces=self._pieces_found(photo, query))
         return result
 
-    def _pieces_found(self, photo: PhotoInput, query: Query) -> tuple[PieceHits, ...]:
+    def _pieces_found(self, photo: "PhotoInput", query: Query) -> tuple[PieceHits, ...]:
         image, pieces = self._photos.pieces(photo)
         if not is_room(pieces):
             return ()
@@ -245,7 +249,7 @@ class Catalog:
         """See :meth:`suggest`."""
         return await event_loop.run_beside(self._searcher.suggest(typed, limit))
 
-    def describe(self, photo: PhotoInput, *, crop: Crop | None = None) -> Description:
+    def describe(self, photo: "PhotoInput", *, crop: Crop | None = None) -> Description:
         """Describe a photo in the catalog's own words: category, colours, materials.
 
         Args:
@@ -277,8 +281,10 @@ class Catalog:
         return await event_loop.run_beside(self._searcher.search(query, photo_vector=photo_vector))
 
     @property
-    def upright(self) -> UprightBeside:
+    def upright(self) -> "UprightBeside":
         """What tells which side of a photo is up."""
+        from furniture_prompter.assembly.query_photos import UprightBeside
+
         return UprightBeside(self._searcher.upright)
 
     def goes_with(self, product_id: str, *, where: str | None = None, limit: int = 10) -> GoesWith:
@@ -305,7 +311,7 @@ class Catalog:
         self,
         *,
         like: str | None = None,
-        photo: PhotoInput | None = None,
+        photo: "PhotoInput | None" = None,
         budget: float | None = None,
         currency: str = "",
         limit: int = 5,
@@ -337,6 +343,8 @@ class Catalog:
             like, budget, currency, limit, tuple(leave_out), dict(replaced or {}), where
         )
         if (like is None) == (photo is None):
+            from furniture_prompter.search.outfit import one_of_both
+
             raise one_of_both()
         if photo is None:
             return event_loop.run(self._put_together(asked, ()))
@@ -358,6 +366,8 @@ class Catalog:
     async def _put_together(
         self, asked: OutfitRequest, pieces: Sequence[tuple[Piece, Vectors]]
     ) -> Outfit:
+        from furniture_prompter.search.outfit import Outfitter
+
         outfitter = Outfitter(self._searcher.companions)
         asked = replace(asked, currency=asked.currency.upper())
         if asked.like is not None:
@@ -407,6 +417,8 @@ class Catalog:
 
     def info(self) -> CatalogInfo:
         """What the opened version says of itself."""
+        from furniture_prompter.catalog.upkeep import describe_catalog
+
         return describe_catalog(self._reader)
 
     def health(self, progress: Callable[[IndexProgress], None] | None = None) -> HealthReport:
@@ -421,6 +433,7 @@ class Catalog:
             CatalogDamagedError: the catalog cannot be read.
         """
         # What examines reads feeds' values as well, which no search needs loaded.
+        from furniture_prompter.encoders.decoding import PhotoLimits
         from furniture_prompter.health.examining import Encoders, examine
 
         manifest = self._reader.manifest

@@ -15,7 +15,6 @@ from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Kind, identity_of
-from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.hub.catalogue import TEACHERS
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import encoder_folder, shipped_cards
@@ -275,6 +274,8 @@ def export_encoder(
     For the other arguments and errors see
     :func:`furniture_prompter.distillation.ensemble_teacher.export_teacher`.
     """
+    from furniture_prompter.encoders.decoding import PhotoLimits
+
     chosen = settings or Settings()
     limits = PhotoLimits.of(chosen)
     with registry.needing("hub,train", name):
@@ -316,6 +317,8 @@ def distill(
     """
     chosen = settings or Settings()
     tell = progress or (lambda _: None)
+    from furniture_prompter.encoders.decoding import PhotoLimits
+
     limits = PhotoLimits.of(chosen)
     with registry.needing("train", "Distillation"):
         from furniture_prompter.distillation.distilling import distill as run

@@ -157,6 +157,8 @@ def pad(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     Vectors may have shape (d,) or (n, d).
     """
     missing = stored_dimension(vectors.shape[-1]) - vectors.shape[-1]
+    if not missing:
+        return vectors
     return np.pad(vectors, [(0, 0)] * (vectors.ndim - 1) + [(0, missing)])
 
 
@@ -195,6 +197,15 @@ def half_vectors_from(column: pa.ChunkedArray, dimension: int | None = None) -> 
     if not parts:
         return np.zeros((0, dimension or stored), np.float16)
     return np.concatenate(parts)
+
+
+def places_array(places: NDArray[np.intp]) -> pa.Array:
+    """Places of rows, shape (n,), as Arrow takes them.
+
+    As ``pa.array``, which looks for masks first, and loads all of ``numpy.ma`` for it.
+    """
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(places, np.int64))]
+    return pa.Array.from_buffers(pa.int64(), len(places), buffers)
 
 
 def are_unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:

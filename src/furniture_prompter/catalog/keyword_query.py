@@ -1,14 +1,18 @@
 """What the keyword index is asked: words that bring products, words beside them, and digits."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
+import numpy as np
 from lancedb.query import BooleanQuery, FullTextOperator, FullTextQuery, MatchQuery, Occur
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import WORDS
 from furniture_prompter.catalog.keywords import keyword_lemmas, keyword_text
 
 _MOST_BESIDE: Final = 32
+_REMEMBERED: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Beside:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeywordQuery:
     """Words of a prompt.
 
@@ -35,12 +39,14 @@ class KeywordQuery:
             for a radiator, unless nothing else was asked for.
         known_share: Share of the words that the catalog can answer, itself or by what stands
             beside them; what keywords say counts by it.
+        barred: Numbers of products that the words must not bring, rising; None for none.
     """
 
     words: str
     beside: tuple[Beside, ...] = ()
     quiet: str = ""
     known_share: float = 1.0
+    barred: NDArray[np.int64] | None = None
 
 
 def any_word(words: str) -> MatchQuery:
@@ -63,7 +69,7 @@ def full_text_query(asked: KeywordQuery, language: str, folding: int) -> FullTex
     beside = [
         _match(lemmas, each.weight, FullTextOperator.AND)
         for each in asked.beside[:_MOST_BESIDE]
-        if (lemmas := keyword_lemmas(each.words, language, folding))
+        if (lemmas := _lemmas(each.words, language, folding))
     ]
     if not loud and not beside:
         return any_word(" ".join(quiet)) if quiet else None
@@ -73,6 +79,12 @@ def full_text_query(asked: KeywordQuery, language: str, folding: int) -> FullTex
     if not quiet:
         return wanted
     return BooleanQuery([(Occur.MUST, wanted), (Occur.SHOULD, any_word(" ".join(quiet)))])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _lemmas(words: str, language: str, folding: int) -> str:
+    """Of synonyms: a thesaurus has the same few thousand for every prompt."""
+    return keyword_lemmas(words, language, folding)
 
 
 def _any(queries: list[FullTextQuery]) -> BooleanQuery:

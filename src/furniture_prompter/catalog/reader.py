@@ -21,6 +21,7 @@ from furniture_prompter.catalog.columns import (
     VARIANT_ID,
     VECTOR,
     WORDS,
+    places_array,
     product_columns,
     product_from,
     vectors_from,
@@ -38,6 +39,7 @@ from furniture_prompter.catalog.vector_index import (
     VectorIndex,
     number_filter,
     places_of,
+    rising,
 )
 from furniture_prompter.catalog.vocabulary import (
     LIMIT_PRODUCTS,
@@ -64,6 +66,13 @@ class Rows(Protocol):
         """
         ...
 
+    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """Values of columns by name, for each product of a table that has one row of it.
+
+        Arguments and errors are those of :meth:`fetch`.
+        """
+        ...
+
 
 class MemoryRows:
     """Columns are read on first use and kept: a fetch then takes a tenth of a query's time."""
@@ -74,6 +83,8 @@ class MemoryRows:
         self._order = list(order)
         self._folder = folder
         self._columns: dict[str, pa.Array] = {}
+        self._together: dict[tuple[str, ...], pa.RecordBatch] = {}
+        self._values: dict[str, list[Any]] = {}
         self._numbers: Numbers = np.zeros(0, np.int64)
         self._lock = asyncio.Lock()
 
@@ -81,16 +92,33 @@ class MemoryRows:
         """See :class:`Rows`."""
         async with self._lock:
             await self._load([name for name in columns if name not in self._columns])
-        wanted = np.unique(numbers)
+        wanted = rising(numbers)
         starts = np.searchsorted(self._numbers, wanted, side="left")
         ends = np.searchsorted(self._numbers, wanted, side="right")
         counts = ends - starts
         # Every row's place among those of its number, then where those begin.
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        taken = pa.array(np.repeat(starts, counts) + within, pa.int64())
-        return pa.table(
-            {name: self._columns[name].take(taken) for name in dict.fromkeys([NUMBER, *columns])}
-        )
+        taken = places_array(np.repeat(starts, counts) + within)
+        names = tuple(dict.fromkeys([NUMBER, *columns]))
+        if names not in self._together:
+            # Columns that are taken together take a fraction of the time of each by itself.
+            self._together[names] = pa.record_batch({name: self._columns[name] for name in names})
+        return pa.Table.from_batches([self._together[names].take(taken)])
+
+    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """See :class:`Rows`; equal values are one object, however many products have them."""
+        async with self._lock:
+            await self._load([name for name in columns if name not in self._columns])
+        for name in columns:
+            if name not in self._values:
+                one: dict[Any, Any] = {}
+                self._values[name] = [
+                    one.setdefault(tuple(each) if isinstance(each, list) else each, each)
+                    for each in self._columns[name].to_pylist()
+                ]
+        places, known = places_of(rising(numbers), self._numbers)
+        taken = places[known].tolist()
+        return {name: [self._values[name][place] for place in taken] for name in columns}
 
     async def _load(self, missing: Sequence[str]) -> None:
         if not missing and NUMBER in self._columns:
@@ -118,6 +146,11 @@ class StoredRows:
         with reading(self._folder):
             rows = await self._table.query().where(number_filter(numbers)).select(names).to_arrow()
         return rows.sort_by([(name, "ascending") for name in self._order])
+
+    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """See :class:`Rows`."""
+        rows = await self.fetch(numbers, columns)
+        return {name: rows[name].to_pylist() for name in columns}
 
 
 ALIGNMENTS_FOLDER = "alignments"
@@ -254,15 +287,22 @@ class CatalogReader:
         query = self._products.query().nearest_to_text(wanted)
         if product_filter is not None:
             query = query.where(product_filter.sql)
+        barred = asked.barred
         row_ids, numbers = await self._product_row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
-            rows = await query.select(["_score"]).with_row_id().limit(count).to_arrow()
+            query = query.select(["_score"]).with_row_id()
+            # Barred ones are dropped below: as a condition they take longer than all the rest.
+            rows = await query.limit(count + (0 if barred is None else barred.size)).to_arrow()
         matched = rows[_ROW_ID].to_numpy()
         places, known = places_of(matched, row_ids)
         if not known.all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        return numbers[places], rows["_score"].to_numpy()
+        found, scores = numbers[places], rows["_score"].to_numpy()
+        if barred is None or not barred.size:
+            return found, scores
+        kept = np.flatnonzero(~places_of(found, barred)[1])[:count]
+        return found[kept], scores[kept]
 
     async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
         """Row ids of the pinned product table, rising, and the product number of each."""
@@ -371,6 +411,15 @@ class CatalogReader:
             vectors_from(rows[vector_column]) if vector_column else None,
         )
 
+    async def main_vectors(self, numbers: Numbers) -> Scores:
+        """The vector of each product's main photo, shape (n, d); see :meth:`photos`."""
+        rows = await self._photo_rows.fetch(numbers, [VECTOR])
+        found, main = np.unique(rows[NUMBER].to_numpy(), return_index=True)
+        places, known = places_of(numbers, found)
+        if not known.all():
+            raise unreadable(self.folder, "products have no photos")
+        return vectors_from(rows[VECTOR].take(places_array(main[places])))
+
     @property
     def _photo_columns(self) -> list[str]:
         return ["id", "path", *([VARIANT_ID] if self.manifest.variants else [])]
@@ -410,8 +459,7 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: the table cannot be read.
         """
-        rows = await self._product_rows.fetch(numbers, names)
-        return {name: rows[name].to_pylist() for name in names}
+        return await self._product_rows.values(numbers, names)
 
     async def facets(
         self, numbers: Numbers | None, columns: Sequence[str], leave_out: int | None = None

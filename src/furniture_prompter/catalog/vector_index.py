@@ -102,6 +102,17 @@ def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]
     return unique, np.fmax.reduceat(scores[order], starts)
 
 
+def rising(numbers: NDArray[Kind]) -> NDArray[Kind]:
+    """Numbers, shape (n,), each once and in order.
+
+    As ``np.unique``, which for this hashes, and loads all of ``numpy.ma`` the first time.
+    """
+    ordered = np.sort(numbers)
+    first = np.ones(ordered.size, np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
 def scores_of(numbers: Numbers, found: Numbers, scores: Scores) -> Scores:
     """The score of each of `numbers`, shape (n,); NaN where it is not among the numbers `found`.
 

@@ -64,7 +64,11 @@ def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
         ),
         conditions=_conditions(result),
         count=_count(len(result.hits)),
-        cards="\n".join(_card(hit, result.catalog) for hit in result.hits) or _nothing(result),
+        whole=_whole_heading() if result.pieces else "",
+        cards="\n".join(
+            _card(hit, result.catalog, "h3" if result.pieces else "h2") for hit in result.hits
+        )
+        or _nothing(result),
         notes=_looked(result)
         + "".join(f'<p class="note">{words(note)}</p>' for note in result.notes),
         timings=_timings(result),
@@ -147,6 +151,15 @@ def _looked(result: SearchResult) -> str:
         if said:
             lines.append(f'<p class="note" lang="{language}">{words(" ".join(said))}</p>')
     return "".join(lines)
+
+
+def _whole_heading() -> str:
+    """What stands above the hits of a room, which come behind those of its pieces."""
+    told = (
+        f'<span lang="{language}">{words(Words(language)("whole_photo"))}</span>'
+        for language in LANGUAGES
+    )
+    return f'<h2 class="whole">{" · ".join(told)}</h2>'
 
 
 def _room(result: SearchResult, file: Path | None) -> str:

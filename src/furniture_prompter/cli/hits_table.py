@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image
 from rich.cells import cell_len
 from rich.color import Color
 from rich.console import Console
@@ -23,7 +22,6 @@ from furniture_prompter.domain import (
     Variant,
 )
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.understood import PHOTOS_COLOUR
@@ -42,6 +40,8 @@ WHITE: Colour = (255, 255, 255)
 
 def dominant_colours(image: RgbImage, count: int = 3) -> tuple[Colour, ...]:
     """Up to `count` colours of an image of shape (height, width, 3), most frequent first."""
+    from PIL import Image
+
     small = Image.fromarray(image)
     small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     pixels = np.asarray(small).reshape(-1, 3)
@@ -66,6 +66,8 @@ def dominant_colours(image: RgbImage, count: int = 3) -> tuple[Colour, ...]:
 
 def photo_colours(path: Path) -> tuple[Colour, ...]:
     """Dominant colours of a photo file; none when it is gone or no longer a usable photo."""
+    from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
+
     try:
         image = decode_photo(read_photo_bytes(path), name=str(path), target_side_px=SIDE_PX)
     except InvalidPhotoError:
@@ -121,8 +123,17 @@ def print_result(result: SearchResult, console: Console) -> None:
     A hit takes two lines: what it is, then its photo (a link where the terminal has links), the
     variant that it shows, what matched and how sure that is. Above them stands where nothing of
     what was asked for is close. On a terminal, columns are cut to its width; elsewhere
-    nothing is cut.
+    nothing is cut. Of a room the pieces come first: what is near to all of it is near to its
+    light and its walls as well.
     """
+    for number, each in enumerate(result.pieces, start=1):
+        titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
+        told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
+        console.print(Text(plain(told)), soft_wrap=True)
+    if result.pieces:
+        told = "a room, it seems: --piece N searches one piece alone, --whole the photo as one"
+        console.print(Text(told, style="yellow"), soft_wrap=True)
+        console.print("the photo as a whole:", soft_wrap=True)
     if result.close is False:
         console.print(Text(NOTHING_CLOSE, style="yellow"), soft_wrap=True)
     if result.hits:
@@ -140,13 +151,6 @@ def print_result(result: SearchResult, console: Console) -> None:
         cure = " Loosen --where." if result.query.where else ""
         cure += " Lower --least-confidence." if result.query.least_confidence else ""
         console.print(f"No product answers this query.{cure}", soft_wrap=True)
-    for number, each in enumerate(result.pieces, start=1):
-        titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
-        told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
-        console.print(Text(plain(told)), soft_wrap=True)
-    if result.pieces:
-        told = "a room, it seems: --piece N searches one piece alone, --whole the photo as one"
-        console.print(Text(told, style="yellow"), soft_wrap=True)
     if result.did_you_mean is not None:
         told = f"did you mean: {result.did_you_mean.prompt}; --literal searches what was written"
         console.print(Text(plain(told), style="yellow"), soft_wrap=True)

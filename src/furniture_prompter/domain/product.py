@@ -17,6 +17,12 @@ least one."""
 
 _TRANSLATED_FIELD = re.compile(r"(title|category|color|tags|description)_[a-z]{2}")
 
+
+def is_translated(name: str) -> bool:
+    """Whether an attribute says a product's words in another language, as ``title_tr`` does."""
+    return _TRANSLATED_FIELD.fullmatch(name) is not None
+
+
 NO_ATTRIBUTES: Mapping[str, AttributeValue] = MappingProxyType({})
 
 
@@ -103,7 +109,7 @@ class Product:
         translated = (
             value if isinstance(value, str) else ", ".join(value)
             for name, value in self.attributes.items()
-            if _TRANSLATED_FIELD.fullmatch(name) and isinstance(value, str | tuple)
+            if is_translated(name) and isinstance(value, str | tuple)
         )
         of_variants = dict.fromkeys(
             words

@@ -19,7 +19,7 @@ from furniture_prompter.catalog.confidence import (
 )
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.storage import unreadable
-from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.catalog.vector_index import Numbers, rising
 from furniture_prompter.domain import Hit
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.query_vectors import EncodedQuery
@@ -216,7 +216,7 @@ async def _told(
 ) -> tuple[list[Neighbours], list[list[float]], list[str]]:
     """Each space's neighbours, the cosines of the page's hits in it, and their kinds."""
     nearest = [_nearest(retrieved.strengths[each.name]) for each in retrievers]
-    numbers = np.unique(
+    numbers = rising(
         np.concatenate([page.numbers, *(retrieved.numbers[places] for places in nearest)])
     )
     photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import NUMBER, VECTOR
@@ -60,6 +61,8 @@ TOGETHER: Final = 2.0
 """Where the shop shows both in one room."""
 OUT_OF_PLACE: Final = 2.0
 """What a piece for inside loses beside one for outside."""
+_TOLD_OUTDOORS: Final = 16_384
+"""Products of which it is kept whether they are for outside."""
 UNTOLD: Final = 0.05
 """How likely a kind stands with another that neither the table nor a count brings together."""
 OF_ONE_KIND: Final = 1.2
@@ -145,6 +148,7 @@ class Companions:
         self._card = card
         self._settings = settings
         self._stock: _Stock | None = None
+        self._outdoors: LRUCache[int, bool] = LRUCache(_TOLD_OUTDOORS)
         self._lock = asyncio.Lock()
 
     async def goes_with(self, product_id: str, where: str | None, limit: int) -> GoesWith:
@@ -222,7 +226,7 @@ class Companions:
         shared = {stock.by_id[each]: count for each, count in mates.items()}
         listed, cosines = await self._candidates(look, stock, ties, shared, passing)
         products = await reader.products(np.array(list(listed), np.int64))
-        outdoors = room_table().is_outdoors(kind, _said_of(product))
+        outdoors = self._is_outdoors(number, kind, product)
         ranked = []
         for other, other_kind in listed.items():
             piece = products[other]
@@ -230,7 +234,7 @@ class Companions:
             # The shop may show two sofas in one room; whoever has one asks for something else.
             if offer is None or other == number or (kind and other_kind == kind):
                 continue
-            misplaced = outdoors != room_table().is_outdoors(other_kind, _said_of(piece))
+            misplaced = outdoors != self._is_outdoors(other, other_kind, piece)
             if misplaced and not outdoors and other not in shared:
                 continue
             tie = ties.get(other_kind, Tie(UNTOLD))
@@ -252,6 +256,14 @@ class Companions:
         ranked.sort(key=lambda each: (-each.score, each.number))
         notes = tuple(self._notes(product, kind, stock))
         return Pool(product, kind, look, tuple(ranked), notes)
+
+    def _is_outdoors(self, number: int, kind: str, product: Product) -> bool:
+        """Whether a product is for outside: read off its words once, for many ask for the same."""
+        told = self._outdoors.get(number)
+        if told is None:
+            told = room_table().is_outdoors(kind, _said_of(product))
+            self._outdoors[number] = told
+        return told
 
     def _notes(self, product: Product, kind: str, stock: _Stock) -> Iterable[str]:
         known = kind in room_table().kinds

@@ -1,83 +1,108 @@
 """Words that the keyword index folds into one: ``çam``, pine, and ``cam``, glass."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.columns import VARIANTS
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.vector_index import Numbers, rising
+from furniture_prompter.domain.product import is_translated
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.understanding.word_forms import turkish_stems
 
-_READ: Final = ("title", "category", "color", "material")
-"""Columns whose own spelling tells which of the words is meant."""
+_READ: Final = frozenset({"title", "category", "color", "material", "description", "tags"})
+"""Columns whose own spelling tells which of the words is meant, in any language that a product has:
+those that the keyword index reads, and where the material stands."""
 _ENDINGS: Final = "(l[ıiuü]|[dt][ae]n?|[ıiuü]n?|l[ae]r[ıi]?)?"
 _LETTERS: Final = {"i": "[iİ]", "ı": "[ıI]"}
+_ACCENTED: Final = "[çğışöüÇĞİŞÖÜ]"
 _NOTE: Final = "No product says “{said}”; “{other}” is another word, and counts for nothing here."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ToldApart:
-    """What a prompt's words that fold to others' mean for one catalog.
+    """What a text's words that fold to others' mean for one catalog.
 
     Attributes:
-        only: Products that keywords may bring; None for all.
+        barred: Numbers of products that keywords must not bring, for they say another word, rising.
         strangers: Words, in small letters, that no product says: those that fold alike are others.
         notes: Sentences a person should read.
     """
 
-    only: Filter | None = None
+    barred: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     strangers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-async def told_apart(prompt: str | None, reader: CatalogReader) -> ToldApart:
-    """Find which products say the very words of a prompt, and which say others by their accents.
-
-    Args:
-        prompt: The words that are searched for.
-        reader: The catalog version.
-    """
-    only: Filter | None = None
-    strangers: list[str] = []
-    notes: list[str] = []
-    for written, word in _spoken(prompt or ""):
-        says, others = LEXICON.homographs[word]
-        own = _saying(word, says, reader)
-        is_said = (await reader.passing(own)).numbers.size > 0
-        if not is_said and word.isascii():
-            # Without a Turkish keyboard, the other word is written like this one.
-            continue
-        if not is_said and not await _writes_accents(reader):
-            continue
-        other = " OR ".join(_saying(each, LEXICON.homographs[each][0], reader) for each in others)
-        only = both(only, await reader.passing(f"({own}) OR NOT ({other})"))
-        if not is_said:
-            strangers.append(written)
-            notes.append(_NOTE.format(said=written, other="”, “".join(others)))
-    return ToldApart(only, tuple(strangers), tuple(notes))
+NOTHING_APART: Final = ToldApart()
+"""Of a text without such words."""
 
 
-def both(one: Filter | None, other: Filter | None) -> Filter | None:
-    """What passes two filters; None for all."""
-    if one is None or other is None:
-        return one or other
-    numbers = np.intersect1d(one.numbers, other.numbers, assume_unique=True)
-    return Filter(f"({one.sql}) AND ({other.sql})", numbers)
+class Homographs:
+    """Which products of a version say each of the words; found when a text first has one."""
+
+    def __init__(self, reader: CatalogReader) -> None:
+        """Take the version."""
+        self._reader = reader
+        self._having: dict[str, Numbers] = {}
+        self._lock = asyncio.Lock()
+
+    async def told_apart(self, text: str | None) -> ToldApart:
+        """Find which products say the very words of a text, and which say others by their accents.
+
+        Args:
+            text: The words that are searched for, or those of what is not wanted.
+        """
+        barred: list[Numbers] = []
+        strangers: list[str] = []
+        notes: list[str] = []
+        for written, word in _spoken(text or ""):
+            says, others = LEXICON.homographs[word]
+            own = await self._saying(word, says)
+            if not own.size and word.isascii():
+                # Without a Turkish keyboard, the other word is written like this one.
+                continue
+            if not own.size and not (await self._matching(_ACCENTED)).size:
+                # A shop that writes no accents at all writes both words alike.
+                continue
+            for other in others:
+                found = await self._saying(other, LEXICON.homographs[other][0])
+                barred.append(np.setdiff1d(found, own, assume_unique=True))
+            if not own.size:
+                strangers.append(written)
+                notes.append(_NOTE.format(said=written, other="”, “".join(others)))
+        if not barred:
+            return NOTHING_APART
+        return ToldApart(rising(np.concatenate(barred)), tuple(strangers), tuple(notes))
+
+    async def _saying(self, word: str, says: str) -> Numbers:
+        """The products whose own words, or what was read from them, say a word."""
+        letters = "".join(_LETTERS.get(letter, letter) for letter in word)
+        pattern = rf"(?i)(^|[^\p{{L}}]){letters}{_ENDINGS}([^\p{{L}}]|$)"
+        value, _, column = says.rpartition(" ")
+        if self._reader.filter_columns.get(column) != "texts":
+            return await self._matching(pattern)
+        return await self._matching(pattern, f"array_has(`{column}`, '{value}')")
+
+    async def _matching(self, pattern: str, *further: str) -> Numbers:
+        """The products of which a text matches, or something further holds."""
+        async with self._lock:
+            if pattern not in self._having:
+                told = [f"regexp_like({text}, '{pattern}')" for text in _texts(self._reader)]
+                sql = " OR ".join(f"coalesce({each}, false)" for each in (*told, *further))
+                self._having[pattern] = (await self._reader.passing(sql)).numbers
+            return self._having[pattern]
 
 
-async def _writes_accents(reader: CatalogReader) -> bool:
-    """Whether a shop does at all; one that does not writes both words alike."""
-    accented = " OR ".join(_matching("[çğışöüÇĞİŞÖÜ]", reader))
-    return (await reader.passing(accented or "false")).numbers.size > 0
-
-
-def _spoken(prompt: str) -> Sequence[tuple[str, str]]:
-    """Words of a prompt as written, in small letters, and the words of the lexicon they are."""
+def _spoken(text: str) -> Sequence[tuple[str, str]]:
+    """Words of a text as written, in small letters, and the words of the lexicon they are."""
     found: dict[str, str] = {}
-    for token in Reading.of(prompt).tokens:
+    for token in Reading.of(text).tokens:
         for stem in (token.key, *turkish_stems(token.key)):
             # Folding keeps the number of letters.
             word = token.low[: len(stem)]
@@ -86,20 +111,14 @@ def _spoken(prompt: str) -> Sequence[tuple[str, str]]:
     return tuple(found.items())
 
 
-def _saying(word: str, says: str, reader: CatalogReader) -> str:
-    """The condition that a product's own words, or what was read from them, say a word."""
-    letters = "".join(_LETTERS.get(letter, letter) for letter in word)
-    pattern = rf"(?i)(^|[^\p{{L}}]){letters}{_ENDINGS}([^\p{{L}}]|$)"
-    told = _matching(pattern, reader)
-    value, _, column = says.rpartition(" ")
-    if reader.filter_columns.get(column) == "texts":
-        told.append(f"coalesce(array_has(`{column}`, '{value}'), false)")
-    return " OR ".join(told) or "false"
-
-
-def _matching(pattern: str, reader: CatalogReader) -> list[str]:
-    return [
-        f"coalesce(regexp_like(`{name}`, '{pattern}'), false)"
-        for name in _READ
-        if reader.filter_columns.get(name) == "text"
-    ]
+def _texts(reader: CatalogReader) -> Iterator[str]:
+    """The texts of a product in SQL."""
+    for name, kind in reader.filter_columns.items():
+        if name not in _READ and not is_translated(name):
+            continue
+        if kind == "text":
+            yield f"`{name}`"
+        elif kind == "texts":
+            yield f"array_to_string(`{name}`, ' | ')"
+    if reader.manifest.variants:
+        yield f"`{VARIANTS}`"

@@ -56,10 +56,7 @@ async def diversified(ranked: Fused, reader: CatalogReader, diversity: float) ->
     """
     if ranked.numbers.size < 3:
         return ranked
-    rows = await reader.photos(ranked.numbers, VECTOR)
-    assert rows.vectors is not None  # noqa: S101  # they were asked for
-    numbers, main = np.unique(rows.numbers, return_index=True)
-    vectors = rows.vectors[main[np.searchsorted(numbers, ranked.numbers)]]
+    vectors = await reader.main_vectors(ranked.numbers)
     places = [
         begin
         + marginal_order(

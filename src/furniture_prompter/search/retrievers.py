@@ -1,7 +1,8 @@
 """Retrievers (photo vectors, text vectors, BM25), their scores made comparable, and late fusion."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -10,8 +11,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader, Filter
-from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of
-from furniture_prompter.search.homographs import both
+from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -108,20 +108,40 @@ class KeywordRetriever:
         reader: CatalogReader,
         asked: KeywordQuery,
         weight: float,
-        only: Filter | None = None,
     ) -> None:
-        """Search `reader`'s words for what is asked, of all products or of some."""
-        self._only = only
+        """Search `reader`'s words for what is asked."""
         self.weight = weight
         self._reader = reader
         self._asked = asked
         self._found: tuple[Numbers, Scores] = (np.zeros(0, np.int64), np.zeros(0, np.float32))
+        self._begun: tuple[int, asyncio.Task[tuple[Numbers, Scores]]] | None = None
+
+    def begin(self, count: int, prefilter: Filter | None) -> None:
+        """Ask the index for what :meth:`top` is asked next: it answers in threads of its own."""
+        asking = self._reader.keyword_matches(self._asked, count, prefilter)
+        self._begun = count, asyncio.create_task(asking)
+
+    def give_up(self) -> None:
+        """Leave what was begun, where nobody asked for it."""
+        if self._begun is not None:
+            _, task = self._begun
+            # Its error, if there is one, has no reader any more.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            task.cancel()
+            self._begun = None
+
+    def weighing(self, weight: float) -> "KeywordRetriever":
+        """The same of another weight; what was begun is given up."""
+        self.give_up()
+        return KeywordRetriever(self._reader, self._asked, weight)
 
     async def top(self, count: int, prefilter: Filter | None) -> Numbers:
         """See :class:`Retriever`."""
-        numbers, scores = await self._reader.keyword_matches(
-            self._asked, count, both(prefilter, self._only)
-        )
+        begun, self._begun = self._begun, None
+        if begun is not None and begun[0] == count:
+            numbers, scores = await begun[1]
+        else:
+            numbers, scores = await self._reader.keyword_matches(self._asked, count, prefilter)
         order = np.argsort(numbers)
         self._found = numbers[order], scores[order]
         return numbers
@@ -260,7 +280,7 @@ async def fuse(
     retrievers = [(group, each) for group in groups for each in group.retrievers]
     tops = await asyncio.gather(*(each.top(candidates, prefilter) for _, each in retrievers))
     wanted = [top for (group, _), top in zip(retrievers, tops, strict=True) if group.share > 0]
-    numbers = np.unique(np.concatenate(wanted))
+    numbers = rising(np.concatenate(wanted))
     if leave_out is not None:
         numbers = numbers[numbers != leave_out]
     strengths = iter(await asyncio.gather(*(each.strengths(numbers) for _, each in retrievers)))
@@ -278,16 +298,54 @@ async def fuse(
     return Fused(numbers, scores, added, exhausted, own).taken(np.lexsort((numbers, -scores)))
 
 
+@contextmanager
+def begun(
+    keywords: Sequence[KeywordQuery | None],
+    reader: CatalogReader,
+    settings: Settings,
+    count: int,
+    prefilter: Filter | None,
+) -> Iterator[list[KeywordRetriever | None]]:
+    """A retriever for each text that there is, begun where its words have a weight.
+
+    What was begun is given up where what follows fails.
+
+    Args:
+        keywords: What the keyword index is asked for each text.
+        reader: The catalog version to search.
+        settings: Has the weight.
+        count: Products that each retriever brings.
+        prefilter: The filter that products must pass.
+    """
+    made: list[KeywordRetriever | None] = []
+    for asked in keywords:
+        if asked is None:
+            made.append(None)
+            continue
+        # Half of the words found say half as much: "köşe ünitesi, white" is not all white.
+        weight = settings.weight_keyword * max(asked.known_share, _LEAST_SHARE)
+        retriever = KeywordRetriever(reader, asked, weight)
+        if weight:
+            retriever.begin(count, prefilter)
+        made.append(retriever)
+    try:
+        yield made
+    except BaseException:
+        for each in made:
+            if each is not None:
+                each.give_up()
+        raise
+
+
 async def retriever_groups(
     query: EncodedQuery,
     reader: CatalogReader,
     route: PromptRoute | NoRoute,
     settings: Settings,
-    wishes: Sequence[Wish] = (),
-    keywords: tuple[KeywordQuery | None, KeywordQuery | None] = (None, None),
+    wishes: Sequence[Wish],
+    by_keywords: Sequence[KeywordRetriever | None],
     *,
     another_colour: bool = False,
-    keywords_of: Filter | None = None,
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -297,35 +355,30 @@ async def retriever_groups(
         route: How prompts reach the photos.
         settings: Weights within the groups.
         wishes: What of the prompt columns can tell.
-        keywords: What the keyword index is asked for the prompt and for what is not wanted; None
-            for the words that were encoded.
+        by_keywords: Those of the prompt and of what is not wanted, None where there is none of it;
+            they may have begun.
         another_colour: Whether the words beside a photo name a colour.
-        keywords_of: Products that the prompt's keywords may bring; None for all.
     """
 
-    async def of_text(
-        text: EncodedText, asked: KeywordQuery | None, only: Filter | None = None
-    ) -> tuple[Retriever, ...]:
-        asked = asked or KeywordQuery(text.text)
-        retrievers: list[Retriever] = []
-        if settings.weight_keyword:
-            # Half of the words found say half as much: "köşe ünitesi, white" is not all white.
-            weight = settings.weight_keyword * max(asked.known_share, _LEAST_SHARE)
-            retrievers.append(KeywordRetriever(reader, asked, weight, only))
+    async def of_text(text: EncodedText, words: KeywordRetriever) -> tuple[Retriever, ...]:
+        retrievers: list[Retriever] = [words] if words.weight else []
         if settings.weight_prompt_text and text.text_embedding.any():
             similarities = (await reader.text_index()).similarities(text.text_embedding)
+            await asyncio.sleep(0)
             retrievers.append(
                 VectorRetriever(PROMPT_TEXT, settings.weight_prompt_text, similarities)
             )
         image = text.image_embedding
         if settings.weight_prompt_photo and not isinstance(route, NoRoute) and is_known(image):
             similarities = (await reader.photo_index(route.column)).similarities(image)
+            await asyncio.sleep(0)
             retrievers.append(
                 VectorRetriever(PROMPT_PHOTO, settings.weight_prompt_photo, similarities)
             )
         # A prompt of unknown words has nothing but keywords, whatever their weight.
-        return tuple(retrievers) or (KeywordRetriever(reader, asked, 1.0, only),)
+        return tuple(retrievers) or (words.weighing(1.0),)
 
+    words, unwanted = by_keywords
     groups: list[RetrieverGroup] = []
     photo_share = 0.0
     if query.photo is not None:
@@ -339,14 +392,17 @@ async def retriever_groups(
         similarities = (await reader.photo_index()).similarities(query.unlike)
         unlike = VectorRetriever(PHOTO, 1.0, similarities)
         groups.append(RetrieverGroup(-_UNLIKE_SHARE * photo_share, (unlike,)))
-    if query.prompt is not None:
-        retrievers = await of_text(query.prompt, keywords[0], keywords_of)
+    if query.prompt is not None and words is not None:
+        retrievers = await of_text(query.prompt, words)
         if wishes and settings.weight_attribute:
             by_attribute = AttributeRetriever(reader, wishes, settings.weight_attribute)
             retrievers = (*retrievers, by_attribute)
         groups.append(RetrieverGroup(1.0 - photo_share, retrievers))
-    if query.without is not None:
+    if query.without is not None and unwanted is not None:
         groups.append(
-            RetrieverGroup(-settings.weight_without, await of_text(query.without, keywords[1]))
+            RetrieverGroup(-settings.weight_without, await of_text(query.without, unwanted))
         )
+    for each in (each for group in groups if not group.share for each in group.retrievers):
+        if isinstance(each, KeywordRetriever):
+            each.give_up()
     return [group for group in groups if group.share != 0]

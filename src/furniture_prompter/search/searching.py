@@ -1,9 +1,10 @@
-"""The search recipe: understand and encode the query, filter, retrieve, fuse, present a page."""
+"""The search recipe: understand the query, filter, encode, retrieve, fuse, present a page."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
@@ -19,8 +20,7 @@ from furniture_prompter.search.confidence import (
     notes_of,
     refuse_without_calibration,
 )
-from furniture_prompter.search.goes_with import Companions
-from furniture_prompter.search.homographs import told_apart
+from furniture_prompter.search.homographs import Homographs
 from furniture_prompter.search.paging import (
     Cursor,
     diversified,
@@ -42,7 +42,7 @@ from furniture_prompter.search.query_vectors import (
     Vectors,
     with_colour_weight,
 )
-from furniture_prompter.search.retrievers import retriever_groups
+from furniture_prompter.search.retrievers import begun, retriever_groups
 from furniture_prompter.search.suggesting import Describer, Suggester
 from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, hear, limited
 from furniture_prompter.search.validation import (
@@ -53,6 +53,9 @@ from furniture_prompter.search.validation import (
 from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
+
+if TYPE_CHECKING:
+    from furniture_prompter.search.goes_with import Companions
 
 _MOST_SKIPPED: Final = 50
 """Pages without a hit that is sure enough which one answer passes over."""
@@ -94,13 +97,16 @@ class Searcher:
         self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
+        self._homographs = Homographs(reader)
         self._words = CatalogWords(
             reader, settings.thesaurus, lambda word: prompt_encoder().knows_word(word)
         )
 
     @cached_property
-    def companions(self) -> Companions:
+    def companions(self) -> "Companions":
         """What finds the pieces that go with one; keeps what it read of the version."""
+        from furniture_prompter.search.goes_with import Companions
+
         return Companions(self._reader, self._query_card, self._settings)
 
     @cached_property
@@ -129,26 +135,31 @@ class Searcher:
         clock = StepTimes()
         with clock.step("understand"):
             heard, wordings, meant = await self._heard(query, photo_vector is not None)
-        with clock.step("encode"):
-            encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
-            query = replace(query, looked_at=encoded.query.looked_at)
-            encoded = self._weighed(replace(encoded, query=query), heard)
-        digest = encoded_query_digest(encoded)
-        cursor = given or Cursor(0, max(settings.candidates, query.limit), manifest.version, digest)
-        refuse_other_query(cursor, digest)
         with clock.step("filter"):
             prefilter, heard = await limited(heard, reader)
-        with clock.step("retrieve"):
-            groups = await retriever_groups(
-                encoded,
-                reader,
-                route,
-                settings,
-                heard.wishes,
-                _keywords(wordings),
-                another_colour=heard.colour_weight == 0,
-                keywords_of=heard.apart.only,
-            )
+        candidates = max(settings.candidates, query.limit) if given is None else given.candidates
+        asked = _keywords(wordings)
+        with begun(asked, reader, settings, candidates, prefilter) as by_keywords:
+            # The index works on while the query is encoded, as often as the loop turns.
+            await asyncio.sleep(0)
+            with clock.step("encode"):
+                encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
+                query = replace(query, looked_at=encoded.query.looked_at)
+                encoded = self._weighed(replace(encoded, query=query), heard)
+            digest = encoded_query_digest(encoded)
+            cursor = given or Cursor(0, candidates, manifest.version, digest)
+            refuse_other_query(cursor, digest)
+            await asyncio.sleep(0)
+            with clock.step("retrieve"):
+                groups = await retriever_groups(
+                    encoded,
+                    reader,
+                    route,
+                    settings,
+                    heard.wishes,
+                    by_keywords,
+                    another_colour=heard.colour_weight == 0,
+                )
         with clock.step("judge"):
             known = await self._known_share(heard, wordings[0])
             kind_is_named = names_a_kind(
@@ -260,14 +271,16 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
-        apart = await told_apart(heard.query.prompt, self._reader)
-        heard = replace(heard, apart=apart, notes=(*heard.notes, *apart.notes))
+        apart = await self._homographs.told_apart(heard.query.prompt)
+        unwanted_apart = await self._homographs.told_apart(heard.query.without)
+        told = dict.fromkeys((*heard.notes, *apart.notes, *unwanted_apart.notes))
+        heard = replace(heard, apart=apart, notes=tuple(told))
         written = [word for word, _ in meant.words] if meant is not None else []
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
-            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart.strangers)
+            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart)
         if heard.query.without is not None:
-            unwanted = known.worded(heard.query.without)
+            unwanted = known.worded(heard.query.without, apart=unwanted_apart)
         return heard, (prompt_words, unwanted), meant
 
     async def _known_share(self, heard: Heard, wording: Wording | None) -> float:
@@ -276,7 +289,7 @@ class Searcher:
         if prompt is None or wording is None:
             return 1.0
         if wording.keywords.words == prompt and not wording.keywords.beside:
-            wording = (await self._words.known()).worded(prompt, strangers=heard.apart.strangers)
+            wording = (await self._words.known()).worded(prompt, apart=heard.apart)
         return wording.keywords.known_share
 
     async def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.vector_index import Numbers
+from furniture_prompter.catalog.vector_index import Numbers, rising
 from furniture_prompter.catalog.vocabulary import LIMIT_PRODUCTS
 from furniture_prompter.domain.query import (
     Completion,
@@ -170,7 +170,7 @@ def _any_of(sets: Sequence[Numbers]) -> Numbers:
     filled = [each for each in sets if each.size]
     if len(filled) < 2:
         return filled[0] if filled else np.zeros(0, np.int64)
-    return np.unique(np.concatenate(filled))
+    return rising(np.concatenate(filled))
 
 
 def _all_of(sets: Sequence[Numbers]) -> Numbers:

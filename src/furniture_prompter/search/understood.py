@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.search.homographs import ToldApart
+from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
@@ -126,7 +126,7 @@ class Heard:
     quiet: str = ""
     colour_weight: float | None = None
     away_from_colour: bool = False
-    apart: ToldApart = field(default_factory=ToldApart)
+    apart: ToldApart = NOTHING_APART
 
 
 def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:
@@ -345,7 +345,9 @@ class AttributeRetriever:
         """See :class:`furniture_prompter.search.retrievers.Retriever`."""
         if not numbers.size:
             return np.zeros(0, np.float32)
-        names = {"category", *(name for wish in self._wishes for name in wish.columns)}
+        names = {name for wish in self._wishes for name in wish.columns}
+        if any(wish.part.op in {"low", "high"} for wish in self._wishes):
+            names.add("category")
         return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
 
 

@@ -19,6 +19,7 @@ from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vocabulary import Vocabulary
 from furniture_prompter.domain.query import DidYouMean
+from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
 from furniture_prompter.understanding.lexicon import LEXICON, Comparison
 from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
@@ -48,7 +49,7 @@ _WEIGHT_AS_WRITTEN: Final = 0.5
 """Of a misspelled word as it stands, beside what was meant."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wording:
     """What a text is searched by.
 
@@ -100,7 +101,7 @@ class KnownWords:
         text: str,
         quiet: str = "",
         written: Sequence[str] = (),
-        strangers: Collection[str] = (),
+        apart: ToldApart = NOTHING_APART,
     ) -> Wording:
         """What a text is searched by.
 
@@ -108,7 +109,7 @@ class KnownWords:
             text: A prompt, or what is not wanted.
             quiet: Words that only rank; see :class:`KeywordQuery`.
             written: Misspelled words as they stood.
-            strangers: Words that no product says, though one folds to the same.
+            apart: What words say that fold to others.
         """
         reading = Reading.of(text)
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
@@ -139,11 +140,13 @@ class KnownWords:
             if not count and best is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
                 otherwise.append((start, end, best[1].text))
-        otherwise += _strangers_otherwise(reading, strangers)
-        share = self._known_share(reading, answered, strangers)
+        otherwise += _strangers_otherwise(reading, apart.strangers)
+        share = self._known_share(reading, answered, apart.strangers)
         return Wording(
             _replaced(reading.prompt, otherwise),
-            KeywordQuery(_without(reading, rooms), tuple(beside.values()), quiet, share),
+            KeywordQuery(
+                _without(reading, rooms), tuple(beside.values()), quiet, share, apart.barred
+            ),
         )
 
     def _known_share(

@@ -30,6 +30,8 @@ LIMIT_PIECES: Final = 1_000
 """Products of one room."""
 LIMIT_PAIRS: Final = 5_000_000
 """Products that stand together, in all rooms; counting so many takes some two seconds."""
+_REMEMBERED: Final = 65_536
+"""Words of titles that are kept with what they end; a shop has a few thousand."""
 
 _EXAMPLE: Final = '{"product_ids": ["sofa-1", "rug-7"]}'
 
@@ -68,6 +70,9 @@ class RoomTable:
     outdoors: frozenset[tuple[str, ...]]
     _places: Mapping[str, str] = field(repr=False)
     _beside: frozenset[tuple[str, str]] = field(repr=False)
+    _endings: dict[str, tuple[tuple[str, ...], ...]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -86,11 +91,21 @@ class RoomTable:
     def _says_outdoors(self, text: str) -> bool:
         words = folded_words(text)
         return any(
-            phrase[:-1] == words[at : at + len(phrase) - 1]
-            and phrase[-1] in word_forms(words[at + len(phrase) - 1])
-            for phrase in self.outdoors
-            for at in range(len(words) - len(phrase) + 1)
+            before == words[max(at - len(before), 0) : at]
+            for at, word in enumerate(words)
+            for before in self._ended_by(word)
         )
+
+    def _ended_by(self, word: str) -> tuple[tuple[str, ...], ...]:
+        """What stands before a word, or one that it is a form of, in each phrase of `outdoors`."""
+        if word not in self._endings:
+            if len(self._endings) >= _REMEMBERED:
+                self._endings.clear()
+            forms = word_forms(word)
+            self._endings[word] = tuple(
+                phrase[:-1] for phrase in self.outdoors if phrase[-1] in forms
+            )
+        return self._endings[word]
 
     def ties(self, kind: str) -> dict[str, Tie]:
         """What goes with a kind, that kind left out; with an unknown one, what is in most rooms."""

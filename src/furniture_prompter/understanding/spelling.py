@@ -13,8 +13,6 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from cachetools import LRUCache
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
 from furniture_prompter.understanding.quantities import Reading
@@ -143,6 +141,10 @@ class Speller:
         return len(word) > _LEAST_LETTERS and self._is_word(word)
 
     def _nearest(self, word: str) -> str | None:
+        # Most prompts have no slip, and a process that answers one prompt starts without it.
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+
         most = 2 if len(word) >= _TWO_SLIPS_LETTERS else 1
         ranked: list[tuple[int, bool, bool, int, str]] = []
         for length in range(len(word) - most, len(word) + most + 1):

@@ -6,9 +6,9 @@ concept takes its place.
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -202,7 +202,9 @@ def _concepts(text: str, name: str, known: Mapping[str, Concept]) -> dict[str, C
     if value or not isinstance(table, dict):
         line = _line_of(text, next(iter(value), ""))
         raise _invalid(name, line, f"Put concepts below a line [concepts]: sofa = {_EXAMPLE}")
-    read = {key: _Read.of(entry, name, _line_of(text, key)) for key, entry in table.items()}
+    read = {
+        key: _Read.of(entry, name, partial(_line_of, text, key)) for key, entry in table.items()
+    }
     unknown = [
         (key, other)
         for key, entry in read.items()
@@ -232,43 +234,43 @@ class _Read:
     names: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, entry: Any, name: str, line: int) -> "_Read":
+    def of(cls, entry: Any, name: str, line: Callable[[], int]) -> "_Read":
         if not isinstance(entry, dict):
-            raise _invalid(name, line, f"A concept is a table of lists. Write it as {_EXAMPLE}")
+            raise _invalid(name, line(), f"A concept is a table of lists. Write it as {_EXAMPLE}")
         weights = {"weight": WEIGHT, "also_weight": ALSO_WEIGHT}
         lists: dict[str, tuple[str, ...]] = {}
         for key, value in entry.items():
             if key in weights:
                 if isinstance(value, bool) or not isinstance(value, int | float):
-                    raise _invalid(name, line, f"`{key}` is {value!r}. Give a number.")
+                    raise _invalid(name, line(), f"`{key}` is {value!r}. Give a number.")
                 if not 0 < value <= 1:
-                    raise _invalid(name, line, f"`{key}` is {value}. Give more than 0, up to 1.")
+                    raise _invalid(name, line(), f"`{key}` is {value}. Give more than 0, up to 1.")
                 weights[key] = float(value)
             elif key in {"asked", "also"} or _LANGUAGE.fullmatch(key):
                 lists[key] = _texts(key, value, name, line)
             else:
                 raise _invalid(
                     name,
-                    line,
+                    line(),
                     f"There is no key {key!r}. Use a language of two letters, asked, also, weight "
                     "or also_weight.",
                 )
         asked, also = lists.pop("asked", ()), lists.pop("also", ())
         terms = tuple(text for texts in lists.values() for text in texts)
         if not terms:
-            raise _invalid(name, line, 'The concept has no term. Give it one: en = ["sofa"]')
+            raise _invalid(name, line(), 'The concept has no term. Give it one: en = ["sofa"]')
         names = tuple((language, texts[0]) for language, texts in lists.items() if texts)
         return cls(terms, asked, also, weights["weight"], weights["also_weight"], names)
 
 
-def _texts(key: str, value: Any, name: str, line: int) -> tuple[str, ...]:
+def _texts(key: str, value: Any, name: str, line: Callable[[], int]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise _invalid(name, line, f'`{key}` is no list of texts. Write {key} = ["…", "…"]')
+        raise _invalid(name, line(), f'`{key}` is no list of texts. Write {key} = ["…", "…"]')
     for text in value if key != "also" else ():
         if not 1 <= len(folded_words(text)) <= _MOST_WORDS:
             raise _invalid(
                 name,
-                line,
+                line(),
                 f"The term {text!r} has no word, or more than {_MOST_WORDS}. Shorten it.",
             )
     return tuple(value)

@@ -58,7 +58,7 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
             "confidence": 0.912,
         }
     ],
-    "timings_ms": {"encode": 0.9, "filter": 0.4, "retrieve": 2.1, "present": 1.2, "total": 4.7},
+    "timings_ms": {"filter": 0.4, "encode": 0.9, "retrieve": 2.1, "present": 1.2, "total": 4.7},
     "notes": [],
     "facets": {
         "color": [{"value": "white", "count": 41}],

@@ -464,6 +464,9 @@ def test_what_was_done_to_a_photo_is_told_and_its_link_needs_no_photo(api: Api) 
     assert "turned upright" in page(api, "/", method="POST", data=again, files=files)
 
 
+WHOLE = "ışığı ve duvarlarıyla birlikte fotoğrafın bütününe benziyor"
+
+
 def test_the_pieces_of_a_room_are_links(
     serve: Callable[..., Api], tmp_path: Path, shop: Path
 ) -> None:
@@ -478,6 +481,8 @@ def test_the_pieces_of_a_room_are_links(
     files = {"file": ("room.png", data.getvalue())}
     text = page(api, "/", method="POST", data={"lang": "tr"}, files=files)
     assert named(text) == ["1. kanepe", "2. sandalye"]
+    # Results of the whole photo are called so, those of a piece are not.
+    assert WHOLE in text
     # The address of the page has them too, without the photo.
     address = unescape(re.findall(r'data-address="([^"]*)"', text)[0])
     assert named(page(api, urljoin("/", address))) == ["1. kanepe", "2. sandalye"]
@@ -488,6 +493,7 @@ def test_the_pieces_of_a_room_are_links(
         assert named(chosen) == ["1. kanepe", "2. sandalye"]
         (marked,) = re.findall(r'data-key="piece-(.)"[^>]*aria-current', chosen)
         assert int(marked) == number + 1
+        assert WHOLE not in chosen
     whole = page(api, "/", method="POST", data={"lang": "tr", "whole": "1"}, files=files)
     assert named(whole) == []
     # The room is written down as none of its pieces, a piece as what it is.

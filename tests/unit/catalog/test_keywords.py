@@ -51,6 +51,12 @@ def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
+@given(st.text(st.characters(codec="ascii")))
+@example("Children's chairs'S 's _x_ 12.5")
+def test_letters_of_ascii_alone_fold_as_they_do_beside_others(text: str) -> None:
+    assert fold(text) == fold(f"{text} é").removesuffix("e").removesuffix(" ")
+
+
 @given(st.text(max_size=60))
 def test_folded_text_is_words_with_single_spaces(text: str) -> None:
     folded = fold(text)

@@ -19,6 +19,7 @@ from furniture_prompter.catalog.vector_index import (
     background_of,
     best_per_product,
     nearest_first,
+    rising,
 )
 
 VECTORS = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, 0]], np.float32)
@@ -49,6 +50,14 @@ def test_the_background_leaves_rows_without_a_vector_out() -> None:
 def test_an_empty_sample_has_a_neutral_background() -> None:
     background = background_of(np.zeros(0, np.float32))
     assert (background.mean, background.deviation) == (0.0, 1.0)
+
+
+def test_numbers_rise_each_once() -> None:
+    assert rising(np.array([5, 3, 5, 3, 9, -1])).tolist() == [-1, 3, 5, 9]
+    assert rising(NUMBERS[:0]).tolist() == []
+    assert rising(NUMBERS[:1]).tolist() == [7]
+    given = np.random.default_rng(3).integers(0, 40, 200)
+    assert np.array_equal(rising(given), np.unique(given))
 
 
 def test_equal_scores_come_by_number() -> None:

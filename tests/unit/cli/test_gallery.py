@@ -150,7 +150,7 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
         *("döndürüldü (saat yönünde 90°)", "içindeki görsel arandı", "2. sandalye: --piece N"),
     ):
         assert told in page
-    assert page.count('lang="tr"') == 1
+    assert page.count('<p class="note" lang="tr"') == 1
     assert EVIL not in page
 
 
@@ -174,6 +174,11 @@ def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
     # The box whose piece was chosen is marked without a script.
     assert ':root:has(#piece-2:target) .box[href="#piece-2"]' in page
     assert EVIL not in page
+    # What the photo as a whole finds comes behind its pieces, and is called so.
+    order = ['id="piece-1"', 'id="piece-2"', "The photo as a whole", "Fotoğrafın bütünü"]
+    cards = [f'<h3><span class="aside">{hit.rank}. </span>' for hit in result.hits]
+    assert sorted([*order, cards[-1]], key=page.rindex) == [*order, cards[-1]]
+    assert "The photo as a whole" not in render_gallery(replace(result, query=query))
     # The photo stands there once.
     assert page.count("The photo that was") == 1
 

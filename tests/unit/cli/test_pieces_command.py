@@ -97,13 +97,15 @@ def test_a_detector_that_is_none_is_refused(
     assert "docs/encoders.md" in done.err
 
 
-def test_pieces_stand_below_the_hits(make_hit: Callable[..., Any]) -> None:
+def test_pieces_of_a_room_stand_above_what_the_whole_photo_finds(
+    make_hit: Callable[..., Any],
+) -> None:
     hit = make_hit("Sofa, grey")
     piece = Piece(Crop(0, 0, 0.5, 0.5), 0.83, "couch")
     result = SearchResult(
         query=Query(photo_name="room.jpg"),
         catalog=CatalogReference("shop", 1, "encoder"),
-        hits=(dataclasses.replace(hit),),
+        hits=(make_hit("Fireplace, white"),),
         timings_ms={"total": 1.0},
         pieces=(PieceHits(piece, (hit,)), PieceHits(piece, ())),
     )
@@ -112,3 +114,7 @@ def test_pieces_stand_below_the_hits(make_hit: Callable[..., Any]) -> None:
     told = console.export_text()
     assert "piece 1, couch 0.83: Sofa, grey" in told
     assert "piece 2, couch 0.83: no product" in told
+    order = ["piece 1,", "piece 2,", "--piece N", "the photo as a whole:", "Fireplace, white"]
+    assert sorted(order, key=told.index) == order
+    print_result(dataclasses.replace(result, pieces=()), console)
+    assert "the photo as a whole" not in console.export_text()

@@ -1,7 +1,6 @@
 """Near-twins are held back, within windows of the ranking."""
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,17 +73,13 @@ def test_neither_the_scale_of_scores_nor_what_all_have_in_common_counts(scale: f
 
 
 class Photos:
-    """A catalog whose products have two photos each; the second ones all look the same."""
+    """The main photos of a catalog."""
 
     def __init__(self, vectors: NDArray[np.float32]) -> None:
         self._vectors = vectors
 
-    async def photos(self, numbers: Numbers, column: str) -> Any:
-        assert column == "vector"
-        rows = np.repeat(np.sort(numbers), 2)
-        vectors = self._vectors[rows].copy()
-        vectors[1::2] = np.eye(DIMENSION, dtype=np.float32)[0]
-        return SimpleNamespace(numbers=rows, vectors=vectors)
+    async def main_vectors(self, numbers: Numbers) -> NDArray[np.float32]:
+        return self._vectors[numbers]
 
 
 def test_windows_are_reordered_each_for_itself_by_main_photos() -> None:

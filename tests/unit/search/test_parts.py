@@ -1,6 +1,8 @@
 """Fusion on hand-computed numbers."""
 
 import asyncio
+import gc
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +12,16 @@ import pytest
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.catalog.vector_index import Background, Numbers, Scores
+from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.retrievers import (
     Fused,
     KeywordRetriever,
     RetrieverGroup,
     VectorRetriever,
+    begun,
     fuse,
 )
+from furniture_prompter.settings import Settings
 
 NAN = float("nan")
 
@@ -144,8 +149,14 @@ class Words:
 
     def __init__(self, numbers: list[int], scores: list[float]) -> None:
         self._found = np.array(numbers, np.int64), np.array(scores, np.float32)
+        self.asked: list[tuple[object, ...]] = []
+        self.error: Exception | None = None
 
-    async def keyword_matches(self, *_: object) -> tuple[Numbers, Scores]:
+    async def keyword_matches(self, *asked: object) -> tuple[Numbers, Scores]:
+        self.asked.append(asked[1:])
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
         return self._found
 
 
@@ -163,6 +174,73 @@ def test_the_best_keyword_match_has_the_peak_and_others_their_share_of_it() -> N
     top, strengths = keyword_strengths(Words([7, 2, 5], [6.0, 3.0, 1.5]), [2, 3, 5, 7, 9])
     assert top == [7, 2, 5]
     assert strengths == [2.0, 0.0, 1.0, 4.0, 0.0]
+
+
+def begun_words(
+    words: Words, settings: Settings
+) -> AbstractContextManager[list[KeywordRetriever | None]]:
+    reader: Any = words
+    return begun((KeywordQuery("oak"), None), reader, settings, 10, None)
+
+
+def test_what_was_begun_is_asked_once_and_further_products_anew() -> None:
+    words = Words([7, 2], [6.0, 3.0])
+
+    async def run() -> None:
+        with begun_words(words, Settings()) as (retriever, unwanted):
+            assert unwanted is None
+            assert retriever is not None
+            await asyncio.sleep(0)
+            assert words.asked == [(10, None)]
+        assert (await retriever.top(10, None)).tolist() == [7, 2]
+        assert words.asked == [(10, None)]
+        assert (await retriever.top(40, None)).tolist() == [7, 2]
+        assert words.asked == [(10, None), (40, None)]
+
+    asyncio.run(run())
+
+
+def test_words_without_a_weight_are_not_begun() -> None:
+    words = Words([7], [6.0])
+
+    async def run() -> None:
+        with begun_words(words, Settings(weight_keyword=0)) as (retriever, _):
+            await asyncio.sleep(0)
+            assert words.asked == []
+            assert retriever is not None
+        assert (await retriever.weighing(1.0).top(10, None)).tolist() == [7]
+
+    asyncio.run(run())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("turns", [0, 3])
+def test_what_was_begun_is_given_up_where_the_query_fails(turns: int) -> None:
+    words = Words([7], [6.0])
+    words.error = RuntimeError("the index is gone")
+
+    async def fail() -> None:
+        with begun_words(words, Settings()):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            raise InvalidQueryError("no such thing")
+
+    async def run() -> None:
+        with pytest.raises(InvalidQueryError, match="no such thing"):
+            await fail()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+        gc.collect()
+
+    told: list[object] = []
+
+    async def listened() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        await run()
+
+    asyncio.run(listened())
+    assert told == []
 
 
 def test_a_word_that_every_product_has_makes_all_equally_good() -> None:
