@@ -1,22 +1,31 @@
 """Words that fold to others': what is asked of a catalog, and what is said of it."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from furniture_prompter.catalog.columns import VARIANTS
 from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.search import homographs
-from furniture_prompter.search.homographs import ToldApart, both, told_apart
+from furniture_prompter.search.homographs import Homographs, ToldApart
 
 
 class Reader:
     """A catalog version whose products say these words, by number, and have these columns."""
 
-    def __init__(self, said: dict[str, list[int]], columns: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        said: dict[str, list[int]],
+        columns: dict[str, str] | None = None,
+        *,
+        variants: bool = False,
+    ) -> None:
         self.said = said
         self.filter_columns = {"title": "text"} if columns is None else columns
+        self.manifest = SimpleNamespace(variants=variants)
         self.asked: list[str] = []
 
     async def passing(self, sql: str) -> Filter:
@@ -26,63 +35,68 @@ class Reader:
         return Filter(sql, np.array(found or [], np.int64))
 
 
-def told(prompt: str | None, said: dict[str, list[int]]) -> tuple[ToldApart, Any]:
+def told(prompt: str | None, said: dict[str, list[int]]) -> ToldApart:
     reader: Any = Reader(said)
-    return asyncio.run(told_apart(prompt, reader)), reader
+    return asyncio.run(Homographs(reader).told_apart(prompt))
 
 
 NOTE = "No product says “çam”; “cam” is another word, and counts for nothing here."
 
 
 def test_products_that_say_another_word_are_not_brought() -> None:
-    found, _ = told("çam masa", {"çam": [1, 2]})
-    assert found.only is not None
-    assert found.only.sql.startswith("(coalesce(regexp_like(`title`, '(?i)(^|[^\\p{L}])çam")
-    assert ") OR NOT (coalesce(regexp_like(`title`, '(?i)(^|[^\\p{L}])cam" in found.only.sql
+    found = told("çam masa", {"çam": [1, 2], "cam": [2, 3, 7]})
+    # One that says both is what was asked for.
+    assert found.barred.tolist() == [3, 7]
     assert (found.strangers, found.notes) == ((), ())
 
 
 @pytest.mark.parametrize(
-    ("prompt", "said", "is_filtered", "strangers"),
+    ("prompt", "said", "barred", "strangers"),
     [
-        (None, {}, False, ()),
-        ("", {}, False, ()),
-        ("oak masa", {"çam": [1]}, False, ()),
-        ("cam masa", {"cam": [1]}, True, ()),
+        (None, {}, [], ()),
+        ("", {}, [], ()),
+        ("oak masa", {"çam": [1]}, [], ()),
+        ("cam masa", {"cam": [1], "çam": [4]}, [4], ()),
         # Without a Turkish keyboard, çam is written like this.
-        ("cam masa", {"accents": [1]}, False, ()),
-        ("çam masa", {"accents": [1]}, True, ("çam",)),
-        ("Çamdan masa", {"accents": [1]}, True, ("çamdan",)),
+        ("cam masa", {"accents": [1], "çam": [4]}, [], ()),
+        ("çam masa", {"accents": [1], "cam": [5]}, [5], ("çam",)),
+        ("Çamdan masa", {"accents": [1], "cam": [5]}, [5], ("çamdan",)),
         # A shop that writes no accents writes both words alike.
-        ("çam masa", {}, False, ()),
+        ("çam masa", {"cam": [5]}, [], ()),
     ],
 )
 def test_a_word_that_nobody_says_is_a_stranger_where_accents_are_written(
-    prompt: str | None, said: dict[str, list[int]], *, is_filtered: bool, strangers: tuple[str, ...]
+    prompt: str | None, said: dict[str, list[int]], barred: list[int], strangers: tuple[str, ...]
 ) -> None:
-    found, _ = told(prompt, said)
-    assert (found.only is not None, found.strangers) == (is_filtered, strangers)
+    found = told(prompt, said)
+    assert (found.barred.tolist(), found.strangers) == (barred, strangers)
     assert found.notes == tuple(NOTE.replace("“çam”", f"“{word}”") for word in strangers)
 
 
-def test_two_filters_let_through_what_passes_both() -> None:
-    one, other = (Filter(sql, np.array(n)) for sql, n in (("a", [1, 2, 5]), ("b", [2, 3, 5])))
-    assert both(None, None) is None
-    assert both(one, None) is one
-    assert both(None, other) is other
-    found = both(one, other)
-    assert found is not None
-    assert (found.sql, found.numbers.tolist()) == ("(a) AND (b)", [2, 5])
+def test_a_version_is_asked_once_for_a_word() -> None:
+    reader: Any = Reader({"çam": [1], "cam": [2]})
+    told_apart = Homographs(reader).told_apart
+
+    async def twice() -> None:
+        await told_apart("çam masa")
+        await told_apart("masa cam")
+
+    asyncio.run(twice())
+    assert len(reader.asked) == 2
 
 
 def test_own_words_are_looked_for_in_the_columns_that_are_there() -> None:
-    both_kinds: Any = Reader({}, {"title": "text", "color": "texts", "base_materials": "texts"})
-    saying = homographs._saying("ılı", "pine base_materials", both_kinds)
+    columns = {"title": "text", "tags": "texts", "base_materials": "texts", "width_cm": "number"}
+    reader: Any = Reader({}, {**columns, "title_tr": "text", "brand": "text"}, variants=True)
+    asyncio.run(Homographs(reader)._saying("ılı", "pine base_materials"))
     pattern = "(?i)(^|[^\\p{L}])[ıI]l[ıI]" + homographs._ENDINGS + "([^\\p{L}]|$)"
-    assert saying == (
-        f"coalesce(regexp_like(`title`, '{pattern}'), false) OR "
-        "coalesce(array_has(`base_materials`, 'pine'), false)"
-    )
-    of_text: Any = Reader({}, {"base_materials": "text"})
-    assert homographs._saying("çam", "pine base_materials", of_text) == "false"
-    assert homographs._matching("x", of_text) == []
+    texts = ("`title`", "array_to_string(`tags`, ' | ')", "`title_tr`", f"`{VARIANTS}`")
+    expected = [f"coalesce(regexp_like({text}, '{pattern}'), false)" for text in texts]
+    expected.append("coalesce(array_has(`base_materials`, 'pine'), false)")
+    assert reader.asked == [" OR ".join(expected)]
+
+
+def test_a_column_of_another_type_is_not_asked_for_the_material() -> None:
+    reader: Any = Reader({}, {"title": "text", "base_materials": "text"})
+    asyncio.run(Homographs(reader)._saying("çam", "pine base_materials"))
+    assert "array_has" not in reader.asked[0]

@@ -15,7 +15,7 @@ from furniture_prompter.search.query_vectors import (
     EncodedText,
     NoRoute,
 )
-from furniture_prompter.search.retrievers import retriever_groups
+from furniture_prompter.search.retrievers import begun, retriever_groups
 
 ROW = np.array([1, 0], np.float32)
 ZEROS = np.zeros(2, np.float32)
@@ -35,6 +35,9 @@ class Reader:
     async def text_index(self) -> Any:
         return SimpleNamespace(similarities=lambda _: "text")
 
+    async def keyword_matches(self, *_: object) -> Any:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+
 
 def settings(**given: float) -> Any:
     weights = {"keyword": 0.4, "prompt_text": 0.3, "prompt_photo": 0.2, "attribute": 0.1}
@@ -52,6 +55,8 @@ def groups(
     leave_out: int | None = None,
     photo_weight: float = 0.25,
     weights: dict[str, float] | None = None,
+    keywords: tuple[KeywordQuery | None, KeywordQuery | None] = (None, None),
+    wishes: Any = (),
     **rest: Any,
 ) -> Told:
     """Share, what standing out counts, and names and weights of the retrievers of each group."""
@@ -59,7 +64,19 @@ def groups(
         Query(photo_weight=photo_weight), photo, prompt, without, leave_out, unlike
     )
     reader: Any = Reader()
-    found = asyncio.run(retriever_groups(query, reader, route, settings(**weights or {}), **rest))
+    asked = [
+        given or (KeywordQuery(text.text) if text else None)
+        for given, text in zip(keywords, (prompt, without), strict=True)
+    ]
+    weighed = settings(**weights or {})
+
+    async def of_query() -> Any:
+        with begun(asked, reader, weighed, 10, None) as by_keywords:
+            return await retriever_groups(
+                query, reader, route, weighed, wishes, by_keywords, **rest
+            )
+
+    found = asyncio.run(of_query())
     return [
         (
             group.share,
