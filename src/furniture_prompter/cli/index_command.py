@@ -43,6 +43,7 @@ EXAMPLES = """\b
 Examples:
   furniture-prompter index photos/ --catalog shop
   furniture-prompter index products.jsonl --catalog shop --sync
+  furniture-prompter index lamps-2026-12-01.csv --catalog shop --sync --feed lamps
   furniture-prompter index urunler.xlsx --catalog shop --language turkish \\
       --map title="Ürün Adı" --map image=Görsel1
   furniture-prompter index https://shop.example/products.csv --catalog shop --download
@@ -63,6 +64,24 @@ def index_command(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
     ] = False,
+    feed_name: Annotated[
+        str | None,
+        typer.Option(
+            "--feed",
+            metavar="NAME",
+            help="What --sync remembers this feed by; its path or address when left out.",
+            show_default=False,
+        ),
+    ] = None,
+    was: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--was",
+            metavar="NAME",
+            help="An earlier name of this feed: what came by it counts as this feed's; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     yes: YesOption = False,
     encoder: EncoderOption = None,
     language: Annotated[
@@ -122,6 +141,8 @@ def index_command(
                 columns=columns or (),
                 progress=progress,
                 remove_many=remove_many,
+                feed_name=feed_name,
+                was=was or (),
             )
 
     summary = asking_before_mass_removal(run, yes)

@@ -286,13 +286,14 @@ _SHOWN_PLACES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A product to insert or replace."""
+    """A product to insert or replace; `feeds` as of a stored one."""
 
     number: int
     product: Product
     photos: tuple[Photo, ...]
     row_hash: str
     is_new: bool
+    feeds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +412,9 @@ def find_changes(
             continue
         number = before.number if before else next_number
         next_number += before is None
-        written.append(Change(number, product, own_photos, digest, before is None))
+        # What nobody's feed brought stays without one; what is of a feed stays that.
+        feeds = before.feeds if before else 0
+        written.append(Change(number, product, own_photos, digest, before is None, feeds))
     return Changes(
         written=tuple(written),
         removed=tuple(sorted(stored[name].number for name in leaving)),

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import tempfile
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -15,8 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from furniture_prompter.catalog.storage import writing
 from furniture_prompter.domain import FeedRow, Photo, Product, Variant
+from furniture_prompter.ingest.brought_by import BEFORE, Places
 from furniture_prompter.sqlite_files import ReadAhead
 
 Item = TypeVar("Item")
@@ -155,6 +160,7 @@ class StoredIndex:
     def __init__(self) -> None:
         """Begin an empty one."""
         self.states = bytearray()
+        self._feeds = array("q")
         self._database = _scratch_database()
         self._database.execute(
             "CREATE TABLE stored (id BLOB, place INTEGER PRIMARY KEY, number INTEGER, digest BLOB)"
@@ -166,8 +172,8 @@ class StoredIndex:
         """Products in it."""
         return len(self.states)
 
-    def fill(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
-        """Take products: id as it is asked for, id as it is stored, number, hash.
+    def fill(self, rows: Iterable[tuple[str, str, int, str, int | None]]) -> None:
+        """Take products: id as it is asked for, id as it is stored, number, hash, feeds' bits.
 
         Of two that are asked for by the same id the second is found by its stored one.
         """
@@ -176,14 +182,15 @@ class StoredIndex:
         begin = len(self.states)
         entries = [
             (_key(asked), place, number, bytes.fromhex(digest))
-            for place, (asked, _, number, digest) in enumerate(taken, start=begin)
+            for place, (asked, _, number, digest, _) in enumerate(taken, start=begin)
         ]
         before = self._database.total_changes
         self._database.executemany(insert, entries)
         self.states += bytes(len(taken))
+        self._feeds.extend(BEFORE if row[4] is None else row[4] for row in taken)
         if self._database.total_changes - before == len(taken):
             return
-        for (asked, kept, _, _), (_, *values) in zip(taken, entries, strict=True):
+        for (asked, kept, *_), (_, *values) in zip(taken, entries, strict=True):
             found = self.find(asked)
             if found is None or found.place != values[0]:
                 self._database.execute(insert, (_key(kept), *values))
@@ -199,20 +206,27 @@ class StoredIndex:
         if found is not None:
             self.states[found.place] = max(state, self.states[found.place])
 
-    def numbers_of_gone(self) -> list[int]:
-        """Numbers of the products that the feed does not have, ascending."""
-        if not self.states.count(GONE):
-            return []
-        rows = self._database.execute("SELECT place, number FROM stored")
-        return sorted(number for place, number in rows if self.states[place] == GONE)
+    @property
+    def feeds(self) -> NDArray[np.int64]:
+        """The bits of each product's feeds, by place; `BEFORE` where nothing is known."""
+        return np.array(self._feeds, np.int64)
 
-    def ids_of_gone(self, most: int) -> list[str]:
-        """Ids of the first `most` products that the feed does not have, as they are stored."""
-        if not self.states.count(GONE):
-            return []
+    @property
+    def present(self) -> Places:
+        """Whether the feed has each product, by place."""
+        present: Places = np.array(self.states, np.uint8) != GONE
+        return present
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Numbers of all products, by place."""
+        rows = self._database.execute("SELECT number FROM stored ORDER BY place")
+        return np.fromiter((number for (number,) in rows), np.int64)
+
+    def ids(self, places: Places, most: int) -> list[str]:
+        """Ids of the first `most` products at some places, as they are stored."""
         rows = self._database.execute("SELECT place, id FROM stored ORDER BY place")
-        gone = (key for place, key in rows if self.states[place] == GONE)
-        return [key.decode("utf-8", "surrogatepass") for key in islice(gone, most)]
+        wanted = (key for place, key in rows if places[place])
+        return [key.decode("utf-8", "surrogatepass") for key in islice(wanted, most)]
 
     def close(self) -> None:
         """Give the room back."""

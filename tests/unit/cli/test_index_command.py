@@ -67,9 +67,12 @@ def index(monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
 def test_every_option_reaches_the_indexing(index: FakeIndex, shop: Run) -> None:
     done = shop(
         *("index", "feed.csv", "--catalog", "shop", "--sync", "--text-encoding", "cp1251"),
-        *("--encoder", "other", "--language", "turkish"),
+        *("--encoder", "other", "--language", "turkish", "--feed", "lamps"),
+        *("--was", "old.csv", "--was", "older.csv"),
     )
     assert done.status == 0
+    assert index.given["feed_name"] == "lamps"
+    assert index.given["was"] == ["old.csv", "older.csv"]
     assert index.given["source"] == "feed.csv"
     assert index.given["catalog"] == Path("shop")
     assert index.given["sync"] is True
