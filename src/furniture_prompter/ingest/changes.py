@@ -422,17 +422,24 @@ def find_changes(
         unchanged=unchanged,
         retyped=types.changed,
         set_aside=tuple(problems),
-        notes=(*why_kept(len(gone), hiding), *types.notes),
+        notes=(*why_kept(len(gone), hiding, len(hiding)), *types.notes),
     )
 
 
-def why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
-    """Why `gone` products were not removed, where something of the feed may hold them."""
+def why_kept(gone: int, hiding: Sequence[SetAside], count: int) -> tuple[str, ...]:
+    """Why products were not removed, where something of the feed may hold them.
+
+    Args:
+        gone: How many they are.
+        hiding: What was set aside that may hold them, or the first of it.
+        count: How much of it there is.
+    """
     if not (gone and hiding):
         return ()
-    places = [f"{item.source}:{item.line}" if item.line else f"{item.source}" for item in hiding]
-    further = len(places) - _SHOWN_PLACES
-    listed = ", ".join(places[:_SHOWN_PLACES]) + (f" and {further:,} more" if further > 0 else "")
+    shown = hiding[:_SHOWN_PLACES]
+    places = [f"{item.source}:{item.line}" if item.line else f"{item.source}" for item in shown]
+    further = count - len(places)
+    listed = ", ".join(places) + (f" and {further:,} more" if further > 0 else "")
     note = (
         f"Kept {gone:,} product{'s' * (gone != 1)} that the feed no longer has: what was set "
         f"aside at {listed} may hold them. Mend that, then run with --sync again."

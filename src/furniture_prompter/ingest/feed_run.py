@@ -17,7 +17,6 @@ from furniture_prompter.domain import (
     KnownItem,
     Photo,
     RecordFeed,
-    SetAside,
 )
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.ingest.brought_by import BEFORE, BroughtBy, is_only_source
@@ -26,16 +25,16 @@ from furniture_prompter.ingest.changes import (
     ColumnTypes,
     changing,
     fit,
-    pictureless,
     row_hash,
     settle,
     why_kept,
 )
 from furniture_prompter.ingest.furniture_words import most_spoken
 from furniture_prompter.ingest.known_rows import KnownRows
+from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
-from furniture_prompter.ingest.scratch import PRESENT, USABLE, StoredIndex
+from furniture_prompter.ingest.scratch import USABLE, StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
@@ -87,7 +86,7 @@ class FeedRun:
     ) -> None:
         self.stored = StoredIndex()
         self.files = PhotoFiles(writer.folder, settings, download=download)
-        self.set_aside: list[SetAside] = []
+        self.set_aside = SetAsides()
         self.notes: list[str] = []
         self.removed: list[int] = []
         self.not_removed = 0
@@ -198,25 +197,19 @@ class FeedRun:
     async def _settle(self, reading: FeedReading, *, sync: bool) -> bool:
         """Decide what goes and the types of columns; whether a column changes its type."""
         found, writer, stored = reading.found, self._writer, self.stored
-        set_aside = found.set_aside
-        reported = {item.product_id for item in set_aside}
-        for product_id in reported:
-            stored.mark(product_id, PRESENT)
-        hiding = [item for item in set_aside if item.may_be_any_product]
-        brought = self.brought
-        gone = brought.settle(stored.present, sync=sync, may_remove=not hiding)
+        set_aside, brought = found.set_aside, self.brought
+        gone = brought.settle(stored.present, sync=sync, may_remove=not set_aside.hiding)
         leaving = brought.leaving
         self.removed = sorted(stored.numbers()[leaving].tolist()) if leaving.any() else []
         self.not_removed = gone - len(self.removed)
         tallies = reading.tallies
         held = await self._held(changing(tallies, writer.columns))
         self._types = settle(tallies, writer.columns, held)
-        bare = [pictureless(row) for row in found.bare if row.product.id not in reported]
-        self.set_aside = [*set_aside, *bare]
+        self.set_aside = set_aside
         self.notes = [
             *found.notes,
             *self.files.notes,
-            *why_kept(gone, hiding),
+            *why_kept(gone, set_aside.first_hiding, set_aside.hiding),
             *brought.notes,
             *self._types.notes,
         ]
@@ -293,7 +286,7 @@ class FeedRun:
         changes: list[Change] = []
         for row, photos in rows:
             fitting, left_out = fit(row, self._types)
-            self.set_aside += left_out
+            self.set_aside.extend(left_out)
             product = fitting.product
             digest = row_hash(product, photos)
             if not left_out:

@@ -157,12 +157,12 @@ async def index_feed(
                 made,
             )
         run.finish(manifest)
-    set_aside = sorted(run.set_aside, key=lambda item: (str(item.source), item.line))
+    set_aside = run.set_aside
     not_kept = None
     if manifest is not None:
-        count = len(set_aside)
+        count, cells = len(set_aside), set_aside.cells
         not_kept = keep_left_out(
-            folder, LeftOut(manifest.version, told, utc_now(), count, tuple(set_aside))
+            folder, LeftOut(manifest.version, told, utc_now(), count, cells, set_aside)
         )
     return IndexSummary(
         version=manifest.version if manifest else 0,
@@ -175,7 +175,7 @@ async def index_feed(
         photos_reused=run.reused,
         products=manifest.products if manifest else 0,
         photos=manifest.photos if manifest else 0,
-        set_aside=tuple(set_aside),
+        set_aside=set_aside,
         seconds=time.perf_counter() - began,
         downloads=run.files.summary,
         notes=(

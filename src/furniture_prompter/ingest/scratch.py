@@ -161,7 +161,7 @@ class StoredIndex:
         """Begin an empty one."""
         self.states = bytearray()
         self._feeds = array("q")
-        self._database = _scratch_database()
+        self._database = scratch_database()
         self._database.execute(
             "CREATE TABLE stored (id BLOB, place INTEGER PRIMARY KEY, number INTEGER, digest BLOB)"
         )
@@ -181,7 +181,7 @@ class StoredIndex:
         taken = list(rows)
         begin = len(self.states)
         entries = [
-            (_key(asked), place, number, bytes.fromhex(digest))
+            (key_of(asked), place, number, bytes.fromhex(digest))
             for place, (asked, _, number, digest, _) in enumerate(taken, start=begin)
         ]
         before = self._database.total_changes
@@ -193,11 +193,11 @@ class StoredIndex:
         for (asked, kept, *_), (_, *values) in zip(taken, entries, strict=True):
             found = self.find(asked)
             if found is None or found.place != values[0]:
-                self._database.execute(insert, (_key(kept), *values))
+                self._database.execute(insert, (key_of(kept), *values))
 
     def find(self, product_id: str) -> StoredRow | None:
         """What the catalog has of a product; None where it has none of that id."""
-        row = self._rows.find(_key(product_id))
+        row = self._rows.find(key_of(product_id))
         return None if row is None else StoredRow(row[1], row[2], row[3])
 
     def mark(self, product_id: str, state: int) -> None:
@@ -239,7 +239,7 @@ class KnownPhotos:
     def __init__(self) -> None:
         """Begin an empty one."""
         self._lock = threading.Lock()
-        self._database = _scratch_database()
+        self._database = scratch_database()
         self._database.execute("CREATE TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def __contains__(self, photo_id: object) -> bool:
@@ -264,15 +264,20 @@ class KnownPhotos:
         self._database.close()
 
 
-def _key(product_id: str) -> bytes:
-    return product_id.encode("utf-8", "surrogatepass")
+def key_of(text: str) -> bytes:
+    """A text as SQLite takes any, in the order of its letters."""
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _scratch_database() -> sqlite3.Connection:
-    """A database in a file without a name, which need not outlive anything."""
+def scratch_database(cache: int = _CACHE) -> sqlite3.Connection:
+    """A database in a file without a name, which need not outlive anything.
+
+    Args:
+        cache: What SQLite keeps of it in memory, in KiB with a minus.
+    """
     database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
     database.executescript(
-        f"PRAGMA cache_size = {_CACHE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+        f"PRAGMA cache_size = {cache}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
     )
     # One transaction to the end: nothing is ever rolled back.
     database.execute("BEGIN")
