@@ -279,7 +279,8 @@ class FeedRun:
             return False
         numbers = self.stored.numbers()
         await writer.mark_feeds({bits: numbers[places] for bits, places in marked.items()})
-        on_progress(IndexProgress("writing", total, total, "products"))
+        if written:
+            on_progress(IndexProgress("writing", total, total, "products"))
         return True
 
     def _changes(self, rows: Iterable[tuple[FeedRow, tuple[Photo, ...]]]) -> list[Change]:
