@@ -190,8 +190,8 @@ class Settings(BaseSettings):
         default=0.2,
         ge=0,
         le=1,
-        description="Largest share of a catalog that a run with `--sync` removes without being "
-        "told `--yes`; fewer than ten products always go.",
+        description="Largest share of what a feed brought that a run with `--sync` removes without "
+        "being told `--yes`; fewer than ten products always go.",
     )
     download_connections: int = Field(
         default=6,

@@ -202,7 +202,7 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     opened_key.press("Enter")
     aside = page.locator('[data-shows="set-aside"]')
     expect(aside).to_contain_text("feed.jsonl")
-    expect(aside).to_contain_text("2. sürüm: 1 kayıt kullanılamadı")
+    expect(aside).to_contain_text("2. sürüm: kullanılamayan satır, fotoğraf ve hücre: 1")
     expect(aside.locator("tbody tr").first).to_contain_text("p4")
     health = page.locator('[data-shows="health"]')
     health.get_by_role("button", name="Veriyi incele").press("Enter")

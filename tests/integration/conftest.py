@@ -48,6 +48,8 @@ class Shop:
         language: str | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
         remove_many: bool = True,
+        name: str | None = None,
+        was: Sequence[str] = (),
     ) -> IndexSummary:
         return asyncio.run(
             index_feed(
@@ -60,6 +62,8 @@ class Shop:
                 sync=sync,
                 on_progress=on_progress,
                 remove_many=remove_many,
+                name=name,
+                was=was,
             )
         )
 

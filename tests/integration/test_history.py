@@ -437,7 +437,10 @@ def test_a_run_that_would_remove_much_stops_before_it_writes(shop: Shop, tmp_pat
     many = make_rows(tmp_path / "many", 40)
     shop.index(many)
     changed = [titled(many[0], "changed"), *many[1:28]]
-    with pytest.raises(TooManyRemovedError, match=r"12 of the catalog's 40 products.*20%.*--yes"):
+    with pytest.raises(
+        TooManyRemovedError,
+        match=r"12 of the 40 products that the catalog has of this feed.*20%.*--yes",
+    ):
         shop.index(changed, sync=True, remove_many=False)
     assert read_manifest(shop.folder).version == 1
     assert titles(shop)["p0"] != "changed"

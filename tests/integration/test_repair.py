@@ -203,12 +203,12 @@ def test_a_manifest_of_which_one_letter_was_altered_is_refused(shop: Shop) -> No
 def test_a_damaged_format_number_is_put_back_and_another_format_is_not(shop: Shop) -> None:
     path = shop.folder / "manifest.json"
     whole = path.read_text()
-    path.write_text(whole.replace('"format_version": 2', '"format_version": 3'))
+    path.write_text(whole.replace('"format_version": 3', '"format_version": 4'))
     assert repair(shop).lost == ()
     assert path.read_text() == whole
-    other = whole.replace('"format_version": 2', '"format_version": 3')
+    other = whole.replace('"format_version": 3', '"format_version": 4')
     path.write_text(other.replace('"version": 2', '"version": 9'))
-    with pytest.raises(CatalogFormatError, match="format version 3"):
+    with pytest.raises(CatalogFormatError, match="format version 4"):
         repair(shop)
 
 

@@ -119,13 +119,12 @@ def test_a_photo_that_variants_share_tells_none_of_them(small: Shop, tmp_path: P
     assert variants_by_photo(small, "sofa") == {"main": "", "grey": "", "red": RED.id}
 
 
-def test_a_catalog_without_variants_is_as_earlier_releases_write_it(
-    small: Shop, tmp_path: Path
-) -> None:
+def test_a_catalog_without_variants_has_no_columns_of_them(small: Shop, tmp_path: Path) -> None:
     small.index(make_rows(tmp_path / "photos", 3))
     assert '"variants"' not in (small.folder / "manifest.json").read_text("utf-8")
     known = ["__number", "id", "title", "category", "color", "description", "tags", "__words"]
-    assert columns_of(small, "products") == [*known, "__row_sha256", "__text_vector", "price"]
+    own = ["__row_sha256", "__text_vector", "price", "__feeds"]
+    assert columns_of(small, "products") == [*known, *own]
     assert columns_of(small, "photos") == [
         *("__number", "position", "id", "path", "vector", "aligned")
     ]

@@ -1,5 +1,7 @@
 """Indexing by settings and path: a feed into a catalog, its health, and compaction."""
 
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,6 +48,8 @@ def index(
     columns: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
     remove_many: bool = False,
+    feed_name: str | None = None,
+    was: Sequence[str] = (),
 ) -> IndexSummary:
     """Bring a catalog up to date with a feed, as one new version or not at all.
 
@@ -57,16 +61,20 @@ def index(
         encoder: Photo encoder by name or folder. When left out, the settings' where they name one,
             the catalog's own where it is there, and the default for a new catalog.
         language: Language of the keyword index; the catalog's own when left out.
-        sync: Whether to remove products that the feed no longer has.
+        sync: Whether to remove products that the feed no longer has, and no other feed either.
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         download: Whether photos that the feed gives by address are fetched.
         layout: Name of the feed's layout, such as ``shopify``; recognised when left out.
         columns: What columns mean, as ``ROLE=COLUMN``; goes before what is recognised.
         progress: Called often while it goes.
-        remove_many: Whether `sync` may remove more than `sync_most_removed_share` of the catalog.
+        remove_many: Whether `sync` may remove more than `sync_most_removed_share` of what the feed
+            brought.
+        feed_name: What the catalog remembers the feed by; when left out its path, or its address.
+        was: Names by which it was remembered before.
 
     Raises:
-        InvalidFeedError: nothing of the feed can be read, or it cannot be fetched.
+        InvalidFeedError: nothing of the feed can be read, it cannot be fetched, or the catalog
+            remembers none of a name in `was`.
         TooManyRemovedError: `sync` would remove too much; nothing was written.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
@@ -105,11 +113,29 @@ def index(
                 on_progress=tell,
                 remove_many=remove_many,
                 download=download,
+                name=feed_name or name_of_source(str(source)),
+                was=was,
             )
         )
     if fetched is None:
         return summary
     return replace(summary, notes=(_where_from(str(source), fetched), *summary.notes))
+
+
+def name_of_source(source: str) -> str:
+    """What a catalog remembers a feed by whose path or address is all that is known.
+
+    An address is told without user, password and query; a query's digest keeps feeds apart of which
+    nothing else differs.
+    """
+    if not is_web_address(source):
+        # A link stays a link: what it leads to may have another name every day.
+        return os.path.normpath(Path(source).absolute())
+    shown = shown_address(source)
+    if "…" not in shown:
+        return shown
+    asked = source.partition("://")[2].partition("/")[2].encode("utf-8", "surrogatepass")
+    return f"{shown}{hashlib.sha256(asked).hexdigest()[:8]}"
 
 
 def _fetched(

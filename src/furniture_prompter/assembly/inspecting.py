@@ -10,6 +10,7 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.feeds.table_feed import TableFeed
 from furniture_prompter.ingest.changes import Tally
+from furniture_prompter.ingest.left_out import SetAsides
 
 SHOWN_ROWS: Final = 10
 _TYPES: Final = ("text", "number", "boolean", "texts")
@@ -47,7 +48,7 @@ class FeedInspection:
         variants: Variants of those.
         images: Photos of those, each file or address once a product.
         addresses: Photos that have to be downloaded.
-        set_aside: What is left out, in the feed's order.
+        set_aside: What is left out, by file and line.
         notes: How things were read that could be meant otherwise.
     """
 
@@ -63,7 +64,7 @@ class FeedInspection:
     variants: int
     images: int
     addresses: int
-    set_aside: tuple[SetAside, ...]
+    set_aside: Sequence[SetAside]
     notes: tuple[str, ...]
 
 
@@ -95,13 +96,13 @@ def inspect_feed(
         address_path=lambda address: Path(address),
     )
     rows: list[FeedRow] = []
-    set_aside: list[SetAside] = []
+    set_aside = SetAsides()
     notes: list[str] = []
     tallies: dict[str, Tally] = {}
     products = variants = images = addresses = 0
     for item in feed.items():
         if isinstance(item, SetAside):
-            set_aside.append(item)
+            set_aside.add(item)
         elif isinstance(item, FeedNote):
             notes.append(item.text)
         else:
@@ -134,7 +135,7 @@ def inspect_feed(
         variants=variants,
         images=images,
         addresses=addresses,
-        set_aside=tuple(set_aside),
+        set_aside=set_aside,
         notes=tuple(notes),
     )
 

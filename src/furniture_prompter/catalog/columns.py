@@ -5,7 +5,8 @@ them. A leading double underscore marks the catalog's own columns, which no feed
 columns are identifiers that begin with a letter.
 
 Variants came later than the tables: ``__variants`` of a product (JSON) and ``variant_id`` of a
-photo are columns of catalogs in which a product ever had some, which their manifest says.
+photo are columns of catalogs in which a product ever had some, which their manifest says. So did
+``__feeds``, a bit for each feed that has a product, which the manifest names.
 """
 
 import json
@@ -31,6 +32,7 @@ VECTOR: Final = "vector"
 ALIGNED: Final = "aligned"
 VARIANTS: Final = "__variants"
 VARIANT_ID: Final = "variant_id"
+FEEDS: Final = "__feeds"
 
 KNOWN_COLUMNS: Final[Mapping[str, str]] = {
     "id": "text",
@@ -49,6 +51,7 @@ _ARROW_TYPES: Final = {
     "texts": pa.list_(pa.string()),
 }
 ATTRIBUTE_TYPES: Final = tuple(_ARROW_TYPES)
+_ADDED_TYPES: Final = _ARROW_TYPES | {"integer": pa.int64()}
 
 # A stored vector is a unit vector in float16, whose length is 1 to within 0.001.
 _LENGTH_TOLERANCE: Final = 0.01
@@ -65,6 +68,7 @@ class ProductRow:
         row_hash: SHA-256 over the product and its photos, to see what changed.
         words: Folded text for the keyword index.
         text_vector: Prompt vector of the product's text, shape (dimension,), float32.
+        feeds: Bits of the feeds that have it; None where it is from before they were remembered.
     """
 
     number: int
@@ -73,15 +77,24 @@ class ProductRow:
     row_hash: str
     words: str
     text_vector: NDArray[np.float32]
+    feeds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """What a later run needs to know of a product that is there; `holds`: columns with a value."""
+    """What a later run needs to know of a product that is there.
+
+    Attributes:
+        number: Its number.
+        row_hash: Its hash.
+        holds: Columns, of those that were asked for, in which it has a value.
+        feeds: As of :class:`ProductRow`.
+    """
 
     number: int
     row_hash: str
     holds: frozenset[str] = frozenset()
+    feeds: int | None = None
 
 
 def attribute_type(value: AttributeValue) -> str:
@@ -95,7 +108,7 @@ def attribute_type(value: AttributeValue) -> str:
 
 def empty_columns(columns: Mapping[str, str]) -> pa.Schema:
     """Columns by name and type as Lance adds them to a table: empty in every row."""
-    return pa.schema([pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns.items()])
+    return pa.schema([pa.field(name, _ADDED_TYPES[kind]) for name, kind in columns.items()])
 
 
 def variants_text(variants: Sequence[Variant]) -> str | None:
@@ -215,7 +228,7 @@ def are_unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def product_table(
-    rows: Sequence[ProductRow], columns: Mapping[str, str], *, variants: bool
+    rows: Sequence[ProductRow], columns: Mapping[str, str], *, variants: bool, feeds: bool
 ) -> pa.Table:
     """Rows of ``products`` as an Arrow table.
 
@@ -223,6 +236,7 @@ def product_table(
         rows: At least one row.
         columns: Attribute columns and their types; attributes absent from a product are null.
         variants: Whether the table has variants.
+        feeds: Whether it says which feeds have a product.
     """
     data: dict[str, pa.Array] = {
         NUMBER: pa.array([row.number for row in rows], pa.int64()),
@@ -242,6 +256,8 @@ def product_table(
     if variants:
         texts = [variants_text(row.product.variants) for row in rows]
         data[VARIANTS] = pa.array(texts, pa.string())
+    if feeds:
+        data[FEEDS] = pa.array([row.feeds for row in rows], pa.int64())
     return pa.table(data)
 
 

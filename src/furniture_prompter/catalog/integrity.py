@@ -24,6 +24,7 @@ from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
+    FEEDS,
     KNOWN_COLUMNS,
     NUMBER,
     PHOTOS,
@@ -313,11 +314,13 @@ class SalvagedProduct:
         number: The catalog's own number of it.
         product: The product; a field that could not be read is empty.
         row_hash: Its recorded hash; empty where that could not be read.
+        feeds: Bits of the feeds that have it; None where that could not be read or told.
     """
 
     number: int
     product: Product
     row_hash: str
+    feeds: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -408,6 +411,7 @@ async def _products(
 ) -> Salvage:
     count = await table.count_rows()
     names = [NUMBER, ROW_HASH, *product_columns(manifest.columns, variants=manifest.variants)]
+    names += [FEEDS] if manifest.feeds else []
     columns = {name: await _column(table, name, count, _values) for name in names}
     found: list[SalvagedProduct] = []
     numbers: set[int] = set()
@@ -427,7 +431,7 @@ async def _products(
         except ValueError:
             row[VARIANTS] = None
         product = product_from(row, manifest.columns)
-        found.append(SalvagedProduct(number, product, row[ROW_HASH] or ""))
+        found.append(SalvagedProduct(number, product, row[ROW_HASH] or "", row.get(FEEDS)))
         numbers.add(number)
         ids.add(product_id)
     return Salvage(tuple(found), photos, count - len(found), tuple(lost_ids))

@@ -33,7 +33,7 @@ from furniture_prompter.errors import (
     CatalogWriteError,
 )
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """The latest that this release reads; it writes the earliest that has all that a catalog says."""
 MANIFEST_FILE = "manifest.json"
 CHECKSUMS_FOLDER = "checksums"
@@ -43,6 +43,7 @@ SEAL = "sha256"
 _LATER_KEYS = (("encoder", "space"), ("prompt_encoder", "space"), ("alignment", "text_tower"))
 # What format version 2 added: releases of version 1 take a manifest with it for damaged.
 _SECOND_KEYS = ("kept", "made", "variants", "confidence")
+_THIRD_KEYS = ("feeds",)
 _KNOWN_FOLDINGS = (PREFIX_FOLDING, STEM_FOLDING)
 # What a run writes from its first moment on. Alignments and uploads come later, and never alone.
 _TRACES: Final = (
@@ -142,6 +143,8 @@ class Manifest:
         variants: Whether the tables have columns of variants, as those have in which a product ever
             had some.
         confidence: How sure answers are; None where the release that wrote it did not know.
+        feeds: Names of the feeds that brought products, each at the place of its bit; empty at a
+            place that is free.
     """
 
     version: int
@@ -164,14 +167,16 @@ class Manifest:
     made: Made | None = None
     variants: bool = False
     confidence: ConfidenceRecord | None = None
+    feeds: tuple[str, ...] = ()
 
     # What a later release adds is refused, not dropped at the next commit.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     def __post_init__(self) -> None:
         """Find out which format version has all of it."""
-        later = any(getattr(self, name) for name in _SECOND_KEYS)
-        object.__setattr__(self, "format_version", 2 if later else 1)
+        later = ((3, _THIRD_KEYS), (2, _SECOND_KEYS))
+        needed = (number for number, names in later if any(getattr(self, name) for name in names))
+        object.__setattr__(self, "format_version", next(needed, 1))
 
     def to_json(self) -> str:
         """The manifest as indented JSON, sealed with its own hash where it names checksums."""
@@ -182,7 +187,7 @@ class Manifest:
                 del raw[part][name]
         if self.folding == PREFIX_FOLDING:
             del raw["folding"]
-        for name in ("replaced", *_SECOND_KEYS):
+        for name in ("replaced", *_SECOND_KEYS, *_THIRD_KEYS):
             if not raw[name]:
                 del raw[name]
         if self.checksums is None:

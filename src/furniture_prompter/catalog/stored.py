@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     ALIGNED,
+    FEEDS,
     NUMBER,
     PHOTOS,
     PRODUCTS,
@@ -27,17 +28,20 @@ from furniture_prompter.domain import Product
 from furniture_prompter.domain.wording import one_line
 
 
-async def stored_rows(writer: CatalogWriter) -> AsyncIterator[list[tuple[str, str, int, str]]]:
+async def stored_rows(
+    writer: CatalogWriter,
+) -> AsyncIterator[list[tuple[str, str, int, str, int | None]]]:
     """Every product of the current version, in an order that stays until something is written.
 
     Yields:
         Some products: id as new ones are written (see :meth:`CatalogWriter.stored_products`), id as
-        it is stored, number, and hash.
+        it is stored, number, hash, and bits of its feeds (see :class:`ProductRow`).
     """
-    columns = ["id", NUMBER, ROW_HASH]
+    columns = ["id", NUMBER, ROW_HASH, *([FEEDS] if writer.feeds else [])]
     async for batch in _batches(writer, writer.table(PRODUCTS), columns):
-        ids, numbers, hashes = (batch[name].to_pylist() for name in columns)
-        yield list(zip(map(one_line, ids), ids, numbers, hashes, strict=True))
+        ids, numbers, hashes, *feeds = (batch[name].to_pylist() for name in columns)
+        bits = feeds[0] if feeds else [None] * len(ids)
+        yield list(zip(map(one_line, ids), ids, numbers, hashes, bits, strict=True))
 
 
 async def stored_values(

@@ -102,6 +102,7 @@ def describe_catalog(reader: CatalogReader) -> CatalogInfo:
         vector_index=manifest.vector_index or "exact scan",
         columns=reader.filter_columns,
         bytes_on_disk=bytes_on_disk(reader.folder),
+        feeds=tuple(filter(None, manifest.feeds)),
     )
 
 

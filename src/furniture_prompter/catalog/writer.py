@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     ALIGNED,
+    FEEDS,
     NUMBER,
     PHOTOS,
     PRODUCTS,
@@ -68,7 +69,7 @@ from furniture_prompter.catalog.storage import (
     writer_lock,
     writing,
 )
-from furniture_prompter.catalog.vector_index import number_filter
+from furniture_prompter.catalog.vector_index import Numbers, number_filter
 from furniture_prompter.domain import EncoderIdentity, Made, Product
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
@@ -96,6 +97,7 @@ class CatalogWriter:
         self.columns: dict[str, str] = dict(manifest.columns) if manifest else {}
         self.variants = manifest is not None and manifest.variants
         self.confidence = manifest.confidence if manifest else None
+        self.feeds = manifest.feeds if manifest else ()
         self.next_number = manifest.next_number if manifest else 1
         self._database = database
         self._encoder = encoder
@@ -149,14 +151,15 @@ class CatalogWriter:
         if PRODUCTS not in self._tables:
             return {}
         with writing(self.folder):
-            query = self._tables[PRODUCTS].query().select(["id", NUMBER, ROW_HASH, *columns])
+            names = ["id", NUMBER, ROW_HASH, *columns, *([FEEDS] if self.feeds else [])]
+            query = self._tables[PRODUCTS].query().select(names)
             rows = (await query.to_arrow()).to_pylist()
         found: dict[str, StoredProduct] = {}
         for row in rows:
             product_id = one_line(row["id"])
             kept = row["id"] if product_id in found else product_id
             holds = frozenset(name for name in columns if row[name] is not None)
-            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH], holds)
+            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH], holds, row.get(FEEDS))
         return found
 
     def table(self, name: str) -> AsyncTable | None:
@@ -259,7 +262,7 @@ class CatalogWriter:
             _aligned(vectors, align),
             variants=self.variants,
         )
-        products = product_table(rows, self.columns, variants=self.variants)
+        products = product_table(rows, self.columns, variants=self.variants, feeds=bool(self.feeds))
         with writing(self.folder):
             if PRODUCTS not in self._tables:
                 for name, rows_of in ((PRODUCTS, products), (PHOTOS, photos)):
@@ -268,7 +271,8 @@ class CatalogWriter:
                 return
             table = self._tables[PRODUCTS]
             of_variants = {VARIANTS: "text"} if self.variants else {}
-            await _add_columns(table, self.columns | of_variants)
+            of_feeds = {FEEDS: "integer"} if self.feeds else {}
+            await _add_columns(table, self.columns | of_variants | of_feeds)
             await _add_columns(self._tables[PHOTOS], {VARIANT_ID: "text"} if of_variants else {})
             names = (await table.schema()).names
             upsert = table.merge_insert(NUMBER)
@@ -281,6 +285,20 @@ class CatalogWriter:
             numbers = np.asarray([row.number for row in rows], np.int64)
             await self._tables[PHOTOS].delete(number_filter(numbers))
             await self._tables[PHOTOS].add(photos.select(schema.names))
+
+    async def mark_feeds(self, numbers_by_bits: Mapping[int, Numbers]) -> None:
+        """Say which feeds have products that are otherwise as they were.
+
+        Raises:
+            CatalogWriteError: the disk is full or cannot be written.
+        """
+        table = self._tables[PRODUCTS]
+        with writing(self.folder):
+            await _add_columns(table, {FEEDS: "integer"})
+            for bits, numbers in numbers_by_bits.items():
+                for start in range(0, len(numbers), CHUNK_ROWS):
+                    where = number_filter(numbers[start : start + CHUNK_ROWS])
+                    await table.update({FEEDS: bits}, where=where)
 
     async def realign(self, align: Align | None) -> None:
         """Compute every photo's aligned vector anew, after the alignment changed."""
@@ -398,6 +416,7 @@ class CatalogWriter:
             made=made,
             variants=self.variants,
             confidence=self.confidence,
+            feeds=self.feeds,
         )
         manifest = with_checksums(self.folder, manifest, before)
         with writing(self.folder):

@@ -52,6 +52,7 @@ def info(catalog: CatalogOption, as_json: JsonOption = False) -> None:
         "confidence": told.confidence,
         "vectors": told.vector_index,
         "columns": ", ".join(f"{name} ({kind})" for name, kind in told.columns.items()),
+        "feeds": "\n".join(map(plain, told.feeds)),
     }
     print_facts(rows)
 

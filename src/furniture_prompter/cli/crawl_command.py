@@ -4,6 +4,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -193,6 +194,7 @@ def crawl_command(
                 language=language,
                 sync=removes,
                 download=True,
+                feed_name=f"crawl of {urlsplit(report.start).netloc}",
                 progress=progress,
             )
         tell_set_aside(summary.set_aside, None)

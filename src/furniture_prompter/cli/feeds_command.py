@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from furniture_prompter import assembly
-from furniture_prompter.cli.index_command import set_aside_answer, tell_set_aside
+from furniture_prompter.cli.index_command import (
+    set_aside_answer,
+    set_aside_counts,
+    tell_set_aside,
+)
 from furniture_prompter.cli.options import (
     ExitCode,
     FormatOption,
@@ -151,7 +155,7 @@ def _print(told: "FeedInspection") -> None:
         "holds": f"{told.products:,} products, {told.variants:,} variants, "
         f"{told.images:,} photos"
         + (f", of which {told.addresses:,} by address" if told.addresses else ""),
-        "set aside": f"{len(told.set_aside):,}",
+        "set aside": set_aside_counts(told.set_aside),
         "notes": "\n".join(plain(note) for note in told.notes),
     }
     print_facts({name: text for name, text in facts.items() if text})

@@ -34,6 +34,8 @@ from furniture_prompter.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from furniture_prompter.domain import DownloadSummary, IndexSummary, SetAside
 
 # More than this scrolls the summary away; the file holds all of them.
@@ -43,6 +45,7 @@ EXAMPLES = """\b
 Examples:
   furniture-prompter index photos/ --catalog shop
   furniture-prompter index products.jsonl --catalog shop --sync
+  furniture-prompter index lamps-2026-12-01.csv --catalog shop --sync --feed lamps
   furniture-prompter index urunler.xlsx --catalog shop --language turkish \\
       --map title="Ürün Adı" --map image=Görsel1
   furniture-prompter index https://shop.example/products.csv --catalog shop --download
@@ -63,6 +66,24 @@ def index_command(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
     ] = False,
+    feed_name: Annotated[
+        str | None,
+        typer.Option(
+            "--feed",
+            metavar="NAME",
+            help="What --sync remembers this feed by; its path or address when left out.",
+            show_default=False,
+        ),
+    ] = None,
+    was: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--was",
+            metavar="NAME",
+            help="An earlier name of this feed: what came by it counts as this feed's; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     yes: YesOption = False,
     encoder: EncoderOption = None,
     language: Annotated[
@@ -122,13 +143,15 @@ def index_command(
                 columns=columns or (),
                 progress=progress,
                 remove_many=remove_many,
+                feed_name=feed_name,
+                was=was or (),
             )
 
     summary = asking_before_mass_removal(run, yes)
     if set_aside_file is not None:
         items = (set_aside_answer(item) for item in summary.set_aside)
-        lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-        write_atomically(set_aside_file, escape_json(lines))
+        lines = (escape_json(json.dumps(item, ensure_ascii=False)) + "\n" for item in items)
+        write_atomically(set_aside_file, lines)
     tell_set_aside(summary.set_aside, set_aside_file)
     if as_json:
         write_json(summary_answer(summary, catalog))
@@ -176,13 +199,23 @@ def set_aside_answer(item: "SetAside") -> dict[str, Any]:
     }
 
 
-def tell_set_aside(items: "tuple[SetAside, ...]", file: Path | None) -> None:
+def tell_set_aside(items: "Sequence[SetAside]", file: Path | None) -> None:
     """Say what was left out, up to SHOWN_SET_ASIDE of them; `file` has them all."""
     for item in items[:SHOWN_SET_ASIDE]:
         say(str(item), style="yellow")
     if (further := len(items) - SHOWN_SET_ASIDE) > 0:
         where = f", all of them in {file}" if file else ". Give --set-aside FILE to have them all"
         say(f"… and {further:,} more{where}.", style="yellow")
+
+
+def set_aside_counts(items: "Sequence[SetAside]") -> str:
+    """How much was left out: rows and photos, and cells, whose products are there."""
+    cells = sum(bool(item.column) for item in items)
+    if not cells:
+        return f"{len(items):,}"
+    told = f"{cells:,} cell{'s' * (cells != 1)}, whose products are indexed without"
+    rest = len(items) - cells
+    return f"{rest:,} row{'s' * (rest != 1)} or photo{'s' * (rest != 1)}, {told}" if rest else told
 
 
 def print_summary(summary: "IndexSummary", catalog: Path) -> None:
@@ -198,7 +231,7 @@ def print_summary(summary: "IndexSummary", catalog: Path) -> None:
         "photos": f"{summary.photos:,}: {summary.photos_encoded:,} encoded{pace}, "
         f"{summary.photos_reused:,} reused",
         **_downloads(summary.downloads),
-        "set aside": f"{len(summary.set_aside):,}",
+        "set aside": set_aside_counts(summary.set_aside),
         "time": f"{summary.seconds:,.1f} s",
         "notes": "\n".join(plain(note) for note in summary.notes),
     }

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -230,8 +230,8 @@ def show_progress(console: Console) -> ProgressBars | ProgressLines:
     return ProgressBars(console) if console.is_terminal else ProgressLines(console)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write UTF-8 text beside `path`, then put it in its place.
+def write_atomically(path: Path, text: str | Iterable[str]) -> None:
+    """Write UTF-8 text, or pieces of it, beside `path`, then put it in its place.
 
     A link stays a link: what it points to is replaced.
 
@@ -240,7 +240,8 @@ def write_atomically(path: Path, text: str) -> None:
     """
     # A folder may be writable and not readable; a page that power loss takes can be made again.
     with replacing(path.resolve(), flush_folder=False) as file:
-        file.write(text.encode("utf-8", "replace"))
+        for piece in (text,) if isinstance(text, str) else text:
+            file.write(piece.encode("utf-8", "replace"))
 
 
 @contextmanager

@@ -29,6 +29,8 @@ class CatalogInfo:
         vector_index: ``exact scan`` or the kind of the index.
         columns: Column names that ``where`` may use, with their types.
         bytes_on_disk: Size of the folder.
+        feeds: Names of the feeds that brought products, by path or address unless they were given
+            one; on the machine that indexes alone.
     """
 
     path: str
@@ -48,6 +50,7 @@ class CatalogInfo:
     vector_index: str
     columns: Mapping[str, str]
     bytes_on_disk: int
+    feeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Feed rows, what was set aside of a feed, writes, and summaries of indexing."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -80,9 +80,9 @@ class SetAside:
         return self.hides_ids or not self.product_id
 
     def __str__(self) -> str:
-        """``file:line: reason. cure``, as compilers print it; the column where nothing names it."""
+        """``file:line: reason. cure``, as compilers print it; of a cell, that it alone is left."""
         where = f"{self.source}:{self.line}" if self.line else f"{self.source}"
-        cell = f"{self.column}: " if self.column and self.column not in self.reason else ""
+        cell = f"{self.column} left out: " if self.column else ""
         return f"{where}: {cell}{self.reason} {self.cure}".strip()
 
 
@@ -109,6 +109,7 @@ class LeftOut:
         source: The feed's path or address, without secrets.
         created: When it ended, ISO 8601, UTC.
         count: How many rows, photos and cells.
+        cells: How many of them are cells, whose products were indexed without them.
         items: They, by file and line; of very many the first.
     """
 
@@ -116,7 +117,8 @@ class LeftOut:
     source: str
     created: str
     count: int
-    items: tuple[SetAside, ...]
+    cells: int
+    items: Sequence[SetAside]
 
 
 FeedItem: TypeAlias = FeedRow | SetAside | FeedNote
@@ -199,7 +201,8 @@ class IndexSummary:
         photos_reused: Photos whose vector was already there, by content hash.
         products: Products in the current version.
         photos: Photos in the current version.
-        set_aside: Rows, photos and cells that were left out, in the feed's order.
+        set_aside: Rows, photos and cells that were left out, by file and line; read from the disk
+            as they are asked for, where there are many.
         seconds: Wall time of the run.
         notes: Sentences a person should read, such as that there is too little text to let
             prompts search pictures.
@@ -217,7 +220,7 @@ class IndexSummary:
     photos_reused: int
     products: int
     photos: int
-    set_aside: tuple[SetAside, ...]
+    set_aside: Sequence[SetAside]
     seconds: float
     notes: tuple[str, ...] = ()
     products_not_removed: int = 0

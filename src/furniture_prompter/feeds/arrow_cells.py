@@ -14,6 +14,8 @@ from furniture_prompter.feeds.cells import UnusableValueError, shown
 
 LIMIT_CELL_BYTES: Final = 1 << 20
 """Of a cell with all that is nested in it, as of a line of JSON."""
+LIMIT_ROW_BYTES: Final = 4 << 20
+"""Of all cells of a row together; hundreds of lists just below their own limit take gigabytes."""
 
 Row: TypeAlias = "dict[str, Any] | UnusableValueError"
 _UNREADABLE: Final = (ValueError, OverflowError, LookupError, TypeError, NotImplementedError)
@@ -51,21 +53,33 @@ class Reading:
 def rows_of(batch: Any, reading: Reading) -> Iterator[Row]:
     """The rows of a batch as Python's objects, or what is wrong with them.
 
-    What is long is told of all of the batch at once; few rows become objects at once.
+    What is long is told of all of the batch at once; few rows become objects at once, and fewer
+    where they are long.
     """
     columns = [
         _Column.of(column, name, reading)
         for column, name in zip(batch.columns, batch.schema.names, strict=True)
     ]
-    long = {number: path for column in columns for number, path in column.long_rows()}
-    for start in range(0, batch.num_rows, _WRITTEN_OUT_ROWS):
-        count = min(_WRITTEN_OUT_ROWS, batch.num_rows - start)
-        values = {column.name: column.values(start, count, reading) for column in columns}
-        for number in range(count):
-            if start + number in long:
-                yield too_long(long[start + number])
-            else:
-                yield {name: told[number] for name, told in values.items()}
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for column in columns:
+        column.add_sizes(sizes)
+    aside = dict.fromkeys(np.flatnonzero(sizes > LIMIT_ROW_BYTES).tolist(), _TOO_LONG_ROW)
+    aside |= {number: too_long(path) for column in columns for number, path in column.long_rows()}
+    sizes[list(aside)] = 0
+    upto = np.cumsum(sizes)
+    start = 0
+    while start < batch.num_rows:
+        if start in aside:
+            yield aside[start]
+            start += 1
+            continue
+        room = upto[start] - sizes[start] + LIMIT_ROW_BYTES
+        end = min(start + _WRITTEN_OUT_ROWS, int(np.searchsorted(upto, room, side="right")))
+        end = next((number for number in range(start, end) if number in aside), end)
+        values = {column.name: column.values(start, end - start, reading) for column in columns}
+        for number in range(end - start):
+            yield {name: told[number] for name, told in values.items()}
+        start = end
 
 
 def sound(batch: Any, reading: Reading) -> Any:
@@ -113,6 +127,12 @@ def too_long(path: str) -> UnusableValueError:
     )
 
 
+_TOO_LONG_ROW: Final = UnusableValueError(
+    f"The cells of the row have more than {LIMIT_ROW_BYTES:,} bytes together.",
+    "Leave out columns that nobody searches or filters by, and keep long texts in files.",
+)
+
+
 def words_of(error: Exception) -> str:
     """An error of a library in one line."""
     return " ".join(str(error).split())[:200]
@@ -144,6 +164,8 @@ class _Column:
         array: Its cells; None where nothing is read of them.
         are_long: Which cells are too long; None where none is, and of objects, whose members tell.
         members: Of objects in which something is too long.
+        sizes: Bytes of each cell that becomes objects, shape (n,); None where all are few, or no
+            more than the file itself has of them.
     """
 
     name: str
@@ -151,6 +173,7 @@ class _Column:
     array: Any
     are_long: NDArray[np.bool_] | None = None
     members: "tuple[_Column, ...]" = ()
+    sizes: _Sizes | None = None
 
     @classmethod
     def of(cls, array: Any, path: str, reading: Reading, name: str | None = None) -> "_Column":
@@ -160,18 +183,31 @@ class _Column:
         if not is_read(array.type):
             reading.unread.setdefault(path, str(array.type))
             return cls(own, path, None)
-        are_long = _are_long(array)
-        if not are_long.any():
+        found = _measured(array)
+        if found is None:
             return cls(own, path, array)
+        are_long = found > LIMIT_CELL_BYTES
+        # Pictures in a file are no longer than it is.
+        is_counted = _has_lists(array.type) or not _holds_bytes(array.type)
+        sizes = np.where(are_long, 0, found) if is_counted else None
+        if not are_long.any():
+            return cls(own, path, array, sizes=sizes)
         if not pa.types.is_struct(array.type):
             if _holds_bytes(array.type):
                 reading.binary.add(path)
-            return cls(own, path, array, are_long)
+            return cls(own, path, array, are_long, sizes=sizes)
         members = tuple(
             cls.of(array.field(place), f"{path}.{member.name}", reading, member.name)
             for place, member in enumerate(array.type)
         )
         return cls(own, path, array, None, members)
+
+    def add_sizes(self, rows: _Sizes) -> None:
+        """Add the bytes of its cells to those of their rows, shape (n,)."""
+        for member in self.members:
+            member.add_sizes(rows)
+        if self.sizes is not None:
+            rows += self.sizes
 
     def long_rows(self) -> Iterator[tuple[int, str]]:
         """Rows that are set aside for a cell, and its path; of bytes the cell alone is left out."""
@@ -212,11 +248,11 @@ class _Column:
             return None
 
 
-def _are_long(array: Any) -> NDArray[np.bool_]:
+def _measured(array: Any) -> _Sizes | None:
     # Cells of lists may share bytes, so that one is longer than all of the column.
     if array.get_total_buffer_size() <= LIMIT_CELL_BYTES and not _has_lists(array.type):
-        return np.zeros(len(array), np.bool_)
-    return _sizes(array) > LIMIT_CELL_BYTES
+        return None
+    return _sizes(array)
 
 
 def _has_lists(kind: Any) -> bool:

@@ -286,13 +286,14 @@ _SHOWN_PLACES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A product to insert or replace."""
+    """A product to insert or replace; `feeds` as of a stored one."""
 
     number: int
     product: Product
     photos: tuple[Photo, ...]
     row_hash: str
     is_new: bool
+    feeds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +412,9 @@ def find_changes(
             continue
         number = before.number if before else next_number
         next_number += before is None
-        written.append(Change(number, product, own_photos, digest, before is None))
+        # What nobody's feed brought stays without one; what is of a feed stays that.
+        feeds = before.feeds if before else 0
+        written.append(Change(number, product, own_photos, digest, before is None, feeds))
     return Changes(
         written=tuple(written),
         removed=tuple(sorted(stored[name].number for name in leaving)),
@@ -419,17 +422,24 @@ def find_changes(
         unchanged=unchanged,
         retyped=types.changed,
         set_aside=tuple(problems),
-        notes=(*why_kept(len(gone), hiding), *types.notes),
+        notes=(*why_kept(len(gone), hiding, len(hiding)), *types.notes),
     )
 
 
-def why_kept(gone: int, hiding: Sequence[SetAside]) -> tuple[str, ...]:
-    """Why `gone` products were not removed, where something of the feed may hold them."""
+def why_kept(gone: int, hiding: Sequence[SetAside], count: int) -> tuple[str, ...]:
+    """Why products were not removed, where something of the feed may hold them.
+
+    Args:
+        gone: How many they are.
+        hiding: What was set aside that may hold them, or the first of it.
+        count: How much of it there is.
+    """
     if not (gone and hiding):
         return ()
-    places = [f"{item.source}:{item.line}" if item.line else f"{item.source}" for item in hiding]
-    further = len(places) - _SHOWN_PLACES
-    listed = ", ".join(places[:_SHOWN_PLACES]) + (f" and {further:,} more" if further > 0 else "")
+    shown = hiding[:_SHOWN_PLACES]
+    places = [f"{item.source}:{item.line}" if item.line else f"{item.source}" for item in shown]
+    further = count - len(places)
+    listed = ", ".join(places) + (f" and {further:,} more" if further > 0 else "")
     note = (
         f"Kept {gone:,} product{'s' * (gone != 1)} that the feed no longer has: what was set "
         f"aside at {listed} may hold them. Mend that, then run with --sync again."

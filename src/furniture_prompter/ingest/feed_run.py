@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -16,24 +17,24 @@ from furniture_prompter.domain import (
     KnownItem,
     Photo,
     RecordFeed,
-    SetAside,
 )
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.ingest.brought_by import BEFORE, BroughtBy, is_only_source
 from furniture_prompter.ingest.changes import (
     Change,
     ColumnTypes,
     changing,
     fit,
-    pictureless,
     row_hash,
     settle,
     why_kept,
 )
 from furniture_prompter.ingest.furniture_words import most_spoken
 from furniture_prompter.ingest.known_rows import KnownRows
+from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
-from furniture_prompter.ingest.scratch import GONE, PRESENT, USABLE, StoredIndex
+from furniture_prompter.ingest.scratch import USABLE, StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
@@ -47,6 +48,21 @@ _NAMED_REMOVALS: Final = 5
 _ROWS_TO_TELL: Final = 5_000
 
 
+@dataclass(frozen=True, slots=True)
+class FeedSource:
+    """What a feed is called.
+
+    Attributes:
+        name: The name under which the catalog remembers what it brought.
+        was: Names that it had before.
+        told: Its path or address as the catalog's history tells it.
+    """
+
+    name: str
+    was: tuple[str, ...]
+    told: str
+
+
 class FeedRun:
     """One run over a feed: what it found, and what it writes.
 
@@ -57,17 +73,20 @@ class FeedRun:
         notes: Sentences a person should read.
         removed: Numbers of products that go.
         not_removed: Products that would go, had all of the feed been readable.
+        brought: Which feeds have which product.
         added, updated, unchanged: Products.
         encoded, reused: Photos.
         alignment: The alignment in force while changes are written.
     """
+
+    brought: BroughtBy
 
     def __init__(
         self, writer: CatalogWriter, settings: Settings, known: KnownRows, *, download: bool
     ) -> None:
         self.stored = StoredIndex()
         self.files = PhotoFiles(writer.folder, settings, download=download)
-        self.set_aside: list[SetAside] = []
+        self.set_aside = SetAsides()
         self.notes: list[str] = []
         self.removed: list[int] = []
         self.not_removed = 0
@@ -85,7 +104,13 @@ class FeedRun:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, writer: CatalogWriter, settings: Settings, known: KnownRows, *, download: bool
+        cls,
+        writer: CatalogWriter,
+        settings: Settings,
+        known: KnownRows,
+        source: FeedSource,
+        *,
+        download: bool,
     ) -> AsyncIterator["FeedRun"]:
         """A run over the catalog of `writer`, its scratch space gone at the end.
 
@@ -93,7 +118,11 @@ class FeedRun:
             writer: The catalog's writer.
             settings: Limits and batch sizes.
             known: What tells the feed which records need no reading; opened here.
+            source: What the feed is called.
             download: Whether photos by address are fetched.
+
+        Raises:
+            InvalidFeedError: the feed is said to have had a name that the catalog does not know.
         """
         run = cls(writer, settings, known, download=download)
         with run._open as resources:
@@ -104,6 +133,15 @@ class FeedRun:
             resources.enter_context(run.files)
             async for batch in stored_rows(writer):
                 run.stored.fill(batch)
+            bits = run.stored.feeds
+            run.brought = BroughtBy(
+                writer.feeds,
+                bits,
+                source.name,
+                source.was,
+                takes_unknown=bool((bits == BEFORE).any())
+                and is_only_source(writer.folder, source.told),
+            )
             yield run
 
     async def read(
@@ -159,23 +197,20 @@ class FeedRun:
     async def _settle(self, reading: FeedReading, *, sync: bool) -> bool:
         """Decide what goes and the types of columns; whether a column changes its type."""
         found, writer, stored = reading.found, self._writer, self.stored
-        set_aside = found.set_aside
-        reported = {item.product_id for item in set_aside}
-        for product_id in reported:
-            stored.mark(product_id, PRESENT)
-        gone = stored.numbers_of_gone() if sync else []
-        hiding = [item for item in set_aside if item.may_be_any_product]
-        self.removed = [] if hiding else gone
-        self.not_removed = len(gone) - len(self.removed)
+        set_aside, brought = found.set_aside, self.brought
+        gone = brought.settle(stored.present, sync=sync, may_remove=not set_aside.hiding)
+        leaving = brought.leaving
+        self.removed = sorted(stored.numbers()[leaving].tolist()) if leaving.any() else []
+        self.not_removed = gone - len(self.removed)
         tallies = reading.tallies
-        held = await self._held(changing(tallies, writer.columns), bool(self.removed))
+        held = await self._held(changing(tallies, writer.columns))
         self._types = settle(tallies, writer.columns, held)
-        bare = [pictureless(row) for row in found.bare if row.product.id not in reported]
-        self.set_aside = [*set_aside, *bare]
+        self.set_aside = set_aside
         self.notes = [
             *found.notes,
             *self.files.notes,
-            *why_kept(len(gone), hiding),
+            *why_kept(gone, set_aside.first_hiding, set_aside.hiding),
+            *brought.notes,
             *self._types.notes,
         ]
         return bool(self._types.changed)
@@ -187,24 +222,23 @@ class FeedRun:
             yield NO_CURRENCY
         if not self.removed:
             return
-        named = ", ".join(self.stored.ids_of_gone(_NAMED_REMOVALS))
+        named = ", ".join(self.stored.ids(self.brought.leaving, _NAMED_REMOVALS))
         further = len(self.removed) - _NAMED_REMOVALS
         more = f" and {further:,} more" if further > 0 else ""
         yield (
-            f"Removed, for the feed does not have them: {named}{more}. If they are of another "
-            "feed, index without --sync; `catalog rollback` brings them back."
+            f"Removed, for the feed no longer has them: {named}{more}. `catalog rollback` brings "
+            "them back."
         )
 
-    async def _held(self, columns: Sequence[str], removing: bool) -> set[str]:
+    async def _held(self, columns: Sequence[str]) -> set[str]:
         """Columns in which a product has a value that this run neither writes nor removes."""
         held: set[str] = set()
         if not columns:
             return held
-        touched = (USABLE, GONE) if removing else (USABLE,)
-        place = 0
+        states, leaving, place = self.stored.states, self.brought.leaving, 0
         async for batch in stored_values(self._writer, columns):
             for values in batch:
-                if self.stored.states[place] not in touched:
+                if states[place] != USABLE and not leaving[place]:
                     held.update(name for name, has in zip(columns, values, strict=True) if has)
                 place += 1
         return held
@@ -222,6 +256,7 @@ class FeedRun:
         if reading is None:
             return False
         total = len(reading.ready)
+        feeds_before, writer.feeds = writer.feeds, self.brought.names
         self.alignment = CurrentAlignment.of(writer.folder, writer.manifest)
         align = self.alignment.align
         written = False
@@ -238,15 +273,21 @@ class FeedRun:
                 retyped = {} if written else self._types.changed
                 await writer.apply(rows, (), align, retyped)
                 written = True
+        marked = self.brought.changed()
+        if not (written or marked):
+            writer.feeds = feeds_before
+            return False
+        numbers = self.stored.numbers()
+        await writer.mark_feeds({bits: numbers[places] for bits, places in marked.items()})
         if written:
             on_progress(IndexProgress("writing", total, total, "products"))
-        return written
+        return True
 
     def _changes(self, rows: Iterable[tuple[FeedRow, tuple[Photo, ...]]]) -> list[Change]:
         changes: list[Change] = []
         for row, photos in rows:
             fitting, left_out = fit(row, self._types)
-            self.set_aside += left_out
+            self.set_aside.extend(left_out)
             product = fitting.product
             digest = row_hash(product, photos)
             if not left_out:
@@ -259,7 +300,8 @@ class FeedRun:
             self._next_number += before is None
             self.added += before is None
             self.updated += before is not None
-            changes.append(Change(number, product, photos, digest, before is None))
+            feeds = self.brought.written(before.place) if before else self.brought.own
+            changes.append(Change(number, product, photos, digest, before is None, feeds))
         return changes
 
     def finish(self, manifest: Manifest | None) -> None:

@@ -1,7 +1,7 @@
 """Indexing: from a feed to a new catalog version, or to none."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +18,8 @@ from furniture_prompter.domain import (
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import TooManyRemovedError
-from furniture_prompter.ingest.feed_run import FeedRun, items_of
+from furniture_prompter.ingest.brought_by import feed_name, feed_name_before
+from furniture_prompter.ingest.feed_run import FeedRun, FeedSource, items_of
 from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.left_out import keep_left_out
 from furniture_prompter.ingest.writing import OnProgress, commit_changes
@@ -39,11 +40,11 @@ _ALWAYS_REMOVED = 10
 
 
 def refuse_mass_removal(removed: int, products: int, most_share: float) -> None:
-    """Stop a run that would remove much of a catalog.
+    """Stop a run that would remove much of what its feed brought.
 
     Args:
         removed: Products that it would remove.
-        products: Products that the catalog has.
+        products: Products that the feed had before it.
         most_share: Largest share of them that goes unasked.
 
     Raises:
@@ -51,10 +52,11 @@ def refuse_mass_removal(removed: int, products: int, most_share: float) -> None:
     """
     if removed >= _ALWAYS_REMOVED and removed > most_share * products:
         raise TooManyRemovedError(
-            f"This run would remove {removed:,} of the catalog's {products:,} products, more than "
-            f"{most_share:.0%} of them (sync_most_removed_share), so nothing was written. See "
-            "whether the feed is whole. If they are meant to go, run it again with --yes; without "
-            "--sync they stay. Photos that were encoded for it are not encoded again."
+            f"This run would remove {removed:,} of the {products:,} products that the catalog has "
+            f"of this feed, more than {most_share:.0%} of them (sync_most_removed_share), so "
+            "nothing was written. See whether the feed is whole. If they are meant to go, run it "
+            "again with --yes; without --sync they stay. Photos that were encoded for it are not "
+            "encoded again."
         )
 
 
@@ -71,6 +73,8 @@ async def index_feed(
     remove_many: bool = False,
     made_by: str = "index",
     download: bool = False,
+    name: str | None = None,
+    was: Sequence[str] = (),
 ) -> IndexSummary:
     """Bring the catalog at `folder` up to date with a feed, as one new version or not at all.
 
@@ -82,20 +86,25 @@ async def index_feed(
         settings: Limits and batch sizes.
         language: Language of the keyword index; None for the catalog's own, or the settings', or
             for a new catalog the one that its products are told in.
-        sync: Whether to remove products that the feed no longer has.
+        sync: Whether to remove products that the feed no longer has, and no other one.
         on_progress: Called often while it goes.
         remove_many: Whether `sync` may remove more than `sync_most_removed_share`.
         made_by: What the catalog's history says of the run: ``index`` or ``crawl``.
         download: Whether photos that the feed gives by address are fetched; without, those that
             were fetched before serve.
+        name: What the catalog remembers the feed by; its path or address when left out.
+        was: Names by which it was remembered before.
 
     Raises:
-        InvalidFeedError: nothing of the feed can be read, or no row of it is usable.
+        InvalidFeedError: nothing of the feed can be read, or the catalog knows none of a name in
+            `was`.
         TooManyRemovedError: `sync` would remove too much; nothing was written.
         CatalogError: the catalog cannot be written; see :mod:`furniture_prompter.errors`.
     """
     began = time.perf_counter()
     # A feed that cannot be read at all is refused before anything is locked or made.
+    told = without_secrets(feed.name)
+    source = FeedSource(feed_name(name or told), tuple(map(feed_name_before, was)), told)
     known = KnownRows()
     items = _begun(feed, known)
     async with (
@@ -106,18 +115,19 @@ async def index_feed(
             language=language,
             default_language=settings.language,
         ) as writer,
-        FeedRun.open(writer, settings, known, download=download) as run,
+        FeedRun.open(writer, settings, known, source, download=download) as run,
     ):
         await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
         await run.read(feed, items, encoder, on_progress, sync=sync)
         if not remove_many:
-            refuse_mass_removal(len(run.removed), len(run.stored), settings.sync_most_removed_share)
+            most = settings.sync_most_removed_share
+            refuse_mass_removal(len(run.removed), run.brought.own_products, most)
         manifest = writer.manifest
-        told = None
+        spoken = None
         if manifest is None and (language or settings.language) is None:
-            told = run.language()
-            if told is not None:
-                writer.language, writer.folding = told, current_folding(told)
+            spoken = run.language()
+            if spoken is not None:
+                writer.language, writer.folding = spoken, current_folding(spoken)
         outdated = manifest is not None and writer.words_are_outdated
         if outdated:
             await writer.refold()
@@ -127,7 +137,7 @@ async def index_feed(
         if wrote or outdated or uncalibrated:
             made = Made(
                 by=made_by,
-                source=without_secrets(feed.name),
+                source=told,
                 added=run.added,
                 updated=run.updated,
                 removed=len(run.removed),
@@ -147,13 +157,12 @@ async def index_feed(
                 made,
             )
         run.finish(manifest)
-    set_aside = sorted(run.set_aside, key=lambda item: (str(item.source), item.line))
+    set_aside = run.set_aside
     not_kept = None
     if manifest is not None:
-        source = without_secrets(feed.name)
-        count = len(set_aside)
+        count, cells = len(set_aside), set_aside.cells
         not_kept = keep_left_out(
-            folder, LeftOut(manifest.version, source, utc_now(), count, tuple(set_aside))
+            folder, LeftOut(manifest.version, told, utc_now(), count, cells, set_aside)
         )
     return IndexSummary(
         version=manifest.version if manifest else 0,
@@ -166,7 +175,7 @@ async def index_feed(
         photos_reused=run.reused,
         products=manifest.products if manifest else 0,
         photos=manifest.photos if manifest else 0,
-        set_aside=tuple(set_aside),
+        set_aside=set_aside,
         seconds=time.perf_counter() - began,
         downloads=run.files.summary,
         notes=(
@@ -174,7 +183,11 @@ async def index_feed(
             *warnings,
             *([not_kept] if not_kept else []),
             *([REFOLDED] if outdated else []),
-            *([CHOSEN.format(told.title())] if told not in (None, "english") and manifest else []),
+            *(
+                [CHOSEN.format(spoken.title())]
+                if spoken not in (None, "english") and manifest
+                else []
+            ),
             manifest.alignment.statement if manifest else NOTHING_INDEXED,
             *([manifest.confidence.statement] if manifest and manifest.confidence else []),
             *writer.pruner.troubles,

@@ -31,11 +31,13 @@ from furniture_prompter.ingest.changes import (
     ColumnTypes,
     Tally,
     fit,
+    pictureless,
     row_hash,
     tally_row,
     together,
 )
 from furniture_prompter.ingest.known_rows import KnownRows, ShapeTallies
+from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.photos import add_photo, encode_and_stage
 from furniture_prompter.ingest.scratch import (
@@ -66,15 +68,13 @@ class FeedFindings:
         unchanged: Rows that are as they were.
         reused: Photos whose vector is there.
         encoded: Photos that were encoded.
-        bare: Rows of which no photo can be used.
     """
 
-    set_aside: list[SetAside] = field(default_factory=list)
+    set_aside: SetAsides = field(default_factory=SetAsides)
     notes: list[str] = field(default_factory=list)
     unchanged: int = 0
     reused: int = 0
     encoded: int = 0
-    bare: list[FeedRow] = field(default_factory=list)
 
 
 class FeedReading:
@@ -164,7 +164,7 @@ class FeedReading:
                 found.reused += item.images
                 self._unread.add(item, count)
             elif isinstance(item, SetAside):
-                found.set_aside.append(item)
+                self._set_aside(item)
             elif isinstance(item, FeedNote):
                 found.notes.append(item.text)
                 step = f"reading {item.reading}" if item.reading else step
@@ -177,6 +177,12 @@ class FeedReading:
         if count:
             done, total = counted.rows_read if counted is not None else (count, None)
             yield IndexProgress(step, done, total, "rows")
+
+    def _set_aside(self, item: SetAside) -> None:
+        self.found.set_aside.add(item)
+        # What the feed says something of is not gone from it.
+        if item.product_id:
+            self._stored.mark(item.product_id, PRESENT)
 
     def _take(self, place: int, row: FeedRow) -> None:
         before = self._stored.find(row.product.id)
@@ -251,7 +257,8 @@ class FeedReading:
                 known,
                 self._seen,
             )
-            self.found.set_aside += photos.set_aside
+            for item in photos.set_aside:
+                self._set_aside(item)
             self.found.reused += photos.reused
             self.found.encoded += encoded
             for place, row in rows:
@@ -260,8 +267,8 @@ class FeedReading:
                     self._stored.mark(row.product.id, USABLE)
                     tally_row(self._looked_at, row, place)
                     self._ready.add((row, tuple(own)))
-                else:
-                    self.found.bare.append(row)
+                elif not self.found.set_aside.is_about(row.product.id):
+                    self._set_aside(pictureless(row))
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -360,7 +360,7 @@ def _changes(
             # No row has an empty hash, so that the next index run writes this one again.
             altered.append(product.id)
             digest = ""
-        changes.append(Change(each.number, product, own, digest, is_new=False))
+        changes.append(Change(each.number, product, own, digest, is_new=False, feeds=each.feeds))
     if salvage.lost:
         named = f" ({_ids(salvage.lost_ids)})" if salvage.lost_ids else ""
         outcome.lost.append(f"{salvage.lost:,} products could not be read{named}. {again}")

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import tempfile
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -15,8 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from furniture_prompter.catalog.storage import writing
 from furniture_prompter.domain import FeedRow, Photo, Product, Variant
+from furniture_prompter.ingest.brought_by import BEFORE, Places
 from furniture_prompter.sqlite_files import ReadAhead
 
 Item = TypeVar("Item")
@@ -155,7 +160,8 @@ class StoredIndex:
     def __init__(self) -> None:
         """Begin an empty one."""
         self.states = bytearray()
-        self._database = _scratch_database()
+        self._feeds = array("q")
+        self._database = scratch_database()
         self._database.execute(
             "CREATE TABLE stored (id BLOB, place INTEGER PRIMARY KEY, number INTEGER, digest BLOB)"
         )
@@ -166,8 +172,8 @@ class StoredIndex:
         """Products in it."""
         return len(self.states)
 
-    def fill(self, rows: Iterable[tuple[str, str, int, str]]) -> None:
-        """Take products: id as it is asked for, id as it is stored, number, hash.
+    def fill(self, rows: Iterable[tuple[str, str, int, str, int | None]]) -> None:
+        """Take products: id as it is asked for, id as it is stored, number, hash, feeds' bits.
 
         Of two that are asked for by the same id the second is found by its stored one.
         """
@@ -175,22 +181,23 @@ class StoredIndex:
         taken = list(rows)
         begin = len(self.states)
         entries = [
-            (_key(asked), place, number, bytes.fromhex(digest))
-            for place, (asked, _, number, digest) in enumerate(taken, start=begin)
+            (key_of(asked), place, number, bytes.fromhex(digest))
+            for place, (asked, _, number, digest, _) in enumerate(taken, start=begin)
         ]
         before = self._database.total_changes
         self._database.executemany(insert, entries)
         self.states += bytes(len(taken))
+        self._feeds.extend(BEFORE if row[4] is None else row[4] for row in taken)
         if self._database.total_changes - before == len(taken):
             return
-        for (asked, kept, _, _), (_, *values) in zip(taken, entries, strict=True):
+        for (asked, kept, *_), (_, *values) in zip(taken, entries, strict=True):
             found = self.find(asked)
             if found is None or found.place != values[0]:
-                self._database.execute(insert, (_key(kept), *values))
+                self._database.execute(insert, (key_of(kept), *values))
 
     def find(self, product_id: str) -> StoredRow | None:
         """What the catalog has of a product; None where it has none of that id."""
-        row = self._rows.find(_key(product_id))
+        row = self._rows.find(key_of(product_id))
         return None if row is None else StoredRow(row[1], row[2], row[3])
 
     def mark(self, product_id: str, state: int) -> None:
@@ -199,20 +206,27 @@ class StoredIndex:
         if found is not None:
             self.states[found.place] = max(state, self.states[found.place])
 
-    def numbers_of_gone(self) -> list[int]:
-        """Numbers of the products that the feed does not have, ascending."""
-        if not self.states.count(GONE):
-            return []
-        rows = self._database.execute("SELECT place, number FROM stored")
-        return sorted(number for place, number in rows if self.states[place] == GONE)
+    @property
+    def feeds(self) -> NDArray[np.int64]:
+        """The bits of each product's feeds, by place; `BEFORE` where nothing is known."""
+        return np.array(self._feeds, np.int64)
 
-    def ids_of_gone(self, most: int) -> list[str]:
-        """Ids of the first `most` products that the feed does not have, as they are stored."""
-        if not self.states.count(GONE):
-            return []
+    @property
+    def present(self) -> Places:
+        """Whether the feed has each product, by place."""
+        present: Places = np.array(self.states, np.uint8) != GONE
+        return present
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Numbers of all products, by place."""
+        rows = self._database.execute("SELECT number FROM stored ORDER BY place")
+        return np.fromiter((number for (number,) in rows), np.int64)
+
+    def ids(self, places: Places, most: int) -> list[str]:
+        """Ids of the first `most` products at some places, as they are stored."""
         rows = self._database.execute("SELECT place, id FROM stored ORDER BY place")
-        gone = (key for place, key in rows if self.states[place] == GONE)
-        return [key.decode("utf-8", "surrogatepass") for key in islice(gone, most)]
+        wanted = (key for place, key in rows if places[place])
+        return [key.decode("utf-8", "surrogatepass") for key in islice(wanted, most)]
 
     def close(self) -> None:
         """Give the room back."""
@@ -225,7 +239,7 @@ class KnownPhotos:
     def __init__(self) -> None:
         """Begin an empty one."""
         self._lock = threading.Lock()
-        self._database = _scratch_database()
+        self._database = scratch_database()
         self._database.execute("CREATE TABLE known (id TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def __contains__(self, photo_id: object) -> bool:
@@ -250,15 +264,20 @@ class KnownPhotos:
         self._database.close()
 
 
-def _key(product_id: str) -> bytes:
-    return product_id.encode("utf-8", "surrogatepass")
+def key_of(text: str) -> bytes:
+    """A text as SQLite takes any, in the order of its letters."""
+    return text.encode("utf-8", "surrogatepass")
 
 
-def _scratch_database() -> sqlite3.Connection:
-    """A database in a file without a name, which need not outlive anything."""
+def scratch_database(cache: int = _CACHE) -> sqlite3.Connection:
+    """A database in a file without a name, which need not outlive anything.
+
+    Args:
+        cache: What SQLite keeps of it in memory, in KiB with a minus.
+    """
     database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
     database.executescript(
-        f"PRAGMA cache_size = {_CACHE}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+        f"PRAGMA cache_size = {cache}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
     )
     # One transaction to the end: nothing is ever rolled back.
     database.execute("BEGIN")

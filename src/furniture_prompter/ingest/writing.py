@@ -275,6 +275,7 @@ def product_rows(
             row_hash=change.row_hash,
             words=words(change.product),
             text_vector=vector,
+            feeds=change.feeds,
         )
         for change, vector in zip(changes, vectors, strict=True)
     ]

@@ -104,6 +104,8 @@ def test_the_catalog_says_of_itself_what_the_command_says_but_for_its_path(api: 
     assert (told["version"], told["products"], told["photos"]) == (1, PRODUCTS, PRODUCTS)
     assert told["columns"] == dict(info.columns)
     assert told["bytes_on_disk"] == info.bytes_on_disk
+    assert info.feeds
+    assert "feeds" not in told
     assert str(api.catalog.parent) not in found.text
 
 

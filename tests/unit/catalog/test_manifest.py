@@ -194,7 +194,7 @@ def test_mutilated_numbers_of_confidence_are_refused_with_the_cure(
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("version", [0, 3, "1", None, 1.0, True])
+@pytest.mark.parametrize("version", [0, 4, "1", None, 1.0, True])
 def test_another_format_version_is_refused(tmp_path: Path, version: object) -> None:
     raw = {**json.loads(MANIFEST.to_json()), "format_version": version}
     (tmp_path / "manifest.json").write_text(json.dumps(raw))
@@ -207,6 +207,7 @@ LATER: dict[str, Any] = {
     "made": Made("index", "feed", 2, 0, 0, 0),
     "variants": True,
     "confidence": CALIBRATED[True],
+    "feeds": ("/shop/chairs.csv", "", "lamps"),
 }
 FIELDS = {
     1: (
@@ -214,6 +215,7 @@ FIELDS = {
         "next_number alignment vector_index format_version folding replaced checksums"
     ),
     2: "kept made variants confidence",
+    3: "feeds",
 }
 """What each version of the format has; a new field needs a version of its own."""
 
@@ -223,7 +225,7 @@ def test_the_format_version_grows_with_what_the_manifest_says() -> None:
         name for names in FIELDS.values() for name in names.split()
     }, "a new field of the manifest needs a new format version"
     assert max(FIELDS) == FORMAT_VERSION
-    assert {*LATER} == {*FIELDS[2].split()}
+    assert {*LATER} == {*FIELDS[2].split(), *FIELDS[3].split()}
 
 
 @pytest.mark.parametrize("name", [None, *LATER])
@@ -234,7 +236,8 @@ def test_a_release_of_the_first_format_says_that_it_reads_that_alone(
     manifest = MANIFEST if name is None else replace(MANIFEST, **{name: LATER[name]})
     write_manifest(tmp_path, manifest)
     raw = json.loads((tmp_path / "manifest.json").read_text())
-    assert raw["format_version"] == manifest.format_version == (1 if name is None else 2)
+    own = next(number for number in FIELDS if name is None or name in FIELDS[number].split())
+    assert raw["format_version"] == manifest.format_version == own
     assert read_manifest(tmp_path) == manifest
 
 

@@ -51,6 +51,7 @@ INFO = CatalogInfo(
     vector_index="exact scan",
     columns={"id": "text", "price": "number"},
     bytes_on_disk=1_234_567,
+    feeds=("/shop/a.csv",),
 )
 
 REFERENCE = CatalogReference("shop", 3, "efficientnet-lite2")

@@ -18,7 +18,12 @@ def test_info_tells_what_the_catalog_holds(catalog: Any, shop: Run) -> None:
     out = shop("catalog", "info", "--catalog", "shop").out
     for told in (
         *("shop, version 3", "2 products, 4 photos, 1.2 MB", "exact scan", "turkish"),
-        *("id (text), price (number)", "256 dimensions, cosine", "Prompts search photos."),
+        *(
+            "/shop/a.csv",
+            "id (text), price (number)",
+            "256 dimensions, cosine",
+            "Prompts search photos.",
+        ),
     ):
         assert told in out
 
@@ -28,6 +33,7 @@ def test_info_in_json_has_every_field(catalog: Any, shop: Run) -> None:
     assert told["version"] == 3
     assert told["columns"] == {"id": "text", "price": "number"}
     assert told["bytes_on_disk"] == 1_234_567
+    assert told["feeds"] == ["/shop/a.csv"]
 
 
 def test_a_sound_catalog_verifies_with_exit_code_0(

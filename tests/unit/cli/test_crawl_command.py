@@ -61,6 +61,7 @@ def crawl(monkeypatch: pytest.MonkeyPatch) -> FakeCrawl:
 
 def test_a_shop_is_crawled_and_its_feed_indexed_with_photos(shop: Run, crawl: FakeCrawl) -> None:
     done = shop("crawl", SHOP, "--catalog", "c", "--yes", "--sync", "--contact", "me@x.example")
+    assert crawl.indexed["feed_name"] == "crawl of shop.example"
     assert done.status == 0
     assert crawl.given["address"] == SHOP
     assert crawl.given["contact"] == "me@x.example"

@@ -67,9 +67,12 @@ def index(monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
 def test_every_option_reaches_the_indexing(index: FakeIndex, shop: Run) -> None:
     done = shop(
         *("index", "feed.csv", "--catalog", "shop", "--sync", "--text-encoding", "cp1251"),
-        *("--encoder", "other", "--language", "turkish"),
+        *("--encoder", "other", "--language", "turkish", "--feed", "lamps"),
+        *("--was", "old.csv", "--was", "older.csv"),
     )
     assert done.status == 0
+    assert index.given["feed_name"] == "lamps"
+    assert index.given["was"] == ["old.csv", "older.csv"]
     assert index.given["source"] == "feed.csv"
     assert index.given["catalog"] == Path("shop")
     assert index.given["sync"] is True
@@ -145,6 +148,23 @@ def test_what_was_set_aside_is_told_with_file_line_reason_and_cure(
     done = shop("index", "feed.csv", "--catalog", "shop")
     assert done.status == 3
     assert "shop.csv:2: Row 2 has no id. Give it one.\n" in done.err
+
+
+def test_a_cell_that_was_left_out_does_not_read_as_its_row(index: FakeIndex, shop: Run) -> None:
+    cell = SetAside(Path("shop.csv"), 3, "'call us' is no price.", "Give it.", "p3", "price")
+    row, other = _set_aside(2)
+    for items, told in (
+        ((row, cell), "1 row or photo, 1 cell, whose products are indexed without"),
+        ((cell, cell), "2 cells, whose products are indexed without"),
+        ((row, other), "2"),
+    ):
+        index.outcome = _summary(items)
+        done = shop("index", "feed.csv", "--catalog", "shop")
+        assert f"set aside  {told}\n" in done.out.replace(" \n", "\n")
+    assert "shop.csv:1: Row 1 has no id. Give it one." in done.err
+    index.outcome = _summary((cell,))
+    told = shop("index", "feed.csv", "--catalog", "shop").err
+    assert "shop.csv:3: price left out: 'call us' is no price. Give it." in told
 
 
 def test_many_set_asides_are_counted_and_the_option_that_keeps_them_is_named(

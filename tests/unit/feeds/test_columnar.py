@@ -576,3 +576,58 @@ def test_a_list_of_what_nothing_reads_costs_its_column(tmp_path: Path) -> None:
     values, (note,) = columns_of(tmp_path / "p", "odd")
     assert values == [None, None]
     assert "'odd'" in note.text
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_many_lists_just_short_enough_cost_their_row_alone(
+    tmp_path: Path, kind: str, *, nested: bool
+) -> None:
+    """Each is within its cell's limit; hundreds of them in every row would take gigabytes."""
+    long = [0] * 14_000  # with an object for each just below 1 MiB
+    lists = {
+        f"l{number}": pa.array([[1], long, [2], long, [3]], pa.list_(pa.int8()))
+        for number in range(40)
+    }
+    inner = pa.StructArray.from_arrays(list(lists.values()), names=list(lists))
+    columns = {"nested": inner} if nested else lists
+    path = write(tmp_path / "p", pa.table({"id": list("abcde")} | columns), kind)
+    tracemalloc.start()
+    found = list(open_records(path).records())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [each.fields["id"] for each in found if isinstance(each, Record)] == ["a", "c", "e"]
+    assert [each.line for each in found if isinstance(each, SetAside)] == [2, 4]
+    told = [each.reason for each in found if isinstance(each, SetAside)]
+    assert set(told) == {"The cells of the row have more than 4,194,304 bytes together."}
+    assert peak < 30_000_000
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+def test_rows_of_long_lists_become_objects_few_at_once(tmp_path: Path, kind: str) -> None:
+    long = pa.array([[7] * 14_000] * 60, pa.list_(pa.int8()))
+    table = pa.table({"id": [str(each) for each in range(60)], "a": long, "b": long, "c": long})
+    path = write(tmp_path / "p", table, kind)
+    count = 0
+    tracemalloc.start()
+    for place, each in enumerate(open_records(path).records()):
+        assert isinstance(each, Record)
+        assert each.fields["id"] == str(place)
+        count += 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 60
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "stream"])
+def test_pictures_in_a_row_do_not_count_as_its_objects(tmp_path: Path, kind: str) -> None:
+    picture = b"\xff\xd8" + bytes(900_000)
+    columns = {f"p{number}": [picture, None] for number in range(6)}
+    table = pa.table(
+        {"id": ["a", "b"], "photo": [{"bytes": picture, "path": "a.jpg"}, None]} | columns
+    )
+    first, second, *_ = open_records(write(tmp_path / "p", table, kind)).records()
+    assert isinstance(first, Record)
+    assert first.fields["photo.path"] == "a.jpg"
+    assert isinstance(second, Record)

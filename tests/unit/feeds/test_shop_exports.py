@@ -599,7 +599,7 @@ def test_a_bad_cell_is_told_with_its_column(shop: Path) -> None:
         "Artikelnummer;Bezeichnung;Preis;Bild1\n1;Sofa;599,00 €;a.jpg\n2;Bett;auf Anfrage;b.jpg\n"
     )
     (problem,) = set_aside_of(read(shop, "artikel.csv", text))
-    assert "artikel.csv:3: Preis: 'auf Anfrage' is no price." in str(problem)
+    assert "artikel.csv:3: Preis left out: 'auf Anfrage' is no price." in str(problem)
 
 
 def test_seats_and_drawers_of_a_title_become_columns(tmp_path: Path) -> None:

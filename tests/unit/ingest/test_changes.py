@@ -195,12 +195,12 @@ def test_nothing_is_removed_while_what_was_set_aside_may_hold_it() -> None:
 
 def test_a_note_names_the_first_three_places_and_counts_the_others() -> None:
     hiding = [SetAside(FEED, line, "Bad.", "") for line in (0, 2, 3, 4, 5)]
-    (note,) = why_kept(1, hiding[:3])
+    (note,) = why_kept(1, hiding[:3], 3)
     assert "Kept 1 product that" in note
     assert "at feed.csv, feed.csv:2, feed.csv:3 may" in note
-    assert "feed.csv:3 and 1 more may" in why_kept(1, hiding[:4])[0]
-    assert "feed.csv:3 and 2 more may" in why_kept(1, hiding)[0]
-    assert why_kept(0, hiding) == why_kept(1, []) == ()
+    assert "feed.csv:3 and 1 more may" in why_kept(1, hiding[:4], 4)[0]
+    assert "feed.csv:3 and 2 more may" in why_kept(1, hiding[:3], 5)[0]
+    assert why_kept(0, hiding, 5) == why_kept(1, [], 0) == ()
 
 
 def test_a_hash_is_of_all_that_is_stored_and_of_nothing_else() -> None:

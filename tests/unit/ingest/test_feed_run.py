@@ -26,11 +26,12 @@ from furniture_prompter.domain import (
     Variant,
 )
 from furniture_prompter.ingest import feed_run, reading
+from furniture_prompter.ingest.brought_by import BEFORE
 from furniture_prompter.ingest.changes import changing, find_changes, fit, row_hash, settle, tally
-from furniture_prompter.ingest.feed_run import FeedRun
+from furniture_prompter.ingest.feed_run import FeedRun, FeedSource
 from furniture_prompter.ingest.known_rows import KnownRows
 from furniture_prompter.ingest.photos import PhotosOfRows
-from furniture_prompter.ingest.scratch import Spill, StoredIndex
+from furniture_prompter.ingest.scratch import PRESENT, Spill, StoredIndex
 from furniture_prompter.settings import Settings
 from tests.fakes import ListFeed
 
@@ -139,9 +140,9 @@ def found_fast(stored: Stored, items: Sequence[FeedItem], *, sync: bool) -> dict
         removed.extend(gone)
         retyped.update(types)
 
-    async def stored_rows(_: object) -> AsyncIterator[list[tuple[str, str, int, str]]]:
+    async def stored_rows(_: object) -> AsyncIterator[list[tuple[str, str, int, str, int]]]:
         yield [
-            (product.id, product.id, number, digest)
+            (product.id, product.id, number, digest, 1)
             for number, (product, digest) in enumerate(stored.rows, start=1)
         ]
 
@@ -158,6 +159,9 @@ def found_fast(stored: Stored, items: Sequence[FeedItem], *, sync: bool) -> dict
     ) -> tuple[PhotosOfRows, int]:
         return photos_of(rows), 0
 
+    async def mark_feeds(_: object) -> None:
+        pass
+
     async def go(folder: Path) -> FeedRun:
         writer: Any = SimpleNamespace(
             folder=folder,
@@ -166,9 +170,13 @@ def found_fast(stored: Stored, items: Sequence[FeedItem], *, sync: bool) -> dict
             manifest=None,
             apply=apply,
             words=lambda _: "",
+            feeds=(SOURCE.name,),
+            mark_feeds=mark_feeds,
         )
         encoder: Any = SimpleNamespace(encode=lambda texts: np.zeros((len(texts), 1)))
-        async with FeedRun.open(writer, Settings(), KnownRows(), download=False) as run:
+        async with FeedRun.open(
+            writer, Settings(), KnownRows(), FeedSource(SOURCE.name, (), ""), download=False
+        ) as run:
             feed = ListFeed(tuple(items))
             await run.read(feed, feed.items(), encoder, lambda _: None, sync=sync)
             await run.write(encoder, lambda _: None)
@@ -259,13 +267,18 @@ def test_a_row_that_is_as_it_was_is_not_looked_at_again(monkeypatch: pytest.Monk
 
 def test_of_two_ids_that_are_asked_for_alike_both_are_found() -> None:
     index = StoredIndex()
-    index.fill([("a b", "a b", 1, "00" * 32), ("a b", "a  b", 2, "01" * 32)])
+    index.fill([("a b", "a b", 1, "00" * 32, None), ("a b", "a  b", 2, "01" * 32, 5)])
     first, second = index.find("a b"), index.find("a  b")
     assert first is not None
     assert second is not None
     assert (first.number, second.number) == (1, 2)
     assert index.find("c") is None
-    assert index.numbers_of_gone() == [1, 2]
+    assert index.numbers().tolist() == [1, 2]
+    assert index.feeds.tolist() == [BEFORE, 5]
+    assert index.present.tolist() == [False, False]
+    index.mark("a b", PRESENT)
+    assert index.present.tolist() == [True, False]
+    assert index.ids(~index.present, 5) == ["a  b"]
     index.close()
 
 

@@ -22,7 +22,7 @@ from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.domain import FeedRow, Product, RecordFeed, UnchangedRow
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest import feed_run, known_rows, reading, seen_photos
-from furniture_prompter.ingest.feed_run import FeedRun, items_of
+from furniture_prompter.ingest.feed_run import FeedRun, FeedSource, items_of
 from furniture_prompter.ingest.known_rows import KNOWN_FILE, KnownRows
 from furniture_prompter.ingest.photos import PhotosOfRows
 from furniture_prompter.ingest.scratch import StoredIndex
@@ -53,11 +53,14 @@ class MadeUpCatalog:
                 kind = {str: "text", float: "number", bool: "boolean"}.get(type(value), "texts")
                 self.columns.setdefault(name, kind)
 
-    async def _rows(self, _: object) -> AsyncIterator[list[tuple[str, str, int, str]]]:
+    async def _rows(self, _: object) -> AsyncIterator[list[tuple[str, str, int, str, int]]]:
         yield [
-            (product.id, product.id, number, digest)
+            (product.id, product.id, number, digest, 1)
             for number, (product, digest) in self.products.items()
         ]
+
+    async def _mark_feeds(self, _: object) -> None:
+        pass
 
     async def _values(
         self, _: object, names: Sequence[str]
@@ -100,6 +103,8 @@ class MadeUpCatalog:
             manifest=None,
             apply=self._apply,
             words=lambda _: "",
+            feeds=("feed",),
+            mark_feeds=self._mark_feeds,
         )
         encoder: Any = SimpleNamespace(encode=lambda texts: np.zeros((len(texts), 1)))
         with ExitStack() as patched:
@@ -114,7 +119,9 @@ class MadeUpCatalog:
                 patched.enter_context(patch.object(module, name, instead))
             known = KnownRows()
             feed = open_feed(feed_path, given=options)
-            async with FeedRun.open(writer, Settings(), known, download=False) as run:
+            async with FeedRun.open(
+                writer, Settings(), known, FeedSource("feed", (), ""), download=False
+            ) as run:
                 items = self._counted(items_of(feed, known))
                 await run.read(feed, items, encoder, lambda _: None, sync=sync)
                 await run.write(encoder, lambda _: None)

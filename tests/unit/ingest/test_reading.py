@@ -31,6 +31,7 @@ def test_it_tells_how_far_it_is_every_64_rows_and_at_the_end(reading: FeedReadin
         ("reading", done, None, "rows") for done in (1, 65, 129, 130)
     ]
     assert len(reading.found.set_aside) == 130
+    assert list(reading.found.set_aside) == items
 
 
 def test_it_tells_a_new_step_at_once(reading: FeedReading) -> None:

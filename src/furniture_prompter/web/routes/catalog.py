@@ -25,7 +25,9 @@ async def catalog(services: ServicesDep) -> Response:
     async with services.catalog.current() as current:
         # It adds up the sizes of the catalog's files.
         info = await asyncio.to_thread(current.info)
-    return json_answer(asdict(info) | {"path": services.folder_name})
+    # Where the shop's feeds lie is nobody's business.
+    told = {name: value for name, value in asdict(info).items() if name != "feeds"}
+    return json_answer(told | {"path": services.folder_name})
 
 
 @router.get(
