@@ -6,6 +6,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -49,8 +50,73 @@ def photo(red: int, green: int = 90, blue: int = 20, side: int = 64) -> bytes:
     return buffer.getvalue()
 
 
-class Loopback:
-    """The server; several answers for one path come one after the other, the last again."""
+class Quiet:
+    """What every handler of requests shares: connections stay open, and no log is written."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name there
+        """Say nothing."""
+
+
+class LoopbackServer:
+    """A server on a free port of loopback, that answers in threads for as long as `with` lasts."""
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """What takes requests; one of another kind than GET needs a class of its own."""
+        owner = self
+
+        class Handler(Quiet, BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                owner.serve(self)
+
+        return Handler
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer one GET."""
+        raise NotImplementedError
+
+    @cached_property
+    def _server(self) -> ThreadingHTTPServer:
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            block_on_close = False
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A client that went away is what tests are about."""
+
+        return Server(("127.0.0.1", 0), self.handler())
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        """Its address, without a path."""
+        return f"http://{self.host}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Loopback(LoopbackServer):
+    """Several answers for one path come one after the other, the last again."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer]] = {}
@@ -59,36 +125,6 @@ class Loopback:
         self._under_way = 0
         self._lock = threading.Lock()
         self._given: dict[str, int] = defaultdict(int)
-        loopback = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                loopback.serve(self)
-
-            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """A client that went away is what tests are about."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    @property
-    def host(self) -> str:
-        """Where it listens."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://{self.host}"
 
     def put(self, path: str, *answers: Answer | bytes) -> str:
         """Set what a path answers; returns its address."""
@@ -132,17 +168,3 @@ class Loopback:
             handler.close_connection = True
         handler.end_headers()
         handler.wfile.write(answer.body)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

@@ -10,17 +10,16 @@ import gzip
 import hashlib
 import html
 import json
-import threading
 import time
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from furniture_prompter.bundled import catalog_feed
+from tests.loopback import LoopbackServer
 
 SYNTAXES = ("JSON-LD", "microdata", "RDFa", "OpenGraph")
 PER_LISTING = 24
@@ -81,7 +80,7 @@ class ShopProduct:
 
 
 @dataclass
-class Shop:
+class Shop(LoopbackServer):
     """The shop: its products, what it asks of robots, and the log of its requests."""
 
     products: list[ShopProduct]
@@ -92,50 +91,17 @@ class Shop:
     log: list[Asked] = field(default_factory=list)
     _failed_once: set[str] = field(default_factory=set)
 
-    def __enter__(self) -> Self:
-        shop = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                began = time.monotonic()
-                status, headers, body = shop.answer(self.path, dict(self.headers.items()))
-                shop.log.append(Asked(began, self.path, status, dict(self.headers.items())))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """A crawler that is killed breaks connections off."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        began = time.monotonic()
+        asked = dict(handler.headers.items())
+        status, headers, body = self.answer(handler.path, asked)
+        self.log.append(Asked(began, handler.path, status, asked))
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
 
     @property
     def address(self) -> str:

@@ -9,17 +9,17 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
+
+from tests.loopback import LoopbackServer, Quiet
 
 BUCKET = "shops"
 _KEY = re.compile(r"<Key>([^<]*)</Key>")
 
 
-class ObjectStore:
+class ObjectStore(LoopbackServer):
     """The store, with one bucket.
 
     Attributes:
@@ -40,48 +40,25 @@ class ObjectStore:
         self.honours_conditions = True
         self.lock = threading.Lock()
         self.uploads: dict[str, dict[int, bytes]] = {}
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
         store = self
 
         class Handler(_Handler):
             owner = store
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return Handler
 
     def count(self, method: str, part: str = "") -> int:
         return sum(each == method and part in key for each, key in self.asked)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def _tag(content: bytes) -> str:
     return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Quiet, BaseHTTPRequestHandler):
     owner: ObjectStore
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name there
-        """Say nothing."""
 
     def _begin(self) -> tuple[str, dict[str, list[str]], bytes] | None:
         parts = urlsplit(self.path)

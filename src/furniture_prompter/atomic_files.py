@@ -1,5 +1,6 @@
-"""Atomic file replacement: whoever reads a file sees the old content or the new, never a part."""
+"""Files replaced, flushed and hashed whole: who reads one sees old content or new, never a part."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,3 +70,13 @@ def flush_one(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hex, read in parts.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

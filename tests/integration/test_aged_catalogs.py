@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from lancedb import AsyncTable
 from PIL import Image
 
 from furniture_prompter import timing
-from furniture_prompter.catalog import retention, writer
+from furniture_prompter.catalog import folding, retention, writer
+from furniture_prompter.catalog.lance_files import lance_versions
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, read_manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER, CatalogReader
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER, StagedPhotos, spool_in
@@ -44,7 +44,7 @@ EVERYTHING = Query(prompt="chair", where="price >= 0", limit=100)
 
 
 class Clock:
-    """The catalog's clock, which a test turns; Lance keeps the machine's."""
+    """The catalog's clock, which a test turns."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead_s = 0.0
@@ -53,8 +53,6 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    # Lance's versions of one test are tenths of a second apart, not hours.
-    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     return Clock(monkeypatch)
 
 
@@ -142,7 +140,8 @@ STOPS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 def test_a_stop_at_any_step_of_a_commit_leaves_an_aged_catalog_whole(
     shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "SLACK_S", 0.05)
+    # Every change is folded.
+    monkeypatch.setattr(folding, "LOOSE_ROWS", 0)
     shop.settings = Settings(stage_photos=8, version_grace_s=0, keep_versions=0)
     shop.index(rows[:10])
     shop.index([renamed(rows[0], "replaced once")])
@@ -259,26 +258,23 @@ def test_optimize_tells_what_it_could_not_delete(
 
 
 def test_a_clock_that_was_set_back_delays_deleting_and_stops_no_run(
-    shop: Shop, rows: list[FeedRow], clock: Clock, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, rows: list[FeedRow], clock: Clock
 ) -> None:
     shop.index(rows[:8])
     shop.index(rows[:10])
     before = stored_versions(shop, "photos")
-    with monkeypatch.context() as patch:
-        clock.ahead_s = -3_600.0
-        # What Lance is told to delete goes by the machine's clock.
-        patch.setattr(retention, "time", SimpleNamespace(time=timing.now_s))
-        summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S, 0))
-        assert summary.version == 3
-        assert any("photos" in note and "clock is behind" in note for note in summary.notes)
-        assert stored_versions(shop, "photos") >= before
-        clock.ahead_s += GRACE_S + 1
-        assert shop.index(rows).products == FEW
+    clock.ahead_s = -3_600.0
+    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S, 0))
+    assert (summary.version, summary.notes) == (3, ())
+    assert stored_versions(shop, "photos") >= before
+    clock.ahead_s += GRACE_S + 1
+    assert shop.index(rows).products == FEW
     assert sound(shop)
+    replaced = read_manifest(shop.folder).tables["photos"]
     clock.ahead_s = DAY_S
     summary = asyncio.run(optimize_catalog(shop.folder, 100_000, GRACE_S, 0))
     assert summary.notes == ()
-    assert stored_versions(shop, "photos") < before
+    assert min(number for number, _ in lance_versions(shop.folder, "photos")) == replaced
 
 
 def test_an_alignment_stays_until_the_grace_time_after_its_replacement(

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from furniture_prompter import assembly, timing
-from furniture_prompter.catalog import retention
 from furniture_prompter.domain import Query
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.caches import content_key
@@ -102,7 +101,6 @@ def test_searches_lose_nothing_while_old_versions_are_returned_to_and_a_rollback
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead = {"s": 0.0}
-    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     monkeypatch.setattr(timing, "_clock", lambda: time.time() + ahead["s"])
     photos, catalog = tmp_path / "photos", tmp_path / "catalog"
     photos.mkdir()

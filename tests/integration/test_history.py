@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter import timing
-from furniture_prompter.catalog import history, retention
+from furniture_prompter.catalog import folding, history
 from furniture_prompter.catalog.differences import chosen_versions, differences
 from furniture_prompter.catalog.history import VERSIONS_FILE, catalog_versions, roll_back
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
@@ -48,9 +48,8 @@ def rows(tmp_path: Path) -> list[FeedRow]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """A clock that is ahead by what a test says; Lance keeps the machine's."""
+    """A clock that is ahead by what a test says."""
     ahead = {"s": 0.0}
-    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     monkeypatch.setattr(timing, "_clock", lambda: time.time() + ahead["s"])
     return ahead
 
@@ -144,8 +143,9 @@ def test_going_back_makes_the_products_of_then_current_and_forward_again(
 
 
 def test_a_kept_version_is_searched_through_its_own_indexes(
-    shop: Shop, rows: list[FeedRow]
+    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(folding, "LOOSE_ROWS", 0)
     shop.settings = Settings(stage_photos=8, vector_index_photos=256)
     shop.index(rows[:10])
     shop.index([titled(row, "unfindable") for row in rows[:10]])
@@ -299,7 +299,6 @@ from furniture_prompter.catalog.differences import _Version
 from furniture_prompter.catalog.retention import Pruner
 
 folder, place, ahead, calls, command = sys.argv[1:]
-retention.SLACK_S = 0.05
 timing._clock = lambda: time.time() + float(ahead)
 owner, name = place.split(".")
 original = getattr(globals()[owner], name)

@@ -9,15 +9,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
-from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final
 
 import pytest
 
 from furniture_prompter.crawl.options import CrawlOptions
+from tests.loopback import LoopbackServer
 
 pytestmark = pytest.mark.slow
 TIMEOUT_S = 3.0
@@ -114,51 +113,25 @@ HOSTILE: Final[dict[str, Callable[[BinaryIO], None]]] = {
 }
 
 
-class HostileShop:
+class HostileShop(LoopbackServer):
     """A server with a product, pages of each kind, and a calendar and redirects without end."""
 
     def __init__(self, robots: Callable[[BinaryIO], None] | None = None) -> None:
         self.robots = robots
         self.asked: list[str] = []
 
-    def __enter__(self) -> Self:
-        shop = self
+    @property
+    def address(self) -> str:
+        return f"{self.url}/"
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                self.close_connection = True
-                shop.asked.append(self.path)
-                out: Any = self.wfile
-                try:
-                    shop.answer(self.path, out)
-                except OSError:
-                    """The crawler has gone."""
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """The crawler breaks connections off."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.address = f"http://{self.host}/"
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        self.asked.append(handler.path)
+        out: Any = handler.wfile
+        try:
+            self.answer(handler.path, out)
+        except OSError:
+            """The crawler has gone."""
 
     def answer(self, path: str, out: BinaryIO) -> None:
         first, _, rest = path.strip("/").partition("/")

@@ -12,14 +12,13 @@ import pytest
 from PIL import Image
 
 from furniture_prompter import assembly
-from furniture_prompter.catalog import retention
 from furniture_prompter.catalog import writer as writer_module
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING, STEM_FOLDING
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.storage import writer_lock
-from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
+from furniture_prompter.catalog.upkeep import bytes_on_disk, optimize_catalog, verify_catalog
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import FeedNote, FeedRow, Query, SetAside
 from furniture_prompter.errors import (
@@ -329,18 +328,20 @@ def test_a_search_under_way_does_not_see_a_new_version(shop: Shop, rows: list[Fe
 
 
 def test_optimize_keeps_every_answer_and_shrinks_the_folder(
-    shop: Shop, rows: list[FeedRow], monkeypatch: pytest.MonkeyPatch
+    shop: Shop, rows: list[FeedRow]
 ) -> None:
-    monkeypatch.setattr(retention, "SLACK_S", 0.05)
     shop.index(rows)
     for number in range(6):
         shop.index([with_product(rows[number], title=f"changed {number}")])
     query = photo_of(rows[9])
     before = shop.ids(query)
-    # Versions replaced within a second are never deleted: a search may be opening them.
-    time.sleep(1.1)
-    summary = asyncio.run(optimize_catalog(shop.folder, 100_000, 0.0, 0))
-    assert summary.bytes_after < summary.bytes_before
+    written = bytes_on_disk(shop.folder)
+    # Versions replaced within a second are never deleted: a search may be opening them. So the one
+    # that the first replaces goes with the second.
+    for _ in range(2):
+        time.sleep(1.1)
+        summary = asyncio.run(optimize_catalog(shop.folder, 100_000, 0.0, 0))
+    assert summary.bytes_after < written
     assert shop.ids(query) == before
     assert asyncio.run(verify_catalog(shop.folder)).sound
 

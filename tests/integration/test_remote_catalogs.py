@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import obstore
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from furniture_prompter import assembly, timing
 from furniture_prompter.assembly import remote_catalogs
+from furniture_prompter.catalog import folding, pushing
 from furniture_prompter.catalog.history import catalog_versions
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.reader import CatalogReader
@@ -62,7 +66,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
 @pytest.fixture
 def settings(store: ObjectStore, tmp_path: Path) -> Settings:
     return Settings(
-        store_endpoint=store.endpoint,
+        store_endpoint=store.url,
         store_timeout_s=5,
         store_attempts=2,
         catalog_cache=tmp_path / "cache",
@@ -185,7 +189,10 @@ def test_who_reads_a_copy_reads_on_until_the_grace_time_is_over(
     tmp_path: Path,
     store: ObjectStore,
     clock: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Every change is folded, so that files of rows are replaced.
+    monkeypatch.setattr(folding, "LOOSE_ROWS", 0)
     copy = at(indexed, tmp_path / "copy")
     push(indexed)
     pull(indexed, copy.folder)
@@ -413,6 +420,69 @@ def test_a_file_that_breaks_off_goes_on_where_it_was(
         tmp_path / "copy",
     )
     assert asyncio.run(verify_catalog(tmp_path / "copy")).sound
+
+
+def test_many_files_and_a_large_one_arrive_as_they_were_sent(
+    shop: Shop,
+    settings: Settings,
+    tmp_path: Path,
+    store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Files of the tables go the way of large ones.
+    monkeypatch.setattr(pushing, "_SMALL_BYTES", 1_000)
+    rows = make_rows(tmp_path / "photos", 150)
+    noise = np.random.default_rng(5).integers(0, 255, (1_900, 1_900, 3), np.uint8)
+    Image.fromarray(noise).save(rows[0].images[0], compress_level=0)
+    shop.settings = settings
+    shop.index(rows)
+    sent = push(shop)
+    assert max(map(len, store.objects.values())) > 10_000_000
+    assert sent.objects > 150
+    # The head is the one object that is no part of the version.
+    assert sent.objects + 2 == len(store.objects)
+    copied = pull(shop, tmp_path / "copy")
+    assert (copied.objects, copied.bytes) == (
+        sent.objects - 1,
+        sum(len(each) for key, each in store.objects.items() if "/objects/" in key)
+        - len(photo_list_of(store)),
+    )
+    report = asyncio.run(verify_catalog(tmp_path / "copy"))
+    assert (report.sound, report.notes) == (True, ())
+
+
+def photo_list_of(store: ObjectStore) -> bytes:
+    generation, sha256 = current_of(store)
+    listed = json.loads(store.objects[f"{BELOW}/lists/{generation}-{sha256}.json"])
+    photos = listed["photos"]
+    return store.objects[f"{BELOW}/objects/{photos[2]}/{photos[1]}"]
+
+
+def test_who_pulls_while_others_push_gets_whole_versions_and_the_last_one_in_the_end(
+    indexed: Shop, rows: list[FeedRow], tmp_path: Path
+) -> None:
+    push(indexed)
+    copy = at(indexed, tmp_path / "copy")
+    turns = 8
+
+    def pushes() -> None:
+        for turn in range(1, turns + 1):
+            retitled(indexed, rows, f"turn {turn}")
+            push(indexed)
+
+    seen: list[int] = []
+    with ThreadPoolExecutor(1) as other:
+        pushing_on = other.submit(pushes)
+        while not pushing_on.done():
+            seen.append(pull(copy, copy.folder).version)
+            title = titles(copy)[rows[0].product.id]
+            assert title == (rows[0].product.title if seen[-1] == 1 else f"turn {seen[-1] - 1}")
+        pushing_on.result()
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 2
+    assert pull(copy, copy.folder).version == turns + 1
+    assert titles(copy)[rows[0].product.id] == f"turn {turns}"
+    assert asyncio.run(verify_catalog(copy.folder)).sound
 
 
 def test_a_version_that_goes_while_it_is_copied_is_left_for_the_next(
@@ -731,13 +801,15 @@ def test_a_process_that_is_killed_loses_no_version(
     monkeypatch: pytest.MonkeyPatch,
     what: str,
 ) -> None:
+    # A version of few new files would be there before the second kill.
+    monkeypatch.setattr(folding, "LOOSE_ROWS", 0)
     copy = at(indexed, tmp_path / "copy")
     push(indexed)
     pull(indexed, copy.folder)
     retitled(indexed, rows, "another")
     if what == "pull":
         push(indexed)
-    monkeypatch.setenv("FURNITURE_PROMPTER_STORE_ENDPOINT", store.endpoint)
+    monkeypatch.setenv("FURNITURE_PROMPTER_STORE_ENDPOINT", store.url)
     folder = indexed.folder if what == "push" else copy.folder
     for last in (6, 14):
         store.asked.clear()
@@ -822,7 +894,7 @@ def test_a_search_by_address_copies_once_and_asks_one_object_after(
 def test_the_terminal_pushes_pulls_and_searches(
     indexed: Shop, tmp_path: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FURNITURE_PROMPTER_STORE_ENDPOINT", store.endpoint)
+    monkeypatch.setenv("FURNITURE_PROMPTER_STORE_ENDPOINT", store.url)
     monkeypatch.setenv("FURNITURE_PROMPTER_CATALOG_CACHE", str(tmp_path / "cache"))
 
     def run(*words: str) -> Result:

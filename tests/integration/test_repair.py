@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.catalog import integrity
 from furniture_prompter.catalog.integrity import version_files
 from furniture_prompter.catalog.manifest import read_manifest, write_manifest
@@ -203,11 +204,11 @@ def test_a_manifest_of_which_one_letter_was_altered_is_refused(shop: Shop) -> No
 def test_a_damaged_format_number_is_put_back_and_another_format_is_not(shop: Shop) -> None:
     path = shop.folder / "manifest.json"
     whole = path.read_text()
-    path.write_text(whole.replace('"format_version": 3', '"format_version": 4'))
+    path.write_text(whole.replace('"format_version":3', '"format_version":4'))
     assert repair(shop).lost == ()
     assert path.read_text() == whole
-    other = whole.replace('"format_version": 3', '"format_version": 4')
-    path.write_text(other.replace('"version": 2', '"version": 9'))
+    other = whole.replace('"format_version":3', '"format_version":4')
+    path.write_text(other.replace('"version":2', '"version":9'))
     with pytest.raises(CatalogFormatError, match="format version 4"):
         repair(shop)
 
@@ -408,13 +409,13 @@ def test_a_commit_does_not_read_immutable_files_of_the_previous_version_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
-    real = integrity._sha256
+    real = sha256_of
 
     def counting(path: Path) -> str:
         hashed.append(path.relative_to(shop.folder).as_posix())
         return real(path)
 
-    monkeypatch.setattr(integrity, "_sha256", counting)
+    monkeypatch.setattr(integrity, "sha256_of", counting)
     manifest = read_manifest(shop.folder)
     files = version_files(shop.folder, manifest)
     immutable = {name for name in files if name.split("/")[1] in ("data", "_deletions", "_indices")}

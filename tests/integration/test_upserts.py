@@ -13,11 +13,13 @@ from lancedb import AsyncTable
 from PIL import Image
 
 from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.folding import LOOSE_FRAGMENTS
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING
+from furniture_prompter.catalog.lance_files import table_files
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER, spool_in
 from furniture_prompter.catalog.storage import writer_lock
-from furniture_prompter.catalog.upkeep import verify_catalog
+from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import (
     AttributeValue,
@@ -30,6 +32,7 @@ from furniture_prompter.domain import (
 )
 from furniture_prompter.encoders.decoding import photo_id
 from furniture_prompter.errors import CatalogBusyError, CatalogWriteError
+from furniture_prompter.ingest import writing
 from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
 from tests.fakes import draw_product, make_rows
@@ -330,3 +333,39 @@ def test_a_product_written_into_a_catalog_of_an_older_folding_is_folded_as_the_o
     hit = shop.search(Query(prompt="masası")).hits[0]
     assert hit.product.id == "new"
     assert "keyword" in hit.matched
+
+
+def test_one_product_after_another_leaves_what_was_written_before_as_it_is(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a catalog this small a few changes are a tenth of it, for which all is fitted anew.
+    monkeypatch.setattr(writing, "needs_refit", lambda *_, **__: False)
+
+    def data() -> set[str]:
+        version = read_manifest(filled.folder)
+        return {
+            name
+            for table, number in version.tables.items()
+            for name in table_files(filled.folder, table, number)
+            if "/data/" in name
+        }
+
+    before = data()
+    assert len(before) == 2
+    turns = LOOSE_FRAGMENTS - 1
+    for turn in range(turns):
+        changed = Product(id=f"p{turn}", title=f"renewed{turn} stool", attributes={"price": 1.0})
+        assert outcomes(write(filled, (changed, None))) == ["updated"]
+        assert before <= data()
+    for turn in range(turns):
+        # Found beside the indexes, by words and by numbers, and no longer as it was.
+        hits = filled.search(Query(prompt=f"renewed{turn}", where=f"id = 'p{turn}'")).hits
+        assert [hit.product.title for hit in hits] == [f"renewed{turn} stool"]
+    assert filled.ids(Query(prompt="renewed3 stool"))[0] == "p3"
+    assert len(filled.ids(Query(prompt="stool", where="price = 1", limit=100))) == turns
+    assert sound(filled)
+    asyncio.run(optimize_catalog(filled.folder, 100_000, 600.0, 3))
+    assert len(data()) == 2
+    assert not before & data()
+    assert filled.ids(Query(prompt="renewed3 stool"))[0] == "p3"
+    assert sound(filled)

@@ -7,12 +7,10 @@ a version of which something is missing is never named. What only versions name 
 for longer than the grace time goes.
 """
 
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,9 +18,10 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from furniture_prompter.atomic_files import flush_one
+from furniture_prompter.atomic_files import flush_one, sha256_of
 from furniture_prompter.catalog.addresses import Address
 from furniture_prompter.catalog.history import VERSIONS_FILE, manifest_of
+from furniture_prompter.catalog.lance_files import lance_versions
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
@@ -33,6 +32,7 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.object_store import ObjectMissingError, Store
 from furniture_prompter.catalog.remote import (
+    AHEAD,
     Head,
     ListName,
     Stored,
@@ -41,7 +41,7 @@ from furniture_prompter.catalog.remote import (
     photo_files,
 )
 from furniture_prompter.catalog.retention import LEAST_GRACE_S
-from furniture_prompter.catalog.storage import lance_versions, writer_lock
+from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.domain import IndexProgress, PullSummary
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -50,6 +50,7 @@ from furniture_prompter.errors import (
     CatalogStoreError,
     CatalogWriteError,
 )
+from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.timing import now_s
 
 COPIED_FOLDER: Final = ".copied"
@@ -230,8 +231,7 @@ def _refuse_other(folder: Path, head: Head, address: Address) -> CopyState | Non
 
 def _sha256(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except FileNotFoundError:
         return None
 
@@ -378,36 +378,36 @@ class _Copying:
                 f"The copy at {self._folder} needs {needed:,} bytes more, and {free:,} are free. "
                 "Free space and run the command again; what has arrived is kept."
             )
-        done = 0
-        with ThreadPoolExecutor(self._connections, "pull") as threads:
-            items = list(wanted.values())
-            for start in range(0, len(items), 64 * self._connections):
-                batch = items[start : start + 64 * self._connections]
-                asked = [threads.submit(self._fetch_one, each) for each in batch]
-                finished, waiting = wait(asked, return_when=FIRST_EXCEPTION)
-                for each in waiting:
-                    each.cancel()
-                for each in finished:
-                    each.result()
-                done += len(batch)
-                self._progress(IndexProgress("pulling", done, len(items), "files"))
+        fetched = read_ahead(
+            self._fetch_one,
+            wanted.values(),
+            workers=self._connections,
+            ahead=AHEAD * self._connections,
+            thread_name="pull",
+        )
+        for done, size in enumerate(fetched, 1):
+            if size is not None:
+                self.objects += 1
+                self.bytes += size
+            if done % AHEAD == 0 or done == len(wanted):
+                self._progress(IndexProgress("pulling", done, len(wanted), "files"))
 
-    def _fetch_one(self, stored: Stored) -> None:
+    def _fetch_one(self, stored: Stored) -> int | None:
+        """Bring an object here; its size, None where it was here already."""
         if not self._still_wanted():
             raise InterruptedError
         path = self._incoming / stored.sha256
         # It was checked when it arrived; the machine may have lost power since.
-        if path.is_file() and _sha256(path) == stored.sha256:
-            return
+        if path.is_file() and sha256_of(path) == stored.sha256:
+            return None
         # Some parts of an index are the same in every version, under another name.
         twin = self._here.get(stored.sha256)
         if twin is not None and _sha256(twin) == stored.sha256:
             shutil.copyfile(twin, path)
             flush_one(path)
-            return
+            return None
         self.store.fetch(stored, path, self._still_wanted)
-        self.objects += 1
-        self.bytes += stored.size
+        return stored.size
 
     def _place(self, missing: Mapping[str, Stored]) -> None:
         """Rename files to where they belong, but the manifest, and bring the names to the disk."""

@@ -31,6 +31,9 @@ from furniture_prompter.catalog.integrity import (
     load_checksums,
     with_checksums,
 )
+from furniture_prompter.catalog.lance_files import (
+    lance_manifest_path,
+)
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     Kept,
@@ -44,7 +47,6 @@ from furniture_prompter.catalog.storage import (
     connect,
     files_below,
     flush,
-    lance_manifest_path,
     writer_lock,
     writing,
 )

@@ -23,6 +23,7 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.catalog.columns import (
     FEEDS,
     KNOWN_COLUMNS,
@@ -39,6 +40,12 @@ from furniture_prompter.catalog.columns import (
     variants_from,
     vectors_from,
 )
+from furniture_prompter.catalog.lance_files import (
+    damaged_rows,
+    lance_versions,
+    table_files,
+    unreadable_references,
+)
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
@@ -51,13 +58,9 @@ from furniture_prompter.catalog.manifest import (
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import (
     connect,
-    damaged_rows,
     is_storage_error,
-    lance_versions,
     make_folder,
     reading,
-    table_files,
-    unreadable_references,
     writing,
 )
 from furniture_prompter.domain import Photo, Product
@@ -136,7 +139,8 @@ def with_checksums(
         "files": {name: [file.size, file.sha256] for name, file in sorted(files.items())},
         "copies": {name: base64.b64encode(data).decode() for name, data in copies.items()},
     }
-    data = json.dumps(content, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    data = text.encode("utf-8", "surrogatepass")
     name = f"{manifest.version}-{hashlib.sha256(data).hexdigest()[:_HASH_LETTERS]}.json"
     make_folder(folder / CHECKSUMS_FOLDER)
     replace_file(folder / CHECKSUMS_FOLDER / name, data)
@@ -183,7 +187,7 @@ def damaged_files(folder: Path, checksums: VersionChecksums) -> dict[str, str]:
             size = path.stat().st_size
             if size != recorded.size:
                 problems[name] = f"has {size:,} bytes instead of {recorded.size:,}"
-            elif _sha256(path) != recorded.sha256:
+            elif sha256_of(path) != recorded.sha256:
                 problems[name] = "was altered"
         except FileNotFoundError:
             problems[name] = "is missing"
@@ -292,12 +296,7 @@ def _checksum(folder: Path, name: str, known: Mapping[str, FileChecksum]) -> Fil
     before = known.get(name)
     if before is not None and before.size == size and name.split("/")[1] in _IMMUTABLE:
         return before
-    return FileChecksum(size, _sha256(path))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return FileChecksum(size, sha256_of(path))
 
 
 # Rows of one column read at once; where that fails, halves of them, down to single rows.

@@ -179,7 +179,7 @@ class Manifest:
         object.__setattr__(self, "format_version", next(needed, 1))
 
     def to_json(self) -> str:
-        """The manifest as indented JSON, sealed with its own hash where it names checksums."""
+        """The manifest as JSON of one line, sealed with its own hash where it names checksums."""
         raw = asdict(self)
         # Releases before these keys refuse them; a catalog that does not use them stays theirs.
         for part, name in _LATER_KEYS:
@@ -194,7 +194,8 @@ class Manifest:
             del raw["checksums"]
         else:
             raw[SEAL] = _seal(raw)
-        return json.dumps(raw, ensure_ascii=False, indent=2) + "\n"
+        # Indented, most of it would be blanks before the numbers of `confidence`.
+        return json.dumps(raw, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 _MANIFEST: Final = TypeAdapter(Manifest)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.catalog.addresses import Address
 from furniture_prompter.catalog.remote import (
     HEAD,
@@ -217,9 +218,7 @@ class Store:
                         file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        with path.open("rb") as written:
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
-        if digest != stored.sha256:
+        if sha256_of(path) != stored.sha256:
             path.unlink()
             raise self._altered(stored.key)
 

@@ -8,13 +8,13 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.catalog.clearing import clear_up, not_cleared_up
 from furniture_prompter.catalog.columns import PHOTOS
 from furniture_prompter.catalog.copying import CopyState, write_state
@@ -29,6 +29,7 @@ from furniture_prompter.catalog.manifest import (
 )
 from furniture_prompter.catalog.object_store import LIMIT_PARSED_BYTES, ObjectMissingError, Store
 from furniture_prompter.catalog.remote import (
+    AHEAD,
     HEAD,
     LISTS,
     AlteredHeadError,
@@ -47,6 +48,7 @@ from furniture_prompter.errors import (
     CatalogFormatError,
     CatalogStoreError,
 )
+from furniture_prompter.read_ahead import read_ahead
 from furniture_prompter.timing import now_s
 
 # A version that is replaced while it is pushed may lose files; so often is the next one taken.
@@ -331,58 +333,63 @@ class _Sending:
         }
         return stored, len({each for each, _ in photos.values()} - self.known.keys())
 
-    def _all(self, items: Mapping[str, Any], send: Callable[[str, Any], None], unit: str) -> None:
-        done = 0
-        with ThreadPoolExecutor(self._connections, "push") as threads:
+    def _all(
+        self, items: Mapping[str, Any], send: Callable[[str, Any], "_Put | None"], unit: str
+    ) -> None:
+        sent = read_ahead(
+            lambda item: send(*item),
+            items.items(),
+            workers=self._connections,
             # What waits is bounded: a catalog may have a million photos.
-            for batch in _batches(items, 64 * self._connections):
-                sent = [threads.submit(send, name, item) for name, item in batch]
-                finished, waiting = wait(sent, return_when=FIRST_EXCEPTION)
-                for each in waiting:
-                    each.cancel()
-                for each in finished:
-                    each.result()
-                done += len(batch)
+            ahead=AHEAD * self._connections,
+            thread_name="push",
+        )
+        for done, put in enumerate(sent, 1):
+            if put is not None:
+                self.known[put.stored.sha256] = put.stored
+                self.objects += put.is_new
+                self.bytes += put.stored.size * put.is_new
+            if done % AHEAD == 0 or done == len(items):
                 self._progress(IndexProgress("pushing", done, len(items), unit))
 
-    def _send(self, sha256: str, source: _Source) -> None:
+    def _send(self, sha256: str, source: _Source) -> "_Put":
         content = data = source.place
         if isinstance(content, Path):
             if source.size <= _SMALL_BYTES:
                 data = content.read_bytes()
                 digest = hashlib.sha256(data).hexdigest()
             else:
-                with content.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = sha256_of(content)
             if digest != sha256:
                 raise CatalogDamagedError(
                     f"{content} was altered, and nothing was pushed. Run `furniture-prompter "
                     "catalog verify` and `catalog repair`, and push then."
                 )
-        self._put(Stored(source.size, sha256, self._generation), data)
+        return self._put(Stored(source.size, sha256, self._generation), data)
 
-    def _send_photo(self, photo_id: str, places: tuple[Path, ...]) -> None:
+    def _send_photo(self, photo_id: str, places: tuple[Path, ...]) -> "_Put | None":
         for path in places:
             try:
                 content = path.read_bytes()
             except OSError:
                 continue
             if hashlib.sha256(content).hexdigest() == photo_id:
-                self._put(Stored(len(content), photo_id, self._generation), content)
-                return
+                return self._put(Stored(len(content), photo_id, self._generation), content)
+        return None
 
-    def _put(self, stored: Stored, content: bytes | Path) -> None:
-        if self._there.get(stored.key) != stored.size:
+    def _put(self, stored: Stored, content: bytes | Path) -> "_Put":
+        is_new = self._there.get(stored.key) != stored.size
+        if is_new:
             self._store.put(stored.key, content)
-            self.objects += 1
-            self.bytes += stored.size
-        self.known[stored.sha256] = stored
+        return _Put(stored, is_new)
 
 
-def _batches(items: Mapping[str, Any], size: int) -> Iterator[list[tuple[str, Any]]]:
-    pairs = list(items.items())
-    for start in range(0, len(pairs), size):
-        yield pairs[start : start + size]
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """What the store has, and whether it had to be sent."""
+
+    stored: Stored
+    is_new: bool
 
 
 def _put_list(store: Store, name: ListName, content: bytes) -> None:

@@ -26,6 +26,8 @@ from furniture_prompter.errors import CatalogFormatError, CatalogStoreError
 
 HEAD: Final = "head.json"
 LISTS: Final = "lists"
+AHEAD: Final = 64
+"""Objects for each connection that may wait behind one that takes long."""
 _FORMAT: Final = 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _LIST_KEY: Final = re.compile(r"lists/([0-9]{1,18})-([0-9a-f]{64})\.json")

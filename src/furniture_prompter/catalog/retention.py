@@ -12,15 +12,13 @@ the API or downloaded, named by its id. It is written whole into a spool beside 
 renamed into place by whoever holds the writer's lock, so a name there is a whole photo.
 """
 
-import hashlib
 import os
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +27,7 @@ import pyarrow as pa
 from lancedb import AsyncConnection, AsyncTable
 from numpy.typing import NDArray
 
-from furniture_prompter.atomic_files import flush_one
+from furniture_prompter.atomic_files import flush_one, sha256_of
 from furniture_prompter.catalog.columns import (
     PHOTOS,
     STAGED,
@@ -38,6 +36,7 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
+from furniture_prompter.catalog.folding import prune_table
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, Replaced, replace_file
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import (
@@ -48,7 +47,7 @@ from furniture_prompter.catalog.storage import (
     make_folder,
     writing,
 )
-from furniture_prompter.errors import CatalogError, CatalogWriteError
+from furniture_prompter.errors import CatalogError
 from furniture_prompter.timing import now_s, utc_now
 
 UPLOADS_FOLDER: Final = "uploads"
@@ -78,8 +77,7 @@ def photo_places(catalog: Path, photo_id: str, stored: str) -> tuple[Path, ...]:
 def upload_problem(path: Path, photo_id: str) -> str | None:
     """What is wrong with an uploaded photo's file; None where it is what its id says."""
     try:
-        with path.open("rb") as handle:
-            found = hashlib.file_digest(handle, "sha256").hexdigest()
+        found = sha256_of(path)
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -268,10 +266,6 @@ def discard_table(folder: Path, name: str) -> None:
 
 # A search that opens the catalog right now needs that long to get hold of its files.
 LEAST_GRACE_S: Final = 1.0
-# Lance deletes what was made before its own now less an age: so much time may pass until it asks.
-SLACK_S = 1.0
-# Lance cannot compact without deleting; no table is that old.
-NEVER: Final = timedelta(days=36_500)
 # Replacements that fall into the same fiftieth of the grace time are one record, so that a catalog
 # written several times a second has a short manifest, and keeps versions 2 % longer.
 _RECORDS: Final = 50
@@ -304,52 +298,6 @@ def replaced_with(manifest: Manifest | None, grace_s: float) -> tuple[Replaced, 
         names = dict.fromkeys((*earlier.alignments, *replaced.alignments))
         replaced = Replaced(now, earlier.tables, tuple(names))
     return (*kept, replaced)
-
-
-async def fold(table: AsyncTable) -> None:
-    """Fold new rows into a table's files and indexes, without deleting anything.
-
-    Lance merges files before it indexes them, and only those that the same indexes cover: a second
-    turn leaves nothing to do for a third.
-    """
-    for _ in range(2):
-        before = await table.version()
-        await table.optimize(cleanup_older_than=NEVER)
-        if await table.version() == before:
-            break
-
-
-async def prune_table(
-    table: AsyncTable, name: str, manifest: Manifest, readable_still: Collection[Replaced]
-) -> None:
-    """Delete versions of a table that are older than all that is current, read or kept.
-
-    Args:
-        table: The table.
-        name: Its name.
-        manifest: The current version's, with the versions that are kept.
-        readable_still: Replaced versions that somebody may still read.
-
-    Files that no version names, which killed runs leave, go too: the writer's lock is held.
-
-    Raises:
-        CatalogWriteError: the clock was set back, so that no age tells old versions from new.
-        OSError, RuntimeError: the disk cannot be read or written.
-    """
-    # What is left to fold must not delay the deleting below.
-    await fold(table)
-    if await table.version() != manifest.tables[name]:
-        # Only the newest version is safe from Lance whatever happens to clocks and processes.
-        return
-    needed = [*(each.tables for each in readable_still), *(each.tables for each in manifest.kept)]
-    earliest = min((tables.get(name, 0) for tables in needed), default=manifest.tables[name])
-    versions = await table.list_versions()  # type: ignore[no-untyped-call]  # left untyped there
-    made_s = [each["timestamp"].timestamp() for each in versions if each["version"] >= earliest]
-    # Lance goes by the machine's clock, whatever a test makes of ours.
-    age_s = time.time() - min(made_s) + SLACK_S
-    if age_s <= 0:
-        raise CatalogWriteError("this machine's clock is behind the time of a version it made")
-    await table.optimize(cleanup_older_than=timedelta(seconds=age_s), delete_unverified=True)
 
 
 class Pruner:
@@ -446,7 +394,7 @@ class Pruner:
         kept = readable(manifest.replaced, grace_s)
         for name, table in self._tables.items():
             with self._told(f"Old versions of the {name} could not be removed"):
-                await prune_table(table, name, manifest, kept)
+                await prune_table(self._folder, table, manifest, kept)
 
     async def _shown_of(self, photos: AsyncTable) -> set[str]:
         """Ids of the photos of a table; none where no photo was ever uploaded."""

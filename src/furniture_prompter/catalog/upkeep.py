@@ -26,6 +26,9 @@ from furniture_prompter.catalog.confidence import NOT_CALIBRATED
 from furniture_prompter.catalog.history import VERSIONS_FILE
 from furniture_prompter.catalog.integrity import damaged_files, load_checksums
 from furniture_prompter.catalog.keyword_query import any_word
+from furniture_prompter.catalog.lance_files import (
+    unreadable_references,
+)
 from furniture_prompter.catalog.manifest import (
     CHECKSUMS_FOLDER,
     MANIFEST_FILE,
@@ -39,7 +42,6 @@ from furniture_prompter.catalog.storage import (
     connect,
     first_line,
     is_storage_error,
-    unreadable_references,
     writer_lock,
     writing,
 )
@@ -447,6 +449,7 @@ async def optimize_catalog(
         vector_index = await writer.build_indexes(
             vector_index_photos, manifest.alignment.file is not None
         )
+        await writer.fold()
         seconds = round(time.perf_counter() - began, 3)
         made = Made(by="optimize", unchanged=manifest.products, seconds=seconds)
         current = await writer.commit(

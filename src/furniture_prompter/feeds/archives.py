@@ -1,7 +1,6 @@
 """Compressed feeds and archives of a feed with its photos, unpacked within limits."""
 
 import gzip
-import hashlib
 import re
 import shutil
 import stat
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 
@@ -191,7 +191,7 @@ def _folder(path: Path, into: Path | None) -> Iterator[tuple[Path, TemporaryFold
         keeper = TemporaryFolder()
         yield keeper.path, keeper, False
         return
-    folder = into.resolve() / _content_hash(path)
+    folder = into.resolve() / sha256_of(path)[:16]
     is_done = (folder / _DONE).is_file()
     if not is_done:
         shutil.rmtree(folder, ignore_errors=True)
@@ -199,11 +199,6 @@ def _folder(path: Path, into: Path | None) -> Iterator[tuple[Path, TemporaryFold
     yield folder, None, is_done
     if not is_done:
         (folder / _DONE).write_text(f"{path.name}\n", "utf-8")
-
-
-def _content_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _copy(source: IO[bytes], target: IO[bytes], path: Path, packed: int, taken: int) -> int:

@@ -104,8 +104,9 @@ def calibrate(
         *unsold_prompts(stored),
     ]
     odd = pictures(odd_pictures(rng))
-    # Each sort of them is known by its mean.
-    nothing = np.round(unit_rows(odd.reshape(-1, ODD_SORTS, odd.shape[1]).mean(axis=0)), 3)
+    # Each sort of them is known by its mean; as float32, three decimals are written as nineteen.
+    sorts = unit_rows(odd.reshape(-1, ODD_SORTS, odd.shape[1]).mean(axis=0))
+    nothing = np.round(sorts.astype(np.float64), 3)
     queries = _Queries(
         prompts,
         encode(prompts),
@@ -194,7 +195,7 @@ class _Queries:
     texts: Vectors
     aligned: Vectors | None
     odd: Vectors
-    nothing: Vectors
+    nothing: NDArray[np.floating]
 
 
 def _questions(

@@ -24,6 +24,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # exported lazily
 
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard
 from furniture_prompter.encoders.hub.architecture import (
     Architecture,
@@ -212,7 +213,7 @@ def _take(
             origin.take(file, folder)
             size_bytes += (folder / file).stat().st_size
             check_size(WEIGHTS_FILE, size_bytes, f"all shards of {origin.where}")
-    came = {file: _sha256(folder / file) for file in (*taken, *weights)}
+    came = {file: sha256_of(folder / file) for file in (*taken, *weights)}
     parameters = architecture.check_tensors(tensor_shapes([folder / file for file in weights]))
     if weights != [WEIGHTS_FILE]:
         join_shards([folder / file for file in weights], folder / WEIGHTS_FILE)
@@ -236,7 +237,7 @@ def _take(
         source=f"Pulled from {origin.where}",
         source_sha256=came,
         weights_file=WEIGHTS_FILE,
-        weights_sha256=_sha256(folder / WEIGHTS_FILE),
+        weights_sha256=sha256_of(folder / WEIGHTS_FILE),
         weights_bytes=(folder / WEIGHTS_FILE).stat().st_size,
         other_files={file: came[file] for file in kept},
         parameters=parameters,
@@ -304,11 +305,6 @@ def _replacing(target: Path) -> Iterator[Path]:
             f"Cannot write the encoder cache {cache}: {error}. Check its permissions and the space "
             "left on its disk, or set FURNITURE_PROMPTER_ENCODER_CACHE to another folder."
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 # Its own name for the client library, whose package changed its name between its versions.
@@ -422,8 +418,7 @@ def _is(path: Path, stated: RepoSibling) -> bool:
     if path.stat().st_size != stated.size:
         return False
     if stated.lfs is not None:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest() == stated.lfs.sha256
+        return sha256_of(path) == stated.lfs.sha256
     data = path.read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False)
     return git.hexdigest() == stated.blob_id

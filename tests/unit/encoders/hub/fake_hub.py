@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from tests.loopback import LoopbackServer, Quiet
 
 COMMIT = "c0ffee" + "0" * 34
 
@@ -64,35 +65,35 @@ class FakeHub:
         return 404, {"X-Error-Code": "RepoNotFound"}, b""
 
 
+class _Server(LoopbackServer):
+    def __init__(self, hub: FakeHub) -> None:
+        self._hub = hub
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        owner = self
+
+        class Handler(Quiet, BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                owner.serve(self)
+
+            do_HEAD = do_GET  # noqa: N815 - the name http.server wants
+
+        return Handler
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        status, headers, data = self._hub.answer(handler.path)
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        if handler.command == "GET":
+            handler.wfile.write(data)
+
+
 @contextmanager
 def serve(hub: FakeHub) -> Iterator[FakeHub]:
     """Serve ``hub`` inside ``with``, at ``hub.address``."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            status, headers, data = hub.answer(self.path)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(data)
-
-        do_HEAD = do_GET  # noqa: N815 - the name http.server wants
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name it has there
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hub.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with _Server(hub) as server:
+        hub.address = server.url
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

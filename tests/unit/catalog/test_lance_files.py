@@ -6,7 +6,7 @@ from pathlib import Path
 import lancedb
 import pyarrow as pa
 
-from furniture_prompter.catalog.storage import (
+from furniture_prompter.catalog.lance_files import (
     _lance_messages,
     damaged_rows,
     lance_manifest_path,
