@@ -10,15 +10,19 @@ from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from furniture_prompter.assembly.run_progress import shared_progress
-from furniture_prompter.domain import IndexProgress
-from furniture_prompter.errors import ServeError
+from furniture_prompter.domain import IndexProgress, LeftOut, SetAside
+from furniture_prompter.errors import CatalogBusyError, ServeError
 from furniture_prompter.evaluation.relevance import read_queries, read_relevance_judgments
+from furniture_prompter.ingest.left_out import keep_left_out
 from furniture_prompter.web.access import Scope, add_key
 from furniture_prompter.web.behaviour import BehaviourLog
+from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.page_words import Words
 from tests.integration.web.conftest import Api
 
 PARTS = [
@@ -94,6 +98,44 @@ def test_what_cannot_be_returned_to_is_told(keyed: tuple[Api, dict[str, dict[str
     assert api.error("POST", "/admin/rollback", **sent)[:2] == (409, "version_not_kept")
     assert api.error("POST", "/admin/rollback", headers=write, json={"version": "1"})[0] == 422
     assert api.error("GET", "/admin/diff?before=one&after=1", headers=write)[0] == 422
+
+
+def test_all_of_it_is_told_in_the_pages_language(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    api, headers = keyed
+    turkish = {**headers["write"], "Accept-Language": "tr"}
+    path = "/admin/diff?before=7&after=1"
+    assert api.error("GET", path, headers=turkish) == (
+        409,
+        "version_not_kept",
+        "Kataloğun 7. sürümü hiç olmadı: geçerli olan 1. sürüm.",
+    )
+    assert "benchmark_report ayarındaki" in api.error("GET", "/admin/report", headers=turkish)[2]
+    assert "judgments ayarıyla" in api.error("POST", "/admin/judge/answers", headers=turkish)[2]
+    busy = CatalogBusyError("The catalog /srv/shop is written.")
+    with patch("furniture_prompter.assembly.versions", side_effect=busy):
+        told = api.error("GET", "/admin/versions", headers=turkish)
+    assert told[0] == 503
+    assert told[2].startswith("Kataloğa şu anda başka bir işlem yazıyor.")
+    # What has no words of its own is told by its code.
+    late = ApiError(504, "timeout", "Never heard of.")
+    with patch("furniture_prompter.assembly.versions", side_effect=late):
+        told = api.error("GET", "/admin/versions", headers=turkish)
+    assert told == (504, "timeout", Words("tr").problem("timeout"))
+    items = (
+        SetAside(Path("/srv/feed.csv"), 2, "'abc' is no price.", "Give what the product costs."),
+        SetAside(Path("/srv/feed.csv"), 3, "Never heard of.", ""),
+    )
+    keep_left_out(
+        tmp_path / "catalog", LeftOut(1, "/srv/feed.csv", "2026-01-02T03:04:05Z", 2, items)
+    )
+    text = unescape(api("GET", "/admin/set-aside", headers=turkish).text)
+    assert "<td>'abc' bir fiyat değil.</td><td>Ürünün fiyatını verin.</td>" in text
+    assert '<td lang="en">Never heard of.</td><td></td>' in text
+    text = api("GET", "/admin/encoders", headers=turkish).text
+    assert "tam tarama" in text
+    assert "Kelimeler fotoğraflarda ar" in text
 
 
 def test_a_version_is_returned_to_and_answers(

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import HTMLResponse, StreamingResponse
 
@@ -27,7 +28,7 @@ from furniture_prompter.errors import FurniturePrompterError, VersionNotKeptErro
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require
 from furniture_prompter.web.bodies import read_json_body
-from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.errors import ApiError, api_error
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_words import Words, language_of
@@ -35,7 +36,29 @@ from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
-router = APIRouter(include_in_schema=False)
+
+class SpokenRoute(APIRoute):
+    """Tells errors in the language of the page that asked."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As the framework's, with the errors told."""
+        handler = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except (ApiError, FurniturePrompterError) as error:
+                shown, words = api_error(request, error), words_of(request)
+                known = shown.code if shown.code in words.problems else ""
+                text = words.error(shown.message) or (words.problem(known) if known else "")
+                raise ApiError(
+                    shown.status, shown.code, text or shown.message, shown.headers
+                ) from error
+
+        return told
+
+
+router = APIRouter(include_in_schema=False, route_class=SpokenRoute)
 
 _DIFF: Final = f"{ADMIN}/diff"
 _ROLLBACK: Final = f"{ADMIN}/rollback"

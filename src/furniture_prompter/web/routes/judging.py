@@ -15,7 +15,7 @@ from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.demand import demand
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.wording import one_line
-from furniture_prompter.errors import BenchmarkError, InvalidQueryError
+from furniture_prompter.errors import BenchmarkError
 from furniture_prompter.search.answer import answer
 from furniture_prompter.web.access import ADMIN, require
 from furniture_prompter.web.bodies import read_json_body
@@ -24,7 +24,12 @@ from furniture_prompter.web.judging import Preference, Side
 from furniture_prompter.web.looking import sight, upright
 from furniture_prompter.web.page_products import product_card
 from furniture_prompter.web.page_words import Words
-from furniture_prompter.web.routes.admin import admin_part, refuse_keyless, words_of
+from furniture_prompter.web.routes.admin import (
+    SpokenRoute,
+    admin_part,
+    refuse_keyless,
+    words_of,
+)
 from furniture_prompter.web.routes.search import found
 from furniture_prompter.web.schemas import SHOWN_JUDGED, Judged
 from furniture_prompter.web.search_bodies import Vector, read_form, sha256_of
@@ -32,7 +37,7 @@ from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=SpokenRoute)
 
 _T = TypeVar("_T")
 _KEYED = Depends(require("write"))
@@ -84,13 +89,7 @@ async def answers(request: Request, services: ServicesDep) -> Response:
             )
             suffix = next((end for start, end in _SUFFIXES if data.startswith(start)), ".img")
             photo = await _written(judgments.keep_photo, data, suffix)
-        try:
-            sides = [
-                await _side(query, vector, each, catalog, services, request) for each in options
-            ]
-        except InvalidQueryError as error:
-            told = spoken.error(str(error)) or spoken.problem("invalid_query")
-            raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_query", told) from error
+        sides = [await _side(query, vector, each, catalog, services, request) for each in options]
     return admin_part(request, "admin_judge_answers.html", words=words, photo=photo, sides=sides)
 
 

@@ -33,7 +33,8 @@ async function part(path, sent) {
     });
     const text = await answer.text();
     if (answer.ok) return text;
-    if (answer.status === 401 || answer.status === 403) warn(main.dataset.refused ?? '');
+    // Whoever was let in once is refused for another reason.
+    if (answer.status === 401 || (answer.status === 403 && opened.hidden)) warn(main.dataset.refused ?? '');
     else warn(`${main.dataset.failed} ${JSON.parse(text).error.message}`);
   } catch {
     warn(main.dataset.offline ?? '');
