@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 from furniture_prompter.assembly.run_progress import shared_progress
@@ -32,6 +33,7 @@ PARTS = [
     ("GET", "health"),
     ("POST", "health"),
     ("GET", "encoders"),
+    ("GET", "demand"),
     ("GET", "progress"),
     ("GET", "judge"),
     ("POST", "judge"),
@@ -170,6 +172,47 @@ def test_the_health_is_examined_beside_answering(
             break
         api.runner.run(asyncio.sleep(0.05))
     assert "Version 1: 48 products, 48 photos" in text
+
+
+def test_photos_that_found_nothing_are_shown_by_what_they_look_like(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    keys, events = tmp_path / "keys.json", tmp_path / "events"
+    turkish = {"X-API-Key": add_key(keys, "buyer", ["read", "write"]), "Accept-Language": "tr"}
+    api = serve(api_keys=keys, events=events, event_photos=50)
+    assert "Henüz kimse bir şey aramadı." in api("GET", "/admin/demand", headers=turkish).text
+    log = BehaviourLog(events, limit_photos=50)
+    assert log.photos is not None
+    for place in range(9):
+        name = f"{place:064x}"
+        log.photos.keep(name, np.full((20, 30, 3), 200, np.uint8), np.ones(4, np.float32))
+        log.query("", {"photo": True, "photo_kept": name, "photo_words": "<b>lamp"}, [])
+    room = f"{99:064x}"
+    log.photos.keep(room, np.zeros((20, 20, 3), np.uint8), np.array([1, -1, 1, -1], np.float32))
+    log.query("", {"photo": True, "photo_kept": room, "room": True}, [])
+    log.query("Hammock", {"nothing_matches": True}, [])
+    # A link among them leads nowhere.
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"secret")
+    first = events / "photos" / f"{8:064x}.jpg"
+    first.unlink()
+    first.symlink_to(secret)
+    text = api("GET", "/admin/demand", headers=turkish).text
+    assert "&lt;b&gt;lamp</span>" in text
+    assert text.count('<img src="data:image/jpeg;base64,') == 9
+    assert base64.b64encode(b"secret").decode() not in text
+    assert "Birkaç parçalı bir oda" in text
+    assert "hammock</span>" in text
+    assert "11 arama, 10 tanesi fotoğrafla." in text
+    policy = api("GET", "/admin").headers["content-security-policy"]
+    assert "img-src data: 'self' blob:;" in policy
+
+
+def test_without_events_the_cure_is_told_in_place_of_what_is_asked_for(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    assert "--events FOLDER" in api("GET", "/admin/demand", headers=headers["write"]).text
 
 
 def test_two_answers_are_judged_and_evaluate_reads_it(

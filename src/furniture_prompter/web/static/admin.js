@@ -66,7 +66,7 @@ form.addEventListener('submit', async (event) => {
   opened.hidden = false;
   document.getElementById('versions')?.focus();
   follow();
-  for (const name of ['set-aside', 'health', 'encoders', 'judge']) await show(name);
+  for (const name of ['set-aside', 'health', 'encoders', 'demand', 'judge']) await show(name);
 });
 
 /** Listen where a run stands, for as long as the key is here; what it has changed is shown when it ends. */
