@@ -48,10 +48,12 @@ class Side:
     Attributes:
         options: What its query had, by name.
         products: Ids of the products that were shown, best first.
+        catalog: Name of the folder of the catalog that answered; empty where only one could.
     """
 
     options: Mapping[str, float | bool | None]
     products: tuple[str, ...]
+    catalog: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,25 @@ class Judgments:
                 except ValidationError:
                     continue
         return found
+
+
+def tally(preferences: Iterable[Preference], one: str, other: str) -> dict[str, int]:
+    """How often answers of two catalogs, that were judged beside each other, were better.
+
+    Args:
+        preferences: All that was said.
+        one: A catalog.
+        other: The other.
+
+    Returns:
+        How often, by catalog, and by ``both`` and ``neither``.
+    """
+    counts = {one: 0, other: 0, "both": 0, "neither": 0}
+    for each in preferences:
+        named = {"first": each.first.catalog, "second": each.second.catalog}
+        if set(named.values()) == {one, other}:
+            counts[named.get(each.better, each.better)] += 1
+    return counts
 
 
 def exported(preferences: Iterable[Preference]) -> tuple[str, str]:

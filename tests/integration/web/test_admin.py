@@ -15,6 +15,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from furniture_prompter import index
 from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.domain import IndexProgress, LeftOut, SetAside
 from furniture_prompter.errors import CatalogBusyError, ServeError
@@ -265,6 +266,52 @@ def test_two_answers_are_judged_and_evaluate_reads_it(
         )
         assert status == 422
         assert f"“{value}” 0 ile 1 arasında" in message
+
+
+def test_answers_of_two_catalogs_are_judged_and_told_which_is_better(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> None:
+    keys, folder, beside = tmp_path / "keys.json", tmp_path / "judgments", tmp_path / "beside"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    lines = (shop / "feed.jsonl").read_text("utf-8").splitlines()
+    shutil.copytree(shop / "photos", tmp_path / "photos")
+    few = [line for line in lines if '"red' in line or "red " in line]
+    assert 0 < len(few) < len(lines)
+    (tmp_path / "few.jsonl").write_text("\n".join(few), "utf-8")
+    index(tmp_path / "few.jsonl", beside)
+    api = serve(api_keys=keys, judgments=folder, compare=beside)
+    form = api("GET", "/admin/judge", headers=write).text
+    own = api.catalog.name
+    assert f"<option selected>{own}</option><option>beside</option>" in form
+    assert f"<option>{own}</option><option selected>beside</option>" in form
+    assert f"{own} was better 0 times, beside 0 times" in form
+    asked = {"words": "blue chair", "first.catalog": own, "second.catalog": "beside"}
+    files = {"file": ("photo.png", (shop / "photos" / "3.png").read_bytes())}
+    answered = api("POST", "/admin/judge/answers", headers=write, data=asked, files=files)
+    assert answered.status_code == 200, answered.text
+    told = json.loads(unescape(re.findall(r'data-told="([^"]*)"', answered.text)[0]))
+    assert (told["first"]["catalog"], told["second"]["catalog"]) == (own, "beside")
+    reds = {json.loads(line)["id"] for line in few}
+    assert set(told["second"]["products"]) <= reds
+    assert not set(told["first"]["products"]) <= reds
+    # Its photos take a key that may write, and no address of the API has them.
+    photo = re.findall(r'data-photo="(admin/judge/images/[^"]+)"', answered.text)[0]
+    shown = api("GET", f"/{photo}", headers=write)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert api.error("GET", f"/{photo}")[0] == 401
+    assert api.error("GET", "/admin/judge/images/none", headers=write)[0] == 404
+    kept = api("POST", "/admin/judge", headers=write, json={**told, "better": "second"})
+    assert f"{own} was better 0 times, beside 1 times" in kept.text
+    said = json.loads((folder / "preferences.jsonl").read_text("utf-8"))
+    assert said["second"]["catalog"] == "beside"
+    judged, _ = read_relevance_judgments(folder / "qrels.tsv")
+    assert {each.product for each in judged if each.gain == 2} <= reds
+    wrong = {"words": (None, "desk"), "first.catalog": (None, "elsewhere")}
+    status, _, message = api.error("POST", "/admin/judge/answers", headers=write, files=wrong)
+    assert (status, message) == (
+        422,
+        f"There is no such catalog here. Choose one of: {own}, beside.",
+    )
 
 
 def test_events_and_judgments_share_no_folder(serve: Callable[..., Api], tmp_path: Path) -> None:

@@ -239,9 +239,8 @@ async def set_aside(request: Request, services: ServicesDep) -> Response:
 async def asked_for(request: Request, services: ServicesDep) -> Response:
     """What visitors asked for and the shop does not sell: photos that look alike, and words."""
     refuse_keyless(services)
-    folder, found, groups = services.settings.events, None, []
-    if folder is not None:
-        found, groups = await asyncio.to_thread(_demanded, folder)
+    folder = services.settings.events
+    found, groups = (None, []) if folder is None else await asyncio.to_thread(_demanded, folder)
     return admin_part(
         request,
         "admin_demand.html",

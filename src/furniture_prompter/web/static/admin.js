@@ -154,7 +154,7 @@ async function compareAnswers(form) {
 /** A photo that asks for the key, which no address of a picture can have. @param {HTMLImageElement} image */
 async function fill(image) {
   try {
-    const answer = await fetch(new URL(`v1/images/${image.dataset.photo}?side_px=192`, document.baseURI), { headers: { 'X-API-Key': key } });
+    const answer = await fetch(new URL(image.dataset.photo ?? '', document.baseURI), { headers: { 'X-API-Key': key } });
     if (!answer.ok) return;
     image.src = URL.createObjectURL(await answer.blob());
     await image.decode();
@@ -171,8 +171,10 @@ async function judged(button) {
   if (kept === undefined) return;
   const said = document.getElementById('judged');
   put(said, kept);
-  const above = document.getElementById('judged-count');
-  if (above) above.textContent = said?.querySelector('[data-count]')?.textContent ?? '';
+  for (const name of ['count', 'tally']) {
+    const above = document.getElementById(`judged-${name}`);
+    if (above) above.textContent = said?.querySelector(`[data-${name}]`)?.textContent ?? '';
+  }
   put(place, '');
   nextQuery();
 }
