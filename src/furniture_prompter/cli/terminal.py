@@ -1,12 +1,10 @@
 """Terminal output: escaping, JSON, progress; results to stdout, the rest to stderr."""
 
-import gc
 import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -241,17 +239,3 @@ def write_atomically(path: Path, text: str) -> None:
     # A folder may be writable and not readable; a page that power loss takes can be made again.
     with replacing(path.resolve(), flush_folder=False) as file:
         file.write(text.encode("utf-8", "replace"))
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Import without the cyclic garbage collector, then tell it to leave what was loaded alone.
-
-    What is loaded lives to the end; a server would walk it over and over.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

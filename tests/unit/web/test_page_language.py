@@ -404,6 +404,17 @@ def test_all_values_that_feeds_are_read_into_have_a_word(name: str) -> None:
         assert value in TURKISH.values, value
 
 
+def test_no_sentence_is_left_that_nothing_says() -> None:
+    paths = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js")]
+    source = "".join(path.read_text("utf-8") for path in paths)
+    names = set(re.findall(r"""['"]([\w-]+)['"]""", source))
+    # Some are put together: t('sort_' ~ name), f"goes_{reason}".
+    begun = tuple(set(re.findall(r"""['"]([a-z]+_(?:[a-z]+_)?)(?:['"] ~|\{)""", source)))
+    said = {name for name, text in TEXTS["en"].items() if isinstance(text, str)}
+    left = {name for name in said - names if not name.startswith(begun)}
+    assert not left
+
+
 def test_no_template_of_the_page_has_words_of_its_own() -> None:
     folder = files("furniture_prompter.web").joinpath("templates")
     for path in (each for each in folder.iterdir() if each.name.endswith(".html")):
