@@ -177,25 +177,6 @@ class Judgments:
         return found
 
 
-def tally(preferences: Iterable[Preference], one: str, other: str) -> dict[str, int]:
-    """How often answers of two catalogs, that were judged beside each other, were better.
-
-    Args:
-        preferences: All that was said.
-        one: A catalog.
-        other: The other.
-
-    Returns:
-        How often, by catalog, and by ``both`` and ``neither``.
-    """
-    counts = {one: 0, other: 0, "both": 0, "neither": 0}
-    for each in preferences:
-        named = {"first": each.first.catalog, "second": each.second.catalog}
-        if set(named.values()) == {one, other}:
-            counts[named.get(each.better, each.better)] += 1
-    return counts
-
-
 def exported(preferences: Iterable[Preference]) -> tuple[str, str]:
     """Queries and judgments of preferences, as texts of their files.
 

@@ -21,8 +21,8 @@ from furniture_prompter.web.judging import (
     Side,
     Verdict,
     exported,
-    tally,
 )
+from furniture_prompter.web.routes.judging import tally
 
 SAID = Preference(
     "oak  table", "", Side({"understand": True}, ("a", "b")), Side({}, ("b", "c")), "first", "shop"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -20,7 +20,7 @@ from furniture_prompter.web.access import ADMIN, require
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.caches import resized
 from furniture_prompter.web.errors import ApiError, photo_address
-from furniture_prompter.web.judging import Preference, Side, tally
+from furniture_prompter.web.judging import Preference, Side
 from furniture_prompter.web.looking import sight, upright
 from furniture_prompter.web.page_files import PAGE_HEADERS
 from furniture_prompter.web.page_products import product_card
@@ -216,6 +216,25 @@ def _catalogs(services: Services) -> tuple[str, ...]:
     own, other = services.folder_name, beside.absolute().name
     # Two folders of one name are told apart by where they lie.
     return (own, other if other != own else f"{beside.absolute().parent.name}/{other}")
+
+
+def tally(preferences: Iterable[Preference], one: str, other: str) -> dict[str, int]:
+    """How often answers of two catalogs, that were judged beside each other, were better.
+
+    Args:
+        preferences: All that was said.
+        one: A catalog.
+        other: The other.
+
+    Returns:
+        How often, by catalog, and by ``both`` and ``neither``.
+    """
+    counts = {one: 0, other: 0, "both": 0, "neither": 0}
+    for each in preferences:
+        named = {"first": each.first.catalog, "second": each.second.catalog}
+        if set(named.values()) == {one, other}:
+            counts[named.get(each.better, each.better)] += 1
+    return counts
 
 
 def _tally(said: list[Preference], services: Services, words: Words) -> str:
