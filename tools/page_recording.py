@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from furniture_prompter.bundled import catalog_feed
-from tools.page_screenshots import CHROMIUM, FLAGS
+from tools.page_screenshots import CHROMIUM, FLAGS, LOADED
 
 SIZE: Final[ViewportSize] = {"width": 1120, "height": 700}
 SHOWN_PX: Final = (896, 560)
@@ -34,8 +34,6 @@ _PIECES: Final = (
     ("blendswap-coffee-table-0.jpg", (420, 600, 760, 860)),
     ("blendswap-lamp-0.jpg", (30, 200, 160, 620)),
 )
-_LOADED: Final = """() => [...document.images].every(
-  (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
 
 
 @dataclass(eq=False)
@@ -65,7 +63,7 @@ class Reel:
     def settled(self, length_ms: int = _READ_MS) -> None:
         """The same, once its pictures are there."""
         self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_function(_LOADED)
+        self.page.wait_for_function(LOADED)
         self.take(length_ms)
 
     def scroll(self, to_px: int, steps: int = 6) -> None:

@@ -62,8 +62,9 @@ KEYED_PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
 """What a server with API keys shows to one that may write."""
 SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp", "admin": "admin.webp"}
 """What the README and docs/page.md show, by picture."""
-_LOADED: Final = """() => [...document.images].every(
+LOADED: Final = """() => [...document.images].every(
   (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
+"""Whether all pictures in the window are there."""
 _QUALITY: Final = 82
 
 
@@ -108,6 +109,9 @@ def _open_admin(page: Page, key: str, *, asks: bool) -> None:
     page.locator('[data-shows="health"] strong').wait_for(timeout=120_000)
     page.locator("[data-compare] button").click()
     page.locator("#difference strong").wait_for()
+    # What was opened by key has the focus, below the head of the page.
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(0, 0)
 
 
 def _try(page: Page, key: str) -> None:
@@ -122,8 +126,8 @@ def _try(page: Page, key: str) -> None:
 def _take(page: Page, name: str, out: Path) -> None:
     # The shop's side goes on being told where a run stands.
     page.wait_for_load_state("load" if name.startswith("admin") else "networkidle")
-    page.wait_for_function(_LOADED)
-    data = page.screenshot(path=out / f"{name}.png")
+    page.wait_for_function(LOADED)
+    data = page.screenshot(path=out / f"{name}.png", animations="disabled")
     if name in SHOWN:
         Image.open(io.BytesIO(data)).save(out / SHOWN[name], quality=_QUALITY, method=6)
     page.close()

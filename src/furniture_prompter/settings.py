@@ -337,6 +337,11 @@ class ServeSettings(Settings):
         description="Folder for what is judged on /admin, which `furniture-prompter evaluate` "
         "reads; nobody can judge there unless given.",
     )
+    compare: Path | None = Field(
+        default=None,
+        description="Folder of a second catalog, such as the same feed under another encoder, "
+        "whose answers are judged on /admin beside those of the catalog that is served.",
+    )
     benchmark_report: Path | None = Field(
         default=None,
         description="Folder that `furniture-prompter benchmark` wrote into, whose report /admin "

@@ -22,6 +22,7 @@ from furniture_prompter.cli.terminal import (
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import CatalogVersion, ProductDifference
+    from furniture_prompter.domain.catalog import PullSummary, PushSummary
 
 catalog_app = typer.Typer(
     no_args_is_help=True, help="Look after a catalog: what it is, whether it is sound, its size."
@@ -266,6 +267,11 @@ def rollback(
     print_facts(rows)
 
 
+def _moved(summary: "PushSummary | PullSummary") -> str:
+    moved = f"{summary.objects:,} objects, {size_text(summary.bytes)}"
+    return moved if summary.changed else "nothing: it has this version"
+
+
 AddressArgument = Annotated[
     str,
     typer.Argument(
@@ -302,10 +308,9 @@ def push(
     if as_json:
         write_json(dataclasses.asdict(summary))
         return
-    sent = f"{summary.objects:,} objects, {size_text(summary.bytes)}"
     rows = {
         "address": f"{summary.address}, version {summary.version}",
-        "sent": sent if summary.changed else "nothing: it has this version",
+        "sent": _moved(summary),
         "deleted": f"{summary.deleted:,} objects that no version needs",
         "time": f"{summary.seconds:,.1f} s",
         **({"notes": " ".join(summary.notes)} if summary.notes else {}),
@@ -327,10 +332,9 @@ def pull(address: AddressArgument, catalog: CatalogOption, as_json: JsonOption =
     if as_json:
         write_json(dataclasses.asdict(summary))
         return
-    copied = f"{summary.objects:,} objects, {size_text(summary.bytes)}"
     rows = {
         "catalog": f"{summary.catalog}, version {summary.version}",
-        "copied": copied if summary.changed else "nothing: it has this version",
+        "copied": _moved(summary),
         "time": f"{summary.seconds:,.1f} s",
     }
     print_facts(rows)

@@ -189,34 +189,38 @@ def room_figure(photo: RgbImage, pieces: Sequence[Piece]) -> str:
 
     Args:
         photo: Shape (h, w, 3).
-        pieces: In the order of their numbers; one within another lies above it.
+        pieces: In the order of their numbers; one within another lies above it, and the numbers of
+            all above all edges.
     """
     areas = [each.box.width * each.box.height for each in pieces]
-    drawn = []
+    edges, drawn = [], []
     for number, piece in enumerate(pieces, start=1):
         box = piece.box
         place = (("left", box.x), ("top", box.y), ("width", box.width), ("height", box.height))
         style = ";".join(f"{name}:{100 * share:.2f}%" for name, share in place)
         above = sum(area > areas[number - 1] for area in areas)
+        edges.append(f'<span class="edge" data-piece="{number}" style="{style}"></span>')
         drawn.append(
             f'<a class="box" href="#piece-{number}" style="{style};z-index:{above + 1}" '
             f'aria-label="{number}. {words(piece.kind)}"><b>{number}</b></a>'
         )
     image = f'<img src="{data_uri(photo, ROOM_SIDE_PX)}" alt="The photo that was looked at">'
-    return f'<div class="room">{image}{"".join(drawn)}</div>'
+    return f'<div class="room">{image}{"".join(edges + drawn)}</div>'
 
 
 def chosen_marks(pieces: int) -> str:
     """Rules that mark the box whose piece was chosen: the page has no scripts to do it."""
-    boxes = [
-        f':root:has(#piece-{number}:target) .box[href="#piece-{number}"]'
-        for number in range(1, pieces + 1)
-    ]
-    if not boxes:
+    if not pieces:
         return ""
-    numbers = ", ".join(f"{box} b" for box in boxes)
+    chosen = [f":root:has(#piece-{number}:target)" for number in range(1, pieces + 1)]
+    edges = ", ".join(
+        f'{root} .edge[data-piece="{number}"]' for number, root in enumerate(chosen, start=1)
+    )
+    numbers = ", ".join(
+        f'{root} .box[href="#piece-{number}"] b' for number, root in enumerate(chosen, start=1)
+    )
     return (
-        f"{', '.join(boxes)} {{ border-color: #e3a568; border-width: 4px; }}\n"
+        f"{edges} {{ border-color: #e3a568; border-width: 4px; }}\n"
         f"{numbers} {{ background: #e3a568; color: #1f2124; }}"
     )
 

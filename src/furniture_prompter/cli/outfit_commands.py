@@ -1,6 +1,8 @@
 """``goes-with`` and ``outfit``: what suits a piece, and a room's pieces under a budget."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,10 +21,14 @@ from furniture_prompter.cli.options import (
     refuse_unwritable,
 )
 from furniture_prompter.cli.terminal import output, plain, say, write_atomically, write_json
+from furniture_prompter.errors import InvalidQueryError
 
 if TYPE_CHECKING:
     from furniture_prompter.domain import CatalogReference, Product
     from furniture_prompter.domain.outfit import Companion, GoesWith, Offer, Outfit
+    from furniture_prompter.web.page_words import Words
+
+_NAMED = re.compile(r"`(limit|budget|currency|replace|leave_out|where|rooms)`")
 
 GOES_WITH_EXAMPLES = """\b
 Examples:
@@ -76,18 +82,20 @@ def goes_with_command(
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(thesaurus, rooms=rooms)
-    with assembly.Catalog.open(catalog, settings=settings) as opened:
+    with assembly.Catalog.open(catalog, settings=settings) as opened, _told_as_options():
         found = opened.goes_with(product_id, where=where, limit=limit)
+        told = _words_of(opened)
     if as_json:
         from furniture_prompter.search.outfit_answer import goes_with_answer
 
         write_json(goes_with_answer(found))
     else:
-        _print(_goes_with_lines(found))
+        _print(_goes_with_lines(found, told))
     if html is not None:
         name = found.product.title or found.product.id
         pieces = [(each.kind, each, "") for each in found.companions]
-        page = render_pieces_of_outfit(f"Goes with {name}", "", pieces, found.notes, found.catalog)
+        notes = [_note(each, told) for each in found.notes]
+        page = render_pieces_of_outfit(f"Goes with {name}", "", pieces, notes, found.catalog, told)
         write_atomically(html, page)
         say(f"Page written to {html}.")
 
@@ -170,7 +178,11 @@ def outfit_command(
     if code and currency and code != currency.upper():
         raise typer.BadParameter(f"--budget is in {code}, --currency {currency}. Give one of them.")
     settings = read_settings(thesaurus, detector, rooms)
-    with assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened:
+    with (
+        assembly.Catalog.open(catalog, settings=settings, encoder=encoder) as opened,
+        _told_as_options(),
+    ):
+        told = _words_of(opened)
         found = opened.outfit(
             like=like,
             photo=photo,
@@ -186,7 +198,7 @@ def outfit_command(
 
         write_json(outfit_answer(found))
     else:
-        _print(_outfit_lines(found))
+        _print(_outfit_lines(found, told))
     if html is not None:
         heading = (
             "An outfit"
@@ -195,10 +207,39 @@ def outfit_command(
         )
         pieces = [(each.piece.kind, each.piece, _money(each.offer)) for each in found.choices]
         page = render_pieces_of_outfit(
-            heading, _total_text(found), pieces, found.notes, found.catalog
+            heading,
+            _total_text(found),
+            pieces,
+            [_note(each, told) for each in found.notes],
+            found.catalog,
+            told,
         )
         write_atomically(html, page)
         say(f"Page written to {html}.")
+
+
+@contextmanager
+def _told_as_options() -> Iterator[None]:
+    """Name options as they are typed, where a message has them as the library and the API do."""
+    try:
+        yield
+    except InvalidQueryError as error:
+        raise InvalidQueryError(_as_typed(str(error))) from error
+
+
+def _as_typed(text: str) -> str:
+    return _NAMED.sub(lambda found: f"--{found[1].replace('_', '-')}", text)
+
+
+def _words_of(catalog: "assembly.Catalog") -> "Words":
+    """The words of a catalog's language, as far as there are any: kinds, reasons and notes."""
+    from furniture_prompter.web.page_words import Words
+
+    return Words("tr" if catalog.info().language == "turkish" else "en")
+
+
+def _note(text: str, told: "Words") -> str:
+    return _as_typed(told.outfit_note(text))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -210,21 +251,21 @@ def _pair(text: str) -> tuple[str, str]:
     return kind.strip(), product_id.strip()
 
 
-def _goes_with_lines(found: "GoesWith") -> Iterator[str]:
+def _goes_with_lines(found: "GoesWith", told: "Words") -> Iterator[str]:
     for rank, each in enumerate(found.companions, start=1):
-        kind = plain(each.product.category) or _name(each.kind)
+        kind = plain(each.product.category) or _name(each.kind, told)
         yield f"{rank:>3}  {kind}: {_product(each.product)}"
-        yield f"     {plain(each.photo.path)} · {_why(each)}"
+        yield f"     {plain(each.photo.path)} · {_why(each, told)}"
     if not found.companions:
         yield "Nothing of the catalog goes with it. Loosen the filter, or give products a category."
-    yield from found.notes
+    yield from (_note(each, told) for each in found.notes)
 
 
-def _outfit_lines(found: "Outfit") -> Iterator[str]:
+def _outfit_lines(found: "Outfit", told: "Words") -> Iterator[str]:
     for each in found.choices:
         price = _money(each.offer) or "no price"
-        yield f"{_name(each.piece.kind)}: {_title(each.piece.product)}, {price}"
-        yield f"     {plain(each.piece.photo.path)} · {_why(each.piece)}"
+        yield f"{_name(each.piece.kind, told)}: {_title(each.piece.product)}, {price}"
+        yield f"     {plain(each.piece.photo.path)} · {_why(each.piece, told)}"
         for other in each.alternatives:
             total = "" if other.total is None else f", total {other.total:,.2f}"
             change = f"--replace {each.piece.kind}={other.piece.product.id}"
@@ -234,7 +275,7 @@ def _outfit_lines(found: "Outfit") -> Iterator[str]:
         yield "There is nothing to put together."
     if total := _total_text(found):
         yield total
-    yield from found.notes
+    yield from (_note(each, told) for each in found.notes)
 
 
 def _total_text(found: "Outfit") -> str:
@@ -252,10 +293,10 @@ def _print(lines: Iterable[str]) -> None:
         console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def _name(kind: str) -> str:
+def _name(kind: str, told: "Words") -> str:
     from furniture_prompter.understanding.rooms import kind_name
 
-    return plain(kind_name(kind, "en") or "piece")
+    return plain(kind_name(kind, told.language) or told.kind("other"))
 
 
 def _title(product: "Product") -> str:
@@ -269,10 +310,18 @@ def _product(product: "Product") -> str:
     return ", ".join(plain(each) for each in parts if each)
 
 
-def _why(piece: "Companion") -> str:
-    from furniture_prompter.search.outfit_answer import reason_text
+def _why(piece: "Companion", told: "Words") -> str:
+    return " · ".join(plain(each) for each in _reasons(piece, told))
 
-    return " · ".join(plain(reason_text(each)) for each in piece.why)
+
+def _reasons(piece: "Companion", told: "Words") -> list[str]:
+    from furniture_prompter.search.outfit_answer import why_answer
+    from furniture_prompter.web.page_products import reason_told
+
+    reasons = why_answer(piece.why)
+    if told.language == "en":
+        return [each["text"] for each in reasons]
+    return [reason_told(each, told) for each in reasons]
 
 
 def _money(offer: "Offer | None") -> str:
@@ -287,6 +336,7 @@ def render_pieces_of_outfit(
     pieces: "Sequence[tuple[str, Companion, str]]",
     notes: Sequence[str],
     catalog: "CatalogReference",
+    told: "Words",
 ) -> str:
     """A page of pieces: one file that fetches nothing.
 
@@ -296,11 +346,12 @@ def render_pieces_of_outfit(
         pieces: Each with its kind, and its price where it is told beside what the feed says.
         notes: Sentences to be read.
         catalog: What answered.
+        told: Words of its language.
     """
     from furniture_prompter.cli.gallery import page_template, words
 
     cards = "\n".join(
-        _card(rank, kind, each, price, catalog)
+        _card(rank, kind, each, price, catalog, told)
         for rank, (kind, each, price) in enumerate(pieces, start=1)
     )
     return page_template("gallery.html").substitute(
@@ -321,15 +372,21 @@ def render_pieces_of_outfit(
     )
 
 
-def _card(rank: int, kind: str, piece: "Companion", price: str, catalog: "CatalogReference") -> str:
+def _card(
+    rank: int,
+    kind: str,
+    piece: "Companion",
+    price: str,
+    catalog: "CatalogReference",
+    told: "Words",
+) -> str:
     from furniture_prompter.cli.gallery import facts_of, picture_of, words
-    from furniture_prompter.search.outfit_answer import reason_text
 
     product = piece.product
     name = product.title or product.id
-    facts = [_name(kind), *([price] if price else []), *facts_of(product)]
+    facts = [_name(kind, told), *([price] if price else []), *facts_of(product)]
     listed = "".join(f"<li>{words(fact)}</li>" for fact in dict.fromkeys(facts))
-    labels = "".join(f"<li>{words(reason_text(each))}</li>" for each in piece.why)
+    labels = "".join(f"<li>{words(each)}</li>" for each in _reasons(piece, told))
     return f"""<li><article class="card">
 <div class="frame">{picture_of(piece.photo, catalog, name)}
 <span class="rank" aria-hidden="true">{rank}</span></div>

@@ -12,7 +12,7 @@ from furniture_prompter.cli.options import (
     read_settings,
     refuse_unwritable,
 )
-from furniture_prompter.cli.terminal import collector_paused, output, plain, say, write_json
+from furniture_prompter.cli.terminal import output, plain, say, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,7 @@ def pieces_command(
         refuse_unwritable(html, "--html")
     settings = read_settings(detector=detector)
     # Loading storage and runtime takes most of a second, which --help must not.
-    with collector_paused():
-        from furniture_prompter import assembly
+    from furniture_prompter import assembly
 
     image, found = assembly.find_pieces(photo, settings=settings)
     if as_json:

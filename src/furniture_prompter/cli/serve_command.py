@@ -1,9 +1,12 @@
 """``serve``: the HTTP API with its page, and its API keys."""
 
 import difflib
+import gc
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from furniture_prompter.cli.options import misfits
-from furniture_prompter.cli.terminal import collector_paused, say
+from furniture_prompter.cli.terminal import say
 from furniture_prompter.errors import ServeError, install_line
 
 if TYPE_CHECKING:
@@ -213,12 +216,26 @@ def serve_command(
         _make_key(settings, new_key, scope)
         return
     _pin_products_of_matrices()
-    with collector_paused():
+    with _collector_paused():
         try:
             from furniture_prompter.web.server import serve
         except ModuleNotFoundError as error:
             raise ServeError(f"Serving needs {error.name}. {install_line('serve')}") from error
     serve(settings, on_bound=_announce_and_open if open_page else _announce)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Import without the cyclic garbage collector, then tell it to leave what was loaded alone.
+
+    What is loaded lives to the end; a server would walk it over and over.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def read_serve_settings(flags: dict[str, Any], config: Path | None) -> "ServeSettings":

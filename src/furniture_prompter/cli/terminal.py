@@ -1,12 +1,10 @@
 """Terminal output: escaping, JSON, progress; results to stdout, the rest to stderr."""
 
-import gc
 import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -242,17 +240,3 @@ def write_atomically(path: Path, text: str | Iterable[str]) -> None:
     with replacing(path.resolve(), flush_folder=False) as file:
         for piece in (text,) if isinstance(text, str) else text:
             file.write(piece.encode("utf-8", "replace"))
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Import without the cyclic garbage collector, then tell it to leave what was loaded alone.
-
-    What is loaded lives to the end; a server would walk it over and over.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()

@@ -165,9 +165,7 @@ class Companions:
             InvalidRoomsError: the shop's rooms cannot be read.
         """
         if not 1 <= limit <= MOST_COMPANIONS:
-            raise InvalidQueryError(
-                f"{limit} pieces were asked for. Ask for 1 to {MOST_COMPANIONS}."
-            )
+            raise InvalidQueryError(f"`limit` is {limit}. Ask for 1 to {MOST_COMPANIONS} pieces.")
         pool = await self.pool(product_id, where)
         chosen = diversified(pool.ranked, limit, room_table())
         shown = await self.present(chosen, pool.look)
@@ -272,7 +270,7 @@ class Companions:
             yield (
                 f"Which rooms “{name}” stands in cannot be told from its category or title; these "
                 "are pieces that most rooms have. Give it a category, or name the shop's own rooms "
-                "with --rooms."
+                "with `rooms`."
             )
         missing = 0 if stock.rooms is None else stock.rooms.missing
         if missing:

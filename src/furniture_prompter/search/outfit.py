@@ -390,14 +390,14 @@ def _have(count: int) -> str:
 def _refuse_out_of_range(asked: OutfitRequest) -> None:
     if asked.budget is not None and not 0 < asked.budget <= MOST_BUDGET:
         raise InvalidQueryError(
-            f"The budget is {asked.budget:g}. Give an amount above 0, up to {MOST_BUDGET:,.0f}."
+            f"`budget` is {asked.budget:g}. Give an amount above 0, up to {MOST_BUDGET:,.0f}."
         )
     if not 1 <= asked.limit <= MOST_PIECES:
-        raise InvalidQueryError(f"{asked.limit} pieces were asked for. Ask for 1 to {MOST_PIECES}.")
+        raise InvalidQueryError(f"`limit` is {asked.limit}. Ask for 1 to {MOST_PIECES} pieces.")
     if len(asked.replace) > asked.limit:
         raise InvalidQueryError(
-            f"{len(asked.replace)} pieces are to be put in, and the outfit has {asked.limit}. Ask "
-            "for more with `limit`."
+            f"{len(asked.replace)} pieces are to be put in with `replace`, and `limit` is "
+            f"{asked.limit}. Raise it, or put in fewer."
         )
 
 
@@ -441,8 +441,8 @@ def _chosen(asked: OutfitRequest, slots: Sequence[Slot], till: _Till) -> list[Ra
     dearest = max(least, key=_cents_of).kind
     raise InvalidQueryError(
         f"A budget of {asked.budget:,.2f}{code} is too small for these {len(slots)} pieces: the "
-        f"least total is {total:,.2f}{code} ({parts}). Raise the budget, ask for fewer pieces with "
-        f"`limit`, or leave one out, such as {dearest}."
+        f"least total is {total:,.2f}{code} ({parts}). Raise `budget`, lower `limit`, or leave a "
+        f"piece out with `leave_out`, such as {dearest}."
     )
 
 

@@ -150,7 +150,7 @@ def _companion_answer(
         "photo": photo_of(piece.photo),
         "price": offer.price,
         "currency": offer.currency or None,
-        "why": _why(piece.why),
+        "why": why_answer(piece.why),
     }
 
 
@@ -165,7 +165,7 @@ def _choice_answer(choice: Choice, photo_of: Callable[[Photo], str]) -> ChoiceFi
         "currency": choice.offer.currency or None,
         "replaced": choice.replaced,
         "box": box,
-        "why": _why(piece.why),
+        "why": why_answer(piece.why),
         "alternatives": [_alternative_answer(each, photo_of) for each in choice.alternatives],
     }
 
@@ -177,7 +177,7 @@ def _alternative_answer(other: Alternative, photo_of: Callable[[Photo], str]) ->
         "price": other.offer.price,
         "currency": other.offer.currency or None,
         "total": other.total,
-        "why": _why(other.piece.why),
+        "why": why_answer(other.piece.why),
     }
 
 
@@ -185,7 +185,8 @@ def _catalog_answer(catalog: CatalogReference) -> CatalogFields:
     return {"path": catalog.path, "version": catalog.version, "encoder": catalog.encoder}
 
 
-def _why(reasons: Iterable[Reason]) -> list[ReasonFields]:
+def why_answer(reasons: Iterable[Reason]) -> list[ReasonFields]:
+    """Why a piece is shown, as JSON has it."""
     return [
         {
             "reason": each.name,

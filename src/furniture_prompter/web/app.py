@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
@@ -184,9 +185,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
             encoder = await asyncio.to_thread(lambda: opened.encoder)
         decoding.fit = encoder.card.preprocessing
         services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
+        if settings.compare is not None:
+            services.compared = await asyncio.to_thread(
+                Catalog.open, settings.compare, settings=settings
+            )
         # For the protocol, which knows no more of the application.
         yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
     finally:
+        if services.compared is not None:
+            await asyncio.to_thread(services.compared.close)
         if services.encoding is not None:
             await services.encoding.close()
         await services.examination.close()

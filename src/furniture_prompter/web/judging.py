@@ -48,10 +48,12 @@ class Side:
     Attributes:
         options: What its query had, by name.
         products: Ids of the products that were shown, best first.
+        catalog: Name of the folder of the catalog that answered; empty where only one could.
     """
 
     options: Mapping[str, float | bool | None]
     products: tuple[str, ...]
+    catalog: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,36 @@ class Words:
             told or self.error(text) or (self.problem("invalid_photo") if "photo" in text else text)
         )
 
+    def set_aside(self, text: str) -> str | None:
+        """Why something was set aside, or what helps, in this language; None without words."""
+        if self.language == LANGUAGES[0] or not text:
+            return text
+        told = self._texts["set_aside"]
+
+        # A sentence may stand in another, such as what is wrong with a variant.
+        def write(value: str) -> str:
+            return _put(value, told, write) or self._as_written(value)
+
+        return _put(text, told, write) or self._of_photo(text) or self.error(text)
+
+    def _of_photo(self, text: str) -> str | None:
+        """What is wrong with a photo's file, which is named: of several of a product it is one."""
+        templates = self._texts["told"]
+        # What is to be done may be told apart from it, and a file without a row is named elsewhere.
+        for written in (text, f"{text} ", text.replace("The photo ", "The photo  ", 1)):
+            for template, told in templates.items():
+                places = _places(written, template.split("{}"))
+                if places and template.startswith("The photo {} "):
+                    said: str = told.format(*places)
+                    return f"{places[0]}: {said}" if places[0] else said
+        return None
+
+    def encoder(self, text: str) -> str | None:
+        """What a card or a catalog says of encoders, in this language; None without words."""
+        if self.language == LANGUAGES[0]:
+            return text
+        return _put(text, self._texts["encoders"], self._as_written)
+
     def outfit_note(self, text: str) -> str:
         """A note about what goes with a piece or about an outfit, in this language."""
         notes = self._texts["outfits"]

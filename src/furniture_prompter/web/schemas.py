@@ -262,6 +262,7 @@ class SideSent(_Taken):
         bool | Annotated[float, Field(ge=0, le=1)],
     ]
     products: list[Annotated[str, AfterValidator(_product_id)]] = Field(max_length=SHOWN_JUDGED)
+    catalog: str = Field(default="", max_length=255)
 
 
 class Judged(_Taken):

@@ -301,6 +301,8 @@ class Services:
         looks: What photos were found to be whose vectors are kept, by the same keys.
         behaviour: Where queries and clicks are written; None where that is off.
         judgments: Which of two answers the shop's people found better; None where that is off.
+        compared: The catalog whose answers are judged beside this one's, with its own encoders;
+            None where none is, or before the application has started.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
         rooms: Pieces of rooms that photos show, by the hash of the file; none of other photos.
@@ -319,6 +321,7 @@ class Services:
     looks: LRUCache[bytes, Look]
     behaviour: BehaviourLog | None = None
     judgments: Judgments | None = None
+    compared: Catalog | None = None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
     rooms: LRUCache[str, tuple[Piece, ...]] = field(default_factory=lambda: LRUCache(_ROOMS))

@@ -10,15 +10,21 @@ from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 
+from furniture_prompter import index
 from furniture_prompter.assembly.run_progress import shared_progress
-from furniture_prompter.domain import IndexProgress
-from furniture_prompter.errors import ServeError
+from furniture_prompter.domain import IndexProgress, LeftOut, SetAside
+from furniture_prompter.errors import CatalogBusyError, ServeError
 from furniture_prompter.evaluation.relevance import read_queries, read_relevance_judgments
+from furniture_prompter.ingest.left_out import keep_left_out
 from furniture_prompter.web.access import Scope, add_key
 from furniture_prompter.web.behaviour import BehaviourLog
+from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.page_words import Words
 from tests.integration.web.conftest import Api
 
 PARTS = [
@@ -28,6 +34,7 @@ PARTS = [
     ("GET", "health"),
     ("POST", "health"),
     ("GET", "encoders"),
+    ("GET", "demand"),
     ("GET", "progress"),
     ("GET", "judge"),
     ("POST", "judge"),
@@ -96,6 +103,44 @@ def test_what_cannot_be_returned_to_is_told(keyed: tuple[Api, dict[str, dict[str
     assert api.error("GET", "/admin/diff?before=one&after=1", headers=write)[0] == 422
 
 
+def test_all_of_it_is_told_in_the_pages_language(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    api, headers = keyed
+    turkish = {**headers["write"], "Accept-Language": "tr"}
+    path = "/admin/diff?before=7&after=1"
+    assert api.error("GET", path, headers=turkish) == (
+        409,
+        "version_not_kept",
+        "Kataloğun 7. sürümü hiç olmadı: geçerli olan 1. sürüm.",
+    )
+    assert "benchmark_report ayarındaki" in api.error("GET", "/admin/report", headers=turkish)[2]
+    assert "judgments ayarıyla" in api.error("POST", "/admin/judge/answers", headers=turkish)[2]
+    busy = CatalogBusyError("The catalog /srv/shop is written.")
+    with patch("furniture_prompter.assembly.versions", side_effect=busy):
+        told = api.error("GET", "/admin/versions", headers=turkish)
+    assert told[0] == 503
+    assert told[2].startswith("Kataloğa şu anda başka bir işlem yazıyor.")
+    # What has no words of its own is told by its code.
+    late = ApiError(504, "timeout", "Never heard of.")
+    with patch("furniture_prompter.assembly.versions", side_effect=late):
+        told = api.error("GET", "/admin/versions", headers=turkish)
+    assert told == (504, "timeout", Words("tr").problem("timeout"))
+    items = (
+        SetAside(Path("/srv/feed.csv"), 2, "'abc' is no price.", "Give what the product costs."),
+        SetAside(Path("/srv/feed.csv"), 3, "Never heard of.", ""),
+    )
+    keep_left_out(
+        tmp_path / "catalog", LeftOut(1, "/srv/feed.csv", "2026-01-02T03:04:05Z", 2, items)
+    )
+    text = unescape(api("GET", "/admin/set-aside", headers=turkish).text)
+    assert "<td>'abc' bir fiyat değil.</td><td>Ürünün fiyatını verin.</td>" in text
+    assert '<td lang="en">Never heard of.</td><td></td>' in text
+    text = api("GET", "/admin/encoders", headers=turkish).text
+    assert "tam tarama" in text
+    assert "Kelimeler fotoğraflarda ar" in text
+
+
 def test_a_version_is_returned_to_and_answers(
     keyed: tuple[Api, dict[str, dict[str, str]]], shop: Path
 ) -> None:
@@ -128,6 +173,47 @@ def test_the_health_is_examined_beside_answering(
             break
         api.runner.run(asyncio.sleep(0.05))
     assert "Version 1: 48 products, 48 photos" in text
+
+
+def test_photos_that_found_nothing_are_shown_by_what_they_look_like(
+    serve: Callable[..., Api], tmp_path: Path
+) -> None:
+    keys, events = tmp_path / "keys.json", tmp_path / "events"
+    turkish = {"X-API-Key": add_key(keys, "buyer", ["read", "write"]), "Accept-Language": "tr"}
+    api = serve(api_keys=keys, events=events, event_photos=50)
+    assert "Henüz kimse bir şey aramadı." in api("GET", "/admin/demand", headers=turkish).text
+    log = BehaviourLog(events, limit_photos=50)
+    assert log.photos is not None
+    for place in range(9):
+        name = f"{place:064x}"
+        log.photos.keep(name, np.full((20, 30, 3), 200, np.uint8), np.ones(4, np.float32))
+        log.query("", {"photo": True, "photo_kept": name, "photo_words": "<b>lamp"}, [])
+    room = f"{99:064x}"
+    log.photos.keep(room, np.zeros((20, 20, 3), np.uint8), np.array([1, -1, 1, -1], np.float32))
+    log.query("", {"photo": True, "photo_kept": room, "room": True}, [])
+    log.query("Hammock", {"nothing_matches": True}, [])
+    # A link among them leads nowhere.
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"secret")
+    first = events / "photos" / f"{8:064x}.jpg"
+    first.unlink()
+    first.symlink_to(secret)
+    text = api("GET", "/admin/demand", headers=turkish).text
+    assert "&lt;b&gt;lamp</span>" in text
+    assert text.count('<img src="data:image/jpeg;base64,') == 9
+    assert base64.b64encode(b"secret").decode() not in text
+    assert "Birkaç parçalı bir oda" in text
+    assert "hammock</span>" in text
+    assert "11 arama, 10 tanesi fotoğrafla." in text
+    policy = api("GET", "/admin").headers["content-security-policy"]
+    assert "img-src data: 'self' blob:;" in policy
+
+
+def test_without_events_the_cure_is_told_in_place_of_what_is_asked_for(
+    keyed: tuple[Api, dict[str, dict[str, str]]],
+) -> None:
+    api, headers = keyed
+    assert "--events FOLDER" in api("GET", "/admin/demand", headers=headers["write"]).text
 
 
 def test_two_answers_are_judged_and_evaluate_reads_it(
@@ -180,6 +266,52 @@ def test_two_answers_are_judged_and_evaluate_reads_it(
         )
         assert status == 422
         assert f"“{value}” 0 ile 1 arasında" in message
+
+
+def test_answers_of_two_catalogs_are_judged_and_told_which_is_better(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> None:
+    keys, folder, beside = tmp_path / "keys.json", tmp_path / "judgments", tmp_path / "beside"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    lines = (shop / "feed.jsonl").read_text("utf-8").splitlines()
+    shutil.copytree(shop / "photos", tmp_path / "photos")
+    few = [line for line in lines if '"red' in line or "red " in line]
+    assert 0 < len(few) < len(lines)
+    (tmp_path / "few.jsonl").write_text("\n".join(few), "utf-8")
+    index(tmp_path / "few.jsonl", beside)
+    api = serve(api_keys=keys, judgments=folder, compare=beside)
+    form = api("GET", "/admin/judge", headers=write).text
+    own = api.catalog.name
+    assert f"<option selected>{own}</option><option>beside</option>" in form
+    assert f"<option>{own}</option><option selected>beside</option>" in form
+    assert f"{own} was better 0 times, beside 0 times" in form
+    asked = {"words": "blue chair", "first.catalog": own, "second.catalog": "beside"}
+    files = {"file": ("photo.png", (shop / "photos" / "3.png").read_bytes())}
+    answered = api("POST", "/admin/judge/answers", headers=write, data=asked, files=files)
+    assert answered.status_code == 200, answered.text
+    told = json.loads(unescape(re.findall(r'data-told="([^"]*)"', answered.text)[0]))
+    assert (told["first"]["catalog"], told["second"]["catalog"]) == (own, "beside")
+    reds = {json.loads(line)["id"] for line in few}
+    assert set(told["second"]["products"]) <= reds
+    assert not set(told["first"]["products"]) <= reds
+    # Its photos take a key that may write, and no address of the API has them.
+    photo = re.findall(r'data-photo="(admin/judge/images/[^"]+)"', answered.text)[0]
+    shown = api("GET", f"/{photo}", headers=write)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert api.error("GET", f"/{photo}")[0] == 401
+    assert api.error("GET", "/admin/judge/images/none", headers=write)[0] == 404
+    kept = api("POST", "/admin/judge", headers=write, json={**told, "better": "second"})
+    assert f"{own} was better 0 times, beside 1 times" in kept.text
+    said = json.loads((folder / "preferences.jsonl").read_text("utf-8"))
+    assert said["second"]["catalog"] == "beside"
+    judged, _ = read_relevance_judgments(folder / "qrels.tsv")
+    assert {each.product for each in judged if each.gain == 2} <= reds
+    wrong = {"words": (None, "desk"), "first.catalog": (None, "elsewhere")}
+    status, _, message = api.error("POST", "/admin/judge/answers", headers=write, files=wrong)
+    assert (status, message) == (
+        422,
+        f"There is no such catalog here. Choose one of: {own}, beside.",
+    )
 
 
 def test_events_and_judgments_share_no_folder(serve: Callable[..., Api], tmp_path: Path) -> None:

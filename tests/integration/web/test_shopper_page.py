@@ -82,6 +82,14 @@ def test_the_page_runs_nothing_that_is_written_in_it(api: Api) -> None:
     )
 
 
+def test_the_first_page_is_laid_out_once_and_results_as_they_come(api: Api) -> None:
+    waits = '<link rel="expect" href="#compare" blocking="render">'
+    first = page(api, "/")
+    assert waits in first[: first.index("</head>")]
+    assert '<form id="compare"' in first
+    assert "blocking" not in page(api, "/?q=chair")
+
+
 def test_chosen_values_narrow_and_their_column_is_counted_as_if_they_were_not(api: Api) -> None:
     text = page(api, "/?q=chair&f.on_sale=true")
     chosen = api.search(prompt="chair", where="on_sale", limit=24)["hits"]

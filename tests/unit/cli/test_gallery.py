@@ -168,11 +168,18 @@ def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
     assert boxes[1]["aria-label"] == "2. chair"
     assert boxes[1]["style"] == "left:25.00%;top:25.00%;width:25.00%;height:25.00%;z-index:2"
     assert (boxes[0]["style"] or "").endswith("z-index:1")
+    # Edges lie below every number: they come first, and none of them has a layer of its own.
+    marks = [each for each in tags.named("span") if each.get("class") == "edge"]
+    assert [each["data-piece"] for each in marks] == ["1", "2"]
+    assert marks[1]["style"] == "left:25.00%;top:25.00%;width:25.00%;height:25.00%"
+    assert page.rindex('class="edge"') < page.index('class="box"')
+    assert re.search(r"\.box, \.edge \{[^}]*border: 2px solid transparent", page)
     assert [each.get("id") for each in tags.named("section")] == ["piece-1", "piece-2"]
     assert "Sofa, grey</h3>" in page
     assert "No product answers this piece." in page
     # The box whose piece was chosen is marked without a script.
-    assert ':root:has(#piece-2:target) .box[href="#piece-2"]' in page
+    assert ':root:has(#piece-2:target) .edge[data-piece="2"]' in page
+    assert ':root:has(#piece-2:target) .box[href="#piece-2"] b' in page
     assert EVIL not in page
     # What the photo as a whole finds comes behind its pieces, and is called so.
     order = ['id="piece-1"', 'id="piece-2"', "The photo as a whole", "Fotoğrafın bütünü"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ from pydantic import TypeAdapter
 
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.outfit_answer import GoesWithAnswer, OutfitAnswer
+from tests.unit.cli.conftest import INFO
+
+
+@pytest.fixture(autouse=True)
+def _english(catalog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "info", lambda: replace(INFO, language="english"))
 
 
 def test_what_goes_with_a_product_is_told_with_why(shop: Callable[..., Any], catalog: Any) -> None:
@@ -161,6 +168,38 @@ def test_a_refusal_is_one_sentence_and_exit_code_4(
     catalog.error = InvalidQueryError("A budget of 1 is too small.")
     done = shop(*words, "--catalog", "c")
     assert (done.status, done.err.strip()) == (4, "error: A budget of 1 is too small.")
+
+
+@pytest.mark.parametrize("words", [["goes-with", "sofa"], ["outfit", "--like", "sofa"]])
+def test_options_are_named_as_they_are_typed(
+    shop: Callable[..., Any], catalog: Any, make_hit: Callable[..., Any], words: list[str]
+) -> None:
+    catalog.hits, catalog.notes = (make_hit("Stool"),), ("Choose one with `currency`.",)
+    assert shop(*words, "--catalog", "c").out.splitlines()[-1] == "Choose one with --currency."
+    catalog.error = InvalidQueryError("Lower `limit`, or leave one out with `leave_out`: `x`.")
+    done = shop(*words, "--catalog", "c")
+    assert done.err.strip() == "error: Lower --limit, or leave one out with --leave-out: `x`."
+
+
+def test_a_turkish_catalog_is_told_of_in_turkish_kinds_and_reasons(
+    shop: Callable[..., Any],
+    catalog: Any,
+    make_hit: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(catalog, "info", lambda: replace(INFO, language="turkish"))
+    catalog.hits = (make_hit("Sehpa"),)
+    catalog.notes = ("Nothing of the catalog goes with it as it was asked.",)
+    page = tmp_path / "page.html"
+    kind, why, *_, note = shop(
+        "outfit", "--like", "sofa", "--catalog", "c", "--html", page
+    ).out.splitlines()
+    assert kind.startswith("orta sehpa: Sehpa, ")
+    assert why.endswith("Sıkça birlikte kullanılır: kanepe · O da meşe")
+    assert note == "Katalogda bu koşullarla ona yakışan bir ürün yok."
+    assert "<li>orta sehpa</li>" in page.read_text("utf-8")
+    assert "Sıkça birlikte" in shop("goes-with", "sofa", "--catalog", "c").out
 
 
 def test_rooms_detector_and_thesaurus_become_settings(

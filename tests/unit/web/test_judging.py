@@ -22,6 +22,7 @@ from furniture_prompter.web.judging import (
     Verdict,
     exported,
 )
+from furniture_prompter.web.routes.judging import tally
 
 SAID = Preference(
     "oak  table", "", Side({"understand": True}, ("a", "b")), Side({}, ("b", "c")), "first", "shop"
@@ -42,6 +43,20 @@ def test_what_is_better_becomes_gains(better: Verdict, gains: dict[str, str]) ->
     told = [line.split("\t") for line in judged.splitlines()]
     assert {product: gain for _, _, product, gain in told} == gains
     assert {(query, iteration) for query, iteration, _, _ in told} == {("1", "0")}
+
+
+def test_which_of_two_catalogs_was_better_is_counted_whichever_came_first() -> None:
+    one, other = replace(SAID.first, catalog="one"), replace(SAID.second, catalog="other")
+    said = [
+        replace(SAID, first=one, second=other, better="first"),
+        replace(SAID, first=other, second=one, better="first"),
+        replace(SAID, first=other, second=one, better="first"),
+        replace(SAID, first=one, second=other, better="neither"),
+        # Two settings of one catalog tell nothing of the two.
+        replace(SAID, first=one, second=one, better="second"),
+        SAID,
+    ]
+    assert tally(said, "one", "other") == {"one": 1, "other": 2, "both": 0, "neither": 1}
 
 
 def test_what_is_said_again_counts_in_the_mean_and_a_query_has_one_id() -> None:

@@ -1,19 +1,30 @@
 """The page in a language of its own: nothing that a shopper reads is left in English."""
 
 import ast
+import inspect
+import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import furniture_prompter
+from furniture_prompter.errors import (
+    CatalogBusyError,
+    CatalogError,
+    CatalogWriteError,
+    EncoderError,
+)
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.query_options import OPTIONS
 from furniture_prompter.understanding.lexicon import LEXICON
+from furniture_prompter.web.errors import answered
 from furniture_prompter.web.page_words import Words
 from furniture_prompter.web.routes.page import told_of
 
@@ -23,6 +34,10 @@ TEXTS: dict[str, Any] = tomllib.loads(
     files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
 )
 TURKISH = Words("tr")
+# What the server's own files may be in.
+STATES = (CatalogBusyError, CatalogWriteError, CatalogError, EncoderError)
+# What stands in the places of a text.
+PUT_IN = ("7", "prompt", "without")
 # Names of styles, and of what is called the same in both languages.
 ALIKE = {"modern", "retro", "japandi", "minimalist", "art deco", "metal", "rattan"}
 
@@ -37,25 +52,73 @@ def sentence(node: ast.expr, value: str) -> str | None:
     return "".join(map(str, parts))
 
 
-def calls(rooms: tuple[str, ...]) -> Iterator[ast.Call]:
-    for room in rooms:
-        for path in sorted((PACKAGE / room).rglob("*.py")):
-            found = ast.walk(ast.parse(path.read_text("utf-8")))
-            yield from (each for each in found if isinstance(each, ast.Call))
+def written(node: ast.expr, names: dict[str, list[ast.expr]], value: str) -> list[str]:
+    """Texts that an expression of the source may be, names resolved, `value` in their places."""
+    if isinstance(node, ast.BinOp):
+        behind = written(node.right, names, value)
+        return [first + end for first in written(node.left, names, value) for end in behind]
+    if isinstance(node, ast.IfExp):
+        return [*written(node.body, names, value), *written(node.orelse, names, value)]
+    if isinstance(node, ast.Name):
+        return [text for each in names.get(node.id, []) for text in written(each, {}, value)]
+    if isinstance(node, ast.JoinedStr):
+        parts = [
+            [str(each.value)]
+            if isinstance(each, ast.Constant)
+            else (written(each.value, names, value) if isinstance(each, ast.FormattedValue) else [])
+            or [value]
+            for each in node.values
+        ]
+        return ["".join(each) for each in product(*parts)]
+    text = sentence(node, value)
+    return [] if text is None else [text]
+
+
+def assigned(part: ast.AST) -> dict[str, list[ast.expr]]:
+    """What names are given in a part of the source."""
+    names: dict[str, list[ast.expr]] = {}
+    for each in ast.walk(part):
+        target = each.targets[0] if isinstance(each, ast.Assign) else getattr(each, "target", None)
+        value = getattr(each, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.expr):
+            names.setdefault(target.id, []).append(value)
+    return names
+
+
+def calls(*rooms: str) -> Iterator[tuple[str, list[list[str]]]]:
+    """What is called, and the texts that each of its arguments may be."""
+    for path in (each for room in rooms for each in sorted((PACKAGE / room).rglob("*.py"))):
+        tree = ast.parse(path.read_text("utf-8"))
+        everywhere = assigned(
+            ast.Module(
+                [each for each in tree.body if isinstance(each, ast.Assign | ast.AnnAssign)], []
+            )
+        )
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef
+        for part in (each for each in ast.walk(tree) if isinstance(each, kinds)):
+            names = everywhere | assigned(part)
+            for call in (each for each in ast.walk(part) if isinstance(each, ast.Call)):
+                given = [*call.args, *(each.value for each in call.keywords)]
+                texts = [
+                    [text for value in PUT_IN for text in written(each, names, value)]
+                    for each in given
+                ]
+                yield getattr(call.func, "id", getattr(call.func, "attr", "")), texts
 
 
 def messages() -> list[str]:
     """What errors may say: the texts that they are made of, with something in their places."""
     told: set[str] = set()
-    for value in ("7", "prompt", "without"):
-        for call in calls(RAISING):
-            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-            texts = [text for each in call.args if (text := sentence(each, value)) is not None]
-            if name in {"_refuse", "AddressError"} and len(texts) == 2:
-                reason, cure = texts
-                told.add(f"The photo's web address {reason}. {cure}, or send the photo itself.")
-            elif name.endswith("Error") or name in {"ApiError", "Overloaded", "_invalid_form"}:
-                told.update(text for text in texts if " " in text and text[0].isupper())
+    for name, given in calls(*RAISING):
+        texts = [each for each in given if each]
+        if name in {"_refuse", "AddressError"} and len(texts) == 2:
+            told.update(
+                f"The photo's web address {reason}. {cure}, or send the photo itself."
+                for reason, cure in product(*texts)
+            )
+        elif name.endswith("Error") or name in {"ApiError", "Overloaded", "_invalid_form"}:
+            told.update(t for each in texts for t in each if " " in t and t[0].isupper())
+    told.update(answered(kind("7")).message for kind in STATES)
     told.update(re.sub(r"\{\w+\}", "7", each.about.refusal) for each in OPTIONS.values())
     return sorted(told)
 
@@ -170,6 +233,105 @@ def findings() -> set[str]:
     return told
 
 
+def set_aside_texts() -> set[str]:
+    """What is said of what a feed run could not use, and of what helps."""
+    told: set[str] = set()
+    for name, texts in calls("feeds", "ingest", "fetching"):
+        if name == "AddressError":
+            told.update(f"The photo at https://shop.example/7.jpg {t}." for t in texts[0])
+            told.update(f"{text}." for each in texts[1:] for text in each)
+        elif name in {"UnusableValueError", "SetAside", "Download", "_unread"}:
+            told.update(t for each in texts for t in each if " " in t and t.endswith("."))
+    return told
+
+
+def test_nothing_that_a_run_set_aside_is_told_in_english_on_the_turkish_page() -> None:
+    found = set_aside_texts()
+    assert len(found) > 180
+    for text in found:
+        told = TURKISH.set_aside(text)
+        assert told is not None, text
+        # Names of a feed's fields stay as they are.
+        assert not ENGLISH_WORDS.search(re.sub(r"\{.*\}|without|photos", "", told)), told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", ""),
+        (
+            "Variant 2: '1.299' is no price.",
+            "2. seçenek: '1.299' bir fiyat değil.",
+        ),
+        (
+            "0 is no price. The file ends in this row without a line break, as if it were cut off.",
+            "0 bir fiyat değil. Dosya bu satırda, satır sonu olmadan bitiyor; yarım kalmış gibi.",
+        ),
+        ("price is a list, of the wrong type.", "price yanlış türde: bir liste."),
+        (
+            "title has 20,100 characters, more than 20,000.",
+            "title alanında 20.100 karakter var; en çok 20.000 olabilir.",
+        ),
+        (
+            "The photo a/chair 4.png is damaged or cut short (end). Export or download it again.",
+            "a/chair 4.png: Fotoğraf bozuk ya da yarım. Yeniden kaydedin ya da indirin.",
+        ),
+        (
+            "The photo is damaged or cut short (end of file).",
+            "Fotoğraf bozuk ya da yarım. Yeniden kaydedin ya da indirin.",
+        ),
+        (
+            "The photo at https://a.example/1 answered 404 Not Found, asked 3 times.",
+            "https://a.example/1 adresindeki fotoğraf: 404 Not Found yanıtı geldi (3 kez denendi).",
+        ),
+        (
+            "The photo at https://a.example sent nothing. Its earlier picture of 2026-03-01 stays.",
+            (
+                "https://a.example adresindeki fotoğraf: boş yanıt geldi. Daha önceki resmi "
+                "(2026-03-01) kalıyor."
+            ),
+        ),
+        ("Something never heard of.", None),
+    ],
+)
+def test_what_was_set_aside_keeps_its_values(text: str, told: str | None) -> None:
+    assert TURKISH.set_aside(text) == told
+    assert Words("en").set_aside(text) == text
+
+
+@cache
+def read_source() -> str:
+    """The source of what reads feeds and photos, each text in one piece."""
+    rooms = ("feeds", "ingest", "fetching", "encoders")
+    paths = (path for room in rooms for path in (PACKAGE / room).rglob("*.py"))
+    source = "".join(path.read_text("utf-8") for path in paths)
+    plain = re.sub(r'"\s*f?"', "", source) + inspect.getsource(json.decoder)
+    return plain.replace('\\"', '"').replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("template", TEXTS["tr"]["set_aside"])
+def test_all_that_has_words_for_what_was_set_aside_is_still_said(template: str) -> None:
+    # Some are put together from parts.
+    for part in re.split(r"\{\}|(?<=[.:,;]) |(?<=holds) |(?<=^a) | (?=of |stays)", template):
+        assert part.strip(" .,") in read_source(), part
+
+
+def test_all_that_is_said_of_encoders_has_words() -> None:
+    for card in (PACKAGE / "encoders" / "weights").glob("*/card.json"):
+        told = TURKISH.encoder(json.loads(card.read_text("utf-8"))["description"])
+        assert told is not None, card
+        assert not ENGLISH_WORDS.search(told), told
+    source = (PACKAGE / "ingest" / "writing.py").read_text("utf-8")
+    source += (PACKAGE / "encoders" / "alignment.py").read_text("utf-8")
+    for part in re.findall(r'f?"(?:Prompts|Words cannot)[^"]*"(?:\s*f?"[^"]*")*', source):
+        text = re.sub(r"\{[^}]*\}", "7", re.sub(r'"\s*f?"', "", part).strip('f"'))
+        told = TURKISH.encoder(text)
+        assert told is not None, text
+        assert not ENGLISH_WORDS.search(told), told
+    assert TURKISH.encoder("exact scan") == "tam tarama"
+    assert TURKISH.encoder("An encoder of the shop's own.") is None
+
+
 @pytest.mark.parametrize("template", TEXTS["tr"]["outfits"])
 def test_every_note_of_outfits_that_has_words_is_one_that_is_still_told(template: str) -> None:
     sources = (PACKAGE / "search" / f"{name}.py" for name in ("outfit", "goes_with"))
@@ -242,11 +404,23 @@ def test_all_values_that_feeds_are_read_into_have_a_word(name: str) -> None:
         assert value in TURKISH.values, value
 
 
+def test_no_sentence_is_left_that_nothing_says() -> None:
+    paths = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.js")]
+    source = "".join(path.read_text("utf-8") for path in paths)
+    names = set(re.findall(r"""['"]([\w-]+)['"]""", source))
+    # Some are put together: t('sort_' ~ name), f"goes_{reason}".
+    begun = tuple(set(re.findall(r"""['"]([a-z]+_(?:[a-z]+_)?)(?:['"] ~|\{)""", source)))
+    said = {name for name, text in TEXTS["en"].items() if isinstance(text, str)}
+    left = {name for name in said - names if not name.startswith(begun)}
+    assert not left
+
+
 def test_no_template_of_the_page_has_words_of_its_own() -> None:
     folder = files("furniture_prompter.web").joinpath("templates")
-    names = ["base", "compare", "parts", "problem", "product", "search"]
-    for name in names:
-        text = folder.joinpath(f"{name}.html").read_text("utf-8")
+    for path in (each for each in folder.iterdir() if each.name.endswith(".html")):
+        name, text = path.name, path.read_text("utf-8")
+        # What is typed into a terminal is in no language.
+        text = re.sub(r"<pre\b.*?</pre>", " ", text, flags=re.DOTALL)
         text = re.sub(r"\{[%{#].*?[%}#]\}", " ", text, flags=re.DOTALL)
         shown = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"]*)"', text)
         shown += re.sub(r"<[^>]*>", " ", text).split()

@@ -5,10 +5,11 @@ stands in no address and in no log.
 """
 
 import asyncio
+import base64
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
@@ -17,17 +18,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from furniture_prompter import assembly
+from furniture_prompter.assembly.demand import ROOM, demand
 from furniture_prompter.assembly.run_progress import run_under_way
 from furniture_prompter.domain import ProductDifference, RollbackSummary
-from furniture_prompter.errors import FurniturePrompterError, VersionNotKeptError
+from furniture_prompter.domain.behaviour import Demand
+from furniture_prompter.errors import BenchmarkError, FurniturePrompterError, VersionNotKeptError
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require
 from furniture_prompter.web.bodies import read_json_body
-from furniture_prompter.web.errors import ApiError
+from furniture_prompter.web.errors import ApiError, api_error
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
 from furniture_prompter.web.page_words import Words, language_of
@@ -35,7 +39,29 @@ from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
-router = APIRouter(include_in_schema=False)
+
+class SpokenRoute(APIRoute):
+    """Tells errors in the language of the page that asked."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As the framework's, with the errors told."""
+        handler = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except (ApiError, FurniturePrompterError) as error:
+                shown, words = api_error(request, error), words_of(request)
+                known = shown.code if shown.code in words.problems else ""
+                text = words.error(shown.message) or (words.problem(known) if known else "")
+                raise ApiError(
+                    shown.status, shown.code, text or shown.message, shown.headers
+                ) from error
+
+        return told
+
+
+router = APIRouter(include_in_schema=False, route_class=SpokenRoute)
 
 _DIFF: Final = f"{ADMIN}/diff"
 _ROLLBACK: Final = f"{ADMIN}/rollback"
@@ -54,6 +80,9 @@ _COUNTED_PRODUCTS: Final = 10_000
 _SHOWN_VERSIONS: Final = 100
 _SHOWN_SET_ASIDE: Final = 500
 _SHOWN_FINDINGS: Final = 20
+_SHOWN_GROUPS: Final = 20
+_SHOWN_PICTURES: Final = 8
+_LIMIT_PICTURE_BYTES: Final = 100_000
 _SHOWN_LETTERS: Final = 120
 _ROLLBACK_VALUES: Final = 10
 # What a key was shown is nobody else's, the browser's own copy included.
@@ -68,7 +97,11 @@ _REPORT_HEADERS: Final = {
     "Content-Security-Policy": _REPORT_POLICY,
     "X-Frame-Options": "SAMEORIGIN",
 }
-_ADMIN_POLICY: Final = f"{PAGE_HEADERS['Content-Security-Policy']}; frame-src 'self'"
+# Pictures of what visitors brought come within a part, for no address of theirs could have a key.
+_ADMIN_POLICY: Final = (
+    PAGE_HEADERS["Content-Security-Policy"].replace("img-src ", "img-src data: ", 1)
+    + "; frame-src 'self'"
+)
 _KEYED = Depends(require("write"))
 
 
@@ -122,7 +155,11 @@ async def report(services: ServicesDep) -> Response:
     """The report of a benchmark that the shop has run, where the server was told of its folder."""
     refuse_keyless(services)
     folder = services.settings.benchmark_report
-    data = None if folder is None else await asyncio.to_thread(_report_of, folder)
+    data = (
+        None
+        if folder is None
+        else await asyncio.to_thread(_read_plain, folder / _REPORT_FILE, _LIMIT_REPORT_BYTES)
+    )
     if data is None:
         raise ApiError(
             HTTPStatus.NOT_FOUND,
@@ -198,6 +235,24 @@ async def set_aside(request: Request, services: ServicesDep) -> Response:
     return admin_part(request, "admin_set_aside.html", run=run, items=items, source=source)
 
 
+@router.get(f"{ADMIN}/demand", dependencies=[_KEYED])
+async def asked_for(request: Request, services: ServicesDep) -> Response:
+    """What visitors asked for and the shop does not sell: photos that look alike, and words."""
+    refuse_keyless(services)
+    folder = services.settings.events
+    found, groups = (None, []) if folder is None else await asyncio.to_thread(_demanded, folder)
+    return admin_part(
+        request,
+        "admin_demand.html",
+        off=folder is None,
+        keeps_photos=services.settings.event_photos > 0,
+        found=found,
+        groups=groups,
+        most=_SHOWN_GROUPS,
+        room=ROOM,
+    )
+
+
 @router.get(f"{ADMIN}/health", dependencies=[_KEYED])
 async def health(request: Request, services: ServicesDep) -> Response:
     """Where the report on the catalog's data stands, or the report."""
@@ -223,18 +278,35 @@ async def encoders(request: Request, services: ServicesDep) -> Response:
     return admin_part(request, "admin_encoders.html", info=info, cards=cards)
 
 
-def _report_of(folder: Path) -> bytes | None:
-    """The report's file; None where there is none, or something else by its name."""
+def _read_plain(path: Path, limit_bytes: int) -> bytes | None:
+    """A file of that name; None where there is none, or something else by it."""
     try:
         # Neither a link to somewhere else nor a pipe that never ends.
-        place = os.open(folder / _REPORT_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        place = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with os.fdopen(place, "rb") as file:
         found = os.fstat(place)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _LIMIT_REPORT_BYTES:
+        if not stat.S_ISREG(found.st_mode) or found.st_size > limit_bytes:
             return None
         return file.read()
+
+
+def _demanded(folder: Path) -> tuple[Demand | None, list[dict[str, Any]]]:
+    """The report, and its first groups of photos with their pictures; None before any query."""
+    try:
+        found = demand(folder)
+    except BenchmarkError:
+        return None, []
+    groups = []
+    for each in found.unmet[:_SHOWN_GROUPS]:
+        # What was forgotten meanwhile leaves no gap.
+        files = (_read_plain(Path(path), _LIMIT_PICTURE_BYTES) for path in each.pictures)
+        shown = list(islice(filter(None, files), _SHOWN_PICTURES))
+        pictures = [base64.b64encode(data).decode("ascii") for data in shown]
+        further = len(each.pictures) - len(shown)
+        groups.append({"group": each, "pictures": pictures, "further": further})
+    return found, groups
 
 
 def refuse_keyless(services: Services) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -11,20 +11,26 @@ from typing import Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import UploadFile
 
-from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.demand import demand
-from furniture_prompter.domain import Query
+from furniture_prompter.domain import Query, SearchResult
 from furniture_prompter.domain.wording import one_line
-from furniture_prompter.errors import BenchmarkError, InvalidQueryError
+from furniture_prompter.errors import BenchmarkError, PhotoNotFoundError
 from furniture_prompter.search.answer import answer
 from furniture_prompter.web.access import ADMIN, require
 from furniture_prompter.web.bodies import read_json_body
+from furniture_prompter.web.caches import resized
 from furniture_prompter.web.errors import ApiError, photo_address
 from furniture_prompter.web.judging import Preference, Side
 from furniture_prompter.web.looking import sight, upright
+from furniture_prompter.web.page_files import PAGE_HEADERS
 from furniture_prompter.web.page_products import product_card
 from furniture_prompter.web.page_words import Words
-from furniture_prompter.web.routes.admin import admin_part, refuse_keyless, words_of
+from furniture_prompter.web.routes.admin import (
+    SpokenRoute,
+    admin_part,
+    refuse_keyless,
+    words_of,
+)
 from furniture_prompter.web.routes.search import found
 from furniture_prompter.web.schemas import SHOWN_JUDGED, Judged
 from furniture_prompter.web.search_bodies import Vector, read_form, sha256_of
@@ -32,11 +38,12 @@ from furniture_prompter.web.services import Services, ServicesDep
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=SpokenRoute)
 
 _T = TypeVar("_T")
 _KEYED = Depends(require("write"))
 _SHOWN_QUERIES: Final = 200
+_SIDE_PX: Final = 192
 _MOST_VALUES: Final = 100
 _NUMBERS: Final = ("photo_weight", "colour_weight", "diversity")
 # Of what is kept beside judgments the content is known: it was decoded.
@@ -48,12 +55,32 @@ async def judging(request: Request, services: ServicesDep) -> Response:
     """The form that asks for two answers, with what visitors asked where that is written down."""
     refuse_keyless(services)
     if services.judgments is None:
-        return admin_part(request, "admin_judge.html", off=True, asked=[], count=0)
+        return admin_part(request, "admin_judge.html", off=True)
     asked: list[str] = []
     if services.settings.events is not None:
         asked = await asyncio.to_thread(_asked, services)
-    count = len(await _written(services.judgments.all))
-    return admin_part(request, "admin_judge.html", off=False, asked=asked, count=count)
+    said = await _written(services.judgments.all)
+    return admin_part(
+        request,
+        "admin_judge.html",
+        off=False,
+        asked=asked,
+        count=len(said),
+        catalogs=_catalogs(services),
+        tally=_tally(said, services, words_of(request)),
+    )
+
+
+@router.get(f"{ADMIN}/judge/images/{{photo}}", dependencies=[_KEYED])
+async def judged_image(photo: str, services: ServicesDep) -> Response:
+    """A photo of the catalog beside, which nobody else is shown."""
+    refuse_keyless(services)
+    if services.compared is None:
+        raise PhotoNotFoundError("There is no catalog beside the one that is served.")
+    path = await services.compared.photo_path(photo)
+    limits = services.decoding.limits
+    made = await services.decoding.run(resized, path, _SIDE_PX, "jpeg", limits)
+    return Response(made.data, media_type=made.media_type, headers=PAGE_HEADERS)
 
 
 @router.post(f"{ADMIN}/judge/answers", dependencies=[_KEYED])
@@ -71,7 +98,12 @@ async def answers(request: Request, services: ServicesDep) -> Response:
     finally:
         await form.close()
     words, photo, spoken = one_line(items.get("words", "")), "", words_of(request)
-    options = [_options(items, name, spoken) for name in ("first", "second")]
+    names = ("first", "second")
+    options = [_options(items, name, spoken) for name in names]
+    catalogs = _catalogs(services)
+    asked = [items.get(f"{name}.catalog", "") if catalogs else "" for name in names]
+    if any(each and each not in catalogs for each in asked):
+        raise _refused(spoken("judge_no_catalog", names=", ".join(catalogs)))
     vector: Vector | None = None
     query = Query(prompt=words or None)
     async with services.catalog.current() as catalog:
@@ -84,13 +116,14 @@ async def answers(request: Request, services: ServicesDep) -> Response:
             )
             suffix = next((end for start, end in _SUFFIXES if data.startswith(start)), ".img")
             photo = await _written(judgments.keep_photo, data, suffix)
-        try:
-            sides = [
-                await _side(query, vector, each, catalog, services, request) for each in options
-            ]
-        except InvalidQueryError as error:
-            told = spoken.error(str(error)) or spoken.problem("invalid_query")
-            raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_query", told) from error
+        sides = []
+        for name, given in zip(asked, options, strict=True):
+            if catalogs and name == catalogs[1]:
+                result = await _compared(words, data, given, services)
+            else:
+                fitting = {**_fitting(given, vector), "limit": SHOWN_JUDGED}
+                result = await found(query, vector, fitting, catalog, services)
+            sides.append(_side(result, given, name or "".join(catalogs[:1]), catalogs, spoken))
     return admin_part(request, "admin_judge_answers.html", words=words, photo=photo, sides=sides)
 
 
@@ -107,13 +140,15 @@ async def judge(request: Request, services: ServicesDep) -> Response:
     preference = Preference(
         sent.words,
         sent.photo,
-        Side(sent.first.options, tuple(sent.first.products)),
-        Side(sent.second.options, tuple(sent.second.products)),
+        Side(sent.first.options, tuple(sent.first.products), sent.first.catalog),
+        Side(sent.second.options, tuple(sent.second.products), sent.second.catalog),
         sent.better,
         request.scope["state"].get("key_name", ""),
     )
     count = await _written(services.judgments.add, preference)
-    return admin_part(request, "admin_judged.html", count=count)
+    said = await _written(services.judgments.all) if services.compared is not None else []
+    told = _tally(said, services, words_of(request))
+    return admin_part(request, "admin_judged.html", count=count, tally=told)
 
 
 async def _written(call: Callable[..., _T], *args: object) -> _T:
@@ -166,27 +201,87 @@ def _options(items: dict[str, str], side: str, words: Words) -> dict[str, Any]:
     return options
 
 
-async def _side(
-    query: Query,
-    vector: Vector | None,
-    options: dict[str, Any],
-    catalog: Catalog,
-    services: Services,
-    request: Request,
-) -> dict[str, Any]:
-    asked = (
-        options if vector is not None else {k: options[k] for k in options if k[-6:] != "weight"}
+def _fitting(options: dict[str, Any], photo: object) -> dict[str, Any]:
+    """Options without those that only a query with a photo takes."""
+    if photo is not None:
+        return options
+    return {name: value for name, value in options.items() if not name.endswith("weight")}
+
+
+def _catalogs(services: Services) -> tuple[str, ...]:
+    """Names of the catalog that is served and of the one beside it; none where there is none."""
+    beside = services.settings.compare
+    if beside is None:
+        return ()
+    own, other = services.folder_name, beside.absolute().name
+    # Two folders of one name are told apart by where they lie.
+    return (own, other if other != own else f"{beside.absolute().parent.name}/{other}")
+
+
+def tally(preferences: Iterable[Preference], one: str, other: str) -> dict[str, int]:
+    """How often answers of two catalogs, that were judged beside each other, were better.
+
+    Args:
+        preferences: All that was said.
+        one: A catalog.
+        other: The other.
+
+    Returns:
+        How often, by catalog, and by ``both`` and ``neither``.
+    """
+    counts = {one: 0, other: 0, "both": 0, "neither": 0}
+    for each in preferences:
+        named = {"first": each.first.catalog, "second": each.second.catalog}
+        if set(named.values()) == {one, other}:
+            counts[named.get(each.better, each.better)] += 1
+    return counts
+
+
+def _tally(said: list[Preference], services: Services, words: Words) -> str:
+    """How often which catalog was better, in a sentence; empty where only one answers."""
+    catalogs = _catalogs(services)
+    if not catalogs:
+        return ""
+    one, other = catalogs
+    counts = {name: words.number(count) for name, count in tally(said, one, other).items()}
+    return words(
+        "judge_tally",
+        one=one,
+        other=other,
+        ones=counts[one],
+        others=counts[other],
+        both=counts["both"],
+        neither=counts["neither"],
     )
-    result = await found(query, vector, {**asked, "limit": SHOWN_JUDGED}, catalog, services)
-    words = words_of(request)
+
+
+async def _compared(
+    words: str, photo: bytes, options: dict[str, Any], services: Services
+) -> SearchResult:
+    """The answer of the catalog beside, by its own encoders."""
+    assert services.compared is not None  # noqa: S101  # it was opened when the server started
+    return await asyncio.to_thread(
+        services.compared.search,
+        words or None,
+        photo=photo or None,
+        **_fitting(options, photo or None),
+        limit=SHOWN_JUDGED,
+    )
+
+
+def _side(
+    result: SearchResult,
+    options: dict[str, Any],
+    name: str,
+    catalogs: tuple[str, ...],
+    words: Words,
+) -> dict[str, Any]:
     hits = answer(result, photo_address)["hits"]
-    return {
-        "told": {"options": options, "products": [hit["product"]["id"] for hit in hits]},
-        "cards": [
-            {
-                **product_card(hit["product"], hit["variant"], words),
-                "photo": hit["photo"].rpartition("/")[2],
-            }
-            for hit in hits
-        ],
-    }
+    beside = bool(catalogs) and name == catalogs[1]
+    cards = []
+    for hit in hits:
+        photo = hit["photo"].rpartition("/")[2]
+        place = f"admin/judge/images/{photo}" if beside else f"v1/images/{photo}?side_px={_SIDE_PX}"
+        cards.append({**product_card(hit["product"], hit["variant"], words), "photo": place})
+    products = [hit["product"]["id"] for hit in hits]
+    return {"told": {"options": options, "products": products, "catalog": name}, "cards": cards}

@@ -33,7 +33,8 @@ async function part(path, sent) {
     });
     const text = await answer.text();
     if (answer.ok) return text;
-    if (answer.status === 401 || answer.status === 403) warn(main.dataset.refused ?? '');
+    // Whoever was let in once is refused for another reason.
+    if (answer.status === 401 || (answer.status === 403 && opened.hidden)) warn(main.dataset.refused ?? '');
     else warn(`${main.dataset.failed} ${JSON.parse(text).error.message}`);
   } catch {
     warn(main.dataset.offline ?? '');
@@ -65,7 +66,7 @@ form.addEventListener('submit', async (event) => {
   opened.hidden = false;
   document.getElementById('versions')?.focus();
   follow();
-  for (const name of ['set-aside', 'health', 'encoders', 'judge']) await show(name);
+  for (const name of ['set-aside', 'health', 'encoders', 'demand', 'judge']) await show(name);
 });
 
 /** Listen where a run stands, for as long as the key is here; what it has changed is shown when it ends. */
@@ -153,7 +154,7 @@ async function compareAnswers(form) {
 /** A photo that asks for the key, which no address of a picture can have. @param {HTMLImageElement} image */
 async function fill(image) {
   try {
-    const answer = await fetch(new URL(`v1/images/${image.dataset.photo}?side_px=192`, document.baseURI), { headers: { 'X-API-Key': key } });
+    const answer = await fetch(new URL(image.dataset.photo ?? '', document.baseURI), { headers: { 'X-API-Key': key } });
     if (!answer.ok) return;
     image.src = URL.createObjectURL(await answer.blob());
     await image.decode();
@@ -170,8 +171,10 @@ async function judged(button) {
   if (kept === undefined) return;
   const said = document.getElementById('judged');
   put(said, kept);
-  const above = document.getElementById('judged-count');
-  if (above) above.textContent = said?.querySelector('[data-count]')?.textContent ?? '';
+  for (const name of ['count', 'tally']) {
+    const above = document.getElementById(`judged-${name}`);
+    if (above) above.textContent = said?.querySelector(`[data-${name}]`)?.textContent ?? '';
+  }
   put(place, '');
   nextQuery();
 }
