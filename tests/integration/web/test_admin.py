@@ -131,7 +131,7 @@ def test_all_of_it_is_told_in_the_pages_language(
         SetAside(Path("/srv/feed.csv"), 3, "Never heard of.", ""),
     )
     keep_left_out(
-        tmp_path / "catalog", LeftOut(1, "/srv/feed.csv", "2026-01-02T03:04:05Z", 2, items)
+        tmp_path / "catalog", LeftOut(1, "/srv/feed.csv", "2026-01-02T03:04:05Z", 2, 0, items)
     )
     text = unescape(api("GET", "/admin/set-aside", headers=turkish).text)
     assert "<td>'abc' bir fiyat değil.</td><td>Ürünün fiyatını verin.</td>" in text

@@ -13,6 +13,7 @@ import pytest
 
 from furniture_prompter.catalog import integrity
 from furniture_prompter.catalog.columns import (
+    FEEDS,
     NUMBER,
     ROW_HASH,
     VARIANT_ID,
@@ -85,7 +86,8 @@ def test_photos_of_a_catalog_without_variants_show_none(tmp_path: Path) -> None:
 def salvaged_products(folder: Path, rows: Sequence[dict[str, Any]], *, variants: bool) -> Salvage:
     """What is read of rows that have, beside what a test gives, no value at all."""
     texts = ["id", "title", "category", "color", "description", "wood", ROW_HASH, VARIANTS]
-    types = {NUMBER: pa.int64(), "tags": pa.list_(pa.string())} | dict.fromkeys(texts, pa.string())
+    types = dict.fromkeys((NUMBER, FEEDS), pa.int64()) | dict.fromkeys(texts, pa.string())
+    types["tags"] = pa.list_(pa.string())
 
     async def read() -> Salvage:
         columns = {
@@ -93,7 +95,9 @@ def salvaged_products(folder: Path, rows: Sequence[dict[str, Any]], *, variants:
         }
         database = await lancedb.connect_async(folder)
         table = await database.create_table("products", pa.table(columns))
-        manifest: Any = SimpleNamespace(variants=variants, columns={"wood": "text"})
+        manifest: Any = SimpleNamespace(
+            variants=variants, columns={"wood": "text"}, feeds=("a.csv",)
+        )
         return await integrity._products(table, manifest, ())
 
     return asyncio.run(read())
@@ -101,7 +105,15 @@ def salvaged_products(folder: Path, rows: Sequence[dict[str, Any]], *, variants:
 
 def test_products_that_have_a_number_and_an_id_of_their_own_are_kept(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
-        {NUMBER: 7, "id": "a", "title": "Table", "tags": ["new"], "wood": "oak", ROW_HASH: "aa"},
+        {
+            NUMBER: 7,
+            "id": "a",
+            "title": "Table",
+            "tags": ["new"],
+            "wood": "oak",
+            ROW_HASH: "aa",
+            FEEDS: 5,
+        },
         # Without a number, without an id, and with one that is there already: lost.
         {"id": "b"},
         {NUMBER: 8},
@@ -113,7 +125,7 @@ def test_products_that_have_a_number_and_an_id_of_their_own_are_kept(tmp_path: P
     found = salvaged_products(tmp_path, rows, variants=False)
     oak = Product("a", "Table", tags=("new",), attributes={"wood": "oak"})
     bare = Product("d", "")
-    assert found.products == (SalvagedProduct(7, oak, "aa"), SalvagedProduct(9, bare, ""))
+    assert found.products == (SalvagedProduct(7, oak, "aa", 5), SalvagedProduct(9, bare, "", None))
     assert found.lost == 5
     assert found.lost_ids == ("b", "c", "a")
 

@@ -1,20 +1,15 @@
 """What is recorded of replaced versions, and how long they count."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from furniture_prompter import timing
 from furniture_prompter.catalog import retention
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest, Replaced
-from furniture_prompter.catalog.retention import fold, prune_table, readable, replaced_with
+from furniture_prompter.catalog.retention import readable, replaced_with
 from furniture_prompter.domain import EncoderIdentity
-from furniture_prompter.errors import CatalogWriteError
 
 GRACE_S = 600.0
 IDENTITY = EncoderIdentity("e", "a" * 64, 27, "cosine")
@@ -113,100 +108,6 @@ def test_a_grace_of_nothing_still_lets_a_search_open_what_it_looked_up(clock: Cl
 
 def test_a_first_version_replaces_nothing(clock: Clock) -> None:
     assert replaced_with(None, GRACE_S) == ()
-
-
-class Table:
-    """A table that notes how it is optimized, whose folding makes so many versions."""
-
-    def __init__(self, version: int, made_s: dict[int, float], folds: int = 0) -> None:
-        self._version = version
-        self._made_s = made_s
-        self._folds = folds
-        self.optimized: list[dict[str, Any]] = []
-
-    async def version(self) -> int:
-        return self._version
-
-    async def optimize(self, **given: Any) -> None:
-        self.optimized.append(given)
-        if self._folds:
-            self._folds -= 1
-            self._version += 1
-
-    async def list_versions(self) -> list[dict[str, Any]]:
-        return [
-            {"version": number, "timestamp": datetime.fromtimestamp(at_s, UTC)}
-            for number, at_s in self._made_s.items()
-        ]
-
-
-@pytest.mark.parametrize(("folds", "turns"), [(0, 1), (1, 2), (2, 2), (5, 2)])
-def test_a_table_is_folded_until_nothing_is_left_and_at_most_twice(folds: int, turns: int) -> None:
-    table: Any = Table(1, {}, folds)
-    asyncio.run(fold(table))
-    assert table.optimized == [{"cleanup_older_than": retention.NEVER}] * turns
-    assert retention.NEVER.days == 36_500
-
-
-NOW_S = 1_000.0
-MADE_S = {3: 100.0, 4: 200.0, 5: 300.0, 6: 900.0}
-
-
-def deleted_older_than(
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    current: int = 6,
-    readable_still: tuple[int, ...] = (),
-    kept: tuple[int, ...] = (),
-    now_s: float = NOW_S,
-) -> float | None:
-    """The age in seconds of what a table's pruning deletes; None where it deletes nothing."""
-    monkeypatch.setattr(retention, "time", _Time(now_s))
-    table: Any = Table(6, MADE_S)
-    still: Any = tuple(_Kept({"photos": each}) for each in kept)
-    manifest = replace(FIRST, tables={"photos": current}, kept=still)
-    replaced = [Replaced("", {"photos": each}, ()) for each in readable_still]
-    asyncio.run(prune_table(table, "photos", manifest, replaced))
-    first, *others = table.optimized
-    assert first == {"cleanup_older_than": retention.NEVER}
-    if not others:
-        return None
-    (only,) = others
-    assert only.pop("delete_unverified") is True
-    age: float = only.pop("cleanup_older_than").total_seconds()
-    assert not only
-    return age
-
-
-class _Time:
-    def __init__(self, now_s: float) -> None:
-        self.time: Callable[[], float] = lambda: now_s
-
-
-class _Kept:
-    def __init__(self, tables: dict[str, int]) -> None:
-        self.tables = tables
-
-
-def test_versions_go_that_are_older_than_all_that_is_current_read_or_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # The current version is 100 s old, and a second may pass until Lance asks.
-    assert deleted_older_than(monkeypatch) == 101.0
-    assert deleted_older_than(monkeypatch, readable_still=(5,)) == 701.0
-    assert deleted_older_than(monkeypatch, kept=(4,)) == 801.0
-    assert deleted_older_than(monkeypatch, readable_still=(3, 5), kept=(4,)) == 901.0
-
-
-def test_only_the_newest_version_of_a_table_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deleted_older_than(monkeypatch, current=5) is None
-
-
-def test_a_clock_that_was_set_back_deletes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert deleted_older_than(monkeypatch, now_s=899.5) == 0.5
-    for now_s in (899.0, 0.0):
-        with pytest.raises(CatalogWriteError, match="clock is behind the time of a version"):
-            deleted_older_than(monkeypatch, now_s=now_s)
 
 
 def test_a_version_is_due_once_the_grace_of_one_before_it_is_over(clock: Clock) -> None:

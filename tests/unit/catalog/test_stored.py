@@ -71,7 +71,9 @@ def asked(folder: Path, asking: Asked, **tables: pa.Table | None) -> Any:
             if rows is not None
         }
         encoded = [made[PHOTOS]] if PHOTOS in made else []
-        return await asking(SimpleNamespace(folder=folder, table=made.get, encoded_tables=encoded))
+        return await asking(
+            SimpleNamespace(folder=folder, table=made.get, encoded_tables=encoded, feeds=())
+        )
 
     return asyncio.run(answer())
 
@@ -176,7 +178,7 @@ def test_rows_values_and_photos_are_told_in_the_order_of_the_tables(tmp_path: Pa
         return rows, values, await stored.encoded_photos(writer)
 
     rows, values, ids = asked(tmp_path / "a", told, products=products(), photos=photos())
-    assert rows == [(f"p{n}", f"p{n}", n, f"hash {n}") for n in NUMBERS]
+    assert rows == [(f"p{n}", f"p{n}", n, f"hash {n}", None) for n in NUMBERS]
     assert values == [(False, False), (True, True), (True, False)]
     assert ids == {f"photo {place}" for place in range(4)}
     assert asked(tmp_path / "b", told) == ([], [], set())
@@ -188,4 +190,4 @@ def test_an_id_of_several_lines_is_told_as_new_ones_are_written(tmp_path: Path) 
     async def told(writer: Any) -> Any:
         return [row async for some in stored.stored_rows(writer) for row in some]
 
-    assert asked(tmp_path, told, products=table) == [("a b", "a\n b", 2, "hash 2")]
+    assert asked(tmp_path, told, products=table) == [("a b", "a\n b", 2, "hash 2", None)]

@@ -89,8 +89,11 @@ def test_a_list_is_measured_in_a_column_of_few_bytes_too() -> None:
     # 16,384 objects of 64 bytes are a mebibyte, of bits that are 2 KiB.
     bits = pa.array([[True] * 16_100, [True] * 16_400], pa.list_(pa.bool_()))
     assert bits.get_total_buffer_size() < LIMIT_CELL_BYTES
-    assert arrow_cells._are_long(bits).tolist() == [False, True]
-    assert arrow_cells._are_long(pa.array([{"a": [True] * 16_400}])).tolist() == [True]
+    long = arrow_cells._Column.of(bits, "a", Reading()).are_long
+    assert long is not None
+    assert long.tolist() == [False, True]
+    objects = arrow_cells._Column.of(pa.array([{"a": [True] * 16_400}]), "a", Reading())
+    assert list(objects.long_rows()) == [(0, "a.a")]
 
 
 def test_rows_become_objects_fifty_at_a_time() -> None:

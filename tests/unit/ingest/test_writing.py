@@ -245,7 +245,9 @@ def test_each_step_of_writing_is_told_before_and_after_it(monkeypatch: pytest.Mo
     monkeypatch.setattr(writing, "calibrate_if_due", calibrate)
     told: list[IndexProgress] = []
     written = [
-        SimpleNamespace(number=n, product=Product(f"p{n}", "Oak"), photos=(), row_hash="00")
+        SimpleNamespace(
+            number=n, product=Product(f"p{n}", "Oak"), photos=(), row_hash="00", feeds=1
+        )
         for n in (4, 5, 6)
     ]
     changes: Any = SimpleNamespace(written=written, removed=[1, 2], retyped={"a": "text"})

@@ -32,18 +32,18 @@ LIRA, FREE, BARE = piece(3, 500.0, "TRY"), piece(4), piece(5, 20.0)
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        (OutfitRequest(budget=0.0), "The budget is 0. Give an amount above 0, up to"),
-        (OutfitRequest(budget=-1.0), "The budget is -1. Give an amount above 0, up to"),
+        (OutfitRequest(budget=0.0), "`budget` is 0. Give an amount above 0, up to"),
+        (OutfitRequest(budget=-1.0), "`budget` is -1. Give an amount above 0, up to"),
         (
             OutfitRequest(budget=2e12),
-            "budget is 2e+12. Give an amount above 0, up to 1,000,000,000,",
+            "`budget` is 2e+12. Give an amount above 0, up to 1,000,000,000,",
         ),
-        (OutfitRequest(budget=float("nan")), "The budget is nan."),
-        (OutfitRequest(limit=0), "0 pieces were asked for. Ask for 1 to 12."),
-        (OutfitRequest(limit=13), "13 pieces were asked for. Ask for 1 to 12."),
+        (OutfitRequest(budget=float("nan")), "`budget` is nan."),
+        (OutfitRequest(limit=0), "`limit` is 0. Ask for 1 to 12 pieces."),
+        (OutfitRequest(limit=13), "`limit` is 13. Ask for 1 to 12 pieces."),
         (
             OutfitRequest(limit=1, replace={"sofa": "a", "rug": "b"}),
-            "2 pieces are to be put in, and the outfit has 1. Ask for more with `limit`.",
+            "2 pieces are to be put in with `replace`, and `limit` is 1. Raise it, or put in",
         ),
     ],
 )
@@ -225,8 +225,8 @@ def test_a_budget_is_spent_to_the_cent_or_the_least_total_is_told() -> None:
         outfit._chosen(OutfitRequest(budget=15.74), slots, euros)
     assert str(caught.value) == (
         "A budget of 15.74 EUR is too small for these 2 pieces: the least total is 15.75 EUR "
-        "(sofa 10.50, rug 5.25). Raise the budget, ask for fewer pieces with `limit`, or leave "
-        "one out, such as sofa."
+        "(sofa 10.50, rug 5.25). Raise `budget`, lower `limit`, or leave a piece out with "
+        "`leave_out`, such as sofa."
     )
     with pytest.raises(InvalidQueryError, match=r"A budget of 1\.00 is too small .* is 15\.75 \("):
         outfit._chosen(OutfitRequest(budget=1.0), slots, _Till("", strict=True, budget=True))
