@@ -68,6 +68,21 @@ def test_a_colour_that_is_asked_for_comes_before_another(catalog: Catalog) -> No
     assert found.index("grey-sofa") < found.index("beige-sofa")
 
 
+def test_a_colour_or_material_that_no_product_is_said_to_have_is_told(catalog: Catalog) -> None:
+    for prompt, missing in [
+        ("walnut table", "“walnut”"),
+        ("ceviz table", "“ceviz”"),
+        ("purple walnut sofa", "“purple”, “walnut”"),
+        ("oak table", None),
+        ("grey sofa", None),
+        ("sofa", None),
+        ("sofa, not purple", None),
+    ]:
+        told = [note for note in catalog.search(prompt).notes if note.startswith("No product is")]
+        expected = f"No product is said to be {missing}: what is nearest in other ways is shown, "
+        assert [note.startswith(expected) for note in told] == ([] if missing is None else [True])
+
+
 def test_arms_that_are_not_wanted_push_a_sofa_down(catalog: Catalog) -> None:
     found = ids(catalog.search("sofa without arms", limit=len(PRODUCTS)))
     assert found.index("grey-sofa") < found.index("armed")

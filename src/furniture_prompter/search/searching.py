@@ -44,7 +44,7 @@ from furniture_prompter.search.query_vectors import (
 )
 from furniture_prompter.search.retrievers import begun, retriever_groups
 from furniture_prompter.search.suggesting import Describer, Suggester
-from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, hear, limited
+from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, WhatIsSaid, hear, limited
 from furniture_prompter.search.validation import (
     refuse_unanswerable,
     refuse_unknown_facets,
@@ -98,6 +98,7 @@ class Searcher:
         self._route = route
         self._settings = settings
         self._homographs = Homographs(reader)
+        self._what_is_said = WhatIsSaid(reader)
         self._words = CatalogWords(
             reader, settings.thesaurus, lambda word: prompt_encoder().knows_word(word)
         )
@@ -137,6 +138,7 @@ class Searcher:
             heard, wordings, meant = await self._heard(query, photo_vector is not None)
         with clock.step("filter"):
             prefilter, heard = await limited(heard, reader)
+            unsaid = await self._what_is_said.notes(heard)
         candidates = max(settings.candidates, query.limit) if given is None else given.candidates
         asked = _keywords(wordings)
         with begun(asked, reader, settings, candidates, prefilter) as by_keywords:
@@ -216,6 +218,7 @@ class Searcher:
             timings_ms=clock.timings_ms(),
             notes=(
                 *heard.notes,
+                *unsaid,
                 *self._colours_unheard(heard),
                 *unused_options(query, settings, has_photo=encoded.photo is not None),
                 *notes(encoded, manifest, self._photo_card(encoded), route, cursor),

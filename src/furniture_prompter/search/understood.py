@@ -75,6 +75,10 @@ _NEEDS_A_PHOTO: Final = (
 _NO_COLOURS: Final = (
     "{said} only ranks: the catalog has no column of colours, so that photos and words tell it."
 )
+_OF_NOTHING: Final = (
+    "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
+    "says nothing of that."
+)
 _AVAILABILITY: Final = "availability"
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
@@ -323,6 +327,35 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
         wishes=(*heard.wishes, *wishes),
         notes=(*heard.notes, note),
     )
+
+
+class WhatIsSaid:
+    """Which colours and materials a version's products are said to be of, asked once for each."""
+
+    def __init__(self, reader: CatalogReader) -> None:
+        """Take the version."""
+        self._reader = reader
+        self._is_said: dict[tuple[str, object], bool] = {}
+
+    async def notes(self, heard: Heard) -> tuple[str, ...]:
+        """A sentence where no product is of what a prompt asks for; empty where all is there.
+
+        Words of which products say another that folds alike have a note of their own.
+        """
+        missing = []
+        for wish in heard.wishes:
+            part = wish.part
+            if wish.type == "texts" and not await self._has(wish.columns[0], part.value):
+                words = WORD.findall(part.text.lower())
+                if not any(word in heard.apart.strangers for word in words):
+                    missing.append(f"“{part.text}”")
+        return (_OF_NOTHING.format(said=", ".join(dict.fromkeys(missing))),) if missing else ()
+
+    async def _has(self, column: str, value: object) -> bool:
+        if (column, value) not in self._is_said:
+            found = await self._reader.filter_products(f"`{column}` contains '{value}'")
+            self._is_said[column, value] = bool(found.numbers.size)
+        return self._is_said[column, value]
 
 
 class AttributeRetriever:
