@@ -142,9 +142,11 @@ def test_a_gallery_holds_the_hits_pictures(shop: Shop, folder: Path) -> None:
     assert page.count("data:image/jpeg;base64,") == 3
 
 
-def test_a_second_run_changes_nothing(shop: Shop) -> None:
+def test_a_second_run_changes_nothing(shop: Shop, folder: Path) -> None:
+    # The first run was over the same rows, and one that was broken.
+    feed = str(folder / "feed.jsonl")
     before = json.loads(shop("catalog", "info", "--catalog", "catalog", "--json").stdout)
-    done = shop("index", "good.jsonl", "--catalog", "catalog", "--json")
+    done = shop("index", "good.jsonl", "--catalog", "catalog", "--feed", feed, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary["products"]["unchanged"] == 12

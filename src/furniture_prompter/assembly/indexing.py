@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
@@ -32,6 +34,13 @@ from furniture_prompter.settings import Settings
 UNPACKED_FOLDER = ".unpacked"
 """Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
 nothing else in it is an empty one."""
+
+_DATE: Final = re.compile(
+    r"(?<!\d)(?:(?:19|20)\d{2}([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:0[1-9]|[12]\d|3[01])([-_.])(?:0[1-9]|1[0-2])\2(?:19|20)\d{2})"
+    r"(?:[-_.T ]?(?:[01]\d|2[0-3])[-_.h]?[0-5]\d(?:[-_.]?[0-5]\d)?)?(?!\d)"
+)
+"""A day, and perhaps the time, as exports have it in their names: 2026-12-01, 01.12.2026."""
 
 
 def index(
@@ -125,17 +134,24 @@ def index(
 def name_of_source(source: str) -> str:
     """What a catalog remembers a feed by whose path or address is all that is known.
 
-    An address is told without user, password and query; a query's digest keeps feeds apart of which
-    nothing else differs.
+    A date in the file's name does not count, for exports bear that of their day. An address is told
+    without user, password and query; a query's digest keeps feeds apart of which nothing else
+    differs.
     """
     if not is_web_address(source):
         # A link stays a link: what it leads to may have another name every day.
-        return os.path.normpath(Path(source).absolute())
-    shown = shown_address(source)
+        return _undated(os.path.normpath(Path(source).absolute()))
+    shown = _undated(shown_address(source))
     if "…" not in shown:
         return shown
-    asked = source.partition("://")[2].partition("/")[2].encode("utf-8", "surrogatepass")
-    return f"{shown}{hashlib.sha256(asked).hexdigest()[:8]}"
+    asked = _DATE.sub("DATE", source.partition("://")[2].partition("/")[2])
+    digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{shown}{digest[:8]}"
+
+
+def _undated(name: str) -> str:
+    folder, slash, file = name.rpartition("/")
+    return f"{folder}{slash}{_DATE.sub('DATE', file)}"
 
 
 def _fetched(
