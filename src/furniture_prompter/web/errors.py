@@ -155,11 +155,19 @@ def invalid_request(error: ValidationError | RequestValidationError) -> ApiError
     )
 
 
-def timed_out() -> ApiError:
-    """What to answer when the time for a request is over."""
-    return ApiError(
-        HTTPStatus.GATEWAY_TIMEOUT, "timeout", "The answer took too long. Try again, or ask less."
+def timed_out(*, writing: bool = False) -> ApiError:
+    """What to answer when the time for a request is over.
+
+    Args:
+        writing: Whether it was to change the catalog, which goes on.
+    """
+    message = (
+        "The answer took too long. What was sent is still being written, and may be there soon: "
+        "sending it again does no harm."
+        if writing
+        else "The answer took too long. Try again, or ask less."
     )
+    return ApiError(HTTPStatus.GATEWAY_TIMEOUT, "timeout", message)
 
 
 def error_response(error: ApiError, request_id: str) -> Response:

@@ -263,7 +263,9 @@ class RequestTimeout:
             # Half an answer cannot be taken back; the server closes its connection.
             if answered or not limit.expired():
                 raise
-            await send_error(scope, receive, send, timed_out())
+            await send_error(
+                scope, receive, send, timed_out(writing=scope["method"] in {"PUT", "DELETE"})
+            )
 
 
 class HangUp:

@@ -25,6 +25,14 @@ def test_work_that_takes_too_long_is_answered_with_504() -> None:
     assert client.body["error"]["code"] == "timeout"
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_write_that_takes_too_long_is_told_to_go_on(method: str) -> None:
+    client = asyncio.run(Client(method=method).call(RequestTimeout(after(20), 0.1)))
+    assert "still being written" in client.body["error"]["message"]
+    client = asyncio.run(Client().call(RequestTimeout(after(20), 0.1)))
+    assert client.body["error"]["message"].endswith("Try again, or ask less.")
+
+
 def test_the_time_for_the_body_does_not_count() -> None:
     slow = Client([b"x"] * 4, pause_s=0.2)
     assert asyncio.run(slow.call(RequestTimeout(after(0), 0.5))).status == 200
