@@ -115,6 +115,9 @@ def test_every_version_says_what_made_it_and_what_changed(
     assert [each.current for each in found] == [False, False, True]
     days = [each.created[:10] for each in found]
     assert days[0] < days[1] == days[2]
+    # The last has the products of the second, which nobody has to return to.
+    assert kept(shop) == [1, 3]
+    assert back(shop).returned_to == 1
 
 
 def test_going_back_makes_the_products_of_then_current_and_forward_again(

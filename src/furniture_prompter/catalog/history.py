@@ -62,15 +62,21 @@ _LIMIT_BYTES: Final = 8_000_000
 _MADE: Final = TypeAdapter(Made)
 
 
-def kept_with(before: Manifest | None, keep_versions: int) -> tuple[Kept, ...]:
+def kept_with(before: Manifest | None, keep_versions: int, made: Made) -> tuple[Kept, ...]:
     """The versions to keep once another takes the place of `before`, earliest first.
 
-    A version without checksums, of an older release, has no copy of its manifest and is not kept.
+    A version without checksums, of an older release, has no copy of its manifest and is not kept;
+    nor is one whose products are all in the next, for nobody would return to it.
+
+    Args:
+        before: The version that is replaced; None where there was none.
+        keep_versions: Replaced versions that can be returned to.
+        made: What makes the next.
     """
     if before is None or not keep_versions:
         return ()
     kept = before.kept
-    if before.checksums is not None:
+    if before.checksums is not None and made.by != "optimize":
         own = Kept(before.version, before.tables, before.alignment.file, before.checksums)
         kept = (*kept, own)
     return kept[-keep_versions:]
@@ -317,7 +323,7 @@ async def roll_back(
             # Numbers of products that came since are not given a second time.
             next_number=before.next_number,
             replaced=replaced_with(before, grace_s),
-            kept=kept_with(before, keep_versions),
+            kept=kept_with(before, keep_versions, made),
             made=made,
             checksums=None,
         )

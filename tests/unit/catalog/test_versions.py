@@ -28,7 +28,7 @@ from furniture_prompter.catalog.manifest import (
     Manifest,
     write_manifest,
 )
-from furniture_prompter.domain import EncoderIdentity
+from furniture_prompter.domain import EncoderIdentity, Made
 from furniture_prompter.errors import VersionNotKeptError
 
 IDENTITY = EncoderIdentity("e", "a" * 64, 27, "cosine")
@@ -50,14 +50,21 @@ NOW = Manifest(
 )
 
 
+RUN = Made(by="index", source="shop.csv", added=1)
+
+
 def test_the_latest_versions_are_kept_as_many_as_are_wanted() -> None:
     own = Kept(5, {"products": 4}, "now.npz", "5.json")
-    assert kept_with(NOW, 5) == (*NOW.kept, own)
-    assert kept_with(NOW, 3) == (*NOW.kept, own)
-    assert kept_with(NOW, 2) == (NOW.kept[1], own)
-    assert kept_with(NOW, 1) == (own,)
-    assert kept_with(NOW, 0) == kept_with(None, 3) == ()
-    assert kept_with(replace(NOW, checksums=None), 3) == NOW.kept
+    assert kept_with(NOW, 5, RUN) == (*NOW.kept, own)
+    assert kept_with(NOW, 3, RUN) == (*NOW.kept, own)
+    assert kept_with(NOW, 2, RUN) == (NOW.kept[1], own)
+    assert kept_with(NOW, 1, RUN) == (own,)
+    assert kept_with(NOW, 0, RUN) == kept_with(None, 3, RUN) == ()
+    assert kept_with(replace(NOW, checksums=None), 3, RUN) == NOW.kept
+
+
+def test_a_version_that_was_only_compacted_takes_no_place() -> None:
+    assert kept_with(NOW, 5, Made(by="optimize", unchanged=2)) == NOW.kept
 
 
 def with_tables(folder: Path, *versions: int) -> Path:
