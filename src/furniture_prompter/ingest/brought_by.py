@@ -51,7 +51,13 @@ def feed_name_before(text: str) -> str:
 
 
 def is_only_source(folder: Path, source: str) -> bool:
-    """Whether all that a catalog's history tells of comes from the feed at `source`."""
+    """Whether all that a catalog's history tells of comes from the feed at `source`.
+
+    An absolute path alone is proof: a relative one may have been of another folder each time, and
+    of addresses the history leaves out the query.
+    """
+    if not Path(source).is_absolute():
+        return False
     versions = catalog_versions(folder)
     if [each.version for each in versions] != list(range(1, len(versions) + 1)):
         return False
@@ -72,6 +78,7 @@ class BroughtBy:
         own: The bit of the run's own feed.
         before: Bits of each product before the run, by place; `BEFORE` where nothing is known.
         after: What they are to be, once settled.
+        is_renamed: Whether it took over what came by an earlier name.
         leaving: Products that no feed has any more, by place, once settled.
         notes: Sentences a person should read, once settled.
     """
@@ -118,6 +125,7 @@ class BroughtBy:
             has = self._have(1 << place)
             self._bits[has] = (self._bits[has] & ~(1 << place)) | self.own
             listed[place] = ""
+        self.is_renamed = bool(known)
         if known:
             self._told.append(
                 f"{count:,} product{'s' * (count != 1)} of {', '.join(known)} "
