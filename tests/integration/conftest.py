@@ -50,10 +50,11 @@ class Shop:
         remove_many: bool = True,
         name: str | None = None,
         was: Sequence[str] = (),
+        source: str = "list",
     ) -> IndexSummary:
         return asyncio.run(
             index_feed(
-                ListFeed(tuple(rows)),
+                ListFeed(tuple(rows), source),
                 self.folder,
                 self.encoder,
                 self.prompt_encoder,

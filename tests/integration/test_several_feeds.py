@@ -150,9 +150,19 @@ def test_a_renamed_feed_takes_what_it_brought_along(small: Shop, rows: list[Feed
     assert any("--was day-1.csv" in note for note in first.notes)
     last = small.index(rows[2:7], name="daily", was=["day-1.csv", "day-2.csv"], sync=True)
     assert (last.products_removed, ids(small)) == (2, named(2, 7))
-    assert read_manifest(small.folder).feeds == ("", "", "daily")
+    assert read_manifest(small.folder).feeds == ("daily", "")
     with pytest.raises(InvalidFeedError, match="It remembers: daily"):
         small.index(rows[2:7], name="daily", was=["day-1.csv"])
+
+
+def test_a_feed_is_renamed_though_nothing_else_changes(small: Shop, rows: list[FeedRow]) -> None:
+    before = small.index(rows[:6], name="day-1.csv").version
+    renamed = small.index(rows[:6], name="daily", was=["day-1.csv"])
+    assert renamed.version == before + 1
+    assert "6 products of day-1.csv count as daily's now (--was)." in renamed.notes
+    assert read_manifest(small.folder).feeds == ("daily",)
+    assert small.index(rows[:6], name="daily").version == renamed.version
+    assert sound(small)
 
 
 def test_a_new_catalog_remembers_no_former_name(small: Shop, rows: list[FeedRow]) -> None:
@@ -253,16 +263,34 @@ def test_products_from_before_are_the_feeds_where_history_tells_of_no_other(
     shop, rows = frozen
     asyncio.run(roll_back(shop.folder, 1, 3600, 5))
     path = shop.folder / "versions.jsonl"
-    lines = path.read_text().splitlines()
+    source = str(shop.folder.parent / "list.csv")
+    lines = path.read_text().replace('"source":"list"', f'"source":"{source}"').splitlines()
     # A version of which nothing is told may have been anything.
     path.write_text("\n".join(line for line in lines if '"write"' not in line) + "\n")
-    assert not is_only_source(shop.folder, "list")
+    assert not is_only_source(shop.folder, source)
     path.write_text("\n".join(lines).replace('"made":{"by":"index"', '"made":null,"x":{"by":""'))
-    assert not is_only_source(shop.folder, "list")
+    assert not is_only_source(shop.folder, source)
     # A write that added nothing brought no product.
     told = [line.replace('"added":1', '"added":0') if '"write"' in line else line for line in lines]
     path.write_text("\n".join(told) + "\n")
-    assert not is_only_source(shop.folder, "another")
-    assert is_only_source(shop.folder, "list")
-    assert shop.index(rows[1:4], sync=True).products_removed == 1
+    assert not is_only_source(shop.folder, f"{source}.old")
+    assert is_only_source(shop.folder, source)
+    assert shop.index(rows[1:4], sync=True, source=source).products_removed == 1
     assert ids(shop) == named(1, 4)
+
+
+@pytest.mark.parametrize("source", ["list", "./list", "https://shop.example/export"])
+def test_products_from_before_stay_where_two_feeds_may_have_been_told_alike(
+    frozen: tuple[Shop, list[FeedRow]], source: str
+) -> None:
+    # The files of two folders, or two queries of one address.
+    shop, rows = frozen
+    asyncio.run(roll_back(shop.folder, 1, 3600, 5))
+    path = shop.folder / "versions.jsonl"
+    told = path.read_text().replace('"source":"list"', f'"source":"{source}"')
+    path.write_text(told.replace('"added":1', '"added":0'))
+    summary = shop.index(rows[1:4], sync=True, source=source)
+    assert summary.products_removed == 0
+    (note,) = (note for note in summary.notes if "from before" in note)
+    assert note.startswith("1 product that the feed does not have stayed")
+    assert "--sync --was unknown" in note

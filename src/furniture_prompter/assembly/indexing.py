@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from furniture_prompter.feeds.formats import EXTENSIONS
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
 from furniture_prompter.fetching.public_addresses import shown_address
+from furniture_prompter.ingest.brought_by import feed_name_before
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.settings import Settings
@@ -41,6 +42,7 @@ _DATE: Final = re.compile(
     r"(?:[-_.T ]?(?:[01]\d|2[0-3])[-_.h]?[0-5]\d(?:[-_.]?[0-5]\d)?)?(?!\d)"
 )
 """A day, and perhaps the time, as exports have it in their names: 2026-12-01, 01.12.2026."""
+_HOST_END: Final = re.compile(r"[/?#]")
 
 
 def index(
@@ -122,8 +124,8 @@ def index(
                 on_progress=tell,
                 remove_many=remove_many,
                 download=download,
-                name=feed_name or name_of_source(str(source)),
-                was=was,
+                name=name_of_source(str(source)) if feed_name is None else feed_name,
+                was=_former_names(was, manifest.feeds if manifest else ()),
             )
         )
     if fetched is None:
@@ -135,18 +137,35 @@ def name_of_source(source: str) -> str:
     """What a catalog remembers a feed by whose path or address is all that is known.
 
     A date in the file's name does not count, for exports bear that of their day. An address is told
-    without user, password and query; a query's digest keeps feeds apart of which nothing else
-    differs.
+    without user, password and query; a digest of user and query keeps feeds apart of which nothing
+    else differs.
     """
     if not is_web_address(source):
         # A link stays a link: what it leads to may have another name every day.
         return _undated(os.path.normpath(Path(source).absolute()))
     shown = _undated(shown_address(source))
-    if "…" not in shown:
+    host = _HOST_END.split(source.partition("://")[2], 1)[0]
+    rest = source.partition("://")[2].removeprefix(host)
+    # A password says nothing of the feed, and may be another every month.
+    user = host.rpartition("@")[0].partition(":")[0]
+    if not user and "…" not in shown:
         return shown
-    asked = _DATE.sub("DATE", source.partition("://")[2].partition("/")[2])
-    digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{shown}{digest[:8]}"
+    asked = f"{user}@{_DATE.sub('DATE', rest)}".encode("utf-8", "surrogatepass")
+    # What opens the door may be short: slow and short, so that nobody finds it by trying.
+    digest = hashlib.scrypt(
+        asked, salt=shown.encode("utf-8", "replace"), n=2**14, r=8, p=1, dklen=4
+    )
+    return f"{shown}{'' if '…' in shown else '…'}{digest.hex()}"
+
+
+def _former_names(was: Sequence[str], known: Collection[str]) -> list[str]:
+    """Names as the catalog has them, which may be given as the path or address of the feed."""
+    names = []
+    for each in was:
+        by_place = feed_name_before(name_of_source(each))
+        is_place = feed_name_before(each) not in known and by_place in known
+        names.append(by_place if is_place else each)
+    return names
 
 
 def _undated(name: str) -> str:

@@ -209,11 +209,11 @@ def tell_set_aside(items: "Sequence[SetAside]", file: Path | None) -> None:
 
 
 def set_aside_counts(items: "Sequence[SetAside]") -> str:
-    """How much was left out: rows and photos, and cells, whose products are there."""
+    """How much was left out: rows and photos, and cells, of which none costs its product."""
     cells = sum(bool(item.column) for item in items)
     if not cells:
         return f"{len(items):,}"
-    told = f"{cells:,} cell{'s' * (cells != 1)}, whose products are indexed without"
+    told = f"{cells:,} cell{'s, which cost' if cells != 1 else ', which costs'} no product"
     rest = len(items) - cells
     return f"{rest:,} row{'s' * (rest != 1)} or photo{'s' * (rest != 1)}, {told}" if rest else told
 

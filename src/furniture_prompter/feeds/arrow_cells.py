@@ -56,8 +56,11 @@ def rows_of(batch: Any, reading: Reading) -> Iterator[Row]:
     What is long is told of all of the batch at once; few rows become objects at once, and fewer
     where they are long.
     """
+    # Columns that are short each may have long rows together; a buffer may be that of several.
+    held = sum(column.get_total_buffer_size() for column in batch.columns)
+    is_short = held <= LIMIT_CELL_BYTES
     columns = [
-        _Column.of(column, name, reading)
+        _Column.of(column, name, reading, is_short=is_short)
         for column, name in zip(batch.columns, batch.schema.names, strict=True)
     ]
     sizes = np.zeros(batch.num_rows, np.int64)
@@ -176,16 +179,24 @@ class _Column:
     sizes: _Sizes | None = None
 
     @classmethod
-    def of(cls, array: Any, path: str, reading: Reading, name: str | None = None) -> "_Column":
+    def of(
+        cls,
+        array: Any,
+        path: str,
+        reading: Reading,
+        name: str | None = None,
+        *,
+        is_short: bool = False,
+    ) -> "_Column":
         import pyarrow as pa
 
         own = path if name is None else name
         if not is_read(array.type):
             reading.unread.setdefault(path, str(array.type))
             return cls(own, path, None)
-        found = _measured(array)
-        if found is None:
+        if is_short and _is_flat(array.type):
             return cls(own, path, array)
+        found = _sizes(array)
         are_long = found > LIMIT_CELL_BYTES
         # Pictures in a file are no longer than it is.
         is_counted = _has_lists(array.type) or not _holds_bytes(array.type)
@@ -200,12 +211,15 @@ class _Column:
             cls.of(array.field(place), f"{path}.{member.name}", reading, member.name)
             for place, member in enumerate(array.type)
         )
-        return cls(own, path, array, None, members)
+        # Of objects that are too long the members count which are not left out themselves.
+        rest = np.full(len(array), _OBJECT_BYTES * len(members), np.int64)
+        for member in members:
+            member.add_sizes(rest)
+        kept = np.where(are_long, rest, 0 if sizes is None else sizes)
+        return cls(own, path, array, None, members, kept)
 
     def add_sizes(self, rows: _Sizes) -> None:
         """Add the bytes of its cells to those of their rows, shape (n,)."""
-        for member in self.members:
-            member.add_sizes(rows)
         if self.sizes is not None:
             rows += self.sizes
 
@@ -248,11 +262,16 @@ class _Column:
             return None
 
 
-def _measured(array: Any) -> _Sizes | None:
-    # Cells of lists may share bytes, so that one is longer than all of the column.
-    if array.get_total_buffer_size() <= LIMIT_CELL_BYTES and not _has_lists(array.type):
-        return None
-    return _sizes(array)
+def _is_flat(kind: Any) -> bool:
+    """Whether a cell has no more bytes than its column; lists share some, objects add theirs."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return _is_flat(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return _is_flat(kind.storage_type)
+    return not types.is_nested(kind)
 
 
 def _has_lists(kind: Any) -> bool:

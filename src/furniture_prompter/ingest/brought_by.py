@@ -51,7 +51,13 @@ def feed_name_before(text: str) -> str:
 
 
 def is_only_source(folder: Path, source: str) -> bool:
-    """Whether all that a catalog's history tells of comes from the feed at `source`."""
+    """Whether all that a catalog's history tells of comes from the feed at `source`.
+
+    An absolute path alone is proof: a relative one may have been of another folder each time, and
+    of addresses the history leaves out the query.
+    """
+    if not Path(source).is_absolute():
+        return False
     versions = catalog_versions(folder)
     if [each.version for each in versions] != list(range(1, len(versions) + 1)):
         return False
@@ -72,6 +78,7 @@ class BroughtBy:
         own: The bit of the run's own feed.
         before: Bits of each product before the run, by place; `BEFORE` where nothing is known.
         after: What they are to be, once settled.
+        is_renamed: Whether it took over what came by an earlier name.
         leaving: Products that no feed has any more, by place, once settled.
         notes: Sentences a person should read, once settled.
     """
@@ -104,13 +111,26 @@ class BroughtBy:
         self._is_new = name not in names
         self._takes_unknown = takes_unknown or UNKNOWN in was
         listed = list(names)
-        former = [_place_of(each, listed) for each in was if each not in (UNKNOWN, name)]
-        self.own = 1 << (self._new_place(listed) if self._is_new else listed.index(name))
+        known = [each for each in dict.fromkeys(was) if each not in (UNKNOWN, name)]
+        former = [_place_of(each, listed) for each in known]
+        count = int(self._have(sum(1 << place for place in former)).sum())
+        if self._is_new and former:
+            # The former feed's own place, so that none is needed and no other feed forgotten.
+            self._is_new = False
+            listed[former[0]] = name
+            self.own = 1 << former.pop(0)
+        else:
+            self.own = 1 << (self._new_place(listed) if self._is_new else listed.index(name))
         for place in former:
             has = self._have(1 << place)
             self._bits[has] = (self._bits[has] & ~(1 << place)) | self.own
             listed[place] = ""
-        self._is_new = self._is_new and not former
+        self.is_renamed = bool(known)
+        if known:
+            self._told.append(
+                f"{count:,} product{'s' * (count != 1)} of {', '.join(known)} "
+                f"{'count' if count != 1 else 'counts'} as {name}'s now (--was)."
+            )
         self.names = tuple(listed)
         self.after = self._bits
         self.leaving: Places = np.zeros(len(bits), np.bool_)
@@ -137,9 +157,10 @@ class BroughtBy:
         self.notes = [*self._told, *self._like_another(present, sync=sync)]
         if count := int(shared.sum()):
             others = self._named(int(np.bitwise_or.reduce(rest[shared])))
+            them = "them" if count != 1 else "it"
             self.notes.append(
                 f"{count:,} product{'s' * (count != 1)} that the feed no longer has stayed, for "
-                f"other feeds have them: {others}."
+                f"other feeds have {them}: {others}."
             )
         left = 0 if self._takes_unknown or not sync else int((unknown & ~present).sum())
         if left:
@@ -224,7 +245,7 @@ def _quoted(name: str) -> str:
 
 
 def _place_of(name: str, names: Sequence[str]) -> int:
-    if name in names:
+    if name and name in names:
         return names.index(name)
     known = ", ".join(filter(None, names)) or "none"
     raise InvalidFeedError(

@@ -274,7 +274,7 @@ class FeedRun:
                 await writer.apply(rows, (), align, retyped)
                 written = True
         marked = self.brought.changed()
-        if not (written or marked):
+        if not (written or marked or self.brought.is_renamed):
             writer.feeds = feeds_before
             return False
         numbers = self.stored.numbers()

@@ -104,7 +104,9 @@ async def index_feed(
     began = time.perf_counter()
     # A feed that cannot be read at all is refused before anything is locked or made.
     told = without_secrets(feed.name)
-    source = FeedSource(feed_name(name or told), tuple(map(feed_name_before, was)), told)
+    source = FeedSource(
+        feed_name(told if name is None else name), tuple(map(feed_name_before, was)), told
+    )
     known = KnownRows()
     items = _begun(feed, known)
     async with (

@@ -5,12 +5,13 @@ All of it lies in files without a name: the system takes them away at the end, o
 
 import dataclasses
 import json
+import os
 import sqlite3
 import tempfile
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from furniture_prompter.catalog.storage import writing
 from furniture_prompter.domain import FeedRow, Photo, Product, Variant
+from furniture_prompter.errors import CatalogWriteError
 from furniture_prompter.ingest.brought_by import BEFORE, Places
 from furniture_prompter.sqlite_files import ReadAhead
 
@@ -269,16 +271,83 @@ def key_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+class _Rows(sqlite3.Cursor):
+    """A cursor whose failures name the folder that is full, and the cure.
+
+    Reading may fail as writing does: SQLite writes what its memory does not hold.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        """See :class:`sqlite3.Cursor`."""
+        with _naming_the_folder():
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
+        """See :class:`sqlite3.Cursor`."""
+        with _naming_the_folder():
+            return super().executemany(sql, parameters)
+
+    def __next__(self) -> Any:
+        """See :class:`sqlite3.Cursor`."""
+        try:
+            return super().__next__()
+        except sqlite3.OperationalError as error:
+            raise _no_scratch_space(error) from error
+
+    def fetchone(self) -> Any:
+        """See :class:`sqlite3.Cursor`."""
+        return next(self, None)
+
+    def fetchall(self) -> list[Any]:
+        """See :class:`sqlite3.Cursor`."""
+        return list(self)
+
+
+class _Scratch(sqlite3.Connection):
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """See :class:`sqlite3.Connection`, whose own takes no cursor but its own."""
+        return _Rows(self).execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        """See :class:`sqlite3.Connection`."""
+        return _Rows(self).executemany(sql, parameters)
+
+
+@contextmanager
+def _naming_the_folder() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise _no_scratch_space(error) from error
+
+
+def _no_scratch_space(error: sqlite3.OperationalError) -> CatalogWriteError:
+    return CatalogWriteError(
+        f"The temporary folder {_scratch_folder()} could not be written ({error}). Free space "
+        "there, or set SQLITE_TMPDIR and TMPDIR to a folder on a disk that has some, and run the "
+        "command again: a version of a catalog is written as a whole or not at all."
+    )
+
+
+def _scratch_folder() -> str:
+    """Where SQLite puts a file without a name: https://www.sqlite.org/tempfiles.html, section 5."""
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"))
+    places = (*named, "/var/tmp", "/usr/tmp", "/tmp")  # noqa: S108  # only told
+    return next((each for each in places if each and os.access(each, os.W_OK | os.X_OK)), ".")
+
+
 def scratch_database(cache: int = _CACHE) -> sqlite3.Connection:
     """A database in a file without a name, which need not outlive anything.
+
+    What is done with it raises :class:`CatalogWriteError` where the temporary folder is full.
 
     Args:
         cache: What SQLite keeps of it in memory, in KiB with a minus.
     """
-    database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-    database.executescript(
-        f"PRAGMA cache_size = {cache}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-    )
+    database = sqlite3.connect("", check_same_thread=False, isolation_level=None, factory=_Scratch)
+    # One after the other, for `executescript` has a cursor of its own.
+    for pragma in (f"cache_size = {cache}", "journal_mode = OFF", "synchronous = OFF"):
+        database.execute(f"PRAGMA {pragma}")
     # One transaction to the end: nothing is ever rolled back.
     database.execute("BEGIN")
     return database

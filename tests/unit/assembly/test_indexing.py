@@ -1,10 +1,12 @@
 """What a catalog remembers a feed by."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from furniture_prompter.assembly.indexing import name_of_source
+from furniture_prompter.assembly.indexing import _former_names, index, name_of_source
+from furniture_prompter.errors import InvalidFeedError
 
 
 def test_a_file_is_remembered_by_where_it_lies(
@@ -51,7 +53,17 @@ def test_other_numbers_do(one: str, other: str) -> None:
 def test_an_address_is_remembered_without_what_opens_it_and_apart_from_others() -> None:
     plain = "https://shop.example/feed.xml"
     assert name_of_source(plain) == plain
-    assert name_of_source("https://me:secret@shop.example/feed.xml") == plain
+    lamps, chairs = (
+        name_of_source(f"https://{user}:secret@shop.example/feed.xml")
+        for user in ("lamps", "chairs")
+    )
+    assert len({plain, lamps, chairs}) == 3
+    assert lamps.startswith(f"{plain}…")
+    assert not any(word in lamps + chairs for word in ("secret", "lamps", "chairs"))
+    assert name_of_source("https://lamps:another@shop.example/feed.xml") == lamps
+    assert name_of_source("https://shop.example?id=1") != name_of_source(
+        "https://shop.example?id=2"
+    )
     first, second = (
         name_of_source(f"https://shop.example/export.php?key=secret&id={each}") for each in (1, 2)
     )
@@ -61,3 +73,33 @@ def test_an_address_is_remembered_without_what_opens_it_and_apart_from_others() 
     long = f"https://shop.example/{'a' * 5_000}"
     assert name_of_source(f"{long}1") != name_of_source(f"{long}2")
     assert len(name_of_source(long)) < 1_000
+
+
+def test_a_short_secret_is_slow_to_be_tried_out() -> None:
+    # Two of them, each with 16 MiB at 2 ms and more; a plain digest takes a thousandth of that.
+    began = time.process_time()
+    for secret in "ab":
+        name_of_source(f"https://shop.example/f?key={secret}")
+    assert time.process_time() - began > 0.004
+
+
+def test_a_former_name_may_be_given_as_the_path_of_the_feed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = "https://me:secret@shop.example/feed.xml?key=1"
+    known = (str(tmp_path / "old.csv"), "lamps", name_of_source(address))
+    assert _former_names(["old.csv", "lamps", address], known) == list(known)
+    # What is known as it was typed comes first, and what is unknown stays as it was typed.
+    assert _former_names(["old.csv", "new.csv", "unknown"], ("old.csv", *known)) == [
+        "old.csv",
+        "new.csv",
+        "unknown",
+    ]
+
+
+def test_an_empty_name_of_a_feed_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("id,title\n1,Oak chair\n")
+    with pytest.raises(InvalidFeedError, match="such as --feed lamps"):
+        index(tmp_path / "list.csv", tmp_path / "shop", feed_name="")
+    assert not (tmp_path / "shop" / "catalog.json").exists()

@@ -154,8 +154,8 @@ def test_a_cell_that_was_left_out_does_not_read_as_its_row(index: FakeIndex, sho
     cell = SetAside(Path("shop.csv"), 3, "'call us' is no price.", "Give it.", "p3", "price")
     row, other = _set_aside(2)
     for items, told in (
-        ((row, cell), "1 row or photo, 1 cell, whose products are indexed without"),
-        ((cell, cell), "2 cells, whose products are indexed without"),
+        ((row, cell), "1 row or photo, 1 cell, which costs no product"),
+        ((cell, cell), "2 cells, which cost no product"),
         ((row, other), "2"),
     ):
         index.outcome = _summary(items)

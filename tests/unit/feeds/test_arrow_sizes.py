@@ -96,6 +96,46 @@ def test_a_list_is_measured_in_a_column_of_few_bytes_too() -> None:
     assert list(objects.long_rows()) == [(0, "a.a")]
 
 
+LONG_TEXTS = dict.fromkeys("abcdef", "x" * 900 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("row", "is_long"),
+    [
+        (LONG_TEXTS, True),
+        (dict(list(LONG_TEXTS.items())[:4]), False),
+        ({"a": LONG_TEXTS}, True),
+        (
+            {"a": {"b": "x" * 300_000, "c": b"y" * 900_000}, **dict(list(LONG_TEXTS.items())[1:5])},
+            0,
+        ),
+        ({"a": dict.fromkeys(map(str, range(16_000)), 1), **dict(list(LONG_TEXTS.items())[2:])}, 1),
+    ],
+)
+@pytest.mark.parametrize("beside", [0, 1, 3])
+def test_a_row_is_too_long_whatever_lies_beside(
+    row: dict[str, Any], is_long: bool, beside: int
+) -> None:
+    schema = pa.Table.from_pylist([row]).schema
+    long, *_ = rows_of(pa.RecordBatch.from_pylist([row, *[{}] * beside], schema), Reading())
+    other = pa.RecordBatch.from_pylist([*[row] * beside, row], schema)
+    *_, same = rows_of(other, Reading())
+    for found in (long, same):
+        told = "The cells of the row have more than 4,194,304 bytes together."
+        assert str(found).startswith(told) == bool(is_long), str(found)[:100]
+
+
+def test_columns_that_share_a_buffer_count_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(arrow_cells, "LIMIT_ROW_BYTES", 2_000_000)
+    column = pa.array(["x" * 900_000])
+    batch = pa.record_batch(dict.fromkeys("abc", column))
+    assert batch.get_total_buffer_size() < LIMIT_CELL_BYTES
+    (row,) = rows_of(batch, Reading())
+    assert not isinstance(row, dict)
+
+
 def test_rows_become_objects_fifty_at_a_time() -> None:
     numbers = list(range(101))
     batch = pa.record_batch({"n": numbers})

@@ -173,3 +173,9 @@ def test_whether_something_can_be_had(value: Any, expected: str | None) -> None:
             read_availability(value)
     else:
         assert read_availability(value) == expected
+
+
+def test_what_is_no_price_may_as_well_be_left_out() -> None:
+    with pytest.raises(UnusableValueError) as caught:
+        read_price("call us")
+    assert caught.value.cure.endswith("or leave the cell empty.")

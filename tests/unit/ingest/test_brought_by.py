@@ -82,7 +82,7 @@ def test_what_another_feed_still_has_stays_and_is_told() -> None:
     assert run.leaving.tolist() == [False, False, False, True]
     assert run.after.tolist()[:3] == [1, 2, 2]
     assert run.notes == [
-        "1 product that the feed no longer has stayed, for other feeds have them: b."
+        "1 product that the feed no longer has stayed, for other feeds have it: b."
     ]
     assert {bits: places.tolist() for bits, places in run.changed().items()} == {2: [1]}
     assert run.own_products == 3
@@ -113,11 +113,42 @@ def test_products_from_before_stay_unless_they_can_only_be_of_this_feed() -> Non
 def test_a_feed_takes_the_place_of_its_former_name() -> None:
     run = brought(("a", "b"), [1, 1, 2], "c", "a")
     assert settled(run, "x--") == 1
-    assert run.names == ("", "b", "c")
+    assert run.names == ("c", "b")
     assert run.leaving.tolist() == [False, True, False]
-    assert run.after.tolist() == [4, 4, 2]
+    assert run.after.tolist() == [1, 1, 2]
+    assert run.notes == ["2 products of a count as c's now (--was)."]
     with pytest.raises(InvalidFeedError, match=r"no feed called 'x' \(--was\).*remembers: a, b\."):
         brought(("a", "b"), [1], "c", "x")
+    with pytest.raises(InvalidFeedError, match="no feed called ''"):
+        brought(("", "b"), [2], "c", "")
+
+
+def test_several_former_names_become_one() -> None:
+    run = brought(("a", "b", "d"), [1, 2, 3, 4], "c", "b", "a", "b")
+    settled(run, "----", sync=False)
+    assert run.names == ("", "c", "d")
+    assert run.after.tolist() == [2, 2, 2, 4]
+    assert run.notes == ["3 products of b, a count as c's now (--was)."]
+    known = brought(("a", "b"), [1, 2], "b", "a")
+    settled(known, "--", sync=False)
+    assert known.names == ("", "b")
+    assert known.after.tolist() == [2, 2]
+    assert known.notes == ["1 product of a counts as b's now (--was)."]
+
+
+@pytest.mark.parametrize("former", [0, 1, MOST_FEEDS - 1])
+@pytest.mark.parametrize("has_products", [True, False])
+def test_a_renamed_feed_of_a_full_catalog_keeps_its_place_and_forgets_none(
+    former: int, has_products: bool
+) -> None:
+    names = tuple(f"f{place}" for place in range(MOST_FEEDS))
+    bits = [1 << place for place in range(MOST_FEEDS) if has_products or place != former]
+    run = brought(names, bits, "new", f"f{former}")
+    settled(run, "x" * len(bits), sync=False)
+    assert run.names == (*names[:former], "new", *names[former + 1 :])
+    assert run.own == 1 << former
+    assert run.own_products == has_products
+    assert not any("forgotten" in note for note in run.notes)
 
 
 def test_a_feed_that_looks_like_another_under_a_new_name_is_told() -> None:

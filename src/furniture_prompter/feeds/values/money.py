@@ -247,7 +247,8 @@ def _checked(amount: float, currency: str | None, text: str, doubt: str = "") ->
 
 def _no_price(text: str) -> UnusableValueError:
     return UnusableValueError(
-        f"{shown(text)} is no price.", "Give it as a number, with its currency if you like."
+        f"{shown(text)} is no price.",
+        "Give it as a number, with its currency if you like, or leave the cell empty.",
     )
 
 
