@@ -274,8 +274,10 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
-        apart = await self._homographs.told_apart(heard.query.prompt)
-        unwanted_apart = await self._homographs.told_apart(heard.query.without)
+        apart, unwanted_apart = [
+            await self._homographs.told_apart(text, known.beside(text) if text else ())
+            for text in (heard.query.prompt, heard.query.without)
+        ]
         told = dict.fromkeys((*heard.notes, *apart.notes, *unwanted_apart.notes))
         heard = replace(heard, apart=apart, notes=tuple(told))
         written = [word for word, _ in meant.words] if meant is not None else []
