@@ -162,12 +162,12 @@ class Searcher:
                     by_keywords,
                     another_colour=heard.colour_weight == 0,
                 )
-        with clock.step("judge"):
-            known = await self._known_share(heard, wordings[0])
-            kind_is_named = names_a_kind(
-                query.prompt if meant is None else meant.prompt,
-                [part.text for part in heard.parts],
-            )
+            with clock.step("judge"):
+                known = await self._known_share(heard, wordings[0])
+                kind_is_named = names_a_kind(
+                    query.prompt if meant is None else meant.prompt,
+                    [part.text for part in heard.parts],
+                )
         confidences: list[float | None] = []
         # Behind a page that nobody is sure of the next may still have hits.
         for _ in range(1 + _MOST_SKIPPED):
