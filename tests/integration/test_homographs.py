@@ -171,6 +171,23 @@ def test_an_english_word_finds_its_turkish_name_and_not_the_other(tmp_path: Path
         assert not {"pine-1", "pine-2"} & found
 
 
+def test_what_a_title_says_is_not_told_as_missing(tmp_path: Path) -> None:
+    oak = "oak;Oak table;Meşe masa;table;40 TL;"
+    header = "id;title;title_tr;category;price;material;image"
+    rows = [oak, f"{WHITE};walnut", *(f"{each};glass" for each in CLEAR)]
+    index(table_with_photos(tmp_path, header, rows), tmp_path / "catalog")
+    with Catalog.open(tmp_path / "catalog") as catalog:
+        for prompt, missing in [
+            ("oak table", 0),
+            ("meşe masa", 0),
+            ("pine table", 1),
+            ("çam masa", 1),
+            ("beech table", 1),
+        ]:
+            told = [note for note in catalog.search(prompt).notes if note.startswith("No product ")]
+            assert len(told) == missing, (prompt, told)
+
+
 def test_they_are_looked_for_once_in_a_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

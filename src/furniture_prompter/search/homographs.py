@@ -44,6 +44,12 @@ class ToldApart:
     unsaid: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
+    @property
+    def absent(self) -> frozenset[str]:
+        """Words of the lexicon that no product says, typed or not."""
+        typed = (word for each in self.strangers for _, word in _spoken(each))
+        return self.unsaid.union(typed)
+
 
 NOTHING_APART: Final = ToldApart()
 """Of a text without such words."""

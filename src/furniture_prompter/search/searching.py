@@ -138,7 +138,10 @@ class Searcher:
             heard, wordings, meant = await self._heard(query, photo_vector is not None)
         with clock.step("filter"):
             prefilter, heard = await limited(heard, reader)
-            unsaid = await self._what_is_said.notes(heard)
+            unsaid: tuple[str, ...] = ()
+            if heard.wishes:
+                known_words = await self._words.known()
+                unsaid = await self._what_is_said.notes(heard, known_words.have)
         candidates = max(settings.candidates, query.limit) if given is None else given.candidates
         asked = _keywords(wordings)
         with begun(asked, reader, settings, candidates, prefilter) as by_keywords:

@@ -96,6 +96,10 @@ class KnownWords:
         mended = _mended(prompt, slips)
         return mended, DidYouMean(mended, tuple((slip.written, slip.meant) for slip in slips))
 
+    def have(self, phrase: str) -> bool:
+        """Whether a product has all words of a phrase, however it is spelled."""
+        return bool(self._count(folded_words(phrase)))
+
     def beside(self, text: str) -> set[str]:
         """All that may stand beside a text's own words, by what products have."""
         reading = Reading.of(text)
