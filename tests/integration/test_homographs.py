@@ -1,10 +1,12 @@
 """Words that only accents tell apart, on small shops that sell one, the other or both."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from furniture_prompter import Catalog, index
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.domain.query import SearchResult
 from furniture_prompter.understanding.lexicon import LEXICON
@@ -141,6 +143,49 @@ def test_what_is_not_wanted_is_told_apart_too(tmp_path: Path) -> None:
         assert ids(unwanted) == list(plain)
         glass = scores(catalog.search("masa", without="cam", limit=3))
         assert glass["clear-1"] < plain["clear-1"]
+
+
+def test_an_english_word_brings_no_glass_by_way_of_its_turkish_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[KeywordQuery] = []
+    matches = CatalogReader.keyword_matches
+
+    async def seen(reader: CatalogReader, query: KeywordQuery, *further: Any) -> Any:
+        asked.append(query)
+        return await matches(reader, query, *further)
+
+    monkeypatch.setattr(CatalogReader, "keyword_matches", seen)
+    with translated_shop(tmp_path, [*CLEAR, WHITE]) as catalog:
+        assert not by_keywords(catalog.search("pine", limit=3))
+        catalog.search("table", without="pine", limit=3)
+    assert [query.words for query in asked] == ["pine", "table", "pine"]
+    assert not [each for query in asked for each in query.beside if "çam" in each.words]
+
+
+def test_an_english_word_finds_its_turkish_name_and_not_the_other(tmp_path: Path) -> None:
+    with shop(tmp_path, GLASS + PINE, with_materials=False) as catalog:
+        assert by_keywords(catalog.search("pine", limit=7)) == {"pine-1", "pine-2"}
+        found = by_keywords(catalog.search("glass", limit=7))
+        assert {"glass-1", "glass-4"} <= found
+        assert not {"pine-1", "pine-2"} & found
+
+
+def test_what_a_title_says_is_not_told_as_missing(tmp_path: Path) -> None:
+    oak = "oak;Oak table;Meşe masa;table;40 TL;"
+    header = "id;title;title_tr;category;price;material;image"
+    rows = [oak, f"{WHITE};walnut", *(f"{each};glass" for each in CLEAR)]
+    index(table_with_photos(tmp_path, header, rows), tmp_path / "catalog")
+    with Catalog.open(tmp_path / "catalog") as catalog:
+        for prompt, missing in [
+            ("oak table", 0),
+            ("meşe masa", 0),
+            ("pine table", 1),
+            ("çam masa", 1),
+            ("beech table", 1),
+        ]:
+            told = [note for note in catalog.search(prompt).notes if note.startswith("No product ")]
+            assert len(told) == missing, (prompt, told)
 
 
 def test_they_are_looked_for_once_in_a_version(

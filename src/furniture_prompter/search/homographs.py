@@ -1,8 +1,9 @@
 """Words that the keyword index folds into one: ``çam``, pine, and ``cam``, glass."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,8 @@ those that the keyword index reads, and where the material stands."""
 _ENDINGS: Final = "(l[ıiuü]|[dt][ae]n?|[ıiuü]n?|l[ae]r[ıi]?)?"
 _LETTERS: Final = {"i": "[iİ]", "ı": "[ıI]"}
 _ACCENTED: Final = "[çğışöüÇĞİŞÖÜ]"
+_REMEMBERED: Final = 8_192
+"""Texts whose words are kept: a thesaurus has the same few thousand for every prompt."""
 _NOTE: Final = "No product says “{said}”; “{other}” is another word, and counts for nothing here."
 
 
@@ -31,12 +34,21 @@ class ToldApart:
     Attributes:
         barred: Numbers of products that keywords must not bring, for they say another word, rising.
         strangers: Words, in small letters, that no product says: those that fold alike are others.
+        unsaid: Words of the lexicon that nobody typed and no product says: what would stand beside
+            the typed ones with one of them in it brings others.
         notes: Sentences a person should read.
     """
 
     barred: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     strangers: tuple[str, ...] = ()
+    unsaid: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Words of the lexicon that no product says, typed or not."""
+        typed = (word for each in self.strangers for _, word in _spoken(each))
+        return self.unsaid.union(typed)
 
 
 NOTHING_APART: Final = ToldApart()
@@ -52,16 +64,25 @@ class Homographs:
         self._having: dict[str, Numbers] = {}
         self._lock = asyncio.Lock()
 
-    async def told_apart(self, text: str | None) -> ToldApart:
+    async def told_apart(self, text: str | None, beside: Iterable[str] = ()) -> ToldApart:
         """Find which products say the very words of a text, and which say others by their accents.
 
         Args:
             text: The words that are searched for, or those of what is not wanted.
+            beside: What the keyword index is asked beside them.
         """
         barred: list[Numbers] = []
         strangers: list[str] = []
         notes: list[str] = []
-        for written, word in _spoken(text or ""):
+        typed = _spoken(text or "")
+        added = {word: len(term.split()) for term in beside for _, word in _spoken(term)}
+        asked = {word for _, word in typed}.union(added)
+        unsaid = await self._unsaid(added.keys() - {word for _, word in typed})
+        # "Camlı dolap" stands for "vitrin", which may be of pine: no reason to bar that.
+        alone = [
+            (word, word) for word, length in added.items() if length == 1 and word not in unsaid
+        ]
+        for written, word in dict.fromkeys((*typed, *alone)):
             says, others = LEXICON.homographs[word]
             own = await self._saying(word, says)
             if not own.size and word.isascii():
@@ -71,14 +92,28 @@ class Homographs:
                 # A shop that writes no accents at all writes both words alike.
                 continue
             for other in others:
+                if own.size and other in asked:
+                    continue
                 found = await self._saying(other, LEXICON.homographs[other][0])
                 barred.append(np.setdiff1d(found, own, assume_unique=True))
             if not own.size:
                 strangers.append(written)
                 notes.append(_NOTE.format(said=written, other="”, “".join(others)))
-        if not barred:
+        if not barred and not unsaid:
             return NOTHING_APART
-        return ToldApart(rising(np.concatenate(barred)), tuple(strangers), tuple(notes))
+        numbers = rising(np.concatenate([NOTHING_APART.barred, *barred]))
+        return ToldApart(numbers, tuple(strangers), unsaid, tuple(notes))
+
+    async def _unsaid(self, words: Iterable[str]) -> frozenset[str]:
+        """Those of some words, spelled as they should be, that a shop with accents never says."""
+        missing = [
+            word
+            for word in words
+            if not (await self._saying(word, LEXICON.homographs[word][0])).size
+        ]
+        if missing and (await self._matching(_ACCENTED)).size:
+            return frozenset(missing)
+        return frozenset()
 
     async def _saying(self, word: str, says: str) -> Numbers:
         """The products whose own words, or what was read from them, say a word."""
@@ -99,6 +134,12 @@ class Homographs:
             return self._having[pattern]
 
 
+def says_any(text: str, words: Collection[str]) -> bool:
+    """Whether some of the lexicon's words that fold to others' are in a text."""
+    return bool(words) and any(word in words for _, word in _spoken(text))
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _spoken(text: str) -> Sequence[tuple[str, str]]:
     """Words of a text as written, in small letters, and the words of the lexicon they are."""
     found: dict[str, str] = {}

@@ -119,15 +119,15 @@ class KeywordRetriever:
     def begin(self, count: int, prefilter: Filter | None) -> None:
         """Ask the index for what :meth:`top` is asked next: it answers in threads of its own."""
         asking = self._reader.keyword_matches(self._asked, count, prefilter)
-        self._begun = count, asyncio.create_task(asking)
+        task = asyncio.create_task(asking)
+        # Who fails or is cancelled before asking never reads its error.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._begun = count, task
 
     def give_up(self) -> None:
         """Leave what was begun, where nobody asked for it."""
         if self._begun is not None:
-            _, task = self._begun
-            # Its error, if there is one, has no reader any more.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            task.cancel()
+            self._begun[1].cancel()
             self._begun = None
 
     def weighing(self, weight: float) -> "KeywordRetriever":
@@ -137,10 +137,11 @@ class KeywordRetriever:
 
     async def top(self, count: int, prefilter: Filter | None) -> Numbers:
         """See :class:`Retriever`."""
-        begun, self._begun = self._begun, None
-        if begun is not None and begun[0] == count:
-            numbers, scores = await begun[1]
+        if self._begun is not None and self._begun[0] == count:
+            (_, task), self._begun = self._begun, None
+            numbers, scores = await task
         else:
+            self.give_up()
             numbers, scores = await self._reader.keyword_matches(self._asked, count, prefilter)
         order = np.argsort(numbers)
         self._found = numbers[order], scores[order]

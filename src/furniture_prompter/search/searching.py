@@ -138,7 +138,10 @@ class Searcher:
             heard, wordings, meant = await self._heard(query, photo_vector is not None)
         with clock.step("filter"):
             prefilter, heard = await limited(heard, reader)
-            unsaid = await self._what_is_said.notes(heard)
+            unsaid: tuple[str, ...] = ()
+            if heard.wishes:
+                known_words = await self._words.known()
+                unsaid = await self._what_is_said.notes(heard, known_words.have)
         candidates = max(settings.candidates, query.limit) if given is None else given.candidates
         asked = _keywords(wordings)
         with begun(asked, reader, settings, candidates, prefilter) as by_keywords:
@@ -162,12 +165,12 @@ class Searcher:
                     by_keywords,
                     another_colour=heard.colour_weight == 0,
                 )
-        with clock.step("judge"):
-            known = await self._known_share(heard, wordings[0])
-            kind_is_named = names_a_kind(
-                query.prompt if meant is None else meant.prompt,
-                [part.text for part in heard.parts],
-            )
+            with clock.step("judge"):
+                known = await self._known_share(heard, wordings[0])
+                kind_is_named = names_a_kind(
+                    query.prompt if meant is None else meant.prompt,
+                    [part.text for part in heard.parts],
+                )
         confidences: list[float | None] = []
         # Behind a page that nobody is sure of the next may still have hits.
         for _ in range(1 + _MOST_SKIPPED):
@@ -274,8 +277,10 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
-        apart = await self._homographs.told_apart(heard.query.prompt)
-        unwanted_apart = await self._homographs.told_apart(heard.query.without)
+        apart, unwanted_apart = [
+            await self._homographs.told_apart(text, known.beside(text) if text else ())
+            for text in (heard.query.prompt, heard.query.without)
+        ]
         told = dict.fromkeys((*heard.notes, *apart.notes, *unwanted_apart.notes))
         heard = replace(heard, apart=apart, notes=tuple(told))
         written = [word for word, _ in meant.words] if meant is not None else []

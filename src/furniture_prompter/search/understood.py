@@ -1,7 +1,7 @@
 """What a prompt says, put to use on one catalog: limits, wishes for the ranking, notes."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -12,7 +12,7 @@ from furniture_prompter.catalog.reader import CatalogReader, Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
+from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
@@ -337,15 +337,23 @@ class WhatIsSaid:
         self._reader = reader
         self._is_said: dict[tuple[str, object], bool] = {}
 
-    async def notes(self, heard: Heard) -> tuple[str, ...]:
+    async def notes(self, heard: Heard, have: Callable[[str], bool]) -> tuple[str, ...]:
         """A sentence where no product is of what a prompt asks for; empty where all is there.
 
         Words of which products say another that folds alike have a note of their own.
+
+        Args:
+            heard: The query.
+            have: Tells whether products have a phrase among their words, however it is spelled.
         """
         missing = []
         for wish in heard.wishes:
             part = wish.part
             if wish.type == "texts" and not await self._has(wish.columns[0], part.value):
+                named_so = (part.text, *LEXICON.named.get(f"{part.value} {part.column}", ()))
+                # An oak table by its title, in a shop that has no material of it.
+                if any(have(each) for each in named_so if not says_any(each, heard.apart.absent)):
+                    continue
                 words = WORD.findall(part.text.lower())
                 if not any(word in heard.apart.strangers for word in words):
                     missing.append(f"“{part.text}”")

@@ -19,7 +19,7 @@ from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vocabulary import Vocabulary
 from furniture_prompter.domain.query import DidYouMean
-from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
+from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.understanding.lexicon import LEXICON, Comparison
 from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
@@ -96,6 +96,19 @@ class KnownWords:
         mended = _mended(prompt, slips)
         return mended, DidYouMean(mended, tuple((slip.written, slip.meant) for slip in slips))
 
+    def have(self, phrase: str) -> bool:
+        """Whether a product has all words of a phrase, however it is spelled."""
+        return bool(self._count(folded_words(phrase)))
+
+    def beside(self, text: str) -> set[str]:
+        """All that may stand beside a text's own words, by what products have."""
+        reading = Reading.of(text)
+        return {
+            term.text
+            for said in self._said(reading, self._rooms(reading))
+            for term, _ in self._known_terms(said, reading.keys(said.start, said.stop))
+        }
+
     def worded(
         self,
         text: str,
@@ -121,7 +134,11 @@ class KnownWords:
         beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
         for said in self._said(reading, rooms):
             own = reading.keys(said.start, said.stop)
-            known = self._known_terms(said, own)
+            known = [
+                (term, products)
+                for term, products in self._known_terms(said, own)
+                if not says_any(term.text, apart.unsaid)
+            ]
             same = [(products, term) for term, products in known if term.same]
             best = max(same, key=lambda each: each[0], default=None)
             count = self._count(own)

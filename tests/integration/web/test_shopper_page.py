@@ -60,6 +60,15 @@ def test_words_are_answered_as_the_api_answers_them(api: Api) -> None:
     assert f"v1/images/{found[0]['photo'].rpartition('/')[2]}?side_px=320" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "No product is said to be “purple”."), ("tr", "“purple”: böyle olduğu belirtilen")],
+)
+def test_a_shopper_learns_that_nothing_is_of_the_colour(api: Api, language: str, told: str) -> None:
+    assert told in unescape(page(api, "/?q=purple+chair", headers={"accept-language": language}))
+    assert told not in unescape(page(api, "/?q=red+chair", headers={"accept-language": language}))
+
+
 def test_every_address_is_relative_so_that_a_prefix_does_no_harm(api: Api) -> None:
     product = api.search(prompt="chair", limit=1)["hits"][0]["product"]["id"]
     for address in ("/", "/?q=chair&f.base_colors=red", f"/products/{product}", "/compare?id=p1"):

@@ -10,7 +10,7 @@ import pytest
 from furniture_prompter.catalog.columns import VARIANTS
 from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.search import homographs
-from furniture_prompter.search.homographs import Homographs, ToldApart
+from furniture_prompter.search.homographs import Homographs, ToldApart, says_any
 
 
 class Reader:
@@ -71,6 +71,41 @@ def test_a_word_that_nobody_says_is_a_stranger_where_accents_are_written(
     found = told(prompt, said)
     assert (found.barred.tolist(), found.strangers) == (barred, strangers)
     assert found.notes == tuple(NOTE.replace("“çam”", f"“{word}”") for word in strangers)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "beside", "said", "barred", "unsaid"),
+    [
+        ("pine table", ["çam", "masif çam"], {"accents": [1], "cam": [5]}, [], {"çam"}),
+        ("pine table", ["çam"], {"accents": [1], "çam": [1], "cam": [5]}, [5], set()),
+        ("glass table", ["cam"], {"accents": [1], "çam": [5]}, [], {"cam"}),
+        # A shop that writes no accents writes both words alike.
+        ("pine table", ["çam"], {"cam": [5]}, [], set()),
+        # A cabinet is of pine as well.
+        ("vitrin", ["camlı dolap"], {"accents": [1], "çam": [1], "cam": [5]}, [], set()),
+        ("vitrin", ["camlı dolap"], {"accents": [1], "çam": [1]}, [], {"cam"}),
+        # Typed words are told apart by the rule of typed ones.
+        ("cam masa", ["cam"], {"cam": [1], "çam": [4]}, [4], set()),
+        ("cam masa", ["cam"], {"accents": [1], "çam": [4]}, [], set()),
+        # Both are asked for.
+        ("pine and glass", ["çam", "cam"], {"çam": [1], "cam": [5]}, [], set()),
+        ("çam masa, cam sehpa", [], {"çam": [1], "cam": [5]}, [], set()),
+    ],
+)
+def test_what_stands_beside_the_typed_words_is_told_apart_too(
+    prompt: str, beside: list[str], said: dict[str, list[int]], barred: list[int], unsaid: set[str]
+) -> None:
+    reader: Any = Reader(said)
+    found = asyncio.run(Homographs(reader).told_apart(prompt, beside))
+    assert (found.barred.tolist(), {*found.unsaid}) == (barred, unsaid)
+    assert (found.strangers, found.notes) == ((), ())
+
+
+def test_a_text_says_words_in_any_form() -> None:
+    assert says_any("masif çam", {"çam"})
+    assert says_any("Camlı dolap", {"cam"})
+    assert not says_any("çamaşır sepeti", {"çam"})
+    assert not says_any("masif çam", {"cam"})
 
 
 def test_a_version_is_asked_once_for_a_word() -> None:

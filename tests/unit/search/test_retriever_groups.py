@@ -1,6 +1,8 @@
 """Which retrievers a query is asked of, and what each of them weighs."""
 
 import asyncio
+import gc
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +17,13 @@ from furniture_prompter.search.query_vectors import (
     EncodedText,
     NoRoute,
 )
-from furniture_prompter.search.retrievers import begun, retriever_groups
+from furniture_prompter.search.retrievers import (
+    KeywordRetriever,
+    RetrieverGroup,
+    begun,
+    fuse,
+    retriever_groups,
+)
 
 ROW = np.array([1, 0], np.float32)
 ZEROS = np.zeros(2, np.float32)
@@ -153,3 +161,80 @@ def test_wishes_that_columns_can_tell_are_asked_beside_a_prompt() -> None:
     assert groups(prompt=OAK, wishes=wishes, weights={"attribute": 0.0}) == groups(prompt=OAK)
     assert groups(prompt=OAK, wishes=()) == groups(prompt=OAK)
     assert groups(photo=ROW, wishes=wishes) == groups(photo=ROW)
+
+
+class FailingReader(Reader):
+    """A catalog version whose keyword index cannot be read, after one turn of the loop."""
+
+    async def keyword_matches(self, *_: object) -> Any:
+        await asyncio.sleep(0)
+        raise OSError("unreadable")
+
+
+async def _nobody_asks(_: KeywordRetriever) -> None:
+    await asyncio.sleep(0.01)
+
+
+async def _asked_for_more(retriever: KeywordRetriever) -> None:
+    with pytest.raises(OSError, match="unreadable"):
+        await retriever.top(20, None)
+
+
+async def _cancelled_before_it_asks(retriever: KeywordRetriever) -> None:
+    searching = asyncio.create_task(fuse([RetrieverGroup(1.0, (retriever,))], 10, None))
+    await asyncio.sleep(0)
+    searching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await searching
+
+
+async def _given_up(retriever: KeywordRetriever) -> None:
+    await asyncio.sleep(0)
+    retriever.give_up()
+
+
+@pytest.mark.parametrize(
+    "going_on", [_nobody_asks, _asked_for_more, _cancelled_before_it_asks, _given_up]
+)
+def test_an_error_of_what_was_begun_never_lacks_a_reader(
+    going_on: Callable[[KeywordRetriever], Awaitable[None]],
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    reader: Any = FailingReader()
+
+    async def search() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        with begun([KeywordQuery("oak")], reader, settings(), 10, None) as (retriever,):
+            assert retriever is not None
+        await going_on(retriever)
+        del retriever
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+    asyncio.run(search())
+    assert complaints == []
+
+
+def test_what_was_begun_for_another_count_is_given_up() -> None:
+    ended: list[int] = []
+
+    class CountingReader(Reader):
+        async def keyword_matches(self, *given: object) -> Any:
+            if given[1] == 10:
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    ended.append(10)
+            return await super().keyword_matches()
+
+    async def search() -> None:
+        reader: Any = CountingReader()
+        with begun([KeywordQuery("oak")], reader, settings(), 10, None) as (retriever,):
+            assert retriever is not None
+            await asyncio.sleep(0)
+        await retriever.top(20, None)
+        await asyncio.sleep(0)
+        # Before the loop ends, which would end all that is left.
+        assert ended == [10]
+
+    asyncio.run(asyncio.wait_for(search(), 5))

@@ -23,6 +23,7 @@ from furniture_prompter.errors import (
 )
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.search import homographs
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.web.errors import answered
 from furniture_prompter.web.page_words import Words
@@ -200,6 +201,22 @@ def test_notes_of_a_shoppers_affair_are_told_and_others_are_not(language: str) -
         assert words.note(template.replace("{}", "7")) is not None
     assert words.note("Photos were embedded by another encoder.") is None
     assert words.note("The catalog went from version 3 to 4 since yesterday.") is None
+
+
+def test_both_languages_tell_the_same_notes() -> None:
+    assert TEXTS["en"]["notes"].keys() == TEXTS["tr"]["notes"].keys()
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "No product says “çam”. “cam” is another word, and does not count."),
+        ("tr", "Hiçbir üründe “çam” geçmiyor. “cam” başka bir sözcüktür, hesaba katılmaz."),
+    ],
+)
+def test_a_note_of_a_word_that_folds_to_another_keeps_both_words(language: str, told: str) -> None:
+    note = homographs._NOTE.format(said="çam", other="cam")
+    assert Words(language).note(note) == told
 
 
 # Of a finding what changes in it: a name of a text, a language, or something else.
