@@ -366,6 +366,7 @@ def render_pieces_of_outfit(
         cards=cards or '<li class="nothing">No product goes with it.</li>',
         notes="".join(f'<p class="note">{words(note)}</p>' for note in notes),
         timings="",
+        whole="",
         catalog=words(catalog.path),
         version=catalog.version,
         encoder=words(catalog.encoder),
