@@ -117,6 +117,16 @@ def test_all_of_it_is_told_in_the_pages_language(
     )
     assert "benchmark_report ayarındaki" in api.error("GET", "/admin/report", headers=turkish)[2]
     assert "judgments ayarıyla" in api.error("POST", "/admin/judge/answers", headers=turkish)[2]
+    for given, code, said in (
+        ({}, "unauthorized", "Bu anahtar geçersiz"),
+        ({"headers": headers["write"], "content": b"{"}, "invalid_query", "JSON okunamıyor"),
+        ({"headers": headers["write"], "json": {"version": "1"}}, "invalid_request", "Bu istek"),
+    ):
+        told = api.error("POST", "/admin/rollback?lang=tr", **given)
+        assert told[1] == code
+        assert said in told[2]
+        assert " the " not in told[2].casefold()
+    assert "API key is needed" in api.error("POST", "/admin/rollback")[2]
     busy = CatalogBusyError("The catalog /srv/shop is written.")
     with patch("furniture_prompter.assembly.versions", side_effect=busy):
         told = api.error("GET", "/admin/versions", headers=turkish)

@@ -24,12 +24,11 @@ from furniture_prompter.web.judging import Preference, Side
 from furniture_prompter.web.looking import sight, upright
 from furniture_prompter.web.page_files import PAGE_HEADERS
 from furniture_prompter.web.page_products import product_card
-from furniture_prompter.web.page_words import Words
+from furniture_prompter.web.page_words import Words, words_of
 from furniture_prompter.web.routes.admin import (
     SpokenRoute,
     admin_part,
     refuse_keyless,
-    words_of,
 )
 from furniture_prompter.web.routes.search import found
 from furniture_prompter.web.schemas import SHOWN_JUDGED, Judged
