@@ -27,7 +27,7 @@ from furniture_prompter.errors import CatalogWriteError, ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.timing import utc_now
 from furniture_prompter.web.errors import ApiError, send_error
-from furniture_prompter.web.page_words import Words, words_of
+from furniture_prompter.web.page_words import Words, language_of
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -341,6 +341,12 @@ def _refuse_simple(request: Request) -> None:
             "Writing without a key needs a Content-Type that tells what is sent, such as "
             "application/x-ndjson for a batch.",
         )
+
+
+def words_of(request: HTTPConnection) -> Words:
+    """Words of the language of a page that asks."""
+    named = request.query_params.get("lang", "")
+    return Words(language_of(named, request.headers.get("accept-language", "")))
 
 
 def spoken(error: ApiError, words: Words) -> ApiError:

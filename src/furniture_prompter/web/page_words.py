@@ -6,8 +6,6 @@ from importlib.resources import files
 from tomllib import loads
 from typing import Any, Final
 
-from starlette.requests import HTTPConnection
-
 from furniture_prompter.web.page_address import LANGUAGES, NUMBER
 
 _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "¥"}
@@ -179,12 +177,6 @@ class Words:
             return text
         symbol = _SYMBOLS.get(currency)
         return f"{symbol}{text}" if symbol else f"{text} {currency}"
-
-
-def words_of(request: HTTPConnection) -> Words:
-    """Words of the language of a page that asks."""
-    named = request.query_params.get("lang", "")
-    return Words(language_of(named, request.headers.get("accept-language", "")))
 
 
 def _put(

@@ -30,12 +30,12 @@ from furniture_prompter.domain import ProductDifference, RollbackSummary
 from furniture_prompter.domain.behaviour import Demand
 from furniture_prompter.errors import BenchmarkError, FurniturePrompterError, VersionNotKeptError
 from furniture_prompter.health.checks import CHECKS
-from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require, spoken
+from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require, spoken, words_of
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
-from furniture_prompter.web.page_words import Words, words_of
+from furniture_prompter.web.page_words import Words
 from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
 _LOG = logging.getLogger("furniture_prompter.web")

@@ -16,7 +16,7 @@ from furniture_prompter.domain import Query, SearchResult
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import BenchmarkError, PhotoNotFoundError
 from furniture_prompter.search.answer import answer
-from furniture_prompter.web.access import ADMIN, require
+from furniture_prompter.web.access import ADMIN, require, words_of
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.caches import resized
 from furniture_prompter.web.errors import ApiError, photo_address
@@ -24,7 +24,7 @@ from furniture_prompter.web.judging import Preference, Side
 from furniture_prompter.web.looking import sight, upright
 from furniture_prompter.web.page_files import PAGE_HEADERS
 from furniture_prompter.web.page_products import product_card
-from furniture_prompter.web.page_words import Words, words_of
+from furniture_prompter.web.page_words import Words
 from furniture_prompter.web.routes.admin import (
     SpokenRoute,
     admin_part,
