@@ -434,3 +434,9 @@ class ServeSettings(Settings):
     log_level: str = Field(
         default="info", pattern=r"^(debug|info|warning|error)$", description="Least level logged."
     )
+
+    def of_compared(self) -> "ServeSettings":
+        """For the catalog beside: encoders that are named are those of the one that is served."""
+        chosen = ("encoder", "prompt_encoder", "query_encoder", "text_tower")
+        fields = type(self).model_fields
+        return self.model_copy(update={name: fields[name].default for name in chosen})

@@ -199,6 +199,24 @@ _BRING = """async ([kind, data]) => {
 }"""
 
 
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_ends_of_the_slider_are_whole_words(open_page: Open, folder: Path, width: int) -> None:
+    import base64
+
+    page = open_page("?q=chair&lang=tr", viewport={"width": width, "height": 800})
+    data = base64.b64encode((folder / "small.png").read_bytes()).decode()
+    page.evaluate(_BRING, ["drop", data])
+    expect(page.locator("#brought")).not_to_have_attribute("hidden", "")
+    page.locator("#panel").evaluate("(each) => { each.open = true; }")
+    expect(page.get_by_role("slider")).to_be_visible()
+    assert page.locator(".ends > span").all_inner_texts() == ["Kelimeler", "Fotoğraf"]
+    lines = "(all) => all.map((each) => each.getBoundingClientRect().height)"
+    size = "(all) => all.map((each) => parseFloat(getComputedStyle(each).lineHeight))"
+    ends = page.locator(".ends > span")
+    for height, line in zip(ends.evaluate_all(lines), ends.evaluate_all(size), strict=True):
+        assert height < 1.5 * line
+
+
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_a_photo_is_pasted_or_dropped_and_weighed_against_words(
     open_page: Open, folder: Path, kind: str

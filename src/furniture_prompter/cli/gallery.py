@@ -5,7 +5,7 @@ Every value goes through ``html.escape``; the page's own policy forbids scripts 
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from html import escape
 from importlib.resources import files
@@ -63,7 +63,7 @@ def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
             for number, each in enumerate(result.pieces, start=1)
         ),
         conditions=_conditions(result),
-        count=_count(len(result.hits)),
+        count=_count(len({hit.product.id for hits in _shown(result) for hit in hits})),
         whole=_whole_heading() if result.pieces else "",
         cards="\n".join(
             _card(hit, result.catalog, "h3" if result.pieces else "h2") for hit in result.hits
@@ -147,7 +147,7 @@ def _looked(result: SearchResult) -> str:
                 f"{number}. {told.kind(each.piece.kind)}"
                 for number, each in enumerate(result.pieces, start=1)
             )
-            said.append(f"{told('looked_pieces')} {kinds}: --piece N")
+            said.append(f"{told('pieces_shown')} {kinds}.")
         if said:
             lines.append(f'<p class="note" lang="{language}">{words(" ".join(said))}</p>')
     return "".join(lines)
@@ -223,6 +223,13 @@ def chosen_marks(pieces: int) -> str:
         f"{edges} {{ border-color: #e3a568; border-width: 4px; }}\n"
         f"{numbers} {{ background: #e3a568; color: #1f2124; }}"
     )
+
+
+def _shown(result: SearchResult) -> Iterator[tuple[Hit, ...]]:
+    """All hits that the page has, those of a room's pieces too."""
+    yield result.hits
+    for each in result.pieces:
+        yield each.hits
 
 
 def _count(hits: int) -> str:

@@ -205,10 +205,10 @@ def outfit_command(
             if found.product is None
             else (f"An outfit for {found.product.title or found.product.id}")
         )
-        pieces = [(each.piece.kind, each.piece, _money(each.offer)) for each in found.choices]
+        pieces = [(each.piece.kind, each.piece, _money(each.offer, told)) for each in found.choices]
         page = render_pieces_of_outfit(
             heading,
-            _total_text(found),
+            _total_text(found, told),
             pieces,
             [_note(each, told) for each in found.notes],
             found.catalog,
@@ -254,37 +254,45 @@ def _pair(text: str) -> tuple[str, str]:
 def _goes_with_lines(found: "GoesWith", told: "Words") -> Iterator[str]:
     for rank, each in enumerate(found.companions, start=1):
         kind = plain(each.product.category) or _name(each.kind, told)
-        yield f"{rank:>3}  {kind}: {_product(each.product)}"
+        yield f"{rank:>3}  {kind}: {_product(each.product, told)}"
         yield f"     {plain(each.photo.path)} · {_why(each, told)}"
     if not found.companions:
-        yield "Nothing of the catalog goes with it. Loosen the filter, or give products a category."
+        yield told("goes_with_nothing")
     yield from (_note(each, told) for each in found.notes)
 
 
 def _outfit_lines(found: "Outfit", told: "Words") -> Iterator[str]:
     for each in found.choices:
-        price = _money(each.offer) or "no price"
+        price = _money(each.offer, told) or told("outfit_no_price")
         yield f"{_name(each.piece.kind, told)}: {_title(each.piece.product)}, {price}"
         yield f"     {plain(each.piece.photo.path)} · {_why(each.piece, told)}"
         for other in each.alternatives:
-            total = "" if other.total is None else f", total {other.total:,.2f}"
+            total = _sum_of(other.total, told)
             change = f"--replace {each.piece.kind}={other.piece.product.id}"
-            price = _money(other.offer) or "no price"
-            yield plain(f"     or {_title(other.piece.product)}, {price}{total}: {change}")
+            price = _money(other.offer, told) or told("outfit_no_price")
+            instead = told("outfit_or", title=_title(other.piece.product), price=price)
+            yield plain(f"     {instead}{total}: {change}")
     if not found.choices:
-        yield "There is nothing to put together."
-    if total := _total_text(found):
+        yield told("outfit_nothing")
+    if total := _total_text(found, told):
         yield total
     yield from (_note(each, told) for each in found.notes)
 
 
-def _total_text(found: "Outfit") -> str:
+def _sum_of(total: float | None, told: "Words") -> str:
+    return "" if total is None else told("outfit_other_total", total=_amount(total, told))
+
+
+def _total_text(found: "Outfit", told: "Words") -> str:
     if found.total is None:
         return ""
     code = f" {plain(found.currency)}" if found.currency else ""
-    budget = "" if found.asked.budget is None else f" of {found.asked.budget:,.2f}"
-    apart = "" if found.product is None else f", without {_title(found.product)} itself"
-    return f"Total: {found.total:,.2f}{budget}{code}{apart}."
+    most = found.asked.budget
+    budget = "" if most is None else told("outfit_of", budget=_amount(most, told))
+    product = found.product
+    apart = "" if product is None else told("outfit_apart", title=_title(product))
+    total = _amount(found.total, told)
+    return f"{told('outfit_total')} {total}{budget}{code}{apart}."
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -303,10 +311,10 @@ def _title(product: "Product") -> str:
     return plain(product.title or product.id)
 
 
-def _product(product: "Product") -> str:
+def _product(product: "Product", told: "Words") -> str:
     from furniture_prompter.domain.outfit import Offer
 
-    parts = [_title(product), product.id, product.color, _money(Offer.of(product))]
+    parts = [_title(product), product.id, product.color, _money(Offer.of(product), told)]
     return ", ".join(plain(each) for each in parts if each)
 
 
@@ -324,10 +332,15 @@ def _reasons(piece: "Companion", told: "Words") -> list[str]:
     return [reason_told(each, told) for each in reasons]
 
 
-def _money(offer: "Offer | None") -> str:
+def _money(offer: "Offer | None", told: "Words") -> str:
     if offer is None or offer.price is None:
         return ""
-    return f"{offer.price:,.2f} {offer.currency}".strip()
+    return f"{_amount(offer.price, told)} {offer.currency}".strip()
+
+
+def _amount(value: float, told: "Words") -> str:
+    swapped = str.maketrans(",.", ".,") if told("decimal") == "," else {}
+    return f"{value:,.2f}".translate(swapped)
 
 
 def render_pieces_of_outfit(
@@ -366,6 +379,7 @@ def render_pieces_of_outfit(
         cards=cards or '<li class="nothing">No product goes with it.</li>',
         notes="".join(f'<p class="note">{words(note)}</p>' for note in notes),
         timings="",
+        whole="",
         catalog=words(catalog.path),
         version=catalog.version,
         encoder=words(catalog.encoder),

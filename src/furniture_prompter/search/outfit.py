@@ -141,12 +141,7 @@ class Outfitter:
         ]
         notes = [*pool.notes, *till.notes]
         if not slots:
-            notes.append(
-                "Of the pieces that go with it none can be paid from the budget. Raise it or "
-                "leave it out."
-                if wanted and asked.budget is not None
-                else "Nothing of the catalog goes with it as it was asked."
-            )
+            notes.append(till.why_none(wanted))
         return await self._filled(asked, slots, till, notes, pool.product)
 
     async def for_photo(
@@ -350,6 +345,17 @@ class _Till:
             or (each.offer.price is not None and not self.strict)
             or (each.offer.price is not None and each.offer.currency == self.currency)
         ]
+
+    def why_none(self, pieces: Sequence[Ranked]) -> str:
+        """Why none of the pieces that go with it can be paid, and what helps."""
+        if not pieces:
+            return "Nothing of the catalog goes with it as it was asked."
+        if all(each.offer.price is None for each in pieces) and self.budget:
+            return "None of the pieces that go with it has a price. Leave `budget` out."
+        return (
+            f"None of the pieces that go with it is priced in {self.currency}. Choose another "
+            "`currency`, or leave it out."
+        )
 
     def total(self, pieces: Sequence[Ranked]) -> float | None:
         """What some pieces cost together; None where that cannot be added up."""

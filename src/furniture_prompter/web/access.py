@@ -18,6 +18,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -26,6 +27,7 @@ from furniture_prompter.errors import CatalogWriteError, ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.timing import utc_now
 from furniture_prompter.web.errors import ApiError, send_error
+from furniture_prompter.web.page_words import Words, language_of
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -293,7 +295,10 @@ class Authenticate:
                 await self._app(scope, receive, send)
                 return
             if key is None:
-                await send_error(scope, receive, send, _unauthorized(presented is not None))
+                refused = _unauthorized(presented is not None)
+                if scope["path"].startswith(f"{ADMIN}/"):
+                    refused = spoken(refused, words_of(HTTPConnection(scope)))
+                await send_error(scope, receive, send, refused)
                 return
             state["key_name"], state["scopes"] = key.name, key.scopes
         await self._app(scope, receive, send)
@@ -336,6 +341,24 @@ def _refuse_simple(request: Request) -> None:
             "Writing without a key needs a Content-Type that tells what is sent, such as "
             "application/x-ndjson for a batch.",
         )
+
+
+def words_of(request: HTTPConnection) -> Words:
+    """Words of the language of a page that asks."""
+    named = request.query_params.get("lang", "")
+    return Words(language_of(named, request.headers.get("accept-language", "")))
+
+
+def spoken(error: ApiError, words: Words) -> ApiError:
+    """An error of the shop's side in a page's language: by its message, else by its code."""
+    text = words.error(error.message)
+    if text is None and error.code == "unauthorized":
+        text = words("admin_refused")
+    elif text is None and error.code == "invalid_request":
+        text = words("admin_unfit")
+    elif text is None and error.code in words.problems:
+        text = words.problem(error.code)
+    return ApiError(error.status, error.code, text or error.message, error.headers)
 
 
 def _unauthorized(presented: bool) -> ApiError:

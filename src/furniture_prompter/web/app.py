@@ -14,7 +14,6 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
@@ -109,6 +108,11 @@ def _services(settings: ServeSettings) -> Services:
         metrics=metrics,
         held=HeldBytes.for_bodies(settings.limit_body_bytes, metrics),
         catalog=VersionedCatalog(settings.catalog, settings, metrics),
+        compared=(
+            VersionedCatalog(settings.compare, settings.of_compared(), None)
+            if settings.compare is not None
+            else None
+        ),
         decoding=DecodePool(settings, metrics),
         thumbnails=ThumbnailCache(settings.cache_images),
         upserts=CatalogUpserts(settings.catalog, settings),
@@ -185,15 +189,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
             encoder = await asyncio.to_thread(lambda: opened.encoder)
         decoding.fit = encoder.card.preprocessing
         services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
-        if settings.compare is not None:
-            services.compared = await asyncio.to_thread(
-                Catalog.open, settings.compare, settings=settings
-            )
+        if services.compared is not None:
+            await services.compared.start()
         # For the protocol, which knows no more of the application.
         yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
     finally:
         if services.compared is not None:
-            await asyncio.to_thread(services.compared.close)
+            await services.compared.close()
         if services.encoding is not None:
             await services.encoding.close()
         await services.examination.close()

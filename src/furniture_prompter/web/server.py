@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -31,7 +32,7 @@ from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.assembly.remote_catalogs import local_folder
 from furniture_prompter.encoders.processors import available_cpus
-from furniture_prompter.errors import ServeError
+from furniture_prompter.errors import CatalogError, EncoderError, ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.understanding.rooms import read_rooms
 from furniture_prompter.web.access import Keys, refuse_public_without_keys
@@ -175,6 +176,20 @@ def _check(settings: ServeSettings) -> None:
     # The address's version is copied here once, not by every process.
     folder = local_folder(settings.catalog, settings)
     Catalog.open(folder, settings=settings, encoder=settings.query_encoder).close()
+    if settings.compare is not None:
+        _check_compared(settings.compare, settings.of_compared())
+
+
+def _check_compared(folder: Path, settings: ServeSettings) -> None:
+    try:
+        Catalog.open(folder, settings=settings).close()
+    except (CatalogError, EncoderError) as error:
+        raise type(error)(f"The setting compare names {folder}. {error}") from error
+    except OSError as error:
+        raise ServeError(
+            f"The setting compare names {folder}, which cannot be read ({error.strerror}). Name "
+            "the folder of a catalog that this user may read."
+        ) from error
 
 
 def _address(listener: socket.socket) -> str:

@@ -67,7 +67,7 @@ class VersionedCatalog:
         self,
         path: Path,
         settings: ServeSettings,
-        metrics: Metrics,
+        metrics: Metrics | None,
         *,
         open_catalog: OpenCatalog | None = None,
     ) -> None:
@@ -76,15 +76,15 @@ class VersionedCatalog:
         Args:
             path: The catalog's folder, or its address in object storage.
             settings: ``catalog_poll_s``, ``store_poll_s``, and what opening a catalog needs.
-            metrics: Where to count versions.
+            metrics: Where to count versions; None for a catalog beside the one that is served. It
+                encodes photos itself, so that a version may come with other encoders.
             open_catalog: What opens a version.
         """
         self._path = path
         self._copy = copy_of(path, settings)
         self._following: Follower | None = None
         if self._copy is not None:
-            failed = metrics.catalog_failures.inc
-            self._following = Follower(self._copy, settings.store_poll_s, failed)
+            self._following = Follower(self._copy, settings.store_poll_s, self._count_failure)
         self._poll_s = settings.catalog_poll_s
         self._metrics = metrics
         self._open = open_catalog or partial(_open, settings)
@@ -164,7 +164,8 @@ class VersionedCatalog:
                 catalog = await self._open_next()
                 await self._refuse_other_encoder(catalog)
                 self._swap(catalog)
-                self._metrics.catalog_swaps.inc()
+                if self._metrics is not None:
+                    self._metrics.catalog_swaps.inc()
                 _LOG.info("catalog version taken up", extra={"catalog_version": self.version})
             # Only what was opened has been seen: what fails is tried again.
             self._seen = seen
@@ -190,12 +191,16 @@ class VersionedCatalog:
             try:
                 await self.refresh()
             except (FurniturePrompterError, OSError) as error:
-                self._metrics.catalog_failures.inc()
+                self._count_failure()
                 _LOG.error(
                     "the new catalog version cannot be opened: %s",
                     error,
                     extra={"catalog_version": self.version},
                 )
+
+    def _count_failure(self) -> None:
+        if self._metrics is not None:
+            self._metrics.catalog_failures.inc()
 
     def _look(self) -> tuple[Path, int, int, int] | None:
         """What a new manifest changes: it is replaced by rename, so at least the inode."""
@@ -213,6 +218,8 @@ class VersionedCatalog:
 
     async def _refuse_other_encoder(self, catalog: Catalog) -> None:
         """The photos of requests are encoded by what the first version came with."""
+        if self._metrics is None:
+            return
         if self._now and identity_of(catalog.card) != identity_of(self._now.catalog.card):
             await asyncio.to_thread(catalog.close)
             raise CatalogMismatchError(
@@ -223,7 +230,8 @@ class VersionedCatalog:
 
     def _swap(self, catalog: Catalog) -> None:
         old, self._now = self._now, _Opened(catalog, catalog.version)
-        self._metrics.catalog_version.set(self._now.version)
+        if self._metrics is not None:
+            self._metrics.catalog_version.set(self._now.version)
         if old is not None:
             old.replaced = True
             self._close_unused(old)
@@ -301,8 +309,8 @@ class Services:
         looks: What photos were found to be whose vectors are kept, by the same keys.
         behaviour: Where queries and clicks are written; None where that is off.
         judgments: Which of two answers the shop's people found better; None where that is off.
-        compared: The catalog whose answers are judged beside this one's, with its own encoders;
-            None where none is, or before the application has started.
+        compared: The catalog whose answers are judged beside this one's, with its own encoders,
+            in its newest version; None where none is.
         encoding: The queue of photos for the encoder; None until the catalog is open.
         readiness: Whether searches can be answered, as it was tried last.
         rooms: Pieces of rooms that photos show, by the hash of the file; none of other photos.
@@ -321,7 +329,7 @@ class Services:
     looks: LRUCache[bytes, Look]
     behaviour: BehaviourLog | None = None
     judgments: Judgments | None = None
-    compared: Catalog | None = None
+    compared: VersionedCatalog | None = None
     encoding: EncodeQueue | None = None
     readiness: Readiness = field(default_factory=Readiness)
     rooms: LRUCache[str, tuple[Piece, ...]] = field(default_factory=lambda: LRUCache(_ROOMS))

@@ -17,6 +17,7 @@ import pytest
 
 from furniture_prompter import index
 from furniture_prompter.assembly.run_progress import shared_progress
+from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.domain import IndexProgress, LeftOut, SetAside
 from furniture_prompter.errors import CatalogBusyError, ServeError
 from furniture_prompter.evaluation.relevance import read_queries, read_relevance_judgments
@@ -116,6 +117,16 @@ def test_all_of_it_is_told_in_the_pages_language(
     )
     assert "benchmark_report ayarındaki" in api.error("GET", "/admin/report", headers=turkish)[2]
     assert "judgments ayarıyla" in api.error("POST", "/admin/judge/answers", headers=turkish)[2]
+    for given, code, said in (
+        ({}, "unauthorized", "Bu anahtar geçersiz"),
+        ({"headers": headers["write"], "content": b"{"}, "invalid_query", "JSON okunamıyor"),
+        ({"headers": headers["write"], "json": {"version": "1"}}, "invalid_request", "Bu istek"),
+    ):
+        told = api.error("POST", "/admin/rollback?lang=tr", **given)
+        assert told[1] == code
+        assert said in told[2]
+        assert " the " not in told[2].casefold()
+    assert "API key is needed" in api.error("POST", "/admin/rollback")[2]
     busy = CatalogBusyError("The catalog /srv/shop is written.")
     with patch("furniture_prompter.assembly.versions", side_effect=busy):
         told = api.error("GET", "/admin/versions", headers=turkish)
@@ -312,6 +323,49 @@ def test_answers_of_two_catalogs_are_judged_and_told_which_is_better(
         422,
         f"There is no such catalog here. Choose one of: {own}, beside.",
     )
+
+
+def test_the_catalog_beside_is_followed_and_searched_by_its_own_encoders(
+    serve: Callable[..., Api], shop: Path, tmp_path: Path
+) -> None:
+    keys, beside = tmp_path / "keys.json", tmp_path / "beside"
+    write = {"X-API-Key": add_key(keys, "buyer", ["read", "write"])}
+    lines = (shop / "feed.jsonl").read_text("utf-8").splitlines()
+    shutil.copytree(shop / "photos", tmp_path / "photos")
+    feed = tmp_path / "some.jsonl"
+    feed.write_text("\n".join(lines[:8]), "utf-8")
+    index(feed, beside)
+    # Opened with what is named for the catalog that is served it could not be: there is none.
+    api = serve(
+        api_keys=keys,
+        judgments=tmp_path / "judgments",
+        compare=beside,
+        catalog_poll_s=0.05,
+        encoder="no-such-encoder",
+        query_encoder=read_manifest(beside).encoder.name,
+    )
+    asked = {"words": "chair", "first.catalog": "beside", "second.catalog": "beside"}
+
+    def shown() -> tuple[set[str], list[str]]:
+        files = {name: (None, value) for name, value in asked.items()}
+        text = api("POST", "/admin/judge/answers", headers=write, files=files).text
+        told = json.loads(unescape(re.findall(r'data-told="([^"]*)"', text)[0]))
+        return set(told["first"]["products"]), re.findall(r'"(admin/judge/images/[^"]+)"', text)
+
+    before, _ = shown()
+    assert before
+    feed.write_text("\n".join(lines[8:24]), "utf-8")
+    index(feed, beside, sync=True, remove_many=True)
+    served = api("GET", "/readyz").json()
+    for _ in range(200):
+        api.runner.run(asyncio.sleep(0.05))
+        after, pictures = shown()
+        if not before & after:
+            break
+    assert after
+    assert not before & after
+    assert {api("GET", f"/{each}", headers=write).status_code for each in pictures} == {200}
+    assert api("GET", "/readyz").json() == served
 
 
 def test_events_and_judgments_share_no_folder(serve: Callable[..., Api], tmp_path: Path) -> None:

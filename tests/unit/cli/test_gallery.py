@@ -147,10 +147,12 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
     page = render_gallery(replace(plain, query=query, pieces=(piece, sofa)))
     for told in (
         *("turned upright (90° clockwise)", "Only the picture within your photo", "--whole"),
-        *("döndürüldü (saat yönünde 90°)", "içindeki görsel arandı", "2. sandalye: --piece N"),
+        *("döndürüldü (saat yönünde 90°)", "içindeki görsel arandı", "2. sandalye."),
     ):
         assert told in page
     assert page.count('<p class="note" lang="tr"') == 1
+    # Here one clicks: nothing is to be typed again to choose a piece.
+    assert "--piece" not in page
     assert EVIL not in page
 
 
@@ -176,6 +178,8 @@ def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
     assert re.search(r"\.box, \.edge \{[^}]*border: 2px solid transparent", page)
     assert [each.get("id") for each in tags.named("section")] == ["piece-1", "piece-2"]
     assert "Sofa, grey</h3>" in page
+    shown = {hit.product.id for hit in (*result.hits, *outer.hits)}
+    assert f'<p class="count">{len(shown)} products</p>' in page
     assert "No product answers this piece." in page
     # The box whose piece was chosen is marked without a script.
     assert ':root:has(#piece-2:target) .edge[data-piece="2"]' in page

@@ -192,13 +192,20 @@ def test_a_turkish_catalog_is_told_of_in_turkish_kinds_and_reasons(
     catalog.hits = (make_hit("Sehpa"),)
     catalog.notes = ("Nothing of the catalog goes with it as it was asked.",)
     page = tmp_path / "page.html"
-    kind, why, *_, note = shop(
-        "outfit", "--like", "sofa", "--catalog", "c", "--html", page
+    kind, why, *_, total, note = shop(
+        *("outfit", "--like", "sofa", "--catalog", "c", "--html", page, "--budget", "1500")
     ).out.splitlines()
-    assert kind.startswith("orta sehpa: Sehpa, ")
+    assert kind == "orta sehpa: Sehpa, 120,00 EUR"
+    assert total == "Toplam: 120,00 / bütçe 1.500,00 EUR, Sofa, grey hariç."
     assert why.endswith("Sıkça birlikte kullanılır: kanepe · O da meşe")
     assert note == "Katalogda bu koşullarla ona yakışan bir ürün yok."
     assert "<li>orta sehpa</li>" in page.read_text("utf-8")
+    assert "Toplam: 120,00" in page.read_text("utf-8")
+    catalog.hits = catalog.notes = ()
+    empty = shop("outfit", "--like", "sofa", "--catalog", "c").out
+    assert empty.startswith("Bir araya getirilecek bir şey yok.")
+    assert shop("goes-with", "sofa", "--catalog", "c").out.startswith("Katalogda ona yakışan")
+    catalog.hits = (make_hit("Sehpa"),)
     assert "Sıkça birlikte" in shop("goes-with", "sofa", "--catalog", "c").out
 
 

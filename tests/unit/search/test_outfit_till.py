@@ -138,6 +138,19 @@ def test_only_a_budget_or_a_currency_leaves_pieces_out() -> None:
     )
 
 
+def test_nothing_that_can_be_paid_is_told_with_its_cause() -> None:
+    euro = till(OutfitRequest(budget=60_000, currency="EUR"), [LIRA, FREE])
+    assert euro.payable([LIRA, FREE]) == []
+    assert euro.why_none([LIRA, FREE]) == (
+        "None of the pieces that go with it is priced in EUR. Choose another `currency`, or leave "
+        "it out."
+    )
+    free = till(OutfitRequest(budget=60_000), [FREE])
+    assert free.payable([FREE]) == []
+    assert free.why_none([FREE]).endswith("has a price. Leave `budget` out.")
+    assert free.why_none([]) == "Nothing of the catalog goes with it as it was asked."
+
+
 def test_prices_without_a_currency_are_told_as_such() -> None:
     assert till(OutfitRequest(currency="EUR"), [BARE]).notes == (
         (

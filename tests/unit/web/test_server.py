@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 import uvicorn
 
-from furniture_prompter.errors import EncoderError, InvalidRoomsError, ServeError
-from furniture_prompter.settings import ServeSettings
+from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.errors import (
+    CatalogNotFoundError,
+    EncoderError,
+    InvalidRoomsError,
+    ServeError,
+)
+from furniture_prompter.settings import ServeSettings, Settings
 from furniture_prompter.web import server, telemetry
 from furniture_prompter.web.server import pinned
 
@@ -50,6 +56,44 @@ def test_rooms_and_a_detector_that_cannot_be_read_are_told_before_an_address_is(
             ServeSettings(catalog=tmp_path, port=0, detector=tmp_path / "none"), told.append
         )
     assert told == []
+
+
+def test_a_catalog_to_compare_with_that_cannot_be_opened_is_told_before_an_address_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    opened: list[tuple[Path, Settings]] = []
+
+    class Served:
+        @staticmethod
+        def open(folder: Path, *, settings: Settings, **_: object) -> Any:
+            opened.append((folder, settings))
+            if folder == tmp_path:
+                return Served()
+            if folder == tmp_path / "locked":
+                raise PermissionError(13, "Permission denied")
+            return Catalog.open(folder, settings=settings)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(server, "Catalog", Served)
+    given = ServeSettings(
+        catalog=tmp_path, port=0, encoder="e", prompt_encoder="p", query_encoder="q", text_tower="t"
+    )
+    for name, kind, said in (
+        ("gone", CatalogNotFoundError, "There is no catalog at"),
+        ("locked", ServeError, r"which cannot be read \(Permission denied\)\. Name the folder"),
+    ):
+        beside = tmp_path / name
+        with pytest.raises(kind, match=said) as raised:
+            server.serve(given.model_copy(update={"compare": beside}), told.append)
+        assert str(raised.value).startswith(f"The setting compare names {beside}")
+    assert told == []
+    own = opened[1][1]
+    assert own.encoder == Settings().encoder
+    assert own.prompt_encoder == Settings().prompt_encoder
+    assert (own.text_tower, opened[0][1].text_tower) == (None, "t")
 
 
 @dataclass(eq=False)

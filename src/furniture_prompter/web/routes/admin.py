@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from furniture_prompter import assembly
@@ -29,12 +30,12 @@ from furniture_prompter.domain import ProductDifference, RollbackSummary
 from furniture_prompter.domain.behaviour import Demand
 from furniture_prompter.errors import BenchmarkError, FurniturePrompterError, VersionNotKeptError
 from furniture_prompter.health.checks import CHECKS
-from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require
+from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require, spoken, words_of
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
-from furniture_prompter.web.page_words import Words, language_of
+from furniture_prompter.web.page_words import Words
 from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -50,13 +51,13 @@ class SpokenRoute(APIRoute):
         async def told(request: Request) -> Response:
             try:
                 return await handler(request)
-            except (ApiError, FurniturePrompterError) as error:
-                shown, words = api_error(request, error), words_of(request)
-                known = shown.code if shown.code in words.problems else ""
-                text = words.error(shown.message) or (words.problem(known) if known else "")
-                raise ApiError(
-                    shown.status, shown.code, text or shown.message, shown.headers
-                ) from error
+            except (
+                ApiError,
+                FurniturePrompterError,
+                ValidationError,
+                RequestValidationError,
+            ) as error:
+                raise spoken(api_error(request, error), words_of(request)) from error
 
         return told
 
@@ -399,12 +400,6 @@ def admin_part(request: Request, template: str, **values: Any) -> Response:
     """A part of the page, in its language; nobody keeps it."""
     text = _part(request, template, **values)
     return HTMLResponse(text.encode("utf-8", "replace"), headers=_HEADERS)
-
-
-def words_of(request: Request) -> Words:
-    """The page's language."""
-    named = request.query_params.get("lang", "")
-    return Words(language_of(named, request.headers.get("accept-language", "")))
 
 
 def _part(request: Request, template: str, **values: Any) -> str:

@@ -16,7 +16,7 @@ from furniture_prompter.domain import Query, SearchResult
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import BenchmarkError, PhotoNotFoundError
 from furniture_prompter.search.answer import answer
-from furniture_prompter.web.access import ADMIN, require
+from furniture_prompter.web.access import ADMIN, require, words_of
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.caches import resized
 from furniture_prompter.web.errors import ApiError, photo_address
@@ -29,7 +29,6 @@ from furniture_prompter.web.routes.admin import (
     SpokenRoute,
     admin_part,
     refuse_keyless,
-    words_of,
 )
 from furniture_prompter.web.routes.search import found
 from furniture_prompter.web.schemas import SHOWN_JUDGED, Judged
@@ -77,9 +76,10 @@ async def judged_image(photo: str, services: ServicesDep) -> Response:
     refuse_keyless(services)
     if services.compared is None:
         raise PhotoNotFoundError("There is no catalog beside the one that is served.")
-    path = await services.compared.photo_path(photo)
-    limits = services.decoding.limits
-    made = await services.decoding.run(resized, path, _SIDE_PX, "jpeg", limits)
+    async with services.compared.current() as catalog:
+        path = await catalog.photo_path(photo)
+        limits = services.decoding.limits
+        made = await services.decoding.run(resized, path, _SIDE_PX, "jpeg", limits)
     return Response(made.data, media_type=made.media_type, headers=PAGE_HEADERS)
 
 
@@ -259,14 +259,15 @@ async def _compared(
     words: str, photo: bytes, options: dict[str, Any], services: Services
 ) -> SearchResult:
     """The answer of the catalog beside, by its own encoders."""
-    assert services.compared is not None  # noqa: S101  # it was opened when the server started
-    return await asyncio.to_thread(
-        services.compared.search,
-        words or None,
-        photo=photo or None,
-        **_fitting(options, photo or None),
-        limit=SHOWN_JUDGED,
-    )
+    assert services.compared is not None  # noqa: S101  # its name is only known where it is
+    async with services.compared.current() as catalog:
+        return await asyncio.to_thread(
+            catalog.search,
+            words or None,
+            photo=photo or None,
+            **_fitting(options, photo or None),
+            limit=SHOWN_JUDGED,
+        )
 
 
 def _side(
