@@ -36,6 +36,8 @@ WORK = ROOT / "build" / "mutants"
 COPIED = ("src", "tests", "tools", "benchmarks", "docs", "deploy", "pyproject.toml", "README.md")
 EVERYWHERE = "tests/architecture/test_dataclasses.py"
 """Reads all modules, without running a line of them."""
+AT_IMPORT = ""
+"""Stands for a test where a line runs while modules are imported, in a function or not."""
 DURATIONS = "FURNITURE_PROMPTER_TEST_DURATIONS"
 
 LEAST_LIMIT_S = 60.0
@@ -136,10 +138,11 @@ def noticing(
     everywhere: Iterable[str] = (),
 ) -> set[str]:
     """Tests that reach the mutant's line; where it runs at import, its module, or read them all."""
-    if mutant.line in inside_functions(source):
-        return reached.get((mutant.module, mutant.line), set())
+    found = reached.get((mutant.module, mutant.line), set())
+    if mutant.line in inside_functions(source) and AT_IMPORT not in found:
+        return found
     lines = (tests for (module, _), tests in reached.items() if module == mutant.module)
-    return set().union(everywhere, *lines)
+    return set().union(everywhere, *lines) - {AT_IMPORT}
 
 
 def sampled(mutants: Sequence[Mutant], count: int, seed: int = 17) -> list[Mutant]:
@@ -195,7 +198,7 @@ def rows_of(mutants: Iterable[Mutant], outcomes: Mapping[Mutant, str]) -> list[d
 def prepare(
     tests: Sequence[str], state: str
 ) -> tuple[dict[tuple[str, int], set[str]], Mapping[str, float]]:
-    """Tests by the line that they reach, and seconds by test; measured once for each state.
+    """Tests, and `AT_IMPORT`, by line, and seconds by test; measured once for each state.
 
     A test that fails without any mutant is left out, and said.
 
@@ -224,7 +227,7 @@ def prepare(
     for file in measured.measured_files():
         module = str(Path(file).relative_to(ROOT))
         for line, contexts in measured.contexts_by_lineno(file).items():
-            names = {context.partition("|")[0] for context in contexts if context}
+            names = {context.partition("|")[0] for context in contexts}
             reached[(module, line)] = {_function(name) for name in names} - failing
     return reached, seconds
 

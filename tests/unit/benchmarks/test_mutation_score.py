@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutation_score import (
+    AT_IMPORT,
     EVERYWHERE,
     MOST_TESTS_S,
     ROOMS,
@@ -74,6 +75,9 @@ def test_a_line_that_runs_at_import_is_every_test_of_its_modules() -> None:
     assert [found(line) for line in (1, 3, 4, 7)] == [{"one", "two"}] * 2 + [{"one"}, {"two"}]
     del reached[(module, 7)]
     assert found(7) == set()
+    # What another module calls while it is imported runs then, though it stands in a function.
+    reached[(module, 7)] = {AT_IMPORT}
+    assert found(7) == {"one"}
 
 
 def test_what_runs_at_import_is_also_that_of_tests_which_read_all_modules() -> None:
