@@ -159,7 +159,7 @@ def test_a_piece_of_no_known_kind_says_so(catalog: Catalog) -> None:
     found = catalog.goes_with("clip")
     assert found.kind == "clips"
     assert "“Paper clip”" in found.notes[0]
-    assert "--rooms" in found.notes[0]
+    assert "`rooms`" in found.notes[0]
     assert len(found.companions) > 3
     reasons = {why.name for each in found.companions for why in each.why}
     assert "usual" in reasons
@@ -295,7 +295,7 @@ def test_kinds_that_are_left_out_are_not_in_it(catalog: Catalog) -> None:
         ({"replaced": {"rug": "rug-red"}, "leave_out": ["halı"]}, "to be left out"),
         ({"replaced": {"paper": "clip"}}, "There is no kind 'paper'"),
         ({"leave_out": ["paper"]}, "There is no kind 'paper'"),
-        ({"replaced": {"rug": "rug-red", "tv-bench": "tv"}, "limit": 1}, "Ask for more"),
+        ({"replaced": {"rug": "rug-red", "tv-bench": "tv"}, "limit": 1}, "Raise it, or put in"),
         ({"limit": 0}, "Ask for 1 to 12"),
         ({"limit": 13}, "Ask for 1 to 12"),
         ({"budget": 0.0}, "above 0"),

@@ -349,12 +349,18 @@ def words_of(request: HTTPConnection) -> Words:
     return Words(language_of(named, request.headers.get("accept-language", "")))
 
 
-def spoken(error: ApiError, words: Words) -> ApiError:
-    """An error of the shop's side in a page's language: by its message, else by its code."""
+def spoken(error: ApiError, words: Words, *, unfit: bool = False) -> ApiError:
+    """An error of the shop's side in a page's language: by its message, else by its code.
+
+    Args:
+        error: The error; its message may be told in that language already.
+        words: Of the language.
+        unfit: Whether the request did not fit its schema, which the message tells in English.
+    """
     text = words.error(error.message)
     if text is None and error.code == "unauthorized":
         text = words("admin_refused")
-    elif text is None and error.code == "invalid_request":
+    elif text is None and unfit:
         text = words("admin_unfit")
     elif text is None and error.code in words.problems:
         text = words.problem(error.code)

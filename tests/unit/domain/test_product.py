@@ -38,8 +38,10 @@ def test_a_variant_is_called_by_what_tells_it_best() -> None:
 
 def test_what_was_left_out_is_told_as_compilers_do() -> None:
     told = SetAside(Path("feed.csv"), 3, "price is odd.", "Mend it.", "p1", "price")
-    assert str(told) == "feed.csv:3: price is odd. Mend it."
-    assert str(replace(told, column="width")) == "feed.csv:3: width: price is odd. Mend it."
+    assert str(told) == "feed.csv:3: price left out: price is odd. Mend it."
+    assert (
+        str(replace(told, column="width")) == "feed.csv:3: width left out: price is odd. Mend it."
+    )
     assert str(replace(told, line=0, cure="", column="")) == "feed.csv: price is odd."
     assert not told.may_be_any_product
     assert replace(told, product_id="").may_be_any_product

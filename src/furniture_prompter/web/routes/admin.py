@@ -57,7 +57,9 @@ class SpokenRoute(APIRoute):
                 ValidationError,
                 RequestValidationError,
             ) as error:
-                raise spoken(api_error(request, error), words_of(request)) from error
+                unfit = isinstance(error, ValidationError | RequestValidationError)
+                shown = api_error(request, error)
+                raise spoken(shown, words_of(request), unfit=unfit) from error
 
         return told
 
