@@ -306,11 +306,11 @@ class _Rows(sqlite3.Cursor):
 class _Scratch(sqlite3.Connection):
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """See :class:`sqlite3.Connection`, whose own takes no cursor but its own."""
-        return _Rows(self).execute(sql, parameters)
+        return self.cursor(_Rows).execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """See :class:`sqlite3.Connection`."""
-        return _Rows(self).executemany(sql, parameters)
+        return self.cursor(_Rows).executemany(sql, parameters)
 
 
 @contextmanager
