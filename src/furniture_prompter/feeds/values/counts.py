@@ -44,7 +44,7 @@ _OF: Final[dict[str, frozenset[str]]] = {
     ),
 }
 _TOGETHER: Final = re.compile(r"\d(?:\s?\+\s?\d){1,7}(?!\d)")
-_NOT_A_SIZE: Final = re.compile(r"[a-z]+|\d{1,9}(?:[.,]\d+)*+|[-/]")
+_NOT_A_SIZE: Final = re.compile(r"[a-z]+|\d{1,9}(?:[.,]\d+)*|[-/]")
 _WHOLE: Final = re.compile(r"\d{1,3}(?:[.,]0{1,4})?")
 _BEDS: Final = words_of("yatak bed bett baza nevresim yorgan mattress matratze carsaf")
 

@@ -65,8 +65,9 @@ class _Sign:
 
 
 _PLAIN: Final = re.compile(r"\d{1,5}(?:\.\d{1,2})?")
+# No group is repeated possessively: up to Python 3.11.4, "80, oak" would be the number "80,".
 _TOKEN: Final = re.compile(
-    r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*+)"
+    r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*)"
     r"|(?P<area>(?:mm|cm|dm|m)[23](?![\d.,]))"
     r"|(?P<word>[a-zø]++)"
     r"|(?P<quote>''|[\"'])"

@@ -42,7 +42,7 @@ class Price:
 _PLAIN: Final = re.compile(r"\d{1,12}(?:\.\d{1,2})?")
 _SPACES: Final = re.compile(r"[\s\u2007\u202f]")
 # A number with the marks that part its digits; a single space only, so "12  49" are two.
-_NUMBER: Final = re.compile(r"\d(?:[.,'’´` ]?\d)*+")
+_NUMBER: Final = re.compile(r"\d(?:[.,'’´` ]?\d)*")
 _GROUPED: Final = re.compile(r"\d{1,3}(?:(?P<group>[.,' ])\d{3})(?:(?P=group)\d{3})*")
 _INDIAN: Final = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?")
 _WORD: Final = re.compile(r"[^\W\d_]+")

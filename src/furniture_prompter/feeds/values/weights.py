@@ -12,7 +12,7 @@ from furniture_prompter.feeds.values.sizes import KILOGRAMS, folded, size_column
 LARGEST_KG: Final = 5_000.0
 LIMIT_WEIGHT_CHARACTERS: Final = 200
 
-_WEIGHT: Final = re.compile(r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*+)\s{0,3}(?P<unit>[a-z]{0,12})")
+_WEIGHT: Final = re.compile(r"(?P<number>\d{1,9}(?:[.,]\d{1,6})*)\s{0,3}(?P<unit>[a-z]{0,12})")
 
 
 @lru_cache(maxsize=16_384)
