@@ -14,8 +14,9 @@ from typing import Self
 import httpx
 import psutil
 
-from benchmarks.provenance import DataSet, file_sha256
+from benchmarks.provenance import DataSet
 from furniture_prompter.assembly import Catalog
+from furniture_prompter.atomic_files import sha256_of
 
 READY_S = 90.0
 STOP_S = 60.0
@@ -31,7 +32,7 @@ def copied(catalog: Path, to: Path) -> tuple[DataSet, int]:
         info = opened.info()
     shutil.copytree(catalog, to)
     note = f"{info.products:,} products, {info.photos:,} photos"
-    return DataSet("served catalog", file_sha256(to / "manifest.json"), note), info.photos
+    return DataSet("served catalog", sha256_of(to / "manifest.json"), note), info.photos
 
 
 def free_port() -> int:

@@ -19,9 +19,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.assembly import Catalog, index, repair, verify
 from furniture_prompter.assembly.upkeep import CatalogUpserts
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.catalog.integrity import version_files
 from furniture_prompter.catalog.manifest import CHECKSUMS_FOLDER, MANIFEST_FILE, read_manifest
@@ -296,7 +297,7 @@ def main() -> None:
     write_result(
         arguments.out,
         title="Mutated catalogs",
-        data=[DataSet("bundled", file_sha256(catalog_feed()), f"its first {PRODUCTS} products")],
+        data=[DataSet("bundled", sha256_of(catalog_feed()), f"its first {PRODUCTS} products")],
         method=f"""A catalog of {PRODUCTS} products with vector indexes, written by a feed, by the
             same with changed and removed rows, and by an upload; then one change of one file that
             its version reads, an even sample of {len(MUTATIONS) + 1} changes of each file:

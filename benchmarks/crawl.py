@@ -13,8 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.assembly import Catalog, index
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.crawl.options import CrawlOptions, CrawlReport
 from furniture_prompter.crawl.running import run_crawl
@@ -142,7 +143,7 @@ def main() -> None:
         data=[
             DataSet(
                 name="bundled",
-                fingerprint=file_sha256(catalog_feed()),
+                fingerprint=sha256_of(catalog_feed()),
                 note=f"{len(products)} products of the bundled catalog as a shop on loopback.",
             )
         ],

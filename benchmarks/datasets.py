@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.provenance import ROOT, DataSet, file_sha256
+from benchmarks.provenance import ROOT, DataSet
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
@@ -74,7 +75,7 @@ def load_products(feed: Path, name: str) -> BenchmarkSet:
         )
     photos = sum(len(product.images) for product in products)
     note = f"{len(products):,} products, {photos:,} photos"
-    return BenchmarkSet(tuple(products), DataSet(name, file_sha256(feed), note))
+    return BenchmarkSet(tuple(products), DataSet(name, sha256_of(feed), note))
 
 
 def ikea_dev(folder: Path = IKEA_DEV) -> BenchmarkSet:

@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.datasets import IKEA_DEV, card_hashes, encode_files, real_shop
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter import Catalog, index
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.encoders.onnx_encoder import OnnxEncoder
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.settings import Settings
@@ -165,7 +166,7 @@ def main() -> None:
         data=[
             DataSet(
                 options.shop.name,
-                file_sha256(options.shop / "rooms.jsonl"),
+                sha256_of(options.shop / "rooms.jsonl"),
                 f"{len(rooms)} rooms, {len(asked)} questions, {len(ids):,} products",
             )
         ],

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from benchmarks.datasets import IKEA_DEV
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter import event_loop, index
 from furniture_prompter.assembly.encoders import catalog_encoders
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.bundled import catalog_feed
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CheckResult, Product
@@ -464,7 +465,7 @@ def main() -> None:
                 raise SystemExit(f"There is no {feed}. Name the folder of the set with --data.")
             rows += measured(name, feed, work / name)
             products = len(feed.read_text("utf-8").splitlines())
-            sets.append(DataSet(name, file_sha256(feed), f"{products:,} products"))
+            sets.append(DataSet(name, sha256_of(feed), f"{products:,} products"))
             print(*(tuple(row.values()) for row in rows), sep="\n", flush=True)
     write_result(
         arguments.out,

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.datasets import IKEA_DEV, card_hashes, encode_files, real_shop
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from benchmarks.screenshots import overlap
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.decoding import decode_photo
 from furniture_prompter.encoders.detector import Detector
@@ -145,7 +146,7 @@ def main() -> None:
         options.out,
         title="Pieces of rooms",
         data=[
-            DataSet(name, file_sha256(options.data / name / file), "measuring set")
+            DataSet(name, sha256_of(options.data / name / file), "measuring set")
             for name, file in files.items()
         ],
         method=METHOD,

@@ -1,7 +1,6 @@
 """Where a figure comes from: written beside every result, so that it can be made again."""
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -88,12 +87,6 @@ def write_result(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", "utf-8")
     print(f"written: {out}", file=sys.stderr)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _command() -> str:

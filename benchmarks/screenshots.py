@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.datasets import IKEA_DEV, card_hashes, encode_files, real_shop
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.assembly.query_photos import QueryPhotos
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders.decoding import PhotoLimits, decode_photo
@@ -440,7 +441,7 @@ def main() -> None:
         options.out,
         title="Pictures in screenshots",
         data=[
-            DataSet(f"{name}, {listed}", file_sha256(options.data / name / listed), "measuring set")
+            DataSet(f"{name}, {listed}", sha256_of(options.data / name / listed), "measuring set")
             for name, listed in lists
         ],
         method=METHOD,

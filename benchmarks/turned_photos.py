@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.datasets import IKEA_DEV, BenchmarkProduct, card_hashes, real_shop
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.catalog.vector_index import ExactIndex
 from furniture_prompter.domain import RgbImage
 from furniture_prompter.encoders.decoding import decode_photo
@@ -167,7 +168,7 @@ def main() -> None:
         options.out,
         title="Photos that lie on their side",
         data=[
-            DataSet(shop, file_sha256(options.data / shop / "products.jsonl"), "measuring set")
+            DataSet(shop, sha256_of(options.data / shop / "products.jsonl"), "measuring set")
             for shop in SHOPS
         ],
         method=METHOD,

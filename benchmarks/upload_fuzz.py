@@ -26,8 +26,9 @@ import httpx
 from PIL import Image
 
 from benchmarks.api_server import ServedApi
-from benchmarks.provenance import DataSet, add_output_option, file_sha256, write_result
+from benchmarks.provenance import DataSet, add_output_option, write_result
 from furniture_prompter.assembly import index
+from furniture_prompter.atomic_files import sha256_of
 from furniture_prompter.bundled import catalog_feed
 
 Mutation = Callable[[random.Random, bytes, bytes], bytes]
@@ -328,7 +329,7 @@ def main() -> None:
     write_result(
         arguments.out,
         title="Mutated uploads",
-        data=[DataSet("bundled", file_sha256(catalog_feed()), "the catalog that ships")],
+        data=[DataSet("bundled", sha256_of(catalog_feed()), "the catalog that ships")],
         method=f"""Files made of whole JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF photos (grey, CMYK,
             palette, transparent, progressive, animated and rotated ones among them) by twelve kinds
             of mutation, seed {arguments.seed}, sent as multipart uploads to POST /v1/search of

@@ -12,13 +12,13 @@ import pytest
 from furniture_prompter.catalog.history import roll_back
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
-from furniture_prompter.domain import FeedRow, Product, Query, Removal, SetAside, Upsert
+from furniture_prompter.domain import FeedRow, Query, Removal, SetAside, Upsert
 from furniture_prompter.errors import InvalidFeedError, TooManyRemovedError
 from furniture_prompter.ingest.brought_by import is_only_source
 from furniture_prompter.ingest.upserts import write_products
 from tests.fakes import LetterPromptEncoder, make_rows, with_product
 from tests.integration.conftest import Shop
-from tests.integration.test_variants import GREY, repair
+from tests.integration.test_variants import GREY, frozen_products, repair
 
 FROZEN = Path(__file__).parent / "frozen" / "format-2.zip"
 
@@ -202,25 +202,13 @@ def frozen(tmp_path: Path) -> tuple[Shop, list[FeedRow]]:
     shop = Shop(tmp_path / "catalog", LetterPromptEncoder())
     rows = [
         FeedRow(
-            Product(
-                f"p{number}",
-                f"chair no {number}",
-                category="chair",
-                color=color,
-                tags=("seat",),
-                attributes={
-                    "price": 10.0 * number,
-                    "materials": "oak, steel" if number % 2 else "oak",
-                    "on_sale": number < 3,
-                },
-                variants=(GREY,) if number == 4 else (),
-            ),
+            replace(product, variants=(GREY,) if number == 4 else ()),
             (tmp_path / "photos" / f"{number}.png",),
             tmp_path / "feed",
             number + 1,
             variant_of={tmp_path / "photos" / "4.png": GREY.id} if number == 4 else {},
         )
-        for number, color in enumerate(("red", "green", "blue", "yellow", "black", "brown"))
+        for number, product in enumerate(frozen_products())
     ]
     return shop, rows
 

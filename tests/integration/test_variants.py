@@ -297,13 +297,9 @@ def test_a_scalar_in_a_column_of_lists_is_a_list_of_one(small: Shop, tmp_path: P
     assert dict(hit.product.attributes) == {"base_colors": ("oak",)}
 
 
-@pytest.fixture
-def frozen(tmp_path: Path) -> tuple[Shop, list[FeedRow]]:
-    """A catalog that a release before variants and lists wrote, and its rows of today."""
-    with zipfile.ZipFile(FROZEN) as archive:
-        archive.extractall(tmp_path)
-    shop = Shop(tmp_path / "catalog", LetterPromptEncoder())
-    products = (
+def frozen_products() -> list[Product]:
+    """The products of catalogs that earlier releases wrote, as far as all of them could."""
+    return [
         Product(
             f"p{number}",
             f"chair no {number}",
@@ -317,11 +313,19 @@ def frozen(tmp_path: Path) -> tuple[Shop, list[FeedRow]]:
             },
         )
         for number, color in enumerate(("red", "green", "blue", "yellow", "black", "brown"))
-    )
+    ]
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> tuple[Shop, list[FeedRow]]:
+    """A catalog that a release before variants and lists wrote, and its rows of today."""
+    with zipfile.ZipFile(FROZEN) as archive:
+        archive.extractall(tmp_path)
+    shop = Shop(tmp_path / "catalog", LetterPromptEncoder())
     photos = tmp_path / "photos"
     return shop, [
         FeedRow(product, (photos / f"{number}.png",), tmp_path / "feed", number + 1)
-        for number, product in enumerate(products)
+        for number, product in enumerate(frozen_products())
     ]
 
 

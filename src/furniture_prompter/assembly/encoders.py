@@ -315,10 +315,10 @@ def distill(
         DistillationError: see :func:`furniture_prompter.distillation.distilling.distill`.
         InvalidFeedError, CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
-    chosen = settings or Settings()
-    tell = progress or (lambda _: None)
     from furniture_prompter.encoders.decoding import PhotoLimits
 
+    chosen = settings or Settings()
+    tell = progress or (lambda _: None)
     limits = PhotoLimits.of(chosen)
     with registry.needing("train", "Distillation"):
         from furniture_prompter.distillation.distilling import distill as run

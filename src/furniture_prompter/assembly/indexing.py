@@ -144,8 +144,9 @@ def name_of_source(source: str) -> str:
         # A link stays a link: what it leads to may have another name every day.
         return _undated(os.path.normpath(Path(source).absolute()))
     shown = _undated(shown_address(source))
-    host = _HOST_END.split(source.partition("://")[2], 1)[0]
-    rest = source.partition("://")[2].removeprefix(host)
+    behind = source.partition("://")[2]
+    host = _HOST_END.split(behind, 1)[0]
+    rest = behind.removeprefix(host)
     # A password says nothing of the feed, and may be another every month.
     user = host.rpartition("@")[0].partition(":")[0]
     if not user and "…" not in shown:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+import numpy as np
+
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.storage import CHUNK_ROWS
 from furniture_prompter.catalog.stored import stored_rows, stored_values
@@ -277,7 +279,8 @@ class FeedRun:
         if not (written or marked or self.brought.is_renamed):
             writer.feeds = feeds_before
             return False
-        numbers = self.stored.numbers()
+        # Marking none adds the column all the same.
+        numbers = self.stored.numbers() if marked else np.zeros(0, np.int64)
         await writer.mark_feeds({bits: numbers[places] for bits, places in marked.items()})
         if written:
             on_progress(IndexProgress("writing", total, total, "products"))
