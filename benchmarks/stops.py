@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -27,13 +27,17 @@ from benchmarks.provenance import add_output_option, write_result
 from furniture_prompter import event_loop
 from furniture_prompter.assembly import Catalog
 from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encoder
+from furniture_prompter.catalog.columns import PHOTOS, PRODUCTS
+from furniture_prompter.catalog.folding import LOOSE_FRAGMENTS
+from furniture_prompter.catalog.lance_files import fragments_of
+from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.errors import CatalogWriteError, FurniturePrompterError
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.settings import Settings
 
-PRODUCTS = 60
+SHOP_PRODUCTS = 60
 GRACE_S = 1.0
 AGED_S = 2.0
 KILLS = 50
@@ -41,20 +45,24 @@ DISK_MB = 8
 # Too little for a run of this catalog at first, then about what it needs, then enough.
 INDEX_FREE_KB = (range(200, 1_000, 50), range(1_000, 1_401, 20))
 PUT_FREE_KB = (20, 40, 60, 80, 100)
+# Each PUT adds a fragment to both tables, beside that of the first run.
+PUTS_BEFORE_FOLDING = LOOSE_FRAGMENTS - 1
 SEED = 17
 
 METHOD = f"""
-A catalog of {PRODUCTS} bundled products, a column of which says of which generation of the feed
-they are; the grace time is {GRACE_S:g} s, and before each stop nothing is written for at least
+A catalog of {SHOP_PRODUCTS} bundled products, a column of which says of which generation of the
+feed they are; the grace time is {GRACE_S:g} s, and before each stop nothing is written for at least
 {AGED_S:g} s, so that every version is older than its grace time. Each index run takes the next
 generation: it writes every row anew, fits the alignment anew, and removes and adds products. It is
 killed (kill -9) at a random moment of its work, or runs on a file system of {DISK_MB} MB with so
 much room and no old version that could be deleted to make more. Each PUT stores a product with a
 photo of its own; the server is killed at a random moment of it, or its disk has so little room.
-After each stop the catalog must open, be sound for `catalog verify`, answer a search, and hold the
-products of just one generation, all of them, with their uploaded photos; the next run, or PUT, must
-be stored. A catalog that fails in any of this is lost. Stops that came after the commit are counted
-apart.
+PUTs that fold are each on a copy of a catalog that has gathered as many fragments as it may: of all
+bundled products, whose table of products is written anew by one PUT, and whose table of photos
+merges the small ones by the next. After each stop the catalog must open, be sound for `catalog
+verify`, answer a search, and hold the products of just one generation, all of them, with their
+uploaded photos; the next run, or PUT, must be stored. A catalog that fails in any of this is lost.
+Stops that came after the commit are counted apart.
 """
 
 
@@ -91,6 +99,7 @@ class Shop:
         asked: The products.
         encoders: What indexes them.
         generation: What the last run that is known to be committed wrote.
+        size: Products, a tenth of which each generation lacks.
     """
 
     catalog: Path
@@ -98,11 +107,12 @@ class Shop:
     asked: BenchmarkSet
     encoders: Encoders
     generation: int = 0
+    size: int = SHOP_PRODUCTS
 
     def feed(self, generation: int) -> Path:
         """The feed of a generation: each lacks another tenth of the products."""
         rows = []
-        for number, product in enumerate(self.asked.products[:PRODUCTS]):
+        for number, product in enumerate(self.asked.products[: self.size]):
             images = []
             for image in product.images:
                 if not (self.feeds / image.name).exists():
@@ -116,6 +126,10 @@ class Shop:
         path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
         return path
 
+    def products_of(self, generation: int) -> int:
+        """How many products a generation has."""
+        return sum(number % 10 != generation % 10 for number in range(self.size))
+
     def index(self, generation: int) -> None:
         """Index a generation here, to its end."""
         self.encoders.index(self.feed(generation), self.catalog)
@@ -124,7 +138,7 @@ class Shop:
     def copied(self, to: Path) -> "Shop":
         """The same on another disk."""
         shutil.copytree(self.catalog, to, copy_function=shutil.copy)
-        return Shop(to, self.feeds, self.asked, self.encoders, self.generation)
+        return replace(self, catalog=to)
 
     def fault(self, generations: Iterable[int], uploads: Iterable[str] = ()) -> str | None:
         """What is wrong with the catalog; None where it is whole.
@@ -143,7 +157,7 @@ class Shop:
                     for generation in generations
                     if (hits := _hits(opened, f"generation = {generation}"))
                 ]
-                if len(found) != 1 or found[0][1] != PRODUCTS - PRODUCTS // 10:
+                if len(found) != 1 or found[0][1] != self.products_of(found[0][0]):
                     return f"products by generation: {found}"
                 self.generation = found[0][0]
                 stored = _hits(opened, "id contains 'stop-'")
@@ -156,7 +170,7 @@ class Shop:
 
 def _hits(opened: Catalog, where: str) -> list[tuple[str, str]]:
     """Ids and photos of the products that a filter lets through."""
-    hits = opened.search("furniture chair", where=where, limit=200).hits
+    hits = opened.search("furniture chair", where=where, limit=1_000).hits
     return [(hit.product.id, hit.photo.path) for hit in hits]
 
 
@@ -319,6 +333,19 @@ for each in sys.argv[2:]: os.kill(int(each), 9)
 """
 
 
+def killed_put(api: ServedApi, number: int, photo: bytes, after_s: float) -> bool:
+    """Whether a PUT was answered by a server that is killed so long after its start."""
+    killer = subprocess.Popen(
+        [*(sys.executable, "-S", "-c"), KILL, str(after_s), *map(str, api.processes())]
+    )
+    try:
+        return put(api, number, photo).is_success
+    except httpx.TransportError:
+        return False
+    finally:
+        killer.wait()
+
+
 def killed_puts(shop: Shop, chance: random.Random, kills: int, work: Path) -> Row:
     """Servers killed at random moments of a PUT."""
     tally = Tally("PUTs, kill -9 of the server")
@@ -343,25 +370,93 @@ def killed_puts(shop: Shop, chance: random.Random, kills: int, work: Path) -> Ro
                 lasts_s = time.perf_counter() - began
                 stored.append(f"stop-{2 * number + 1}")
                 continue
-            killer = subprocess.Popen(
-                [
-                    *(sys.executable, "-S", "-c"),
-                    KILL,
-                    str(chance.uniform(0, lasts_s)),
-                    *map(str, api.processes()),
-                ]
-            )
-            try:
-                answered = put(api, 2 * number + 1, photo).is_success
-            except httpx.TransportError:
-                answered = False
-            killer.wait()
+            answered = killed_put(api, 2 * number + 1, photo, chance.uniform(0, lasts_s))
             if answered:
                 stored.append(f"stop-{2 * number + 1}")
         tally.add(shop.fault((shop.generation,), stored), committed=answered)
         if tally.lost:
             break
     return tally.row()
+
+
+def killed_folding_puts(
+    template: Shop, stored: Sequence[str], table: str, chance: random.Random, kills: int, work: Path
+) -> Row:
+    """Servers killed at random moments of a PUT that folds a table.
+
+    Args:
+        template: A catalog whose next PUT does so; each kill is of a copy.
+        stored: What PUT stored in it.
+        table: The table.
+        chance: Draws the moments.
+        kills: How many.
+        work: Where the copies go.
+    """
+    tally = Tally(f"PUTs that fold {table}, kill -9")
+    photo = template.asked.products[0].images[0].read_bytes()
+    number = len(stored)
+    lasts_s = 0.0
+    for kill in range(kills + 1):
+        here = template.copied(work / "folding")
+        before = fragments(here.catalog)[table]
+        with ServedApi.of_catalog(
+            here.catalog, work / "server.log", version_grace_s=GRACE_S
+        ) as api:
+            # Loads both encoders, and writes nothing.
+            asked = {"text": "chair"}
+            httpx.post(
+                f"{api.url}/v1/search", data=asked, files={"photo": photo}, timeout=60
+            ).raise_for_status()
+            aged()
+            if kill == 0:
+                began = time.perf_counter()
+                put(api, number, photo).raise_for_status()
+                lasts_s = time.perf_counter() - began
+                answered = True
+            else:
+                answered = killed_put(api, number, photo, chance.uniform(0, lasts_s))
+        uploads = [*stored, *([f"stop-{number}"] if answered else [])]
+        fault = here.fault((here.generation,), uploads)
+        if answered and fragments(here.catalog)[table] >= before:
+            raise SystemExit(f"This PUT did not fold {table}: nothing is measured.")
+        if fault is None:
+            with ServedApi.of_catalog(
+                here.catalog, work / "server.log", version_grace_s=GRACE_S
+            ) as api:
+                again = put(api, number + 1, photo)
+            if not again.is_success:
+                fault = f"the next PUT: {again.status_code}"
+            else:
+                fault = here.fault((here.generation,), [*uploads, f"stop-{number + 1}"])
+        if kill or fault:
+            tally.add(fault, committed=answered)
+        shutil.rmtree(here.catalog)
+    return tally.row()
+
+
+def fragments(catalog: Path) -> dict[str, int]:
+    """Fragments of each table of a catalog's current version."""
+    tables = read_manifest(catalog).tables
+    return {name: len(fragments_of(catalog, name, tables[name])) for name in tables}
+
+
+def folding_puts(shop: Shop, chance: random.Random, kills: int, work: Path) -> list[Row]:
+    """PUTs that fold the table of products, and the next, which merges fragments of photos."""
+    whole = replace(shop, catalog=work / "whole", generation=0, size=len(shop.asked.products))
+    whole.index(0)
+    photo = shop.asked.products[0].images[0].read_bytes()
+    stored: list[str] = []
+    rows = []
+    for table in (PRODUCTS, PHOTOS):
+        with ServedApi.of_catalog(
+            whole.catalog, work / "server.log", version_grace_s=GRACE_S
+        ) as api:
+            while len(stored) < PUTS_BEFORE_FOLDING + (table == PHOTOS):
+                put(api, len(stored), photo).raise_for_status()
+                stored.append(f"stop-{len(stored)}")
+        aged()
+        rows.append(killed_folding_puts(whole, stored, table, chance, kills, work))
+    return rows
 
 
 def full_disk_puts(shop: Shop, sizes_kb: Sequence[int], work: Path) -> Row:
@@ -392,6 +487,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=KILLS, help="kills of index runs")
     parser.add_argument("--put-kills", type=int, default=KILLS, help="kills of servers")
+    parser.add_argument(
+        "--fold-kills", type=int, default=KILLS // 2, help="kills of servers as they fold a table"
+    )
     parser.add_argument("--fork", action="store_true", help=argparse.SUPPRESS)
     add_output_option(parser, "stops")
     arguments = parser.parse_args(words)
@@ -414,6 +512,7 @@ def main(words: Sequence[str] | None = None) -> None:
             full_disk_puts(shop, PUT_FREE_KB, work),
             killed_index_runs(shop, chance, arguments.kills),
             killed_puts(shop, chance, arguments.put_kills, work),
+            *folding_puts(shop, chance, arguments.fold_kills, work),
         ]
     finally:
         shutil.rmtree(work)
