@@ -110,7 +110,7 @@ class Shop:
     size: int = SHOP_PRODUCTS
 
     def feed(self, generation: int) -> Path:
-        """The feed of a generation: each lacks another tenth of the products."""
+        """The feed, as it is of a generation: each lacks another tenth of the products."""
         rows = []
         for number, product in enumerate(self.asked.products[: self.size]):
             images = []
@@ -122,7 +122,7 @@ class Shop:
                 title = f"{product.title}, {generation}"
                 row = {"id": product.id, "title": title, "category": product.category}
                 rows.append(row | {"images": images, "generation": generation})
-        path = self.feeds / f"{generation}.jsonl"
+        path = self.feeds / "feed.jsonl"
         path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
         return path
 
