@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from furniture_prompter.bundled import catalog_feed
-from tools.page_screenshots import CHROMIUM, FLAGS, LOADED
+from tools.page_screenshots import CHROMIUM, FLAGS, LOADED, room
 
 SIZE: Final[ViewportSize] = {"width": 1120, "height": 700}
 SHOWN_PX: Final = (896, 560)
@@ -26,14 +24,6 @@ _TYPED_MS: Final = 90
 _READ_MS: Final = 1_500
 # From the best down to what fits.
 _QUALITIES: Final = (70, 60, 50, 40, 30)
-# Of the bundled catalog, where each stands in the room: left, top, right, bottom.
-_ROOM_PX: Final = (1_200, 900)
-_PIECES: Final = (
-    ("blendswap-sofa-2-0.jpg", (120, 330, 720, 780)),
-    ("blendswap-fotel-0.jpg", (800, 430, 1120, 800)),
-    ("blendswap-coffee-table-0.jpg", (420, 600, 760, 860)),
-    ("blendswap-lamp-0.jpg", (30, 200, 160, 620)),
-)
 
 
 @dataclass(eq=False)
@@ -97,21 +87,6 @@ class Reel:
             if data.tell() <= MOST_BYTES:
                 return data.getvalue()
         raise SystemExit(f"The recording has {data.tell():,} bytes. Film fewer frames.")
-
-
-def room() -> bytes:
-    """A photo of a room, as JPEG: pieces of the bundled catalog before a wall."""
-    image = Image.new("RGB", _ROOM_PX, (232, 226, 214))
-    ImageDraw.Draw(image).rectangle((0, 600, *_ROOM_PX), fill=(170, 140, 110))
-    for name, (left, top, right, bottom) in _PIECES:
-        with Image.open(catalog_feed().parent / "images" / name) as opened:
-            piece = opened.convert("RGB").resize((right - left, bottom - top))
-        # Renders stand on white, which the wall shows through.
-        inside = np.asarray(piece).min(axis=2) < 238
-        image.paste(piece, (left, top), Image.fromarray((inside * 255).astype(np.uint8)))
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=90)
-    return data.getvalue()
 
 
 def film(page: Page, url: str) -> Reel:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+import numpy as np
+from PIL import Image, ImageDraw
+from playwright.sync_api import FilePayload, Page, sync_playwright
 
 from furniture_prompter.bundled import catalog_feed
 
@@ -45,6 +46,8 @@ PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
     "photo": ("?q=in+white", {"width": 1360, "height": 1000}, {}),
     "photo-phone": ("?q=in+white", PHONE, {}),
     "photo-dark": ("?q=in+white", DESKTOP, {"color_scheme": "dark"}),
+    "room": ("", {"width": 1360, "height": 1000}, {}),
+    "error": ("?q=blue+armchair", DESKTOP, {}),
     "wide": ("?q=chair", {"width": 3840, "height": 2160}, {}),
 }
 TRIED: Final = "POST /v1/search"
@@ -60,12 +63,29 @@ KEYED_PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
     "docs-dark": ("docs", {"width": 1360, "height": 1800}, DARK),
 }
 """What a server with API keys shows to one that may write."""
-SHOWN: Final = {"photo": "page.webp", "phone": "page-phone.webp", "admin": "admin.webp"}
+SHOWN: Final = {
+    "photo": "page.webp",
+    "phone": "page-phone.webp",
+    "dark": "page-dark.webp",
+    "room": "page-room.webp",
+    "turkish": "page-turkish.webp",
+    "empty": "page-empty.webp",
+    "error": "page-error.webp",
+    "admin": "admin.webp",
+}
 """What the README and docs/page.md show, by picture."""
 LOADED: Final = """() => [...document.images].every(
   (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
 """Whether all pictures in the window are there."""
 _QUALITY: Final = 82
+# Of the bundled catalog, where each stands in the room: left, top, right, bottom.
+_ROOM_PX: Final = (1_200, 900)
+_PIECES: Final = (
+    ("blendswap-sofa-2-0.jpg", (120, 330, 720, 780)),
+    ("blendswap-fotel-0.jpg", (800, 430, 1120, 800)),
+    ("blendswap-coffee-table-0.jpg", (420, 600, 760, 860)),
+    ("blendswap-lamp-0.jpg", (30, 200, 160, 620)),
+)
 
 
 def main() -> None:
@@ -88,12 +108,40 @@ def main() -> None:
                     page.locator("#panel > summary").click()
                     page.set_input_files("#file", catalog_feed().parent / PHOTO)
                     page.wait_for_url("**photo=**")
+                if name == "room":
+                    photo: FilePayload = {
+                        "name": "room.jpg",
+                        "mimeType": "image/jpeg",
+                        "buffer": room(),
+                    }
+                    page.set_input_files("#file", photo)
+                    page.wait_for_url("**photo=**")
+                if name == "error":
+                    page.context.set_offline(True)
+                    page.locator("#q").fill("oak table")
+                    page.locator("#q").press("Enter")
+                    page.locator("#alarm button").wait_for()
                 if name.startswith("admin"):
                     _open_admin(page, given.key, asks=name == "admin-asks")
                 if name.startswith("docs"):
                     _try(page, given.key)
                 _take(page, name, given.out)
         browser.close()
+
+
+def room() -> bytes:
+    """A photo of a room, as JPEG: pieces of the bundled catalog before a wall."""
+    image = Image.new("RGB", _ROOM_PX, (232, 226, 214))
+    ImageDraw.Draw(image).rectangle((0, 600, *_ROOM_PX), fill=(170, 140, 110))
+    for name, (left, top, right, bottom) in _PIECES:
+        with Image.open(catalog_feed().parent / "images" / name) as opened:
+            piece = opened.convert("RGB").resize((right - left, bottom - top))
+        # Renders stand on white, which the wall shows through.
+        inside = np.asarray(piece).min(axis=2) < 238
+        image.paste(piece, (left, top), Image.fromarray((inside * 255).astype(np.uint8)))
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=90)
+    return data.getvalue()
 
 
 def _open_admin(page: Page, key: str, *, asks: bool) -> None:
