@@ -72,4 +72,5 @@ def places_within(numbers: Numbers, own: Numbers) -> NDArray[np.intp]:
     counts = np.searchsorted(own, numbers, side="right") - starts
     # Every row's place among those of its number, then where those begin.
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(starts, counts) + within
+    places: NDArray[np.intp] = np.repeat(starts, counts) + within
+    return places

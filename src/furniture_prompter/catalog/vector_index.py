@@ -104,6 +104,11 @@ class VectorIndex(Protocol):
         ...
 
 
+def blank_rows(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether each of some vectors, shape (n, d), stands for nothing known; shape (n,)."""
+    return np.asarray(~vectors.any(axis=1))
+
+
 def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
     """Sorted unique product numbers and the best score of each, both of shape (m,).
 
@@ -195,7 +200,7 @@ class ExactIndex:
         """Take vectors of shape (n, d) and the product number of each row, in any order."""
         order = np.argsort(numbers, kind="stable")
         held = np.ascontiguousarray(pad(vectors[order]))
-        self._hold((held,), numbers[order], ~held.any(axis=1), None)
+        self._hold((held,), numbers[order], blank_rows(held), None)
 
     def _hold(
         self,
@@ -233,7 +238,7 @@ class ExactIndex:
         added = np.concatenate([*held[1:], vectors_from(read[column])])
         order = np.concatenate([kept, len(own) + np.arange(read.num_rows)])
         own = np.concatenate([own, read[NUMBER].to_numpy()])
-        blank = np.concatenate([self._blank[: len(held[0])], ~added.any(axis=1)])
+        blank = np.concatenate([self._blank[: len(held[0])], blank_rows(added)])
         later = copy(self)
         later._hold((held[0], added), own, blank, order[np.argsort(own[order], kind="stable")])
         return later

@@ -101,9 +101,7 @@ async def write_products(
                 if item.column:
                     left_out.setdefault(item.line, []).append(f"{item.reason} {item.cure}")
                 else:
-                    results[item.line] = WriteResult(
-                        item.line, item.product_id, "refused", item.reason, item.cure
-                    )
+                    results[item.line] = _refused(item)
             removed = [write for write in once if isinstance(write, Removal)]
             ids = {product_id_of(each) for each in removed}
             gone = {stored[product_id].number for product_id in ids & stored.keys()}
@@ -201,6 +199,10 @@ def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int,
         result = WriteResult(item.line, item.product_id, "refused", reason, of_photo=True)
         spoilt.setdefault(item.line, result)
     return spoilt
+
+
+def _refused(item: SetAside) -> WriteResult:
+    return WriteResult(item.line, item.product_id, "refused", item.reason, item.cure)
 
 
 def _done(

@@ -74,7 +74,7 @@ class Upright:
         self._reader = reader
         self._looks_upright = looks_upright
         # A few products among many do not move a quantile over 64.
-        self._yardstick = before._yardstick if before is not None else None
+        self._yardstick: _Yardstick | None = before._yardstick if before is not None else None
         self._has_none = False
 
     async def convinces(self, vector: Vectors) -> bool:

@@ -93,21 +93,23 @@ class Searcher:
         """
         if before is not None and reader.carried_from != before._reader.manifest.version:
             before = None
-        self._reader = reader
+        self._reader: CatalogReader = reader
         self._encoder = encoder
         self._card = card
         self._texts = QueryTextEncoder(prompt_encoder, route, cached_texts)
-        self.upright = Upright(reader, self._looks_upright, before and before.upright)
+        self.upright: Upright = Upright(
+            reader, self._looks_upright, before.upright if before is not None else None
+        )
         self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
         self._homographs = Homographs(reader)
         self._what_is_said = WhatIsSaid(reader)
-        self._words = CatalogWords(
+        self._words: CatalogWords = CatalogWords(
             reader,
             settings.thesaurus,
             lambda word: prompt_encoder().knows_word(word),
-            before and before._words,
+            before._words if before is not None else None,
         )
 
     @cached_property

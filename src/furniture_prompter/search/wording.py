@@ -319,7 +319,7 @@ class CatalogWords:
         self._is_word = is_word
         self._reader = reader
         self._own = own_thesaurus
-        self._known = before._known if before is not None else None
+        self._known: KnownWords | None = before._known if before is not None else None
         self._lock = asyncio.Lock()
 
     async def known(self) -> KnownWords:
