@@ -61,6 +61,7 @@ class Homographs:
     def __init__(self, reader: CatalogReader) -> None:
         """Take the version."""
         self._reader = reader
+        self._having: dict[str, Numbers] = {}
         self._lock = asyncio.Lock()
 
     async def told_apart(self, text: str | None, beside: Iterable[str] = ()) -> ToldApart:
@@ -125,11 +126,12 @@ class Homographs:
 
     async def _matching(self, pattern: str, *further: str) -> Numbers:
         """The products of which a text matches, or something further holds."""
-        told = [f"regexp_like({text}, '{pattern}')" for text in _texts(self._reader)]
-        sql = " OR ".join(f"coalesce({each}, false)" for each in (*told, *further))
         async with self._lock:
-            # The reader keeps what it found, for later versions as well.
-            return (await self._reader.passing(sql)).numbers
+            if pattern not in self._having:
+                told = [f"regexp_like({text}, '{pattern}')" for text in _texts(self._reader)]
+                sql = " OR ".join(f"coalesce({each}, false)" for each in (*told, *further))
+                self._having[pattern] = (await self._reader.passing(sql)).numbers
+            return self._having[pattern]
 
 
 def says_any(text: str, words: Collection[str]) -> bool:
