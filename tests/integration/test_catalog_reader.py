@@ -13,12 +13,8 @@ import pytest
 from furniture_prompter.catalog import facets as facets_module
 from furniture_prompter.catalog import reader as reader_module
 from furniture_prompter.catalog.columns import NUMBER, VECTOR
-from furniture_prompter.catalog.reader import (
-    CatalogReader,
-    MemoryRows,
-    Rows,
-    StoredRows,
-)
+from furniture_prompter.catalog.reader import CatalogReader
+from furniture_prompter.catalog.rows import MemoryRows, StoredRows
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.errors import CatalogDamagedError
 from tests.fakes import make_rows
@@ -28,19 +24,14 @@ PRODUCTS = 12
 NUMBERS = list(range(1, PRODUCTS + 1))
 
 
-class NotingRows:
+class NotingRows(StoredRows):
     """Rows, and which of them were asked for."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self.asked: list[int] = []
+    asked: list[int]
 
     async def fetch(self, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
         self.asked += numbers.tolist()
-        return await self._rows.fetch(numbers, columns)
-
-    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
-        return await self._rows.values(numbers, columns)
+        return await super().fetch(numbers, columns)
 
 
 def read(shop: Shop, batches: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -48,7 +39,7 @@ def read(shop: Shop, batches: Sequence[Sequence[int]]) -> list[list[int]]:
 
     async def run() -> list[list[int]]:
         reader = await CatalogReader.open(shop.folder)
-        rows = NotingRows(reader._product_rows)
+        rows = NotingRows(reader._products, [NUMBER], shop.folder)
         reader._product_rows = rows
         asked = []
         try:

@@ -5,19 +5,27 @@ import errno
 import io
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from lancedb import AsyncTable
 from PIL import Image
 
+from furniture_prompter.catalog import reader as reader_module
 from furniture_prompter.catalog import writer as writer_module
+from furniture_prompter.catalog.columns import ALIGNED, VECTOR
 from furniture_prompter.catalog.folding import LOOSE_FRAGMENTS
+from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.keywords import PREFIX_FOLDING
 from furniture_prompter.catalog.lance_files import table_files
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.retention import UPLOADS_FOLDER, spool_in
+from furniture_prompter.catalog.rows import MemoryRows
 from furniture_prompter.catalog.storage import writer_lock
 from furniture_prompter.catalog.upkeep import optimize_catalog, verify_catalog
 from furniture_prompter.catalog.writer import CatalogWriter
@@ -31,7 +39,7 @@ from furniture_prompter.domain import (
     WriteSummary,
 )
 from furniture_prompter.encoders.decoding import photo_id
-from furniture_prompter.errors import CatalogBusyError, CatalogWriteError
+from furniture_prompter.errors import CatalogBusyError, CatalogDamagedError, CatalogWriteError
 from furniture_prompter.ingest import writing
 from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
@@ -369,3 +377,85 @@ def test_one_product_after_another_leaves_what_was_written_before_as_it_is(
     assert not before & data()
     assert filled.ids(Query(prompt="renewed3 stool"))[0] == "p3"
     assert sound(filled)
+
+
+async def all_read(reader: CatalogReader) -> dict[str, Any]:
+    """What a version holds, by the ways in which searches read it."""
+    numbers = np.sort((await reader.some_products(["__number"], 1_000))["__number"])
+    vocabulary = await reader.vocabulary()
+    indexes = [await reader.photo_index(name) for name in (VECTOR, ALIGNED)]
+    indexes.append(await reader.text_index())
+    asked = [each.similarities(each.some_rows(1)[0]) for each in indexes]
+    photos = await reader.photos(numbers, VECTOR)
+    assert photos.vectors is not None
+    products = await reader.products(numbers)
+    matches = await reader.keyword_matches(KeywordQuery("renamed sofa"), 50, None)
+    wheres = ("price < 100", "title contains 'new'", "category = 'sofa'")
+    return {
+        "words": {word: vocabulary.having(word).tolist() for word in vocabulary.places},
+        "own": vocabulary.own,
+        "read": vocabulary.products,
+        "cosines": [(await each.of(numbers)).tolist() for each in asked],
+        "backgrounds": [each.background for each in asked],
+        "photos": (photos.numbers.tolist(), photos.ids, photos.paths, photos.vectors.tolist()),
+        "products": [products[number] for number in numbers.tolist()],
+        "values": await reader.columns(numbers, ["title", "price", "category"]),
+        "passing": [(await reader.filter_products(each)).numbers.tolist() for each in wheres],
+        "matches": dict(zip(*(each.tolist() for each in matches), strict=True)),
+    }
+
+
+def test_a_version_that_takes_over_what_was_read_holds_what_one_read_anew_does(
+    filled: Shop,
+) -> None:
+    async def opened(before: CatalogReader | None) -> CatalogReader:
+        return await CatalogReader.open(filled.folder, before)
+
+    def written(*writes: Write | tuple[Product, Sequence[bytes] | None]) -> None:
+        write(filled, *writes)
+
+    async def run() -> None:
+        reader = await opened(None)
+        await all_read(reader)
+        steps: list[list[Write | tuple[Product, Sequence[bytes] | None]]] = [
+            [(Product(id="p3", title="sofa no 3", attributes={"price": 4.0}), None)],
+            [(Product(id="p4", title="Renamed Chaise", category="sofa"), None)],
+            [(product("new", price=7.0), [drawn(), drawn("red", "sofa", 9_001)])],
+            [(product("new", price=900.0), [drawn("red", "sofa", 9_001)]), Removal(2, "p5")],
+            [(Product(id="p4", title="sofa no 4"), None), Removal(2, "new")],
+            [(product("newer", price=1.0), [drawn("blue", "table", 9_002)])],
+        ]
+        for step in steps:
+            await asyncio.to_thread(written, *step)
+            later, anew = await opened(reader), await opened(None)
+            assert later.carried_from == reader.manifest.version == later.manifest.version - 1
+            assert anew.carried_from is None
+            reader.close()
+            reader = later
+            assert await all_read(reader) == await all_read(anew)
+            anew.close()
+        reader.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_where_much_has_changed_or_the_version_before_is_gone_one_is_read_anew(
+    filled: Shop, lost: bool
+) -> None:
+    async def run() -> None:
+        before = await CatalogReader.open(filled.folder)
+        await all_read(before)
+        # Folding writes every row anew.
+        await optimize_catalog(filled.folder, 50_000, 60.0, 3)
+        gone = patch.object(MemoryRows, "changed", side_effect=CatalogDamagedError("It is gone."))
+        with patch.object(reader_module, "MOST_CARRIED", 10), gone if lost else nullcontext():
+            later = await CatalogReader.open(filled.folder, before)
+        assert later.carried_from is None
+        held = [await all_read(each) for each in (later, before)]
+        # Until it is folded, the keyword index weighs words that are gone.
+        assert held[0].pop("matches").keys() == held[1].pop("matches").keys()
+        assert held[0] == held[1]
+
+    write(filled, (product(), [drawn()]))
+    asyncio.run(run())

@@ -104,7 +104,8 @@ class Catalog:
                 or another whose vectors lie in the same space, such as its student.
             text_tower: Encoder whose text tower takes prompts into the photos' space; the
                 settings' when left out, and the catalog's own tower or alignment without either.
-            sharing: An opened catalog whose encoders are used where they are the same.
+            sharing: An opened catalog with the same settings: its encoders are used where they are
+                the same, and what it read of an earlier version where few products have changed.
             cached_prompts: Prompts whose vectors are kept for queries to come.
 
         Raises:
@@ -116,7 +117,8 @@ class Catalog:
         chosen = settings or Settings()
         if chosen.thesaurus is not None:
             thesaurus(chosen.thesaurus)  # one that cannot be read is told first
-        reader = event_loop.run(CatalogReader.open(local_folder(path, chosen)))
+        earlier = sharing._reader if sharing is not None else None
+        reader = event_loop.run(CatalogReader.open(local_folder(path, chosen), earlier))
         manifest = reader.manifest
         folder = photo_encoder_folder(manifest.encoder.name, encoder, chosen)
         card = EncoderCard.load(folder)
@@ -137,6 +139,7 @@ class Catalog:
             chosen,
             card=card,
             cached_texts=cached_prompts,
+            before=sharing._searcher if sharing is not None else None,
         )
         return cls(reader, searcher, folder, card, prompt_card, loaded, route, chosen)
 
@@ -153,6 +156,11 @@ class Catalog:
     def version(self) -> int:
         """Number of the opened version."""
         return self._reader.manifest.version
+
+    @property
+    def took_over(self) -> bool:
+        """Whether it has what `sharing` read, so that its first search reads little."""
+        return self._reader.carried_from is not None
 
     @property
     def columns(self) -> Mapping[str, str]:

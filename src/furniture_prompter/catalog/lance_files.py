@@ -35,10 +35,7 @@ def lance_versions(folder: Path, table: str) -> list[tuple[int, Path]]:
 
 
 def unreadable_references(folder: Path, table: str) -> list[Path]:
-    """Tags and branches of a table that Lance cannot read, so that it refuses to clear up.
-
-    No catalog has any of its own.
-    """
+    """Tags and branches that Lance cannot read, and then clears up nothing; catalogs have none."""
     found: list[Path] = []
     for path in (folder / f"{table}.lance" / "_refs").rglob("*.json"):
         key = "version" if path.parent.name == "tags" else "parentVersion"
@@ -74,11 +71,13 @@ class Fragment:
         id: Its number, once in a table.
         rows: Rows that are not deleted.
         deleted_rows: Rows that its files have and the version does not.
+        files: Names of the files that hold its rows, which are written once.
     """
 
     id: int
     rows: int
     deleted_rows: int
+    files: frozenset[str]
 
 
 def fragments_of(folder: Path, table: str, version: int) -> list[Fragment]:
@@ -93,6 +92,7 @@ def fragments_of(folder: Path, table: str, version: int) -> list[Fragment]:
             each.id,
             each.physical_rows - each.deletion_file.deleted_rows,
             each.deletion_file.deleted_rows,
+            frozenset(name for name in _fragment_files(each) if name.startswith("data/")),
         )
         for each in _manifest_of(content).fragments
     ]

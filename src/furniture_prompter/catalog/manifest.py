@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -180,7 +180,9 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as JSON of one line, sealed with its own hash where it names checksums."""
-        raw = asdict(self)
+        # As ``asdict``, which takes fifty times as long for the numbers of `confidence`.
+        raw: dict[str, Any] = _MANIFEST.dump_python(self)
+        raw["format_version"] = self.format_version
         # Releases before these keys refuse them; a catalog that does not use them stays theirs.
         for part, name in _LATER_KEYS:
             if not raw[part][name]:

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from cachetools import LRUCache
-from lancedb import AsyncTable
-from numpy.typing import NDArray
+from lancedb import AsyncConnection, AsyncTable
 
 from furniture_prompter.catalog.columns import (
     KNOWN_COLUMNS,
@@ -30,6 +29,8 @@ from furniture_prompter.catalog.facets import FacetCounts
 from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
 from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
+from furniture_prompter.catalog.row_ids import ROW_ID
+from furniture_prompter.catalog.rows import MemoryRows, StoredRows
 from furniture_prompter.catalog.storage import connect, reading, unreadable
 from furniture_prompter.catalog.vector_index import (
     ExactIndex,
@@ -49,115 +50,19 @@ from furniture_prompter.catalog.vocabulary import (
 )
 from furniture_prompter.domain import Photo, Product
 from furniture_prompter.domain.query import Facet
-
-
-class Rows(Protocol):
-    """One table of a catalog version."""
-
-    async def fetch(self, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
-        """All rows of some products, ordered by number and the table's own order within it.
-
-        Args:
-            numbers: At least one product number, shape (n,).
-            columns: Columns wanted beside the number.
-
-        Raises:
-            CatalogDamagedError: the table cannot be read.
-        """
-        ...
-
-    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Values of columns by name, for each product of a table that has one row of it.
-
-        Arguments and errors are those of :meth:`fetch`.
-        """
-        ...
-
-
-class MemoryRows:
-    """Columns are read on first use and kept: a fetch then takes a tenth of a query's time."""
-
-    def __init__(self, table: AsyncTable, order: Sequence[str], folder: Path) -> None:
-        """Take a pinned table and the columns that order its rows, product number first."""
-        self._table = table
-        self._order = list(order)
-        self._folder = folder
-        self._columns: dict[str, pa.Array] = {}
-        self._together: dict[tuple[str, ...], pa.RecordBatch] = {}
-        self._values: dict[str, list[Any]] = {}
-        self._numbers: Numbers = np.zeros(0, np.int64)
-        self._lock = asyncio.Lock()
-
-    async def fetch(self, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
-        """See :class:`Rows`."""
-        async with self._lock:
-            await self._load([name for name in columns if name not in self._columns])
-        wanted = rising(numbers)
-        starts = np.searchsorted(self._numbers, wanted, side="left")
-        ends = np.searchsorted(self._numbers, wanted, side="right")
-        counts = ends - starts
-        # Every row's place among those of its number, then where those begin.
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        taken = places_array(np.repeat(starts, counts) + within)
-        names = tuple(dict.fromkeys([NUMBER, *columns]))
-        if names not in self._together:
-            # Columns that are taken together take a fraction of the time of each by itself.
-            self._together[names] = pa.record_batch({name: self._columns[name] for name in names})
-        return pa.Table.from_batches([self._together[names].take(taken)])
-
-    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """See :class:`Rows`; equal values are one object, however many products have them."""
-        async with self._lock:
-            await self._load([name for name in columns if name not in self._columns])
-        for name in columns:
-            if name not in self._values:
-                one: dict[Any, Any] = {}
-                self._values[name] = [
-                    one.setdefault(tuple(each) if isinstance(each, list) else each, each)
-                    for each in self._columns[name].to_pylist()
-                ]
-        places, known = places_of(rising(numbers), self._numbers)
-        taken = places[known].tolist()
-        return {name: [self._values[name][place] for place in taken] for name in columns}
-
-    async def _load(self, missing: Sequence[str]) -> None:
-        if not missing and NUMBER in self._columns:
-            return
-        names = list(dict.fromkeys([*self._order, *missing]))
-        with reading(self._folder):
-            rows = await self._table.query().select(names).to_arrow()
-        rows = rows.sort_by([(name, "ascending") for name in self._order])
-        self._columns.update({name: rows[name].combine_chunks() for name in names})
-        self._numbers = rows[NUMBER].to_numpy()
-
-
-class StoredRows:
-    """Every fetch is a query: for catalogs too large to hold."""
-
-    def __init__(self, table: AsyncTable, order: Sequence[str], folder: Path) -> None:
-        """Take a pinned table and the columns that order its rows, product number first."""
-        self._table = table
-        self._order = list(order)
-        self._folder = folder
-
-    async def fetch(self, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
-        """See :class:`Rows`."""
-        names = list(dict.fromkeys([*self._order, *columns]))
-        with reading(self._folder):
-            rows = await self._table.query().where(number_filter(numbers)).select(names).to_arrow()
-        return rows.sort_by([(name, "ascending") for name in self._order])
-
-    async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """See :class:`Rows`."""
-        rows = await self.fetch(numbers, columns)
-        return {name: rows[name].to_pylist() for name in columns}
-
+from furniture_prompter.errors import CatalogDamagedError
 
 ALIGNMENTS_FOLDER = "alignments"
-# Lance's name for where a row of a pinned version lies.
-_ROW_ID = "_rowid"
 # Reading ten products takes a fifth of a photo query's time behind the encoder.
 KEPT_PRODUCTS: Final = 4_096
+# Products that may have changed since a version for what was read of it to be carried over to the
+# next; with more of them all is read anew, as after folding.
+MOST_CARRIED: Final = 1_000
+# Memory for what passed filters; shoppers click on the same few. Bytes beside an entry's numbers
+# are a guess at its text and bookkeeping.
+_PASSING_BYTES: Final = 32 * 2**20
+_ENTRY_BYTES: Final = 1_000
+_NOTHING: Final = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,47 +103,116 @@ class CatalogReader:
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, products: AsyncTable, photos: AsyncTable
+        self,
+        folder: Path,
+        manifest: Manifest,
+        database: AsyncConnection,
+        products: AsyncTable,
+        photos: AsyncTable,
     ) -> None:
         """Use :meth:`open`."""
         self.folder = folder
         self.manifest = manifest
+        self.carried_from: int | None = None
+        self._database = database
         self._products = products
         self._photos = photos
         kind = StoredRows if manifest.vector_index else MemoryRows
-        self._product_rows: Rows = kind(products, [NUMBER], folder)
-        self._photo_rows: Rows = kind(photos, [NUMBER, "position"], folder)
+        self._product_rows: StoredRows = kind(products, [NUMBER], folder)
+        self._photo_rows: StoredRows = kind(photos, [NUMBER, "position"], folder)
         self._indexes: dict[str, VectorIndex] = {}
         self._index_lock = asyncio.Lock()
         self._kept_products: LRUCache[int, Product] = LRUCache(KEPT_PRODUCTS)
-        self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
-        self._row_id_lock = asyncio.Lock()
+        self._passing: LRUCache[str, tuple[Numbers, Numbers]] = LRUCache(
+            _PASSING_BYTES, getsizeof=lambda kept: _ENTRY_BYTES + kept[0].nbytes
+        )
         self._vocabulary: Vocabulary | None = None
         self._vocabulary_lock = asyncio.Lock()
         self._facets = FacetCounts(products, folder)
 
     @classmethod
-    async def open(cls, folder: Path) -> "CatalogReader":
+    async def open(cls, folder: Path, before: "CatalogReader | None" = None) -> "CatalogReader":
         """Open the current version.
+
+        Args:
+            folder: The catalog.
+            before: An open version of the same catalog: what was read of it is carried over, so
+                that a version with one other product costs no more than that to read.
 
         Raises:
             CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: see those.
         """
         manifest = read_manifest(folder)
+        if before is not None and not _are_alike(before, folder, manifest):
+            before = None
         with reading(folder):
-            database = await connect(folder)
+            # Lance keeps what it read of indexes with the connection.
+            database = await connect(folder) if before is None else before._database
             tables = []
             for name in (PRODUCTS, PHOTOS):
                 table = await database.open_table(name)
                 await table.checkout(manifest.tables[name])
                 tables.append(table)
-        return cls(folder, manifest, *tables)
+        opened = cls(folder, manifest, database, *tables)
+        try:
+            if before is None or await opened._carry(before):
+                return opened
+        except CatalogDamagedError:
+            # Files of an earlier version go some time after it was replaced.
+            pass
+        opened.close()
+        return await cls.open(folder)
+
+    async def _carry(self, before: "CatalogReader") -> bool:
+        """Take over what was read of an earlier version, but for products that changed since.
+
+        Returns:
+            Whether few did. Of more, all is to be read anew, by a connection of its own: Lance
+            keeps with the old one what it read of indexes that are gone.
+        """
+        products = await before._product_rows.changed(self._product_rows)
+        photos = await before._photo_rows.changed(self._photo_rows)
+        if max(products.size, photos.size) > MOST_CARRIED:
+            return False
+        if isinstance(before._product_rows, MemoryRows):
+            self._product_rows = await before._product_rows.carried(self._product_rows, products)
+        if isinstance(before._photo_rows, MemoryRows):
+            self._photo_rows = await before._photo_rows.carried(self._photo_rows, photos)
+        for column, index in list(before._indexes.items()):
+            of_texts = column == TEXT_VECTOR
+            self._indexes[column] = await index.carried(
+                self._product_rows if of_texts else self._photo_rows,
+                column,
+                products if of_texts else photos,
+            )
+        gone = {*products.tolist()}
+        self._kept_products.update(
+            (number, product)
+            for number, product in list(before._kept_products.items())
+            if number not in gone
+        )
+        self._passing.update(
+            (sql, (numbers, rising(np.concatenate([changed, products]))))
+            for sql, (numbers, changed) in list(before._passing.items())
+        )
+        if before._vocabulary is not None:
+            names = [WORDS, *own_columns(self.filter_columns)]
+            told = [
+                await each.read(products, names)
+                for each in (before._product_rows, self._product_rows)
+            ]
+            self._vocabulary = before._vocabulary.carried(*told)
+        self.carried_from = before.manifest.version
+        return True
 
     def close(self) -> None:
-        """Let go of tables and vectors."""
+        """Let go of tables, rows and vectors, whoever still holds this."""
         self._indexes.clear()
-        self._products.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
-        self._photos.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
+        self._kept_products.clear()
+        self._passing.clear()
+        self._vocabulary = None
+        for rows in (self._product_rows, self._photo_rows):
+            rows.close()
 
     @property
     def alignment_path(self) -> Path | None:
@@ -261,9 +235,22 @@ class CatalogReader:
 
     async def passing(self, sql: str) -> Filter:
         """The products that pass a condition in LanceDB's SQL, which no user wrote."""
+        # What passed, and products that changed since that was found out.
+        numbers, changed = self._passing.get(sql, (None, _NOTHING))
+        if numbers is None:
+            numbers = await self._asked(sql)
+        elif changed.size:
+            now = await self._asked(f"{number_filter(changed)} AND ({sql})")
+            others = numbers[~places_of(numbers, changed)[1]]
+            numbers = np.sort(np.concatenate([others, now]))
+        if numbers.nbytes < _PASSING_BYTES // 2:
+            self._passing[sql] = numbers, _NOTHING
+        return Filter(sql, numbers)
+
+    async def _asked(self, sql: str) -> Numbers:
         with reading(self.folder):
             rows = await self._products.query().where(sql).select([NUMBER]).to_arrow()
-        return Filter(sql, np.sort(rows[NUMBER].to_numpy()))
+        return np.sort(rows[NUMBER].to_numpy())
 
     async def keyword_matches(
         self, asked: KeywordQuery, count: int, product_filter: Filter | None
@@ -288,32 +275,20 @@ class CatalogReader:
         if product_filter is not None:
             query = query.where(product_filter.sql)
         barred = asked.barred
-        row_ids, numbers = await self._product_row_ids()
+        row_ids = await self._product_rows.row_ids()
         with reading(self.folder):
             # Asking for a column would take the rows as well, which doubles the query's time.
             query = query.select(["_score"]).with_row_id()
             # Barred ones are dropped below: as a condition they take longer than all the rest.
             rows = await query.limit(count + (0 if barred is None else barred.size)).to_arrow()
-        matched = rows[_ROW_ID].to_numpy()
-        places, known = places_of(matched, row_ids)
+        places, known = places_of(rows[ROW_ID].to_numpy(), row_ids.ids)
         if not known.all():
             raise unreadable(self.folder, "the keyword index names rows that are not there")
-        found, scores = numbers[places], rows["_score"].to_numpy()
+        found, scores = row_ids.numbers[places], rows["_score"].to_numpy()
         if barred is None or not barred.size:
             return found, scores
         kept = np.flatnonzero(~places_of(found, barred)[1])[:count]
         return found[kept], scores[kept]
-
-    async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
-        """Row ids of the pinned product table, rising, and the product number of each."""
-        async with self._row_id_lock:
-            if self._row_ids is None:
-                with reading(self.folder):
-                    rows = await self._products.query().select([NUMBER]).with_row_id().to_arrow()
-                row_ids = rows[_ROW_ID].to_numpy()
-                order = np.argsort(row_ids)
-                self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
-            return self._row_ids
 
     async def vocabulary(self) -> Vocabulary:
         """The words of this version, read on first use.
@@ -348,17 +323,20 @@ class CatalogReader:
             column: ``vector``, by the photo encoder; or ``aligned``, in which the prompt encoder's
                 prompts meet them, only with an alignment.
         """
-        return await self._index(self._photos, column)
+        return await self._index(self._photo_rows, column)
 
     async def text_index(self) -> VectorIndex:
         """Index of the prompt encoder's vectors of the products' texts."""
-        return await self._index(self._products, TEXT_VECTOR)
+        return await self._index(self._product_rows, TEXT_VECTOR)
 
-    async def _index(self, table: AsyncTable, column: str) -> VectorIndex:
+    async def _index(self, rows: StoredRows, column: str) -> VectorIndex:
         async with self._index_lock:
             if column not in self._indexes:
-                kind = IvfIndex if self.manifest.vector_index else ExactIndex
-                self._indexes[column] = await kind.load(table, column, self.folder)
+                self._indexes[column] = (
+                    await IvfIndex.load(rows, column)
+                    if self.manifest.vector_index
+                    else await ExactIndex.load(rows.table, column, rows.folder)
+                )
             return self._indexes[column]
 
     async def products(self, numbers: Numbers) -> dict[int, Product]:
@@ -491,6 +469,15 @@ class CatalogReader:
             _variants_of(rows),
             vectors_from(rows[VECTOR], self.manifest.encoder.dimension),
         )
+
+
+def _are_alike(before: CatalogReader, folder: Path, manifest: Manifest) -> bool:
+    """Whether two versions are of one catalog and have the same columns, vectors and indexes."""
+    told = (
+        (each.encoder, each.prompt_encoder, each.columns, each.variants, each.vector_index)
+        for each in (before.manifest, manifest)
+    )
+    return before.folder == folder and next(told) == next(told)
 
 
 def _variants_of(photos: pa.Table) -> list[str]:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -199,6 +200,9 @@ async def rewrite_column(
     return table
 
 
+_FLUSHED_AT_ONCE: Final = 8
+
+
 def files_below(folder: Path) -> set[Path]:
     """Every file of a catalog, without hidden folders, where requests spool their photos."""
     found: set[Path] = set()
@@ -224,5 +228,7 @@ def flush(folder: Path, written_before: Set[Path]) -> None:
     new = files_below(folder) - written_before
     # A file is on the disk only with its name in its folder, and that one's in the next.
     folders = {parent for path in new for parent in path.parents if parent.is_relative_to(folder)}
-    for path in (*new, *folders):
-        flush_one(path)
+    # The disk takes together what waits for it together.
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+        for _ in pool.map(flush_one, (*new, *folders)):
+            pass

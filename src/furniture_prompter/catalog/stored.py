@@ -1,6 +1,6 @@
 """What the current version holds, read some rows at a time for a run that compares it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +17,17 @@ from furniture_prompter.catalog.columns import (
     PRODUCTS,
     ROW_HASH,
     TEXT_VECTOR,
+    VARIANT_ID,
     VECTOR,
     WORDS,
+    StoredProduct,
     half_vectors_from,
 )
+from furniture_prompter.catalog.filters import text_literal
 from furniture_prompter.catalog.storage import CHUNK_ROWS, writing
-from furniture_prompter.catalog.vector_index import Numbers, places_of
+from furniture_prompter.catalog.vector_index import Numbers, number_filter, places_of
 from furniture_prompter.catalog.writer import CatalogWriter
-from furniture_prompter.domain import Product
+from furniture_prompter.domain import Photo, Product
 from furniture_prompter.domain.wording import one_line
 
 
@@ -34,7 +37,7 @@ async def stored_rows(
     """Every product of the current version, in an order that stays until something is written.
 
     Yields:
-        Some products: id as new ones are written (see :meth:`CatalogWriter.stored_products`), id as
+        Some products: id as new ones are written (see :func:`stored_products`), id as
         it is stored, number, hash, and bits of its feeds (see :class:`ProductRow`).
     """
     columns = ["id", NUMBER, ROW_HASH, *([FEEDS] if writer.feeds else [])]
@@ -42,6 +45,53 @@ async def stored_rows(
         ids, numbers, hashes, *feeds = (batch[name].to_pylist() for name in columns)
         bits = feeds[0] if feeds else [None] * len(ids)
         yield list(zip(map(one_line, ids), ids, numbers, hashes, bits, strict=True))
+
+
+async def stored_products(writer: CatalogWriter, ids: Collection[str]) -> dict[str, StoredProduct]:
+    """Products of the current version by id, those of `ids`, which are written as new ones are.
+
+    Catalogs of photo folders once kept the runs of spaces in a file's name; such a product is found
+    by it as well.
+    """
+    wanted, found = sorted(ids), dict[str, StoredProduct]()
+    for start in range(0, len(wanted), CHUNK_ROWS):
+        literals = ", ".join(map(text_literal, wanted[start : start + CHUNK_ROWS]))
+        found |= await _products_where(writer, f"`id` IN ({literals})")
+    if len(found) < len(wanted):
+        found = await _products_where(writer, f"regexp_like(`id`, '{_OTHER_SPACES}')") | found
+    return found
+
+
+async def _products_where(writer: CatalogWriter, condition: str) -> dict[str, StoredProduct]:
+    table = writer.table(PRODUCTS)
+    if table is None:
+        return {}
+    names = ["id", NUMBER, ROW_HASH, *([FEEDS] if writer.feeds else [])]
+    with writing(writer.folder):
+        rows = await table.query().where(condition).select(names).to_arrow()
+    return {
+        one_line(row["id"]): StoredProduct(row[NUMBER], row[ROW_HASH], feeds=row.get(FEEDS))
+        for row in rows.to_pylist()
+    }
+
+
+async def stored_photos(writer: CatalogWriter, numbers: Numbers) -> list[tuple[int, Photo]]:
+    """Photos of some products, main ones first, with the product's number instead of its id.
+
+    Args:
+        writer: Of the catalog.
+        numbers: Product numbers, shape (n,).
+    """
+    table = writer.table(PHOTOS)
+    if table is None or not numbers.size:
+        return []
+    names = [NUMBER, "position", "id", "path", *([VARIANT_ID] if writer.variants else [])]
+    with writing(writer.folder):
+        rows = await table.query().where(number_filter(numbers)).select(names).to_arrow()
+    return [
+        (row[NUMBER], Photo(row["id"], "", row["path"], row.get(VARIANT_ID) or ""))
+        for row in rows.sort_by([(NUMBER, "ascending"), ("position", "ascending")]).to_pylist()
+    ]
 
 
 async def stored_values(
@@ -64,6 +114,8 @@ async def encoded_photos(writer: CatalogWriter) -> set[str]:
     return {photo_id async for ids in encoded_photo_ids(writer) for photo_id in ids}
 
 
+# Spaces in an id that new ones do not have.
+_OTHER_SPACES: Final = r"\s\s|^\s|\s$|[^\S ]"
 _LOOK: Final = ["title", "category", "color"]
 _TOLD: Final = (*_LOOK, WORDS)
 

@@ -4,17 +4,20 @@ Two ways give the same answer. :class:`ExactIndex` holds a small catalog's vecto
 multiplies; :class:`IvfIndex` asks a Lance vector index and rescores its candidates exactly.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import NUMBER, pad, vectors_from
 from furniture_prompter.catalog.storage import reading
+
+if TYPE_CHECKING:
+    from furniture_prompter.catalog.rows import StoredRows
 
 Numbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -86,6 +89,24 @@ class VectorIndex(Protocol):
     def some_rows(self, count: int) -> NDArray[np.float32]:
         """Up to `count` of its vectors, taken evenly, the same every time; shape (n, dimension)."""
         ...
+
+    async def carried(self, rows: "StoredRows", column: str, changed: Numbers) -> "VectorIndex":
+        """What it is of another version of the table, where few products have changed.
+
+        Args:
+            rows: The rows of that version.
+            column: Of the vectors.
+            changed: Products whose rows are not the same in both, rising, shape (n,).
+
+        Raises:
+            CatalogDamagedError: the vectors cannot be read.
+        """
+        ...
+
+
+def blank_rows(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether each of some vectors, shape (n, d), stands for nothing known; shape (n,)."""
+    return np.asarray(~vectors.any(axis=1))
 
 
 def best_per_product(numbers: Numbers, scores: Scores) -> tuple[Numbers, Scores]:
@@ -178,9 +199,21 @@ class ExactIndex:
     def __init__(self, vectors: NDArray[np.float32], numbers: Numbers) -> None:
         """Take vectors of shape (n, d) and the product number of each row, in any order."""
         order = np.argsort(numbers, kind="stable")
-        self._vectors = np.ascontiguousarray(pad(vectors[order]))
-        self._numbers, self._starts = np.unique(numbers[order], return_index=True)
-        self._empty = ~self._vectors.any(axis=1)
+        held = np.ascontiguousarray(pad(vectors[order]))
+        self._hold((held,), numbers[order], blank_rows(held), None)
+
+    def _hold(
+        self,
+        parts: tuple[NDArray[np.float32], ...],
+        own: Numbers,
+        blank: NDArray[np.bool_],
+        order: NDArray[np.intp] | None,
+    ) -> None:
+        """Take vectors in parts, number and emptiness of each, and which count, by number."""
+        self._parts, self._own, self._blank, self._order = parts, own, blank, order
+        counted = slice(None) if order is None else order
+        self._numbers, self._starts = np.unique(own[counted], return_index=True)
+        self._empty = blank[counted]
         known = np.flatnonzero(~self._empty)
         self._sample = known[:: max(1, len(known) // BACKGROUND_ROWS)]
 
@@ -195,11 +228,28 @@ class ExactIndex:
             rows = await table.query().select([NUMBER, column]).to_arrow()
         return cls(vectors_from(rows[column]), rows[NUMBER].to_numpy())
 
+    async def carried(self, rows: "StoredRows", column: str, changed: Numbers) -> "ExactIndex":
+        """See :class:`VectorIndex`."""
+        read = await rows.read(changed, [column])
+        held, own = self._parts, self._own
+        kept = np.arange(len(own)) if self._order is None else self._order
+        kept = kept[~places_of(own[kept], changed)[1]]
+        # Copying what stays would take longer than all else, and hold it twice.
+        added = np.concatenate([*held[1:], vectors_from(read[column])])
+        order = np.concatenate([kept, len(own) + np.arange(read.num_rows)])
+        own = np.concatenate([own, read[NUMBER].to_numpy()])
+        blank = np.concatenate([self._blank[: len(held[0])], blank_rows(added)])
+        later = copy(self)
+        later._hold((held[0], added), own, blank, order[np.argsort(own[order], kind="stable")])
+        return later
+
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
         """See :class:`VectorIndex`."""
         # A matrix product takes all cores, and on busy ones waits for the last many times as long
         # as one core needs for all of it.
-        scores: Scores = np.vecdot(self._vectors, pad(query))
+        scores: Scores = np.concatenate([np.vecdot(part, pad(query)) for part in self._parts])
+        if self._order is not None:
+            scores = scores[self._order]
         sample = background_of(scores[self._sample])
         scores[self._empty] = np.nan
         if len(self._starts) < len(scores):
@@ -208,7 +258,15 @@ class ExactIndex:
 
     def some_rows(self, count: int) -> NDArray[np.float32]:
         """See :class:`VectorIndex`."""
-        return self._vectors[evenly(self._sample, count)]
+        rows = evenly(self._sample, count)
+        if self._order is not None:
+            rows = self._order[rows]
+        first = self._parts[0]
+        found = first[np.minimum(rows, len(first) - 1)]
+        later = rows >= len(first)
+        if later.any():
+            found[later] = self._parts[1][rows[later] - len(first)]
+        return found
 
 
 class _ExactSimilarities:
@@ -234,34 +292,35 @@ class _ExactSimilarities:
 class IvfIndex:
     """Vectors stay on disk; a Lance vector index proposes and exact cosines decide."""
 
-    def __init__(
-        self, table: AsyncTable, column: str, sample: NDArray[np.float32], folder: Path
-    ) -> None:
-        """Take a table with an index on `column` and a sample of its rows, shape (m, d)."""
-        self._table = table
+    def __init__(self, rows: "StoredRows", column: str, sample: NDArray[np.float32]) -> None:
+        """Take rows with an index on `column` and a sample of them, shape (m, d)."""
+        self._rows = rows
         self._column = column
         self._sample = sample
-        self._folder = folder
 
     @classmethod
-    async def load(cls, table: AsyncTable, column: str, folder: Path) -> "IvfIndex":
+    async def load(cls, rows: "StoredRows", column: str) -> "IvfIndex":
         """Read the sample that backgrounds are estimated on.
 
         Raises:
             CatalogDamagedError: it cannot be read.
         """
-        with reading(folder):
-            count = await table.count_rows()
-            step = max(1, count // BACKGROUND_ROWS)
-            rows = await table.take_offsets(list(range(0, count, step))).select([column]).to_arrow()
-        sample = vectors_from(rows[column])
-        return cls(table, column, sample[sample.any(axis=1)], folder)
+        with reading(rows.folder):
+            count = await rows.table.count_rows()
+            places = list(range(0, count, max(1, count // BACKGROUND_ROWS)))
+            read = await rows.table.take_offsets(places).select([column]).to_arrow()
+        sample = vectors_from(read[column])
+        return cls(rows, column, sample[sample.any(axis=1)])
+
+    async def carried(self, rows: "StoredRows", column: str, _changed: Numbers) -> "IvfIndex":
+        """See :class:`VectorIndex`; the sample stays as it is."""
+        return IvfIndex(rows, column, self._sample)
 
     def similarities(self, query: NDArray[np.float32]) -> Similarities:
         """See :class:`VectorIndex`."""
         query = pad(query)
         background = background_of(self._sample @ query)
-        return _IvfSimilarities(self._table, self._column, query, background, self._folder)
+        return _IvfSimilarities(self._rows, self._column, query, background)
 
     def some_rows(self, count: int) -> NDArray[np.float32]:
         """See :class:`VectorIndex`."""
@@ -270,18 +329,13 @@ class IvfIndex:
 
 class _IvfSimilarities:
     def __init__(
-        self,
-        table: AsyncTable,
-        column: str,
-        query: NDArray[np.float32],
-        background: Background,
-        folder: Path,
+        self, rows: "StoredRows", column: str, query: NDArray[np.float32], background: Background
     ) -> None:
-        self._table = table
+        self._rows = rows
+        self._table = rows.table
         self._column = column
         self._query = query
         self._background = background
-        self._folder = folder
 
     @property
     def background(self) -> Background:
@@ -303,7 +357,7 @@ class _IvfSimilarities:
             rows_wanted = min(total, rows_wanted * 4)
 
     async def _candidates(self, count: int) -> tuple[Numbers, Scores]:
-        with reading(self._folder):
+        with reading(self._rows.folder):
             rows = await (
                 self._table.query()
                 .nearest_to(self._query)
@@ -319,13 +373,7 @@ class _IvfSimilarities:
     async def of(self, numbers: Numbers) -> Scores:
         if not numbers.size:
             return np.zeros(0, np.float32)
-        with reading(self._folder):
-            rows: pa.Table = await (
-                self._table.query()
-                .where(number_filter(numbers))
-                .select([NUMBER, self._column])
-                .to_arrow()
-            )
+        rows = await self._rows.fetch(numbers, [self._column])
         vectors = vectors_from(rows[self._column])
         cosines = vectors @ self._query
         cosines[~vectors.any(axis=1)] = np.nan

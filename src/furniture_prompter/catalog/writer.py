@@ -1,6 +1,6 @@
 """Writing a catalog: staged vectors, one batch of changes, one commit."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -18,14 +18,12 @@ from furniture_prompter.catalog.columns import (
     NUMBER,
     PHOTOS,
     PRODUCTS,
-    ROW_HASH,
     TEXT_VECTOR,
     VARIANT_ID,
     VARIANTS,
     VECTOR,
     WORDS,
     ProductRow,
-    StoredProduct,
     attribute_type,
     empty_columns,
     photo_table,
@@ -71,7 +69,6 @@ from furniture_prompter.catalog.storage import (
 )
 from furniture_prompter.catalog.vector_index import Numbers, number_filter
 from furniture_prompter.domain import EncoderIdentity, Made, Product
-from furniture_prompter.domain.wording import one_line
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.timing import utc_now
 
@@ -141,26 +138,6 @@ class CatalogWriter:
         self._tables.clear()
         self._committed_photos = None
         self._begin = "overwrite"
-
-    async def stored_products(self, columns: Collection[str] = ()) -> dict[str, StoredProduct]:
-        """Every product of the current version by id, and which of `columns` it holds.
-
-        The ids are written as new ones are: catalogs of photo folders once kept the runs of spaces
-        in a file's name, and such a product is still found by it.
-        """
-        if PRODUCTS not in self._tables:
-            return {}
-        with writing(self.folder):
-            names = ["id", NUMBER, ROW_HASH, *columns, *([FEEDS] if self.feeds else [])]
-            query = self._tables[PRODUCTS].query().select(names)
-            rows = (await query.to_arrow()).to_pylist()
-        found: dict[str, StoredProduct] = {}
-        for row in rows:
-            product_id = one_line(row["id"])
-            kept = row["id"] if product_id in found else product_id
-            holds = frozenset(name for name in columns if row[name] is not None)
-            found[kept] = StoredProduct(row[NUMBER], row[ROW_HASH], holds, row.get(FEEDS))
-        return found
 
     def table(self, name: str) -> AsyncTable | None:
         """Products or photos as they are now; None before there are any."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from furniture_prompter.catalog.columns import StoredProduct
-from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.retention import Uploads
-from furniture_prompter.catalog.writer import open_writer
+from furniture_prompter.catalog.stored import stored_photos, stored_products
+from furniture_prompter.catalog.writer import CatalogWriter, open_writer
 from furniture_prompter.domain import (
     FeedRow,
     Made,
@@ -71,14 +71,16 @@ async def write_products(
         default_language=settings.language,
     ) as writer:
         await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
-        stored = await writer.stored_products()
+        stored = await stored_products(writer, {product_id_of(each) for each in once})
         uploads = Uploads(folder)
         replaced = writer.manifest
         written: tuple[Change, ...] = ()
         try:
-            kept = await _kept_photos(once, stored, folder)
+            kept = await _kept_photos(once, stored, writer)
             rows = _rows(once, uploads)
-            photos, _ = await encode_and_stage(writer, rows, encoder, settings)
+            # An upload's name is its photo's id.
+            known = {*await writer.photo_vectors(each.stem for row in rows for each in row.images)}
+            photos, _ = await encode_and_stage(writer, rows, encoder, settings, known=known)
             spoilt = _spoilt(rows, photos.set_aside)
             results.update(spoilt)
             unspoilt = [row for row in rows if row.line not in spoilt]
@@ -156,7 +158,7 @@ def _first_of_each_id(writes: Sequence[Write], results: dict[int, WriteResult]) 
 
 
 async def _kept_photos(
-    writes: Sequence[Write], stored: dict[str, StoredProduct], folder: Path
+    writes: Sequence[Write], stored: dict[str, StoredProduct], writer: CatalogWriter
 ) -> dict[str, list[Photo]]:
     """Photos of the products that are written without any, by product id."""
     ids = {
@@ -164,20 +166,12 @@ async def _kept_photos(
         for write in writes
         if isinstance(write, Upsert) and write.photos is None and write.product.id in stored
     }
-    if not ids:
-        return {}
-    reader = await CatalogReader.open(folder)
-    try:
-        rows = await reader.photos(np.array(sorted(ids), np.int64), None)
-    finally:
-        reader.close()
     kept: dict[str, list[Photo]] = {}
-    for row, number in enumerate(rows.numbers.tolist()):
+    for number, photo in await stored_photos(writer, np.array(sorted(ids), np.int64)):
         product = ids[number]
-        photo = rows.photo(row, product.id)
-        if product.variant(photo.variant_id) is None:
-            photo = replace(photo, variant_id="")
-        kept.setdefault(product.id, []).append(photo)
+        variant = photo.variant_id if product.variant(photo.variant_id) else ""
+        shown = replace(photo, product_id=product.id, variant_id=variant)
+        kept.setdefault(product.id, []).append(shown)
     return kept
 
 

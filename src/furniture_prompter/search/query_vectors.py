@@ -59,17 +59,22 @@ class Upright:
     """Finds the side of photos that is up, on one catalog version."""
 
     def __init__(
-        self, reader: CatalogReader, looks_upright: Callable[[Vectors], bool] = lambda _: False
+        self,
+        reader: CatalogReader,
+        looks_upright: Callable[[Vectors], bool] = lambda _: False,
+        before: "Upright | None" = None,
     ) -> None:
         """Take the version; the yardstick is taken when the first photo comes.
 
         Args:
             reader: The version.
             looks_upright: Whether a photo's vector, shape (d,), says by itself that it is upright.
+            before: That of the version that `reader` was carried from, whose yardstick holds on.
         """
         self._reader = reader
         self._looks_upright = looks_upright
-        self._yardstick: _Yardstick | None = None
+        # A few products among many do not move a quantile over 64.
+        self._yardstick: _Yardstick | None = before._yardstick if before is not None else None
         self._has_none = False
 
     async def convinces(self, vector: Vectors) -> bool:

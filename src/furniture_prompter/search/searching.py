@@ -74,6 +74,7 @@ class Searcher:
         *,
         card: EncoderCard | None = None,
         cached_texts: int = 0,
+        before: "Searcher | None" = None,
     ) -> None:
         """Take the version and what encodes queries; encoders are loaded on first use.
 
@@ -85,22 +86,30 @@ class Searcher:
             settings: Weights and limits.
             card: The photo encoder's card, where it can be had without loading the encoder.
             cached_texts: Prompts whose vectors are kept for queries to come.
+            before: That of an earlier version, with the same encoders and settings.
 
         Attributes:
             upright: Finds the side of a photo that is up.
         """
-        self._reader = reader
+        if before is not None and reader.carried_from != before._reader.manifest.version:
+            before = None
+        self._reader: CatalogReader = reader
         self._encoder = encoder
         self._card = card
         self._texts = QueryTextEncoder(prompt_encoder, route, cached_texts)
-        self.upright = Upright(reader, self._looks_upright)
+        self.upright: Upright = Upright(
+            reader, self._looks_upright, before.upright if before is not None else None
+        )
         self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
         self._homographs = Homographs(reader)
         self._what_is_said = WhatIsSaid(reader)
-        self._words = CatalogWords(
-            reader, settings.thesaurus, lambda word: prompt_encoder().knows_word(word)
+        self._words: CatalogWords = CatalogWords(
+            reader,
+            settings.thesaurus,
+            lambda word: prompt_encoder().knows_word(word),
+            before._words if before is not None else None,
         )
 
     @cached_property

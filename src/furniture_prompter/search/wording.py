@@ -306,12 +306,20 @@ class CatalogWords:
         reader: CatalogReader,
         own_thesaurus: Path | None,
         is_word: Callable[[str], bool] = lambda _: False,
+        before: "CatalogWords | None" = None,
     ) -> None:
-        """Take the version, a shop's own thesaurus, and what tells a word of a language."""
+        """Take the version, a shop's own thesaurus, and what tells a word of a language.
+
+        Args:
+            reader: The version.
+            own_thesaurus: File of the shop's own.
+            is_word: See :class:`KnownWords`.
+            before: Those of the version that `reader` was carried from, with the same settings.
+        """
         self._is_word = is_word
         self._reader = reader
         self._own = own_thesaurus
-        self._known: KnownWords | None = None
+        self._known: KnownWords | None = before._known if before is not None else None
         self._lock = asyncio.Lock()
 
     async def known(self) -> KnownWords:
@@ -321,10 +329,10 @@ class CatalogWords:
             InvalidThesaurusError: the shop's thesaurus cannot be read.
             CatalogDamagedError: the catalog cannot.
         """
-        if self._known is None:
-            vocabulary = await self._reader.vocabulary()
+        vocabulary = await self._reader.vocabulary()
+        if self._known is None or self._known.vocabulary is not vocabulary:
             async with self._lock:
-                if self._known is None:
+                if self._known is None or self._known.vocabulary is not vocabulary:
                     self._known = await asyncio.to_thread(self._read, vocabulary)
         return self._known
 

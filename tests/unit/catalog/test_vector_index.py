@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from furniture_prompter.catalog.columns import NUMBER, vector_array
+from furniture_prompter.catalog.rows import StoredRows
 from furniture_prompter.catalog.storage import connect
 from furniture_prompter.catalog.vector_index import (
     FEW_PRODUCTS,
@@ -89,7 +90,7 @@ def test_an_index_is_asked_until_a_filter_that_keeps_the_farthest_has_its_produc
         database = await connect(tmp_path)
         rows = pa.table({NUMBER: numbers, "vector": vector_array(vectors)})
         table = await database.create_table("photos", rows)
-        space = await IvfIndex.load(table, "vector", tmp_path)
+        space = await IvfIndex.load(StoredRows(table, [NUMBER], tmp_path), "vector")
         query = np.array([1.0, 0.0], np.float32)
         similarities = space.similarities(query)
         assert isinstance(similarities, _IvfSimilarities)
@@ -121,7 +122,7 @@ def test_candidates_of_an_index_come_with_their_cosines(tmp_path: Path) -> None:
         database = await connect(tmp_path)
         rows = pa.table({NUMBER: np.array([4, 5, 6, 7]), "vector": vector_array(vectors)})
         table = await database.create_table("photos", rows)
-        space = await IvfIndex.load(table, "vector", tmp_path)
+        space = await IvfIndex.load(StoredRows(table, [NUMBER], tmp_path), "vector")
         similarities = space.similarities(EAST)
         assert isinstance(similarities, _IvfSimilarities)
         return await similarities._candidates(3)

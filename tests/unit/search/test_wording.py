@@ -1,9 +1,11 @@
 """What a prompt is searched by on a catalog of a few words."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from furniture_prompter.catalog.vocabulary import Vocabulary
+from furniture_prompter.catalog.vocabulary import Vocabulary, Written
 from furniture_prompter.search.wording import KnownWords
 from furniture_prompter.understanding.thesaurus import thesaurus
 
@@ -25,8 +27,9 @@ def known() -> KnownWords:
     starts = np.cumsum([0, *map(len, PRODUCTS.values())])
     members = np.concatenate([np.array(each, np.int64) for each in PRODUCTS.values()])
     own = {word: (word, len(each)) for word, each in PRODUCTS.items()}
+    written = Written(Counter(), Counter())
     places = {word: place for place, word in enumerate(PRODUCTS)}
-    return KnownWords(Vocabulary(7, own, places, starts, members), thesaurus())
+    return KnownWords(Vocabulary(7, own, places, starts, members, written), thesaurus())
 
 
 @pytest.mark.parametrize(
