@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from cachetools import LRUCache
 from lancedb import AsyncTable
-from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     KNOWN_COLUMNS,
@@ -27,8 +26,9 @@ from furniture_prompter.catalog.columns import (
     vectors_from,
 )
 from furniture_prompter.catalog.facets import FacetCounts
-from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
-from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
+from furniture_prompter.catalog.filters import Filter, compile_filter, id_literals, text_literal
+from furniture_prompter.catalog.keyword_index import KeywordIndex
+from furniture_prompter.catalog.keyword_query import KeywordQuery, parts_of
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.storage import connect, reading, unreadable
 from furniture_prompter.catalog.vector_index import (
@@ -154,18 +154,8 @@ class StoredRows:
 
 
 ALIGNMENTS_FOLDER = "alignments"
-# Lance's name for where a row of a pinned version lies.
-_ROW_ID = "_rowid"
 # Reading ten products takes a fifth of a photo query's time behind the encoder.
 KEPT_PRODUCTS: Final = 4_096
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Filter:
-    """A compiled `where`: its SQL and the sorted numbers of the products it lets through."""
-
-    sql: str
-    numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,8 +201,7 @@ class CatalogReader:
         self._indexes: dict[str, VectorIndex] = {}
         self._index_lock = asyncio.Lock()
         self._kept_products: LRUCache[int, Product] = LRUCache(KEPT_PRODUCTS)
-        self._row_ids: tuple[NDArray[np.uint64], Numbers] | None = None
-        self._row_id_lock = asyncio.Lock()
+        self._keywords = KeywordIndex(products, folder, keeps=not manifest.vector_index)
         self._vocabulary: Vocabulary | None = None
         self._vocabulary_lock = asyncio.Lock()
         self._facets = FacetCounts(products, folder)
@@ -281,39 +270,10 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: the index cannot be read, or is another table's.
         """
-        wanted = full_text_query(asked, self.manifest.language, self.manifest.folding)
-        if wanted is None:
+        parts = parts_of(asked, self.manifest.language, self.manifest.folding)
+        if parts is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        query = self._products.query().nearest_to_text(wanted)
-        if product_filter is not None:
-            query = query.where(product_filter.sql)
-        barred = asked.barred
-        row_ids, numbers = await self._product_row_ids()
-        with reading(self.folder):
-            # Asking for a column would take the rows as well, which doubles the query's time.
-            query = query.select(["_score"]).with_row_id()
-            # Barred ones are dropped below: as a condition they take longer than all the rest.
-            rows = await query.limit(count + (0 if barred is None else barred.size)).to_arrow()
-        matched = rows[_ROW_ID].to_numpy()
-        places, known = places_of(matched, row_ids)
-        if not known.all():
-            raise unreadable(self.folder, "the keyword index names rows that are not there")
-        found, scores = numbers[places], rows["_score"].to_numpy()
-        if barred is None or not barred.size:
-            return found, scores
-        kept = np.flatnonzero(~places_of(found, barred)[1])[:count]
-        return found[kept], scores[kept]
-
-    async def _product_row_ids(self) -> tuple[NDArray[np.uint64], Numbers]:
-        """Row ids of the pinned product table, rising, and the product number of each."""
-        async with self._row_id_lock:
-            if self._row_ids is None:
-                with reading(self.folder):
-                    rows = await self._products.query().select([NUMBER]).with_row_id().to_arrow()
-                row_ids = rows[_ROW_ID].to_numpy()
-                order = np.argsort(row_ids)
-                self._row_ids = row_ids[order], rows[NUMBER].to_numpy()[order]
-            return self._row_ids
+        return await self._keywords.matches(parts, count, product_filter, asked.barred)
 
     async def vocabulary(self) -> Vocabulary:
         """The words of this version, read on first use.

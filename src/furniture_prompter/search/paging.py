@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import VECTOR
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.manifest import Manifest
-from furniture_prompter.catalog.reader import CatalogReader, Filter, PhotoRows
+from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
 from furniture_prompter.catalog.vector_index import Scores
 from furniture_prompter.domain import EncoderIdentity, Hit, Product, Query
 from furniture_prompter.domain.query import LookedAt

@@ -9,8 +9,9 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
