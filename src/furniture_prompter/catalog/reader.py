@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from cachetools import LRUCache
 from lancedb import AsyncTable
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import (
     KNOWN_COLUMNS,
@@ -73,6 +74,12 @@ class Rows(Protocol):
         """
         ...
 
+    async def listed(
+        self, numbers: Numbers, columns: Sequence[str], vectors: str | None
+    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+        """As :meth:`fetch`: the number of each row, its values, its vector of a column, or None."""
+        ...
+
 
 class MemoryRows:
     """Columns are read on first use and kept: a fetch then takes a tenth of a query's time."""
@@ -85,20 +92,14 @@ class MemoryRows:
         self._columns: dict[str, pa.Array] = {}
         self._together: dict[tuple[str, ...], pa.RecordBatch] = {}
         self._values: dict[str, list[Any]] = {}
+        self._vectors: dict[str, NDArray[np.floating]] = {}
         self._numbers: Numbers = np.zeros(0, np.int64)
         self._lock = asyncio.Lock()
 
     async def fetch(self, numbers: Numbers, columns: Sequence[str]) -> pa.Table:
         """See :class:`Rows`."""
-        async with self._lock:
-            await self._load([name for name in columns if name not in self._columns])
-        wanted = rising(numbers)
-        starts = np.searchsorted(self._numbers, wanted, side="left")
-        ends = np.searchsorted(self._numbers, wanted, side="right")
-        counts = ends - starts
-        # Every row's place among those of its number, then where those begin.
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        taken = places_array(np.repeat(starts, counts) + within)
+        await self._load(columns)
+        taken = places_array(self._places(numbers))
         names = tuple(dict.fromkeys([NUMBER, *columns]))
         if names not in self._together:
             # Columns that are taken together take a fraction of the time of each by itself.
@@ -107,8 +108,37 @@ class MemoryRows:
 
     async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
         """See :class:`Rows`; equal values are one object, however many products have them."""
-        async with self._lock:
-            await self._load([name for name in columns if name not in self._columns])
+        await self._load(columns)
+        places, known = places_of(rising(numbers), self._numbers)
+        return self._taken(places[known], columns)
+
+    async def listed(
+        self, numbers: Numbers, columns: Sequence[str], vectors: str | None
+    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+        """See :class:`Rows`."""
+        await self._load([*columns, *([vectors] if vectors else [])])
+        places = self._places(numbers)
+        rows = None
+        if vectors:
+            if vectors not in self._vectors:
+                column = self._columns[vectors]
+                # Without a copy: a view of what Arrow holds.
+                flat = column.flatten().to_numpy()
+                self._vectors[vectors] = flat.reshape(-1, column.type.list_size)
+            rows = self._vectors[vectors][places].astype(np.float32)
+        return self._numbers[places], self._taken(places, columns), rows
+
+    def _places(self, numbers: Numbers) -> NDArray[np.intp]:
+        """Places of all rows of some products, in the table's order."""
+        wanted = rising(numbers)
+        starts = np.searchsorted(self._numbers, wanted, side="left")
+        counts = np.searchsorted(self._numbers, wanted, side="right") - starts
+        # Every row's place among those of its number, then where those begin.
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        places: NDArray[np.intp] = np.repeat(starts, counts) + within
+        return places
+
+    def _taken(self, places: NDArray[np.intp], columns: Sequence[str]) -> dict[str, list[Any]]:
         for name in columns:
             if name not in self._values:
                 one: dict[Any, Any] = {}
@@ -116,19 +146,20 @@ class MemoryRows:
                     one.setdefault(tuple(each) if isinstance(each, list) else each, each)
                     for each in self._columns[name].to_pylist()
                 ]
-        places, known = places_of(rising(numbers), self._numbers)
-        taken = places[known].tolist()
+        taken = places.tolist()
         return {name: [self._values[name][place] for place in taken] for name in columns}
 
-    async def _load(self, missing: Sequence[str]) -> None:
-        if not missing and NUMBER in self._columns:
-            return
-        names = list(dict.fromkeys([*self._order, *missing]))
-        with reading(self._folder):
-            rows = await self._table.query().select(names).to_arrow()
-        rows = rows.sort_by([(name, "ascending") for name in self._order])
-        self._columns.update({name: rows[name].combine_chunks() for name in names})
-        self._numbers = rows[NUMBER].to_numpy()
+    async def _load(self, columns: Sequence[str]) -> None:
+        async with self._lock:
+            missing = [name for name in columns if name not in self._columns]
+            if not missing and NUMBER in self._columns:
+                return
+            names = list(dict.fromkeys([*self._order, *missing]))
+            with reading(self._folder):
+                rows = await self._table.query().select(names).to_arrow()
+            rows = rows.sort_by([(name, "ascending") for name in self._order])
+            self._columns.update({name: rows[name].combine_chunks() for name in names})
+            self._numbers = rows[NUMBER].to_numpy()
 
 
 class StoredRows:
@@ -151,6 +182,14 @@ class StoredRows:
         """See :class:`Rows`."""
         rows = await self.fetch(numbers, columns)
         return {name: rows[name].to_pylist() for name in columns}
+
+    async def listed(
+        self, numbers: Numbers, columns: Sequence[str], vectors: str | None
+    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+        """See :class:`Rows`."""
+        rows = await self.fetch(numbers, [*columns, *([vectors] if vectors else [])])
+        told = {name: rows[name].to_pylist() for name in columns}
+        return rows[NUMBER].to_numpy(), told, vectors_from(rows[vectors]) if vectors else None
 
 
 ALIGNMENTS_FOLDER = "alignments"
@@ -359,26 +398,26 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: a product has none, or the table cannot be read.
         """
-        columns = [*self._photo_columns, *([vector_column] if vector_column else [])]
-        rows = await self._photo_rows.fetch(numbers, columns)
-        if not places_of(numbers, rows[NUMBER].to_numpy())[1].all():
+        found, told, vectors = await self._photo_rows.listed(
+            numbers, self._photo_columns, vector_column
+        )
+        if not places_of(numbers, found)[1].all():
             raise unreadable(self.folder, "products have no photos")
+        shown = told.get(VARIANT_ID, [""] * found.size)
         return PhotoRows(
-            rows[NUMBER].to_numpy(),
-            rows["id"].to_pylist(),
-            rows["path"].to_pylist(),
-            _variants_of(rows),
-            vectors_from(rows[vector_column]) if vector_column else None,
+            found, told["id"], told["path"], [variant_id or "" for variant_id in shown], vectors
         )
 
     async def main_vectors(self, numbers: Numbers) -> Scores:
         """The vector of each product's main photo, shape (n, d); see :meth:`photos`."""
-        rows = await self._photo_rows.fetch(numbers, [VECTOR])
-        found, main = np.unique(rows[NUMBER].to_numpy(), return_index=True)
+        rows, _, vectors = await self._photo_rows.listed(numbers, [], VECTOR)
+        # Asking for vectors gives them.
+        assert vectors is not None  # noqa: S101
+        found, main = np.unique(rows, return_index=True)
         places, known = places_of(numbers, found)
         if not known.all():
             raise unreadable(self.folder, "products have no photos")
-        return vectors_from(rows[VECTOR].take(places_array(main[places])))
+        return vectors[main[places]]
 
     @property
     def _photo_columns(self) -> list[str]:
