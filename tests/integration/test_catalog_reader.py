@@ -19,7 +19,7 @@ from furniture_prompter.catalog.reader import (
     Rows,
     StoredRows,
 )
-from furniture_prompter.catalog.vector_index import Numbers, Scores
+from furniture_prompter.catalog.vector_index import Numbers, Stored
 from furniture_prompter.errors import CatalogDamagedError
 from tests.fakes import make_rows
 from tests.integration.conftest import Shop
@@ -44,7 +44,7 @@ class NotingRows:
 
     async def listed(
         self, numbers: Numbers, columns: Sequence[str], vectors: str | None
-    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+    ) -> tuple[Numbers, dict[str, list[Any]], Stored | None]:
         return await self._rows.listed(numbers, columns, vectors)
 
 

@@ -21,6 +21,7 @@ from furniture_prompter.catalog.columns import (
     VARIANT_ID,
     VECTOR,
     WORDS,
+    half_vectors_from,
     places_array,
     product_columns,
     product_from,
@@ -37,6 +38,7 @@ from furniture_prompter.catalog.vector_index import (
     IvfIndex,
     Numbers,
     Scores,
+    Stored,
     VectorIndex,
     number_filter,
     places_of,
@@ -76,7 +78,7 @@ class Rows(Protocol):
 
     async def listed(
         self, numbers: Numbers, columns: Sequence[str], vectors: str | None
-    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+    ) -> tuple[Numbers, dict[str, list[Any]], Stored | None]:
         """As :meth:`fetch`: the number of each row, its values, its vector of a column, or None."""
         ...
 
@@ -92,7 +94,7 @@ class MemoryRows:
         self._columns: dict[str, pa.Array] = {}
         self._together: dict[tuple[str, ...], pa.RecordBatch] = {}
         self._values: dict[str, list[Any]] = {}
-        self._vectors: dict[str, NDArray[np.floating]] = {}
+        self._vectors: dict[str, Stored] = {}
         self._numbers: Numbers = np.zeros(0, np.int64)
         self._lock = asyncio.Lock()
 
@@ -114,7 +116,7 @@ class MemoryRows:
 
     async def listed(
         self, numbers: Numbers, columns: Sequence[str], vectors: str | None
-    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+    ) -> tuple[Numbers, dict[str, list[Any]], Stored | None]:
         """See :class:`Rows`."""
         await self._load([*columns, *([vectors] if vectors else [])])
         places = self._places(numbers)
@@ -122,10 +124,9 @@ class MemoryRows:
         if vectors:
             if vectors not in self._vectors:
                 column = self._columns[vectors]
-                # Without a copy: a view of what Arrow holds.
-                flat = column.flatten().to_numpy()
+                flat = column.flatten().to_numpy()  # a view of what Arrow holds
                 self._vectors[vectors] = flat.reshape(-1, column.type.list_size)
-            rows = self._vectors[vectors][places].astype(np.float32)
+            rows = self._vectors[vectors][places]
         return self._numbers[places], self._taken(places, columns), rows
 
     def _places(self, numbers: Numbers) -> NDArray[np.intp]:
@@ -185,11 +186,11 @@ class StoredRows:
 
     async def listed(
         self, numbers: Numbers, columns: Sequence[str], vectors: str | None
-    ) -> tuple[Numbers, dict[str, list[Any]], Scores | None]:
+    ) -> tuple[Numbers, dict[str, list[Any]], Stored | None]:
         """See :class:`Rows`."""
         rows = await self.fetch(numbers, [*columns, *([vectors] if vectors else [])])
         told = {name: rows[name].to_pylist() for name in columns}
-        return rows[NUMBER].to_numpy(), told, vectors_from(rows[vectors]) if vectors else None
+        return rows[NUMBER].to_numpy(), told, half_vectors_from(rows[vectors]) if vectors else None
 
 
 ALIGNMENTS_FOLDER = "alignments"
@@ -403,10 +404,9 @@ class CatalogReader:
         )
         if not places_of(numbers, found)[1].all():
             raise unreadable(self.folder, "products have no photos")
-        shown = told.get(VARIANT_ID, [""] * found.size)
-        return PhotoRows(
-            found, told["id"], told["path"], [variant_id or "" for variant_id in shown], vectors
-        )
+        shown = [variant_id or "" for variant_id in told.get(VARIANT_ID, [""] * found.size)]
+        exact = None if vectors is None else vectors.astype(np.float32)
+        return PhotoRows(found, told["id"], told["path"], shown, exact)
 
     async def main_vectors(self, numbers: Numbers) -> Scores:
         """The vector of each product's main photo, shape (n, d); see :meth:`photos`."""
@@ -417,7 +417,7 @@ class CatalogReader:
         places, known = places_of(numbers, found)
         if not known.all():
             raise unreadable(self.folder, "products have no photos")
-        return vectors[main[places]]
+        return vectors[main[places]].astype(np.float32)
 
     @property
     def _photo_columns(self) -> list[str]:

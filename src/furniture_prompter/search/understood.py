@@ -362,7 +362,8 @@ class WhatIsSaid:
 
     async def _has(self, column: str, value: object) -> bool:
         if (column, value) not in self._is_said:
-            found = await self._reader.filter_products(f"`{column}` contains '{value}'")
+            # Both are the lexicon's own words, and no shell waits for the filter language here.
+            found = await self._reader.passing(f"array_has(`{column}`, '{value}')")
             self._is_said[column, value] = bool(found.numbers.size)
         return self._is_said[column, value]
 
