@@ -12,7 +12,7 @@ import pytest
 
 from furniture_prompter.catalog import facets as facets_module
 from furniture_prompter.catalog import reader as reader_module
-from furniture_prompter.catalog.columns import NUMBER, VECTOR
+from furniture_prompter.catalog.columns import NUMBER, VECTOR, vectors_from
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.rows import MemoryRows, StoredRows
 from furniture_prompter.catalog.vector_index import Numbers
@@ -119,8 +119,20 @@ def test_rows_in_memory_and_stored_ones_say_the_same(filled: Shop) -> None:
                 assert len(told["title"]) == len(asked)
                 fetched = (await held.fetch(numbers, names)).select(names).to_pydict()
                 assert fetched == told
-                both = [await each.fetch(numbers, ["id", VECTOR]) for each in (held_photos, photos)]
+                both = [
+                    await each.fetch(numbers, ["id", "path", VECTOR])
+                    for each in (held_photos, photos)
+                ]
                 assert both[0]["id"].to_pylist() == both[1]["id"].to_pylist()
+                lists = [
+                    await each.listed(numbers, ["id", "path"], VECTOR)
+                    for each in (held_photos, photos)
+                ]
+                for of_rows, ids_and_paths, vectors in lists:
+                    assert of_rows.tolist() == both[1][NUMBER].to_pylist()
+                    assert ids_and_paths == both[1].select(["id", "path"]).to_pydict()
+                    assert vectors is not None
+                    assert np.array_equal(vectors, vectors_from(both[1][VECTOR]))
             backwards = np.array([11, 2, 5], np.int64)
             rows = await reader.photos(backwards, VECTOR)
             assert rows.vectors is not None

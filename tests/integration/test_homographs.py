@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from furniture_prompter import Catalog, index
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain.query import SearchResult
 from furniture_prompter.understanding.lexicon import LEXICON
 from tests.fakes import table_with_photos

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, NoReturn, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from furniture_prompter.domain.wording import as_kept, one_line, part_as_kept, readable
 from furniture_prompter.errors import InvalidFilterError
 
@@ -26,6 +29,14 @@ LIMIT_DEPTH: Final = 16
 LIMIT_LIST: Final = 200
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter:
+    """A compiled `where`: its SQL and the sorted numbers of the products it lets through."""
+
+    sql: str
+    numbers: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

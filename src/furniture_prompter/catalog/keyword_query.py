@@ -49,13 +49,57 @@ class KeywordQuery:
     barred: NDArray[np.int64] | None = None
 
 
-def any_word(words: str) -> MatchQuery:
-    """Ask the keyword index for rows that have any of some words."""
-    return _match(words, 1.0, FullTextOperator.OR)
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Words in the index's own forms.
+
+    Attributes:
+        words: With spaces between.
+        weight: Of their score.
+        together: Whether a product needs all of them; else any does.
+    """
+
+    words: str
+    weight: float = 1.0
+    together: bool = False
+
+    def query(self) -> MatchQuery:
+        """The same as LanceDB takes it."""
+        operator = FullTextOperator.AND if self.together else FullTextOperator.OR
+        return MatchQuery(
+            self.words,
+            WORDS,
+            boost=self.weight,
+            fuzziness=0,
+            max_expansions=50,
+            operator=operator,
+            prefix_length=0,
+            document_granularity=None,
+        )
 
 
-def full_text_query(asked: KeywordQuery, language: str, folding: int) -> FullTextQuery | None:
-    """A keyword query as LanceDB takes it; None where there is no word in it.
+@dataclass(frozen=True, slots=True)
+class KeywordParts:
+    """What a keyword query asks of the index; a product's score is the sum over all that it has.
+
+    Attributes:
+        bringing: Any of these brings a product; at least one.
+        ranking: These add to the score of what the others bring.
+    """
+
+    bringing: tuple[Match, ...]
+    ranking: tuple[Match, ...] = ()
+
+    def query(self) -> FullTextQuery:
+        """The same as LanceDB takes it."""
+        wanted = _any(self.bringing)
+        if not self.ranking:
+            return wanted
+        return BooleanQuery([(Occur.MUST, wanted), (Occur.SHOULD, _any(self.ranking))])
+
+
+def parts_of(asked: KeywordQuery, language: str, folding: int) -> KeywordParts | None:
+    """A keyword query taken apart; None where there is no word in it.
 
     Args:
         asked: The words.
@@ -67,18 +111,14 @@ def full_text_query(asked: KeywordQuery, language: str, folding: int) -> FullTex
     quiet = [word for word in words if word[0].isdigit() or word in held_back]
     loud = [word for word in words if word not in set(quiet)]
     beside = [
-        _match(lemmas, each.weight, FullTextOperator.AND)
+        Match(lemmas, each.weight, together=True)
         for each in asked.beside[:_MOST_BESIDE]
         if (lemmas := _lemmas(each.words, language, folding))
     ]
     if not loud and not beside:
-        return any_word(" ".join(quiet)) if quiet else None
-    bringing: list[FullTextQuery] = [any_word(" ".join(loud))] if loud else []
-    bringing += beside
-    wanted = bringing[0] if len(bringing) == 1 else _any(bringing)
-    if not quiet:
-        return wanted
-    return BooleanQuery([(Occur.MUST, wanted), (Occur.SHOULD, any_word(" ".join(quiet)))])
+        return KeywordParts((Match(" ".join(quiet)),)) if quiet else None
+    bringing = [*([Match(" ".join(loud))] if loud else []), *beside]
+    return KeywordParts(tuple(bringing), (Match(" ".join(quiet)),) if quiet else ())
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -87,18 +127,7 @@ def _lemmas(words: str, language: str, folding: int) -> str:
     return keyword_lemmas(words, language, folding)
 
 
-def _any(queries: list[FullTextQuery]) -> BooleanQuery:
-    return BooleanQuery([(Occur.SHOULD, each) for each in queries])
-
-
-def _match(words: str, boost: float, operator: FullTextOperator) -> MatchQuery:
-    return MatchQuery(
-        words,
-        WORDS,
-        boost=boost,
-        fuzziness=0,
-        max_expansions=50,
-        operator=operator,
-        prefix_length=0,
-        document_granularity=None,
-    )
+def _any(matches: tuple[Match, ...]) -> FullTextQuery:
+    if len(matches) == 1:
+        return matches[0].query()
+    return BooleanQuery([(Occur.SHOULD, each.query()) for each in matches])

@@ -20,16 +20,15 @@ from furniture_prompter.catalog.columns import (
     VARIANT_ID,
     VECTOR,
     WORDS,
-    places_array,
     product_columns,
     product_from,
     vectors_from,
 )
 from furniture_prompter.catalog.facets import FacetCounts
-from furniture_prompter.catalog.filters import compile_filter, id_literals, text_literal
-from furniture_prompter.catalog.keyword_query import KeywordQuery, full_text_query
+from furniture_prompter.catalog.filters import Filter, compile_filter, id_literals, text_literal
+from furniture_prompter.catalog.keyword_index import KeywordIndex
+from furniture_prompter.catalog.keyword_query import KeywordQuery, parts_of
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
-from furniture_prompter.catalog.row_ids import ROW_ID
 from furniture_prompter.catalog.rows import MemoryRows, StoredRows
 from furniture_prompter.catalog.storage import connect, reading, unreadable
 from furniture_prompter.catalog.vector_index import (
@@ -63,14 +62,6 @@ MOST_CARRIED: Final = 1_000
 _PASSING_BYTES: Final = 32 * 2**20
 _ENTRY_BYTES: Final = 1_000
 _NOTHING: Final = np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Filter:
-    """A compiled `where`: its SQL and the sorted numbers of the products it lets through."""
-
-    sql: str
-    numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +117,7 @@ class CatalogReader:
         self._passing: LRUCache[str, tuple[Numbers, Numbers]] = LRUCache(
             _PASSING_BYTES, getsizeof=lambda kept: _ENTRY_BYTES + kept[0].nbytes
         )
+        self._keywords = self._keyword_index()
         self._vocabulary: Vocabulary | None = None
         self._vocabulary_lock = asyncio.Lock()
         self._facets = FacetCounts(products, folder)
@@ -176,6 +168,7 @@ class CatalogReader:
             return False
         if isinstance(before._product_rows, MemoryRows):
             self._product_rows = await before._product_rows.carried(self._product_rows, products)
+            self._keywords = self._keyword_index()
         if isinstance(before._photo_rows, MemoryRows):
             self._photo_rows = await before._photo_rows.carried(self._photo_rows, photos)
         for column, index in list(before._indexes.items()):
@@ -210,9 +203,13 @@ class CatalogReader:
         self._indexes.clear()
         self._kept_products.clear()
         self._passing.clear()
+        self._keywords.close()
         self._vocabulary = None
         for rows in (self._product_rows, self._photo_rows):
             rows.close()
+
+    def _keyword_index(self) -> KeywordIndex:
+        return KeywordIndex(self._product_rows, keeps=not self.manifest.vector_index)
 
     @property
     def alignment_path(self) -> Path | None:
@@ -268,27 +265,10 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: the index cannot be read, or is another table's.
         """
-        wanted = full_text_query(asked, self.manifest.language, self.manifest.folding)
-        if wanted is None:
+        parts = parts_of(asked, self.manifest.language, self.manifest.folding)
+        if parts is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        query = self._products.query().nearest_to_text(wanted)
-        if product_filter is not None:
-            query = query.where(product_filter.sql)
-        barred = asked.barred
-        row_ids = await self._product_rows.row_ids()
-        with reading(self.folder):
-            # Asking for a column would take the rows as well, which doubles the query's time.
-            query = query.select(["_score"]).with_row_id()
-            # Barred ones are dropped below: as a condition they take longer than all the rest.
-            rows = await query.limit(count + (0 if barred is None else barred.size)).to_arrow()
-        places, known = places_of(rows[ROW_ID].to_numpy(), row_ids.ids)
-        if not known.all():
-            raise unreadable(self.folder, "the keyword index names rows that are not there")
-        found, scores = row_ids.numbers[places], rows["_score"].to_numpy()
-        if barred is None or not barred.size:
-            return found, scores
-        kept = np.flatnonzero(~places_of(found, barred)[1])[:count]
-        return found[kept], scores[kept]
+        return await self._keywords.matches(parts, count, product_filter, asked.barred)
 
     async def vocabulary(self) -> Vocabulary:
         """The words of this version, read on first use.
@@ -377,26 +357,25 @@ class CatalogReader:
         Raises:
             CatalogDamagedError: a product has none, or the table cannot be read.
         """
-        columns = [*self._photo_columns, *([vector_column] if vector_column else [])]
-        rows = await self._photo_rows.fetch(numbers, columns)
-        if not places_of(numbers, rows[NUMBER].to_numpy())[1].all():
-            raise unreadable(self.folder, "products have no photos")
-        return PhotoRows(
-            rows[NUMBER].to_numpy(),
-            rows["id"].to_pylist(),
-            rows["path"].to_pylist(),
-            _variants_of(rows),
-            vectors_from(rows[vector_column]) if vector_column else None,
+        found, told, vectors = await self._photo_rows.listed(
+            numbers, self._photo_columns, vector_column
         )
+        if not places_of(numbers, found)[1].all():
+            raise unreadable(self.folder, "products have no photos")
+        shown = [variant_id or "" for variant_id in told.get(VARIANT_ID, [""] * found.size)]
+        exact = None if vectors is None else vectors.astype(np.float32)
+        return PhotoRows(found, told["id"], told["path"], shown, exact)
 
     async def main_vectors(self, numbers: Numbers) -> Scores:
         """The vector of each product's main photo, shape (n, d); see :meth:`photos`."""
-        rows = await self._photo_rows.fetch(numbers, [VECTOR])
-        found, main = np.unique(rows[NUMBER].to_numpy(), return_index=True)
+        rows, _, vectors = await self._photo_rows.listed(numbers, [], VECTOR)
+        # Asking for vectors gives them.
+        assert vectors is not None  # noqa: S101
+        found, main = np.unique(rows, return_index=True)
         places, known = places_of(numbers, found)
         if not known.all():
             raise unreadable(self.folder, "products have no photos")
-        return vectors_from(rows[VECTOR].take(places_array(main[places])))
+        return vectors[main[places]].astype(np.float32)
 
     @property
     def _photo_columns(self) -> list[str]:

@@ -10,11 +10,11 @@ import pyarrow as pa
 from lancedb import AsyncTable
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.columns import NUMBER, places_array
+from furniture_prompter.catalog.columns import NUMBER, half_vectors_from, places_array
 from furniture_prompter.catalog.lance_files import fragments_of
 from furniture_prompter.catalog.row_ids import RowIds, places_within
 from furniture_prompter.catalog.storage import reading
-from furniture_prompter.catalog.vector_index import Numbers, places_of, rising
+from furniture_prompter.catalog.vector_index import Numbers, Stored, places_of, rising
 
 
 class StoredRows:
@@ -72,6 +72,14 @@ class StoredRows:
         """
         rows = await self.fetch(numbers, columns)
         return {name: rows[name].to_pylist() for name in columns}
+
+    async def listed(
+        self, numbers: Numbers, columns: Sequence[str], vectors: str | None
+    ) -> tuple[Numbers, dict[str, list[Any]], Stored | None]:
+        """As :meth:`fetch`: the number of each row, its values, its vector of a column, or None."""
+        rows = await self.fetch(numbers, [*columns, *([vectors] if vectors else [])])
+        told = {name: rows[name].to_pylist() for name in columns}
+        return rows[NUMBER].to_numpy(), told, half_vectors_from(rows[vectors]) if vectors else None
 
     def close(self) -> None:
         """Let go of the table and of what was read of it."""
@@ -136,14 +144,18 @@ class MemoryRows(StoredRows):
     async def values(self, numbers: Numbers, columns: Sequence[str]) -> dict[str, list[Any]]:
         """See :class:`StoredRows`; equal values are one object, however many products have them."""
         await self._have(columns)
-        for name in columns:
-            if name not in self._values:
-                self._values[name] = listed(self._columns[name])
-                if self._counted is not None:
-                    self._values[name] += listed(self._beside[name])
         places, known = places_of(rising(numbers), self._numbers)
-        taken = self._standing(places[known]).tolist()
-        return {name: [self._values[name][place] for place in taken] for name in columns}
+        return self._taken(self._standing(places[known]), columns)
+
+    async def listed(
+        self, numbers: Numbers, columns: Sequence[str], vectors: str | None
+    ) -> tuple[Numbers, dict[str, list[Any]], Stored | None]:
+        """See :class:`StoredRows`."""
+        await self._have([*columns, *([vectors] if vectors else [])])
+        own = places_within(rising(numbers), self._numbers)
+        places = self._standing(own)
+        rows = None if vectors is None else self._vectors(places, vectors)
+        return self._numbers[own], self._taken(places, columns), rows
 
     async def carried(self, later: StoredRows, changed: Numbers) -> "MemoryRows":
         """Another version's rows, of which only those of products that `changed` are read."""
@@ -173,6 +185,26 @@ class MemoryRows(StoredRows):
         for each in (self._columns, self._beside, self._together, self._values):
             each.clear()
 
+    def _taken(self, places: NDArray[np.intp], columns: Sequence[str]) -> dict[str, list[Any]]:
+        for name in columns:
+            if name not in self._values:
+                self._values[name] = _objects(self._columns[name])
+                if self._counted is not None:
+                    self._values[name] += _objects(self._beside[name])
+        taken = places.tolist()
+        return {name: [self._values[name][place] for place in taken] for name in columns}
+
+    def _vectors(self, places: NDArray[np.intp], name: str) -> Stored:
+        """Vectors of rows: taken from a view of what Arrow holds, which copies no others."""
+        first = _matrix(self._columns[name])
+        inside = places < len(first)
+        if inside.all():
+            return first[places]
+        taken = np.empty((places.size, first.shape[1]), first.dtype)
+        taken[inside] = first[places[inside]]
+        taken[~inside] = _matrix(self._beside[name])[places[~inside] - len(first)]
+        return taken
+
     def _standing(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         return places if self._counted is None else self._counted[places]
 
@@ -195,10 +227,14 @@ class MemoryRows(StoredRows):
             self._numbers = rows[NUMBER].to_numpy()
 
 
-def listed(column: pa.Array) -> list[Any]:
+def _objects(column: pa.Array) -> list[Any]:
     """Values of a column, equal ones as one object."""
     one: dict[Any, Any] = {}
     return [
         one.setdefault(tuple(each) if isinstance(each, list) else each, each)
         for each in column.to_pylist()
     ]
+
+
+def _matrix(column: pa.FixedSizeListArray) -> Stored:
+    return column.flatten().to_numpy().reshape(-1, column.type.list_size)  # type: ignore[no-any-return]  # pyarrow is untyped

@@ -25,7 +25,7 @@ from furniture_prompter.catalog.columns import (
 from furniture_prompter.catalog.confidence import NOT_CALIBRATED
 from furniture_prompter.catalog.history import VERSIONS_FILE
 from furniture_prompter.catalog.integrity import damaged_files, load_checksums
-from furniture_prompter.catalog.keyword_query import any_word
+from furniture_prompter.catalog.keyword_query import Match
 from furniture_prompter.catalog.lance_files import (
     unreadable_references,
 )
@@ -407,7 +407,7 @@ async def _words_are_found(table: AsyncTable) -> bool:
     words = " ".join(sorted({word for text in rows[WORDS].to_pylist() for word in text.split()}))
     if not words:
         return True
-    found = await table.query().nearest_to_text(any_word(words)).select(["_score"]).to_arrow()
+    found = await table.query().nearest_to_text(Match(words).query()).select(["_score"]).to_arrow()
     return bool(found.num_rows)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
+Stored = NDArray[np.float16]
 Kind = TypeVar("Kind", bound=np.generic)
 
 # How a query's scores spread over a catalog is estimated on this many rows; the standard error of

@@ -38,8 +38,8 @@ INTERRUPTED = (
 )
 
 
-REST_CLIENTS: Final = "lance_namespace_urllib3_client"
-"""Package of clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
+REST_CLIENTS: Final = ("lance_namespace_urllib3_client", "lancedb.namespace", "lancedb.remote.db")
+"""Clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
 
 
 class WithoutRestClients(MetaPathFinder, Loader):
@@ -53,7 +53,7 @@ class WithoutRestClients(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         """See :class:`importlib.abc.MetaPathFinder`."""
         del path, target
-        if fullname.partition(".")[0] != REST_CLIENTS:
+        if not any(fullname == name or fullname.startswith(f"{name}.") for name in REST_CLIENTS):
             return None
         return ModuleSpec(fullname, self, is_package=True)
 

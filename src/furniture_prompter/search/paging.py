@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import VECTOR
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.manifest import Manifest
-from furniture_prompter.catalog.reader import CatalogReader, Filter, PhotoRows
+from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
 from furniture_prompter.catalog.vector_index import Scores
 from furniture_prompter.domain import EncoderIdentity, Hit, Product, Query
 from furniture_prompter.domain.query import LookedAt
@@ -230,6 +231,8 @@ async def ranked_page(
     prefilter: Filter | None,
     leave_out: int | None = None,
     arranged: Arrange | None = None,
+    *,
+    in_memory: bool = False,
 ) -> Page:
     """The products at places `start` to ``start + count`` of a ranking.
 
@@ -245,14 +248,15 @@ async def ranked_page(
         prefilter: The filter that products must pass.
         leave_out: Number of a product that is no hit.
         arranged: Reorders products within the windows of the ranking; None to leave it.
+        in_memory: Whether no retriever waits for the disk.
     """
-    stage = await fuse(groups, candidates, prefilter, leave_out)
+    stage = await fuse(groups, candidates, prefilter, leave_out, in_memory=in_memory)
     ranked, first = stage, stage
     window = 1 if arranged is None else WINDOW
     begin, end = start // window * window, -(-(start + count) // window) * window
     while ranked.numbers.size <= end and not stage.exhausted:
         candidates *= _FURTHER
-        stage = await fuse(groups, candidates, prefilter, leave_out)
+        stage = await fuse(groups, candidates, prefilter, leave_out, in_memory=in_memory)
         fresh = ~np.isin(stage.numbers, ranked.numbers)
         ranked = ranked.followed_by(stage.taken(np.flatnonzero(fresh)))
     total = ranked.numbers.size
@@ -318,8 +322,10 @@ async def present(
         for each in group.retrievers
     }
     hits = []
+    contributions = {name: row.tolist() for name, row in ranked.contributions.items()}
+    scores = ranked.scores.tolist()
     for place, number in enumerate(ranked.numbers.tolist()):
-        added = {name: float(row[place]) for name, row in ranked.contributions.items()}
+        added = {name: row[place] for name, row in contributions.items()}
         strongest = dict(sorted(added.items(), key=lambda item: -item[1]))
         strengths = {name: strength / deviation[name] for name, strength in strongest.items()}
         matched = [name for name, strength in strengths.items() if strength >= MATCH_DEVIATIONS]
@@ -330,7 +336,7 @@ async def present(
         hits.append(
             Hit(
                 rank=start + place + 1,
-                score=float(ranked.scores[place]),
+                score=scores[place],
                 product=product,
                 photo=photo,
                 matched=tuple(matched or known[:1] or list(strongest)[:1]),

@@ -1,16 +1,17 @@
 """Retrievers (photo vectors, text vectors, BM25), their scores made comparable, and late fusion."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
@@ -269,6 +270,8 @@ async def fuse(
     candidates: int,
     prefilter: Filter | None,
     leave_out: int | None = None,
+    *,
+    in_memory: bool = False,
 ) -> Fused:
     """Sum of the groups' strengths over the union of every wanted retriever's best products.
 
@@ -277,14 +280,17 @@ async def fuse(
         candidates: Products that each retriever brings.
         prefilter: The filter that products must pass.
         leave_out: Number of a product that is not wanted.
+        in_memory: Whether no retriever waits for the disk.
     """
     retrievers = [(group, each) for group in groups for each in group.retrievers]
-    tops = await asyncio.gather(*(each.top(candidates, prefilter) for _, each in retrievers))
+    # Tasks of what waits for nothing take longer than what they do.
+    all_of = _one_by_one if in_memory else asyncio.gather
+    tops = await all_of(*(each.top(candidates, prefilter) for _, each in retrievers))
     wanted = [top for (group, _), top in zip(retrievers, tops, strict=True) if group.share > 0]
     numbers = rising(np.concatenate(wanted))
     if leave_out is not None:
         numbers = numbers[numbers != leave_out]
-    strengths = iter(await asyncio.gather(*(each.strengths(numbers) for _, each in retrievers)))
+    strengths = iter(await all_of(*(each.strengths(numbers) for _, each in retrievers)))
     scores = np.zeros(len(numbers), np.float32)
     added: dict[str, Scores] = {}
     own: dict[str, Scores] = {}
@@ -297,6 +303,10 @@ async def fuse(
             added.update(zip((each.name for each in group.retrievers), rows, strict=True))
     exhausted = all(top.size < candidates for top in wanted)
     return Fused(numbers, scores, added, exhausted, own).taken(np.lexsort((numbers, -scores)))
+
+
+async def _one_by_one(*coroutines: Coroutine[Any, Any, NDArray[Any]]) -> list[NDArray[Any]]:
+    return [await each for each in coroutines]
 
 
 @contextmanager

@@ -194,6 +194,7 @@ class Searcher:
                     partial(diversified, reader=reader, diversity=query.diversity)
                     if query.diversity
                     else None,
+                    in_memory=not manifest.vector_index,
                 )
             with clock.step("judge"):
                 sureness = await estimate(

@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.filters import Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
@@ -361,7 +362,8 @@ class WhatIsSaid:
 
     async def _has(self, column: str, value: object) -> bool:
         if (column, value) not in self._is_said:
-            found = await self._reader.filter_products(f"`{column}` contains '{value}'")
+            # Both are the lexicon's own words, and no shell waits for the filter language here.
+            found = await self._reader.passing(f"array_has(`{column}`, '{value}')")
             self._is_said[column, value] = bool(found.numbers.size)
         return self._is_said[column, value]
 

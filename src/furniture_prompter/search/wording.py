@@ -37,6 +37,7 @@ _MOST_SYNONYMS: Final = 6
 
 _REMEMBERED: Final = 8_192
 """Words and phrases whose products are kept."""
+_PROMPTS_REMEMBERED: Final = 64
 
 _BESIDE_THE_SHOPS_OWN: Final = 0.5
 """Of a synonym where the shop has the words as written: it finds more, and must not rank it first;
@@ -70,6 +71,14 @@ class _Said(NamedTuple):
     terms: tuple[Term, ...]
 
 
+class _Told(NamedTuple):
+    """The same, and of the synonyms those that products have, with how many; best first."""
+
+    start: int
+    stop: int
+    known: list[tuple[Term, int]]
+
+
 class KnownWords:
     """One catalog version's words with a thesaurus; safe to use from several threads."""
 
@@ -85,6 +94,8 @@ class KnownWords:
         # A thesaurus has the same few thousand words for every prompt.
         self._having = lru_cache(_REMEMBERED)(self._find_having)
         self._count = lru_cache(_REMEMBERED)(self._find_count)
+        # One search reads its prompt twice.
+        self._told = lru_cache(_PROMPTS_REMEMBERED)(self._find_told)
         self._speller = Speller(vocabulary.own, vocabulary.places, synonyms, is_word)
 
     def corrected(self, prompt: str) -> tuple[str, DidYouMean | None]:
@@ -102,12 +113,8 @@ class KnownWords:
 
     def beside(self, text: str) -> set[str]:
         """All that may stand beside a text's own words, by what products have."""
-        reading = Reading.of(text)
-        return {
-            term.text
-            for said in self._said(reading, self._rooms(reading))
-            for term, _ in self._known_terms(said, reading.keys(said.start, said.stop))
-        }
+        _, told = self._told(Reading.of(text).prompt)
+        return {term.text for said in told for term, _ in said.known}
 
     def worded(
         self,
@@ -128,17 +135,13 @@ class KnownWords:
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
         otherwise: list[tuple[int, int, str]] = []
         answered: set[int] = set()
-        rooms = self._rooms(reading)
+        rooms, told = self._told(reading.prompt)
         # Their words bring a product together, or not at all.
         together = [reading.text(start, stop) for start, stop in rooms]
         beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
-        for said in self._said(reading, rooms):
+        for said in told:
             own = reading.keys(said.start, said.stop)
-            known = [
-                (term, products)
-                for term, products in self._known_terms(said, own)
-                if not says_any(term.text, apart.unsaid)
-            ]
+            known = [each for each in said.known if not says_any(each[0].text, apart.unsaid)]
             same = [(products, term) for term, products in known if term.same]
             best = max(same, key=lambda each: each[0], default=None)
             count = self._count(own)
@@ -230,7 +233,20 @@ class KnownWords:
         phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
         return tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
 
-    def _said(self, reading: Reading, rooms: Sequence[tuple[int, int]]) -> Iterator[_Said]:
+    def _find_told(self, prompt: str) -> tuple[list[tuple[int, int]], list[_Told]]:
+        """Rooms that a prompt (in Unicode's composed form) names, and its words with synonyms."""
+        reading = Reading.of(prompt)
+        pieces = list(self._furniture(reading))
+        rooms = self._rooms(reading, pieces)
+        told = []
+        for said in self._said(reading, rooms, pieces):
+            own = reading.keys(said.start, said.stop)
+            told.append(_Told(said.start, said.stop, self._known_terms(said, own)))
+        return rooms, told
+
+    def _said(
+        self, reading: Reading, rooms: Sequence[tuple[int, int]], pieces: Sequence[_Said]
+    ) -> Iterator[_Said]:
         at = 0
         while at < len(reading.tokens):
             name, length = LEXICON.names.longest(reading, at)
@@ -239,7 +255,7 @@ class KnownWords:
             if (name is not None or own in LEXICON.same_shade) and not self._count(own):
                 yield _Said(at, at + len(own), self._shades(own, name))
             at += len(own)
-        for found in self._furniture(reading):
+        for found in pieces:
             if not any(start <= found.start and found.stop <= stop for start, stop in rooms):
                 yield found
 
@@ -249,9 +265,8 @@ class KnownWords:
             terms = tuple(term for concept in found.concepts for term in concept.terms)
             yield _Said(places[found.start], places[found.stop - 1] + 1, terms)
 
-    def _rooms(self, reading: Reading) -> list[tuple[int, int]]:
+    def _rooms(self, reading: Reading, pieces: Sequence[_Said]) -> list[tuple[int, int]]:
         """Rooms that bear the name of a piece: "yatak odası", a bedroom, asks for no "yatak"."""
-        pieces = list(self._furniture(reading))
         rooms = []
         for at in range(len(reading.tokens)):
             name, length = LEXICON.names.longest(reading, at)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.catalog.columns import VARIANTS
-from furniture_prompter.catalog.reader import Filter
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.search import homographs
 from furniture_prompter.search.homographs import Homographs, ToldApart, says_any
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from furniture_prompter.catalog.reader import Filter
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Crop

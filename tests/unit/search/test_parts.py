@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
-from furniture_prompter.catalog.reader import Filter
 from furniture_prompter.catalog.vector_index import Background, Numbers, Scores
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.retrievers import (

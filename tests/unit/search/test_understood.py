@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.filters import Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.search.understood import (
