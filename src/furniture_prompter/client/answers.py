@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from furniture_prompter.client.pieces import Piece
+
 if TYPE_CHECKING:
     from furniture_prompter.search import answer as server
 
@@ -113,6 +115,8 @@ class Hit:
         variant: The variant that the photo shows; None where it shows all, or there are none.
         confidence: How likely it is of the kind that was asked for, 0 to 1; None where that cannot
             be told.
+        heat: How much each cell of the photo made it match, 0 to 1, rows from the top; None unless
+            the query asks for it.
     """
 
     rank: int
@@ -122,10 +126,12 @@ class Hit:
     matched: tuple[str, ...]
     variant: Variant | None = None
     confidence: float | None = None
+    heat: tuple[tuple[float, ...], ...] | None = None
 
     @classmethod
     def of(cls, value: "server.HitFields") -> Self:
         """Read an answer's object."""
+        heat = value.get("heat")
         variant = value.get("variant")
         return cls(
             rank=value["rank"],
@@ -135,7 +141,29 @@ class Hit:
             matched=tuple(value["matched"]),
             variant=None if variant is None else Variant.of(variant),
             confidence=value.get("confidence"),
+            heat=None if heat is None else tuple(tuple(row) for row in heat),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PieceHits:
+    """A piece of a room, and what answers it.
+
+    Attributes:
+        piece: The piece.
+        hits: Best first.
+        close: Whether the catalog has the kind of the piece; None where that cannot be told.
+    """
+
+    piece: Piece
+    hits: tuple[Hit, ...]
+    close: bool | None
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read an answer's object."""
+        hits = tuple(Hit.of(each) for each in value["hits"])
+        return cls(Piece.of(value), hits, value.get("close"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +205,7 @@ class SearchAnswer:
         did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
             was mended.
         close: Whether the catalog has the kind that was asked for; None where that cannot be told.
+        pieces: The pieces of a room, the surest first; none of other photos.
     """
 
     hits: tuple[Hit, ...]
@@ -188,6 +217,7 @@ class SearchAnswer:
     raw: Json
     did_you_mean: str | None = None
     close: bool | None = None
+    pieces: tuple[PieceHits, ...] = ()
 
     @classmethod
     def of(cls, value: "server.SearchAnswer") -> Self:
@@ -206,6 +236,7 @@ class SearchAnswer:
             raw=value,
             did_you_mean=None if meant is None else meant["prompt"],
             close=value.get("close"),
+            pieces=tuple(PieceHits.of(each) for each in value.get("pieces", ())),
         )
 
 

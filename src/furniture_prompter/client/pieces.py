@@ -1,9 +1,8 @@
 """The answer of the API about the pieces in a photo of a room."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
-
-from furniture_prompter.client.answers import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +19,13 @@ class Piece:
     score: float
     kind: str
 
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read an answer's object."""
+        box = value["box"]
+        sides = box["x"], box["y"], box["width"], box["height"]
+        return cls(sides, value["score"], value["kind"])
+
 
 @dataclass(frozen=True, slots=True)
 class PiecesAnswer:
@@ -31,14 +37,9 @@ class PiecesAnswer:
     """
 
     pieces: tuple[Piece, ...]
-    raw: Json
+    raw: Mapping[str, Any]
 
     @classmethod
     def of(cls, value: Any) -> Self:
         """Read an answer's object."""
-        found = []
-        for each in value["pieces"]:
-            box = each["box"]
-            sides = box["x"], box["y"], box["width"], box["height"]
-            found.append(Piece(sides, each["score"], each["kind"]))
-        return cls(tuple(found), value)
+        return cls(tuple(Piece.of(each) for each in value["pieces"]), value)
