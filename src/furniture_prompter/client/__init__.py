@@ -29,7 +29,6 @@ from furniture_prompter.client.answers import (
     FacetCount,
     Hit,
     Picture,
-    PieceHits,
     Product,
     ProductAnswer,
     Refinement,
@@ -54,7 +53,7 @@ from furniture_prompter.client.outfits import (
     OutfitPiece,
     Reason,
 )
-from furniture_prompter.client.pieces import Piece, PiecesAnswer
+from furniture_prompter.client.pieces import Piece, PieceHits, PiecesAnswer
 
 __all__ = [
     "Alternative",

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from furniture_prompter.client.pieces import Piece
-
 if TYPE_CHECKING:
+    from furniture_prompter.client.pieces import PieceHits
     from furniture_prompter.search import answer as server
 
 Scalar: TypeAlias = str | float | bool | None
@@ -146,27 +145,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class PieceHits:
-    """A piece of a room, and what answers it.
-
-    Attributes:
-        piece: The piece.
-        hits: Best first.
-        close: Whether the catalog has the kind of the piece; None where that cannot be told.
-    """
-
-    piece: Piece
-    hits: tuple[Hit, ...]
-    close: bool | None
-
-    @classmethod
-    def of(cls, value: Any) -> Self:
-        """Read an answer's object."""
-        hits = tuple(Hit.of(each) for each in value["hits"])
-        return cls(Piece.of(value), hits, value.get("close"))
-
-
-@dataclass(frozen=True, slots=True)
 class FacetCount:
     """How many products have a value, or a number from ``low`` to ``high``.
 
@@ -217,11 +195,13 @@ class SearchAnswer:
     raw: Json
     did_you_mean: str | None = None
     close: bool | None = None
-    pieces: tuple[PieceHits, ...] = ()
+    pieces: tuple["PieceHits", ...] = ()
 
     @classmethod
     def of(cls, value: "server.SearchAnswer") -> Self:
         """Read an answer's object."""
+        from furniture_prompter.client.pieces import PieceHits  # which has hits as well
+
         meant = value.get("did_you_mean")
         return cls(
             hits=tuple(Hit.of(each) for each in value["hits"]),

@@ -1,8 +1,9 @@
-"""The answer of the API about the pieces in a photo of a room."""
+"""The pieces of a photo of a room, in the answers of the API."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+from furniture_prompter.client.answers import Hit, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,27 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class PieceHits:
+    """A piece of a room, and what answers it.
+
+    Attributes:
+        piece: The piece.
+        hits: Best first.
+        close: Whether the catalog has the kind of the piece; None where that cannot be told.
+    """
+
+    piece: Piece
+    hits: tuple[Hit, ...]
+    close: bool | None
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read an answer's object."""
+        hits = tuple(Hit.of(each) for each in value["hits"])
+        return cls(Piece.of(value), hits, value.get("close"))
+
+
+@dataclass(frozen=True, slots=True)
 class PiecesAnswer:
     """The pieces in a photo.
 
@@ -37,7 +59,7 @@ class PiecesAnswer:
     """
 
     pieces: tuple[Piece, ...]
-    raw: Mapping[str, Any]
+    raw: Json
 
     @classmethod
     def of(cls, value: Any) -> Self:

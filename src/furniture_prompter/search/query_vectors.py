@@ -403,10 +403,11 @@ class QueryEncoder:
             return EncodedQuery(
                 query, await mean_photo(self._reader, number), prompt, without, number
             )
-        if photo_vector is None and query.photo is not None:
-            photo_vector, query = await self._encode_photo(query, query.photo)
+        photo = query.photo
+        if photo_vector is None and photo is not None:
+            photo_vector, query = await self._encode_photo(query, photo)
             if query.heat:
-                searched = searched_part(query, query.photo)
+                searched = searched_part(query, photo)
                 encode = self._encoder().encode
                 told = [await asyncio.to_thread(encode, row) for row in covered_rows(searched)]
                 covered = np.concatenate(told)
