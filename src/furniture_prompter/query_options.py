@@ -85,6 +85,7 @@ class QueryOptions:
             upright.
         piece: The piece of the photo that is meant, by its place among those that the detector
             finds, from 1; None for all of the photo.
+        heat: Whether each hit tells what of the photo made it match.
     """
 
     photo_weight: float = field(
@@ -301,6 +302,22 @@ class QueryOptions:
             )
         },
     )
+    heat: bool = field(
+        default=False,
+        metadata={
+            "option": Option(
+                help="Whether each hit tells what of the photo made it match, as `heat`; it costs "
+                "as much as some fifty photos.",
+                flag=Flag(
+                    ("--heat",),
+                    "",
+                    "Tell of each hit what of the photo made it match, in --html and --json.",
+                    beside_batch=True,
+                ),
+                decisive=False,
+            )
+        },
+    )
 
 
 class SimilarOptions(TypedDict, total=False):
@@ -324,6 +341,7 @@ class SearchOptions(SimilarOptions, total=False):
     lift: Sequence[str] | None
     whole: bool | None
     piece: int | None
+    heat: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,8 @@ class Catalog:
         found = []
         for piece, row in zip(pieces, rows, strict=True):
             asked = self._searcher.search(query_of_piece(query, piece), photo_vector=row)
-            found.append(PieceHits(piece, event_loop.run(asked).hits))
+            answered = event_loop.run(asked)
+            found.append(PieceHits(piece, answered.hits, answered.close))
         return tuple(found)
 
     def similar(self, product_id: str, **options: Unpack[SimilarOptions]) -> SearchResult:
@@ -275,18 +276,24 @@ class Catalog:
         return await event_loop.run_beside(self._searcher.describe(photo_vector))
 
     async def search_async(
-        self, query: Query, *, photo_vector: Vectors | None = None
+        self,
+        query: Query,
+        *,
+        photo_vector: Vectors | None = None,
+        covered: Vectors | None = None,
     ) -> SearchResult:
         """Answer a query without blocking the caller's event loop.
 
         Args:
             query: The query; `similar_to` asks for products like one of the catalog.
             photo_vector: Its photo, cropped and encoded by :attr:`encoder`, shape (d,).
+            covered: The same under each of its covers, shape (n, d), for the hits' heat maps.
 
         Raises:
             InvalidQueryError, InvalidFilterError, ProductNotFoundError: see :meth:`search`.
         """
-        return await event_loop.run_beside(self._searcher.search(query, photo_vector=photo_vector))
+        asked = self._searcher.search(query, photo_vector=photo_vector, covered=covered)
+        return await event_loop.run_beside(asked)
 
     @property
     def upright(self) -> "UprightBeside":

@@ -12,12 +12,14 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageEnhance
 
 from furniture_prompter.cli.hits_table import (
     PRICES,
     money_text,
     number_text,
+    sure_text,
     understood_text,
     variant_text,
 )
@@ -33,6 +35,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.query import Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.search.query_vectors import searched_part
 from furniture_prompter.search.validation import photo_file
 from furniture_prompter.web.page_address import LANGUAGES
 from furniture_prompter.web.page_words import Words
@@ -41,6 +44,9 @@ THUMBNAIL_SIDE_PX = 320
 THUMBNAIL_QUALITY = 82
 ROOM_SIDE_PX = 1_024
 """Longer side of a photo whose pieces are shown on it."""
+HEAT_SIDE_PX = 128
+DARK = 0.2
+"""Brightness that is left of a photo where nothing of it matched."""
 DIMENSIONS = ("diameter_cm", "length_cm", "width_cm", "depth_cm", "height_cm")
 
 
@@ -51,6 +57,8 @@ def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
         result: What was answered.
         photo: The file that was searched with, which shows a room larger than it was searched.
     """
+    query = result.query
+    searched = None if query.photo is None else searched_part(query, query.photo)
     return page_template("gallery.html").substitute(
         title=words(_title(result)),
         heading=_heading(result),
@@ -66,7 +74,8 @@ def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
         count=_count(len({hit.product.id for hits in _shown(result) for hit in hits})),
         whole=_whole_heading() if result.pieces else "",
         cards="\n".join(
-            _card(hit, result.catalog, "h3" if result.pieces else "h2") for hit in result.hits
+            _card(hit, result.catalog, "h3" if result.pieces else "h2", searched)
+            for hit in result.hits
         )
         or _nothing(result),
         notes=_looked(result)
@@ -142,6 +151,8 @@ def _looked(result: SearchResult) -> str:
             said.append(told("looked_turned", degrees=looked_at.turned))
         if said:
             said.append(f"{told('looked_whole')}: --whole")
+        if any(hit.heat is not None for hit in result.hits):
+            said.append(told("heat_shown"))
         if result.pieces:
             kinds = ", ".join(
                 f"{number}. {told.kind(each.piece.kind)}"
@@ -155,11 +166,14 @@ def _looked(result: SearchResult) -> str:
 
 def _whole_heading() -> str:
     """What stands above the hits of a room, which come behind those of its pieces."""
-    told = (
-        f'<span lang="{language}">{words(Words(language)("whole_photo"))}</span>'
-        for language in LANGUAGES
+    return f'<h2 class="whole">{_in_each_language("whole_photo")}</h2>'
+
+
+def _in_each_language(name: str) -> str:
+    """A sentence of the shopper's page in all its languages, beside each other."""
+    return " · ".join(
+        f'<span lang="{language}">{words(Words(language)(name))}</span>' for language in LANGUAGES
     )
-    return f'<h2 class="whole">{" · ".join(told)}</h2>'
 
 
 def _room(result: SearchResult, file: Path | None) -> str:
@@ -176,8 +190,10 @@ def _piece(number: int, found: PieceHits, catalog: CatalogReference) -> str:
     """What answers one piece, where its box leads to."""
     cards = "\n".join(_card(hit, catalog, "h3") for hit in found.hits)
     nothing = '<li class="nothing">No product answers this piece.</li>'
+    far = _in_each_language("nothing_close") if found.close is False else ""
     return f"""<section class="piece" id="piece-{number}">
 <h2>{number}. {words(found.piece.kind)} <span>{found.piece.score:.2f}</span></h2>
+{far and f'<p class="note">{far}</p>'}
 <ol class="grid">
 {cards or nothing}
 </ol>
@@ -241,21 +257,48 @@ def _nothing(result: SearchResult) -> str:
     return f'<li class="nothing">No product answers this query.{cure}</li>'
 
 
-def _card(hit: Hit, catalog: CatalogReference, heading: str = "h2") -> str:
+def _card(
+    hit: Hit,
+    catalog: CatalogReference,
+    heading: str = "h2",
+    searched: RgbImage | None = None,
+) -> str:
+    """A hit.
+
+    Args:
+        hit: The hit.
+        catalog: What answered.
+        heading: The element of its name.
+        searched: What of the query's photo was searched, shape (h, w, 3); its heat lies over it.
+    """
     product = hit.product
     name = product.title or product.id
     shown = [variant_text(hit.variant)] if hit.variant is not None else []
     facts = "".join(f"<li>{words(fact)}</li>" for fact in [*shown, *facts_of(product)])
     labels = "".join(f"<li>{words(label)}</li>" for label in hit.matched)
+    sure = "" if hit.confidence is None else f" · {sure_text(hit.confidence)}"
     return f"""<li><article class="card">
 <div class="frame">{picture_of(hit.photo, catalog, name)}
-<span class="rank" aria-hidden="true">{hit.rank}</span></div>
+<span class="rank" aria-hidden="true">{hit.rank}</span>{_heat(hit, searched)}</div>
 <div class="body">
 <{heading}><span class="aside">{hit.rank}. </span>{words(name)}</{heading}>
 <ul class="facts">{facts}</ul>
-<div class="foot"><p class="score">score {hit.score:.2f}</p>
+<div class="foot"><p class="score">score {hit.score:.2f}{sure}</p>
 <ul class="matched" aria-label="Found by">{labels}</ul></div>
 </div></article></li>"""
+
+
+def _heat(hit: Hit, searched: RgbImage | None) -> str:
+    """The searched photo, dark but where it made the hit match."""
+    if hit.heat is None or searched is None:
+        return ""
+    photo = Image.fromarray(searched)
+    photo.thumbnail((HEAT_SIDE_PX, HEAT_SIDE_PX), Image.Resampling.LANCZOS)
+    cells = np.array([[round(255 * each) for each in row] for row in hit.heat], np.uint8)
+    light = Image.fromarray(cells).resize(photo.size, Image.Resampling.BICUBIC)
+    lit = Image.composite(photo, ImageEnhance.Brightness(photo).enhance(DARK), light)
+    alt = "The photo that was searched with, bright where it matched"
+    return f'<img class="heat" src="{data_uri(np.asarray(lit))}" alt="{alt}">'
 
 
 def facts_of(product: Product) -> list[str]:

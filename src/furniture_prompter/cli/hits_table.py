@@ -21,7 +21,7 @@ from furniture_prompter.domain import (
     SearchResult,
     Variant,
 )
-from furniture_prompter.domain.query import Understood
+from furniture_prompter.domain.query import PieceHits, Understood
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.understood import PHOTOS_COLOUR
@@ -127,9 +127,7 @@ def print_result(result: SearchResult, console: Console) -> None:
     light and its walls as well.
     """
     for number, each in enumerate(result.pieces, start=1):
-        titles = "; ".join(hit.product.title or hit.product.id for hit in each.hits)
-        told = f"piece {number}, {each.piece.kind} {each.piece.score:.2f}: {titles or 'no product'}"
-        console.print(Text(plain(told)), soft_wrap=True)
+        console.print(Text(plain(_piece_line(number, each))), soft_wrap=True)
     if result.pieces:
         told = "a room, it seems: --piece N searches one piece alone, --whole the photo as one"
         console.print(Text(told, style="yellow"), soft_wrap=True)
@@ -161,6 +159,21 @@ def print_result(result: SearchResult, console: Console) -> None:
         if note == NOTHING_CLOSE:
             continue
         console.print(Text(f"note: {plain(note)}", style="yellow"), soft_wrap=True)
+
+
+def _piece_line(number: int, found: PieceHits) -> str:
+    hits = "; ".join(
+        (hit.product.title or hit.product.id)
+        + ("" if hit.confidence is None else f" ({sure_text(hit.confidence)})")
+        for hit in found.hits
+    )
+    piece, far = found.piece, ", nothing close" if found.close is False else ""
+    return f"piece {number}, {piece.kind} {piece.score:.2f}{far}: {hits or 'no product'}"
+
+
+def sure_text(confidence: float) -> str:
+    """How sure a hit is, as people are told it: ``82% sure``."""
+    return f"{confidence:.0%} sure"
 
 
 _OPERATORS = {"<": "under", "<=": "at most", ">": "over", ">=": "at least", "=": "about"}
@@ -295,7 +308,7 @@ def _photo_and_matched(hit: Hit, folder: Path | None) -> Text:
     if hit.variant is not None:
         text.append(f" · {plain(variant_text(hit.variant))}")
     text.append(f" · {plain(', '.join(hit.matched))}")
-    return text if hit.confidence is None else text.append(f" · {hit.confidence:.0%} sure")
+    return text if hit.confidence is None else text.append(f" · {sure_text(hit.confidence)}")
 
 
 def _swatches(hit: Hit) -> Text:

@@ -33,6 +33,7 @@ Examples:
     --photo-weight 0.7 --without "metal legs" \\
     --where "category = 'chair' and price < 300" --catalog shop
   furniture-prompter search "oak table" --catalog shop --html hits.html
+  furniture-prompter search --photo chair.jpg --catalog shop --html hits.html --heat
   furniture-prompter search --batch queries.jsonl -k 50 --json --catalog shop
 """
 
@@ -96,6 +97,8 @@ def search_command(
         raise typer.BadParameter("There is a --crop and no photo. Give the --photo it is cut from.")
     elif photo is None and options.get("piece") is not None:
         raise typer.BadParameter("There is a --piece and no photo. Give the --photo it is part of.")
+    if options.get("heat") and html is None and not as_json:
+        raise typer.BadParameter("A table has no place for --heat. Add --html FILE, or --json.")
     if html is not None:
         refuse_unwritable(html, "--html")
     settings = read_settings(thesaurus, detector)

@@ -53,7 +53,7 @@ from furniture_prompter.client.outfits import (
     OutfitPiece,
     Reason,
 )
-from furniture_prompter.client.pieces import Piece, PiecesAnswer
+from furniture_prompter.client.pieces import Piece, PieceHits, PiecesAnswer
 
 __all__ = [
     "Alternative",
@@ -77,6 +77,7 @@ __all__ = [
     "OutfitPiece",
     "Picture",
     "Piece",
+    "PieceHits",
     "PiecesAnswer",
     "Product",
     "ProductAnswer",

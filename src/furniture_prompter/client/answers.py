@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 if TYPE_CHECKING:
+    from furniture_prompter.client.pieces import PieceHits
     from furniture_prompter.search import answer as server
 
 Scalar: TypeAlias = str | float | bool | None
@@ -113,6 +114,8 @@ class Hit:
         variant: The variant that the photo shows; None where it shows all, or there are none.
         confidence: How likely it is of the kind that was asked for, 0 to 1; None where that cannot
             be told.
+        heat: How much each cell of the photo made it match, 0 to 1, rows from the top; None unless
+            the query asks for it.
     """
 
     rank: int
@@ -122,10 +125,12 @@ class Hit:
     matched: tuple[str, ...]
     variant: Variant | None = None
     confidence: float | None = None
+    heat: tuple[tuple[float, ...], ...] | None = None
 
     @classmethod
     def of(cls, value: "server.HitFields") -> Self:
         """Read an answer's object."""
+        heat = value.get("heat")
         variant = value.get("variant")
         return cls(
             rank=value["rank"],
@@ -135,6 +140,7 @@ class Hit:
             matched=tuple(value["matched"]),
             variant=None if variant is None else Variant.of(variant),
             confidence=value.get("confidence"),
+            heat=None if heat is None else tuple(tuple(row) for row in heat),
         )
 
 
@@ -177,6 +183,7 @@ class SearchAnswer:
         did_you_mean: The prompt with its spelling mended, as it was searched; None where nothing
             was mended.
         close: Whether the catalog has the kind that was asked for; None where that cannot be told.
+        pieces: The pieces of a room, the surest first; none of other photos.
     """
 
     hits: tuple[Hit, ...]
@@ -188,10 +195,13 @@ class SearchAnswer:
     raw: Json
     did_you_mean: str | None = None
     close: bool | None = None
+    pieces: tuple["PieceHits", ...] = ()
 
     @classmethod
     def of(cls, value: "server.SearchAnswer") -> Self:
         """Read an answer's object."""
+        from furniture_prompter.client.pieces import PieceHits  # which has hits as well
+
         meant = value.get("did_you_mean")
         return cls(
             hits=tuple(Hit.of(each) for each in value["hits"]),
@@ -206,6 +216,7 @@ class SearchAnswer:
             raw=value,
             did_you_mean=None if meant is None else meant["prompt"],
             close=value.get("close"),
+            pieces=tuple(PieceHits.of(each) for each in value.get("pieces", ())),
         )
 
 

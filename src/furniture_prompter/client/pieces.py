@@ -1,9 +1,9 @@
-"""The answer of the API about the pieces in a photo of a room."""
+"""The pieces of a photo of a room, in the answers of the API."""
 
 from dataclasses import dataclass
 from typing import Any, Self
 
-from furniture_prompter.client.answers import Json
+from furniture_prompter.client.answers import Hit, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,34 @@ class Piece:
     box: tuple[float, float, float, float]
     score: float
     kind: str
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read an answer's object."""
+        box = value["box"]
+        sides = box["x"], box["y"], box["width"], box["height"]
+        return cls(sides, value["score"], value["kind"])
+
+
+@dataclass(frozen=True, slots=True)
+class PieceHits:
+    """A piece of a room, and what answers it.
+
+    Attributes:
+        piece: The piece.
+        hits: Best first.
+        close: Whether the catalog has the kind of the piece; None where that cannot be told.
+    """
+
+    piece: Piece
+    hits: tuple[Hit, ...]
+    close: bool | None
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read an answer's object."""
+        hits = tuple(Hit.of(each) for each in value["hits"])
+        return cls(Piece.of(value), hits, value.get("close"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +64,4 @@ class PiecesAnswer:
     @classmethod
     def of(cls, value: Any) -> Self:
         """Read an answer's object."""
-        found = []
-        for each in value["pieces"]:
-            box = each["box"]
-            sides = box["x"], box["y"], box["width"], box["height"]
-            found.append(Piece(sides, each["score"], each["kind"]))
-        return cls(tuple(found), value)
+        return cls(tuple(Piece.of(each) for each in value["pieces"]), value)

@@ -166,6 +166,8 @@ class Hit:
             has none.
         confidence: How likely it is of the kind that was asked for, 0 to 1; None where that cannot
             be told.
+        heat: How much each cell of what was searched of the photo made it match, 0 to 1, rows from
+            the top and cells from the left; None unless the query asks for it.
     """
 
     rank: int
@@ -177,6 +179,7 @@ class Hit:
     strengths: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     variant: Variant | None = None
     confidence: float | None = None
+    heat: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +189,12 @@ class PieceHits:
     Attributes:
         piece: The piece.
         hits: Best first, one per product.
+        close: Whether the catalog has the kind of the piece; None where that cannot be told.
     """
 
     piece: Piece
     hits: tuple[Hit, ...]
+    close: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,9 @@ class HitFields(TypedDict):
     ]
     variant: Annotated[dict[str, Any] | None, _described_by(VariantFields | None)]
     confidence: float | None
+    heat: Annotated[
+        list[list[float]] | None, Field(description="What of the photo made it match, 0 to 1.")
+    ]
 
 
 @with_config(_CLOSED)
@@ -192,6 +195,7 @@ class PieceAnswer(PieceFields):
     """A piece of a room, and what answers it."""
 
     hits: list[HitFields]
+    close: bool | None
 
 
 @with_config(_CLOSED)
@@ -272,6 +276,7 @@ class ProductAnswer(TypedDict):
 SCORE_DIGITS = 6
 TIMING_DIGITS = 3
 CONFIDENCE_DIGITS = 3
+HEAT_DIGITS = 3
 
 
 def _path(photo: Photo) -> str:
@@ -304,7 +309,11 @@ def answer(result: SearchResult, photo_of: Callable[[Photo], str] = _path) -> Se
         "did_you_mean": None if meant is None else did_you_mean_answer(meant),
         "close": result.close,
         "pieces": [
-            {**piece_answer(each.piece), "hits": [hit_answer(hit, photo_of) for hit in each.hits]}
+            {
+                **piece_answer(each.piece),
+                "hits": [hit_answer(hit, photo_of) for hit in each.hits],
+                "close": each.close,
+            }
             for each in result.pieces
         ],
     }
@@ -395,6 +404,9 @@ def hit_answer(hit: Hit, photo_of: Callable[[Photo], str] = _path) -> HitFields:
         "matched": list(hit.matched),
         "variant": variant_answer(hit.variant) if hit.variant is not None else None,
         "confidence": None if hit.confidence is None else round(hit.confidence, CONFIDENCE_DIGITS),
+        "heat": None
+        if hit.heat is None
+        else [[round(each, HEAT_DIGITS) for each in row] for row in hit.heat],
     }
 
 

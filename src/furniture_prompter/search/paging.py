@@ -27,6 +27,7 @@ from furniture_prompter.domain.query import LookedAt
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.search.heat import HeatMap, heat_maps
 from furniture_prompter.search.query_vectors import (
     AlignmentRoute,
     EncodedQuery,
@@ -315,6 +316,11 @@ async def present(
         reader.products(ranked.numbers), reader.photos(ranked.numbers, column)
     )
     best = _best_photos(rows, vector, _fits_of_photos(rows, products, looks))
+    heats: list[HeatMap | None] = [None] * len(products)
+    if query.photo is not None and query.covered is not None and rows.vectors is not None:
+        places = [best[number] for number in ranked.numbers.tolist()]
+        found = rows.vectors[places, : query.photo.size]
+        heats = [*heat_maps(query.photo, query.covered, found)]
     deviation = {
         each.name: group.share * each.weight / group.total_weight
         for group in groups
@@ -343,6 +349,7 @@ async def present(
                 contributions=strongest,
                 strengths=strengths,
                 variant=product.variant(photo.variant_id),
+                heat=heats[place],
             )
         )
     return tuple(hits)

@@ -38,6 +38,7 @@ def query_of_piece(query: Query, piece: Piece) -> Query:
         looked_at=None,
         limit=min(query.limit, HITS_OF_PIECE),
         facets=(),
+        heat=False,
     )
 
 

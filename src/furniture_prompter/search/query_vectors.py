@@ -24,6 +24,7 @@ from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.heat import covered_rows
 from furniture_prompter.search.validation import number_of_product
 
 Vectors = NDArray[np.float32]
@@ -45,6 +46,14 @@ shops: benchmarks/results/turned_photos.json."""
 def quarter_turns(image: RgbImage) -> list[RgbImage]:
     """A photo turned clockwise by 90, 180 and 270 degrees, shapes (w, h, 3) and (h, w, 3)."""
     return [np.ascontiguousarray(np.rot90(image, -quarters)) for quarters in (1, 2, 3)]
+
+
+def searched_part(query: Query, photo: RgbImage) -> RgbImage:
+    """What is searched of a query's photo, shape (h, w, 3): its crop or picture, upright."""
+    looked_at = query.looked_at or LookedAt()
+    crop = query.crop or looked_at.crop
+    image = photo if crop is None else crop.cut(photo)
+    return np.ascontiguousarray(np.rot90(image, -looked_at.turned // 90))
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +361,7 @@ class EncodedQuery:
         without: What is not wanted; None where it was not given.
         leave_out: Number of the product that stands for a photo.
         unlike: What likeness to takes away, such as the photo's colours, shape (d,); None for none.
+        covered: The photo under each of its covers, shape (n, d), where heat maps are asked for.
     """
 
     query: Query
@@ -360,6 +370,7 @@ class EncodedQuery:
     without: EncodedText | None
     leave_out: int | None
     unlike: Vectors | None = None
+    covered: Vectors | None = None
 
 
 class QueryEncoder:
@@ -378,12 +389,15 @@ class QueryEncoder:
         self._encoder = encoder
         self._texts = texts
 
-    async def encode(self, query: Query, photo_vector: Vectors | None) -> EncodedQuery:
+    async def encode(
+        self, query: Query, photo_vector: Vectors | None, covered: Vectors | None = None
+    ) -> EncodedQuery:
         """Encode what a query says, as far as it says it.
 
         Args:
             query: The query.
             photo_vector: Its photo, cropped and encoded already, shape (d,); None to encode it.
+            covered: The same under each of its covers, shape (n, d).
 
         Raises:
             ProductNotFoundError: there is no product of the id in its `similar_to`.
@@ -394,9 +408,15 @@ class QueryEncoder:
             return EncodedQuery(
                 query, await mean_photo(self._reader, number), prompt, without, number
             )
-        if photo_vector is None and query.photo is not None:
-            photo_vector, query = await self._encode_photo(query, query.photo)
-        return EncodedQuery(query, photo_vector, prompt, without, None)
+        photo = query.photo
+        if photo_vector is None and photo is not None:
+            photo_vector, query = await self._encode_photo(query, photo)
+            if query.heat:
+                searched = searched_part(query, photo)
+                encode = self._encoder().encode
+                told = [await asyncio.to_thread(encode, row) for row in covered_rows(searched)]
+                covered = np.concatenate(told)
+        return EncodedQuery(query, photo_vector, prompt, without, None, covered=covered)
 
     async def _encode_photo(self, query: Query, photo: RgbImage) -> tuple[Vectors, Query]:
         """The vector of what is meant of a photo, turned upright, and the query that says so."""

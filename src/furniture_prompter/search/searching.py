@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
@@ -123,13 +125,20 @@ class Searcher:
     def _suggester(self) -> Suggester:
         return Suggester(self._reader, self._words)
 
-    async def search(self, query: Query, *, photo_vector: Vectors | None = None) -> SearchResult:
+    async def search(
+        self,
+        query: Query,
+        *,
+        photo_vector: Vectors | None = None,
+        covered: Vectors | None = None,
+    ) -> SearchResult:
         """Answer a query.
 
         Args:
             query: The query.
             photo_vector: The query's photo, cropped and encoded already, shape (d,), unit length;
                 `query.photo` may then be None.
+            covered: The same under each of its covers, shape (n, d), for the hits' heat maps.
 
         Raises:
             InvalidQueryError: it cannot be answered as it stands.
@@ -157,7 +166,8 @@ class Searcher:
             # The index works on while the query is encoded, as often as the loop turns.
             await asyncio.sleep(0)
             with clock.step("encode"):
-                encoded = await self._queries.encode(_embedded(heard.query, wordings), photo_vector)
+                embedded = _embedded(heard.query, wordings)
+                encoded = await self._queries.encode(embedded, photo_vector, covered)
                 query = replace(query, looked_at=encoded.query.looked_at)
                 encoded = self._weighed(replace(encoded, query=query), heard)
             digest = encoded_query_digest(encoded)
@@ -326,9 +336,13 @@ class Searcher:
             return replace(encoded, query=replace(encoded.query, colour_weight=used))
         # Whoever says the weight has said what colours are to count.
         away = heard.away_from_colour and asked is None
+        covered = encoded.covered
+        if covered is not None:
+            covered = np.stack([with_colour_weight(row, part, weight) for row in covered])
         return replace(
             encoded,
             photo=with_colour_weight(encoded.photo, part, weight),
+            covered=covered,
             unlike=with_colour_weight(encoded.photo, part, 1.0) if away else None,
             query=replace(encoded.query, colour_weight=weight),
         )

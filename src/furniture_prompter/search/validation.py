@@ -67,7 +67,7 @@ def _refuse_out_of_range(option: NamedOption, value: Any, settings: Settings) ->
         raise InvalidQueryError(about.refusal.format(value=value, least=about.least, most=most))
 
 
-_OF_PHOTOS: Final = ("photo_weight", "colour_weight", "whole")
+_OF_PHOTOS: Final = ("photo_weight", "colour_weight", "whole", "heat")
 
 
 def unused_options(query: Query, settings: Settings, *, has_photo: bool) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ SEARCH_ANSWER: Final[dict[str, Any]] = {
             "matched": ["keyword", "prompt-photo"],
             "variant": PRODUCT_EXAMPLE["variants"][0],
             "confidence": 0.912,
+            "heat": None,
         }
     ],
     "timings_ms": {"filter": 0.4, "encode": 0.9, "retrieve": 2.1, "present": 1.2, "total": 4.7},

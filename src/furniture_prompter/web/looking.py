@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.query_photos import UprightBeside, load_detector
@@ -11,8 +12,9 @@ from furniture_prompter.domain import Query, RgbImage
 from furniture_prompter.domain.query import Crop, LookedAt, Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_into
 from furniture_prompter.encoders.preprocessing import preprocess
+from furniture_prompter.search.heat import covered_rows
 from furniture_prompter.search.pieces import SIDE_PX, is_room, no_detector, query_of_piece
-from furniture_prompter.search.query_vectors import quarter_turns
+from furniture_prompter.search.query_vectors import quarter_turns, searched_part
 from furniture_prompter.web.caches import Vector, content_key
 from furniture_prompter.web.decoding_pool import Look
 from furniture_prompter.web.search_bodies import SENT
@@ -115,6 +117,43 @@ async def _turned(seen: Sight, services: Services) -> list[Vector]:
     return await asyncio.gather(*(services.queue.encode(turn, key) for turn, key in turns))
 
 
+async def covered(
+    data: bytes, crop: Crop | None, turned: int, services: Services
+) -> NDArray[np.float32]:
+    """Vectors of a photo under each cover of its heat map, shape (n, d).
+
+    Args:
+        data: The photo's file.
+        crop: The part of it that is searched.
+        turned: Degrees clockwise by which that is turned upright.
+        services: What decodes and encodes.
+
+    Raises:
+        InvalidPhotoError, Overloaded: see :func:`sight`.
+    """
+    rows = []
+    # Not all at once: a queue that they fill has no place for anybody else's photo.
+    for images in await services.decoding.run(_covered, data, crop, turned, services):
+        rows += await asyncio.gather(*(services.queue.encode(image) for image in images))
+    return np.stack(rows)
+
+
+def _covered(
+    data: bytes, crop: Crop | None, turned: int, services: Services
+) -> list[list[RgbImage]]:
+    fit, side_px = services.decoding.fit, services.side_px
+
+    def fitted(image: RgbImage) -> list[list[RgbImage]]:
+        query = Query(crop=crop, looked_at=LookedAt(None, turned))
+        rows = covered_rows(searched_part(query, image))
+        return [row if fit is None else [preprocess(each, fit) for each in row] for row in rows]
+
+    if crop is not None:
+        side_px = crop.whole_side_px(side_px)
+    limits = services.decoding.limits
+    return decode_into(data, fitted, name=SENT, target_side_px=side_px, limits=limits)
+
+
 async def pieces_of(
     data: bytes, services: Services, *, is_room: bool = True
 ) -> tuple[tuple[Piece, ...], list[RgbImage]]:
@@ -172,5 +211,5 @@ async def room(
     for piece, row in zip(pieces, rows, strict=True):
         asked = query_of_piece(query, piece)
         answered = await catalog.search_async(asked, photo_vector=row)
-        found.append(PieceHits(piece, answered.hits))
+        found.append(PieceHits(piece, answered.hits, answered.close))
     return tuple(found)

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from furniture_prompter import Catalog
+from furniture_prompter.domain.query import Crop
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.answer import answer
 from furniture_prompter.settings import Settings
-from tests.integration.web.conftest import Api
+from tests.integration.web.conftest import Api, call
 from tests.tiny_detector import write_detector
 
 ORIENTATION = 0x0112
@@ -122,6 +123,79 @@ def test_a_room_answers_with_its_pieces(
         piece["box"] for piece in found["pieces"]
     ]
     assert [piece["hits"][0]["product"]["id"] for piece in result["pieces"]] == ["p4", "p19"]
+    started = serve(detector=detector, request_timeout_s=120)
+    by_client = call(started, lambda client: client.search(photo=photo, limit=3, heat=True))
+    assert [each.piece.kind for each in by_client.pieces] == ["couch", "chair"]
+    assert [each.hits[0].product.id for each in by_client.pieces] == ["p4", "p19"]
+    assert [each.close for each in by_client.pieces] == [each["close"] for each in found["pieces"]]
+    # The map is of the photo as a whole, and not of each piece.
+    assert {len(hit.heat or ()) for hit in by_client.hits} == {7}
+    assert {hit.heat for each in by_client.pieces for hit in each.hits} == {None}
+
+
+def test_a_piece_is_as_sure_as_where_it_is_asked_for_alone(
+    api: Api, serve: Callable[..., Api], detector: Path
+) -> None:
+    photo = base64_of(png(room(api)))
+    started = serve(detector=detector)
+    for number, piece in enumerate(started.search(photo=photo, limit=3)["pieces"], start=1):
+        alone = started.search(photo=photo, limit=3, piece=number)
+        assert piece["close"] is alone["close"]
+        assert [hit["confidence"] for hit in piece["hits"]] == pytest.approx(
+            [hit["confidence"] for hit in alone["hits"]], abs=0.1
+        )
+        assert all(hit["confidence"] is not None for hit in piece["hits"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "hot"),
+    [
+        # Where the product lies within what is searched: rows, then columns, of seven.
+        ({}, (slice(1, 6), slice(0, 4))),
+        ({"crop": {"x": 0.5, "y": 0.25, "width": 0.5, "height": 0.5}}, (slice(0, 7), slice(0, 6))),
+    ],
+)
+def test_what_of_the_photo_made_a_hit_match_is_told(
+    serve: Callable[..., Api], asked: dict[str, Any], hot: tuple[slice, slice]
+) -> None:
+    # Fifty photos on a machine that has other things to do.
+    api = serve(request_timeout_s=120)
+    image = room(api) if asked else Image.new("RGB", (256, 256), (220, 220, 220))
+    if not asked:
+        image.paste(Image.open(api.photos / "4.png"), (16, 80))
+    photo = png(image)
+    found = api.search(photo=base64_of(photo), limit=2, heat=True, whole=True, **asked)
+    heat = np.array(found["hits"][0]["heat"])
+    assert heat.shape == (7, 7)
+    assert heat.max() == 1
+    assert heat[hot].max() == 1
+    assert heat[hot].mean() > heat.mean()
+    crop = asked and Crop(**asked["crop"])
+    with Catalog.open(api.catalog) as catalog:
+        result = catalog.search(photo=photo, limit=2, heat=True, whole=True, crop=crop or None)
+    assert np.array(result.hits[0].heat) == pytest.approx(heat, abs=0.05)
+    plain = api.search(photo=base64_of(photo), limit=2, whole=True, **asked)
+    assert [hit["heat"] for hit in plain["hits"]] == [None, None]
+    for one, other in zip(found["hits"], plain["hits"], strict=True):
+        assert {**one, "heat": None} == other
+
+
+def test_a_photo_that_is_turned_upright_is_covered_as_it_was_searched(
+    serve: Callable[..., Api],
+) -> None:
+    api = serve(request_timeout_s=120)
+    photo = png(turned(api, 3, 90))
+    found = api.search(photo=base64_of(photo), limit=1, heat=True)
+    assert found["query"]["looked_at"]["turned"] == 270
+    upright = api.search(photo=base64_of(png(turned(api, 3, 0))), limit=1, heat=True)
+    assert np.array(found["hits"][0]["heat"]) == pytest.approx(
+        np.array(upright["hits"][0]["heat"]), abs=0.1
+    )
+    with Catalog.open(api.catalog) as catalog:
+        by_library = catalog.search(photo=photo, limit=1, heat=True)
+    assert np.array(by_library.hits[0].heat) == pytest.approx(
+        np.array(found["hits"][0]["heat"]), abs=0.05
+    )
 
 
 def test_one_piece_of_a_room_is_asked_by_its_number(

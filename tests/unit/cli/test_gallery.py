@@ -160,8 +160,9 @@ def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
     catalog: Any, make_hit: Callable[..., Any]
 ) -> None:
     result = catalog.search("chair", limit=5)
-    outer = PieceHits(Piece(Crop(0, 0, 1, 0.75), 0.9, f"couch{EVIL}"), (make_hit("Sofa, grey"),))
-    inner = PieceHits(Piece(Crop(0.25, 0.25, 0.25, 0.25), 0.8, "chair"), ())
+    sofa = replace(make_hit("Sofa, grey"), confidence=0.824)
+    outer = PieceHits(Piece(Crop(0, 0, 1, 0.75), 0.9, f"couch{EVIL}"), (sofa,), close=True)
+    inner = PieceHits(Piece(Crop(0.25, 0.25, 0.25, 0.25), 0.8, "chair"), (), close=False)
     query = replace(result.query, photo=np.zeros((60, 80, 3), np.uint8))
     page = render_gallery(replace(result, query=query, pieces=(outer, inner)))
     tags = _Tags(page)
@@ -178,6 +179,14 @@ def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
     assert re.search(r"\.box, \.edge \{[^}]*border: 2px solid transparent", page)
     assert [each.get("id") for each in tags.named("section")] == ["piece-1", "piece-2"]
     assert "Sofa, grey</h3>" in page
+    assert page.count(" · 82% sure</p>") == 1
+    # That nothing is close is told of the one piece, in each language.
+    assert page.index('id="piece-2"') < page.index("Nothing here is close")
+    assert (
+        page.count("Nothing here is close")
+        == page.count("Aradığınıza yakın bir ürün bulunamadı. En yakın olanlar:")
+        == 1
+    )
     shown = {hit.product.id for hit in (*result.hits, *outer.hits)}
     assert f'<p class="count">{len(shown)} products</p>' in page
     assert "No product answers this piece." in page
@@ -192,6 +201,30 @@ def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(
     assert "The photo as a whole" not in render_gallery(replace(result, query=query))
     # The photo stands there once.
     assert page.count("The photo that was") == 1
+
+
+def test_what_of_the_photo_made_a_hit_match_is_bright_in_it(
+    catalog: Any, make_hit: Callable[..., Any]
+) -> None:
+    dark, bright = (0.0,) * 7, (1.0,) * 7
+    heat = (dark, dark, dark, dark, bright, bright, bright)
+    catalog.hits = (replace(make_hit("Sofa"), heat=heat), make_hit("Stool"))
+    result = catalog.search(None, photo=Path("room.jpg"), limit=5)
+    photo = np.full((120, 80, 3), 200, np.uint8)
+    # Only the right half was searched, lying on its side.
+    looked_at = LookedAt(Crop(0.5, 0, 0.5, 1), 90)
+    query = replace(result.query, photo=photo, looked_at=looked_at)
+    page = render_gallery(replace(result, query=query))
+    (shown,) = (each for each in _Tags(page).named("img") if each.get("class") == "heat")
+    data = base64.b64decode((shown["src"] or "").partition(",")[2])
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (120, 40)
+        levels = np.asarray(image.convert("L")).mean(axis=1)
+    assert levels[:20].max() < 60
+    assert levels[-10:].min() > 180
+    assert "your photo is bright where" in page
+    assert "aydınlık kalan" in page
+    assert 'class="heat"' not in render_gallery(catalog.search("sofa", limit=5))
 
 
 def test_no_hits_say_so(catalog: Any) -> None:

@@ -100,20 +100,26 @@ def test_a_detector_that_is_none_is_refused(
 def test_pieces_of_a_room_stand_above_what_the_whole_photo_finds(
     make_hit: Callable[..., Any],
 ) -> None:
-    hit = make_hit("Sofa, grey")
+    hit = dataclasses.replace(make_hit("Sofa, grey"), confidence=0.824)
+    plain = make_hit("Sofa, blue")
     piece = Piece(Crop(0, 0, 0.5, 0.5), 0.83, "couch")
     result = SearchResult(
         query=Query(photo_name="room.jpg"),
         catalog=CatalogReference("shop", 1, "encoder"),
         hits=(make_hit("Fireplace, white"),),
         timings_ms={"total": 1.0},
-        pieces=(PieceHits(piece, (hit,)), PieceHits(piece, ())),
+        pieces=(
+            PieceHits(piece, (hit, plain), close=True),
+            PieceHits(piece, ()),
+            PieceHits(piece, (hit,), close=False),
+        ),
     )
     console = Console(width=200, record=True)
     print_result(result, console)
     told = console.export_text()
-    assert "piece 1, couch 0.83: Sofa, grey" in told
+    assert "piece 1, couch 0.83: Sofa, grey (82% sure); Sofa, blue\n" in told
     assert "piece 2, couch 0.83: no product" in told
+    assert "piece 3, couch 0.83, nothing close: Sofa, grey (82% sure)" in told
     order = ["piece 1,", "piece 2,", "--piece N", "the photo as a whole:", "Fireplace, white"]
     assert sorted(order, key=told.index) == order
     print_result(dataclasses.replace(result, pieces=()), console)

@@ -66,6 +66,17 @@ def test_a_piece_without_a_photo_is_refused_with_the_cure(
     assert "Give the --photo it is part of" in " ".join(done.err.replace("│", " ").split())
 
 
+def test_heat_that_no_output_shows_is_refused_with_the_cure(
+    catalog: Any, shop: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = shop("search", "--photo", "c.jpg", "--heat", "--catalog", "shop")
+    assert (done.status, catalog.asked) == (2, [])
+    assert "Add --html FILE, or --json" in " ".join(done.err.replace("│", " ").split())
+    for more in (["--json"], ["--html", tmp_path / "hits.html"]):
+        assert shop("search", "--photo", "c.jpg", "--heat", "--catalog", "shop", *more).status == 0
+        assert catalog.asked[-1]["heat"] is True
+
+
 @pytest.mark.parametrize("command", [("search", "--photo"), ("describe",), ("pieces",)])
 def test_a_photo_by_its_address_is_told_as_it_was_written(
     catalog: Any, shop: Callable[..., Any], command: tuple[str, ...]

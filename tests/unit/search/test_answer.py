@@ -108,6 +108,7 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "least_confidence": None,
         "whole": False,
         "piece": None,
+        "heat": False,
         "similar_to": None,
     }
     assert answered["catalog"] == {
@@ -116,8 +117,12 @@ def test_an_answer_holds_what_was_promised_in_the_promised_order() -> None:
         "encoder": "efficientnet-lite2",
     }
     (first,) = answered["hits"]
-    assert list(first) == ["rank", "score", "product", "photo", "matched", "variant", "confidence"]
-    assert first["confidence"] == 0.877
+    assert list(first) == [
+        *("rank", "score", "product", "photo", "matched", "variant", "confidence", "heat"),
+    ]
+    assert (first["confidence"], first["heat"]) == (0.877, None)
+    hot = replace(RESULT.hits[0], heat=((0.0, 1 / 3), (1.0, 0.5)))
+    assert answer(replace(RESULT, hits=(hot,)))["hits"][0]["heat"] == [[0.0, 0.333], [1.0, 0.5]]
     assert answered["close"] is True
     assert first["score"] == 2.123457
     assert first["photo"] == "/shop/s-1.jpg"

@@ -48,10 +48,12 @@ def test_pieces_are_looked_for_in_a_whole_photo_on_its_first_page() -> None:
 
 
 def test_each_piece_is_asked_for_by_its_box_and_a_few_hits() -> None:
-    query = Query(photo=PHOTO, limit=20, facets=("color",), looked_at=LookedAt(None, 90))
+    looked_at = LookedAt(None, 90)
+    query = Query(photo=PHOTO, limit=20, facets=("color",), looked_at=looked_at, heat=True)
     asked = query_of_piece(query, piece(0.5, 0.5))
     assert asked.crop == Crop(0, 0, 0.5, 0.5)
     assert (asked.photo, asked.looked_at, asked.facets, asked.limit) == (None, None, (), 5)
+    assert not asked.heat
     assert query_of_piece(replace(query, limit=3), piece(1, 1)).limit == 3
 
 

@@ -99,6 +99,7 @@ def test_an_answerable_query_passes(query: Query) -> None:
         ({"photo_weight": 0.7}, ("photo_weight",)),
         ({"photo_weight": 0.0, "colour_weight": 0.0}, ("photo_weight", "colour_weight")),
         ({"whole": True}, ("whole",)),
+        ({"heat": True}, ("heat",)),
     ],
 )
 def test_what_weighs_or_treats_a_photo_is_told_where_there_is_none(

@@ -12,6 +12,7 @@ from furniture_prompter.query_options import LISTS, OPTIONS
 from furniture_prompter.search.answer import SearchAnswer
 from furniture_prompter.search.option_fields import options_of
 from furniture_prompter.search.pieces import box_of, looks_for_pieces
+from furniture_prompter.search.query_vectors import Vectors
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web import examples
 from furniture_prompter.web.access import require
@@ -23,7 +24,7 @@ from furniture_prompter.web.descriptions import (
     json_body,
 )
 from furniture_prompter.web.errors import search_answer
-from furniture_prompter.web.looking import Sight, pieces_of, room, sight, upright
+from furniture_prompter.web.looking import Sight, covered, pieces_of, room, sight, upright
 from furniture_prompter.web.schemas import SearchRequest
 from furniture_prompter.web.search_bodies import (
     Vector,
@@ -85,6 +86,7 @@ async def search(request: Request, services: ServicesDep) -> Response:
     whole: bool = options["whole"]
     query = Query(prompt=asked.prompt, crop=crop)
     vector: Vector | None = None
+    covers: Vectors | None = None
     seen: Sight | None = None
     if photo is not None:
         with clock.step("encode"):
@@ -98,8 +100,11 @@ async def search(request: Request, services: ServicesDep) -> Response:
         if seen is not None:
             with clock.step("encode"):
                 vector, looked_at = await upright(seen, catalog.upright, services, whole=whole)
+                if photo is not None and options["heat"]:
+                    turned = 0 if looked_at is None else looked_at.turned
+                    covers = await covered(photo.data, seen.look.cut, turned, services)
             query = replace(query, looked_at=looked_at)
-        result = await found(query, vector, options, catalog, services)
+        result = await found(query, vector, options, catalog, services, covers)
         asks_for_pieces = services.settings.detector is not None and looks_for_pieces(result.query)
         if photo is not None and asks_for_pieces:
             with clock.step("pieces"):
@@ -114,6 +119,7 @@ async def found(
     options: Mapping[str, Any],
     catalog: Catalog,
     services: Services,
+    covers: Vectors | None = None,
 ) -> SearchResult:
     """The answer to a query with options; None is as if left out. Its steps are counted.
 
@@ -121,7 +127,7 @@ async def found(
         InvalidQueryError, InvalidFilterError, ProductNotFoundError: it cannot be answered.
     """
     asked = query.with_options(options, services.settings)
-    result = await catalog.search_async(asked, photo_vector=vector)
+    result = await catalog.search_async(asked, photo_vector=vector, covered=covers)
     for step, elapsed_ms in result.timings_ms.items():
         services.metrics.stage_took(f"search_{step}", elapsed_ms / 1_000)
     return result
