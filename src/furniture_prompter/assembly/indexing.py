@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
@@ -21,13 +22,14 @@ from furniture_prompter.domain import (
     IndexSummary,
     OptimizeSummary,
 )
-from furniture_prompter.domain.feed import address_path, is_web_address
+from furniture_prompter.domain.feed import CRAWL_OF, address_path, is_web_address
 from furniture_prompter.errors import CatalogNotFoundError
 from furniture_prompter.feeds.formats import EXTENSIONS
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
 from furniture_prompter.fetching.public_addresses import shown_address
-from furniture_prompter.ingest.brought_by import feed_name_before
+from furniture_prompter.ingest.brought_by import feed_name as checked_feed_name
+from furniture_prompter.ingest.brought_by import feed_name_before, known_before
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.settings import Settings
@@ -159,13 +161,37 @@ def name_of_source(source: str) -> str:
     return f"{shown}{'' if '…' in shown else '…'}{digest.hex()}"
 
 
+def name_of_crawl(start: str) -> str:
+    """What a catalog remembers the crawl of a shop by of which its address is all that is known."""
+    return f"{CRAWL_OF}{urlsplit(start).netloc}"
+
+
+def refuse_feed_names(catalog: Path, start: str, feed_name: str | None, was: Sequence[str]) -> None:
+    """Refuse, before a crawl of hours, names that would be refused at its end.
+
+    Raises:
+        InvalidFeedError: a feed cannot be called so, or the catalog remembers none of a name in
+            `was`.
+        CatalogError: there is a catalog that cannot be read.
+    """
+    try:
+        known = read_manifest(catalog).feeds
+    except CatalogNotFoundError:
+        known = ()
+    name = checked_feed_name(name_of_crawl(start) if feed_name is None else feed_name)
+    known_before(list(map(feed_name_before, _former_names(was, known))), name, known)
+
+
 def _former_names(was: Sequence[str], known: Collection[str]) -> list[str]:
-    """Names as the catalog has them, which may be given as the path or address of the feed."""
+    """Names as the catalog has them, given so, or as a feed's path or address or a shop's."""
     names = []
     for each in was:
-        by_place = feed_name_before(name_of_source(each))
-        is_place = feed_name_before(each) not in known and by_place in known
-        names.append(by_place if is_place else each)
+        places = [name_of_source(each)]
+        if is_web_address(each):
+            places.append(name_of_crawl(each))
+        told = (feed_name_before(place) for place in places)
+        is_known = feed_name_before(each) in known
+        names.append(each if is_known else next((name for name in told if name in known), each))
     return names
 
 

@@ -12,10 +12,12 @@ from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
     ExitCode,
+    FeedNameOption,
     FormatOption,
     JsonOption,
     MapOption,
     TextEncodingOption,
+    WasOption,
     YesOption,
     asking_before_mass_removal,
     read_settings,
@@ -66,24 +68,8 @@ def index_command(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
     ] = False,
-    feed_name: Annotated[
-        str | None,
-        typer.Option(
-            "--feed",
-            metavar="NAME",
-            help="What --sync remembers this feed by; its path or address when left out.",
-            show_default=False,
-        ),
-    ] = None,
-    was: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--was",
-            metavar="NAME",
-            help="An earlier name of this feed: what came by it counts as this feed's; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    feed_name: FeedNameOption = None,
+    was: WasOption = None,
     yes: YesOption = False,
     encoder: EncoderOption = None,
     language: Annotated[

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.assembly.indexing import _former_names, index, name_of_source
+from furniture_prompter.assembly.indexing import (
+    _former_names,
+    index,
+    name_of_source,
+    refuse_feed_names,
+)
 from furniture_prompter.errors import InvalidFeedError
 
 
@@ -96,6 +101,20 @@ def test_a_former_name_may_be_given_as_the_path_of_the_feed(
         "new.csv",
         "unknown",
     ]
+
+
+def test_a_crawl_is_known_by_its_shop_and_names_are_looked_at_before_it(tmp_path: Path) -> None:
+    known = ("crawl of old.example", "https://old.example/feed.xml")
+    was = ["https://old.example", "https://old.example/feed.xml", "https://new.example"]
+    assert _former_names(was, known) == [*known, "https://new.example"]
+    refuse_feed_names(tmp_path / "c", "https://shop.example/", None, ())
+    refuse_feed_names(tmp_path / "c", "https://shop.example/", "lamps", ["unknown"])
+    for name, former, told in (
+        ("unknown", [], "cannot be called 'unknown'"),
+        (None, ["https://old.example"], r"no feed called 'https://old.example' \(--was\)"),
+    ):
+        with pytest.raises(InvalidFeedError, match=told):
+            refuse_feed_names(tmp_path / "c", "https://shop.example/", name, former)
 
 
 def test_an_empty_name_of_a_feed_is_refused(tmp_path: Path) -> None:
