@@ -39,6 +39,7 @@ class Row:
         problems: What is wrong with single cells, with their columns.
         hidden: The column by which the shop does not show it; empty where it does.
         is_not_alone: Whether it is shown as a variant only.
+        instead_of_price: What it says where it tells its price to those who ask; else empty.
         variants: Rows of the variants that a list in this row holds.
     """
 
@@ -58,6 +59,7 @@ class Row:
     problems: list[tuple[str, UnusableValueError]] = field(default_factory=list)
     hidden: str = ""
     is_not_alone: bool = False
+    instead_of_price: str = ""
     variants: list["Row"] = field(default_factory=list)
 
 
