@@ -62,6 +62,15 @@ class Row:
     instead_of_price: str = ""
     variants: list["Row"] = field(default_factory=list)
 
+    @property
+    def only_text(self) -> str:
+        """The text of a row that has one and nothing else; empty for every other."""
+        more = (self.ids, self.images, self.own_images, self.tags, self.variants, self.options)
+        if any(more) or self.children or self.problems or self.may_be_cut or self.hidden:
+            return ""
+        said = [*self.words.values(), *self.attributes.values()]
+        return said[0] if len(said) == 1 and isinstance(said[0], str) else ""
+
 
 Step: TypeAlias = Callable[[Row, Any], None]
 

@@ -59,6 +59,8 @@ class Counts:
         rows: Rows that were read.
         hidden: Rows that the shop does not show, by the column and value that say so.
         addresses: Images that are addresses and were left out.
+        headings: Rows of one text and nothing else, such as a table's headings and totals.
+        heading: What the first of them says.
         unpriced: Products without a price, which say that it is told to those who ask.
         unpriced_variants: Variants that say so, of products that have a price.
         instead_of_price: What the first of them says.
@@ -67,6 +69,8 @@ class Counts:
     rows: int = 0
     hidden: dict[str, int] = field(default_factory=dict)
     addresses: int = 0
+    headings: int = 0
+    heading: str = ""
     unpriced: int = 0
     unpriced_variants: int = 0
     instead_of_price: str = ""
@@ -160,6 +164,10 @@ class ProductBuilder:
         aside, hidden = self._set_aside, self.counts.hidden_rows
         main, variants = self._parted(rows)
         if main is None:
+            return
+        if main.only_text and self._mapping.keyed_by not in {"image", "title"}:
+            self.counts.headings += 1
+            self.counts.heading = self.counts.heading or main.only_text
             return
         product_id = ""
         try:

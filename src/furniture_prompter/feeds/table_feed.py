@@ -393,6 +393,11 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"{rows:,} row{'s are' if rows != 1 else ' is'} not shown in the shop "
             f"({shown(reason)}) and {'were' if rows != 1 else 'was'} left out."
         )
+    if counts.headings:
+        yield FeedNote(
+            f"{counts.headings:,} row{'s hold' if counts.headings != 1 else ' holds'} one text "
+            f"and nothing else ({shown(counts.heading)}): no product, and passed over."
+        )
     if counts.instead_of_price:
         yield _unpriced_note(counts)
     if counts.addresses:

@@ -54,6 +54,7 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.proposing import column_words, is_parent
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
+from furniture_prompter.feeds.values.currencies import currency_of_column
 from furniture_prompter.feeds.values.measures import read_measures
 from furniture_prompter.feeds.values.money import (
     is_in_hundredths,
@@ -96,6 +97,7 @@ class RowPlan:
         self._nested: dict[str, tuple[str, Step]] = {}
         self._doubts: dict[str, tuple[str, int]] = {}
         self._in_hundredths: set[str] = set()
+        self._currencies: dict[str, str | None] = {}
         self.doubted = 0
         self.notes: list[FeedNote] = []
         self._names: set[str] = {*KNOWN, "category_path", "base_colors", "base_materials"}
@@ -222,6 +224,7 @@ class RowPlan:
         if role == "variant_image":
             return partial(add_own_images, label)
         if role in PRICES:
+            self._currencies[label] = currency_of_column(name)
             if is_in_hundredths(fold(name)):
                 self._in_hundredths.add(label)
             return partial(self._price_or_none, role, label, self._marks.get(name))
@@ -334,7 +337,7 @@ class RowPlan:
                 return
         if isinstance(value, str) and value.isspace():
             return
-        price = read_price(value, mark=mark)
+        price = read_price(value, mark=mark, currency=self._currencies.get(label))
         in_hundredths = label in self._in_hundredths
         if in_hundredths:
             price = whole_from_hundredths(price, str(value))

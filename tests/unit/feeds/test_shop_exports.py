@@ -608,6 +608,45 @@ def test_prices_on_request_are_told_in_every_run(shop: Path) -> None:
     assert [row.origin is None for row in rows] == [True, False]
 
 
+def test_a_currency_of_the_columns_name_is_that_of_cells_without_one(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Fiyat (TL);İndirimli Fiyat (TL);Görsel\n"
+        "1;Koltuk;1.599,00;1.299,00;a.jpg\n2;Kanepe;$99;;b.jpg\n3;Masa;99 EUR;;c.jpg\n"
+    )
+    told = [
+        (row.product.attributes["price"], row.product.attributes.get("currency"))
+        for row in rows_of(read(shop, "urunler.csv", text))
+    ]
+    assert told == [(1599.0, "TRY"), (99.0, None), (99.0, "EUR")]
+
+
+def test_headings_and_totals_between_rows_are_no_products_and_are_told(shop: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["EV MOBİLYA 2026 FİYAT LİSTESİ"])
+    sheet.append(["Sıra", "Stok Kodu", "Ürün Adı", "Fiyat", "Not", "Görsel"])
+    sheet.append([None, None, "KOLTUKLAR"])
+    sheet.append([1, "K-1", "Oslo koltuk", 1599.9, None, "a.jpg"])
+    sheet.append([2, None, "Bergen koltuk", 1699.9, None, "b.jpg"])
+    sheet.append([None, None, None, None, "TOPLAM 2 ÜRÜN"])
+    sheet.append([None, None, None, 3299.8])
+    book.save(shop / "liste.xlsx")
+    items = list(open_feed(shop / "liste.xlsx").items())
+    assert [row.product.id for row in rows_of(items)] == ["K-1"]
+    # What may be a product whose id was lost is set aside as ever.
+    assert [each.line for each in set_aside_of(items)] == [5, 7]
+    notes = [item.text for item in items if isinstance(item, FeedNote)]
+    told = "2 rows hold one text and nothing else ('KOLTUKLAR'): no product, and passed over."
+    assert told in notes
+
+
+def test_a_table_without_ids_keeps_rows_of_a_title_alone_set_aside(shop: Path) -> None:
+    items = read(shop, "list.csv", "name,image\nOslo,a.jpg\nBergen,\n")
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.reason) == (3, "The row has no id.")
+
+
 def test_what_shopify_writes_of_a_reduced_variant_and_a_barcode(shop: Path) -> None:
     (row,) = rows_of(
         read(
