@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from furniture_prompter.assembly.indexing import refuse_feed_names
+from furniture_prompter.assembly.feed_names import refuse_feed_names
 from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.crawl.options import CrawlOptions, CrawlReport
 from furniture_prompter.crawl.running import refuse_without_extra, run_crawl

@@ -170,7 +170,7 @@ def crawl_command(
     settings = read_settings()
     _ask_for_the_right(right or yes or dry_run)
     from furniture_prompter.assembly import crawling
-    from furniture_prompter.assembly.indexing import name_of_crawl
+    from furniture_prompter.assembly.feed_names import name_of_crawl
 
     with show_progress(messages()) as progress:
         found = crawling.crawl(

@@ -127,16 +127,8 @@ def keep_left_out(folder: Path, run: LeftOut, was: Iterable[str] = ()) -> str | 
     Returns:
         Why it could not be kept, in a sentence for a person; None where it was.
     """
-    lines: list[dict[str, Any]] = [
-        {
-            "feed": run.feed,
-            "version": run.version,
-            "source": run.source,
-            "created": run.created,
-            "count": run.count,
-            "cells": run.cells,
-        }
-    ]
+    head = ("feed", "version", "source", "created", "count", "cells")
+    lines: list[dict[str, Any]] = [{name: getattr(run, name) for name in head}]
     lines += [
         {
             "file": str(each.source),
