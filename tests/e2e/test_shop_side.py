@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from benchmarks.api_server import ServedApi
 from furniture_prompter import index
 from furniture_prompter.assembly.run_progress import shared_progress
-from furniture_prompter.domain import IndexProgress
+from furniture_prompter.domain import IndexProgress, LeftOut, SetAside
+from furniture_prompter.ingest.left_out import keep_left_out
 from furniture_prompter.web.access import Scope, add_key
 from tests.e2e.pages import Open, opened_pages, violations
 from tests.fakes import draw_product, make_rows
@@ -226,7 +227,10 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     expect(page.locator("#judged")).to_contain_text("Şimdiye kadar 1 değerlendirme.")
     expect(page.locator("#judged-count")).to_have_text("Şimdiye kadar 1 değerlendirme.")
     assert (folder / "judgments" / "qrels.tsv").read_text("utf-8").startswith("1\t0\t")
-    # A run of another process is told while it goes on.
+    # A run of another process, over another feed, is told while it goes on.
+    item = SetAside(folder / "lamps.csv", 9, "'abc' is no price.", "", "lamp-9", "price")
+    left = LeftOut("lambalar", 3, "lamps.csv", "2090-01-02T03:04:05+00:00", 1, 1, (item,))
+    keep_left_out(folder / "catalog", left)
     run = page.locator('[data-shows="progress"]')
     with shared_progress(folder / "catalog", "index", "feed.jsonl", None) as tell:
         tell(IndexProgress("writing", 5, 12, "products"))
@@ -234,6 +238,15 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
         expect(run).to_contain_text("yazılıyor: 5 / 12 ürün")
     expect(run).to_contain_text("Şu anda süren bir işleme")
     expect(page.locator("#run-ended")).to_have_text("İşlem bitti.")
+    # The latest is open; what an earlier run over another feed set aside is there still.
+    expect(aside.locator("details")).to_have_count(2)
+    latest, earlier = aside.locator("details").all()
+    expect(latest).to_contain_text("lambalar (lamps.csv), 2090-01-02 03:04 UTC, 3. sürüm")
+    expect(latest.locator("tbody tr")).to_contain_text("price atlandı: 'abc' bir fiyat değil.")
+    expect(earlier.locator("tbody tr")).to_be_hidden()
+    earlier.locator("summary").press("Enter")
+    expect(earlier.locator("tbody tr")).to_contain_text("p4")
+    assert not violations(page, "set aside")
     # A report has styles of its own, and nothing in it runs.
     script = "<script>document.title = parent.document.title = 'taken'</script>"
     styled = "<style>h1 { color: rgb(1, 2, 3) }</style></head><body><h1>Benchmark</h1>"

@@ -1,11 +1,12 @@
 """Shops without a feed by address and settings: crawl one, and where its feed is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from furniture_prompter.assembly.feed_names import refuse_feed_names
 from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.crawl.options import CrawlOptions, CrawlReport
 from furniture_prompter.crawl.running import refuse_without_extra, run_crawl
@@ -44,6 +45,8 @@ def crawl(
     contact: str = "",
     fresh: bool = False,
     progress: Callable[[IndexProgress], None] | None = None,
+    feed_name: str | None = None,
+    was: Sequence[str] = (),
 ) -> Crawl:
     """Crawl a shop and write what it sells as a feed; nothing is indexed.
 
@@ -61,10 +64,15 @@ def crawl(
         contact: Address, mail or web, for the User-Agent.
         fresh: Whether to forget what earlier runs kept.
         progress: Called now and then.
+        feed_name: What `catalog` is to remember the feed by; the shop's host when left out. Names
+            are looked at before the shop is asked for anything.
+        was: Names by which it was remembered before.
 
     Raises:
         CrawlError: the extra `crawl` is missing, the shop forbids it or does not answer, or no
             product is found.
+        InvalidFeedError: the feed cannot be called so, or `catalog` remembers none of a name in
+            `was`.
     """
     refuse_without_extra()
     chosen = settings or Settings()
@@ -81,6 +89,8 @@ def crawl(
             if value is not None
         },  # type: ignore[arg-type]  # each of its own type
     )
+    if catalog is not None:
+        refuse_feed_names(catalog, start, feed_name, was)
     if dry_run:
         return Crawl(run_crawl(options, None, None, progress or (lambda _: None)), None)
     if out is not None:

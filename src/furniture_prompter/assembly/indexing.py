@@ -1,17 +1,14 @@
 """Indexing by settings and path: a feed into a catalog, its health, and compaction."""
 
-import hashlib
-import os
-import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.assembly.encoders import catalog_encoders
+from furniture_prompter.assembly.feed_names import former_names, name_of_source
 from furniture_prompter.assembly.run_progress import Tell, shared_progress
 from furniture_prompter.catalog.manifest import read_manifest, refuse_foreign_folder
 from furniture_prompter.catalog.upkeep import optimize_catalog
@@ -27,7 +24,6 @@ from furniture_prompter.feeds.formats import EXTENSIONS
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.fetching.feed_downloads import FetchedFeed, fetch_feed
 from furniture_prompter.fetching.public_addresses import shown_address
-from furniture_prompter.ingest.brought_by import feed_name_before
 from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.ingest.photo_files import DOWNLOADS_FOLDER
 from furniture_prompter.settings import Settings
@@ -35,14 +31,6 @@ from furniture_prompter.settings import Settings
 UNPACKED_FOLDER = ".unpacked"
 """Where a catalog keeps the photos of archives that it was made from; hidden, so that a folder with
 nothing else in it is an empty one."""
-
-_DATE: Final = re.compile(
-    r"(?<!\d)(?:(?:19|20)\d{2}([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
-    r"|(?:0[1-9]|[12]\d|3[01])([-_.])(?:0[1-9]|1[0-2])\2(?:19|20)\d{2})"
-    r"(?:[-_.T ]?(?:[01]\d|2[0-3])[-_.h]?[0-5]\d(?:[-_.]?[0-5]\d)?)?(?!\d)"
-)
-"""A day, and perhaps the time, as exports have it in their names: 2026-12-01, 01.12.2026."""
-_HOST_END: Final = re.compile(r"[/?#]")
 
 
 def index(
@@ -125,53 +113,12 @@ def index(
                 remove_many=remove_many,
                 download=download,
                 name=name_of_source(str(source)) if feed_name is None else feed_name,
-                was=_former_names(was, manifest.feeds if manifest else ()),
+                was=former_names(was, manifest.feeds if manifest else ()),
             )
         )
     if fetched is None:
         return summary
     return replace(summary, notes=(_where_from(str(source), fetched), *summary.notes))
-
-
-def name_of_source(source: str) -> str:
-    """What a catalog remembers a feed by whose path or address is all that is known.
-
-    A date in the file's name does not count, for exports bear that of their day. An address is told
-    without user, password and query; a digest of user and query keeps feeds apart of which nothing
-    else differs.
-    """
-    if not is_web_address(source):
-        # A link stays a link: what it leads to may have another name every day.
-        return _undated(os.path.normpath(Path(source).absolute()))
-    shown = _undated(shown_address(source))
-    behind = source.partition("://")[2]
-    host = _HOST_END.split(behind, 1)[0]
-    rest = behind.removeprefix(host)
-    # A password says nothing of the feed, and may be another every month.
-    user = host.rpartition("@")[0].partition(":")[0]
-    if not user and "…" not in shown:
-        return shown
-    asked = f"{user}@{_DATE.sub('DATE', rest)}".encode("utf-8", "surrogatepass")
-    # What opens the door may be short: slow and short, so that nobody finds it by trying.
-    digest = hashlib.scrypt(
-        asked, salt=shown.encode("utf-8", "replace"), n=2**14, r=8, p=1, dklen=4
-    )
-    return f"{shown}{'' if '…' in shown else '…'}{digest.hex()}"
-
-
-def _former_names(was: Sequence[str], known: Collection[str]) -> list[str]:
-    """Names as the catalog has them, which may be given as the path or address of the feed."""
-    names = []
-    for each in was:
-        by_place = feed_name_before(name_of_source(each))
-        is_place = feed_name_before(each) not in known and by_place in known
-        names.append(by_place if is_place else each)
-    return names
-
-
-def _undated(name: str) -> str:
-    folder, slash, file = name.rpartition("/")
-    return f"{folder}{slash}{_DATE.sub('DATE', file)}"
 
 
 def _fetched(

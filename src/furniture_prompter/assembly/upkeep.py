@@ -102,8 +102,8 @@ def versions(catalog: str | Path) -> tuple[CatalogVersion, ...]:
     return catalog_versions(local_folder(catalog, Settings()))
 
 
-def set_aside(catalog: str | Path) -> LeftOut | None:
-    """What the last run over a feed left out of a catalog, and why; None without such a run."""
+def set_aside(catalog: str | Path) -> tuple[LeftOut, ...]:
+    """What the last run over each feed left out of a catalog, and why; the latest run first."""
     return left_out(Path(catalog))
 
 

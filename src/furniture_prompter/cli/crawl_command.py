@@ -4,7 +4,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -13,7 +12,10 @@ from furniture_prompter.cli.index_command import print_summary, summary_answer, 
 from furniture_prompter.cli.options import (
     EncoderOption,
     ExitCode,
+    FeedNameOption,
     JsonOption,
+    WasOption,
+    asking_before_mass_removal,
     read_settings,
     refuse_unwritable,
 )
@@ -28,6 +30,7 @@ from furniture_prompter.cli.terminal import (
 
 if TYPE_CHECKING:
     from furniture_prompter.crawl.options import CrawlReport
+    from furniture_prompter.domain import IndexSummary
 
 EXAMPLES = """\b
 Examples:
@@ -87,8 +90,13 @@ def crawl_command(
     ] = False,
     right: Annotated[
         bool,
+        typer.Option("--i-have-the-right", help="You have the right to take the shop's data."),
+    ] = False,
+    yes: Annotated[
+        bool,
         typer.Option(
-            "--i-have-the-right", "--yes", help="You have the right to take the shop's data."
+            "--yes",
+            help="You have that right, and --sync may remove more than sync_most_removed_share.",
         ),
     ] = False,
     sync: Annotated[
@@ -97,6 +105,8 @@ def crawl_command(
             "--sync", help="Also remove products that the shop no longer has, if all was read."
         ),
     ] = False,
+    feed_name: FeedNameOption = None,
+    was: WasOption = None,
     delay: Annotated[
         float | None,
         typer.Option(
@@ -149,13 +159,18 @@ def crawl_command(
     """
     if catalog is None and out is None and not dry_run:
         raise typer.BadParameter("Give --catalog DIR, --out FILE, or --dry-run.")
+    if catalog is None and (feed_name is not None or was):
+        raise typer.BadParameter(
+            "--feed and --was say what a catalog remembers the crawl by. Give --catalog DIR."
+        )
     if out is not None:
         refuse_unwritable(out, "--out")
     if not contact.isprintable() or len(contact) > 200 or not contact.isascii():
         raise typer.BadParameter("--contact takes a mail or web address of at most 200 letters.")
     settings = read_settings()
-    _ask_for_the_right(right or dry_run)
+    _ask_for_the_right(right or yes or dry_run)
     from furniture_prompter.assembly import crawling
+    from furniture_prompter.assembly.feed_names import name_of_crawl
 
     with show_progress(messages()) as progress:
         found = crawling.crawl(
@@ -169,44 +184,57 @@ def crawl_command(
             contact=contact,
             fresh=fresh,
             progress=progress,
+            feed_name=feed_name,
+            was=was or (),
         )
     report = found.report
     answer: dict[str, Any] = {"crawl": report_answer(report), "feed": None, "index": None}
     if found.feed is not None:
         answer["feed"] = str(found.feed)
-    if not as_json:
-        _print_report(report, found.feed)
     exit_code = ExitCode.ALL_GOOD if report.may_remove or dry_run else ExitCode.SET_ASIDE
-    if found.feed is not None and catalog is not None:
-        removes = sync and report.may_remove
-        if sync and not removes:
-            say(
-                "Nothing is removed, for not every page of the shop could be read: "
-                "run the command again.",
-                style="yellow",
-            )
-        with show_progress(messages()) as progress:
-            summary = assembly.index(
-                str(found.feed),
-                catalog,
-                settings=settings,
-                encoder=encoder,
-                language=language,
-                sync=removes,
-                download=True,
-                feed_name=f"crawl of {urlsplit(report.start).netloc}",
-                progress=progress,
-            )
-        tell_set_aside(summary.set_aside, None)
-        answer["index"] = summary_answer(summary, catalog)
+    summary = None
+    try:
+        if found.feed is not None and catalog is not None:
+            if sync and not report.may_remove:
+                say(
+                    "Nothing is removed, for not every page of the shop could be read: "
+                    "run the command again.",
+                    style="yellow",
+                )
+            source = str(found.feed)
+
+            def run(remove_many: bool) -> "IndexSummary":
+                with show_progress(messages()) as progress:
+                    return assembly.index(
+                        source,
+                        catalog,
+                        settings=settings,
+                        encoder=encoder,
+                        language=language,
+                        sync=sync and report.may_remove,
+                        download=True,
+                        feed_name=name_of_crawl(report.start) if feed_name is None else feed_name,
+                        was=was or (),
+                        progress=progress,
+                        remove_many=remove_many,
+                    )
+
+            summary = asking_before_mass_removal(run, yes)
+            tell_set_aside(summary.set_aside, None)
+            answer["index"] = summary_answer(summary, catalog)
+            if not summary.version:
+                exit_code = ExitCode.REFUSED
+            elif summary.set_aside:
+                exit_code = ExitCode.SET_ASIDE
+    finally:
+        # What was found is told where it cannot be indexed too, and never before that was tried:
+        # nobody need read on for the catalog to be written.
         if not as_json:
-            print_summary(summary, catalog)
-        if not summary.version:
-            exit_code = ExitCode.REFUSED
-        elif summary.set_aside:
-            exit_code = ExitCode.SET_ASIDE
+            _print_report(report, found.feed)
     if as_json:
         write_json(answer)
+    elif summary is not None and catalog is not None:
+        print_summary(summary, catalog)
     if exit_code:
         raise typer.Exit(exit_code)
 

@@ -1,6 +1,7 @@
 """``index``: bring a catalog up to date with a feed, as one version."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +13,12 @@ from furniture_prompter.cli.options import (
     CatalogOption,
     EncoderOption,
     ExitCode,
+    FeedNameOption,
     FormatOption,
     JsonOption,
     MapOption,
     TextEncodingOption,
+    WasOption,
     YesOption,
     asking_before_mass_removal,
     read_settings,
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 # More than this scrolls the summary away; the file holds all of them.
 SHOWN_SET_ASIDE = 20
+SHOWN_ALIKE = 3
+# Cures that quote the cell are all different.
+_KINDS_COUNTED = 1_000
 
 EXAMPLES = """\b
 Examples:
@@ -66,24 +72,8 @@ def index_command(
     sync: Annotated[
         bool, typer.Option("--sync", help="Also remove products that the feed no longer has.")
     ] = False,
-    feed_name: Annotated[
-        str | None,
-        typer.Option(
-            "--feed",
-            metavar="NAME",
-            help="What --sync remembers this feed by; its path or address when left out.",
-            show_default=False,
-        ),
-    ] = None,
-    was: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--was",
-            metavar="NAME",
-            help="An earlier name of this feed: what came by it counts as this feed's; repeatable.",
-            show_default=False,
-        ),
-    ] = None,
+    feed_name: FeedNameOption = None,
+    was: WasOption = None,
     yes: YesOption = False,
     encoder: EncoderOption = None,
     language: Annotated[
@@ -200,12 +190,27 @@ def set_aside_answer(item: "SetAside") -> dict[str, Any]:
 
 
 def tell_set_aside(items: "Sequence[SetAside]", file: Path | None) -> None:
-    """Say what was left out, up to SHOWN_SET_ASIDE of them; `file` has them all."""
-    for item in items[:SHOWN_SET_ASIDE]:
-        say(str(item), style="yellow")
-    if (further := len(items) - SHOWN_SET_ASIDE) > 0:
+    """Say what was left out, up to SHOWN_SET_ASIDE; of more, SHOWN_ALIKE of one cure.
+
+    A feed whose photos are all addresses would else say so until nobody sees what else there is.
+    `file` has them all.
+    """
+    most = SHOWN_SET_ASIDE if len(items) <= SHOWN_SET_ASIDE else SHOWN_ALIKE
+    shown, alike = 0, Counter[tuple[str, str]]()
+    for item in items:
+        kind = (item.column, item.cure)
+        alike[kind] += 1
+        if shown < SHOWN_SET_ASIDE and alike[kind] <= most:
+            say(str(item), style="yellow")
+            shown += 1
+        elif len(alike) > _KINDS_COUNTED:
+            break
+    if (further := len(items) - shown) > 0:
         where = f", all of them in {file}" if file else ". Give --set-aside FILE to have them all"
-        say(f"… and {further:,} more{where}.", style="yellow")
+        (column, cure), count = alike.most_common(1)[0]
+        of = f" of {column}" if column else ""
+        told = f" {count - most:,}{of} have one cure: {cure}" if cure and count > most else ""
+        say(f"… and {further:,} more{where}.{told}", style="yellow")
 
 
 def set_aside_counts(items: "Sequence[SetAside]") -> str:

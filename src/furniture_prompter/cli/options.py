@@ -106,6 +106,25 @@ YesOption = Annotated[
     bool,
     typer.Option("--yes", help="Remove even more of the catalog than sync_most_removed_share."),
 ]
+FeedNameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--feed",
+        metavar="NAME",
+        help="What --sync remembers this feed by; its path or address when left out, of a crawl "
+        "the host.",
+        show_default=False,
+    ),
+]
+WasOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--was",
+        metavar="NAME",
+        help="An earlier name of this feed: what came by it counts as this feed's; repeatable.",
+        show_default=False,
+    ),
+]
 TextEncodingOption = Annotated[
     str | None,
     typer.Option(

@@ -85,12 +85,6 @@ def goes_with_command(
     with assembly.Catalog.open(catalog, settings=settings) as opened, _told_as_options():
         found = opened.goes_with(product_id, where=where, limit=limit)
         told = _words_of(opened)
-    if as_json:
-        from furniture_prompter.search.outfit_answer import goes_with_answer
-
-        write_json(goes_with_answer(found))
-    else:
-        _print(_goes_with_lines(found, told))
     if html is not None:
         name = found.product.title or found.product.id
         pieces = [(each.kind, each, "") for each in found.companions]
@@ -98,6 +92,12 @@ def goes_with_command(
         page = render_pieces_of_outfit(f"Goes with {name}", "", pieces, notes, found.catalog, told)
         write_atomically(html, page)
         say(f"Page written to {html}.")
+    if as_json:
+        from furniture_prompter.search.outfit_answer import goes_with_answer
+
+        write_json(goes_with_answer(found))
+    else:
+        _print(_goes_with_lines(found, told))
 
 
 def outfit_command(
@@ -193,12 +193,6 @@ def outfit_command(
             replaced=put_in,
             where=where,
         )
-    if as_json:
-        from furniture_prompter.search.outfit_answer import outfit_answer
-
-        write_json(outfit_answer(found))
-    else:
-        _print(_outfit_lines(found, told))
     if html is not None:
         heading = (
             "An outfit"
@@ -216,6 +210,12 @@ def outfit_command(
         )
         write_atomically(html, page)
         say(f"Page written to {html}.")
+    if as_json:
+        from furniture_prompter.search.outfit_answer import outfit_answer
+
+        write_json(outfit_answer(found))
+    else:
+        _print(_outfit_lines(found, told))
 
 
 @contextmanager

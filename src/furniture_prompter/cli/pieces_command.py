@@ -47,6 +47,11 @@ def pieces_command(
     from furniture_prompter import assembly
 
     image, found = assembly.find_pieces(photo, settings=settings)
+    if html is not None:
+        from furniture_prompter.cli.terminal import write_atomically
+
+        write_atomically(html, render_pieces(image, found))
+        say(f"Page written to {html}.")
     if as_json:
         from furniture_prompter.search.photo_answer import piece_answer
 
@@ -61,11 +66,6 @@ def pieces_command(
                 "No piece was found. Search the part that is meant with "
                 "`furniture-prompter search --crop`."
             )
-    if html is not None:
-        from furniture_prompter.cli.terminal import write_atomically
-
-        write_atomically(html, render_pieces(image, found))
-        say(f"Page written to {html}.")
 
 
 def render_pieces(image: "RgbImage", found: "Sequence[Piece]") -> str:

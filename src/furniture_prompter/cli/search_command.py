@@ -116,6 +116,11 @@ def search_command(
                 raise typer.Exit(ExitCode.SET_ASIDE)
             return
         result = opened.search(prompt, photo=photo, crop=part, **given(options))
+    if html is not None:
+        from furniture_prompter.cli.gallery import render_gallery
+
+        write_atomically(html, render_gallery(result, photo))
+        say(f"Gallery written to {html}.")
     if as_json:
         from furniture_prompter.search.answer import answer
 
@@ -124,11 +129,6 @@ def search_command(
         from furniture_prompter.cli.hits_table import print_result
 
         print_result(result, output())
-    if html is not None:
-        from furniture_prompter.cli.gallery import render_gallery
-
-        write_atomically(html, render_gallery(result, photo))
-        say(f"Gallery written to {html}.")
 
 
 def _refuse_beside_batch(given: dict[str, object], as_json: bool) -> None:

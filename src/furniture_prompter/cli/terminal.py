@@ -1,6 +1,7 @@
 """Terminal output: escaping, JSON, progress; results to stdout, the rest to stderr."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -55,14 +56,29 @@ def _replacement(match: re.Match[str]) -> str:
     return " " if match[0].isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
+class _Results(Console):
+    def on_broken_pipe(self) -> None:
+        # The command's end is main's to tell; rich leaves at once, with the status of a crash.
+        raise BrokenPipeError
+
+
+class _Messages(Console):
+    def on_broken_pipe(self) -> None:
+        # Nobody need follow a run for it to go on. What is said from here on goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
 def output() -> Console:
-    """Standard output; colours only on a terminal, and none with NO_COLOR."""
-    return Console(highlight=False, markup=False, emoji=False)
+    """Standard output; colours only on a terminal, and none with NO_COLOR.
+
+    Where nobody reads it any more, printing raises BrokenPipeError.
+    """
+    return _Results(highlight=False, markup=False, emoji=False)
 
 
 def messages() -> Console:
-    """Standard error."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    """Standard error, which may be closed."""
+    return _Messages(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def has_colours(console: Console) -> bool:

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from furniture_prompter.domain.product import Product
 
 NO_CELLS: Mapping[str, str] = MappingProxyType({})
+CRAWL_OF: Final = "crawl of "
+"""What a catalog remembers the crawl of a shop by, before the shop's host."""
 
 
 def is_web_address(text: str) -> bool:
@@ -105,6 +107,7 @@ class LeftOut:
     """What one run over a feed had to set aside.
 
     Attributes:
+        feed: What the catalog remembers the feed by.
         version: The catalog's version after it.
         source: The feed's path or address, without secrets.
         created: When it ended, ISO 8601, UTC.
@@ -113,6 +116,7 @@ class LeftOut:
         items: They, by file and line; of very many the first.
     """
 
+    feed: str
     version: int
     source: str
     created: str

@@ -39,6 +39,7 @@ class Row:
         problems: What is wrong with single cells, with their columns.
         hidden: The column by which the shop does not show it; empty where it does.
         is_not_alone: Whether it is shown as a variant only.
+        instead_of_price: What it says where it tells its price to those who ask; else empty.
         variants: Rows of the variants that a list in this row holds.
     """
 
@@ -58,7 +59,17 @@ class Row:
     problems: list[tuple[str, UnusableValueError]] = field(default_factory=list)
     hidden: str = ""
     is_not_alone: bool = False
+    instead_of_price: str = ""
     variants: list["Row"] = field(default_factory=list)
+
+    @property
+    def only_text(self) -> str:
+        """The text of a row that has one and nothing else; empty for every other."""
+        more = (self.ids, self.images, self.own_images, self.tags, self.variants, self.options)
+        if any(more) or self.children or self.problems or self.may_be_cut or self.hidden:
+            return ""
+        said = [*self.words.values(), *self.attributes.values()]
+        return said[0] if len(said) == 1 and isinstance(said[0], str) else ""
 
 
 Step: TypeAlias = Callable[[Row, Any], None]

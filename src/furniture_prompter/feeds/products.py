@@ -59,11 +59,21 @@ class Counts:
         rows: Rows that were read.
         hidden: Rows that the shop does not show, by the column and value that say so.
         addresses: Images that are addresses and were left out.
+        headings: Rows of one text and nothing else, such as a table's headings and totals.
+        heading: What the first of them says.
+        unpriced: Products without a price, which say that it is told to those who ask.
+        unpriced_variants: Variants that say so, of products that have a price.
+        instead_of_price: What the first of them says.
     """
 
     rows: int = 0
     hidden: dict[str, int] = field(default_factory=dict)
     addresses: int = 0
+    headings: int = 0
+    heading: str = ""
+    unpriced: int = 0
+    unpriced_variants: int = 0
+    instead_of_price: str = ""
 
     @property
     def hidden_rows(self) -> int:
@@ -155,6 +165,10 @@ class ProductBuilder:
         main, variants = self._parted(rows)
         if main is None:
             return
+        if main.only_text and self._mapping.keyed_by not in {"image", "title"}:
+            self.counts.headings += 1
+            self.counts.heading = self.counts.heading or main.only_text
+            return
         product_id = ""
         try:
             product_id = self._claim(main)
@@ -209,6 +223,7 @@ class ProductBuilder:
         if not images:
             return
         product = self._product(product_id, title, main, variants, attributes, made)
+        self._count_unpriced(main, variants, is_priced="price" in product.attributes)
         # Whoever knows its records knows all of it where nothing else was told of them.
         is_told = is_plain and self._set_aside == aside and self.counts.hidden_rows == hidden
         place = next(place for place, row in enumerate(rows) if row is main)
@@ -223,6 +238,19 @@ class ProductBuilder:
             found.variant_of if len(made) > 1 else _NOTHING,
             (origin.hex(), place) if is_told and origin is not None else None,
         )
+
+    def _count_unpriced(self, main: Row, variants: Sequence[Row], *, is_priced: bool) -> None:
+        saying = [
+            row
+            for row in (main, *(each for each in variants if each is not main))
+            if row.instead_of_price and "price" not in row.attributes
+        ]
+        if not saying:
+            return
+        counts = self.counts
+        counts.instead_of_price = counts.instead_of_price or saying[0].instead_of_price
+        counts.unpriced += not is_priced
+        counts.unpriced_variants += is_priced and len(saying)
 
     def set_aside(
         self, problem: UnusableValueError, row: Row, product_id: str = "", column: str = ""

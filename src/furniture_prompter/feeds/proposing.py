@@ -11,7 +11,7 @@ from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
 from furniture_prompter.feeds.records import Value
 from furniture_prompter.feeds.roles import OPTION, VARIANT
-from furniture_prompter.feeds.values.money import read_availability
+from furniture_prompter.feeds.values.money import read_availability, tells_no_price
 from furniture_prompter.feeds.values.sizes import size_column
 
 _IMAGE: Final = re.compile(
@@ -293,7 +293,7 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if role in {"group", "parent"}:
         return sample.distinct < 1 and not sample.is_list
     if role in {"price", "sale_price", "list_price"}:
-        return sample.prices >= MOST
+        return sample.share(_is_price) >= MOST
     if role == "url":
         return sample.addresses >= MOST
     if role in {"width", "depth", "height", "length", "diameter", "seat_height", "weight"}:
@@ -305,6 +305,10 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if role == "category":
         return sample.words > 0 and sample.addresses < MOST
     return sample.addresses < MOST
+
+
+def _is_price(text: str) -> bool:
+    return _MONEY.fullmatch(text) is not None or tells_no_price(text)
 
 
 def _is_stock(text: str) -> bool:

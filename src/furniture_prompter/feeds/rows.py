@@ -25,6 +25,7 @@ from furniture_prompter.feeds.values.money import read_price
 LIMIT_PATH_CHARACTERS: Final = 4_096
 LIMIT_QUOTED_CHARACTERS: Final = 200
 _KNOWN_FOLDERS: Final = 10_000
+_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+:)?//|^(data|file|https?|ftps?|s3|gs):", re.A)
@@ -66,7 +67,7 @@ class ImageFolder:
 
     def is_named_by(self, path: Path, reference: str) -> bool:
         """Whether a reference is the path itself, spelt and led by no link to another."""
-        return f"{self._folder}/{reference}" == str(path)
+        return f"{self._folder}/{reference.lstrip('/')}" == str(path)
 
     def locate(self, reference: str) -> Path:
         """The existing file that a row means.
@@ -76,7 +77,8 @@ class ImageFolder:
         exist.
 
         Args:
-            reference: A path relative to the folder, or an absolute one inside it.
+            reference: A path relative to the folder, which may begin with a slash as those of web
+                servers do, and have backslashes as those of Windows; or an absolute one inside it.
 
         Returns:
             The resolved path of a plain file below the folder.
@@ -103,7 +105,7 @@ class ImageFolder:
             raise UnusableValueError(
                 f"The image {quoted} is a folder.", "Name the image files in it."
             )
-        if "\\" in reference:
+        if _DRIVE.match(reference):
             cure = "Write the path with forward slashes, relative to the feed's folder."
         else:
             cure = "Put the file there, or correct the path; it is relative to the feed's folder."
@@ -176,10 +178,17 @@ def address_problem(reference: str) -> UnusableValueError:
 
 
 def _spellings(reference: str) -> list[str]:
-    """Spellings of one path: archives made on a Mac hold decomposed accents."""
-    spellings = [reference]
+    """Spellings of one path, those below the folder first.
+
+    Tables made on Windows part names by backslashes, shop systems begin with a slash where their
+    media begin, and archives made on a Mac hold decomposed accents.
+    """
+    slashed = reference.replace("\\", "/")
+    spellings = [slashed.lstrip("/"), reference] if slashed[:1] == "/" else [reference, slashed]
     if not reference.isascii():
-        spellings += [unicodedata.normalize(form, reference) for form in ("NFC", "NFD")]
+        spellings += [
+            unicodedata.normalize(form, each) for each in spellings for form in ("NFC", "NFD")
+        ]
     return list(dict.fromkeys(spellings))
 
 

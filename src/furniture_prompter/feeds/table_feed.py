@@ -30,7 +30,7 @@ from furniture_prompter.feeds.cells import (
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
 from furniture_prompter.feeds.mapping import TableMapping, decide
-from furniture_prompter.feeds.products import ProductBuilder
+from furniture_prompter.feeds.products import Counts, ProductBuilder
 from furniture_prompter.feeds.proposing import sampled
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import VARIANT
@@ -369,6 +369,23 @@ def _group_columns(mapping: TableMapping) -> GroupColumns:
     )
 
 
+def _unpriced_note(counts: Counts) -> FeedNote:
+    said = f"{shown(counts.instead_of_price)} or the like instead of a price"
+    products, variants = counts.unpriced, counts.unpriced_variants
+    sentences = []
+    if products:
+        sentences.append(
+            f"{products:,} product{'s say' if products != 1 else ' says'} {said}: "
+            f"{'they have' if products != 1 else 'it has'} none, and filters by price leave "
+            f"{'them' if products != 1 else 'it'} out."
+        )
+    if variants:
+        say = f"{variants:,} variant{'s say' if variants != 1 else ' says'}"
+        what = "so too" if products else said
+        sentences.append(f"{say} {what}: the product's price is that of its other variants.")
+    return FeedNote(" ".join(sentences))
+
+
 def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
     counts = builder.counts
     for reason, rows in counts.hidden.items():
@@ -376,6 +393,13 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"{rows:,} row{'s are' if rows != 1 else ' is'} not shown in the shop "
             f"({shown(reason)}) and {'were' if rows != 1 else 'was'} left out."
         )
+    if counts.headings:
+        yield FeedNote(
+            f"{counts.headings:,} row{'s hold' if counts.headings != 1 else ' holds'} one text "
+            f"and nothing else ({shown(counts.heading)}): no product, and passed over."
+        )
+    if counts.instead_of_price:
+        yield _unpriced_note(counts)
     if counts.addresses:
         are = "s are addresses" if counts.addresses != 1 else " is an address"
         yield FeedNote(

@@ -54,10 +54,12 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.proposing import column_words, is_parent
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
+from furniture_prompter.feeds.values.currencies import currency_of_column
 from furniture_prompter.feeds.values.measures import read_measures
 from furniture_prompter.feeds.values.money import (
     is_in_hundredths,
     read_price,
+    tells_no_price,
     whole_from_hundredths,
 )
 from furniture_prompter.feeds.values.sizes import size_column
@@ -95,6 +97,7 @@ class RowPlan:
         self._nested: dict[str, tuple[str, Step]] = {}
         self._doubts: dict[str, tuple[str, int]] = {}
         self._in_hundredths: set[str] = set()
+        self._currencies: dict[str, str | None] = {}
         self.doubted = 0
         self.notes: list[FeedNote] = []
         self._names: set[str] = {*KNOWN, "category_path", "base_colors", "base_materials"}
@@ -221,9 +224,10 @@ class RowPlan:
         if role == "variant_image":
             return partial(add_own_images, label)
         if role in PRICES:
+            self._currencies[label] = currency_of_column(name)
             if is_in_hundredths(fold(name)):
                 self._in_hundredths.add(label)
-            return partial(self._price, role, role, label, self._marks.get(name))
+            return partial(self._price_or_none, role, label, self._marks.get(name))
         if role == "money":
             own = self._attribute_name(name)
             return partial(self._money, own, self._attribute(name, own), self._marks.get(name))
@@ -333,7 +337,7 @@ class RowPlan:
                 return
         if isinstance(value, str) and value.isspace():
             return
-        price = read_price(value, mark=mark)
+        price = read_price(value, mark=mark, currency=self._currencies.get(label))
         in_hundredths = label in self._in_hundredths
         if in_hundredths:
             price = whole_from_hundredths(price, str(value))
@@ -346,6 +350,20 @@ class RowPlan:
             row.cells[own] = f"{price.amount:.2f}" if in_hundredths else value.strip()
         if price.currency and role != "list_price":
             row.attributes.setdefault("currency", price.currency)
+
+    def _price_or_none(
+        self, role: str, label: str, mark: DecimalMark | None, row: Row, value: Any
+    ) -> None:
+        """A price, or what a shop says that tells it to those who ask."""
+        try:
+            self._price(role, role, label, mark, row, value)
+        except UnusableValueError:
+            texts = [each for each in (value if isinstance(value, list) else [value]) if each]
+            if not (texts and isinstance(texts[0], str) and tells_no_price(texts[0])):
+                raise
+            # Who counts them has to see the row in every run.
+            self.doubted += 1
+            row.instead_of_price = row.instead_of_price or texts[0].strip()
 
     def _money(
         self, own: str, otherwise: Step, mark: DecimalMark | None, row: Row, value: Any

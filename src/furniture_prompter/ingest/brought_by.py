@@ -50,6 +50,15 @@ def feed_name_before(text: str) -> str:
     return one_line(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
+def known_before(was: Collection[str], name: str, names: Sequence[str]) -> list[int]:
+    """Places of a feed's former names among a catalog's; `UNKNOWN` and its own have none.
+
+    Raises:
+        InvalidFeedError: the catalog knows no feed of one of them.
+    """
+    return [_place_of(each, names) for each in dict.fromkeys(was) if each not in (UNKNOWN, name)]
+
+
 def is_only_source(folder: Path, source: str) -> bool:
     """Whether all that a catalog's history tells of comes from the feed at `source`.
 
@@ -111,8 +120,8 @@ class BroughtBy:
         self._is_new = name not in names
         self._takes_unknown = takes_unknown or UNKNOWN in was
         listed = list(names)
-        known = [each for each in dict.fromkeys(was) if each not in (UNKNOWN, name)]
-        former = [_place_of(each, listed) for each in known]
+        former = known_before(was, name, listed)
+        known = [listed[place] for place in former]
         count = int(self._have(sum(1 << place for place in former)).sum())
         if self._is_new and former:
             # The former feed's own place, so that none is needed and no other feed forgotten.

@@ -163,9 +163,8 @@ async def index_feed(
     not_kept = None
     if manifest is not None:
         count, cells = len(set_aside), set_aside.cells
-        not_kept = keep_left_out(
-            folder, LeftOut(manifest.version, told, utc_now(), count, cells, set_aside)
-        )
+        left = LeftOut(source.name, manifest.version, told, utc_now(), count, cells, set_aside)
+        not_kept = keep_left_out(folder, left, source.was)
     return IndexSummary(
         version=manifest.version if manifest else 0,
         products_added=run.added,

@@ -1,9 +1,11 @@
 """What a run over a feed has to set aside: on the disk while it goes on, beside the catalog then.
 
-The file beside the catalog has one JSON object a line: first the run, then what was set aside. It
-says nothing of the catalog's content, so no version names it; whoever loses it runs the feed again.
+Beside the catalog lies a file for each feed, of its last run: one JSON object a line, first the
+run, then what was set aside. It says nothing of the catalog's content, so no version names it;
+whoever loses it runs the feed again.
 """
 
+import hashlib
 import json
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +15,10 @@ from typing import Any, Final, overload
 
 from furniture_prompter.atomic_files import replace_bytes
 from furniture_prompter.domain import LeftOut, SetAside
+from furniture_prompter.ingest.brought_by import MOST_FEEDS
 from furniture_prompter.ingest.scratch import key_of, scratch_database
 
-SET_ASIDE_FILE: Final = "set_aside.jsonl"
+SET_ASIDE_FOLDER: Final = "set_aside"
 _MOST_KEPT: Final = 10_000
 _TEXTS: Final = ("reason", "cure", "product_id", "column")
 # A feed of which all is wrong shall not fill the memory: what is not written yet, in KiB.
@@ -113,25 +116,19 @@ class SetAsides(Sequence[SetAside]):
     __hash__ = None  # type: ignore[assignment]  # as of lists: more may come
 
 
-def keep_left_out(folder: Path, run: LeftOut) -> str | None:
-    """Keep what a run set aside, in place of what the run before did.
+def keep_left_out(folder: Path, run: LeftOut, was: Iterable[str] = ()) -> str | None:
+    """Keep what a run set aside, in place of what the feed's run before did.
 
     Args:
         folder: The catalog.
         run: All of it; of more than 10,000 items the first are kept, and all are counted.
+        was: Names that the feed had before, by which nothing is kept any more.
 
     Returns:
         Why it could not be kept, in a sentence for a person; None where it was.
     """
-    lines: list[dict[str, Any]] = [
-        {
-            "version": run.version,
-            "source": run.source,
-            "created": run.created,
-            "count": run.count,
-            "cells": run.cells,
-        }
-    ]
+    head = ("feed", "version", "source", "created", "count", "cells")
+    lines: list[dict[str, Any]] = [{name: getattr(run, name) for name in head}]
     lines += [
         {
             "file": str(each.source),
@@ -141,9 +138,17 @@ def keep_left_out(folder: Path, run: LeftOut) -> str | None:
         for each in run.items[:_MOST_KEPT]
     ]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    path = folder / SET_ASIDE_FILE
+    path = _file_of(folder, run.feed)
     try:
+        path.parent.mkdir(exist_ok=True)
         replace_bytes(path, text.encode("utf-8", "replace"), private=True)
+        for name in was:
+            if name != run.feed:
+                _file_of(folder, name).unlink(missing_ok=True)
+        # As many as the catalog remembers feeds: one whose file is called otherwise every day
+        # shall not leave one a day.
+        for old in _latest_first(folder)[MOST_FEEDS:]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         return (
             f"{path} could not be written ({error.strerror}), so /admin shows what an earlier run "
@@ -152,27 +157,57 @@ def keep_left_out(folder: Path, run: LeftOut) -> str | None:
     return None
 
 
-def left_out(folder: Path) -> LeftOut | None:
-    """What the last feed run set aside; None where no run has kept it, or the file is damaged."""
+def left_out(folder: Path, most: int = _MOST_KEPT) -> tuple[LeftOut, ...]:
+    """What the last run over each feed set aside, the latest first.
+
+    Args:
+        folder: The catalog.
+        most: Items of each that are read.
+
+    Returns:
+        One for each feed; none of a file that is damaged.
+    """
+    found = (_read(path, most) for path in _latest_first(folder))
+    runs = [each for each in found if each is not None]
+    return tuple(sorted(runs, key=lambda each: each.created, reverse=True))
+
+
+def _file_of(folder: Path, feed: str) -> Path:
+    digest = hashlib.sha256(feed.encode("utf-8", "surrogatepass")).hexdigest()
+    return folder / SET_ASIDE_FOLDER / f"{digest[:32]}.jsonl"
+
+
+def _latest_first(folder: Path) -> list[Path]:
+    """The files, by when they were written."""
+
+    def written(path: Path) -> int:
+        # A run may take one away meanwhile.
+        try:
+            return path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    return sorted((folder / SET_ASIDE_FOLDER).glob("*.jsonl"), key=written, reverse=True)
+
+
+def _read(path: Path, most: int) -> LeftOut | None:
     try:
-        first, *others = (folder / SET_ASIDE_FILE).read_text("utf-8").splitlines()
-        run = json.loads(first)
-        return LeftOut(
-            version=int(run["version"]),
-            source=str(run["source"]),
-            created=str(run["created"]),
-            count=int(run["count"]),
-            cells=int(run.get("cells", 0)),
-            items=_items(others),
-        )
+        with path.open(encoding="utf-8") as lines:
+            run = json.loads(next(lines, ""))
+            return LeftOut(
+                feed=str(run["feed"]),
+                version=int(run["version"]),
+                source=str(run["source"]),
+                created=str(run["created"]),
+                count=int(run["count"]),
+                cells=int(run["cells"]),
+                items=tuple(map(_item, islice(lines, most))),
+            )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _items(lines: Sequence[str]) -> tuple[SetAside, ...]:
-    found = []
-    for each in map(json.loads, lines):
-        reason, cure, product_id, column = (str(each[name]) for name in _TEXTS)
-        source, line = Path(each["file"]), int(each["line"])
-        found.append(SetAside(source, line, reason, cure, product_id, column))
-    return tuple(found)
+def _item(line: str) -> SetAside:
+    each = json.loads(line)
+    reason, cure, product_id, column = (str(each[name]) for name in _TEXTS)
+    return SetAside(Path(each["file"]), int(each["line"]), reason, cure, product_id, column)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter import index
+from furniture_prompter.assembly import set_aside
 from furniture_prompter.assembly.run_progress import shared_progress
 from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.domain import IndexProgress, LeftOut, SetAside
@@ -141,15 +143,58 @@ def test_all_of_it_is_told_in_the_pages_language(
         SetAside(Path("/srv/feed.csv"), 2, "'abc' is no price.", "Give what the product costs."),
         SetAside(Path("/srv/feed.csv"), 3, "Never heard of.", ""),
     )
-    keep_left_out(
-        tmp_path / "catalog", LeftOut(1, "/srv/feed.csv", "2026-01-02T03:04:05Z", 2, 0, items)
-    )
+    when = "2026-01-02T03:04:05Z"
+    left = LeftOut("/srv/feed.csv", 1, "/srv/feed.csv", when, 2, 0, items)
+    keep_left_out(tmp_path / "catalog", left)
     text = unescape(api("GET", "/admin/set-aside", headers=turkish).text)
     assert "<td>'abc' bir fiyat değil.</td><td>Ürünün fiyatını verin.</td>" in text
     assert '<td lang="en">Never heard of.</td><td></td>' in text
     text = api("GET", "/admin/encoders", headers=turkish).text
     assert "tam tarama" in text
     assert "Kelimeler fotoğraflarda ar" in text
+
+
+def test_each_feed_has_what_its_own_last_run_set_aside(
+    keyed: tuple[Api, dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    api, headers = keyed
+    write, turkish = headers["write"], {**headers["write"], "Accept-Language": "tr"}
+    catalog = tmp_path / "catalog"
+    (only,) = set_aside(catalog)
+    keep_left_out(catalog, replace(only, feed="gone", version=1), (only.feed,))
+    assert "gone (feed.jsonl), 20" in api("GET", "/admin/set-aside", headers=write).text
+    item = SetAside(Path("/a/list.csv"), 7, "'abc' is no price.", "", "p7", "price")
+    for place, (feed, source, count) in enumerate(
+        (
+            ("/a/list.csv", "/a/list.csv", 3),
+            ("/b/list.csv", "/b/list.csv", 0),
+            ("<lamps>", "/b/lamps-v2.csv", 600),
+            ("crawl of shop.example", "/srv/.crawl/shop.example/products.jsonl", 0),
+            ("https://shop.example/feed.xml", "/srv/.downloads/feeds/1.xml", 0),
+        )
+    ):
+        when = f"2026-01-02T0{place}:00:00Z"
+        left = LeftOut(feed, 2, source, when, count, count, (item,) * count)
+        keep_left_out(catalog, left, ("gone",))
+    text = unescape(api("GET", "/admin/set-aside", headers=write).text)
+    told = [
+        "https://shop.example/feed.xml, 2026-01-02 04:00 UTC, version 2: nothing was set aside.",
+        "crawl of shop.example, 2026-01-02 03:00 UTC, version 2: nothing was set aside.",
+        "<lamps> (lamps-v2.csv), 2026-01-02 02:00 UTC, version 2: 600 set aside.",
+        "/b/list.csv, 2026-01-02 01:00 UTC, version 2: nothing was set aside.",
+        "/a/list.csv, 2026-01-02 00:00 UTC, version 2: 3 set aside.",
+    ]
+    places = [text.find(sentence) for sentence in told]
+    assert -1 not in places
+    assert places == sorted(places)
+    # The latest that could not use something is open, and two share what is shown of one alone.
+    assert re.findall(r"<details class=\"check\"( open)?>", text) == [" open", ""]
+    assert text.count("list.csv:7</td>") == 250 + 3
+    assert "350 more are not shown" in text
+    assert "gone" not in text
+    text = unescape(api("GET", "/admin/set-aside", headers=turkish).text)
+    assert "shop.example sitesinin taraması, 2026-01-02 03:00 UTC, 2. sürüm" in text
+    assert "price atlandı: 'abc' bir fiyat değil." in text
 
 
 def test_a_version_is_returned_to_and_answers(

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.assembly.indexing import _former_names, index, name_of_source
+from furniture_prompter.assembly.feed_names import (
+    former_names,
+    name_of_source,
+    refuse_feed_names,
+)
+from furniture_prompter.assembly.indexing import index
 from furniture_prompter.errors import InvalidFeedError
 
 
@@ -89,13 +94,27 @@ def test_a_former_name_may_be_given_as_the_path_of_the_feed(
     monkeypatch.chdir(tmp_path)
     address = "https://me:secret@shop.example/feed.xml?key=1"
     known = (str(tmp_path / "old.csv"), "lamps", name_of_source(address))
-    assert _former_names(["old.csv", "lamps", address], known) == list(known)
+    assert former_names(["old.csv", "lamps", address], known) == list(known)
     # What is known as it was typed comes first, and what is unknown stays as it was typed.
-    assert _former_names(["old.csv", "new.csv", "unknown"], ("old.csv", *known)) == [
+    assert former_names(["old.csv", "new.csv", "unknown"], ("old.csv", *known)) == [
         "old.csv",
         "new.csv",
         "unknown",
     ]
+
+
+def test_a_crawl_is_known_by_its_shop_and_names_are_looked_at_before_it(tmp_path: Path) -> None:
+    known = ("crawl of old.example", "https://old.example/feed.xml")
+    was = ["https://me:pw@OLD.example", "https://old.example/feed.xml", "https://new.example"]
+    assert former_names([*was, "http://["], known) == [*known, "https://new.example", "http://["]
+    refuse_feed_names(tmp_path / "c", "https://shop.example/", None, ())
+    refuse_feed_names(tmp_path / "c", "https://shop.example/", "lamps", ["unknown"])
+    for name, former, told in (
+        ("unknown", [], "cannot be called 'unknown'"),
+        (None, ["https://old.example"], r"no feed called 'https://old.example' \(--was\)"),
+    ):
+        with pytest.raises(InvalidFeedError, match=told):
+            refuse_feed_names(tmp_path / "c", "https://shop.example/", name, former)
 
 
 def test_an_empty_name_of_a_feed_is_refused(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from furniture_prompter import assembly
 from furniture_prompter.assembly import crawling
+from furniture_prompter.cli import crawl_command
 from furniture_prompter.crawl.options import CrawlReport, PageProblem
 from furniture_prompter.domain import IndexProgress
-from furniture_prompter.errors import CrawlError
+from furniture_prompter.errors import CrawlError, TooManyRemovedError
 from tests.unit.cli.test_index_command import _summary
 
 Run = Callable[..., Any]
@@ -25,6 +26,7 @@ class FakeCrawl:
         self.given: dict[str, Any] = {}
         self.indexed: dict[str, Any] = {}
         self.error: BaseException | None = None
+        self.refuses_much = False
         self.report = CrawlReport(
             start=SHOP,
             robots="It is obeyed.",
@@ -48,6 +50,8 @@ class FakeCrawl:
 
     def index(self, source: str, catalog: Path, **given: Any) -> Any:
         self.indexed = {"source": source, "catalog": catalog, **given}
+        if self.refuses_much and not given["remove_many"]:
+            raise TooManyRemovedError("Nothing was written; run it again with --yes.")
         return _summary()
 
 
@@ -70,6 +74,46 @@ def test_a_shop_is_crawled_and_its_feed_indexed_with_photos(shop: Run, crawl: Fa
     assert crawl.indexed["sync"] is True
     assert "1 ask not to feed a model (noai), not taken" in done.out
     assert "\x1b" not in done.out
+
+
+def test_a_crawl_has_the_name_that_it_is_given(shop: Run, crawl: FakeCrawl) -> None:
+    words = ("crawl", SHOP, "--catalog", "c", "--i-have-the-right")
+    done = shop(*words, "--feed", "lamps", "--was", "old", "--was", "https://old.example")
+    assert done.status == 0
+    was = ["old", "https://old.example"]
+    for given in (crawl.given, crawl.indexed):
+        assert (given["feed_name"], given["was"]) == ("lamps", was)
+    shop(*words)
+    assert (crawl.given["feed_name"], crawl.given["was"]) == (None, ())
+    for option in ("--feed", "--was"):
+        alone = shop("crawl", SHOP, "--out", "f.jsonl", "--i-have-the-right", option, "lamps")
+        assert alone.status == 2
+        assert "Give --catalog DIR." in alone.err
+
+
+def test_the_right_to_take_is_no_right_to_remove_much(shop: Run, crawl: FakeCrawl) -> None:
+    crawl.refuses_much = True
+    words = ("crawl", SHOP, "--catalog", "c", "--sync")
+    refused = shop(*words, "--i-have-the-right")
+    assert refused.status == 11
+    assert "12 asked for" in refused.out
+    assert "run it again with --yes" in refused.err
+    assert shop(*words, "--yes").status == 0
+
+
+def test_the_feed_is_indexed_whoever_reads_what_was_found(
+    shop: Run, crawl: FakeCrawl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class GoneError(Exception):
+        pass
+
+    def closed(_: object) -> None:
+        raise GoneError
+
+    monkeypatch.setattr(crawl_command, "print_facts", closed)
+    with pytest.raises(GoneError):
+        shop("crawl", SHOP, "--catalog", "c", "--yes")
+    assert crawl.indexed
 
 
 def test_nobody_is_taken_to_have_the_right(shop: Run, crawl: FakeCrawl) -> None:

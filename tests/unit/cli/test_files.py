@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 import typer
+from PIL import Image
+from rich.console import Console
 
+from furniture_prompter.cli import outfit_commands, pieces_command, search_command
 from furniture_prompter.cli.options import refuse_unwritable
 from furniture_prompter.cli.terminal import write_atomically
+from tests.tiny_detector import write_detector
 
 
 def test_a_file_is_replaced_by_the_new_text_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -63,6 +67,52 @@ def test_what_is_no_ordinary_file_is_refused_as_a_place_for_one(
     make(place)
     with pytest.raises(typer.BadParameter, match="--html names"):
         refuse_unwritable(place, "--html")
+
+
+class GoneError(Exception):
+    """What the tests raise where nobody reads any more."""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "oak", "--catalog", "c"),
+        ("goes-with", "sofa", "--catalog", "c"),
+        ("outfit", "--like", "sofa", "--catalog", "c"),
+        ("pieces", "room.png", "--detector", "tiny"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_page_is_written_whoever_reads_the_answer(
+    catalog: Any,
+    shop: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    assert catalog.hits
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (256, 256), (90, 120, 150)).save("room.png")
+    write_detector(tmp_path / "tiny", [((16, 16, 48, 48), "couch", 0.9)])
+    printed = Console.print
+
+    def closed(console: Console, *told: Any, **how: Any) -> None:
+        if not console.stderr:
+            raise GoneError
+        printed(console, *told, **how)
+
+    def closed_json(_: object) -> None:
+        raise GoneError
+
+    monkeypatch.setattr(Console, "print", closed)
+    for module in (outfit_commands, pieces_command, search_command):
+        monkeypatch.setattr(module, "write_json", closed_json)
+    with pytest.raises(GoneError):
+        shop(*words, "--html", "page.html", *(["--json"] if as_json else []))
+    assert "</html>" in (tmp_path / "page.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("command", "option"), [("index", "--set-aside"), ("search", "--html")])

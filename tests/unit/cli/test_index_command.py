@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter import assembly
-from furniture_prompter.cli.index_command import SHOWN_SET_ASIDE
+from furniture_prompter.cli.index_command import SHOWN_ALIKE, SHOWN_SET_ASIDE
 from furniture_prompter.domain import IndexProgress, IndexSummary, SetAside
 from furniture_prompter.errors import CatalogBusyError, InvalidFeedError
 
@@ -170,14 +170,33 @@ def test_a_cell_that_was_left_out_does_not_read_as_its_row(index: FakeIndex, sho
 def test_many_set_asides_are_counted_and_the_option_that_keeps_them_is_named(
     index: FakeIndex, shop: Run
 ) -> None:
-    index.outcome = _summary(_set_aside(SHOWN_SET_ASIDE + 1_005))
+    items = _set_aside(SHOWN_SET_ASIDE + 1_005)
+    index.outcome = _summary(tuple(replace(each, cure=f"Give {each.line}.") for each in items))
     err = shop("index", "feed.csv", "--catalog", "shop").err
     assert err.count("has no id") == SHOWN_SET_ASIDE
-    assert "… and 1,005 more. Give --set-aside FILE to have them all." in err
+    assert err.endswith("… and 1,005 more. Give --set-aside FILE to have them all.\n")
+
+
+def test_what_is_set_aside_alike_does_not_hide_what_else_is(index: FakeIndex, shop: Run) -> None:
+    cell = SetAside(Path("shop.csv"), 4_000, "'x' is no price.", "Give it.", "p3", "price")
+    index.outcome = _summary((*_set_aside(1_000), cell, *([replace(cell, line=4_001)] * 9)))
+    err = shop("index", "feed.csv", "--catalog", "shop").err
+    assert err.count("has no id") == err.count("'x' is no price") == SHOWN_ALIKE
+    assert (
+        "… and 1,004 more. Give --set-aside FILE to have them all. 997 have one cure: Give it one."
+    ) in err
+    # Where all can be shown, all are.
+    index.outcome = _summary(_set_aside(SHOWN_SET_ASIDE))
+    err = shop("index", "feed.csv", "--catalog", "shop").err
+    assert (err.count("has no id"), "more" in err) == (SHOWN_SET_ASIDE, False)
+    index.outcome = _summary((cell,) * 30)
+    err = shop("index", "feed.csv", "--catalog", "shop").err
+    assert "have them all. 27 of price have one cure: Give it." in err
 
 
 def test_the_set_aside_file_holds_all_of_them(index: FakeIndex, shop: Run, tmp_path: Path) -> None:
-    index.outcome = _summary(_set_aside(SHOWN_SET_ASIDE + 5))
+    items = _set_aside(SHOWN_SET_ASIDE + 5)
+    index.outcome = _summary(tuple(replace(each, cure=f"Give {each.line}.") for each in items))
     file = tmp_path / "left-out.jsonl"
     done = shop("index", "feed.csv", "--catalog", "shop", "--set-aside", file)
     records = [json.loads(line) for line in file.read_text("utf-8").splitlines()]

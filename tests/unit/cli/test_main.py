@@ -1,12 +1,14 @@
 """The command itself: version, exit codes, and the document that tells of every option."""
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import typer.main
@@ -15,6 +17,7 @@ from furniture_prompter import errors
 from furniture_prompter.cli.demo import demo_commands
 from furniture_prompter.cli.main import app
 from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
+from furniture_prompter.cli.terminal import output, say
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text("utf-8")
 
@@ -90,6 +93,34 @@ def test_an_error_has_the_exit_code_of_its_branch(
     error: type[errors.FurniturePrompterError], code: ExitCode
 ) -> None:
     assert exit_code_of(error("x")) is code
+
+
+@pytest.fixture
+def closed() -> Iterator[IO[str]]:
+    """A pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    file = os.fdopen(writing, "w", encoding="utf-8")
+    yield file
+    with suppress(BrokenPipeError):
+        file.close()
+
+
+def test_results_that_nobody_reads_end_the_command(
+    closed: IO[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", closed)
+    with pytest.raises(BrokenPipeError):
+        output().print("A hit.")
+
+
+def test_messages_that_nobody_reads_do_not(
+    closed: IO[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", closed)
+    for _ in range(3):
+        say("Twelve photos are encoded.")
+    closed.flush()
 
 
 def test_help_loads_neither_storage_nor_runtime_nor_pixels() -> None:

@@ -335,7 +335,7 @@ def test_images_lie_in_the_folder(tmp_path: Path) -> None:
     for reference, told in (
         ("in", "is a folder"),
         ("in/b.jpg", "is missing"),
-        ("in\\a.jpg", "is missing"),
+        ("in\\b.jpg", "is missing"),
         ("../a.jpg", "outside"),
         ("/etc/passwd", "outside"),
         ("x" * (LIMIT_PATH_CHARACTERS + 1), "no path"),

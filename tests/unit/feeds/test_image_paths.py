@@ -54,6 +54,44 @@ def test_nothing_tells_whether_a_file_outside_exists(shop: Path, outside: Path) 
     assert reasons[0] == reasons[1]
 
 
+@pytest.mark.parametrize(
+    "form", ["b/l/a.jpg", "/b/l/a.jpg", "b\\l\\a.jpg", "\\b\\l\\a.jpg", "b/l\\a.jpg"]
+)
+def test_a_shop_systems_slash_and_those_of_windows_lead_below_the_folder(
+    shop: Path, form: str
+) -> None:
+    (shop / "b" / "l").mkdir(parents=True)
+    path = (shop / "b" / "l" / "a.jpg").resolve()
+    path.write_bytes(b"x")
+    folder = ImageFolder(shop)
+    assert folder.locate(form) == path
+    # Only what is spelt as the path is known again without being looked for.
+    assert folder.is_named_by(path, form) is ("\\" not in form)
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("/../secret.jpg", "outside"),
+        ("..\\secret.jpg", "outside"),
+        ("\\..\\secret.jpg", "outside"),
+        ("/secret.jpg", "outside"),
+        ("\\secret.jpg", "Put the file there"),
+        ("C:\\photos\\a.jpg", "Write the path with forward slashes"),
+        ("photos\\a.jpg", "Put the file there"),
+    ],
+)
+def test_no_slash_leads_out(shop: Path, outside: Path, form: str, told: str) -> None:
+    with pytest.raises(UnusableValueError) as caught:
+        ImageFolder(shop).locate(form)
+    assert told in f"{caught.value.reason} {caught.value.cure}"
+
+
+def test_a_file_whose_name_has_a_backslash_is_found_by_it(shop: Path) -> None:
+    (shop / "x\\a.jpg").write_bytes(b"x")
+    assert ImageFolder(shop).locate("x\\a.jpg").name == "x\\a.jpg"
+
+
 def test_a_link_inside_is_followed(shop: Path) -> None:
     (shop / "link.jpg").symlink_to(shop / "a.jpg")
     assert ImageFolder(shop).locate("link.jpg") == (shop / "a.jpg").resolve()

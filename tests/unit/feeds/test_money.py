@@ -11,6 +11,7 @@ from furniture_prompter.feeds.values.money import (
     is_in_hundredths,
     read_availability,
     read_price,
+    tells_no_price,
     whole_from_hundredths,
 )
 
@@ -173,6 +174,23 @@ def test_whether_something_can_be_had(value: Any, expected: str | None) -> None:
             read_availability(value)
     else:
         assert read_availability(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "tells"),
+    [
+        *((text, True) for text in ("call us", "CALL US", " Call us! ", "(P.O.A.)", "p o a")),
+        *((text, True) for text in ("Price on request", "price-on-request", "Ask for price")),
+        *((text, True) for text in ("Fiyat sorunuz", "FİYAT SORUNUZ", "FIYAT SORUNUZ", "Arayınız")),
+        *((text, True) for text in ("fiyat icin arayiniz", "Fiyat için arayınız.", "Teklif al")),
+        *((text, True) for text in ("auf Anfrage", "sur demande", "Nous consulter", "a consultar")),
+        *((text, True) for text in ("Su richiesta", "op aanvraag", "Zapytaj o cenę", "call\xa0us")),
+        *((text, False) for text in ("", "-", "free", "call us maybe", "us", "599", "call us 7")),
+        *((text, False) for text in ("ücretsiz", "tükendi", "call us" + " " * 200, "☎")),
+    ],
+)
+def test_what_says_that_the_price_is_told_to_who_asks(text: str, *, tells: bool) -> None:
+    assert tells_no_price(text) is tells
 
 
 def test_what_is_no_price_may_as_well_be_left_out() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from furniture_prompter.domain import FeedItem, FeedNote, FeedRow, Product
+from furniture_prompter.domain import FeedItem, FeedNote, FeedRow, Product, RecordFeed
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
 from tests.unit.feeds.conftest import rows_of, set_aside_of
@@ -127,9 +127,12 @@ def test_shopify(shop: Path, name: str, content: str, title: str) -> None:
     assert set(products["oslo"].variant_of.values()) == {"OS-GR", "OS-BE"}
     rug = products["rug"].product
     assert (rug.variants, rug.attributes["sku"]) == ((), "RUG-1")
-    (problem,) = set_aside_of(items)
-    assert (problem.product_id, "call us" in problem.reason) == ("rug", True)
-    assert problem.column
+    assert "price" not in rug.attributes
+    assert set_aside_of(items) == []
+    assert [item.text for item in items if isinstance(item, FeedNote)][-1] == (
+        "1 product says 'call us' or the like instead of a price: it has none, and filters by "
+        "price leave it out."
+    )
 
 
 def test_what_the_shop_does_not_show_is_left_out_and_counted(shop: Path) -> None:
@@ -283,7 +286,7 @@ OS-GR;Default;simple;Default Category/Mobilya,Default Category/Mobilya/Koltuk;ba
 Rahat;12.5;1;Not Visible Individually;1.599,00;;a.jpg;;5;1;color=Gri,material=Ahşap;
 OS-BE;Default;simple;Default Category/Mobilya/Koltuk;base;Oslo Üçlü Bej;Rahat;12.5;1;\
 Not Visible Individually;1.649,00;;b.jpg;;0;0;color=Bej,material=Ahşap;
-lamp;Default;simple;Default Category/Lamba;base;Işıklı Lamba;;1;1;Catalog, Search;sorunuz;;\
+lamp;Default;simple;Default Category/Lamba;base;Işıklı Lamba;;1;1;Catalog, Search;bedava;;\
 c.jpg;;1;1;;
 oslo;Default;configurable;Default Category/Mobilya/Koltuk;base;Oslo Üçlü;Rahat;;1;\
 Catalog, Search;;;a.jpg;b.jpg;;1;;sku=OS-GR,color=Gri|sku=OS-BE,color=Bej
@@ -308,7 +311,7 @@ def test_magento(shop: Path, encoding: str) -> None:
     ]
     assert [path.name for path in products["oslo"].images] == ["a.jpg", "b.jpg"]
     (problem,) = set_aside_of(items)
-    assert (problem.product_id, "sorunuz" in problem.reason) == ("lamp", True)
+    assert (problem.product_id, "bedava" in problem.reason) == ("lamp", True)
 
 
 def test_a_turkish_marketplace_workbook(shop: Path) -> None:
@@ -342,7 +345,7 @@ def test_a_turkish_table_of_unknown_layout_in_windows_1254(shop: Path) -> None:
     text = (
         "Ürün Kodu;Ürün Adı;Kategori;Renk;Fiyat;Genişlik (cm);Stok;Görsel\n"
         "1;Şık Üçlü Koltuk;Koltuk;Gri;1.599,00 TL;100;5;a.jpg\n"
-        "2;Işıklı Lamba;Lamba;Sarı;arayınız;30;5;b.jpg\n"
+        "2;Işıklı Lamba;Lamba;Sarı;bedava;30;5;b.jpg\n"
     )
     items = read(shop, "urunler.csv", text.encode("cp1254"))
     sofa, lamp = rows_of(items)
@@ -416,7 +419,7 @@ API = [
     {
         "id": 1001,
         "name": "Lamp",
-        "price": {"amount": "ask", "currency": "EUR"},
+        "price": {"amount": "free", "currency": "EUR"},
         "images": [{"id": 2, "src": f"{AT}c.jpg"}],
     },
 ]
@@ -513,12 +516,135 @@ class Day:
     left: int
 
 
-@pytest.mark.parametrize("day", [Day(("129.00", "99.50"), 0), Day(("129.00", "call us"), 1)])
+@pytest.mark.parametrize(
+    "day",
+    [
+        Day(("129.00", "99.50"), 0),
+        Day(("129.00", "call us"), 0),
+        Day(("129.00", "call us twice"), 1),
+        Day(("129.00", "0212 555 44 33"), 1),
+    ],
+)
 def test_one_price_that_is_none_costs_that_price(shop: Path, day: Day) -> None:
     rows = "".join(f"A{n},Chair,a.jpg,{price}\n" for n, price in enumerate(day.prices))
     items = read(shop, "day.csv", f"id,title,image,price\n{rows}")
     assert len(rows_of(items)) == 2
     assert [problem.column for problem in set_aside_of(items)] == ["price"] * day.left
+
+
+def told_of_prices(items: list[FeedItem]) -> list[str]:
+    notes = [item.text for item in items if isinstance(item, FeedNote)]
+    return [note for note in notes if "instead of a price" in note]
+
+
+def test_products_whose_price_is_told_to_who_asks_are_counted_and_have_none(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Fiyat;İndirimli Fiyat;Görsel\n"
+        "1;Koltuk;FİYAT SORUNUZ!;;a.jpg\n"
+        "2;Kanepe;Fiyat için arayınız;Sorunuz;b.jpg\n"
+        "3;Sehpa;1.299,00 TL;fiyat sorunuz;c.jpg\n"
+        "4;Masa;P.O.A.;999,00 TL;a.jpg\n"
+    )
+    items = read(shop, "urunler.csv", text)
+    prices = [
+        (row.product.attributes.get("price"), row.product.attributes.get("sale_price"))
+        for row in rows_of(items)
+    ]
+    assert prices == [(None, None), (None, None), (1299.0, None), (None, 999.0)]
+    assert set_aside_of(items) == []
+    assert told_of_prices(items) == [
+        (
+            "3 products say 'FİYAT SORUNUZ!' or the like instead of a price: they have none, and "
+            "filters by price leave them out."
+        )
+    ]
+
+
+def test_a_variant_whose_price_is_asked_for_leaves_the_others_theirs(shop: Path) -> None:
+    header = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src\n"
+    rows = (
+        f"oslo,Oslo,Color,Grey,G,899.00,{AT}a.jpg\noslo,,,Beige,B,on request,{AT}b.jpg\n"
+        f"rug,Rug,Size,S,S,POA,{AT}a.jpg\nrug,,,L,L,POA,{AT}b.jpg\n"
+    )
+    items = read(shop, "export.csv", header + rows)
+    sofa, rug = rows_of(items)
+    assert sofa.product.attributes["price"] == 899.0
+    assert [each.attributes.get("price") for each in sofa.product.variants] == [899.0, None]
+    assert "price" not in rug.product.attributes
+    assert told_of_prices(items) == [
+        (
+            "1 product says 'on request' or the like instead of a price: it has none, and filters "
+            "by price leave it out. 1 variant says so too: the product's price is that of its "
+            "other variants."
+        )
+    ]
+    items = read(shop, "export.csv", header + rows.partition("rug")[0])
+    assert told_of_prices(items) == [
+        (
+            "1 variant says 'on request' or the like instead of a price: the product's price is "
+            "that of its other variants."
+        )
+    ]
+
+
+def test_a_column_of_nothing_but_prices_on_request_is_one_of_prices(shop: Path) -> None:
+    text = "sku,name,price,image\n1,Sofa,call us,a.jpg\n2,Rug,Price on request,b.jpg\n"
+    items = read(shop, "list.csv", text)
+    assert ["price" in row.product.attributes for row in rows_of(items)] == [False, False]
+    assert len(told_of_prices(items)) == 1
+
+
+def test_prices_on_request_are_told_in_every_run(shop: Path) -> None:
+    class Unknown:
+        def find(self, _: bytes) -> None:
+            return None
+
+    text = "id,title,price,image\n1,Sofa,call us,a.jpg\n2,Rug,99.00,a.jpg\n"
+    (shop / "list.csv").write_text(text, "utf-8")
+    feed = open_feed(shop / "list.csv")
+    assert isinstance(feed, RecordFeed)
+    rows = [item for item in feed.items_but(Unknown()) if isinstance(item, FeedRow)]
+    # What is known by its records is not read again, and nobody would count it.
+    assert [row.origin is None for row in rows] == [True, False]
+
+
+def test_a_currency_of_the_columns_name_is_that_of_cells_without_one(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Fiyat (TL);İndirimli Fiyat (TL);Görsel\n"
+        "1;Koltuk;1.599,00;1.299,00;a.jpg\n2;Kanepe;$99;;b.jpg\n3;Masa;99 EUR;;c.jpg\n"
+    )
+    told = [
+        (row.product.attributes["price"], row.product.attributes.get("currency"))
+        for row in rows_of(read(shop, "urunler.csv", text))
+    ]
+    assert told == [(1599.0, "TRY"), (99.0, None), (99.0, "EUR")]
+
+
+def test_headings_and_totals_between_rows_are_no_products_and_are_told(shop: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["EV MOBİLYA 2026 FİYAT LİSTESİ"])
+    sheet.append(["Sıra", "Stok Kodu", "Ürün Adı", "Fiyat", "Not", "Görsel"])
+    sheet.append([None, None, "KOLTUKLAR"])
+    sheet.append([1, "K-1", "Oslo koltuk", 1599.9, None, "a.jpg"])
+    sheet.append([2, None, "Bergen koltuk", 1699.9, None, "b.jpg"])
+    sheet.append([None, None, None, None, "TOPLAM 2 ÜRÜN"])
+    sheet.append([None, None, None, 3299.8])
+    book.save(shop / "liste.xlsx")
+    items = list(open_feed(shop / "liste.xlsx").items())
+    assert [row.product.id for row in rows_of(items)] == ["K-1"]
+    # What may be a product whose id was lost is set aside as ever.
+    assert [each.line for each in set_aside_of(items)] == [5, 7]
+    notes = [item.text for item in items if isinstance(item, FeedNote)]
+    told = "2 rows hold one text and nothing else ('KOLTUKLAR'): no product, and passed over."
+    assert told in notes
+
+
+def test_a_table_without_ids_keeps_rows_of_a_title_alone_set_aside(shop: Path) -> None:
+    items = read(shop, "list.csv", "name,image\nOslo,a.jpg\nBergen,\n")
+    (problem,) = set_aside_of(items)
+    assert (problem.line, problem.reason) == (3, "The row has no id.")
 
 
 def test_what_shopify_writes_of_a_reduced_variant_and_a_barcode(shop: Path) -> None:
@@ -595,11 +721,9 @@ def test_names_by_language_are_titles_in_each(shop: Path) -> None:
 
 
 def test_a_bad_cell_is_told_with_its_column(shop: Path) -> None:
-    text = (
-        "Artikelnummer;Bezeichnung;Preis;Bild1\n1;Sofa;599,00 €;a.jpg\n2;Bett;auf Anfrage;b.jpg\n"
-    )
+    text = "Artikelnummer;Bezeichnung;Preis;Bild1\n1;Sofa;599,00 €;a.jpg\n2;Bett;geschenkt;b.jpg\n"
     (problem,) = set_aside_of(read(shop, "artikel.csv", text))
-    assert "artikel.csv:3: Preis left out: 'auf Anfrage' is no price." in str(problem)
+    assert "artikel.csv:3: Preis left out: 'geschenkt' is no price." in str(problem)
 
 
 def test_seats_and_drawers_of_a_title_become_columns(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_marks_of_columns_decide() -> None:
 
 
 def test_a_cell_that_cannot_be_used_is_told_with_its_column() -> None:
-    row = read(plan_of("price=Cost", "width=w"), Cost="ask", w="wide")
+    row = read(plan_of("price=Cost", "width=w"), Cost="free", w="wide")
     assert [column for column, _ in row.problems] == ["Cost", "w"]
 
 

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from furniture_prompter.feeds.cells import ColumnEvidence, UnusableValueError
 from furniture_prompter.feeds.values.counts import Counted, count_in, read_count
-from furniture_prompter.feeds.values.currencies import CODES, WORDS, without_currency
+from furniture_prompter.feeds.values.currencies import (
+    CODES,
+    WORDS,
+    currency_of_column,
+    without_currency,
+)
 from furniture_prompter.feeds.values.measures import read_measures
 from furniture_prompter.feeds.values.money import Price, read_availability, read_price
 from furniture_prompter.feeds.values.text import (
@@ -379,6 +384,20 @@ def test_prices_tell_the_decimal_mark_of_their_column(texts: list[str], mark: st
     for text in texts:
         evidence.add(text)
     assert evidence.mark == mark
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *(("Fiyat (TL)", "TRY"), ("FİYAT TL", "TRY"), ("price_eur", "EUR"), ("Preis in €", "EUR")),
+        *(("Price USD (incl. tax)", "USD"), ("price[gbp]", "GBP"), ("₺ Fiyat", "TRY")),
+        *(("price", None), ("Price $", None), ("total price", None), ("price all", None)),
+        *(("Title", None), ("try_price", "TRY"), ("country", None), ("EUR/USD", None)),
+        *(("Fiyat TL TRY", "TRY"), ("fiyattl", None)),
+    ],
+)
+def test_a_currency_in_the_name_of_a_column(name: str, code: str | None) -> None:
+    assert currency_of_column(name) == code
 
 
 def test_every_currency_word_is_of_known_codes() -> None:

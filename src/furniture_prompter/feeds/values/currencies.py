@@ -129,6 +129,23 @@ def is_currency(word: str) -> bool:
     return _key(word) in WORDS
 
 
+# Short words that name columns of something else ("price all", "top price") are none here.
+_OF_COLUMNS: Final = re.compile(
+    r"[€£₺₽₹]|(?<![^\W_])(?:EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR|RUB|HUF|RON)(?![^\W_])",
+    re.IGNORECASE,
+)
+
+
+def currency_of_column(name: str) -> str | None:
+    """The ISO 4217 code that a column's name tells: of ``Fiyat (TL)``, ``price_eur``.
+
+    Returns:
+        None where it tells none, or several.
+    """
+    codes = {currency_of(each) for each in _OF_COLUMNS.findall(name)}
+    return codes.pop() if len(codes) == 1 else None
+
+
 def _key(word: str) -> str:
     """A word as :data:`WORDS` has it: Python makes two characters of a small İ."""
     return word.strip().lower().replace("i̇", "i")

@@ -2,9 +2,11 @@
 
 import math
 import re
+import tomllib
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from typing import Final, Literal
 
 from price_parser import Price as ParsedPrice
@@ -17,6 +19,7 @@ from furniture_prompter.feeds.values.currencies import (
     currency_of,
     is_currency,
 )
+from furniture_prompter.feeds.values.sizes import folded
 
 LIMIT_PRICE: Final = 1e12
 LIMIT_PRICE_CHARACTERS: Final = 200
@@ -243,6 +246,27 @@ def _checked(amount: float, currency: str | None, text: str, doubt: str = "") ->
             "Give what the product costs.",
         )
     return Price(amount, currency, doubt)
+
+
+_NO_LETTER: Final = re.compile(r"[^a-z]+")
+
+
+def tells_no_price(text: str) -> bool:
+    """Whether a text says that the price is told to those who ask: ``call us``, ``fiyat sorunuz``.
+
+    It has to say nothing else; the phrases are those of ``no_price.toml``.
+    """
+    if len(text) > LIMIT_PRICE_CHARACTERS or any(map(str.isdigit, text)):
+        return False
+    return _NO_LETTER.sub("", folded(text)) in _asking()
+
+
+@cache
+def _asking() -> frozenset[str]:
+    """The phrases as they are compared: small letters without accents and all between them."""
+    data = tomllib.loads(files(__package__).joinpath("no_price.toml").read_text("utf-8"))
+    phrases = (_NO_LETTER.sub("", folded(each)) for known in data.values() for each in known)
+    return frozenset(phrases)
 
 
 def _no_price(text: str) -> UnusableValueError:

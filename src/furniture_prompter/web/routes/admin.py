@@ -9,7 +9,7 @@ import base64
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from http import HTTPStatus
@@ -26,8 +26,9 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from furniture_prompter import assembly
 from furniture_prompter.assembly.demand import ROOM, demand
 from furniture_prompter.assembly.run_progress import run_under_way
-from furniture_prompter.domain import ProductDifference, RollbackSummary
+from furniture_prompter.domain import LeftOut, ProductDifference, RollbackSummary
 from furniture_prompter.domain.behaviour import Demand
+from furniture_prompter.domain.feed import CRAWL_OF, is_web_address
 from furniture_prompter.errors import BenchmarkError, FurniturePrompterError, VersionNotKeptError
 from furniture_prompter.health.checks import CHECKS
 from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require, spoken, words_of
@@ -82,6 +83,7 @@ _SHOWN_PRODUCTS: Final = 100
 _COUNTED_PRODUCTS: Final = 10_000
 _SHOWN_VERSIONS: Final = 100
 _SHOWN_SET_ASIDE: Final = 500
+_FEWEST_SET_ASIDE: Final = 20
 _SHOWN_FINDINGS: Final = 20
 _SHOWN_GROUPS: Final = 20
 _SHOWN_PICTURES: Final = 8
@@ -228,14 +230,20 @@ async def rollback(request: Request, services: ServicesDep) -> Response:
 
 @router.get(f"{ADMIN}/set-aside", dependencies=[_KEYED])
 async def set_aside(request: Request, services: ServicesDep) -> Response:
-    """What the last feed run left out, and why."""
+    """What the last run over each feed left out, and why."""
     refuse_keyless(services)
-    run = await asyncio.to_thread(assembly.set_aside, _folder(services))
-    items = [{**asdict(each), "file": each.source.name} for each in (run.items if run else ())][
-        :_SHOWN_SET_ASIDE
+    runs = await asyncio.to_thread(assembly.set_aside, _folder(services))
+    share = max(_FEWEST_SET_ASIDE, _SHOWN_SET_ASIDE // max(1, sum(bool(run.count) for run in runs)))
+    titles = _titles(runs, words_of(request))
+    shown = [
+        {
+            "run": run,
+            "title": title,
+            "items": [{**asdict(each), "file": each.source.name} for each in run.items[:share]],
+        }
+        for run, title in zip(runs, titles, strict=True)
     ]
-    source = Path(run.source).name if run else ""
-    return admin_part(request, "admin_set_aside.html", run=run, items=items, source=source)
+    return admin_part(request, "admin_set_aside.html", shown=shown)
 
 
 @router.get(f"{ADMIN}/demand", dependencies=[_KEYED])
@@ -369,6 +377,20 @@ def _cell(value: object) -> str:
 def _rolled_back(services: Services, version: int) -> RollbackSummary:
     with _not_kept_told():
         return assembly.rollback(_folder(services), version, settings=services.settings)
+
+
+def _titles(runs: Sequence[LeftOut], words: Words) -> list[str]:
+    """What each run's feed is called: by its file, unless others are called so, or by its name."""
+    files = [Path(run.source).name for run in runs]
+    titles = []
+    for run, file in zip(runs, files, strict=True):
+        if run.feed.startswith(CRAWL_OF):
+            titles.append(words("admin_crawl_of", host=run.feed.removeprefix(CRAWL_OF)))
+        elif is_web_address(run.feed) or ("/" in run.feed and files.count(file) > 1):
+            titles.append(run.feed)
+        else:
+            titles.append(file if "/" in run.feed else f"{run.feed} ({file})")
+    return titles
 
 
 @contextmanager
