@@ -395,7 +395,9 @@ async def retriever_groups(
         photo_share = query.query.photo_weight if query.prompt is not None else 1.0
         similarities = (await reader.photo_index()).similarities(query.photo)
         evened = another_colour and query.leave_out is None
-        standing_out = _STANDING_OUT if evened else 1.0
+        # Words that say no more leave the choice among the photo's likes to colours.
+        least = 0.0 if other_colours is not None and other_colours.alone else _STANDING_OUT
+        standing_out = least if evened else 1.0
         by_photo = VectorRetriever(PHOTO, 1.0, similarities)
         groups.append(RetrieverGroup(photo_share, (by_photo,), standing_out))
     if query.unlike is not None:
