@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from furniture_prompter.encoders.colour_words import COLOUR_WORDS_FILE
 from furniture_prompter.encoders.onnx_encoder import SIDES_FILE
 from furniture_prompter.errors import DistillationError
 from tools.encoder_builder.build import Recipe, build
 from tools.encoder_builder.catalogs import read_catalog
+from tools.encoder_builder.colour_words import make_colour_words
 from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import NETWORK_NAMES
 from tools.encoder_builder.sides import add_sides
@@ -28,6 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     sides.add_argument("--out", type=Path, default=_TARGET, help="folder of the encoder")
     sides.add_argument("--catalog", type=Path, default=_CATALOG, help="images to fit to")
+    words = commands.add_parser(
+        "colour-words", help="fit only what colours are called, in the space of a built encoder"
+    )
+    words.add_argument("--encoder", type=Path, default=_TARGET, help="folder of the encoder")
+    words.add_argument(
+        "--out", type=Path, default=_PACKAGE / "encoders" / COLOUR_WORDS_FILE, help="file"
+    )
+    words.add_argument("--catalog", type=Path, default=_CATALOG, help="images to dye")
     make = commands.add_parser(
         "build", help="build an image encoder, check it, and put it in place"
     )
@@ -73,6 +83,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "sides":
         card = add_sides(options.out, read_catalog(options.catalog), print)
         print(f"Wrote {SIDES_FILE} beside {card.name}; its catalogs stay as they are.")
+        return 0
+    if options.command == "colour-words":
+        images = read_catalog(options.catalog)
+        make_colour_words(options.encoder, images, print).save(options.out)
+        print(f"Wrote {options.out}.")
         return 0
     recipe = Recipe(
         network=options.network,

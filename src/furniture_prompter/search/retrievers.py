@@ -13,6 +13,7 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
+from furniture_prompter.search.other_colours import OtherColourRetriever
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -36,6 +37,12 @@ KEYWORD_PEAK = 4.0
 # colour than the photo's: mostly it is the very product of the photo, whose colour is not wanted.
 # Chosen on two shops (docs/experiments.md, "A photo, and another colour").
 _STANDING_OUT: Final = 0.1
+
+# What a photo loses of the words' share for each factor of e that it is less likely to show the
+# colours asked for. Chosen as the above.
+_OTHER_COLOUR_SHARE: Final = 0.2
+# What such words count for where they say no more: the photo's shape chooses, colours decide.
+_COLOURS_ALONE: Final = 1 / 3
 
 # A catalog is known by the words of its first products, and may have more.
 _LEAST_SHARE = 0.1
@@ -357,6 +364,7 @@ async def retriever_groups(
     by_keywords: Sequence[KeywordRetriever | None],
     *,
     another_colour: bool = False,
+    other_colours: OtherColourRetriever | None = None,
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -369,6 +377,7 @@ async def retriever_groups(
         by_keywords: Those of the prompt and of what is not wanted, None where there is none of it;
             they may have begun.
         another_colour: Whether the words beside a photo name a colour.
+        other_colours: What tells that photos show none of it; None where nothing can.
     """
 
     async def of_text(text: EncodedText, words: KeywordRetriever) -> tuple[Retriever, ...]:
@@ -396,19 +405,25 @@ async def retriever_groups(
         photo_share = query.query.photo_weight if query.prompt is not None else 1.0
         similarities = (await reader.photo_index()).similarities(query.photo)
         evened = another_colour and query.leave_out is None
-        standing_out = _STANDING_OUT if evened else 1.0
+        # Words that say no more leave the choice among the photo's likes to colours.
+        least = 0.0 if other_colours is not None and other_colours.alone else _STANDING_OUT
+        standing_out = least if evened else 1.0
         by_photo = VectorRetriever(PHOTO, 1.0, similarities)
         groups.append(RetrieverGroup(photo_share, (by_photo,), standing_out))
     if query.unlike is not None:
         similarities = (await reader.photo_index()).similarities(query.unlike)
         unlike = VectorRetriever(PHOTO, 1.0, similarities)
         groups.append(RetrieverGroup(-_UNLIKE_SHARE * photo_share, (unlike,)))
+    words_share = 1.0 - photo_share
+    if other_colours is not None:
+        groups.append(RetrieverGroup(-_OTHER_COLOUR_SHARE * words_share, (other_colours,)))
+        words_share *= _COLOURS_ALONE if other_colours.alone else 1.0
     if query.prompt is not None and words is not None:
         retrievers = await of_text(query.prompt, words)
         if wishes and settings.weight_attribute:
             by_attribute = AttributeRetriever(reader, wishes, settings.weight_attribute)
             retrievers = (*retrievers, by_attribute)
-        groups.append(RetrieverGroup(1.0 - photo_share, retrievers))
+        groups.append(RetrieverGroup(words_share, retrievers))
     if query.without is not None and unwanted is not None:
         groups.append(
             RetrieverGroup(-settings.weight_without, await of_text(query.without, unwanted))

@@ -13,6 +13,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import CatalogReference, Query, SearchResult
 from furniture_prompter.domain.query import Description, DidYouMean, Suggestions
 from furniture_prompter.encoders.card import EncoderCard
+from furniture_prompter.encoders.colour_words import colour_words
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.confidence import (
@@ -23,6 +24,11 @@ from furniture_prompter.search.confidence import (
     refuse_without_calibration,
 )
 from furniture_prompter.search.homographs import Homographs
+from furniture_prompter.search.other_colours import (
+    OtherColourRetriever,
+    only_colours,
+    with_shade,
+)
 from furniture_prompter.search.paging import (
     Cursor,
     diversified,
@@ -46,7 +52,14 @@ from furniture_prompter.search.query_vectors import (
 )
 from furniture_prompter.search.retrievers import begun, retriever_groups
 from furniture_prompter.search.suggesting import Describer, Suggester
-from furniture_prompter.search.understood import PHOTOS_COLOUR, Heard, WhatIsSaid, hear, limited
+from furniture_prompter.search.understood import (
+    COLORS,
+    PHOTOS_COLOUR,
+    Heard,
+    WhatIsSaid,
+    hear,
+    limited,
+)
 from furniture_prompter.search.validation import (
     refuse_unanswerable,
     refuse_unknown_facets,
@@ -183,6 +196,7 @@ class Searcher:
                     heard.wishes,
                     by_keywords,
                     another_colour=heard.colour_weight == 0,
+                    other_colours=self._other_colours(encoded, heard),
                 )
             with clock.step("judge"):
                 known = await self._known_share(heard, wordings[0])
@@ -297,6 +311,7 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
+        heard = with_shade(heard) if with_photo else heard
         apart, unwanted_apart = [
             await self._homographs.told_apart(text, known.beside(text) if text else ())
             for text in (heard.query.prompt, heard.query.without)
@@ -346,6 +361,15 @@ class Searcher:
             unlike=with_colour_weight(encoded.photo, part, 1.0) if away else None,
             query=replace(encoded.query, colour_weight=weight),
         )
+
+    def _other_colours(self, encoded: EncodedQuery, heard: Heard) -> OtherColourRetriever | None:
+        """What tells that photos show other colours than the words beside a photo name."""
+        words = colour_words(self._query_card()) if encoded.photo is not None else None
+        if words is None or not heard.colours or not {*heard.colours} <= {*words.names}:
+            return None
+        # Where columns tell colours, the words beside them do too.
+        alone = COLORS not in self._reader.filter_columns and only_colours(heard.query.prompt or "")
+        return OtherColourRetriever(self._reader, words, heard.colours, alone=alone)
 
     def _colours_unheard(self, heard: Heard) -> tuple[str, ...]:
         """A sentence where words speak of the photo's colour, and its vector has none to tell."""

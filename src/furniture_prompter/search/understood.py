@@ -45,9 +45,9 @@ _TYPES: Final[Mapping[str, str]] = {
     "availability": "text",
 }
 """What a column has to hold to tell; all others hold numbers."""
-_COLORS: Final = "base_colors"
+COLORS: Final = "base_colors"
 _COLOR_NAMES: Final = (
-    *(says.removesuffix(f" {_COLORS}") for says in LEXICON.named if says.endswith(_COLORS)),
+    *(says.removesuffix(f" {COLORS}") for says in LEXICON.named if says.endswith(COLORS)),
     "copper",
     "multicolour",
 )
@@ -68,7 +68,7 @@ _OTHER_COLOUR: Final = re.compile(
     r"|\b(?:ayn[ıi]|bu) (?:renk(?:te|li)?|reng(?:i|inde)) (?:olmayan|olmas[ıi]n|de[gğ]il)\b",
     re.IGNORECASE,
 )
-_WORD_OF_COLOUR: Final = re.compile(r"\b(?:colou?re?d?s?|renk\w*|reng\w*)\b", re.IGNORECASE)
+WORD_OF_COLOUR: Final = re.compile(r"\b(?:colou?re?d?s?|renk\w*|reng\w*)\b", re.IGNORECASE)
 """Says of which kind the word before it is, as "in" does: no reason for a "kiremit rengi" sofa."""
 _NEEDS_A_PHOTO: Final = (
     "“{said}” was taken as words: it says how a photo's colour counts, and there is no photo."
@@ -117,6 +117,7 @@ class Heard:
         colour_weight: Share of the colours in the photo's likeness that the words ask for: 0 where
             they name a colour, 1 where they want the photo's; None where they say nothing of it.
         away_from_colour: Whether the words want any colour but the photo's.
+        colours: Base colours that the words want.
         apart: What words say that fold to others.
         quiet: Words that only rank: of limits that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
@@ -131,6 +132,7 @@ class Heard:
     quiet: str = ""
     colour_weight: float | None = None
     away_from_colour: bool = False
+    colours: tuple[str, ...] = ()
     apart: ToldApart = NOTHING_APART
 
 
@@ -170,7 +172,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     colours = dict.fromkeys(
         f"“{part.text}”"
         for part in understanding.parts
-        if part.column == _COLORS and part.use != "without" and not _columns_of(part, columns)
+        if part.column == COLORS and part.use != "without" and not _columns_of(part, columns)
     )
     if colours:
         notes = (*notes, _NO_COLOURS.format(said=", ".join(colours)))
@@ -206,10 +208,15 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
             [
                 *(part.text for part in missing),
                 *(part.text for part in parts if part.column == _SEATS),
-                *_WORD_OF_COLOUR.findall(query.prompt),
+                *WORD_OF_COLOUR.findall(query.prompt),
             ]
         ),
         0.0 if any(_is_of_colour(part) for part in understanding.parts) else None,
+        colours=tuple(
+            str(part.value)
+            for part in understanding.parts
+            if part.column == COLORS and part.use != "without"
+        ),
     )
 
 
@@ -221,7 +228,7 @@ def _of_the_photos_colour(
     rest = " ".join(left.split()).strip(" ,;")
     lifted = replace(query, prompt=rest or None, lift=(*query.lift, said.group()))
     heard = hear(lifted, columns)
-    part = Understood(said.group(), _COLORS, "=", PHOTOS_COLOUR, "preference")
+    part = Understood(said.group(), COLORS, "=", PHOTOS_COLOUR, "preference")
     if not wanted:
         part = Understood(said.group(), "", "contains", PHOTOS_COLOUR, "without")
     return replace(
@@ -235,7 +242,7 @@ def _of_the_photos_colour(
 
 def _is_of_colour(part: Understood) -> bool:
     unwanted = named(str(part.value)) if part.use == "without" else []
-    return part.column == _COLORS or any(column == _COLORS for column, _ in unwanted)
+    return part.column == COLORS or any(column == COLORS for column, _ in unwanted)
 
 
 def _columns_of(part: Understood, columns: Mapping[str, str]) -> tuple[str, ...]:
@@ -277,7 +284,7 @@ def _exclusions(part: Understood, columns: Mapping[str, str]) -> list[str]:
     none_of_it = part.text.lower().startswith(_NONE_OF_IT)
     return [
         f"(not `{column}` contains '{value}' or `{column}` is null"
-        + (_or_another_color(value) if column == _COLORS and not none_of_it else "")
+        + (_or_another_color(value) if column == COLORS and not none_of_it else "")
         + ")"
         for column, value in named(str(part.value))
         if columns.get(column) == "texts"
@@ -285,7 +292,7 @@ def _exclusions(part: Understood, columns: Mapping[str, str]) -> list[str]:
 
 
 def _or_another_color(value: str) -> str:
-    others = (f" or `{_COLORS}` contains '{each}'" for each in _COLOR_NAMES if each != value)
+    others = (f" or `{COLORS}` contains '{each}'" for each in _COLOR_NAMES if each != value)
     return "".join(others)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.domain import Query
+from furniture_prompter.search.other_colours import OtherColourRetriever
 from furniture_prompter.search.query_vectors import (
     AlignmentRoute,
     EncodedQuery,
@@ -131,6 +132,20 @@ def test_photo_and_prompt_share_the_score() -> None:
     assert groups(photo=ROW, prompt=OAK) == [(0.25, 1.0, photo), (0.75, 1.0, BY_WORDS)]
     assert groups(photo=ROW, prompt=OAK, photo_weight=0.0) == [(1.0, 1.0, BY_WORDS)]
     assert groups(photo=ROW, prompt=OAK, photo_weight=1.0) == [(1.0, 1.0, photo)]
+
+
+@pytest.mark.parametrize(("alone", "words"), [(False, 0.75), (True, 0.25)])
+def test_other_colours_take_from_the_words_share_and_words_of_nothing_else_count_less(
+    alone: bool, words: float
+) -> None:
+    away = OtherColourRetriever(Reader(), None, ("grey",), alone=alone)  # type: ignore[arg-type]  # not asked
+    told = groups(photo=ROW, prompt=OAK, other_colours=away)
+    assert [group[2] for group in told] == [[("photo", 1.0)], [("other-colour", 1.0)], BY_WORDS]
+    assert [group[0] for group in told] == pytest.approx([0.25, -0.2 * 0.75, words])
+    # Whoever says that the photo alone counts has said that colours do not.
+    assert groups(photo=ROW, prompt=OAK, photo_weight=1.0, other_colours=away) == [
+        (1.0, 1.0, [("photo", 1.0)])
+    ]
 
 
 def test_another_colour_takes_from_the_photos_own_product_its_lead() -> None:

@@ -1,0 +1,100 @@
+"""Words beside a photo that want another colour: which they want, and which photos show others."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from furniture_prompter.catalog.columns import VECTOR
+from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.vector_index import Numbers, Scores, best_per_product, scores_of
+from furniture_prompter.encoders.colour_words import ColourWords
+from furniture_prompter.feeds.values.vocabulary import base_colors
+from furniture_prompter.search.understood import WORD_OF_COLOUR, Heard
+from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
+
+OTHER_COLOUR: Final = "other-colour"
+
+_BESIDE_A_COLOUR: Final = frozenset(
+    {
+        *(
+            "in",
+            "a",
+            "an",
+            "the",
+            "or",
+            "and",
+            "dark",
+            "light",
+            "deep",
+            "pale",
+            "bright",
+            "soft",
+            "warm",
+            "cool",
+        )
+    }
+)
+
+
+def only_colours(prompt: str) -> bool:
+    """Whether words name colours, in a shop's words or anybody's, and say no more of a piece.
+
+    Among other words a shop's names of colours mean other things: a coffee table is no brown one.
+    """
+    said = WORD_OF_COLOUR.sub(" ", prompt)
+    words = [word for word in WORD.findall(fold_letters(said)) if word not in _BESIDE_A_COLOUR]
+    names = [word for word in words if word not in LEXICON.shades]
+    return bool(names) and all(base_colors(name) for name in names)
+
+
+def with_shade(heard: Heard) -> Heard:
+    """A query beside a photo whose colour only shops call so, such as "in cappuccino"."""
+    prompt = heard.query.prompt
+    if heard.colours or heard.parts or prompt is None or not only_colours(prompt):
+        return heard
+    return replace(heard, colours=base_colors(prompt), colour_weight=0.0)
+
+
+class OtherColourRetriever:
+    """How surely a product's photos show other colours than those asked for.
+
+    Strengths are logarithms of one over the probability of those: 0 is sure of them. It is a
+    :class:`~furniture_prompter.search.retrievers.Retriever` for what is not wanted, and names no
+    product.
+    """
+
+    name = OTHER_COLOUR
+    weight = 1.0
+    reads_text = False
+
+    def __init__(
+        self, reader: CatalogReader, words: ColourWords, wanted: Sequence[str], *, alone: bool
+    ) -> None:
+        """Take what tells colours.
+
+        Args:
+            reader: The version.
+            words: Tells names.
+            wanted: Those of them that are asked for.
+            alone: Whether nothing but pictures can tell what the words ask for.
+        """
+        self.alone = alone
+        self._reader = reader
+        self._words = words
+        self._wanted = wanted
+
+    async def top(self, _count: int, _prefilter: Filter | None) -> Numbers:
+        """See :class:`~furniture_prompter.search.retrievers.Retriever`; it brings none itself."""
+        return np.zeros(0, np.int64)
+
+    async def strengths(self, numbers: Numbers) -> Scores:
+        """Shape (n,); of several photos the one that is most of the colours counts."""
+        if not numbers.size:
+            return np.zeros(0, np.float32)
+        rows = await self._reader.photos(numbers, VECTOR)
+        # Asking for vectors gives them.
+        assert rows.vectors is not None  # noqa: S101
+        told = self._words.log_probability(rows.vectors, self._wanted)
+        return -scores_of(numbers, *best_per_product(rows.numbers, told))

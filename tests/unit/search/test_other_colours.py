@@ -1,0 +1,61 @@
+"""Words beside a photo that want another colour than it has."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from furniture_prompter.domain import Query
+from furniture_prompter.encoders.colour_words import ColourWords
+from furniture_prompter.search.other_colours import OtherColourRetriever, with_shade
+from furniture_prompter.search.understood import hear
+
+WORDS = ColourWords("space", ("grey", "red"), np.array([[4, 0], [0, 4], [0, 0]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "colours"),
+    [
+        ("in cappuccino", ("brown",)),
+        ("in dark taupe", ("beige",)),
+        ("koyu vizon renk", ("brown",)),
+        ("coffee table", ()),
+        ("in", ()),
+    ],
+)
+def test_a_shops_name_of_a_colour_is_one_where_nothing_else_is_said(
+    prompt: str, colours: tuple[str, ...]
+) -> None:
+    heard = with_shade(hear(Query(prompt=prompt), {}, with_photo=True))
+    assert heard.colours == colours
+    assert heard.colour_weight == (0.0 if colours else None)
+
+
+def test_colours_that_are_wanted_are_told_apart_from_those_that_are_not() -> None:
+    assert hear(Query(prompt="grey or beige sofa"), {}).colours == ("grey", "beige")
+    assert hear(Query(prompt="gri kanepe"), {}).colours == ("grey",)
+    assert hear(Query(prompt="sofa, not grey"), {}).colours == ()
+
+
+def strengths(wanted: tuple[str, ...]) -> list[float]:
+    """Of a grey product, one with a grey and a red photo, and a red one."""
+
+    async def photos(_numbers: Any, column: str) -> Any:
+        assert column == "vector"
+        rows = np.array([[9, 1, 0], [9, 1, 0], [9, 0, 1], [9, 0, 1]], np.float32)
+        return SimpleNamespace(numbers=np.array([1, 4, 4, 7]), vectors=rows)
+
+    reader: Any = SimpleNamespace(photos=photos)
+    retriever = OtherColourRetriever(reader, WORDS, wanted, alone=True)
+    assert asyncio.run(retriever.top(9, None)).size == 0
+    assert asyncio.run(retriever.strengths(np.zeros(0, np.int64))).size == 0
+    found: list[float] = asyncio.run(retriever.strengths(np.array([1, 4, 7]))).tolist()
+    return found
+
+
+def test_the_photo_that_is_most_of_the_colour_counts() -> None:
+    little, much = np.log1p(np.exp(-4)), np.log1p(np.exp(4))
+    assert strengths(("grey",)) == pytest.approx([little, little, much], abs=1e-5)
+    assert strengths(("grey", "red")) == pytest.approx([0, 0, 0], abs=1e-5)
