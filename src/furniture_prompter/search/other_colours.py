@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from furniture_prompter.catalog.columns import VECTOR
-from furniture_prompter.catalog.reader import CatalogReader, Filter
+from furniture_prompter.catalog.filters import Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, best_per_product, scores_of
 from furniture_prompter.encoders.colour_words import ColourWords
 from furniture_prompter.feeds.values.vocabulary import base_colors
