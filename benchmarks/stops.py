@@ -403,7 +403,7 @@ def killed_folding_puts(
             here.catalog, work / "server.log", version_grace_s=GRACE_S
         ) as api:
             # Loads both encoders, and writes nothing.
-            asked = {"text": "chair"}
+            asked = {"prompt": "chair"}
             httpx.post(
                 f"{api.url}/v1/search", data=asked, files={"photo": photo}, timeout=60
             ).raise_for_status()
