@@ -94,6 +94,14 @@ def test_hits_of_unknown_confidence_turn_pages_whatever_the_least(filled: Shop) 
     assert answer.cursor is not None
 
 
+def test_words_of_a_colour_alone_leave_the_kind_to_the_photo(filled: Shop) -> None:
+    by_photo = filled.search(Query(photo=PHOTO))
+    for words in ("in white", "in cappuccino", "koyu vizon"):
+        answer = filled.search(Query(prompt=words, photo=PHOTO))
+        assert answer.close is by_photo.close is True, words
+        assert answer.margin == pytest.approx(by_photo.margin), words
+
+
 def test_a_prompt_without_a_kind_is_not_judged(filled: Shop) -> None:
     answer = filled.search(Query(prompt="white"))
     assert answer.close is None

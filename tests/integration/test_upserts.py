@@ -133,15 +133,24 @@ def test_a_product_without_photos_keeps_those_it_has(filled: Shop) -> None:
 
 def test_an_attribute_of_another_type_is_left_out_and_the_answer_says_so(filled: Shop) -> None:
     write(filled, (product("old", price=5.0, size="M", stock=True), [drawn()]))
-    odd = product("new", price="on request", size=44.0, stock=1.0, color_code="x")
+    odd = product("new", price="second hand", size=44.0, stock=1.0, color_code="x")
     summary = write(filled, (odd, [drawn(seed=2)]))
     assert outcomes(summary) == ["created"]
     price, stock = summary.results[0].left_out
-    assert "price is a text ('on request')" in price
+    assert "price is a text ('second hand')" in price
     assert "leave it empty" in price
     assert "stock is a number" in stock
     stored = filled.search(Query(prompt="thing", where="id = 'new'")).hits[0].product
     assert dict(stored.attributes) == {"size": "44", "color_code": "x"}
+
+
+def test_a_price_for_those_who_ask_makes_no_texts_of_later_ones(filled: Shop) -> None:
+    summary = write(filled, (product("asks", sale_price="Fiyat sorunuz"), [drawn()]))
+    assert outcomes(summary) == ["created"]
+    (told,) = summary.results[0].left_out
+    assert told == "sale_price 'Fiyat sorunuz' names no price. The product is stored without one."
+    write(filled, (product("tells", sale_price=500.0), [drawn(seed=2)]))
+    assert filled.ids(Query(prompt="thing", where="sale_price < 1000")) == ["tells"]
 
 
 def test_one_odd_value_does_not_decide_a_batchs_new_column(filled: Shop) -> None:

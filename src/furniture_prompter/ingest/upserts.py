@@ -26,6 +26,9 @@ from furniture_prompter.domain.feed import Outcome
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
+from furniture_prompter.feeds.cells import shown
+from furniture_prompter.feeds.table_rows import PRICES
+from furniture_prompter.feeds.values.money import tells_no_price
 from furniture_prompter.ingest.changes import Change, find_changes, tally
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import write_changes
@@ -83,7 +86,8 @@ async def write_products(
             photos, _ = await encode_and_stage(writer, rows, encoder, settings, known=known)
             spoilt = _spoilt(rows, photos.set_aside)
             results.update(spoilt)
-            unspoilt = [row for row in rows if row.line not in spoilt]
+            left_out: dict[int, list[str]] = {}
+            unspoilt = [_priced(row, left_out) for row in rows if row.line not in spoilt]
             pictures = photos.by_product | kept
             changes = find_changes(
                 unspoilt,
@@ -96,7 +100,6 @@ async def write_products(
                 tallies=tally(row for row in unspoilt if pictures.get(row.product.id)),
                 follow=False,
             )
-            left_out: dict[int, list[str]] = {}
             for item in changes.set_aside:
                 if item.column:
                     left_out.setdefault(item.line, []).append(f"{item.reason} {item.cure}")
@@ -184,6 +187,27 @@ def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:
             images = tuple(taken.values())
             rows.append(FeedRow(write.product, images, REQUEST, write.line, variant_of=shown))
     return rows
+
+
+def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
+    """A product without prices that say no more than to ask, which are named in `left_out`.
+
+    As the first of its column such a text would make texts of all later prices.
+    """
+    attributes = row.product.attributes
+    asking = {
+        name: value
+        for name in PRICES
+        if isinstance(value := attributes.get(name), str) and tells_no_price(value)
+    }
+    if not asking:
+        return row
+    left_out.setdefault(row.line, []).extend(
+        f"{name} {shown(value)} names no price. The product is stored without one."
+        for name, value in asking.items()
+    )
+    rest = {name: value for name, value in attributes.items() if name not in asking}
+    return replace(row, product=replace(row.product, attributes=rest))
 
 
 def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int, WriteResult]:

@@ -200,9 +200,10 @@ class Searcher:
                 )
             with clock.step("judge"):
                 known = await self._known_share(heard, wordings[0])
-                kind_is_named = names_a_kind(
-                    query.prompt if meant is None else meant.prompt,
-                    [part.text for part in heard.parts],
+                said = query.prompt if meant is None else meant.prompt
+                # "In cappuccino", no column's value, leaves the kind to a photo as "in grey" does.
+                kind_is_named = names_a_kind(said, [part.text for part in heard.parts]) and not (
+                    encoded.photo is not None and only_colours(said or "")
                 )
         confidences: list[float | None] = []
         # Behind a page that nobody is sure of the next may still have hits.
