@@ -185,6 +185,10 @@ def test_whether_something_can_be_had(value: Any, expected: str | None) -> None:
         *((text, True) for text in ("fiyat icin arayiniz", "Fiyat için arayınız.", "Teklif al")),
         *((text, True) for text in ("auf Anfrage", "sur demande", "Nous consulter", "a consultar")),
         *((text, True) for text in ("Su richiesta", "op aanvraag", "Zapytaj o cenę", "call\xa0us")),
+        *(
+            (text, True)
+            for text in ("n/a", "TBD", "Please call us for a price.", "Fiyat için lütfen arayın")
+        ),
         *((text, False) for text in ("", "-", "free", "call us maybe", "us", "599", "call us 7")),
         *((text, False) for text in ("ücretsiz", "tükendi", "call us" + " " * 200, "☎")),
     ],
