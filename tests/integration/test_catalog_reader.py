@@ -215,3 +215,20 @@ def test_a_column_is_read_once_where_there_is_room(
             reader.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", [StoredRows, MemoryRows])
+def test_columns_of_a_product_that_is_not_there_are_told(
+    shop: Shop, tmp_path: Path, kind: type[StoredRows]
+) -> None:
+    shop.index(make_rows(tmp_path / "feed", PRODUCTS))
+
+    async def run() -> None:
+        reader = await CatalogReader.open(shop.folder)
+        reader._product_rows = kind(reader._products, [NUMBER], shop.folder)
+        assert len((await reader.columns(np.array([1, 2]), ["price"]))["price"]) == 2
+        with pytest.raises(CatalogDamagedError, match="products that are not there"):
+            await reader.columns(np.array([1, 999]), ["price"])
+        reader.close()
+
+    asyncio.run(run())

@@ -414,9 +414,12 @@ class CatalogReader:
             names: Of :attr:`filter_columns`.
 
         Raises:
-            CatalogDamagedError: the table cannot be read.
+            CatalogDamagedError: the table cannot be read, or lacks one of them.
         """
-        return await self._product_rows.values(numbers, names)
+        told = await self._product_rows.values(numbers, names)
+        if any(len(values) != numbers.size for values in told.values()):
+            raise unreadable(self.folder, "photos name products that are not there")
+        return told
 
     async def facets(
         self, numbers: Numbers | None, columns: Sequence[str], leave_out: int | None = None
