@@ -11,7 +11,6 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, best_per_product, scores_of
 from furniture_prompter.encoders.colour_words import ColourWords
-from furniture_prompter.feeds.values.vocabulary import base_colors
 from furniture_prompter.search.understood import WORD_OF_COLOUR, Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 
@@ -39,6 +38,13 @@ _BESIDE_A_COLOUR: Final = frozenset(
 )
 
 
+def _base_colours(text: str) -> tuple[str, ...]:
+    """Base colours that a shop's words stand for; a search without a photo loads no such tables."""
+    from furniture_prompter.feeds.values.vocabulary import base_colors
+
+    return base_colors(text)
+
+
 def only_colours(prompt: str) -> bool:
     """Whether words name colours, in a shop's words or anybody's, and say no more of a piece.
 
@@ -47,7 +53,7 @@ def only_colours(prompt: str) -> bool:
     said = WORD_OF_COLOUR.sub(" ", prompt)
     words = [word for word in WORD.findall(fold_letters(said)) if word not in _BESIDE_A_COLOUR]
     names = [word for word in words if word not in LEXICON.shades]
-    return bool(names) and all(base_colors(name) for name in names)
+    return bool(names) and all(_base_colours(name) for name in names)
 
 
 def with_shade(heard: Heard) -> Heard:
@@ -55,7 +61,7 @@ def with_shade(heard: Heard) -> Heard:
     prompt = heard.query.prompt
     if heard.colours or heard.parts or prompt is None or not only_colours(prompt):
         return heard
-    return replace(heard, colours=base_colors(prompt), colour_weight=0.0)
+    return replace(heard, colours=_base_colours(prompt), colour_weight=0.0)
 
 
 class OtherColourRetriever:
