@@ -65,7 +65,7 @@ RANKED = Fused(
 
 def hits(photo: list[float] | None, looks: Sequence[Wish] = (), ranked: Fused = RANKED) -> Any:
     query: Any = SimpleNamespace(
-        photo=None if photo is None else np.array(photo, np.float32), prompt=None
+        photo=None if photo is None else np.array(photo, np.float32), prompt=None, covered=None
     )
     shelf: Any = Shelf()
     return asyncio.run(present(ranked, 20, GROUPS, query, shelf, NOBODY, looks))
