@@ -448,6 +448,24 @@ def test_a_version_that_takes_over_what_was_read_holds_what_one_read_anew_does(
     asyncio.run(run())
 
 
+def test_what_was_before_does_not_pile_up(filled: Shop) -> None:
+    async def run() -> list[int | None]:
+        reader = await CatalogReader.open(filled.folder)
+        carried = []
+        with patch.object(reader_module, "MOST_CARRIED", 2):
+            for number in range(4):
+                again = product("again", price=float(number))
+                await asyncio.to_thread(write, filled, (again, [drawn()]))
+                later = await CatalogReader.open(filled.folder, reader)
+                carried.append(later.carried_from)
+                reader.close()
+                reader = later
+        reader.close()
+        return carried
+
+    assert asyncio.run(run()) == [1, 2, None, 4]
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_where_much_has_changed_or_the_version_before_is_gone_one_is_read_anew(
     filled: Shop, lost: bool

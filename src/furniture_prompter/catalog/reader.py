@@ -54,8 +54,8 @@ from furniture_prompter.errors import CatalogDamagedError
 ALIGNMENTS_FOLDER = "alignments"
 # Reading ten products takes a fifth of a photo query's time behind the encoder.
 KEPT_PRODUCTS: Final = 4_096
-# Products that may have changed since a version for what was read of it to be carried over to the
-# next; with more of them all is read anew, as after folding.
+# Products that may have changed since all was read for that to be carried over to the next version;
+# with more of them all is read anew: what they were is held as well, and scored by every query.
 MOST_CARRIED: Final = 1_000
 # Memory for what passed filters; shoppers click on the same few. Bytes beside an entry's numbers
 # are a guess at its text and bookkeeping.
@@ -105,6 +105,7 @@ class CatalogReader:
         self.folder = folder
         self.manifest = manifest
         self.carried_from: int | None = None
+        self._changed = 0
         self._database = database
         self._products = products
         self._photos = photos
@@ -164,7 +165,8 @@ class CatalogReader:
         """
         products = await before._product_rows.changed(self._product_rows)
         photos = await before._photo_rows.changed(self._photo_rows)
-        if max(products.size, photos.size) > MOST_CARRIED:
+        self._changed = before._changed + max(products.size, photos.size)
+        if self._changed > MOST_CARRIED:
             return False
         if isinstance(before._product_rows, MemoryRows):
             self._product_rows = await before._product_rows.carried(self._product_rows, products)

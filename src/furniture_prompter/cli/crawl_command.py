@@ -2,20 +2,25 @@
 
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from furniture_prompter import assembly
-from furniture_prompter.cli.index_command import print_summary, summary_answer, tell_set_aside
+from furniture_prompter.cli.index_command import (
+    indexed,
+    print_summary,
+    summary_answer,
+    tell_set_aside,
+)
 from furniture_prompter.cli.options import (
     EncoderOption,
     ExitCode,
     FeedNameOption,
     JsonOption,
     WasOption,
-    asking_before_mass_removal,
     read_settings,
     refuse_unwritable,
 )
@@ -30,7 +35,6 @@ from furniture_prompter.cli.terminal import (
 
 if TYPE_CHECKING:
     from furniture_prompter.crawl.options import CrawlReport
-    from furniture_prompter.domain import IndexSummary
 
 EXAMPLES = """\b
 Examples:
@@ -201,25 +205,19 @@ def crawl_command(
                     "run the command again.",
                     style="yellow",
                 )
-            source = str(found.feed)
-
-            def run(remove_many: bool) -> "IndexSummary":
-                with show_progress(messages()) as progress:
-                    return assembly.index(
-                        source,
-                        catalog,
-                        settings=settings,
-                        encoder=encoder,
-                        language=language,
-                        sync=sync and report.may_remove,
-                        download=True,
-                        feed_name=name_of_crawl(report.start) if feed_name is None else feed_name,
-                        was=was or (),
-                        progress=progress,
-                        remove_many=remove_many,
-                    )
-
-            summary = asking_before_mass_removal(run, yes)
+            run = partial(
+                assembly.index,
+                str(found.feed),
+                catalog,
+                settings=settings,
+                encoder=encoder,
+                language=language,
+                sync=sync and report.may_remove,
+                download=True,
+                feed_name=name_of_crawl(report.start) if feed_name is None else feed_name,
+                was=was or (),
+            )
+            summary = indexed(run, yes)
             tell_set_aside(summary.set_aside, None)
             answer["index"] = summary_answer(summary, catalog)
             if not summary.version:

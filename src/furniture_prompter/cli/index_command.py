@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +38,7 @@ from furniture_prompter.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from furniture_prompter.domain import DownloadSummary, IndexSummary, SetAside
 
@@ -118,26 +119,22 @@ def index_command(
         refuse_unwritable(set_aside_file, "--set-aside")
     settings = read_settings()
 
-    def run(remove_many: bool) -> "IndexSummary":
-        with show_progress(messages()) as progress:
-            return assembly.index(
-                source,
-                catalog,
-                settings=settings,
-                encoder=encoder,
-                language=language,
-                sync=sync,
-                text_encoding=text_encoding,
-                download=download,
-                layout=layout,
-                columns=columns or (),
-                progress=progress,
-                remove_many=remove_many,
-                feed_name=feed_name,
-                was=was or (),
-            )
-
-    summary = asking_before_mass_removal(run, yes)
+    run = partial(
+        assembly.index,
+        source,
+        catalog,
+        settings=settings,
+        encoder=encoder,
+        language=language,
+        sync=sync,
+        text_encoding=text_encoding,
+        download=download,
+        layout=layout,
+        columns=columns or (),
+        feed_name=feed_name,
+        was=was or (),
+    )
+    summary = indexed(run, yes)
     if set_aside_file is not None:
         items = (set_aside_answer(item) for item in summary.set_aside)
         lines = (escape_json(json.dumps(item, ensure_ascii=False)) + "\n" for item in items)
@@ -151,6 +148,21 @@ def index_command(
         raise typer.Exit(ExitCode.REFUSED)
     if summary.set_aside:
         raise typer.Exit(ExitCode.SET_ASIDE)
+
+
+def indexed(run: "Callable[..., IndexSummary]", yes: bool) -> "IndexSummary":
+    """Index, showing how far that is, and asking before much of a catalog is removed.
+
+    Args:
+        run: :func:`~furniture_prompter.assembly.index` with all but `progress` and `remove_many`.
+        yes: Whether much may be removed without being asked.
+    """
+
+    def once(remove_many: bool) -> "IndexSummary":
+        with show_progress(messages()) as progress:
+            return run(progress=progress, remove_many=remove_many)
+
+    return asking_before_mass_removal(once, yes)
 
 
 def summary_answer(summary: "IndexSummary", catalog: Path) -> dict[str, Any]:
