@@ -219,9 +219,8 @@ def test_a_shop_sees_what_was_set_aside_the_health_and_the_encoders(
     sides = page.locator(".judge-side")
     expect(sides).to_have_count(2)
     picture = sides.first.locator("img").first
-    # Decoding may be given up where memory or time is short, and done again when it is drawn.
-    expect(picture).to_have_js_property("complete", value=True)
-    assert picture.evaluate("each => each.naturalWidth > 0")
+    # An image without an address is complete as well, so only its size says that it has come.
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
     assert not violations(page, "judging")
     sides.last.get_by_role("button", name="Bu daha iyi").press("Enter")
     expect(page.locator("#judged")).to_contain_text("Şimdiye kadar 1 değerlendirme.")
