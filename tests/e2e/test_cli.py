@@ -223,19 +223,3 @@ def test_an_interrupted_index_run_says_that_nothing_is_lost(tmp_path: Path) -> N
     assert out == ""
     assert "previous version stands" in err
     assert "terminate" not in err
-
-
-@pytest.mark.slow
-def test_the_demo_works_and_works_again(tmp_path: Path) -> None:
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-m", "furniture_prompter.cli.demo", "out"],
-            capture_output=True,
-            encoding="utf-8",
-            cwd=tmp_path,
-            env=_environment(tmp_path),
-            timeout=280,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("$ furniture-prompter search ") == 3
-        assert (tmp_path / "out" / "gallery.html").read_text("utf-8").count("<article") == 12

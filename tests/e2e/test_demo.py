@@ -1,28 +1,52 @@
-"""Searches over the catalog that ships, with the encoders that ship."""
+"""The demo, and searches over the catalog that it makes, with the encoders that ship."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from furniture_prompter import Catalog, Settings, index, optimize
+from furniture_prompter import Catalog, Settings, optimize
 from furniture_prompter.bundled import catalog_feed
-from furniture_prompter.domain import IndexSummary, SearchResult
+from furniture_prompter.domain import SearchResult
 from furniture_prompter.errors import CatalogMismatchError, InvalidFilterError, InvalidPhotoError
 
 IMAGES = catalog_feed().parent / "images"
 
 
+def demo(folder: Path) -> str:
+    """What the demo printed, run in a folder with nothing of this environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "furniture_prompter.cli.demo", "out"],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("$ furniture-prompter search ") == 3
+    assert (folder / "out" / "gallery.html").read_text("utf-8").count("<article") == 12
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, IndexSummary]:
-    folder = tmp_path_factory.mktemp("bundled") / "catalog"
-    return folder, index(catalog_feed(), folder)
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, demo(folder)
+
+
+@pytest.fixture(scope="module")
+def indexed(shown: tuple[Path, str]) -> Path:
+    return shown[0] / "out" / "catalog"
 
 
 @pytest.fixture
-def catalog(indexed: tuple[Path, IndexSummary]) -> Iterator[Catalog]:
-    with Catalog.open(indexed[0]) as opened:
+def catalog(indexed: Path) -> Iterator[Catalog]:
+    with Catalog.open(indexed) as opened:
         yield opened
 
 
@@ -30,12 +54,12 @@ def ids(result: SearchResult) -> list[str]:
     return [hit.product.id for hit in result.hits]
 
 
-def test_the_whole_bundled_catalog_is_indexed(indexed: tuple[Path, IndexSummary]) -> None:
-    _, summary = indexed
-    assert summary.set_aside == ()
-    assert summary.products >= 300
-    assert summary.photos == 2 * summary.products
-    assert "Prompts search photos" in summary.notes[0]
+def test_the_demo_indexes_the_whole_catalog_and_works_again(shown: tuple[Path, str]) -> None:
+    folder, told = shown
+    assert "496: 496 added, 0 updated, 0 removed, 0 unchanged" in told
+    assert "992: 992 encoded" in told
+    assert "Prompts search photos" in told
+    assert "0 added, 0 updated, 0 removed, 496 unchanged" in demo(folder)
 
 
 def test_a_photo_finds_its_own_product_and_then_its_kind(catalog: Catalog) -> None:
@@ -98,9 +122,9 @@ def test_weights_of_photo_and_prompt_go_all_the_way(catalog: Catalog) -> None:
     assert ids(catalog.search("sofa", photo=photo, photo_weight=0)) == ids(catalog.search("sofa"))
 
 
-def test_another_encoder_refuses_to_search(indexed: tuple[Path, IndexSummary]) -> None:
+def test_another_encoder_refuses_to_search(indexed: Path) -> None:
     with pytest.raises(CatalogMismatchError, match="cannot be compared"):
-        Catalog.open(indexed[0], encoder="default-prompt")
+        Catalog.open(indexed, encoder="default-prompt")
 
 
 QUERIES = [
@@ -115,13 +139,13 @@ QUERIES = [
 
 
 def test_optimize_builds_an_index_where_it_pays_and_it_answers_as_the_exact_scan_does(
-    indexed: tuple[Path, IndexSummary], tmp_path: Path
+    indexed: Path, tmp_path: Path
 ) -> None:
     settings = Settings(vector_index_photos=256)
     folder = tmp_path / "catalog"
-    shutil.copytree(indexed[0], folder)
+    shutil.copytree(indexed, folder)
     assert optimize(folder, settings=settings).vector_index == "IVF_RQ"
-    with Catalog.open(indexed[0]) as exact, Catalog.open(folder, settings=settings) as approximate:
+    with Catalog.open(indexed) as exact, Catalog.open(folder, settings=settings) as approximate:
         assert exact.info().vector_index == "exact scan"
         assert approximate.info().vector_index == "IVF_RQ"
         for query in QUERIES:
