@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from furniture_prompter.distillation.export import CardFields, Precision, export_encoder
 from furniture_prompter.distillation.initial_weights import InitialWeights
 from furniture_prompter.distillation.networks.student import Student
+from furniture_prompter.distillation.onnx_graph import write_graph
 from furniture_prompter.distillation.optimisation import Validator
 from furniture_prompter.distillation.options import DistillationOptions
 from furniture_prompter.distillation.photos import decode, writing
@@ -189,8 +190,11 @@ def export_student(
     timed = decode(photos[catalog[-1]], spec.side_px, limits)
     with writing(built.parent, "the student"):
         folders: dict[Precision, Path] = {"int8": built, "fp32": built / "fp32"}
+        on_progress(IndexProgress("exporting", 0, len(folders), "encoders"))
+        # PyTorch's export takes longer than all the rest here.
+        graph = write_graph(student, spec.side_px)
         for number, (precision, folder) in enumerate(folders.items()):
-            on_progress(IndexProgress("exporting", number, 2, "encoders"))
+            on_progress(IndexProgress("exporting", number, len(folders), "encoders"))
             export_encoder(
                 student,
                 folder,
@@ -199,6 +203,7 @@ def export_student(
                 precision=precision,
                 calibration=calibration,
                 held_out=held_images,
+                graph=graph,
             )
             _measure(folder, data, queries, catalog, timed, precision, on_progress)
         page = model_card(EncoderCard.load(built), EncoderCard.load(built / "fp32"))
