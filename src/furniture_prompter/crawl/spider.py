@@ -1,10 +1,12 @@
 """The spider: robots.txt and sitemaps first, then every page that they and the pages lead to."""
 
+import asyncio
 import gzip
 import logging
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from io import BytesIO
+from itertools import islice
 from typing import Any, Final
 
 import lxml.etree
@@ -33,6 +35,8 @@ _log = logging.getLogger(__name__)
 _USUAL_SITEMAPS: Final = ("/sitemap.xml", "/sitemap_index.xml")
 LIMIT_SITEMAP_BYTES: Final = 50 << 20
 """What sitemaps.org allows a sitemap to have, uncompressed."""
+LIMIT_SITEMAP_ADDRESSES: Final = 50_000
+"""What it allows a sitemap to name."""
 LIMIT_SITEMAP_DEPTH: Final = 4
 LIMIT_SITEMAPS: Final = 10_000
 SAMPLE_SITEMAPS: Final = 30
@@ -130,50 +134,56 @@ class ShopSpider(Spider):
             self.forbidden = f"Its first page leads to another shop: {verdict.reason}."
         yield from self._settle(waiting, verdict)
 
-    def settle_sitemap(self, response: Response) -> Iterator[Request]:
+    async def settle_sitemap(self, response: Response) -> AsyncIterator[Request]:
         """Settle a sitemap, or an index of sitemaps."""
         waiting: Waiting = response.meta[WAITING]
+        sitemaps: list[str] = []
         if response.status in {404, 410}:
-            yield from self._settle(waiting, Verdict("gone"))
-        elif response.status != 200:
-            target = page_target(response)
-            if target and waiting.depth < LIMIT_SITEMAP_DEPTH:
-                self._add_sitemap(target, waiting.address, waiting.depth + 1)
-                yield from self._settle(waiting, Verdict("moved"))
-            else:
-                reason = f"the sitemap answered {response.status}"
-                yield from self._settle(waiting, Verdict("unreadable", reason))
+            verdict = Verdict("gone")
+        elif response.status == 200:
+            # Beside the event loop: a long one takes seconds, and pages that wait would time out.
+            verdict, sitemaps = await asyncio.to_thread(self._read_sitemap, response.body, waiting)
+        elif (target := page_target(response)) and waiting.depth < LIMIT_SITEMAP_DEPTH:
+            verdict, sitemaps = Verdict("moved"), [target]
         else:
-            yield from self._settle(waiting, self._read_sitemap(response, waiting))
+            verdict = Verdict("unreadable", f"the sitemap answered {response.status}")
+        if waiting.depth < LIMIT_SITEMAP_DEPTH:
+            for each in sitemaps:
+                self._add_sitemap(each, waiting.address, waiting.depth + 1)
+        for request in self._settle(waiting, verdict):
+            yield request
 
-    def _read_sitemap(self, response: Response, waiting: Waiting) -> Verdict:
+    def _read_sitemap(self, packed: bytes, waiting: Waiting) -> tuple[Verdict, list[str]]:
+        """What becomes of a sitemap, and the sitemaps that it names."""
+        most = LIMIT_SITEMAP_ADDRESSES + 1
         try:
-            body = _unpacked(response.body)
-            if not body.lstrip().startswith(b"<"):
-                return self._text_sitemap(body, waiting)
-            sitemap = Sitemap(body)
-            if sitemap.type not in {"sitemapindex", "urlset"}:
-                # Shops answer what they do not have with their first page.
-                return Verdict("no page")
-            entries = [str(each["loc"]) for each in sitemap]
+            body = _unpacked(packed)
+            if body.lstrip().startswith(b"<"):
+                sitemap = Sitemap(body)
+                kind = sitemap.type
+                entries = [str(each["loc"]) for each in islice(sitemap, most)]
+            else:
+                # It may be a list of addresses, one a line.
+                entries = body.decode("utf-8", "replace").split(maxsplit=most)[:most]
+                kind = "urlset" if all(each.startswith("http") for each in entries) else ""
         except (ValueError, OSError, EOFError, zlib.error, StopIteration) as error:
             reason = f"the sitemap cannot be read: {error}"[:LIMIT_REASON]
-            return Verdict("unreadable", reason)
+            return Verdict("unreadable", reason), []
         except lxml.etree.LxmlError as error:
-            return Verdict("unreadable", f"the sitemap is no XML: {error}"[:LIMIT_REASON])
-        if sitemap.type == "sitemapindex":
-            if waiting.depth < LIMIT_SITEMAP_DEPTH:
-                for entry in entries:
-                    self._add_sitemap(entry, waiting.address, waiting.depth + 1)
-            return Verdict("page")
-        return Verdict("page", found=self._named(entries, waiting))
-
-    def _text_sitemap(self, body: bytes, waiting: Waiting) -> Verdict:
-        """A sitemap may be a list of addresses, one a line."""
-        lines = body.decode("utf-8", "replace").split()
-        if not all(line.startswith("http") for line in lines):
-            return Verdict("no page")
-        return Verdict("page", found=self._named(lines, waiting))
+            return Verdict("unreadable", f"the sitemap is no XML: {error}"[:LIMIT_REASON]), []
+        if kind == "sitemapindex":
+            return Verdict("page"), entries
+        if kind != "urlset":
+            # Shops answer what they do not have with their first page.
+            return Verdict("no page"), []
+        found = self._named(entries[:LIMIT_SITEMAP_ADDRESSES], waiting)
+        if len(entries) == most:
+            reason = (
+                f"the sitemap names more than {LIMIT_SITEMAP_ADDRESSES:,} addresses, the most that "
+                "sitemaps.org allows; those after them were not read"
+            )
+            return Verdict("unreadable", reason, found=found), []
+        return Verdict("page", found=found), []
 
     def _named(self, entries: list[str], waiting: Waiting) -> list[Waiting]:
         start = self.options.start
@@ -181,10 +191,12 @@ class ShopSpider(Spider):
         return [Waiting(page, NAMED, 0) for page in pages if page and same_shop(page, start)]
 
     def _add_sitemap(self, address: str, base: str, depth: int) -> None:
+        if self._sitemaps >= self._limit_sitemaps:
+            return
         # A sitemap may end in .gz, which no page does.
         ending = ".gz" if address.lower().endswith(".gz") else ""
         found = page_address(address.strip()[: -len(ending) or None], base)
-        if found and same_shop(found, self.options.start) and self._sitemaps < self._limit_sitemaps:
+        if found and same_shop(found, self.options.start):
             self._sitemaps += 1
             self.journal.add(f"{found}{ending}", SITEMAP, depth)
 
