@@ -199,15 +199,7 @@ class ProductBuilder:
                 found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
         given, images = found.given, found.images
         if not given:
-            column = (self._mapping.columns_of("image") or ("image",))[0]
-            yield self.set_aside(
-                UnusableValueError(
-                    "The row names no image.",
-                    f"Name at least one image file or address in {column}.",
-                ),
-                main,
-                product_id,
-            )
+            yield self.set_aside(_without_image(self._mapping, product_id), main, product_id)
             return
         if given > LIMIT_IMAGES:
             too_many = UnusableValueError(
@@ -487,6 +479,18 @@ def _hashed(text: str, characters: int = 0) -> str:
     if 0 < characters <= 200:
         return text
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
+
+
+def _without_image(mapping: TableMapping, product_id: str) -> UnusableValueError:
+    if not mapping.names_images:
+        return UnusableValueError(
+            "No photo beside the feed is called as the product is.",
+            f"Put one there, such as {product_id}.jpg, or into a folder {product_id}.",
+        )
+    column = (mapping.columns_of("image") or ("image",))[0]
+    return UnusableValueError(
+        "The row names no image.", f"Name at least one image file or address in {column}."
+    )
 
 
 def _cut_off(item: SetAside) -> SetAside:

@@ -1,26 +1,19 @@
 """Proposals: what the columns of an unknown table may mean, by their names and by their values."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError
-from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
+from furniture_prompter.feeds.column_samples import MONEY, ColumnSample
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
-from furniture_prompter.feeds.records import Value
 from furniture_prompter.feeds.roles import OPTION, VARIANT
+from furniture_prompter.feeds.values import words_of
 from furniture_prompter.feeds.values.money import read_availability, tells_no_price
 from furniture_prompter.feeds.values.sizes import size_column
 
-_IMAGE: Final = re.compile(
-    rf"(https?:)?/?/?[^\s\"<>|;]+({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})(?![\w.])",
-    re.IGNORECASE,
-)
-_ADDRESS: Final = re.compile(r"(https?:)?//[\w.-]+", re.IGNORECASE)
-_MONEY: Final = re.compile(r"[^\d]{0,6}\d[\d.,' \xa0\u202f]*[^\d]{0,8}")
-_CURRENCY: Final = re.compile(r"[€$£₺¥₽]|\b(EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR)\b")
 _NESTED: Final = re.compile(r"(variants?|variations?|skus|children|varyantlar|items)\.(.+)", re.I)
 _CODE_WORD: Final = re.compile(r"(^|_)(kod|kodu|code|no|nr|sku|id|ref|number|nummer)(_|$)")
 _PARENT: Final = ".parent."
@@ -32,88 +25,6 @@ NEARLY_ALL: Final = 0.8
 _DISTINCT: Final = 0.95
 """Share of different values from which a column can be one of identifiers: rows are repeated."""
 _TITLE_CHARACTERS: Final = range(4, 160)
-
-
-@dataclass(slots=True)
-class ColumnSample:
-    """What the first rows have in one column.
-
-    Attributes:
-        filled: Rows that have something there.
-        texts: The values as text, one a filled row; the first of a list.
-        is_list: Whether a row has a list there.
-    """
-
-    filled: int = 0
-    texts: list[str] = field(default_factory=list)
-    is_list: bool = False
-
-    def add(self, value: Value) -> None:
-        """Look at one value."""
-        if isinstance(value, list):
-            self.is_list = True
-            value = next((part for part in value if part not in (None, "", [])), None)
-            if isinstance(value, list):
-                value = value[0] if value else None
-        if value is None or isinstance(value, list):
-            return
-        text = str(value).strip()
-        if text:
-            self.filled += 1
-            self.texts.append(text)
-
-    def share(self, says: Callable[[str], object]) -> float:
-        """Share of the filled rows of whose value something is said."""
-        if not self.filled:
-            return 0.0
-        return sum(bool(says(text)) for text in self.texts) / self.filled
-
-    @property
-    def images(self) -> float:
-        """Share of values that name an image file."""
-        return self.share(_IMAGE.match)
-
-    @property
-    def addresses(self) -> float:
-        """Share of values that are addresses."""
-        return self.share(_ADDRESS.match)
-
-    @property
-    def prices(self) -> float:
-        """Share of values that may be prices."""
-        return self.share(_MONEY.fullmatch)
-
-    @property
-    def currencies(self) -> float:
-        """Share of values that name a currency."""
-        return self.share(_CURRENCY.search)
-
-    @property
-    def distinct(self) -> float:
-        """Share of different values."""
-        return len(set(self.texts)) / self.filled if self.filled else 0.0
-
-    @property
-    def words(self) -> float:
-        """Share of values that hold letters and are no address, as names of things do."""
-        if not self.filled:
-            return 0.0
-        return (
-            sum(any(letter.isalpha() for letter in text) for text in self.texts) / self.filled
-            - self.addresses
-        )
-
-
-def sampled(records: Iterable[Mapping[str, Value]]) -> dict[str, ColumnSample]:
-    """What rows have in each of their columns."""
-    samples: dict[str, ColumnSample] = {}
-    for fields in records:
-        for name, value in fields.items():
-            sample = samples.get(name)
-            if sample is None:
-                sample = samples[name] = ColumnSample()
-            sample.add(value)
-    return samples
 
 
 _UNITS: Final = frozenset(
@@ -132,6 +43,11 @@ class ColumnWords:
         names: Names of each role, and the place of each in its role's order.
         own: Roles of columns of our own names.
         no_image: Parts of names of columns of other pictures than the product's.
+        named_lists: What lists of names and values are called.
+        name_members: What the name is called in them, the likelier first.
+        value_members: What the value is called.
+        unit_members: What the value's unit is called.
+        no_attribute: Names in such lists that say nothing of the product.
         hidden: Values by which a row says that the shop does not show it, by role.
     """
 
@@ -139,6 +55,11 @@ class ColumnWords:
     rank: Mapping[tuple[str, str], int]
     own: Names
     no_image: tuple[str, ...]
+    named_lists: frozenset[str]
+    name_members: tuple[str, ...]
+    value_members: tuple[str, ...]
+    unit_members: tuple[str, ...]
+    no_attribute: frozenset[str]
     hidden: Mapping[str, frozenset[str]]
 
 
@@ -174,6 +95,9 @@ def column_words() -> ColumnWords:
         },
         Names.of((name, role) for role, known in data["own"].items() for name in known),
         tuple(data["words"]["no_image"]),
+        frozenset(map(fold, data["lists"]["called"])),
+        *(tuple(data["lists"][each]) for each in ("names", "values", "units")),
+        frozenset(data["lists"]["nothing"]),
         {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
     )
 
@@ -183,6 +107,8 @@ def proposed(
     samples: Mapping[str, ColumnSample],
     taken: Mapping[str, Meaning],
     settled: frozenset[str] = frozenset(),
+    *,
+    by_values: bool = True,
 ) -> dict[str, Meaning]:
     """What further columns mean, as far as names and values tell.
 
@@ -191,6 +117,7 @@ def proposed(
         samples: What the first rows have in them.
         taken: Columns whose meaning is known.
         settled: Roles that no further column may have.
+        by_values: Whether values alone may tell a price, an id or a title.
     """
     words = column_words()
     free = [name for name in columns if name not in taken]
@@ -213,7 +140,7 @@ def proposed(
                 (_rank(role, name, sample(name), words), meaning.number, place, name)
                 for place, name in enumerate(flat)
                 if name not in found
-                and (meaning := names.meaning(name)) is not None
+                and (meaning := _meaning(role, names, name)) is not None
                 and _may_be(role, name, sample(name))
             ),
         )
@@ -230,7 +157,8 @@ def proposed(
                 for each in sorted(levels, key=lambda level: (level[1], level[2])):
                     found[each[3]] = Meaning(role, each[1])
     found |= _sizes(flat, samples, {**taken, **found}, has)
-    found |= _by_values(flat, samples, {**taken, **found}, settled)
+    if by_values:
+        found |= _by_values(flat, samples, {**taken, **found}, settled)
     found |= _translations(flat, {**taken, **found})
     found |= _nested(nested, taken)
     of_images = {
@@ -243,6 +171,11 @@ def proposed(
             # Numbers and texts beside the addresses in a list of images are no columns.
             found[name] = Meaning("ignore")
     return found
+
+
+def is_of_variants(column: str) -> bool:
+    """Whether a column is a member of the objects in a list of variants: ``variants.sku``."""
+    return _NESTED.fullmatch(column) is not None
 
 
 def is_parent(column: str) -> bool:
@@ -270,10 +203,36 @@ def _nested_categories(name: str, columns: Sequence[str]) -> dict[str, Meaning]:
     }
 
 
+_MONEY_ROLES: Final = frozenset({"price", "sale_price", "list_price"})
+_UNTAXED: Final = words_of("excl exkl excluding exclusive haric ohne sin ht ex net netto")
+_TERMS: Final = _UNTAXED | words_of(
+    "eur euro usd gbp try tl chf sek nok dkk pln czk aed sar kdv vat mwst ust tva iva tax taxes "
+    "incl inkl including inclusive inc dahil mit con ttc gross brutto"
+)
+
+
+def _meaning(role: str, names: Names, name: str) -> Meaning | None:
+    """What a name means as one of a role.
+
+    A price is one without currency and tax, ``Fiyat (TL)``, and a member of an object of attributes
+    is what it is called, ``specs.width``.
+    """
+    found = names.meaning(name)
+    if found is None and role in _MONEY_ROLES:
+        plain = "_".join(word for word in fold(name).split("_") if word not in _TERMS)
+        found = names.meaning(plain) if plain else None
+    stem, _, member = name.rpartition(".")
+    if found is None and fold(stem.rpartition(".")[2]) in column_words().named_lists:
+        found = names.meaning(member)
+    return found
+
+
 def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:
     """The likelier a column is to have a role, the less: filled ones, ids without doubles."""
     unsure = role == "id" and sample.distinct < _DISTINCT and fold(name) != "id"
     place = words.rank.get((role, fold(name)), len(words.rank))
+    if role in _MONEY_ROLES and not _UNTAXED.isdisjoint(fold(name).split("_")):
+        place += len(words.rank)
     return not sample.filled, unsure, place
 
 
@@ -308,11 +267,11 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
 
 
 def _is_price(text: str) -> bool:
-    return _MONEY.fullmatch(text) is not None or tells_no_price(text)
+    return MONEY.fullmatch(text) is not None or tells_no_price(text)
 
 
 def _is_stock(text: str) -> bool:
-    if _MONEY.fullmatch(text):
+    if MONEY.fullmatch(text):
         return True
     try:
         read_availability(text)

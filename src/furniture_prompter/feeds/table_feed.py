@@ -27,11 +27,12 @@ from furniture_prompter.feeds.cells import (
     shown,
     typed,
 )
+from furniture_prompter.feeds.column_samples import sampled
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
-from furniture_prompter.feeds.mapping import TableMapping, decide
+from furniture_prompter.feeds.mapping import TableMapping, decide, without_images
+from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
-from furniture_prompter.feeds.proposing import sampled
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import VARIANT
 from furniture_prompter.feeds.table_rows import PRICES, SIZES, RowPlan
@@ -140,6 +141,7 @@ class TableFeed:
         self._address_path = address_path
         self._done = 0
         self._total: int | None = None
+        self._photos: PhotosBeside | None = None
 
     @property
     def name(self) -> str:
@@ -177,8 +179,20 @@ class TableFeed:
                 f"more than {LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter "
                 "by, or give names that differ from row to row as values of one column."
             )
-        samples = sampled(self._sample)
-        return decide(self.name, columns, samples, given=self._given, layout=self._layout)
+        mapping = decide(
+            self.name,
+            columns,
+            sampled(self._sample),
+            given=self._given,
+            layout=self._layout,
+            may_lack_images=True,
+        )
+        if not mapping.names_images:
+            rows = (item.fields for item in self.source.records() if isinstance(item, Record))
+            self._photos = photos_beside(self.source.folder, mapping, rows)
+            if self._photos is None:
+                raise without_images(self.name, mapping.columns)
+        return mapping
 
     def items(self) -> Iterator[FeedItem]:
         """See :class:`furniture_prompter.domain.Feed`.
@@ -203,6 +217,14 @@ class TableFeed:
         mapping = self.mapping
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
+        if self._photos is not None:
+            yield FeedNote(
+                f"No column holds images, so photos beside the feed are taken that are called as "
+                f"{shown(self._photos.column)} says: {self._photos.count:,}, such as "
+                f"{shown(self._photos.example)}."
+            )
+            # Whether a further photo lies there now no record tells.
+            known = None
         columns = _group_columns(mapping)
         groups = Groups(columns) if columns else None
         evidence = self._evidence(mapping)
@@ -231,6 +253,9 @@ class TableFeed:
                 origin = digest
             doubts = plan.doubted
             rows = [plan.read(record) for record in records]
+            if self._photos is not None:
+                for record, row in zip(records, rows, strict=True):
+                    row.images += self._photos.of(record.fields)
             yield from builder.build(rows, origin if plan.doubted == doubts else None)
         yield from aside
         yield from plan.notes[told:]
@@ -317,9 +342,10 @@ class TableFeed:
     ) -> Iterator[FeedNote]:
         for name, column in evidence.items():
             meaning = self.mapping.roles.get(name)
-            if not column.needs_telling or (
-                meaning is not None and meaning.role not in {"attribute", "stock"}
-            ):
+            kept = {"attribute", "stock"}
+            if self.mapping.layout.keeps_names:
+                kept |= {*SIZES, "weight"}
+            if not column.needs_telling or (meaning is not None and meaning.role not in kept):
                 continue
             mark = marks[name]
             read = "text" if mark is None else f"{typed(column.doubtful, mark):.15g}"

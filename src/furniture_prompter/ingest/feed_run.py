@@ -33,11 +33,11 @@ from furniture_prompter.ingest.changes import (
 )
 from furniture_prompter.ingest.furniture_words import most_spoken
 from furniture_prompter.ingest.known_rows import KnownRows
-from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
 from furniture_prompter.ingest.scratch import USABLE, StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos
+from furniture_prompter.ingest.set_asides import SetAsides
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
 

@@ -612,12 +612,66 @@ def test_a_currency_of_the_columns_name_is_that_of_cells_without_one(shop: Path)
     text = (
         "Ürün Kodu;Ürün Adı;Fiyat (TL);İndirimli Fiyat (TL);Görsel\n"
         "1;Koltuk;1.599,00;1.299,00;a.jpg\n2;Kanepe;$99;;b.jpg\n3;Masa;99 EUR;;c.jpg\n"
+        "4;Raf;99 TL;;c.jpg\n"
     )
+    items = read(shop, "urunler.csv", text)
     told = [
         (row.product.attributes["price"], row.product.attributes.get("currency"))
-        for row in rows_of(read(shop, "urunler.csv", text))
+        for row in rows_of(items)
     ]
-    assert told == [(1599.0, "TRY"), (99.0, None), (99.0, "EUR")]
+    assert told == [(1599.0, "TRY"), (99.0, None), (99.0, "EUR"), (99.0, "TRY")]
+    (note,) = [i.text for i in items if isinstance(i, FeedNote) and "not in TRY" in i.text]
+    assert note == (
+        "Fiyat (TL): '$99' is not in TRY, as the column's name says: the cell decides, so it has "
+        "no currency, for its sign is that of several; write the code, such as USD. TRY is the "
+        "currency of cells that name none. So were 1 more."
+    )
+
+
+def test_a_price_of_nothing_is_none_and_told_and_nothing_reduced_is_not(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Fiyat;İndirimli Fiyat;Görsel\n"
+        "1;Koltuk;0,00;0,00;a.jpg\n2;Kanepe;-;-;b.jpg\n3;Masa;99,00 TL;0,00 TL;c.jpg\n"
+        "4;Raf;Sorunuz - 0212 555 44 33;;a.jpg\n5;Sehpa;;0;a.jpg\n"
+    )
+    items = read(shop, "urunler.csv", text)
+    assert set_aside_of(items) == []
+    prices = [
+        (row.product.attributes.get("price"), row.product.attributes.get("sale_price"))
+        for row in rows_of(items)
+    ]
+    assert prices == [(None, None), (None, None), (99.0, None), (None, None), (None, None)]
+    assert told_of_prices(items) == [
+        (
+            "3 products say '0,00' or the like instead of a price: they have none, and filters by "
+            "price leave them out."
+        )
+    ]
+    rows = [{"sku": "1", "name": "Koltuk", "price": 0, "sale_price": 0.0, "image": "a.jpg"}]
+    items = read(shop, "api.json", json.dumps(rows))
+    assert (set_aside_of(items), len(told_of_prices(items))) == ([], 1)
+
+
+def test_columns_that_shops_name_beside_our_own(shop: Path) -> None:
+    text = (
+        "id;title;image;Price (EUR);Category name;Renk;Width (cm);Weight (g);Ebat;in_stock\n"
+        "1;Oslo;a.jpg;1.299,00;Sofas;Gri;180;500;80x60x40 cm;true\n"
+        "2;Bergen;b.jpg;99;Chairs;Mavi;60;;;false\n"
+    )
+    items = read(shop, "own.csv", text)
+    sofa = rows_of(items)[0].product
+    assert (sofa.category, sofa.color, sofa.attributes["price"]) == ("Sofas", "Gri", 1299.0)
+    assert sofa.attributes["currency"] == "EUR"
+    sizes = {name: sofa.attributes[name] for name in ("width_cm", "depth_cm", "weight_kg")}
+    assert sizes == {"width_cm": 180.0, "depth_cm": 60.0, "weight_kg": 0.5}
+    kept = {name: sofa.attributes[name] for name in ("weight_g", "ebat", "in_stock")}
+    assert kept == {"weight_g": 500.0, "ebat": "80x60x40 cm", "in_stock": True}
+    (note,) = [i.text for i in items if isinstance(i, FeedNote) and i.reading]
+    assert note == (
+        "Further columns: category ← Category name, color ← Renk, price ← Price (EUR), width ← "
+        "Width (cm), dimensions ← Ebat, weight ← Weight (g). If one is wrong, give --map "
+        "ROLE=COLUMN."
+    )
 
 
 def test_headings_and_totals_between_rows_are_no_products_and_are_told(shop: Path) -> None:
