@@ -196,7 +196,13 @@ class DelimitedRecords:
                 # A quote that is never closed swallows the rows after it: only its own line is
                 # lost.
                 lines.reread_after_first()
-                yield self._file.set_aside(_broken(error), line)
+                plain = _quoted_in_tabs(first) if delimiter == "\t" else []
+                if len(plain) == width:
+                    fields = dict(zip(columns, plain, strict=True))
+                    fields.pop("", None)
+                    yield Record(line, fields, may_be_cut=not first.endswith(("\n", "\r")))
+                else:
+                    yield self._file.set_aside(_broken(error), line)
                 continue
             except LineTooLongError as error:
                 yield self._file.set_aside(_broken(error), line)
@@ -276,8 +282,8 @@ def _header_below(first: str, lines: Iterator[str], delimiter: str) -> str:
 
 def _cells_in(line: str, delimiter: str) -> list[str]:
     """What stands in a line's cells, blank ones left out."""
-    cells = line.split(delimiter or likeliest_delimiter(line))
-    return [cell for cell in cells if cell.strip('\ufeff \t\r\n"')]
+    cells = next(csv.reader([line], delimiter=delimiter or likeliest_delimiter(line)), [])
+    return [cell for cell in cells if cell.strip("\ufeff \t\r\n\xa0")]
 
 
 def _plain_records(lines: RereadableLines, shape: TableShape) -> Iterator[Record]:
@@ -366,6 +372,15 @@ def _row_shape(shape: TableShape, keys: KeyColumns | None) -> RowShape:
         tuple(place[name] for name in keys.images if name in place) if keys else (),
         shape.is_spaced,
     )
+
+
+def _quoted_in_tabs(line: str) -> list[str]:
+    """A line's cells where tabs alone part them: Google has several texts in quotes in one."""
+    cells = line.rstrip("\r\n").split("\t")
+    return [
+        cell[1:-1] if cell[:1] == cell[-1:] == '"' and '"' not in cell[1:-1] else cell
+        for cell in cells
+    ]
 
 
 def _unwrapped(cell: str) -> str:

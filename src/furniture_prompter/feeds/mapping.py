@@ -1,6 +1,6 @@
 """The mapping of one table: which role each column has, who said so, and how that is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +18,13 @@ from furniture_prompter.feeds.layouts import (
     recognised,
 )
 from furniture_prompter.feeds.named_values import listed_names
-from furniture_prompter.feeds.proposing import MOST, column_words, is_of_variants, proposed
+from furniture_prompter.feeds.price_columns import without_terms
+from furniture_prompter.feeds.proposing import (
+    MOST,
+    column_words,
+    is_of_variants,
+    proposed,
+)
 from furniture_prompter.feeds.records import KeyColumns
 from furniture_prompter.feeds.roles import SEVERAL, VARIANT, near, parsed
 from furniture_prompter.feeds.values.money import is_in_hundredths
@@ -29,7 +35,7 @@ _CORE: Final = (
     "description", "price", "sale_price", "list_price", "currency", "availability", "stock",
     "brand", "url", "gtin", "width", "depth", "height", "length", "diameter", "seat_height",
     "dimensions", "weight", "seats", "drawers", "tags", "options", "variant_image", "status",
-    "published", "short_description",
+    "published", "short_description", "attribute_name",
 )  # fmt: skip
 """The order in which a proposal is told."""
 _ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
@@ -42,6 +48,7 @@ _SIZE_UNITS: Final = (
 _WEIGHT_UNITS: Final = ("weight_unit", "item_weight_unit_of_measure", "agirlik_birimi")
 _BESIDE_OWN: Final = frozenset(_CORE) - {
     "title", "image", "id", "group", "parent", "options", "variant_image", "status", "published",
+    "attribute_name",
 }  # fmt: skip
 """Roles that columns of other names can have beside our own: those that make or hide no product."""
 _STAND_INS: Final = ("id", "group", "alt_id", "gtin", "slug", "url")
@@ -105,6 +112,11 @@ class TableMapping:
                     found[name] = unit
         return found
 
+    def counts_hundredths(self, name: str) -> bool:
+        """Whether a column of prices counts cents: by its name, or as WooCommerce's store API."""
+        stem = name.rpartition(".")[0]
+        return is_in_hundredths(fold(name)) or f"{stem}.currency_minor_unit" in self.columns
+
     @property
     def names_images(self) -> bool:
         """Whether a column holds images."""
@@ -141,8 +153,13 @@ class TableMapping:
             f"{shown(name)} counts hundredths by its name: 1299 is read as 12.99."
             for role in ("price", "sale_price", "list_price", "current_price")
             for name in self.columns_of(role)
-            if is_in_hundredths(fold(name))
+            if self.counts_hundredths(name)
         ]
+        if paid := sorted(_paid(self.proposed).keys() & set(self.columns_of("ignore"))):
+            told.append(
+                f"Left out, for by its name it is what the shop pays: {listed(paid)}. "
+                "--map attribute=COLUMN keeps a column."
+            )
         if not self.has("title"):
             told.append(
                 "No column of titles was found, so products are called by their ids. Name the "
@@ -175,6 +192,8 @@ class TableMapping:
             (meaning.role, name)
             for name, meaning in self.roles.items()
             if name in self.proposed and meaning.role.startswith(VARIANT) and not is_own
+            # What is an attribute of variants is called as the file calls it.
+            if not meaning.role.startswith(f"{VARIANT}attribute")
         ]
         parts = [f"{role} ← {column}" for role, column in (*names, *further)]
         if not parts:
@@ -231,8 +250,12 @@ def decide(
         elif not (filled := samples.get(name)) or filled.filled or meaning.role in {"id", "image"}:
             first.add(meaning.role)
     roles = {**overruled, **roles}
+    priced = column_words().names["price"]
+    named = _paid({each for each in columns if each not in roles and not priced.meaning(each)})
+    roles |= named
     if "attribute_name" not in settled:
-        roles |= listed_names([name for name in columns if name not in roles])
+        named |= listed_names([name for name in columns if name not in roles])
+        roles |= named
     found: dict[str, Meaning] = {}
     if chosen.name == UNKNOWN:
         found = proposed(columns, samples, roles, settled)
@@ -242,13 +265,14 @@ def decide(
     elif not all(any(m.role == role for m in roles.values()) for role in ("title", "image")):
         extra = proposed(columns, samples, roles, settled)
         found = {n: m for n, m in extra.items() if m.role in {"title", "image", "id"}}
+    found |= _paid({name for name in columns if name not in roles and name not in found})
     roles |= found
     keyed_by = _key(roles)
     mapping = TableMapping(
         chosen,
         told,
         roles,
-        frozenset(found),
+        frozenset({**found, **named}),
         frozenset(overruled),
         layout is not None,
         keyed_by,
@@ -347,6 +371,16 @@ def _beside_own(
         # What says true or false stays that, as in_stock does in the examples of docs/feeds.md.
         if is_of_variants(name)
         or not (meaning.role == "availability" and samples[name].truths >= MOST)
+    }
+
+
+def _paid(columns: Collection[str]) -> dict[str, Meaning]:
+    """Columns of what the shop pays, which is nobody else's business."""
+    known = column_words().paid
+    return {
+        name: Meaning("ignore")
+        for name in columns
+        if without_terms(name.rpartition(".")[2]) in known
     }
 
 

@@ -24,7 +24,7 @@ from furniture_prompter.feeds.cell_steps import (
 )
 from furniture_prompter.feeds.cells import UnusableValueError, column_name, one_line, shown
 from furniture_prompter.feeds.layouts import Meaning, fold
-from furniture_prompter.feeds.proposing import column_words, is_of_variants
+from furniture_prompter.feeds.proposing import column_words, variant_member
 from furniture_prompter.feeds.records import Record, Value
 from furniture_prompter.feeds.roles import VARIANT
 from furniture_prompter.feeds.rows import attribute
@@ -73,7 +73,8 @@ def listed_names(columns: Sequence[str]) -> dict[str, Meaning]:
         value = next((rest[each] for each in words.value_members if each in rest), None)
         if named is None or value is None:
             continue
-        of = VARIANT if is_of_variants(named) else ""
+        # A list in each variant, and not the list of variants itself.
+        of = VARIANT if "." in variant_member(named) else ""
         unit = next((rest[each] for each in words.unit_members if each in rest), None)
         found |= {name: Meaning("ignore") for name in members.values()}
         found[named] = Meaning(f"{of}attribute_name", number)

@@ -38,8 +38,8 @@ from furniture_prompter.feeds.variant_rows import (
     add_option,
     common_title,
     first_of,
+    forms_of,
     is_child,
-    is_variant,
     made_variant,
     options_of,
     variant_id,
@@ -269,7 +269,7 @@ class ProductBuilder:
         else:
             main = next((row for row in rows if "title" in row.words), rows[0])
             head = main
-            variants = [row for row in rows if is_variant(row)] if "group" in main.ids else []
+            variants = forms_of(rows) if "group" in main.ids else []
         if head.hidden or (head is main and not variants and head.is_not_alone):
             reason = head.hidden or "visibility"
             self.counts.hidden[reason] = self.counts.hidden.get(reason, 0) + len(rows)

@@ -3,22 +3,35 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.column_samples import MONEY, ColumnSample
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
+from furniture_prompter.feeds.price_columns import (
+    PRICE_ROLES,
+    UNTAXED,
+    role_in_prices,
+    without_terms,
+)
 from furniture_prompter.feeds.roles import OPTION, VARIANT
 from furniture_prompter.feeds.values import words_of
 from furniture_prompter.feeds.values.money import read_availability, tells_no_price
 from furniture_prompter.feeds.values.sizes import size_column
 
-_NESTED: Final = re.compile(r"(variants?|variations?|skus|children|varyantlar|items)\.(.+)", re.I)
+_VARIANTS: Final = words_of(
+    "variant variants variation variations sku skus varyant varyantlar varyasyon varyasyonlar "
+    "secenek secenekler"
+)
+"""Names of lists of variants, at the top or one below, and of the elements of XML in them."""
+_TOP_VARIANTS: Final = _VARIANTS | {"children", "items"}
 _CODE_WORD: Final = re.compile(r"(^|_)(kod|kodu|code|no|nr|sku|id|ref|number|nummer)(_|$)")
 _PARENT: Final = ".parent."
 _NAMES_OF_OBJECTS: Final = frozenset({"name", "title"})
 _LEVELS: Final = re.compile(r"(^|_)(alt|ana|sub|main|unter|haupt|sous|subcategoria|subcategory)")
+
+_TOP_LEVEL: Final = re.compile("ana|main|haupt")
 
 MOST: Final = 0.5
 NEARLY_ALL: Final = 0.8
@@ -48,6 +61,7 @@ class ColumnWords:
         value_members: What the value is called.
         unit_members: What the value's unit is called.
         no_attribute: Names in such lists that say nothing of the product.
+        paid: Names of columns of what the shop pays.
         hidden: Values by which a row says that the shop does not show it, by role.
     """
 
@@ -60,6 +74,7 @@ class ColumnWords:
     value_members: tuple[str, ...]
     unit_members: tuple[str, ...]
     no_attribute: frozenset[str]
+    paid: frozenset[str]
     hidden: Mapping[str, frozenset[str]]
 
 
@@ -95,9 +110,10 @@ def column_words() -> ColumnWords:
         },
         Names.of((name, role) for role, known in data["own"].items() for name in known),
         tuple(data["words"]["no_image"]),
-        frozenset(map(fold, data["lists"]["called"])),
+        frozenset(fold(each) for name in data["lists"]["called"] for each in _spellings(name)),
         *(tuple(data["lists"][each]) for each in ("names", "values", "units")),
         frozenset(data["lists"]["nothing"]),
+        frozenset(map(fold, data["words"]["paid"])),
         {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
     )
 
@@ -123,7 +139,7 @@ def proposed(
     free = [name for name in columns if name not in taken]
     found: dict[str, Meaning] = {}
     has = settled | {meaning.role for meaning in taken.values()}
-    nested = [name for name in free if _NESTED.fullmatch(name)]
+    nested = [name for name in free if is_of_variants(name)]
     flat = [name for name in free if name not in nested]
     blank = ColumnSample()
 
@@ -156,6 +172,11 @@ def proposed(
             if len(levels) > 1 and ranked[0] in levels:
                 for each in sorted(levels, key=lambda level: (level[1], level[2])):
                     found[each[3]] = Meaning(role, each[1])
+            elif top := [each for each in levels if _TOP_LEVEL.match(fold(each[3]))]:
+                # A plain category between its main and its sub category.
+                below = [each for each in levels if each not in top]
+                for number, each in enumerate((*top, ranked[0], *below), 1) if below else ():
+                    found[each[3]] = Meaning(role, number)
     found |= _sizes(flat, samples, {**taken, **found}, has)
     if by_values:
         found |= _by_values(flat, samples, {**taken, **found}, settled)
@@ -175,7 +196,18 @@ def proposed(
 
 def is_of_variants(column: str) -> bool:
     """Whether a column is a member of the objects in a list of variants: ``variants.sku``."""
-    return _NESTED.fullmatch(column) is not None
+    return bool(variant_member(column))
+
+
+@lru_cache(maxsize=4_096)
+def variant_member(column: str) -> str:
+    """What a column is called in a list of variants: ``sku`` of ``Secenekler.Secenek.sku``."""
+    parts = column.split(".")
+    for depth, names in enumerate((_TOP_VARIANTS, _VARIANTS)):
+        rest = parts[depth + 1 :]
+        if rest and fold(parts[depth]) in names:
+            return ".".join(rest[1:] if len(rest) > 1 and fold(rest[0]) in _VARIANTS else rest)
+    return ""
 
 
 def is_parent(column: str) -> bool:
@@ -203,14 +235,6 @@ def _nested_categories(name: str, columns: Sequence[str]) -> dict[str, Meaning]:
     }
 
 
-_MONEY_ROLES: Final = frozenset({"price", "sale_price", "list_price"})
-_UNTAXED: Final = words_of("excl exkl excluding exclusive haric ohne sin ht ex net netto")
-_TERMS: Final = _UNTAXED | words_of(
-    "eur euro usd gbp try tl chf sek nok dkk pln czk aed sar kdv vat mwst ust tva iva tax taxes "
-    "incl inkl including inclusive inc dahil mit con ttc gross brutto"
-)
-
-
 def _meaning(role: str, names: Names, name: str) -> Meaning | None:
     """What a name means as one of a role.
 
@@ -218,9 +242,13 @@ def _meaning(role: str, names: Names, name: str) -> Meaning | None:
     is what it is called, ``specs.width``.
     """
     found = names.meaning(name)
-    if found is None and role in _MONEY_ROLES:
-        plain = "_".join(word for word in fold(name).split("_") if word not in _TERMS)
-        found = names.meaning(plain) if plain else None
+    if found is None and role in PRICE_ROLES and (plain := without_terms(name)):
+        found = names.meaning(plain)
+    if found is None and role in _TRANSLATED:
+        match = _KNOWN_LANGUAGE.fullmatch(fold(name))
+        found = names.meaning(match[1]) if match else None
+    if found is None and "." in name and role == role_in_prices(fold(name).split("_")):
+        found = Meaning(role)
     stem, _, member = name.rpartition(".")
     if found is None and fold(stem.rpartition(".")[2]) in column_words().named_lists:
         found = names.meaning(member)
@@ -230,8 +258,10 @@ def _meaning(role: str, names: Names, name: str) -> Meaning | None:
 def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:
     """The likelier a column is to have a role, the less: filled ones, ids without doubles."""
     unsure = role == "id" and sample.distinct < _DISTINCT and fold(name) != "id"
-    place = words.rank.get((role, fold(name)), len(words.rank))
-    if role in _MONEY_ROLES and not _UNTAXED.isdisjoint(fold(name).split("_")):
+    language = _KNOWN_LANGUAGE.fullmatch(fold(name)) if role in _TRANSLATED else None
+    known = language[1] if language else fold(name)
+    place = words.rank.get((role, known), len(words.rank))
+    if role in PRICE_ROLES and not UNTAXED.isdisjoint(fold(name).split("_")):
         place += len(words.rank)
     return not sample.filled, unsure, place
 
@@ -305,7 +335,21 @@ def _images(
             name for name in columns if samples.get(name, ColumnSample()).images >= MOST
         ]
     empty = [each[2] for each in sorted(named) if each[2] not in chosen]
-    return {name: Meaning("image") for name in (*chosen, *empty)}
+    images = {name: Meaning("image") for name in (*chosen, *empty)}
+    return images | dict.fromkeys(_same_pictures(chosen, samples), Meaning("ignore"))
+
+
+def _same_pictures(chosen: Sequence[str], samples: Mapping[str, ColumnSample]) -> list[str]:
+    """Further members of a list of pictures: each picture in other sizes, or its file's name."""
+    same: list[str] = []
+    lists: dict[str, list[str]] = {}
+    for name in chosen:
+        if "." in name and samples[name].is_list:
+            lists.setdefault(name.rpartition(".")[0], []).append(name)
+    for members in lists.values():
+        best = max(members, key=lambda name: samples[name].addresses >= MOST)
+        same += [name for name in members if name != best]
+    return same
 
 
 def _sizes(
@@ -341,17 +385,21 @@ def _translations(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[
     stems = {
         match[1]: meaning.role
         for name, meaning in taken.items()
-        if meaning.role in _TRANSLATED and (match := _LANGUAGE.fullmatch(name))
+        if meaning.role in _TRANSLATED and (match := _LANGUAGE.fullmatch(fold(name)))
     }
-    return {
-        name: Meaning(f"{stems[match[1]]}_{match[2]}")
-        for name in columns
-        if name not in taken and (match := _LANGUAGE.fullmatch(name)) and match[1] in stems
-    }
+    found: dict[str, Meaning] = {}
+    for name in columns:
+        match = _LANGUAGE.fullmatch(fold(name))
+        if name not in taken and match and match[1] in stems:
+            meaning = Meaning(f"{stems[match[1]]}_{match[2]}")
+            if meaning not in found.values():
+                found[name] = meaning
+    return found
 
 
 _TRANSLATED: Final = frozenset({"title", "description", "category", "color"})
-_LANGUAGE: Final = re.compile(r"(.+)[._]([a-z]{2})")
+_LANGUAGE: Final = re.compile(r"(.+?)_([a-z]{2})(?:_[a-z]{2})?")
+_KNOWN_LANGUAGE: Final = re.compile(r"(.+?)_(?:en|tr|de|fr|es|it|nl|pl)(?:_[a-z]{2})?")
 
 
 def _by_values(
@@ -401,7 +449,10 @@ _VARIANT_ROLES: Final = (
     "title", "color", "material", "image", "price", "sale_price", "list_price", "currency",
     "availability", "stock", "gtin", "width", "depth", "height", "length", "weight", "url",
 )  # fmt: skip
-_VARIANT_IDS: Final = ("sku", "stok_kodu", "code", "id", "artikelnummer", "barcode")
+_VARIANT_IDS: Final = (
+    "sku", "stok_kodu", "stokkodu", "stock_code", "stockcode", "code", "id", "artikelnummer",
+    "barcode", "barkod",
+)  # fmt: skip
 
 
 def _nested(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, Meaning]:
@@ -409,7 +460,7 @@ def _nested(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, M
     words = column_words()
     found: dict[str, Meaning] = {}
     has = {meaning.role for meaning in taken.values()}
-    inner = {name: fold(match[2]) for name in columns if (match := _NESTED.fullmatch(name))}
+    inner = {name: fold(variant_member(name)) for name in columns}
     ids = [name for key in _VARIANT_IDS for name, part in inner.items() if part == key]
     if f"{VARIANT}id" not in has and ids:
         found[ids[0]] = Meaning(f"{VARIANT}id")

@@ -4,6 +4,7 @@ import hashlib
 import marshal
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib import metadata
 from itertools import islice
@@ -30,6 +31,7 @@ from furniture_prompter.feeds.cells import (
 from furniture_prompter.feeds.column_samples import sampled
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
+from furniture_prompter.feeds.layouts import fold
 from furniture_prompter.feeds.mapping import TableMapping, decide, without_images
 from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
@@ -238,7 +240,7 @@ class TableFeed:
         told = len(plan.notes)
         aside: list[SetAside | FeedNote] = []
         self._done = 0
-        for records in grouped(_parted(self.source.records(mapping.keys), aside), groups):
+        for records in grouped(_parted(self._records(mapping), aside), groups):
             if aside:
                 yield from aside
                 aside.clear()
@@ -261,6 +263,13 @@ class TableFeed:
         yield from plan.notes[told:]
         yield from plan.doubts
         yield from _last_notes(builder)
+
+    def _records(self, mapping: TableMapping) -> Iterator[RecordItem]:
+        """The rows, those below a product's first with what only that one is called by."""
+        found = (name for name in mapping.columns if fold(name) == fold(mapping.layout.carries))
+        column = next(found, "") if mapping.layout.carries else ""
+        items = self.source.records(mapping.keys)
+        return _carried(items, column) if column else items
 
     def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
         """What is wrong with each row of a file in which none can be read."""
@@ -312,7 +321,7 @@ class TableFeed:
                 _look(fields, watched)
             return
         count = 0
-        for item in self.source.records(mapping.keys):
+        for item in self._records(mapping):
             if isinstance(item, Record):
                 count += 1
                 _look(item.fields, watched)
@@ -368,6 +377,18 @@ def _look(
             for each in value:
                 if type(each) is str:
                     look(each)
+
+
+def _carried(items: Iterator[RecordItem], column: str) -> Iterator[RecordItem]:
+    above: Value = None
+    for item in items:
+        if isinstance(item, Record):
+            own = item.fields.get(column)
+            if own not in (None, ""):
+                above = own
+            elif above is not None:
+                item = replace(item, fields={**item.fields, column: above})
+        yield item
 
 
 def _parted(items: Iterator[RecordItem], aside: list[SetAside | FeedNote]) -> Iterator[Record]:

@@ -21,8 +21,10 @@ from furniture_prompter.feeds.cell_steps import (
     set_count,
     set_currency,
     set_description,
+    set_details,
     set_hidden,
     set_id,
+    set_kind,
     set_material,
     set_option,
     set_option_name,
@@ -34,6 +36,7 @@ from furniture_prompter.feeds.cell_steps import (
     set_stock,
     set_tags,
     set_text,
+    set_translation,
     set_typed,
     set_weight,
     set_words,
@@ -48,7 +51,7 @@ from furniture_prompter.feeds.cells import (
     shown,
 )
 from furniture_prompter.feeds.image_cells import references
-from furniture_prompter.feeds.layouts import Meaning, fold, without_prefix
+from furniture_prompter.feeds.layouts import Meaning, without_prefix
 from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.named_values import UNIT_CODES, NamedLists, asked_as
 from furniture_prompter.feeds.proposing import column_words, is_parent
@@ -57,7 +60,6 @@ from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
 from furniture_prompter.feeds.values.currencies import currency_of_column
 from furniture_prompter.feeds.values.measures import read_measures
 from furniture_prompter.feeds.values.money import (
-    is_in_hundredths,
     read_price,
     says_nothing,
     tells_no_price,
@@ -250,7 +252,7 @@ class RowPlan:
             return partial(add_own_images, label)
         if role in PRICES:
             self._currencies[label] = currency_of_column(name)
-            if is_in_hundredths(fold(name)):
+            if self._mapping.counts_hundredths(name):
                 self._in_hundredths.add(label)
             return partial(self._price_or_none, role, label, self._marks.get(name))
         if role == "money":
@@ -276,6 +278,8 @@ class RowPlan:
         if role in {"status", "published", "visibility"}:
             hiding = column_words().hidden[role]
             return partial(set_hidden, name, hiding, role == "visibility")
+        if role == "row_kind":
+            return set_kind
         if role == "option_name":
             return partial(set_option_name, number)
         if role == "option_value":
@@ -284,6 +288,8 @@ class RowPlan:
             return partial(set_option, written(name, role.removeprefix(OPTION)), label)
         if role == "options":
             return set_pairs_as_options
+        if role == "details":
+            return partial(set_details, self._pair)
         if role == "pairs":
             return partial(set_pairs, self._pair)
         if role == "children":
@@ -295,7 +301,8 @@ class RowPlan:
         if role in {"ignore", "attribute_name", "attribute_value", "attribute_unit"}:
             return nothing
         if is_translation(role):
-            return self._attribute(name, role)
+            self._names.add(role)
+            return partial(set_translation, role, label)
         return self._plain_step(name)
 
     def _words_step(self, label: str, role: str) -> Step:

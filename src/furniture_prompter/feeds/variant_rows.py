@@ -65,6 +65,11 @@ def is_variant(row: Row) -> bool:
     return bool("id" in row.ids or row.options or "price" in row.attributes or "gtin" in row.ids)
 
 
+def forms_of(rows: Sequence[Row]) -> list[Row]:
+    """The variants among the rows of a group: those that say so, where one does."""
+    return [row for row in rows if row.is_form] or [row for row in rows if is_variant(row)]
+
+
 def options_of(row: Row, main: Row) -> dict[str, str]:
     """A row's options by their names, which the product's row may be the only one to have."""
     names = main.names | row.names

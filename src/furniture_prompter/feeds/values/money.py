@@ -350,6 +350,7 @@ _IN: Final = (
     "low stock|lowstock|yes|y|true|1|on stock|stokta|stokta var|stoklarda|stokta mevcut|mevcut|var|"
     "evet|satışta|satista|son ürünler|sınırlı stok|hemen teslim|tükenmek üzere|auf lager|lieferbar|"
     "vorrätig|verfügbar|sofort lieferbar|ja|en stock|disponible|disponibile|sí|si|oui|"
+    "unlimited|sınırsız|unbegrenzt|illimité|ilimitado|"
     "op voorraad|w magazynie|dostępny|tak|sofort verfügbar|active"
 )
 _OUT: Final = (
