@@ -256,8 +256,8 @@ class TableFeed:
             doubts = plan.doubted
             rows = [plan.read(record) for record in records]
             if self._photos is not None:
-                for record, row in zip(records, rows, strict=True):
-                    row.images += self._photos.of(record.fields)
+                for record, read in zip(records, rows, strict=True):
+                    read.images += self._photos.of(record.fields)
             yield from builder.build(rows, origin if plan.doubted == doubts else None)
         yield from aside
         yield from plan.notes[told:]

@@ -380,8 +380,8 @@ def test_what_is_said_of_how_columns_were_taken() -> None:
 
 
 def test_columns_beside_our_own_are_what_shops_call_them_where_that_is_free() -> None:
-    prices = {"Price (EUR)": ["9", "8"], "Fiyat (TL)": ["9", "8"]}
-    further = {"Category name": ["Sofas", "Chairs"], "in_stock": [True, False]}
+    prices: dict[str, Column] = {"Price (EUR)": ["9", "8"], "Fiyat (TL)": ["9", "8"]}
+    further: dict[str, Column] = {"Category name": ["Sofas", "Chairs"], "in_stock": [True, False]}
     mapping = means({**BASE, **prices, **further, "status": ["new", "2"]})
     assert {name: each.role for name, each in mapping.roles.items() if name not in BASE} == {
         "Price (EUR)": "price",
