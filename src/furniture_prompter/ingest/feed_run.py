@@ -42,8 +42,8 @@ from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, prod
 from furniture_prompter.settings import Settings
 
 NO_CURRENCY: Final = (
-    "Prices have no currency. Write it beside the price (599 TL), or in a column of its own, which "
-    "--map currency=COLUMN names."
+    "Prices have no currency, or a sign that several have, such as $. Write it beside the price "
+    "(599 TL, 99 USD), or in a column of its own, which --map currency=COLUMN names."
 )
 _NAMED_REMOVALS: Final = 5
 # Products that tell a feed's language: more would say the same.
