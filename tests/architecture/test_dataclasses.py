@@ -23,7 +23,7 @@ FILLED: Final = {
     "feeds.page_products.PageProducts": "record by record",
     "feeds.products.Counts": "row by row",
     "feeds.products._Found": "row by row",
-    "feeds.proposing.ColumnSample": "cell by cell",
+    "feeds.column_samples.ColumnSample": "cell by cell",
     "feeds.schema_graph.PageThings": "thing by thing",
     "feeds.values.measures._Number": "a unit further on is that of the numbers before it",
     "understanding.quantities.Reading": "rule by rule",

@@ -10,7 +10,7 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.feeds.table_feed import TableFeed
 from furniture_prompter.ingest.changes import Tally
-from furniture_prompter.ingest.left_out import SetAsides
+from furniture_prompter.ingest.set_asides import SetAsides
 
 SHOWN_ROWS: Final = 10
 _TYPES: Final = ("text", "number", "boolean", "texts")

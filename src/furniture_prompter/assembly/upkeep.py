@@ -103,8 +103,13 @@ def versions(catalog: str | Path) -> tuple[CatalogVersion, ...]:
 
 
 def set_aside(catalog: str | Path) -> tuple[LeftOut, ...]:
-    """What the last run over each feed left out of a catalog, and why; the latest run first."""
-    return left_out(Path(catalog))
+    """What the last run over each feed left out of a catalog, and why; the latest run first.
+
+    Raises:
+        CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: there is no catalog.
+    """
+    folder = Path(catalog)
+    return left_out(folder, feeds=read_manifest(folder).feeds)
 
 
 def diff(

@@ -114,6 +114,7 @@ class LeftOut:
         count: How many rows, photos and cells.
         cells: How many of them are cells, whose products were indexed without them.
         items: They, by file and line; of very many the first.
+        was: Names that the catalog remembered the feed by before.
     """
 
     feed: str
@@ -123,6 +124,7 @@ class LeftOut:
     count: int
     cells: int
     items: Sequence[SetAside]
+    was: tuple[str, ...] = ()
 
 
 FeedItem: TypeAlias = FeedRow | SetAside | FeedNote

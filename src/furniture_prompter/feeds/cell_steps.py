@@ -39,6 +39,7 @@ class Row:
         problems: What is wrong with single cells, with their columns.
         hidden: The column by which the shop does not show it; empty where it does.
         is_not_alone: Whether it is shown as a variant only.
+        is_form: Whether it says of itself that it is a variant.
         instead_of_price: What it says where it tells its price to those who ask; else empty.
         variants: Rows of the variants that a list in this row holds.
     """
@@ -59,17 +60,27 @@ class Row:
     problems: list[tuple[str, UnusableValueError]] = field(default_factory=list)
     hidden: str = ""
     is_not_alone: bool = False
+    is_form: bool = False
     instead_of_price: str = ""
     variants: list["Row"] = field(default_factory=list)
 
     @property
     def only_text(self) -> str:
         """The text of a row that has one and nothing else; empty for every other."""
-        more = (self.ids, self.images, self.own_images, self.tags, self.variants, self.options)
+        more = (self.images, self.own_images, self.tags, self.variants, self.options)
         if any(more) or self.children or self.problems or self.may_be_cut or self.hidden:
             return ""
-        said = [*self.words.values(), *self.attributes.values()]
+        said = [*self.words.values(), *self.attributes.values(), *self.ids.values()]
+        if self.ids and not _is_heading(said[0]):
+            return ""
         return said[0] if len(said) == 1 and isinstance(said[0], str) else ""
+
+
+def _is_heading(text: object) -> bool:
+    """Whether the only text of a row, in a column of ids, is none: ``KOLTUK GRUBU``."""
+    if not isinstance(text, str) or any(map(str.isdigit, text)):
+        return False
+    return text.isupper() or " " in text.strip()
 
 
 Step: TypeAlias = Callable[[Row, Any], None]
@@ -127,6 +138,15 @@ def set_description(role: str, label: str, row: Row, value: Any) -> None:
     text = plain_text(value, label)
     if text:
         row.words.setdefault(role, text)
+
+
+def set_translation(role: str, label: str, row: Row, value: Any) -> None:
+    """A title or the like in another language; HTML of a description becomes text."""
+    if isinstance(value, str) and role.startswith("description"):
+        value = html_to_text(value)
+    text = attribute(label, value)
+    if text is not None:
+        row.attributes.setdefault(role, text)
 
 
 def set_own_category(label: str, row: Row, value: Any) -> None:
@@ -275,6 +295,11 @@ def set_hidden(name: str, hiding: frozenset[str], alone: bool, row: Row, value: 
         row.hidden = f"{name} {str(value).strip()}"
 
 
+def set_kind(row: Row, value: Any) -> None:
+    """Whether a row is a product or one of its variants."""
+    row.is_form = hidden_key(str(value)) in {"variant", "variation"}
+
+
 def set_option_name(number: int, row: Row, value: Any) -> None:
     """The name of the option of a number."""
     text = prose(str(value))
@@ -336,6 +361,14 @@ def set_pairs(pair: Callable[[Row, str, str], None], row: Row, value: Any) -> No
     if isinstance(value, str):
         for name, text in _pairs(value).items():
             pair(row, name, text)
+
+
+def set_details(pair: Callable[[Row, str, str], None], row: Row, value: Any) -> None:
+    """Google's details in one cell: ``General:Seat height:45 cm,General:Legs:Oak``."""
+    for text in str(value).split(","):
+        parts = text.strip(' "').split(":", 2)
+        if len(parts) == 3 and parts[1].strip() and parts[2].strip():
+            pair(row, prose(parts[1]), prose(parts[2]))
 
 
 def set_children(row: Row, value: Any) -> None:

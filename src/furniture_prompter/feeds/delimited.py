@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, TextIO
 
 from furniture_prompter.domain import FeedNote, SetAside
 from furniture_prompter.errors import InvalidFeedError
-from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair
+from furniture_prompter.feeds.cells import UnusableValueError, has_half_pair, shown
 from furniture_prompter.feeds.feed_files import FeedFile
 from furniture_prompter.feeds.records import KeyColumns, Record, RecordItem, unique_names
 from furniture_prompter.feeds.rows import ImageFolder
@@ -39,6 +39,8 @@ LIMIT_COLUMNS: Final = 2_000
 """Named in a header; a row may have a tenth of them as attributes, others being blank."""
 _TOLD_ALIKE: Final = 100
 """Rows one after another that are told to be broken in the same way; more are told together."""
+_LINES_ABOVE: Final = 10
+_AMAZON: Final = re.compile(r"\ufeff?\"?(?:TemplateType=|settings=)(?:[^\t\n]*attributeRow=(\d))?")
 _EXCEL_TEXT: Final = re.compile(r'="((?:[^"]|"")*)"\s*')
 
 
@@ -52,6 +54,7 @@ class TableShape:
         columns: Column names in order, none twice; empty where the header has none.
         header_line: Line where the header ends.
         is_spaced: Whether a blank follows each of the header's delimiters.
+        above: What stands above the header; empty where it is the first line.
     """
 
     encoding: TextEncoding
@@ -59,6 +62,7 @@ class TableShape:
     columns: tuple[str, ...]
     header_line: int
     is_spaced: bool
+    above: str = ""
 
 
 class DelimitedRecords:
@@ -108,7 +112,7 @@ class DelimitedRecords:
             )
             with _text_of(file, encoding.name) as text:
                 lines = BoundedLines(text)
-                header, delimiter = self._header(lines)
+                header, delimiter, ends, above = self._header(lines)
         if any("\0" in name or has_half_pair(name) for name in header):
             raise InvalidFeedError(
                 f"The header of the feed {self.path} holds bytes that are no {encoding.name} text. "
@@ -121,7 +125,7 @@ class DelimitedRecords:
             )
         is_spaced = all(name.startswith(" ") for name in header[1:])
         columns = tuple(unique_names(header))
-        return TableShape(encoding, delimiter, columns, lines.count, is_spaced)
+        return TableShape(encoding, delimiter, columns, ends, is_spaced, above)
 
     def records(self, keys: KeyColumns | None = None) -> Iterator[RecordItem]:
         """See :class:`furniture_prompter.feeds.records.RecordSource`.
@@ -134,6 +138,11 @@ class DelimitedRecords:
                 f"The feed {self.path} is not UTF-8 and was read as {shape.encoding.name}, a guess "
                 "from its letters. Where they look wrong, give --text-encoding with the right "
                 "name, or save the feed as UTF-8."
+            )
+        if shape.above:
+            yield FeedNote(
+                f"Lines above the names of the columns were passed over ({shown(shape.above)}); "
+                f"line {shape.header_line} names them."
             )
         empty = True
         try:
@@ -187,7 +196,13 @@ class DelimitedRecords:
                 # A quote that is never closed swallows the rows after it: only its own line is
                 # lost.
                 lines.reread_after_first()
-                yield self._file.set_aside(_broken(error), line)
+                plain = _quoted_in_tabs(first) if delimiter == "\t" else []
+                if len(plain) == width:
+                    fields = dict(zip(columns, plain, strict=True))
+                    fields.pop("", None)
+                    yield Record(line, fields, may_be_cut=not first.endswith(("\n", "\r")))
+                else:
+                    yield self._file.set_aside(_broken(error), line)
                 continue
             except LineTooLongError as error:
                 yield self._file.set_aside(_broken(error), line)
@@ -218,29 +233,57 @@ class DelimitedRecords:
             if found is not None:
                 yield self._file.set_aside(doubt(cells, line + found.below, row_shape), line)
 
-    def _header(self, lines: BoundedLines) -> tuple[list[str], str]:
+    def _header(self, lines: BoundedLines) -> tuple[list[str], str, int, str]:
+        """The header's cells, what parts them, the line where it ends, and the first one above."""
         try:
             first = next((line for line in lines if line.strip()), "")
             # Excel's own way of telling the delimiter; other programs put it into quotes.
             told = first.strip("\r\n\ufeff").strip('"')
+            delimiter = ""
             if told.lower().startswith("sep=") and len(told) == 5:
                 delimiter = told[4]
                 first = next((line for line in lines if line.strip()), "")
-            else:
-                delimiter = likeliest_delimiter(first)
             if not first:
                 raise InvalidFeedError(
                     f"The feed {self.path} is empty. Its first line has to name the columns, "
                     "such as id,title,image."
                 )
+            line, above = lines.count, ""
+            if found := _header_below(first, lines, delimiter):
+                line, first, above = lines.count, found, first
+            delimiter = delimiter or likeliest_delimiter(first)
             pushed = _Pushed(lines)
             pushed.push(first)
-            return next(csv.reader(pushed, delimiter=delimiter, strict=True)), delimiter
+            header = csv.reader(pushed, delimiter=delimiter, strict=True)
+            cells, told = next(header), above.strip(f'{delimiter} \t\r\n\ufeff"')
+            return cells, delimiter, line + header.line_num - 1, told
         except (csv.Error, LineTooLongError) as error:
             raise InvalidFeedError(
                 f"The header of the feed {self.path} cannot be read ({error}). Its first line has "
                 "to name the columns, such as id,title,image."
             ) from error
+
+
+def _header_below(first: str, lines: Iterator[str], delimiter: str) -> str:
+    """The line that names the columns where the first is a title above the table; else empty.
+
+    A title is one cell alone; within the next lines stands one of three cells and more. Amazon's
+    templates say themselves in which row names stand, else in the third.
+    """
+    amazon = _AMAZON.match(first)
+    if amazon:
+        row = int(amazon[1] or 3)
+        return next(islice(lines, row - 2, None), "") if row > 1 else ""
+    if len(_cells_in(first, delimiter)) > 1 or first.count('"') % 2:
+        return ""
+    below = islice(lines, _LINES_ABOVE)
+    return next((line for line in below if len(_cells_in(line, delimiter)) > 2), "")
+
+
+def _cells_in(line: str, delimiter: str) -> list[str]:
+    """What stands in a line's cells, blank ones left out."""
+    cells = next(csv.reader([line], delimiter=delimiter or likeliest_delimiter(line)), [])
+    return [cell for cell in cells if cell.strip("\ufeff \t\r\n\xa0")]
 
 
 def _plain_records(lines: RereadableLines, shape: TableShape) -> Iterator[Record]:
@@ -329,6 +372,15 @@ def _row_shape(shape: TableShape, keys: KeyColumns | None) -> RowShape:
         tuple(place[name] for name in keys.images if name in place) if keys else (),
         shape.is_spaced,
     )
+
+
+def _quoted_in_tabs(line: str) -> list[str]:
+    """A line's cells where tabs alone part them: Google has several texts in quotes in one."""
+    cells = line.rstrip("\r\n").split("\t")
+    return [
+        cell[1:-1] if cell[:1] == cell[-1:] == '"' and '"' not in cell[1:-1] else cell
+        for cell in cells
+    ]
 
 
 def _unwrapped(cell: str) -> str:

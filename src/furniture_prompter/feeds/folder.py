@@ -67,7 +67,7 @@ class FolderFeed:
         images = ImageFolder(self._path)
         ids: set[str] = set()
         empty = True
-        for found in _photos(self._path, self._path):
+        for found in photos_in(self._path):
             empty = False
             if isinstance(found, SetAside):
                 yield found
@@ -107,8 +107,20 @@ class FolderFeed:
         return f" Or index {self._path / tables[0]} instead." if tables else ""
 
 
-def _photos(folder: Path, root: Path) -> Iterator[Path | SetAside]:
-    """Photo files in natural order, those of a folder before those of its subfolders."""
+def photos_in(root: Path, *, deepest: int | None = None) -> Iterator[Path | SetAside]:
+    """Photo files in natural order, those of a folder before those of its subfolders.
+
+    Args:
+        root: The folder.
+        deepest: How many folders deep is looked; all of them when None.
+
+    Raises:
+        InvalidFeedError: the folder cannot be read.
+    """
+    return _photos(root, root, deepest)
+
+
+def _photos(folder: Path, root: Path, deepest: int | None) -> Iterator[Path | SetAside]:
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: _natural(entry.name))
@@ -133,8 +145,8 @@ def _photos(folder: Path, root: Path) -> Iterator[Path | SetAside]:
             yield SetAside(_writable(path), 0, reason, "Move the photos into the folder.")
         elif path.suffix.lower() in PHOTO_EXTENSIONS:
             yield path
-    for subfolder in folders:
-        yield from _photos(subfolder, root)
+    for subfolder in folders if deepest is None or deepest > 0 else ():
+        yield from _photos(subfolder, root, None if deepest is None else deepest - 1)
 
 
 def _is_catalog(folder: Path) -> bool:

@@ -122,6 +122,7 @@ class Layout:
         keeps_names: Whether attributes are called as the file calls them, and not by our names.
         category_commas: Whether commas part several categories in one cell.
         image_lists: What parts several images in one cell, besides bars; any of these letters.
+        carries: The column that only the first row of a product fills; the rows below are of it.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Layout:
     keeps_names: bool = False
     category_commas: bool = False
     image_lists: str = ""
+    carries: str = ""
 
     def fits(self, columns: Sequence[str]) -> tuple[str, ...]:
         """The columns that tell this layout, one a need; empty where one is missing."""
@@ -175,6 +177,7 @@ def layouts() -> tuple[Layout, ...]:
             keeps_names=each.get("keeps_names", False),
             category_commas=each.get("category_commas", False),
             image_lists=each.get("image_lists", ""),
+            carries=each.get("carries", ""),
         )
         for each in read_data("layouts.toml")["layout"]
     )

@@ -1,11 +1,12 @@
 """The mapping of one table: which role each column has, who said so, and how that is told."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import shown
+from furniture_prompter.feeds.column_samples import ColumnSample
 from furniture_prompter.feeds.layouts import (
     UNKNOWN,
     UNKNOWN_LAYOUT,
@@ -16,7 +17,14 @@ from furniture_prompter.feeds.layouts import (
     layouts,
     recognised,
 )
-from furniture_prompter.feeds.proposing import ColumnSample, column_words, proposed
+from furniture_prompter.feeds.named_values import listed_names
+from furniture_prompter.feeds.price_columns import without_terms
+from furniture_prompter.feeds.proposing import (
+    MOST,
+    column_words,
+    is_of_variants,
+    proposed,
+)
 from furniture_prompter.feeds.records import KeyColumns
 from furniture_prompter.feeds.roles import SEVERAL, VARIANT, near, parsed
 from furniture_prompter.feeds.values.money import is_in_hundredths
@@ -27,10 +35,22 @@ _CORE: Final = (
     "description", "price", "sale_price", "list_price", "currency", "availability", "stock",
     "brand", "url", "gtin", "width", "depth", "height", "length", "diameter", "seat_height",
     "dimensions", "weight", "seats", "drawers", "tags", "options", "variant_image", "status",
-    "published", "short_description",
+    "published", "short_description", "attribute_name",
 )  # fmt: skip
 """The order in which a proposal is told."""
 _ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
+_SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
+_UNIT_ENDS: Final = ("unit_of_measure", "unit", "units", "uom", "birimi", "einheit", "unite")
+_SIZE_UNITS: Final = (
+    "length_unit", "dimension_unit", "dimensions_unit", "dimensions_unit_of_measure", "size_unit",
+    "item_dimensions_unit_of_measure", "olcu_birimi", "masseinheit",
+)  # fmt: skip
+_WEIGHT_UNITS: Final = ("weight_unit", "item_weight_unit_of_measure", "agirlik_birimi")
+_BESIDE_OWN: Final = frozenset(_CORE) - {
+    "title", "image", "id", "group", "parent", "options", "variant_image", "status", "published",
+    "attribute_name",
+}  # fmt: skip
+"""Roles that columns of other names can have beside our own: those that make or hide no product."""
 _STAND_INS: Final = ("id", "group", "alt_id", "gtin", "slug", "url")
 """Roles that can identify a product, the better ones first."""
 
@@ -74,6 +94,35 @@ class TableMapping:
         return any(meaning.role == role for meaning in self.roles.values())
 
     @property
+    def units(self) -> dict[str, str]:
+        """Columns of sizes and weights whose unit another column has, with that one.
+
+        Amazon's ``item_width`` has ``item_width_unit_of_measure``, and all sizes of OpenCart
+        ``length_unit``.
+        """
+        by_fold = {fold(name): name for name in reversed(self.columns)}
+        found = {}
+        for name, meaning in self.roles.items():
+            if meaning.role in {*_SIZES, "weight"}:
+                of = fold(name)
+                common = _WEIGHT_UNITS if meaning.role == "weight" else _SIZE_UNITS
+                likely = (*(f"{of}_{each}" for each in _UNIT_ENDS), *common)
+                unit = next((by_fold[each] for each in likely if each in by_fold), None)
+                if unit is not None and unit != name:
+                    found[name] = unit
+        return found
+
+    def counts_hundredths(self, name: str) -> bool:
+        """Whether a column of prices counts cents: by its name, or as WooCommerce's store API."""
+        stem = name.rpartition(".")[0]
+        return is_in_hundredths(fold(name)) or f"{stem}.currency_minor_unit" in self.columns
+
+    @property
+    def names_images(self) -> bool:
+        """Whether a column holds images."""
+        return any(map(self.has, ("image", "variant_image", "variant.image")))
+
+    @property
     def keys(self) -> KeyColumns:
         """What a damaged file can be taken up again by."""
         ids = self.columns_of(self.keyed_by)
@@ -104,8 +153,13 @@ class TableMapping:
             f"{shown(name)} counts hundredths by its name: 1299 is read as 12.99."
             for role in ("price", "sale_price", "list_price", "current_price")
             for name in self.columns_of(role)
-            if is_in_hundredths(fold(name))
+            if self.counts_hundredths(name)
         ]
+        if paid := sorted(_paid(self.proposed).keys() & set(self.columns_of("ignore"))):
+            told.append(
+                f"Left out, for by its name it is what the shop pays: {listed(paid)}. "
+                "--map attribute=COLUMN keeps a column."
+            )
         if not self.has("title"):
             told.append(
                 "No column of titles was found, so products are called by their ids. Name the "
@@ -126,16 +180,20 @@ class TableMapping:
         return tuple(told)
 
     def _proposal(self, begin: str) -> str:
+        is_own = self.layout.keeps_names
         names = [
             (role, column)
             for role in _CORE
             for column in self.columns_of(role)
             if column in self.proposed | (self.given if self.layout.name == UNKNOWN else set())
+            and not (is_own and fold(column) == role)
         ]
         further = [
             (meaning.role, name)
             for name, meaning in self.roles.items()
-            if name in self.proposed and meaning.role.startswith(VARIANT)
+            if name in self.proposed and meaning.role.startswith(VARIANT) and not is_own
+            # What is an attribute of variants is called as the file calls it.
+            if not meaning.role.startswith(f"{VARIANT}attribute")
         ]
         parts = [f"{role} ← {column}" for role, column in (*names, *further)]
         if not parts:
@@ -157,6 +215,7 @@ def decide(
     *,
     given: Sequence[str] = (),
     layout: str | None = None,
+    may_lack_images: bool = False,
 ) -> TableMapping:
     """What the columns of a table mean.
 
@@ -166,10 +225,11 @@ def decide(
         samples: What the first rows have in them.
         given: ``ROLE=COLUMN``, which go before everything else.
         layout: Name of the layout; recognised when left out.
+        may_lack_images: Whether photos may be found otherwise than by a column.
 
     Raises:
         InvalidFeedError: a role, a column or a layout that is given is not there, or there is no
-            image column.
+            image column and has to be one.
     """
     columns = list(dict.fromkeys((*columns, *samples)))
     chosen, told = _layout(layout, columns, samples)
@@ -190,32 +250,49 @@ def decide(
         elif not (filled := samples.get(name)) or filled.filled or meaning.role in {"id", "image"}:
             first.add(meaning.role)
     roles = {**overruled, **roles}
+    priced = column_words().names["price"]
+    named = _paid({each for each in columns if each not in roles and not priced.meaning(each)})
+    roles |= named
+    if "attribute_name" not in settled:
+        named |= listed_names([name for name in columns if name not in roles])
+        roles |= named
     found: dict[str, Meaning] = {}
     if chosen.name == UNKNOWN:
         found = proposed(columns, samples, roles, settled)
     elif chosen.keeps_names:
-        found = _own(columns, samples, roles)
+        roles |= _own(columns, roles)
+        found = _beside_own(columns, samples, roles)
     elif not all(any(m.role == role for m in roles.values()) for role in ("title", "image")):
         extra = proposed(columns, samples, roles, settled)
         found = {n: m for n, m in extra.items() if m.role in {"title", "image", "id"}}
+    found |= _paid({name for name in columns if name not in roles and name not in found})
     roles |= found
     keyed_by = _key(roles)
     mapping = TableMapping(
         chosen,
         told,
         roles,
-        frozenset(found) if not chosen.keeps_names else frozenset(),
+        frozenset({**found, **named}),
         frozenset(overruled),
         layout is not None,
         keyed_by,
         tuple(columns),
     )
-    if not (mapping.has("image") or mapping.has("variant_image") or mapping.has("variant.image")):
-        raise InvalidFeedError(
-            f"No column of the feed {feed} holds images. It has {listed(columns)}. Name the one "
-            "that does: --map image=COLUMN, once for each where there are several."
-        )
+    units = {unit: Meaning("ignore") for unit in mapping.units.values() if unit not in roles}
+    if units and not chosen.keeps_names:
+        mapping = replace(mapping, roles={**roles, **units})
+    if not (may_lack_images or mapping.names_images):
+        raise without_images(feed, columns)
     return mapping
+
+
+def without_images(feed: str, columns: Sequence[str]) -> InvalidFeedError:
+    """Why a table is refused of which no photo can be found."""
+    return InvalidFeedError(
+        f"No column of the feed {feed} holds images. It has {listed(columns)}. Name the one that "
+        "does: --map image=COLUMN, once for each where there are several. Or put photos beside the "
+        "feed that are called as its products are, such as ID.jpg, ID-2.jpg or ID/1.jpg."
+    )
 
 
 def _layout(
@@ -266,10 +343,8 @@ def _given(feed: str, given: Sequence[str], columns: Sequence[str]) -> dict[str,
     return roles
 
 
-def _own(
-    columns: Sequence[str], samples: Mapping[str, ColumnSample], roles: Mapping[str, Meaning]
-) -> dict[str, Meaning]:
-    """Roles of further columns beside our own, which keep their names."""
+def _own(columns: Sequence[str], roles: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Roles of further columns of our own names."""
     own = column_words().own
     has = {meaning.role for meaning in roles.values()}
     found: dict[str, Meaning] = {}
@@ -278,8 +353,35 @@ def _own(
         if name not in roles and meaning is not None and meaning.role not in has:
             found[name] = meaning
             has.add(meaning.role)
-    nested = [name for name in columns if "." in name and name not in roles]
-    return found | proposed(nested, samples, {**roles, **found}, frozenset(has) | frozenset(_CORE))
+    return found
+
+
+def _beside_own(
+    columns: Sequence[str], samples: Mapping[str, ColumnSample], roles: Mapping[str, Meaning]
+) -> dict[str, Meaning]:
+    """Roles of columns that are called as shops call them, in a table of our own."""
+    free = [
+        name for name in columns if name not in roles and name in samples and samples[name].filled
+    ]
+    others = frozenset(column_words().names) - _BESIDE_OWN
+    found = proposed(free, samples, roles, others, by_values=False)
+    return {
+        name: meaning
+        for name, meaning in found.items()
+        # What says true or false stays that, as in_stock does in the examples of docs/feeds.md.
+        if is_of_variants(name)
+        or not (meaning.role == "availability" and samples[name].truths >= MOST)
+    }
+
+
+def _paid(columns: Collection[str]) -> dict[str, Meaning]:
+    """Columns of what the shop pays, which is nobody else's business."""
+    known = column_words().paid
+    return {
+        name: Meaning("ignore")
+        for name in columns
+        if without_terms(name.rpartition(".")[2]) in known
+    }
 
 
 def _key(roles: Mapping[str, Meaning]) -> str:

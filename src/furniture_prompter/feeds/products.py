@@ -38,8 +38,8 @@ from furniture_prompter.feeds.variant_rows import (
     add_option,
     common_title,
     first_of,
+    forms_of,
     is_child,
-    is_variant,
     made_variant,
     options_of,
     variant_id,
@@ -199,15 +199,7 @@ class ProductBuilder:
                 found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
         given, images = found.given, found.images
         if not given:
-            column = (self._mapping.columns_of("image") or ("image",))[0]
-            yield self.set_aside(
-                UnusableValueError(
-                    "The row names no image.",
-                    f"Name at least one image file or address in {column}.",
-                ),
-                main,
-                product_id,
-            )
+            yield self.set_aside(_without_image(self._mapping, product_id), main, product_id)
             return
         if given > LIMIT_IMAGES:
             too_many = UnusableValueError(
@@ -277,7 +269,7 @@ class ProductBuilder:
         else:
             main = next((row for row in rows if "title" in row.words), rows[0])
             head = main
-            variants = [row for row in rows if is_variant(row)] if "group" in main.ids else []
+            variants = forms_of(rows) if "group" in main.ids else []
         if head.hidden or (head is main and not variants and head.is_not_alone):
             reason = head.hidden or "visibility"
             self.counts.hidden[reason] = self.counts.hidden.get(reason, 0) + len(rows)
@@ -487,6 +479,18 @@ def _hashed(text: str, characters: int = 0) -> str:
     if 0 < characters <= 200:
         return text
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
+
+
+def _without_image(mapping: TableMapping, product_id: str) -> UnusableValueError:
+    if not mapping.names_images:
+        return UnusableValueError(
+            "No photo beside the feed is called as the product is.",
+            f"Put one there, such as {product_id}.jpg, or into a folder {product_id}.",
+        )
+    column = (mapping.columns_of("image") or ("image",))[0]
+    return UnusableValueError(
+        "The row names no image.", f"Name at least one image file or address in {column}."
+    )
 
 
 def _cut_off(item: SetAside) -> SetAside:

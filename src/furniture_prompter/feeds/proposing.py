@@ -1,119 +1,43 @@
 """Proposals: what the columns of an unknown table may mean, by their names and by their values."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError
-from furniture_prompter.feeds.folder import PHOTO_EXTENSIONS
+from furniture_prompter.feeds.column_samples import MONEY, ColumnSample
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
-from furniture_prompter.feeds.records import Value
+from furniture_prompter.feeds.price_columns import (
+    PRICE_ROLES,
+    UNTAXED,
+    role_in_prices,
+    without_terms,
+)
 from furniture_prompter.feeds.roles import OPTION, VARIANT
+from furniture_prompter.feeds.values import words_of
 from furniture_prompter.feeds.values.money import read_availability, tells_no_price
 from furniture_prompter.feeds.values.sizes import size_column
 
-_IMAGE: Final = re.compile(
-    rf"(https?:)?/?/?[^\s\"<>|;]+({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})(?![\w.])",
-    re.IGNORECASE,
+_VARIANTS: Final = words_of(
+    "variant variants variation variations sku skus varyant varyantlar varyasyon varyasyonlar "
+    "secenek secenekler"
 )
-_ADDRESS: Final = re.compile(r"(https?:)?//[\w.-]+", re.IGNORECASE)
-_MONEY: Final = re.compile(r"[^\d]{0,6}\d[\d.,' \xa0\u202f]*[^\d]{0,8}")
-_CURRENCY: Final = re.compile(r"[€$£₺¥₽]|\b(EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR)\b")
-_NESTED: Final = re.compile(r"(variants?|variations?|skus|children|varyantlar|items)\.(.+)", re.I)
+"""Names of lists of variants, at the top or one below, and of the elements of XML in them."""
+_TOP_VARIANTS: Final = _VARIANTS | {"children", "items"}
 _CODE_WORD: Final = re.compile(r"(^|_)(kod|kodu|code|no|nr|sku|id|ref|number|nummer)(_|$)")
 _PARENT: Final = ".parent."
 _NAMES_OF_OBJECTS: Final = frozenset({"name", "title"})
 _LEVELS: Final = re.compile(r"(^|_)(alt|ana|sub|main|unter|haupt|sous|subcategoria|subcategory)")
+
+_TOP_LEVEL: Final = re.compile("ana|main|haupt")
 
 MOST: Final = 0.5
 NEARLY_ALL: Final = 0.8
 _DISTINCT: Final = 0.95
 """Share of different values from which a column can be one of identifiers: rows are repeated."""
 _TITLE_CHARACTERS: Final = range(4, 160)
-
-
-@dataclass(slots=True)
-class ColumnSample:
-    """What the first rows have in one column.
-
-    Attributes:
-        filled: Rows that have something there.
-        texts: The values as text, one a filled row; the first of a list.
-        is_list: Whether a row has a list there.
-    """
-
-    filled: int = 0
-    texts: list[str] = field(default_factory=list)
-    is_list: bool = False
-
-    def add(self, value: Value) -> None:
-        """Look at one value."""
-        if isinstance(value, list):
-            self.is_list = True
-            value = next((part for part in value if part not in (None, "", [])), None)
-            if isinstance(value, list):
-                value = value[0] if value else None
-        if value is None or isinstance(value, list):
-            return
-        text = str(value).strip()
-        if text:
-            self.filled += 1
-            self.texts.append(text)
-
-    def share(self, says: Callable[[str], object]) -> float:
-        """Share of the filled rows of whose value something is said."""
-        if not self.filled:
-            return 0.0
-        return sum(bool(says(text)) for text in self.texts) / self.filled
-
-    @property
-    def images(self) -> float:
-        """Share of values that name an image file."""
-        return self.share(_IMAGE.match)
-
-    @property
-    def addresses(self) -> float:
-        """Share of values that are addresses."""
-        return self.share(_ADDRESS.match)
-
-    @property
-    def prices(self) -> float:
-        """Share of values that may be prices."""
-        return self.share(_MONEY.fullmatch)
-
-    @property
-    def currencies(self) -> float:
-        """Share of values that name a currency."""
-        return self.share(_CURRENCY.search)
-
-    @property
-    def distinct(self) -> float:
-        """Share of different values."""
-        return len(set(self.texts)) / self.filled if self.filled else 0.0
-
-    @property
-    def words(self) -> float:
-        """Share of values that hold letters and are no address, as names of things do."""
-        if not self.filled:
-            return 0.0
-        return (
-            sum(any(letter.isalpha() for letter in text) for text in self.texts) / self.filled
-            - self.addresses
-        )
-
-
-def sampled(records: Iterable[Mapping[str, Value]]) -> dict[str, ColumnSample]:
-    """What rows have in each of their columns."""
-    samples: dict[str, ColumnSample] = {}
-    for fields in records:
-        for name, value in fields.items():
-            sample = samples.get(name)
-            if sample is None:
-                sample = samples[name] = ColumnSample()
-            sample.add(value)
-    return samples
 
 
 _UNITS: Final = frozenset(
@@ -132,6 +56,12 @@ class ColumnWords:
         names: Names of each role, and the place of each in its role's order.
         own: Roles of columns of our own names.
         no_image: Parts of names of columns of other pictures than the product's.
+        named_lists: What lists of names and values are called.
+        name_members: What the name is called in them, the likelier first.
+        value_members: What the value is called.
+        unit_members: What the value's unit is called.
+        no_attribute: Names in such lists that say nothing of the product.
+        paid: Names of columns of what the shop pays.
         hidden: Values by which a row says that the shop does not show it, by role.
     """
 
@@ -139,6 +69,12 @@ class ColumnWords:
     rank: Mapping[tuple[str, str], int]
     own: Names
     no_image: tuple[str, ...]
+    named_lists: frozenset[str]
+    name_members: tuple[str, ...]
+    value_members: tuple[str, ...]
+    unit_members: tuple[str, ...]
+    no_attribute: frozenset[str]
+    paid: frozenset[str]
     hidden: Mapping[str, frozenset[str]]
 
 
@@ -174,6 +110,12 @@ def column_words() -> ColumnWords:
         },
         Names.of((name, role) for role, known in data["own"].items() for name in known),
         tuple(data["words"]["no_image"]),
+        frozenset(fold(each) for name in data["lists"]["called"] for each in _spellings(name)),
+        tuple(data["lists"]["names"]),
+        tuple(data["lists"]["values"]),
+        tuple(data["lists"]["units"]),
+        frozenset(data["lists"]["nothing"]),
+        frozenset(map(fold, data["words"]["paid"])),
         {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
     )
 
@@ -183,6 +125,8 @@ def proposed(
     samples: Mapping[str, ColumnSample],
     taken: Mapping[str, Meaning],
     settled: frozenset[str] = frozenset(),
+    *,
+    by_values: bool = True,
 ) -> dict[str, Meaning]:
     """What further columns mean, as far as names and values tell.
 
@@ -191,12 +135,13 @@ def proposed(
         samples: What the first rows have in them.
         taken: Columns whose meaning is known.
         settled: Roles that no further column may have.
+        by_values: Whether values alone may tell a price, an id or a title.
     """
     words = column_words()
     free = [name for name in columns if name not in taken]
     found: dict[str, Meaning] = {}
     has = settled | {meaning.role for meaning in taken.values()}
-    nested = [name for name in free if _NESTED.fullmatch(name)]
+    nested = [name for name in free if is_of_variants(name)]
     flat = [name for name in free if name not in nested]
     blank = ColumnSample()
 
@@ -213,7 +158,7 @@ def proposed(
                 (_rank(role, name, sample(name), words), meaning.number, place, name)
                 for place, name in enumerate(flat)
                 if name not in found
-                and (meaning := names.meaning(name)) is not None
+                and (meaning := _meaning(role, names, name)) is not None
                 and _may_be(role, name, sample(name))
             ),
         )
@@ -229,8 +174,14 @@ def proposed(
             if len(levels) > 1 and ranked[0] in levels:
                 for each in sorted(levels, key=lambda level: (level[1], level[2])):
                     found[each[3]] = Meaning(role, each[1])
+            elif top := [each for each in levels if _TOP_LEVEL.match(fold(each[3]))]:
+                # A plain category between its main and its sub category.
+                below = [each for each in levels if each not in top]
+                for number, each in enumerate((*top, ranked[0], *below), 1) if below else ():
+                    found[each[3]] = Meaning(role, number)
     found |= _sizes(flat, samples, {**taken, **found}, has)
-    found |= _by_values(flat, samples, {**taken, **found}, settled)
+    if by_values:
+        found |= _by_values(flat, samples, {**taken, **found}, settled)
     found |= _translations(flat, {**taken, **found})
     found |= _nested(nested, taken)
     of_images = {
@@ -243,6 +194,22 @@ def proposed(
             # Numbers and texts beside the addresses in a list of images are no columns.
             found[name] = Meaning("ignore")
     return found
+
+
+def is_of_variants(column: str) -> bool:
+    """Whether a column is a member of the objects in a list of variants: ``variants.sku``."""
+    return bool(variant_member(column))
+
+
+@lru_cache(maxsize=4_096)
+def variant_member(column: str) -> str:
+    """What a column is called in a list of variants: ``sku`` of ``Secenekler.Secenek.sku``."""
+    parts = column.split(".")
+    for depth, names in enumerate((_TOP_VARIANTS, _VARIANTS)):
+        rest = parts[depth + 1 :]
+        if rest and fold(parts[depth]) in names:
+            return ".".join(rest[1:] if len(rest) > 1 and fold(rest[0]) in _VARIANTS else rest)
+    return ""
 
 
 def is_parent(column: str) -> bool:
@@ -270,10 +237,34 @@ def _nested_categories(name: str, columns: Sequence[str]) -> dict[str, Meaning]:
     }
 
 
+def _meaning(role: str, names: Names, name: str) -> Meaning | None:
+    """What a name means as one of a role.
+
+    A price is one without currency and tax, ``Fiyat (TL)``, and a member of an object of attributes
+    is what it is called, ``specs.width``.
+    """
+    found = names.meaning(name)
+    if found is None and role in PRICE_ROLES and (plain := without_terms(name)):
+        found = names.meaning(plain)
+    if found is None and role in _TRANSLATED:
+        match = _KNOWN_LANGUAGE.fullmatch(fold(name))
+        found = names.meaning(match[1]) if match else None
+    if found is None and "." in name and role == role_in_prices(fold(name).split("_")):
+        found = Meaning(role)
+    stem, _, member = name.rpartition(".")
+    if found is None and fold(stem.rpartition(".")[2]) in column_words().named_lists:
+        found = names.meaning(member)
+    return found
+
+
 def _rank(role: str, name: str, sample: ColumnSample, words: ColumnWords) -> tuple[bool, bool, int]:
     """The likelier a column is to have a role, the less: filled ones, ids without doubles."""
     unsure = role == "id" and sample.distinct < _DISTINCT and fold(name) != "id"
-    place = words.rank.get((role, fold(name)), len(words.rank))
+    language = _KNOWN_LANGUAGE.fullmatch(fold(name)) if role in _TRANSLATED else None
+    known = language[1] if language else fold(name)
+    place = words.rank.get((role, known), len(words.rank))
+    if role in PRICE_ROLES and not UNTAXED.isdisjoint(fold(name).split("_")):
+        place += len(words.rank)
     return not sample.filled, unsure, place
 
 
@@ -308,11 +299,11 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
 
 
 def _is_price(text: str) -> bool:
-    return _MONEY.fullmatch(text) is not None or tells_no_price(text)
+    return MONEY.fullmatch(text) is not None or tells_no_price(text)
 
 
 def _is_stock(text: str) -> bool:
-    if _MONEY.fullmatch(text):
+    if MONEY.fullmatch(text):
         return True
     try:
         read_availability(text)
@@ -346,7 +337,21 @@ def _images(
             name for name in columns if samples.get(name, ColumnSample()).images >= MOST
         ]
     empty = [each[2] for each in sorted(named) if each[2] not in chosen]
-    return {name: Meaning("image") for name in (*chosen, *empty)}
+    images = {name: Meaning("image") for name in (*chosen, *empty)}
+    return images | dict.fromkeys(_same_pictures(chosen, samples), Meaning("ignore"))
+
+
+def _same_pictures(chosen: Sequence[str], samples: Mapping[str, ColumnSample]) -> list[str]:
+    """Further members of a list of pictures: each picture in other sizes, or its file's name."""
+    same: list[str] = []
+    lists: dict[str, list[str]] = {}
+    for name in chosen:
+        if "." in name and samples[name].is_list:
+            lists.setdefault(name.rpartition(".")[0], []).append(name)
+    for members in lists.values():
+        best = max(members, key=lambda name: samples[name].addresses >= MOST)
+        same += [name for name in members if name != best]
+    return same
 
 
 def _sizes(
@@ -382,17 +387,21 @@ def _translations(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[
     stems = {
         match[1]: meaning.role
         for name, meaning in taken.items()
-        if meaning.role in _TRANSLATED and (match := _LANGUAGE.fullmatch(name))
+        if meaning.role in _TRANSLATED and (match := _LANGUAGE.fullmatch(fold(name)))
     }
-    return {
-        name: Meaning(f"{stems[match[1]]}_{match[2]}")
-        for name in columns
-        if name not in taken and (match := _LANGUAGE.fullmatch(name)) and match[1] in stems
-    }
+    found: dict[str, Meaning] = {}
+    for name in columns:
+        match = _LANGUAGE.fullmatch(fold(name))
+        if name not in taken and match and match[1] in stems:
+            meaning = Meaning(f"{stems[match[1]]}_{match[2]}")
+            if meaning not in found.values():
+                found[name] = meaning
+    return found
 
 
 _TRANSLATED: Final = frozenset({"title", "description", "category", "color"})
-_LANGUAGE: Final = re.compile(r"(.+)[._]([a-z]{2})")
+_LANGUAGE: Final = re.compile(r"(.+?)_([a-z]{2})(?:_[a-z]{2})?")
+_KNOWN_LANGUAGE: Final = re.compile(r"(.+?)_(?:en|tr|de|fr|es|it|nl|pl)(?:_[a-z]{2})?")
 
 
 def _by_values(
@@ -442,7 +451,10 @@ _VARIANT_ROLES: Final = (
     "title", "color", "material", "image", "price", "sale_price", "list_price", "currency",
     "availability", "stock", "gtin", "width", "depth", "height", "length", "weight", "url",
 )  # fmt: skip
-_VARIANT_IDS: Final = ("sku", "stok_kodu", "code", "id", "artikelnummer", "barcode")
+_VARIANT_IDS: Final = (
+    "sku", "stok_kodu", "stokkodu", "stock_code", "stockcode", "code", "id", "artikelnummer",
+    "barcode", "barkod",
+)  # fmt: skip
 
 
 def _nested(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, Meaning]:
@@ -450,7 +462,7 @@ def _nested(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, M
     words = column_words()
     found: dict[str, Meaning] = {}
     has = {meaning.role for meaning in taken.values()}
-    inner = {name: fold(match[2]) for name in columns if (match := _NESTED.fullmatch(name))}
+    inner = {name: fold(variant_member(name)) for name in columns}
     ids = [name for key in _VARIANT_IDS for name, part in inner.items() if part == key]
     if f"{VARIANT}id" not in has and ids:
         found[ids[0]] = Meaning(f"{VARIANT}id")

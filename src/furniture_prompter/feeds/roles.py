@@ -43,6 +43,8 @@ ROLES: Final = {
     "weight": "weight",
     "seats": "for how many people",
     "drawers": "how many drawers",
+    "attribute_name": "names of attributes in a list, whose values attribute_value has",
+    "attribute_value": "values of attributes in a list, whose names attribute_name has",
     "status": "whether it is shown: active, draft, archived",
     "published": "whether it is shown: true or false",
     "attribute": "a column of its own, called as the file calls it",
@@ -55,13 +57,16 @@ INNER_ROLES: Final = frozenset(
     {
         "alt_id", "slug", "parent_number", "children", "pairs", "short_description",
         "google_category", "colors", "current_price", "in_stock", "visibility",
-        "option_names", "option_values", "group_title",
+        "option_names", "option_values", "group_title", "attribute_unit", "row_kind", "details",
     }
 )  # fmt: skip
 
 SEVERAL: Final = frozenset(
-    {"image", "category", "option_name", "option_value", "variant_image", "attribute", "ignore"}
-)
+    {
+        "image", "category", "option_name", "option_value", "variant_image", "attribute_name",
+        "attribute_value", "attribute", "ignore",
+    }
+)  # fmt: skip
 """Roles that several columns may have."""
 
 VARIANT: Final = "variant."

@@ -4,6 +4,7 @@ import hashlib
 import marshal
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib import metadata
 from itertools import islice
@@ -27,11 +28,13 @@ from furniture_prompter.feeds.cells import (
     shown,
     typed,
 )
+from furniture_prompter.feeds.column_samples import sampled
 from furniture_prompter.feeds.delimited import LIMIT_COLUMNS
 from furniture_prompter.feeds.grouping import GroupColumns, Groups, grouped
-from furniture_prompter.feeds.mapping import TableMapping, decide
+from furniture_prompter.feeds.layouts import fold
+from furniture_prompter.feeds.mapping import TableMapping, decide, without_images
+from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
-from furniture_prompter.feeds.proposing import sampled
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import VARIANT
 from furniture_prompter.feeds.table_rows import PRICES, SIZES, RowPlan
@@ -140,6 +143,7 @@ class TableFeed:
         self._address_path = address_path
         self._done = 0
         self._total: int | None = None
+        self._photos: PhotosBeside | None = None
 
     @property
     def name(self) -> str:
@@ -177,8 +181,20 @@ class TableFeed:
                 f"more than {LIMIT_COLUMNS:,}. Leave out those that nobody will search or filter "
                 "by, or give names that differ from row to row as values of one column."
             )
-        samples = sampled(self._sample)
-        return decide(self.name, columns, samples, given=self._given, layout=self._layout)
+        mapping = decide(
+            self.name,
+            columns,
+            sampled(self._sample),
+            given=self._given,
+            layout=self._layout,
+            may_lack_images=True,
+        )
+        if not mapping.names_images:
+            rows = (item.fields for item in self.source.records() if isinstance(item, Record))
+            self._photos = photos_beside(self.source.folder, mapping, rows)
+            if self._photos is None:
+                raise without_images(self.name, mapping.columns)
+        return mapping
 
     def items(self) -> Iterator[FeedItem]:
         """See :class:`furniture_prompter.domain.Feed`.
@@ -203,6 +219,14 @@ class TableFeed:
         mapping = self.mapping
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
+        if self._photos is not None:
+            yield FeedNote(
+                f"No column holds images, so photos beside the feed are taken that are called as "
+                f"{shown(self._photos.column)} says: {self._photos.count:,}, such as "
+                f"{shown(self._photos.example)}."
+            )
+            # Whether a further photo lies there now no record tells.
+            known = None
         columns = _group_columns(mapping)
         groups = Groups(columns) if columns else None
         evidence = self._evidence(mapping)
@@ -216,7 +240,7 @@ class TableFeed:
         told = len(plan.notes)
         aside: list[SetAside | FeedNote] = []
         self._done = 0
-        for records in grouped(_parted(self.source.records(mapping.keys), aside), groups):
+        for records in grouped(_parted(self._records(mapping), aside), groups):
             if aside:
                 yield from aside
                 aside.clear()
@@ -231,11 +255,21 @@ class TableFeed:
                 origin = digest
             doubts = plan.doubted
             rows = [plan.read(record) for record in records]
+            if self._photos is not None:
+                for record, read in zip(records, rows, strict=True):
+                    read.images += self._photos.of(record.fields)
             yield from builder.build(rows, origin if plan.doubted == doubts else None)
         yield from aside
         yield from plan.notes[told:]
         yield from plan.doubts
         yield from _last_notes(builder)
+
+    def _records(self, mapping: TableMapping) -> Iterator[RecordItem]:
+        """The rows, those below a product's first with what only that one is called by."""
+        found = (name for name in mapping.columns if fold(name) == fold(mapping.layout.carries))
+        column = next(found, "") if mapping.layout.carries else ""
+        items = self.source.records(mapping.keys)
+        return _carried(items, column) if column else items
 
     def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
         """What is wrong with each row of a file in which none can be read."""
@@ -287,7 +321,7 @@ class TableFeed:
                 _look(fields, watched)
             return
         count = 0
-        for item in self.source.records(mapping.keys):
+        for item in self._records(mapping):
             if isinstance(item, Record):
                 count += 1
                 _look(item.fields, watched)
@@ -317,9 +351,10 @@ class TableFeed:
     ) -> Iterator[FeedNote]:
         for name, column in evidence.items():
             meaning = self.mapping.roles.get(name)
-            if not column.needs_telling or (
-                meaning is not None and meaning.role not in {"attribute", "stock"}
-            ):
+            kept = {"attribute", "stock"}
+            if self.mapping.layout.keeps_names:
+                kept |= {*SIZES, "weight"}
+            if not column.needs_telling or (meaning is not None and meaning.role not in kept):
                 continue
             mark = marks[name]
             read = "text" if mark is None else f"{typed(column.doubtful, mark):.15g}"
@@ -342,6 +377,18 @@ def _look(
             for each in value:
                 if type(each) is str:
                     look(each)
+
+
+def _carried(items: Iterator[RecordItem], column: str) -> Iterator[RecordItem]:
+    above: Value = None
+    for item in items:
+        if isinstance(item, Record):
+            own = item.fields.get(column)
+            if own not in (None, ""):
+                above = own
+            elif above is not None:
+                item = replace(item, fields={**item.fields, column: above})
+        yield item
 
 
 def _parted(items: Iterator[RecordItem], aside: list[SetAside | FeedNote]) -> Iterator[Record]:

@@ -21,8 +21,10 @@ from furniture_prompter.feeds.cell_steps import (
     set_count,
     set_currency,
     set_description,
+    set_details,
     set_hidden,
     set_id,
+    set_kind,
     set_material,
     set_option,
     set_option_name,
@@ -34,6 +36,7 @@ from furniture_prompter.feeds.cell_steps import (
     set_stock,
     set_tags,
     set_text,
+    set_translation,
     set_typed,
     set_weight,
     set_words,
@@ -45,20 +48,20 @@ from furniture_prompter.feeds.cells import (
     DecimalMark,
     UnusableValueError,
     column_name,
-    prose,
     shown,
 )
 from furniture_prompter.feeds.image_cells import references
-from furniture_prompter.feeds.layouts import Meaning, fold, without_prefix
+from furniture_prompter.feeds.layouts import Meaning, without_prefix
 from furniture_prompter.feeds.mapping import TableMapping
+from furniture_prompter.feeds.named_values import UNIT_CODES, NamedLists, asked_as
 from furniture_prompter.feeds.proposing import column_words, is_parent
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
 from furniture_prompter.feeds.values.currencies import currency_of_column
 from furniture_prompter.feeds.values.measures import read_measures
 from furniture_prompter.feeds.values.money import (
-    is_in_hundredths,
     read_price,
+    says_nothing,
     tells_no_price,
     whole_from_hundredths,
 )
@@ -67,8 +70,9 @@ from furniture_prompter.feeds.values.sizes import size_column
 SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
 PRICES: Final = ("price", "sale_price", "list_price", "current_price")
 _SETTLED: Final = frozenset({"sale_price", "list_price", "current_price"})
+_REDUCING: Final = frozenset({"sale_price", "list_price"})
 _PLAIN_TEXTS: Final = ("brand", "url", "gtin")
-_LIMIT_DOUBTS: Final = 1
+_SEVERAL: Final = "it has no currency, for its sign is that of several; write the code, such as USD"
 
 
 class RowPlan:
@@ -94,7 +98,6 @@ class RowPlan:
         self._own = mapping.layout.keeps_names
         self._steps: dict[str, Step] = {}
         self._labels: dict[str, str] = {}
-        self._nested: dict[str, tuple[str, Step]] = {}
         self._doubts: dict[str, tuple[str, int]] = {}
         self._in_hundredths: set[str] = set()
         self._currencies: dict[str, str | None] = {}
@@ -105,11 +108,18 @@ class RowPlan:
         levels = mapping.columns_of("category")
         self._nested_levels = levels if any(map(is_parent, levels)) else ()
         roles = {meaning.role for meaning in mapping.roles.values()}
+        if self._own:
+            # Sizes and weights of our own columns stand beside what the file calls them.
+            roles -= {*SIZES, "weight"}
         self._names |= {standard for role, standard in _STANDARD.items() if role in roles}
         if roles & set(SIZES):
             self._names |= {f"{each}_cm" for each in SIZES[:-1]}
+        self._lists = NamedLists(mapping.roles, self._names, self.notes)
         for name, meaning in mapping.roles.items():
             self._add(name, meaning)
+        self._units = {} if self._own else mapping.units
+        self._measured = {name: self._steps[name] for name in self._units}
+        self._steps |= dict.fromkeys(self._units, nothing)
 
     def label(self, name: str) -> str:
         """What messages call a column."""
@@ -158,6 +168,9 @@ class RowPlan:
             row.images = self._in_order(record)
         if self._nested_levels and row.paths:
             self._put_levels_in_order(record, row)
+        self._lists.read(record, row)
+        for name, unit in self._units.items():
+            self._measure_in(record, name, unit, row)
         if not row.attributes.keys().isdisjoint(_SETTLED):
             settle_prices(row)
         for variant in row.variants:
@@ -185,6 +198,18 @@ class RowPlan:
                 with suppress(UnusableValueError):  # told by the column's own step
                     self._steps[name](row, value)
 
+    def _measure_in(self, record: Record, name: str, unit: str, row: Row) -> None:
+        """A size or weight, in the unit that another column tells."""
+        value, said = record.fields.get(name), record.fields.get(unit)
+        if value is None or value == "":
+            return
+        if isinstance(said, str) and said.strip() and f"{value}".strip()[-1:].isdigit():
+            value = f"{value} {UNIT_CODES.get(said.strip().lower(), said.strip().lower())}"
+        try:
+            self._measured[name](row, value)
+        except UnusableValueError as problem:
+            row.problems.append((self._labels[name], problem))
+
     @property
     def _splits(self) -> bool:
         return not (self._own and self._has_types)
@@ -202,6 +227,8 @@ class RowPlan:
         if role.startswith(VARIANT):
             step = self._step_of(name, role.removeprefix(VARIANT), number)
             made: Step = partial(into_variants, step)
+        elif self._own and role in {*SIZES, "weight"}:
+            made = self._plain_step(name, role)
         else:
             made = self._step_of(name, role, number)
         self._steps[name] = made
@@ -225,7 +252,7 @@ class RowPlan:
             return partial(add_own_images, label)
         if role in PRICES:
             self._currencies[label] = currency_of_column(name)
-            if is_in_hundredths(fold(name)):
+            if self._mapping.counts_hundredths(name):
                 self._in_hundredths.add(label)
             return partial(self._price_or_none, role, label, self._marks.get(name))
         if role == "money":
@@ -240,11 +267,7 @@ class RowPlan:
         if role in _PLAIN_TEXTS:
             return partial(set_text, role, label)
         if role in SIZES:
-            about = size_column(name)
-            # The role goes before what the name says; the unit in the name stays.
-            is_told = role == "dimensions" or about.roles == (f"{role}_cm",)
-            asked = name if is_told else f"{role.replace('_', ' ')} {about.unit}"
-            return partial(self._measures, label, asked, self._marks.get(name))
+            return partial(self._measures, label, asked_as(role, name), self._marks.get(name))
         if role == "weight":
             return partial(set_weight, name, self._marks.get(name))
         if role in {"seats", "drawers"}:
@@ -255,6 +278,8 @@ class RowPlan:
         if role in {"status", "published", "visibility"}:
             hiding = column_words().hidden[role]
             return partial(set_hidden, name, hiding, role == "visibility")
+        if role == "row_kind":
+            return set_kind
         if role == "option_name":
             return partial(set_option_name, number)
         if role == "option_value":
@@ -263,6 +288,8 @@ class RowPlan:
             return partial(set_option, written(name, role.removeprefix(OPTION)), label)
         if role == "options":
             return set_pairs_as_options
+        if role == "details":
+            return partial(set_details, self._pair)
         if role == "pairs":
             return partial(set_pairs, self._pair)
         if role == "children":
@@ -271,10 +298,11 @@ class RowPlan:
             return set_option_names
         if role == "option_values":
             return set_option_values
-        if role == "ignore":
+        if role in {"ignore", "attribute_name", "attribute_value", "attribute_unit"}:
             return nothing
         if is_translation(role):
-            return self._attribute(name, role)
+            self._names.add(role)
+            return partial(set_translation, role, label)
         return self._plain_step(name)
 
     def _words_step(self, label: str, role: str) -> Step:
@@ -290,17 +318,29 @@ class RowPlan:
             return partial(set_own_category, label)
         return partial(set_words, role, label, strict=self._own)
 
-    def _plain_step(self, name: str) -> Step:
-        """The step of a column that nobody but the shop knows: an attribute."""
+    def _plain_step(self, name: str, role: str = "") -> Step:
+        """The step of a column that keeps its name: an attribute, with what else it tells.
+
+        Args:
+            name: The column.
+            role: The size that a column of our own layout is, or weight; empty for others.
+        """
         try:
             own = self._attribute_name(name)
         except UnusableValueError as problem:
             self.notes.append(FeedNote(f"A column was left out. {problem.reason} {problem.cure}"))
             return nothing
-        step = self._attribute(name, own)
+        step, mark = self._attribute(name, own), self._marks.get(name)
+        if role == "weight":
+            return partial(_with, step, partial(set_weight, name, mark))
+        if role == "dimensions":
+            return partial(_with, step, partial(self._measures, self._labels[name], name, mark))
+        if role:
+            asked = asked_as(role, name)
+            return partial(self._size_beside, own, f"{role}_cm", asked, mark, step, is_size=True)
         about = size_column(name)
         if self._own and len(about.roles) == 1 and not about.is_packed:
-            return partial(self._size_beside, own, about.roles[0], name, step)
+            return partial(self._size_beside, own, about.roles[0], name, mark, step, is_size=False)
         return step
 
     def _attribute_name(self, name: str) -> str:
@@ -337,12 +377,20 @@ class RowPlan:
                 return
         if isinstance(value, str) and value.isspace():
             return
-        price = read_price(value, mark=mark, currency=self._currencies.get(label))
+        told = self._currencies.get(label)
+        price = read_price(value, mark=mark, currency=told)
         in_hundredths = label in self._in_hundredths
         if in_hundredths:
             price = whole_from_hundredths(price, str(value))
         if price.doubt:
             self._doubt(label, price.doubt)
+        elif told and price.currency != told:
+            is_in = f"it is in {price.currency}" if price.currency else _SEVERAL
+            self._doubt(
+                label,
+                f"{shown(value)} is not in {told}, as the column's name says: the cell decides, "
+                f"so {is_in}. {told} is the currency of cells that name none.",
+            )
         if own in row.attributes:
             return
         row.attributes[own] = price.amount
@@ -354,16 +402,20 @@ class RowPlan:
     def _price_or_none(
         self, role: str, label: str, mark: DecimalMark | None, row: Row, value: Any
     ) -> None:
-        """A price, or what a shop says that tells it to those who ask."""
+        """A price, or what a shop writes where it has none to tell."""
         try:
             self._price(role, role, label, mark, row, value)
         except UnusableValueError:
-            texts = [each for each in (value if isinstance(value, list) else [value]) if each]
-            if not (texts and isinstance(texts[0], str) and tells_no_price(texts[0])):
+            cells = value if isinstance(value, list) else [value]
+            said = next((f"{each}".strip() for each in cells if each not in (None, "")), "")
+            if not tells_no_price(said):
                 raise
+            if role in _REDUCING and says_nothing(said):
+                # Nothing is reduced, as most products of a shop are not.
+                return
             # Who counts them has to see the row in every run.
             self.doubted += 1
-            row.instead_of_price = row.instead_of_price or texts[0].strip()
+            row.instead_of_price = row.instead_of_price or said
 
     def _money(
         self, own: str, otherwise: Step, mark: DecimalMark | None, row: Row, value: Any
@@ -389,11 +441,23 @@ class RowPlan:
             row.attributes.setdefault(name, size)
 
     def _size_beside(
-        self, own: str, standard: str, name: str, step: Step, row: Row, value: Any
+        self,
+        own: str,
+        standard: str,
+        asked: str,
+        mark: DecimalMark | None,
+        step: Step,
+        row: Row,
+        value: Any,
+        *,
+        is_size: bool,
     ) -> None:
-        """A size of our own columns: as it is written, and as centimetres where it tells a unit."""
+        """A size of our own columns: as it is written, and as centimetres where it is a size.
+
+        It is one by its column's name, or where name or cell tell a unit.
+        """
         try:
-            size = read_measures(value, column=name, mark=self._marks.get(name)).cm.get(standard)
+            size = read_measures(value, column=asked, mark=mark).cm.get(standard)
         except UnusableValueError:
             size = None
         if size is None or (own == standard and isinstance(value, int | float)):
@@ -404,27 +468,19 @@ class RowPlan:
             row.cells[own] = str(value)
             return
         step(row, value)
-        if size_column(name).unit or isinstance(row.attributes.get(own), str):
+        if is_size or size_column(asked).unit or isinstance(row.attributes.get(own), str):
             row.attributes.setdefault(standard, size)
 
     def _pair(self, row: Row, name: str, value: str) -> None:
         """One attribute that a cell of several names: ``color=Gri,material=Ahşap``."""
-        folded = fold(name)
-        words = column_words().names
-        for role in ("color", "material"):
-            if words[role].meaning(folded) is not None:
-                row.options[role.capitalize()] = value
-                if role == "color":
-                    set_words(role, name, row, value, strict=False)
-                else:
-                    set_material(name, row, value)
-                return
-        try:
-            own = column_name(name)
-        except UnusableValueError:
-            return
-        if own not in self._names:
-            row.attributes.setdefault(own, prose(value))
+        self._lists.name(row, {name: value})
+
+
+def _with(step: Step, further: Step, row: Row, value: Any) -> None:
+    """One step, and another that need not make anything of the value."""
+    step(row, value)
+    with suppress(UnusableValueError):
+        further(row, value)
 
 
 _IDS: Final = frozenset({"id", "group", "parent", "alt_id", "slug", "parent_number"})

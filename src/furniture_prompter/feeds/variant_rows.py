@@ -9,6 +9,7 @@ from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, column_name, one_line
 from furniture_prompter.feeds.grouping import text_of
 from furniture_prompter.feeds.layouts import fold
+from furniture_prompter.feeds.named_values import set_named
 from furniture_prompter.feeds.proposing import column_words
 from furniture_prompter.feeds.rows import identifier
 from furniture_prompter.feeds.values.counts import Counted, count_in
@@ -62,6 +63,11 @@ def is_child(row: Row, rows: Sequence[Row]) -> bool:
 def is_variant(row: Row) -> bool:
     """Whether a row that shares its product with others is one of its forms, not just a photo."""
     return bool("id" in row.ids or row.options or "price" in row.attributes or "gtin" in row.ids)
+
+
+def forms_of(rows: Sequence[Row]) -> list[Row]:
+    """The variants among the rows of a group: those that say so, where one does."""
+    return [row for row in rows if row.is_form] or [row for row in rows if is_variant(row)]
 
 
 def options_of(row: Row, main: Row) -> dict[str, str]:
@@ -137,9 +143,15 @@ def _is_named(role: str, name: str) -> bool:
 
 
 def add_option(attributes: dict[str, AttributeValue], main: Row, name: str, value: str) -> None:
-    """An option of a product without variants is a column of its own."""
+    """An option of a product without variants is a column of its own, and what its name says."""
     if _is_named("color", name):
         main.words.setdefault("color", value)
+        return
+    told = Row(main.line)
+    set_named(told, name, value)
+    if told.attributes and not told.problems:
+        for each, meant in told.attributes.items():
+            attributes.setdefault(each, meant)
         return
     try:
         own = "material" if _is_named("material", name) else column_name(name)

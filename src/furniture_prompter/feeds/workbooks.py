@@ -276,14 +276,36 @@ def _table(sheet: "CalamineSheet", *, is_hidden: bool) -> _Table | None:
             break
     widths = [sum(value is not None for value in values) for _, values in head]
     widest = max(widths, default=0)
-    for (number, values), width in zip(head, widths, strict=True):
+    for (number, values), width, below in zip(head, widths, [*head[1:], (0, [])], strict=False):
         texts = sum(isinstance(value, str) for value in values)
         if width and texts == width and (width >= max(2, widest * 0.6) or widest == 1):
             names = ["" if value is None else " ".join(str(value).split()) for value in values]
             last = max(place for place, name in enumerate(names) if name) + 1
             named = _merged_names(sheet, number, names[:last])
+            if parted := _parted_names(sheet, number, named, below[1]):
+                number, named = below[0], parted
             return _Table(sheet.name, number, tuple(unique_names(named)), sheet.height, is_hidden)
     return None
+
+
+def _parted_names(
+    sheet: "CalamineSheet", row: int, names: Sequence[str], below: Sequence[Value]
+) -> list[str]:
+    """Names of two rows: one that spans several columns, and below it what each of them is.
+
+    Empty where the row below says something of other columns as well, and so is one of values.
+    """
+    spanned = {
+        place
+        for (top, left), (bottom, right) in sheet.merged_cell_ranges or []
+        if top <= row <= bottom and right > left
+        for place in range(left, min(right, len(names) - 1) + 1)
+    }
+    said = {place: value for place, value in enumerate(below) if value is not None}
+    texts = [value for value in said.values() if isinstance(value, str)]
+    if not texts or not said.keys() <= spanned:
+        return []
+    return [f"{name} {said[place]}" if place in said else name for place, name in enumerate(names)]
 
 
 def _merged_names(sheet: "CalamineSheet", row: int, names: list[str]) -> list[str]:

@@ -33,17 +33,17 @@ from furniture_prompter.ingest.changes import (
 )
 from furniture_prompter.ingest.furniture_words import most_spoken
 from furniture_prompter.ingest.known_rows import KnownRows
-from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.reading import FeedReading, in_batches
 from furniture_prompter.ingest.scratch import USABLE, StoredIndex
 from furniture_prompter.ingest.seen_photos import SeenPhotos
+from furniture_prompter.ingest.set_asides import SetAsides
 from furniture_prompter.ingest.writing import CurrentAlignment, OnProgress, product_rows
 from furniture_prompter.settings import Settings
 
 NO_CURRENCY: Final = (
-    "Prices have no currency. Write it beside the price (599 TL), or in a column of its own, which "
-    "--map currency=COLUMN names."
+    "Prices have no currency, or a sign that several have, such as $. Write it beside the price "
+    "(599 TL, 99 USD), or in a column of its own, which --map currency=COLUMN names."
 )
 _NAMED_REMOVALS: Final = 5
 # Products that tell a feed's language: more would say the same.

@@ -163,8 +163,10 @@ async def index_feed(
     not_kept = None
     if manifest is not None:
         count, cells = len(set_aside), set_aside.cells
-        left = LeftOut(source.name, manifest.version, told, utc_now(), count, cells, set_aside)
-        not_kept = keep_left_out(folder, left, source.was)
+        left = LeftOut(
+            source.name, manifest.version, told, utc_now(), count, cells, set_aside, source.was
+        )
+        not_kept = keep_left_out(folder, left)
     return IndexSummary(
         version=manifest.version if manifest else 0,
         products_added=run.added,

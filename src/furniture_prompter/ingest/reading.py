@@ -37,7 +37,6 @@ from furniture_prompter.ingest.changes import (
     together,
 )
 from furniture_prompter.ingest.known_rows import KnownRows, ShapeTallies
-from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.photos import add_photo, encode_and_stage
 from furniture_prompter.ingest.scratch import (
@@ -48,6 +47,7 @@ from furniture_prompter.ingest.scratch import (
     StoredIndex,
 )
 from furniture_prompter.ingest.seen_photos import SeenPhotos
+from furniture_prompter.ingest.set_asides import SetAsides
 from furniture_prompter.settings import Settings
 
 Item = TypeVar("Item")

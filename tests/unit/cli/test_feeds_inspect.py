@@ -12,7 +12,7 @@ from furniture_prompter.errors import InvalidFeedError
 TABLE = """\
 Ürün Kodu;Ürün Adı;Fiyat;Görsel;Renk;Not
 1;Koltuk;1.599,00 TL;a.jpg;Gri;x
-2;Masa;?;b.jpg;;y
+2;Masa;pahalı;b.jpg;;y
 """
 
 

@@ -189,8 +189,21 @@ def test_whether_something_can_be_had(value: Any, expected: str | None) -> None:
             (text, True)
             for text in ("n/a", "TBD", "Please call us for a price.", "Fiyat için lütfen arayın")
         ),
-        *((text, False) for text in ("", "-", "free", "call us maybe", "us", "599", "call us 7")),
-        *((text, False) for text in ("ücretsiz", "tükendi", "call us" + " " * 200, "☎")),
+        *((text, True) for text in ("-", "—", "–,–", " ? ", "...", "**", "- TL", "€", "-,-- €")),
+        *((text, True) for text in ("0", "0.00", "0,00", "0,00 TL", "₺0", "$0.00", "0 EUR")),
+        *((text, True) for text in ("Sorunuz - 0212 555 44 33", "call 555-1234 for price")),
+        *(
+            (text, True)
+            for text in ("Price on request: +90 (212) 555 44 33", "Tel. 444 1 234 arayın")
+        ),
+        *((text, True) for text in ("0532 555 44 33'ü arayınız", "POA, phone no: 020 7946 0018")),
+        *((text, False) for text in ("0212 555 44 33", "Tel: 0212 555 44 33", "call us 1.299.000")),
+        *(
+            (text, False)
+            for text in ("0.01", "-5", "0 0", "0-0", "00.0.0", "TL 5", "- 5", "0 apples")
+        ),
+        *((text, False) for text in ("", " ", "free", "call us maybe", "us", "599", "call us 7")),
+        *((text, False) for text in ("ücretsiz", "tükendi", "call us" + " " * 200, "☎", "-" * 201)),
     ],
 )
 def test_what_says_that_the_price_is_told_to_who_asks(text: str, *, tells: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.feeds.column_samples import ColumnSample, sampled
 from furniture_prompter.feeds.layouts import (
     UNKNOWN,
     UNKNOWN_LAYOUT,
@@ -15,13 +16,7 @@ from furniture_prompter.feeds.layouts import (
     recognised,
 )
 from furniture_prompter.feeds.mapping import decide, listed
-from furniture_prompter.feeds.proposing import (
-    ColumnSample,
-    hidden_key,
-    is_parent,
-    proposed,
-    sampled,
-)
+from furniture_prompter.feeds.proposing import hidden_key, is_parent, proposed
 
 Column = list[Any]
 
@@ -179,6 +174,19 @@ ID, TITLE, IMAGE = ["1", "2"], ["Oak chair", "Round table"], ["a.jpg", "b.jpg"]
         ({"ExBxY": ["80x60x40"]}, {"ExBxY": "dimensions"}),
         ({"Gewicht (lb)": ["80"]}, {"Gewicht (lb)": "weight"}),
         ({"Koli Genişlik": ["80"]}, {}),
+        # Prices with a currency or a tax in their names, those with tax before those without.
+        ({"Price (CHF)": ["9", "8"]}, {"Price (CHF)": "price"}),
+        ({"Preis inkl. MwSt.": ["9", "8"]}, {"Preis inkl. MwSt.": "price"}),
+        (
+            {"Fiyat (KDV Hariç)": ["9", "8"], "Satış Fiyatı (KDV Dahil, TL)": ["9", "8"]},
+            {"Satış Fiyatı (KDV Dahil, TL)": "price"},
+        ),
+        ({"Cost": ["9", "8"], "Price": ["9", "8"]}, {"Price": "price"}),
+        # An object of attributes: its members are what they are called.
+        (
+            {"specs.colour": ["Grey"], "specs.width": ["80 cm"], "other.colour": ["Red"]},
+            {"specs.colour": "color", "specs.width": "width"},
+        ),
         # Languages beside one that is known.
         (
             {"name.en": TITLE, "name.tr": TITLE, "name.x1": TITLE},
@@ -369,6 +377,27 @@ def test_what_is_said_of_how_columns_were_taken() -> None:
     given = means({"sku": ID, "name": TITLE, "pic": IMAGE}, "title=sku")
     assert given.given == {"sku"}
     assert "title ← sku" in given.headline
+
+
+def test_columns_beside_our_own_are_what_shops_call_them_where_that_is_free() -> None:
+    prices: dict[str, Column] = {"Price (EUR)": ["9", "8"], "Fiyat (TL)": ["9", "8"]}
+    further: dict[str, Column] = {"Category name": ["Sofas", "Chairs"], "in_stock": [True, False]}
+    mapping = means({**BASE, **prices, **further, "status": ["new", "2"]})
+    assert {name: each.role for name, each in mapping.roles.items() if name not in BASE} == {
+        "Price (EUR)": "price",
+        "Category name": "category",
+    }
+    (told,) = mapping.sentences
+    assert told == (
+        "Further columns: category ← Category name, price ← Price (EUR). If one is wrong, give "
+        "--map ROLE=COLUMN."
+    )
+    # What is given, and what is called as we do, goes before.
+    given = means({**BASE, **prices}, "price=Fiyat (TL)")
+    assert "Price (EUR)" not in given.roles
+    assert means({**BASE, **prices, "price": ["9", "8"]}).sentences == ()
+    assert means({**BASE, "Cost": ["9", "8"]}, "attribute=Cost").sentences == ()
+    assert means({**BASE, "Cost": ["9", "8"]}).roles["Cost"].role == "price"
 
 
 def test_of_two_columns_of_one_role_the_first_with_values_has_it() -> None:

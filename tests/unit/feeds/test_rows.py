@@ -76,7 +76,7 @@ def test_a_wrong_type_of_an_id_or_image_costs_the_row_and_names_the_field(
         ({"tags": ["a", 3]}, "tags"),
         ({"price": float("nan")}, "price"),
         ({"price": float("inf")}, "price"),
-        ({"ean": 2**53 + 1}, "ean"),
+        ({"batch": 2**53 + 1}, "batch"),
         ({"title": "x" * 1_001}, "title"),
         ({"description": "x" * 20_001}, "description"),
         ({"tags": [str(number) for number in range(101)]}, "tags"),

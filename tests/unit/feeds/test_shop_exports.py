@@ -612,12 +612,66 @@ def test_a_currency_of_the_columns_name_is_that_of_cells_without_one(shop: Path)
     text = (
         "Ürün Kodu;Ürün Adı;Fiyat (TL);İndirimli Fiyat (TL);Görsel\n"
         "1;Koltuk;1.599,00;1.299,00;a.jpg\n2;Kanepe;$99;;b.jpg\n3;Masa;99 EUR;;c.jpg\n"
+        "4;Raf;99 TL;;c.jpg\n"
     )
+    items = read(shop, "urunler.csv", text)
     told = [
         (row.product.attributes["price"], row.product.attributes.get("currency"))
-        for row in rows_of(read(shop, "urunler.csv", text))
+        for row in rows_of(items)
     ]
-    assert told == [(1599.0, "TRY"), (99.0, None), (99.0, "EUR")]
+    assert told == [(1599.0, "TRY"), (99.0, None), (99.0, "EUR"), (99.0, "TRY")]
+    (note,) = [i.text for i in items if isinstance(i, FeedNote) and "not in TRY" in i.text]
+    assert note == (
+        "Fiyat (TL): '$99' is not in TRY, as the column's name says: the cell decides, so it has "
+        "no currency, for its sign is that of several; write the code, such as USD. TRY is the "
+        "currency of cells that name none. So were 1 more."
+    )
+
+
+def test_a_price_of_nothing_is_none_and_told_and_nothing_reduced_is_not(shop: Path) -> None:
+    text = (
+        "Ürün Kodu;Ürün Adı;Fiyat;İndirimli Fiyat;Görsel\n"
+        "1;Koltuk;0,00;0,00;a.jpg\n2;Kanepe;-;-;b.jpg\n3;Masa;99,00 TL;0,00 TL;c.jpg\n"
+        "4;Raf;Sorunuz - 0212 555 44 33;;a.jpg\n5;Sehpa;;0;a.jpg\n"
+    )
+    items = read(shop, "urunler.csv", text)
+    assert set_aside_of(items) == []
+    prices = [
+        (row.product.attributes.get("price"), row.product.attributes.get("sale_price"))
+        for row in rows_of(items)
+    ]
+    assert prices == [(None, None), (None, None), (99.0, None), (None, None), (None, None)]
+    assert told_of_prices(items) == [
+        (
+            "3 products say '0,00' or the like instead of a price: they have none, and filters by "
+            "price leave them out."
+        )
+    ]
+    rows = [{"sku": "1", "name": "Koltuk", "price": 0, "sale_price": 0.0, "image": "a.jpg"}]
+    items = read(shop, "api.json", json.dumps(rows))
+    assert (set_aside_of(items), len(told_of_prices(items))) == ([], 1)
+
+
+def test_columns_that_shops_name_beside_our_own(shop: Path) -> None:
+    text = (
+        "id;title;image;Price (EUR);Category name;Renk;Width (cm);Weight (g);Ebat;in_stock\n"
+        "1;Oslo;a.jpg;1.299,00;Sofas;Gri;180;500;80x60x40 cm;true\n"
+        "2;Bergen;b.jpg;99;Chairs;Mavi;60;;;false\n"
+    )
+    items = read(shop, "own.csv", text)
+    sofa = rows_of(items)[0].product
+    assert (sofa.category, sofa.color, sofa.attributes["price"]) == ("Sofas", "Gri", 1299.0)
+    assert sofa.attributes["currency"] == "EUR"
+    sizes = {name: sofa.attributes[name] for name in ("width_cm", "depth_cm", "weight_kg")}
+    assert sizes == {"width_cm": 180.0, "depth_cm": 60.0, "weight_kg": 0.5}
+    kept = {name: sofa.attributes[name] for name in ("weight_g", "ebat", "in_stock")}
+    assert kept == {"weight_g": 500.0, "ebat": "80x60x40 cm", "in_stock": True}
+    (note,) = [i.text for i in items if isinstance(i, FeedNote) and i.reading]
+    assert note == (
+        "Further columns: category ← Category name, color ← Renk, price ← Price (EUR), width ← "
+        "Width (cm), dimensions ← Ebat, weight ← Weight (g). If one is wrong, give --map "
+        "ROLE=COLUMN."
+    )
 
 
 def test_headings_and_totals_between_rows_are_no_products_and_are_told(shop: Path) -> None:
@@ -737,3 +791,162 @@ def test_seats_and_drawers_of_a_title_become_columns(tmp_path: Path) -> None:
     assert rows[0].product.attributes["seats"] == 3
     assert rows[1].product.attributes["drawers"] == 5
     assert {"seats", "drawers"}.isdisjoint(rows[2].product.attributes)
+
+
+def test_wix(shop: Path) -> None:
+    text = (
+        "handleId,fieldType,name,description,productImageUrl,collection,sku,price,visible,"
+        "inventory,cost,productOptionName1,productOptionDescription1,additionalInfoTitle1,"
+        "additionalInfoDescription1\n"
+        f"p1,Product,Oak stool,<p>Nice</p>,{AT}a.jpg;{AT}b.jpg,Stools;Sale,W1,129,true,InStock,50,"
+        "Color,Oak;Black,Size,40 x 30 x 45 cm\n"
+        "p1,Variant,,,,,W1-O,,true,InStock,,,Oak,,\np1,Variant,,,,,W1-B,,true,OutOfStock,,,Black,,\n"
+        f"p2,Product,Hidden,,{AT}c.jpg,Rugs,W2,9,false,3,,,,,\n"
+    )
+    items = read(shop, "wix.csv", text)
+    assert (reading_of(items), set_aside_of(items)) == ("Wix CSV", [])
+    (stool,) = rows_of(items)
+    assert (stool.product.id, stool.product.attributes["price"]) == ("p1", 129.0)
+    assert stool.product.attributes["category_path"] == ("Stools", "Sale")
+    assert stool.product.attributes["height_cm"] == 45.0
+    assert [(each.id, each.color) for each in stool.product.variants] == [
+        ("W1-O", "Oak"),
+        ("W1-B", "Black"),
+    ]
+    assert (len(stool.images), "cost" in stool.product.attributes) == (2, False)
+
+
+def test_squarespace_names_a_product_in_its_first_row_alone(shop: Path) -> None:
+    of_shop = "[Non Editable]"
+    text = (
+        f"Product ID {of_shop},Variant ID {of_shop},Product Type {of_shop},Title,SKU,Option Name 1,"
+        "Option Value 1,Price,Sale Price,Stock,Categories,Visible,Hosted Image URLs\n"
+        f'5f1,v1,PHYSICAL,Bench,SQ1,Color,Oak,349.00,0.00,Unlimited,"/benches, /sale",Yes,'
+        f"{AT}a.jpg {AT}b.jpg\n"
+        ",v2,,,SQ2,Color,Black,379.00,299.00,3,,,\n"
+        f"5f2,v3,PHYSICAL,Lamp,SQ3,,,79.00,0.00,0,/lamps,Yes,{AT}c.jpg\n"
+    )
+    items = read(shop, "sq.csv", text)
+    assert (reading_of(items), set_aside_of(items)) == ("Squarespace CSV", [])
+    bench, lamp = rows_of(items)
+    assert [each.id for each in bench.product.variants] == ["SQ1", "SQ2"]
+    assert [each.attributes.get("sale_price") for each in bench.product.variants] == [None, 299.0]
+    assert (bench.product.attributes["availability"], len(bench.images)) == ("in stock", 2)
+    assert (lamp.product.id, lamp.product.category) == ("5f2", "lamps")
+
+
+def test_the_xml_of_a_turkish_shop_system_has_variants_in_a_list(shop: Path) -> None:
+    def form(code: str, colour: str) -> str:
+        return (
+            f"<Secenek><StokKodu>{code}</StokKodu><StokAdedi>5</StokAdedi>"
+            "<AlisFiyati>10,00</AlisFiyati><SatisFiyati>1.299,00</SatisFiyati>"
+            "<IndirimliFiyat>0,00</IndirimliFiyat><ParaBirimi>TL</ParaBirimi>"
+            f'<EkSecenekOzellik><Ozellik Tanim="Renk" Deger="{colour}">{colour}</Ozellik>'
+            "</EkSecenekOzellik></Secenek>"
+        )
+
+    text = (
+        "<Root><Urunler><Urun><UrunKartiID>7</UrunKartiID><UrunAdi>Koltuk</UrunAdi>"
+        "<KategoriTree>Mobilya > Koltuk</KategoriTree><Resimler><Resim>a.jpg</Resim></Resimler>"
+        f"<UrunSecenek>{form('A', 'Gri')}{form('B', 'Bej')}</UrunSecenek>"
+        "<TeknikDetaylar><TeknikDetay><OzellikAdi>Genişlik</OzellikAdi><DegerAdi>180 cm</DegerAdi>"
+        "</TeknikDetay></TeknikDetaylar></Urun><Urun><UrunKartiID>8</UrunKartiID>"
+        "<UrunAdi>Masa</UrunAdi><Resimler><Resim>b.jpg</Resim></Resimler>"
+        f"<UrunSecenek>{form('C', 'Mavi')}</UrunSecenek></Urun></Urunler></Root>"
+    )
+    items = read(shop, "urunler.xml", text)
+    assert set_aside_of(items) == []
+    sofa, table = (row.product for row in rows_of(items))
+    assert [(each.id, each.color) for each in sofa.variants] == [("A", "Gri"), ("B", "Bej")]
+    assert (sofa.attributes["price"], sofa.attributes["width_cm"]) == (1299.0, 180.0)
+    assert sofa.attributes["category_path"] == ("Mobilya", "Mobilya > Koltuk")
+    assert not [name for name in (*sofa.attributes, *table.attributes) if "alis" in name]
+    notes = [item.text for item in items if isinstance(item, FeedNote)]
+    assert (
+        "Left out, for by its name it is what the shop pays: 'UrunSecenek.Secenek.AlisFiyati'. "
+        "--map attribute=COLUMN keeps a column."
+    ) in notes
+
+
+def test_units_in_columns_of_their_own_and_names_in_two_languages(shop: Path) -> None:
+    text = (
+        "product_id;name(en-gb);name(tr-tr);description(en-gb);description(tr-tr);model;image;"
+        "weight;weight_unit;length;width;length_unit;item_height;item_height_unit_of_measure\n"
+        '1;Oak desk;Meşe masa;"&lt;p&gt;Nice&lt;/p&gt;";"&lt;p&gt;Güzel&lt;/p&gt;";M1;a.jpg;500;g;'
+        "1600;800;mm;30;IN\n"
+        "2;Chair;Sandalye;x;y;M2;b.jpg;4;;60;50;;;\n"
+    )
+    items = read(shop, "list.csv", text)
+    assert set_aside_of(items) == []
+    desk, chair = (row.product for row in rows_of(items))
+    assert (desk.title, desk.attributes["title_tr"]) == ("Oak desk", "Meşe masa")
+    assert (desk.description, desk.attributes["description_tr"]) == ("Nice", "Güzel")
+    sizes = ("weight_kg", "length_cm", "width_cm", "height_cm")
+    assert [desk.attributes[name] for name in sizes] == [0.5, 160.0, 80.0, 76.2]
+    assert [chair.attributes.get(name) for name in sizes] == [4.0, 60.0, 50.0, None]
+
+
+def test_prices_in_an_object_and_in_the_cents_of_a_store_api(shop: Path) -> None:
+    rows = [
+        {"id": 1, "name": "Desk", "image": f"{AT}a.jpg",
+         "pricing": {"list": {"value": 99, "currency": "EUR"}, "sale": {"value": 89}}},
+    ]  # fmt: skip
+    (desk,) = rows_of(read(shop, "api.json", json.dumps(rows)))
+    told = [desk.product.attributes[name] for name in ("price", "sale_price", "currency")]
+    assert told == [99.0, 89.0, "EUR"]
+    rows = [
+        {"id": 1, "name": "Desk", "images": [{"src": f"{AT}a.jpg", "thumbnail": f"{AT}t.jpg"}],
+         "prices": {"price": "12900", "currency_code": "EUR", "currency_minor_unit": 2}},
+    ]  # fmt: skip
+    (desk,) = rows_of(read(shop, "store.json", json.dumps(rows)))
+    assert (desk.product.attributes["price"], len(desk.images)) == (129.0, 1)
+
+
+def test_cells_of_several_texts_in_quotes_and_details_in_a_google_tsv(shop: Path) -> None:
+    text = (
+        "id\ttitle\tlink\timage link\tprice\tproduct highlight\tproduct detail\n"
+        f'1\tSofa\t{AT}p\ta.jpg\t9 EUR\t"Deep seat","Oak legs"\t'
+        "General:Seat height:45 cm,General:Legs:Oak\n"
+        f'2\tLamp\t{AT}q\tb.jpg\t9 EUR\t"Warm\tlight"\t\n'
+        f'3\tRug\t{AT}r\tc.jpg\t9 EUR\t"Soft",\t"broken\tx\n'
+    )
+    items = read(shop, "google.tsv", text)
+    sofa, lamp = (row.product for row in rows_of(items))
+    assert (sofa.attributes["seat_height_cm"], sofa.attributes["legs"]) == (45.0, "Oak")
+    assert lamp.title == "Lamp"
+    (broken,) = set_aside_of(items)
+    assert broken.line == 4
+
+
+def test_a_category_between_its_main_and_its_sub_category(shop: Path) -> None:
+    text = (
+        "sku;label;mainCategory;category;subCategory;price1;currencyAbbr;stockAmount;picture1Path\n"
+        "1;Masa;Mobilya;Yemek Odası;Masalar;4999.90;TL;5;a.jpg\n"
+    )
+    (table,) = rows_of(read(shop, "ideasoft.csv", text))
+    assert table.product.attributes["category_path"] == (
+        "Mobilya",
+        "Mobilya > Yemek Odası",
+        "Mobilya > Yemek Odası > Masalar",
+    )
+    assert (table.product.attributes["price"], table.product.attributes["stock"]) == (4999.9, 5.0)
+
+
+def test_names_in_two_rows_of_a_price_list_and_headings_among_the_ids(shop: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Kod", "Ürün", "Ölçü (cm)", None, None, "Fiyat", "Fotoğraf", None])
+    sheet.merge_cells("C1:E1")
+    sheet.merge_cells("G1:H1")
+    sheet.append([None, None, "En", "Boy", "Yük.", None, 1, 2])
+    sheet.append(["KOLTUK GRUBU"])
+    sheet.append(["K100", "Oslo", 220, 95, 85, "12.500 TL", "a.jpg", "b.jpg"])
+    sheet.append(["K101"])
+    book.save(shop / "liste.xlsx")
+    items = list(open_feed(shop / "liste.xlsx").items())
+    (row,) = rows_of(items)
+    sizes = [row.product.attributes[name] for name in ("width_cm", "length_cm", "height_cm")]
+    assert (sizes, len(row.images), row.line) == ([220.0, 95.0, 85.0], 2, 4)
+    # What may be a product that lost the rest of its row is set aside as ever.
+    assert [each.product_id for each in set_aside_of(items)] == ["K101"]

@@ -12,10 +12,10 @@ from furniture_prompter.domain import LeftOut, SetAside
 from furniture_prompter.ingest import left_out as module
 from furniture_prompter.ingest.left_out import (
     SET_ASIDE_FOLDER,
-    SetAsides,
     keep_left_out,
     left_out,
 )
+from furniture_prompter.ingest.set_asides import SetAsides
 
 ITEM = SetAside(Path("feed.csv"), 7, "The price is “on request”.", "Write a number.", "p7", "price")
 
@@ -47,9 +47,20 @@ def test_each_feed_has_its_own_the_latest_run_first(tmp_path: Path) -> None:
 def test_a_feed_under_another_name_is_there_once(tmp_path: Path) -> None:
     keep_left_out(tmp_path, run())
     keep_left_out(tmp_path, run(feed="rugs"))
-    renamed = run(feed="seats", hour=4)
-    keep_left_out(tmp_path, renamed, ("chairs", "seats", "unknown"))
+    renamed = replace(run(feed="seats", hour=4), was=("chairs", "unknown"))
+    keep_left_out(tmp_path, renamed)
     assert left_out(tmp_path) == (renamed, run(feed="rugs"))
+    # Where the catalog went back, it knows the feed by its former name, and forward by the new one.
+    back = replace(renamed, feed="chairs")
+    assert left_out(tmp_path, feeds=("rugs", "chairs")) == (back, run(feed="rugs"))
+    assert left_out(tmp_path, feeds=("rugs", "seats"))[0] == renamed
+    again = run(hour=5)
+    keep_left_out(tmp_path, again)
+    assert left_out(tmp_path, feeds=("rugs", "chairs")) == (again, run(feed="rugs"))
+    assert left_out(tmp_path, feeds=("rugs", "seats")) == (renamed, run(feed="rugs"))
+    # A run that is not told of a former name keeps it.
+    keep_left_out(tmp_path, run(feed="seats", hour=6))
+    assert left_out(tmp_path)[0].was == ("chairs", "unknown")
 
 
 def test_as_many_feeds_are_kept_as_a_catalog_remembers(

@@ -10,8 +10,8 @@ import pytest
 from furniture_prompter.domain import SetAside
 from furniture_prompter.errors import CatalogWriteError
 from furniture_prompter.ingest import left_out
-from furniture_prompter.ingest.left_out import SetAsides
 from furniture_prompter.ingest.scratch import scratch_database
+from furniture_prompter.ingest.set_asides import SetAsides
 
 
 def full(cache: int = -64) -> sqlite3.Connection:

@@ -18,6 +18,7 @@ from furniture_prompter.feeds.values.currencies import (
     THREE_DECIMALS,
     currency_of,
     is_currency,
+    without_currency,
 )
 from furniture_prompter.feeds.values.sizes import folded
 
@@ -249,24 +250,68 @@ def _checked(amount: float, currency: str | None, text: str, doubt: str = "") ->
 
 
 _NO_LETTER: Final = re.compile(r"[^a-z]+")
+# Marks that fill a cell of which nothing is told: "-", "–,–", "...", "?", "**".
+_NO_VALUE: Final = re.compile(r"[-–—−_.,…?*/\\~\s]+")
+_ZERO: Final = re.compile(r"0{1,9}(?:[.,]0{1,6})?")
+# Seven digits and more with nothing between but what parts those of a telephone number, and its
+# Turkish case ending: "0212 555 44 33'ü".
+_TELEPHONE: Final = re.compile(r"\+?\(?\d(?:[ \-–./()]{0,3}\d){6,14}\)?(?:['’]\w{1,5})?")
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text in a column of prices is no more than 0 or marks, as ``-`` and ``?`` are.
+
+    Shop systems write 0 where a price is asked for or nothing is reduced. A currency may stand
+    beside it, or alone.
+    """
+    if len(text) > LIMIT_PRICE_CHARACTERS or not text or text.isspace():
+        return False
+    words = (without_currency(word) for word in _SPACES.sub(" ", text).split())
+    bare = " ".join(word for word in words if not is_currency(word))
+    return not bare or (_ZERO.fullmatch(bare) or _NO_VALUE.fullmatch(bare)) is not None
 
 
 def tells_no_price(text: str) -> bool:
-    """Whether a text says that the price is told to those who ask: ``call us``, ``fiyat sorunuz``.
+    """Whether a text in a column of prices says that there is none, or none to tell.
 
-    It has to say nothing else; the phrases are those of ``no_price.toml``.
+    It says nothing, or is a phrase of ``no_price.toml``, with a telephone number or without:
+    ``call us``, ``fiyat sorunuz: 0212 555 44 33``.
     """
-    if len(text) > LIMIT_PRICE_CHARACTERS or any(map(str.isdigit, text)):
+    if len(text) > LIMIT_PRICE_CHARACTERS:
         return False
-    return _NO_LETTER.sub("", folded(text)) in _asking()
+    if says_nothing(text):
+        return True
+    if not any(map(str.isdigit, text)):
+        return _NO_LETTER.sub("", folded(text)) in _phrases()["asking"]
+    text = _SPACES.sub(" ", text)
+    number = _TELEPHONE.search(text)
+    if number is None or _GROUPED.fullmatch(number[0]):
+        return False
+    text = f"{text[: number.start()]} {text[number.end() :]}"
+    return not any(map(str.isdigit, text)) and _asks_to_call(text)
+
+
+def _asks_to_call(text: str) -> bool:
+    """Whether what stands beside a telephone number is a phrase, but for words of telephones."""
+    words = [_NO_LETTER.sub("", word) for word in folded(text).split()]
+    phrases = _phrases()
+    rest = (word for word in words if word not in phrases["telephone"])
+    return not phrases["asking"].isdisjoint(("".join(words), "".join(rest)))
 
 
 @cache
-def _asking() -> frozenset[str]:
-    """The phrases as they are compared: small letters without accents and all between them."""
+def _phrases() -> dict[str, frozenset[str]]:
+    """What ``no_price.toml`` holds, compared by small letters without accents and all between.
+
+    ``asking`` are the phrases of all languages, ``telephone`` the words beside a telephone number.
+    """
     data = tomllib.loads(files(__package__).joinpath("no_price.toml").read_text("utf-8"))
-    phrases = (_NO_LETTER.sub("", folded(each)) for known in data.values() for each in known)
-    return frozenset(phrases)
+    folds = {
+        key: frozenset(_NO_LETTER.sub("", folded(each)) for each in known)
+        for key, known in data.items()
+    }
+    telephone = folds.pop("telephone")
+    return {"asking": frozenset().union(*folds.values()), "telephone": telephone}
 
 
 def _no_price(text: str) -> UnusableValueError:
@@ -305,6 +350,7 @@ _IN: Final = (
     "low stock|lowstock|yes|y|true|1|on stock|stokta|stokta var|stoklarda|stokta mevcut|mevcut|var|"
     "evet|satışta|satista|son ürünler|sınırlı stok|hemen teslim|tükenmek üzere|auf lager|lieferbar|"
     "vorrätig|verfügbar|sofort lieferbar|ja|en stock|disponible|disponibile|sí|si|oui|"
+    "unlimited|sınırsız|unbegrenzt|illimité|ilimitado|"
     "op voorraad|w magazynie|dostępny|tak|sofort verfügbar|active"
 )
 _OUT: Final = (

@@ -151,6 +151,8 @@ def category_prefixes(paths: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 
 
 def _several(text: str, *, commas: bool) -> list[str]:
+    if ";" in text and "&" not in text:
+        return [piece for part in text.split(";") for piece in _several(part, commas=commas)]
     if _ARROWS.search(text) and "|" in text:
         return [piece for part in text.split("|") for piece in _several(part, commas=commas)]
     pieces = text.split(",")
