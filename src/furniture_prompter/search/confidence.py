@@ -168,7 +168,7 @@ def with_named(sureness: AnswerConfidence, page: Numbers, named: Numbers) -> Ans
 def kept(hits: Sequence[Hit], sureness: AnswerConfidence, least: float | None) -> tuple[Hit, ...]:
     """Hits with their confidence, without those below the least; those without one stay."""
     told = [
-        replace(hit, confidence=confidence)
+        hit if hit.confidence == confidence else replace(hit, confidence=confidence)
         for hit, confidence in zip(hits, sureness.confidences, strict=True)
     ]
     if least is None:
@@ -243,14 +243,14 @@ async def _told(
         np.concatenate([page.numbers, *(retrieved.numbers[places] for places in nearest)])
     )
     photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)
-    known, vectors = await asyncio.gather(
-        _kinds(reader, numbers, calibration),
-        _vectors_of(
-            reader,
-            None if photo is None else retrieved.numbers[nearest[photo]],
-            encoded.photo,
-        ),
-    )
+    photographed = None if photo is None else retrieved.numbers[nearest[photo]]
+    if photographed is None:
+        known, vectors = await _kinds(reader, numbers, calibration), None
+    else:
+        known, vectors = await asyncio.gather(
+            _kinds(reader, numbers, calibration),
+            _vectors_of(reader, photographed, encoded.photo),
+        )
     spaces = []
     for place, (retriever, places) in enumerate(zip(retrievers, nearest, strict=True)):
         own = retrieved.numbers[places]

@@ -182,7 +182,8 @@ class Searcher:
             with clock.step("encode"):
                 embedded = _embedded(heard.query, wordings)
                 encoded = await self._queries.encode(embedded, photo_vector, covered)
-                query = replace(query, looked_at=encoded.query.looked_at)
+                if encoded.query.looked_at is not None:
+                    query = replace(query, looked_at=encoded.query.looked_at)
                 encoded = self._weighed(replace(encoded, query=query), heard)
             digest = encoded_query_digest(encoded)
             cursor = given or Cursor(0, candidates, manifest.version, digest)
@@ -237,7 +238,15 @@ class Searcher:
                     sureness = with_named(sureness, page.hits.numbers, named)
             with clock.step("present"):
                 hits = await present(
-                    page.hits, cursor.start, groups, encoded, reader, route, heard.looks
+                    page.hits,
+                    cursor.start,
+                    groups,
+                    encoded,
+                    reader,
+                    route,
+                    heard.looks,
+                    sureness.confidences,
+                    in_memory=not manifest.vector_index,
                 )
                 hits = kept(hits, sureness, query.least_confidence)
             confidences += sureness.confidences
@@ -314,7 +323,7 @@ class Searcher:
         mended, meant = query, None
         if query.prompt is not None:
             prompt, meant = known.corrected(query.prompt)
-            mended = replace(query, prompt=prompt)
+            mended = query if prompt == query.prompt else replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
         heard = with_shade(heard) if with_photo else heard
         apart, unwanted_apart = [
