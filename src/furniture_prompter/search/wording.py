@@ -84,6 +84,7 @@ class _Told(NamedTuple):
 
     start: int
     stop: int
+    terms: tuple[Term, ...]
     known: list[tuple[Term, int]]
 
 
@@ -148,6 +149,7 @@ class KnownWords:
         rooms, told = self._told(reading.prompt)
         # Their words bring a product together, or not at all.
         together = [reading.text(start, stop) for start, stop in rooms]
+        held_back = list(rooms)
         beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
         for said in told:
             own = reading.keys(said.start, said.stop)
@@ -167,9 +169,16 @@ class KnownWords:
                 held = beside.get(term.text)
                 if held is None or held.weight < weight:
                     beside[term.text] = Beside(term.text, weight)
-            if not count and best is not None:
+            if count:
+                continue
+            put = best[1].text if best is not None else None
+            if best is None and (put := self._more_general(said.terms, own)) is not None:
+                # "Masası" alone says desks as well.
+                held_back.append((said.start, said.stop))
+                beside[put] = Beside(put, 1.0)
+            if put is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
-                otherwise.append((start, end, best[1].text))
+                otherwise.append((start, end, put))
         meant = dict(apart.meant)
         otherwise += [
             (token.start, token.end, meant[token.low])
@@ -181,7 +190,7 @@ class KnownWords:
         return Wording(
             _replaced(reading.prompt, otherwise),
             KeywordQuery(
-                _without(reading, rooms),
+                _without(reading, held_back),
                 tuple(beside.values()),
                 quiet,
                 share,
@@ -241,6 +250,18 @@ class KnownWords:
         known.sort(key=lambda each: (-each[0].weight, -each[1]))
         return known
 
+    def _more_general(self, terms: Sequence[Term], own: Sequence[str]) -> str | None:
+        """What is shown as well and the words hold: a "yemek masası" is a "masa", and no desk."""
+        written = {form for word in own for form in word_forms(word)}
+        return next(
+            (
+                term.text
+                for term in terms
+                if not term.same and written.issuperset(term.words) and self._count(term.words)
+            ),
+            None,
+        )
+
     def _rarity(self, words: tuple[str, ...]) -> float:
         return sum(self.vocabulary.rarity(self._count((word,))) for word in words)
 
@@ -276,7 +297,7 @@ class KnownWords:
         told = []
         for said in self._said(reading, rooms, pieces):
             own = reading.keys(said.start, said.stop)
-            told.append(_Told(said.start, said.stop, self._known_terms(said, own)))
+            told.append(_Told(*said, self._known_terms(said, own)))
         return rooms, told
 
     def _said(
