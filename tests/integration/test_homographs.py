@@ -62,6 +62,16 @@ def test_pine_is_no_glass_though_the_index_folds_both_to_one(
             assert not {"pine-1", "pine-2"} & by_keywords(found)
 
 
+def test_a_pine_table_comes_before_a_pine_desk(tmp_path: Path) -> None:
+    rows = [*GLASS, "desk;Çam çalışma masası;Çalışma masası;Çam;4.000 TL", *PINE]
+    with shop(tmp_path, rows) as catalog:
+        for prompt in ("çam masa", "ÇAM MASA", "çamdan masa"):
+            found = catalog.search(prompt, limit=8)
+            assert ids(found)[0] == "pine-1", prompt
+        assert ids(catalog.search("çam çalışma masası"))[0] == "desk"
+        assert ids(catalog.search("cam masa"))[0].startswith("glass")
+
+
 def test_a_shop_without_pine_says_so_and_glass_gains_nothing(tmp_path: Path) -> None:
     with shop(tmp_path, GLASS) as catalog:
         found = catalog.search("çam masa", limit=5)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from furniture_prompter.catalog import keyword_index as keyword_index_module
 from furniture_prompter.catalog.columns import NUMBER
 from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_index import KeywordIndex
-from furniture_prompter.catalog.keyword_query import KeywordParts, Match
+from furniture_prompter.catalog.keyword_query import KeywordParts, KeywordQuery, Match
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores
+from furniture_prompter.domain import FeedItem
 from furniture_prompter.errors import CatalogDamagedError
 from tests.fakes import make_rows, with_product
 from tests.integration.conftest import Shop
@@ -34,10 +36,14 @@ PARTS = (
 )
 
 
+def titled_rows(folder: Path) -> list[FeedItem]:
+    rows = make_rows(folder / "feed", len(TITLES))
+    return [with_product(row, title=title) for row, title in zip(rows, TITLES, strict=True)]
+
+
 @pytest.fixture
 def titled(shop: Shop, tmp_path: Path) -> Shop:
-    rows = make_rows(tmp_path / "feed", len(TITLES))
-    shop.index([with_product(row, title=title) for row, title in zip(rows, TITLES, strict=True)])
+    shop.index(titled_rows(tmp_path))
     return shop
 
 
@@ -155,3 +161,42 @@ def test_an_index_of_another_table_is_told(titled: Shop, tmp_path: Path) -> None
             await kept.matches(KeywordParts((WHITE,)), 5, None, None)
 
     with_indexes(titled, ask)
+
+
+@pytest.mark.parametrize("language", ["english", "turkish", "german"])
+def test_a_word_that_no_product_has_is_known_without_asking(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    shop.index(titled_rows(tmp_path), language=language)
+    said = ("chairs", "dining", "dined", "whitely", "children", "oaken", "sofas", "nowhere", "2")
+    asked: list[str] = []
+    ask = KeywordIndex._ask
+
+    async def noted(self: KeywordIndex, *arguments: Any) -> Any:
+        asked.append(arguments[0].query)
+        return await ask(self, *arguments)
+
+    async def lacked(reader: CatalogReader, _stored: KeywordIndex, kept: KeywordIndex) -> None:
+        await reader.vocabulary()
+        for word in said:
+            numbers, _ = await kept.matches(KeywordParts((Match(word),)), 9, None, None)
+            assert not (reader._lacks(word) and numbers.size), word
+            monkeypatch.setattr(KeywordIndex, "_ask", noted)
+            again, _ = await reader.keyword_matches(KeywordQuery(word), 9, None)
+            assert again.tolist() == numbers.tolist()
+            monkeypatch.undo()
+            if language != "german":
+                assert reader._lacks(word) == (numbers.size == 0), word
+                assert (word in asked) == (numbers.size > 0), word
+
+    with_indexes(shop, lacked)
+
+
+def test_what_is_not_read_of_a_catalog_is_asked(titled: Shop) -> None:
+    async def unread(reader: CatalogReader, _stored: KeywordIndex, _kept: KeywordIndex) -> None:
+        assert not reader._lacks("nowhere")
+        await reader.vocabulary()
+        assert reader._lacks("nowhere")
+        assert not reader._lacks("hallå")
+
+    with_indexes(titled, unread)

@@ -40,6 +40,7 @@ class KeywordQuery:
         known_share: Share of the words that the catalog can answer, itself or by what stands
             beside them; what keywords say counts by it.
         barred: Numbers of products that the words must not bring, rising; None for none.
+        named: Numbers of products that a code among the words names, rising; None for none.
     """
 
     words: str
@@ -47,6 +48,7 @@ class KeywordQuery:
     quiet: str = ""
     known_share: float = 1.0
     barred: NDArray[np.int64] | None = None
+    named: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ keeps ``ı`` apart from ``I``: IŞIKLI, ışıklı and isikli would be three wor
 import difflib
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final, TypedDict
 
 from furniture_prompter.errors import InvalidFeedError
+from furniture_prompter.understanding.english_stems import english_stem
 from furniture_prompter.understanding.word_forms import turkish_stems
 
 SUPPORTED_LANGUAGES: Final = (
@@ -189,6 +191,17 @@ def keyword_index_settings(language: str, folding: int | None = None) -> Keyword
         remove_stop_words=False,
         with_position=False,
     )
+
+
+def stemmer(language: str, folding: int | None = None) -> Callable[[str], str] | None:
+    """What the index of a `language` and `folding` makes of a word; None where that is not known.
+
+    Raises:
+        InvalidFeedError: the language is not supported; the message names the nearest.
+    """
+    if not keyword_index_settings(language, folding)["stem"]:
+        return str
+    return english_stem if _supported(language) == "english" else None
 
 
 def _supported(language: str) -> str:

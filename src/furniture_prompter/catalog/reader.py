@@ -28,6 +28,7 @@ from furniture_prompter.catalog.facets import FacetCounts
 from furniture_prompter.catalog.filters import Filter, compile_filter, id_literals, text_literal
 from furniture_prompter.catalog.keyword_index import KeywordIndex
 from furniture_prompter.catalog.keyword_query import KeywordQuery, parts_of
+from furniture_prompter.catalog.keywords import stemmer
 from furniture_prompter.catalog.manifest import Manifest, read_manifest
 from furniture_prompter.catalog.rows import MemoryRows, StoredRows
 from furniture_prompter.catalog.storage import connect, reading, unreadable
@@ -270,7 +271,16 @@ class CatalogReader:
         parts = parts_of(asked, self.manifest.language, self.manifest.folding)
         if parts is None:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        return await self._keywords.matches(parts, count, product_filter, asked.barred)
+        return await self._keywords.matches(parts, count, product_filter, asked.barred, self._lacks)
+
+    def _lacks(self, word: str) -> bool:
+        """Whether it is known that no product has a word as the keyword index holds it."""
+        stem = stemmer(self.manifest.language, self.manifest.folding)
+        vocabulary = self._vocabulary
+        # The index parts words of other scripts at their marks.
+        if stem is None or vocabulary is None or not word.isascii():
+            return False
+        return vocabulary.is_whole and stem(word) not in vocabulary.stems(stem)
 
     async def vocabulary(self) -> Vocabulary:
         """The words of this version, read on first use.
@@ -282,8 +292,16 @@ class CatalogReader:
             if self._vocabulary is None:
                 names = [NUMBER, WORDS, *own_columns(self.filter_columns)]
                 rows = await self._some_products(names, LIMIT_PRODUCTS)
-                self._vocabulary = await asyncio.to_thread(vocabulary_of, rows)
+                self._vocabulary = await asyncio.to_thread(self._read_vocabulary, rows)
             return self._vocabulary
+
+    def _read_vocabulary(self, rows: pa.Table) -> Vocabulary:
+        vocabulary = vocabulary_of(rows)
+        stem = stemmer(self.manifest.language, self.manifest.folding)
+        if stem is not None and vocabulary.is_whole:
+            # Which takes as long as a few prompts: not while others wait.
+            vocabulary.stems(stem)
+        return vocabulary
 
     async def some_products(self, names: Sequence[str], count: int) -> dict[str, list[Any]]:
         """Values of columns of up to `count` products by name, in the table's order.

@@ -118,6 +118,7 @@ class MemoryRows(StoredRows):
         self._beside: dict[str, pa.Array] = {}
         self._together: dict[tuple[str, ...], pa.RecordBatch] = {}
         self._values: dict[str, list[Any]] = {}
+        self._matrices: dict[str, Stored] = {}
         self._numbers: Numbers = np.zeros(0, np.int64)
         # Places of the rows that count, by number; None where all do as they stand.
         self._counted: NDArray[np.intp] | None = None
@@ -182,7 +183,10 @@ class MemoryRows(StoredRows):
     def close(self) -> None:
         """See :class:`StoredRows`."""
         super().close()
-        for each in (self._columns, self._beside, self._together, self._values):
+        self._clear()
+
+    def _clear(self) -> None:
+        for each in (self._columns, self._beside, self._together, self._values, self._matrices):
             each.clear()
 
     def _taken(self, places: NDArray[np.intp], columns: Sequence[str]) -> dict[str, list[Any]]:
@@ -196,7 +200,10 @@ class MemoryRows(StoredRows):
 
     def _vectors(self, places: NDArray[np.intp], name: str) -> Stored:
         """Vectors of rows: taken from a view of what Arrow holds, which copies no others."""
-        first = _matrix(self._columns[name])
+        if name not in self._matrices:
+            # A view, whose making takes longer than taking a page's rows.
+            self._matrices[name] = _matrix(self._columns[name])
+        first = self._matrices[name]
         inside = places < len(first)
         if inside.all():
             return first[places]
@@ -220,8 +227,7 @@ class MemoryRows(StoredRows):
                 rows = await self.table.query().select(names).to_arrow()
             rows = rows.sort_by([(name, "ascending") for name in self._order])
             if self._counted is not None:
-                for each in (self._columns, self._beside, self._together, self._values):
-                    each.clear()
+                self._clear()
                 self._counted = None
             self._columns.update({name: rows[name].combine_chunks() for name in names})
             self._numbers = rows[NUMBER].to_numpy()

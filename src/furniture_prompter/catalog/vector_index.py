@@ -215,6 +215,7 @@ class ExactIndex:
         counted = slice(None) if order is None else order
         self._numbers, self._starts = np.unique(own[counted], return_index=True)
         self._empty = blank[counted]
+        self._has_empty = bool(self._empty.any())
         known = np.flatnonzero(~self._empty)
         self._sample = known[:: max(1, len(known) // BACKGROUND_ROWS)]
 
@@ -248,11 +249,14 @@ class ExactIndex:
         """See :class:`VectorIndex`."""
         # A matrix product takes all cores, and on busy ones waits for the last many times as long
         # as one core needs for all of it.
-        scores: Scores = np.concatenate([np.vecdot(part, pad(query)) for part in self._parts])
+        query = pad(query)
+        scores: Scores = np.vecdot(self._parts[0], query)
         if self._order is not None:
-            scores = scores[self._order]
+            further = [np.vecdot(part, query) for part in self._parts[1:]]
+            scores = np.concatenate([scores, *further])[self._order]
         sample = background_of(scores[self._sample])
-        scores[self._empty] = np.nan
+        if self._has_empty:
+            scores[self._empty] = np.nan
         if len(self._starts) < len(scores):
             scores = np.fmax.reduceat(scores, self._starts)
         return _ExactSimilarities(self._numbers, scores, sample)

@@ -3,8 +3,8 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -97,6 +97,18 @@ class Vocabulary:
     starts: NDArray[np.int64]
     members: Numbers
     written: Written
+    _stems: dict[Callable[[str], str], frozenset[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all words of the version, and few enough to know each one's stem."""
+        return self.products < LIMIT_PRODUCTS and len(self.places) <= _MOST_OWN
+
+    def stems(self, stem: Callable[[str], str]) -> frozenset[str]:
+        """What becomes of all words by a stemmer; kept."""
+        if stem not in self._stems:
+            self._stems[stem] = frozenset(map(stem, self.places))
+        return self._stems[stem]
 
     def having(self, word: str) -> Numbers:
         """Numbers of the products that have a folded word, rising."""

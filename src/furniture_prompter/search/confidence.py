@@ -19,7 +19,7 @@ from furniture_prompter.catalog.confidence import (
 )
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.storage import unreadable
-from furniture_prompter.catalog.vector_index import Numbers, rising
+from furniture_prompter.catalog.vector_index import Numbers, places_of, rising
 from furniture_prompter.domain import Hit
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.query_vectors import EncodedQuery
@@ -31,9 +31,10 @@ from furniture_prompter.search.retrievers import (
     RetrieverGroup,
     VectorRetriever,
 )
-from furniture_prompter.understanding.lexicon import WORD, fold_letters
+from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.spelling import everyday_words
 from furniture_prompter.understanding.thesaurus import thesaurus
+from furniture_prompter.understanding.word_forms import word_forms
 
 NOTHING_CLOSE: Final = "Nothing here is close to what was asked; the nearest are shown."
 
@@ -145,10 +146,29 @@ async def estimate(
     return AnswerConfidence(close, tuple(confidences), () if close else (NOTHING_CLOSE,), margin)
 
 
+def with_named(sureness: AnswerConfidence, page: Numbers, named: Numbers) -> AnswerConfidence:
+    """The same where products were asked for by their codes: those are what was asked for.
+
+    Args:
+        sureness: By the vectors.
+        page: Products of the page, shape (n,).
+        named: Those that the prompt names and the query lets through, rising.
+    """
+    if not named.size:
+        return sureness
+    is_named = places_of(page, named)[1].tolist()
+    confidences = [
+        1.0 if sure else told for sure, told in zip(is_named, sureness.confidences, strict=True)
+    ]
+    notes = tuple(note for note in sureness.notes if note not in {NOTHING_CLOSE, NO_KIND_ASKED})
+    margin = None if sureness.margin is None else max(sureness.margin, 0.0)
+    return AnswerConfidence(close=True, confidences=tuple(confidences), notes=notes, margin=margin)
+
+
 def kept(hits: Sequence[Hit], sureness: AnswerConfidence, least: float | None) -> tuple[Hit, ...]:
     """Hits with their confidence, without those below the least; those without one stay."""
     told = [
-        replace(hit, confidence=confidence)
+        hit if hit.confidence == confidence else replace(hit, confidence=confidence)
         for hit, confidence in zip(hits, sureness.confidences, strict=True)
     ]
     if least is None:
@@ -181,6 +201,9 @@ def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:
         and len(word) >= _LEAST_LETTERS
         and word not in everyday_words()
         and word not in _LINKS
+        and word not in LEXICON.small_words
+        # "Daha koyusu" leaves the kind to a photo.
+        and LEXICON.shades.isdisjoint(word_forms(word))
         for word in words
     )
 
@@ -220,14 +243,14 @@ async def _told(
         np.concatenate([page.numbers, *(retrieved.numbers[places] for places in nearest)])
     )
     photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)
-    known, vectors = await asyncio.gather(
-        _kinds(reader, numbers, calibration),
-        _vectors_of(
-            reader,
-            None if photo is None else retrieved.numbers[nearest[photo]],
-            encoded.photo,
-        ),
-    )
+    photographed = None if photo is None else retrieved.numbers[nearest[photo]]
+    if photographed is None:
+        known, vectors = await _kinds(reader, numbers, calibration), None
+    else:
+        known, vectors = await asyncio.gather(
+            _kinds(reader, numbers, calibration),
+            _vectors_of(reader, photographed, encoded.photo),
+        )
     spaces = []
     for place, (retriever, places) in enumerate(zip(retrievers, nearest, strict=True)):
         own = retrieved.numbers[places]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
@@ -37,12 +37,15 @@ class ToldApart:
         unsaid: Words of the lexicon that nobody typed and no product says: what would stand beside
             the typed ones with one of them in it brings others.
         notes: Sentences a person should read.
+        meant: Words as written, in small letters, that the encoder of prompts folds to others',
+            and what is encoded for each: by its name alone where no product says the word.
     """
 
     barred: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     strangers: tuple[str, ...] = ()
     unsaid: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    meant: tuple[tuple[str, str], ...] = ()
 
     @property
     def absent(self) -> frozenset[str]:
@@ -74,6 +77,7 @@ class Homographs:
         barred: list[Numbers] = []
         strangers: list[str] = []
         notes: list[str] = []
+        meant: dict[str, str] = {}
         typed = _spoken(text or "")
         added = {word: len(term.split()) for term in beside for _, word in _spoken(term)}
         asked = {word for _, word in typed}.union(added)
@@ -88,6 +92,9 @@ class Homographs:
             if not own.size and word.isascii():
                 # Without a Turkish keyboard, the other word is written like this one.
                 continue
+            if not word.isascii():
+                # The texts of products are folded, too: they are met by the word, photos by both.
+                meant[written] = f"{_name(says)} {written}" if own.size else _name(says)
             if not own.size and not (await self._matching(_ACCENTED)).size:
                 # A shop that writes no accents at all writes both words alike.
                 continue
@@ -100,9 +107,9 @@ class Homographs:
                 strangers.append(written)
                 notes.append(_NOTE.format(said=written, other="”, “".join(others)))
         if not barred and not unsaid:
-            return NOTHING_APART
+            return replace(NOTHING_APART, meant=tuple(meant.items()))
         numbers = rising(np.concatenate([NOTHING_APART.barred, *barred]))
-        return ToldApart(numbers, tuple(strangers), unsaid, tuple(notes))
+        return ToldApart(numbers, tuple(strangers), unsaid, tuple(notes), tuple(meant.items()))
 
     async def _unsaid(self, words: Iterable[str]) -> frozenset[str]:
         """Those of some words, spelled as they should be, that a shop with accents never says."""
@@ -132,6 +139,10 @@ class Homographs:
                 sql = " OR ".join(f"coalesce({each}, false)" for each in (*told, *further))
                 self._having[pattern] = (await self._reader.passing(sql)).numbers
             return self._having[pattern]
+
+
+def _name(says: str) -> str:
+    return says.rpartition(" ")[0]
 
 
 def says_any(text: str, words: Collection[str]) -> bool:

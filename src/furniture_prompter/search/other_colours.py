@@ -11,8 +11,10 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, best_per_product, scores_of
 from furniture_prompter.encoders.colour_words import ColourWords
-from furniture_prompter.search.understood import WORD_OF_COLOUR, Heard
+from furniture_prompter.search.understood import COLORS, WORD_OF_COLOUR, Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
+from furniture_prompter.understanding.prompts import named
+from furniture_prompter.understanding.word_forms import word_forms
 
 OTHER_COLOUR: Final = "other-colour"
 
@@ -33,7 +35,9 @@ _BESIDE_A_COLOUR: Final = frozenset(
             "soft",
             "warm",
             "cool",
-        )
+        ),
+        *("darker", "lighter", "deeper", "paler", "brighter", "softer", "warmer", "cooler"),
+        *("slightly", "bit", "little", "more", "tone", "shade", "please", "biraz", "bunun", "ton"),
     }
 )
 
@@ -45,15 +49,22 @@ def _base_colours(text: str) -> tuple[str, ...]:
     return base_colors(text)
 
 
+def _names_a_colour(word: str) -> bool:
+    return any(column == COLORS for column, _ in named(word)) or bool(_base_colours(word))
+
+
 def only_colours(prompt: str) -> bool:
     """Whether words name colours, in a shop's words or anybody's, and say no more of a piece.
 
     Among other words a shop's names of colours mean other things: a coffee table is no brown one.
     """
     said = WORD_OF_COLOUR.sub(" ", prompt)
-    words = [word for word in WORD.findall(fold_letters(said)) if word not in _BESIDE_A_COLOUR]
-    names = [word for word in words if word not in LEXICON.shades]
-    return bool(names) and all(_base_colours(name) for name in names)
+    beside = _BESIDE_A_COLOUR | LEXICON.small_words
+    words = [word for word in WORD.findall(fold_letters(said)) if word[0].isalnum()]
+    names = [
+        word for word in words if word not in beside and LEXICON.shades.isdisjoint(word_forms(word))
+    ]
+    return bool(names) and all(_names_a_colour(name) for name in names)
 
 
 def with_shade(heard: Heard) -> Heard:

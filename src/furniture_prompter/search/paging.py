@@ -294,6 +294,9 @@ async def present(
     reader: CatalogReader,
     route: PromptRoute | NoRoute,
     looks: Sequence[Wish] = (),
+    confidences: Sequence[float | None] = (),
+    *,
+    in_memory: bool = False,
 ) -> tuple[Hit, ...]:
     """The products of a page as hits, each with its photo nearest to the query.
 
@@ -308,13 +311,19 @@ async def present(
         reader: The catalog version.
         route: How prompts reach the photos.
         looks: What the prompt says of colour, material and size.
+        confidences: How sure each is; none for unknown.
+        in_memory: Whether nothing waits for the disk.
     """
     if not ranked.numbers.size:
         return ()
     column, vector = _best_photo_by(query, route)
-    products, rows = await asyncio.gather(
-        reader.products(ranked.numbers), reader.photos(ranked.numbers, column)
-    )
+    if in_memory:
+        products = await reader.products(ranked.numbers)
+        rows = await reader.photos(ranked.numbers, column)
+    else:
+        products, rows = await asyncio.gather(
+            reader.products(ranked.numbers), reader.photos(ranked.numbers, column)
+        )
     best = _best_photos(rows, vector, _fits_of_photos(rows, products, looks))
     heats: list[HeatMap | None] = [None] * len(products)
     if query.photo is not None and query.covered is not None and rows.vectors is not None:
@@ -349,6 +358,7 @@ async def present(
                 contributions=strongest,
                 strengths=strengths,
                 variant=product.variant(photo.variant_id),
+                confidence=confidences[place] if confidences else None,
                 heat=heats[place],
             )
         )

@@ -346,7 +346,10 @@ class QueryTextEncoder:
         if isinstance(self._route, NoRoute):
             return encoded
         rows = await self._route.encode(encoded)
-        return [replace(each, image_embedding=row) for each, row in zip(encoded, rows, strict=True)]
+        return [
+            EncodedText(each.text, each.text_embedding, row)
+            for each, row in zip(encoded, rows, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

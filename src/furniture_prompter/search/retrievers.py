@@ -32,6 +32,8 @@ KEYWORD = "keyword"
 # The best keyword match of a query counts as much as a cosine this many standard deviations above
 # its mean: what the best products of a vector retriever typically reach.
 KEYWORD_PEAK = 4.0
+# What a product reaches that the prompt names by its code: more than likeness ever brings.
+_NAMED_PEAK: Final = 4 * KEYWORD_PEAK
 
 # Of how far the best product stands out from the second, what counts where words ask for another
 # colour than the photo's: mostly it is the very product of the photo, whose colour is not wanted.
@@ -153,7 +155,12 @@ class KeywordRetriever:
             numbers, scores = await self._reader.keyword_matches(self._asked, count, prefilter)
         order = np.argsort(numbers)
         self._found = numbers[order], scores[order]
-        return numbers
+        named = self._asked.named
+        if named is None:
+            return numbers
+        if prefilter is not None:
+            named = named[places_of(named, prefilter.numbers)[1]]
+        return np.concatenate([named, numbers[~places_of(numbers, named)[1]]])[:count]
 
     async def strengths(self, numbers: Numbers) -> Scores:
         """See :class:`Retriever`; 0 for products that :meth:`top` did not find."""
@@ -165,6 +172,8 @@ class KeywordRetriever:
             best = scores.max()
             shares = scores / best if best > 0 else np.ones_like(scores)
             strengths[hit] = KEYWORD_PEAK * shares[place[hit]]
+        if self._asked.named is not None:
+            strengths[places_of(numbers, self._asked.named)[1]] = _NAMED_PEAK
         return strengths
 
 

@@ -16,12 +16,14 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.colour_words import colour_words
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.codes import named_by_codes
 from furniture_prompter.search.confidence import (
     estimate,
     kept,
     names_a_kind,
     notes_of,
     refuse_without_calibration,
+    with_named,
 )
 from furniture_prompter.search.homographs import Homographs
 from furniture_prompter.search.other_colours import (
@@ -56,7 +58,6 @@ from furniture_prompter.search.understood import (
     COLORS,
     PHOTOS_COLOUR,
     Heard,
-    WhatIsSaid,
     hear,
     limited,
 )
@@ -65,7 +66,7 @@ from furniture_prompter.search.validation import (
     refuse_unknown_facets,
     unused_options,
 )
-from furniture_prompter.search.wording import CatalogWords, Wording, as_written
+from furniture_prompter.search.wording import CatalogWords, WhatIsSaid, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
 
@@ -181,7 +182,8 @@ class Searcher:
             with clock.step("encode"):
                 embedded = _embedded(heard.query, wordings)
                 encoded = await self._queries.encode(embedded, photo_vector, covered)
-                query = replace(query, looked_at=encoded.query.looked_at)
+                if encoded.query.looked_at is not None:
+                    query = replace(query, looked_at=encoded.query.looked_at)
                 encoded = self._weighed(replace(encoded, query=query), heard)
             digest = encoded_query_digest(encoded)
             cursor = given or Cursor(0, candidates, manifest.version, digest)
@@ -231,9 +233,20 @@ class Searcher:
                     known=known,
                     names_a_kind=kind_is_named,
                 )
+                if asked[0] is not None and asked[0].named is not None:
+                    named = np.intersect1d(asked[0].named, page.first.numbers)
+                    sureness = with_named(sureness, page.hits.numbers, named)
             with clock.step("present"):
                 hits = await present(
-                    page.hits, cursor.start, groups, encoded, reader, route, heard.looks
+                    page.hits,
+                    cursor.start,
+                    groups,
+                    encoded,
+                    reader,
+                    route,
+                    heard.looks,
+                    sureness.confidences,
+                    in_memory=not manifest.vector_index,
                 )
                 hits = kept(hits, sureness, query.least_confidence)
             confidences += sureness.confidences
@@ -310,7 +323,7 @@ class Searcher:
         mended, meant = query, None
         if query.prompt is not None:
             prompt, meant = known.corrected(query.prompt)
-            mended = replace(query, prompt=prompt)
+            mended = query if prompt == query.prompt else replace(query, prompt=prompt)
         heard = hear(mended, columns, with_photo=with_photo)
         heard = with_shade(heard) if with_photo else heard
         apart, unwanted_apart = [
@@ -322,7 +335,8 @@ class Searcher:
         written = [word for word, _ in meant.words] if meant is not None else []
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
-            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart)
+            named = await named_by_codes(self._reader, heard.query.prompt)
+            prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart, named)
         if heard.query.without is not None:
             unwanted = known.worded(heard.query.without, apart=unwanted_apart)
         return heard, (prompt_words, unwanted), meant
@@ -332,7 +346,7 @@ class Searcher:
         prompt = heard.query.prompt
         if prompt is None or wording is None:
             return 1.0
-        if wording.keywords.words == prompt and not wording.keywords.beside:
+        if not heard.query.understand:
             wording = (await self._words.known()).worded(prompt, apart=heard.apart)
         return wording.keywords.known_share
 

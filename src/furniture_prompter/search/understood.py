@@ -1,8 +1,9 @@
 """What a prompt says, put to use on one catalog: limits, wishes for the ranking, notes."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -13,7 +14,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
+from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
@@ -75,10 +76,6 @@ _NEEDS_A_PHOTO: Final = (
 )
 _NO_COLOURS: Final = (
     "{said} only ranks: the catalog has no column of colours, so that photos and words tell it."
-)
-_OF_NOTHING: Final = (
-    "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
-    "says nothing of that."
 )
 _AVAILABILITY: Final = "availability"
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
@@ -337,44 +334,6 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
     )
 
 
-class WhatIsSaid:
-    """Which colours and materials a version's products are said to be of, asked once for each."""
-
-    def __init__(self, reader: CatalogReader) -> None:
-        """Take the version."""
-        self._reader = reader
-        self._is_said: dict[tuple[str, object], bool] = {}
-
-    async def notes(self, heard: Heard, have: Callable[[str], bool]) -> tuple[str, ...]:
-        """A sentence where no product is of what a prompt asks for; empty where all is there.
-
-        Words of which products say another that folds alike have a note of their own.
-
-        Args:
-            heard: The query.
-            have: Tells whether products have a phrase among their words, however it is spelled.
-        """
-        missing = []
-        for wish in heard.wishes:
-            part = wish.part
-            if wish.type == "texts" and not await self._has(wish.columns[0], part.value):
-                named_so = (part.text, *LEXICON.named.get(f"{part.value} {part.column}", ()))
-                # An oak table by its title, in a shop that has no material of it.
-                if any(have(each) for each in named_so if not says_any(each, heard.apart.absent)):
-                    continue
-                words = WORD.findall(part.text.lower())
-                if not any(word in heard.apart.strangers for word in words):
-                    missing.append(f"“{part.text}”")
-        return (_OF_NOTHING.format(said=", ".join(dict.fromkeys(missing))),) if missing else ()
-
-    async def _has(self, column: str, value: object) -> bool:
-        if (column, value) not in self._is_said:
-            # Both are the lexicon's own words, and no shell waits for the filter language here.
-            found = await self._reader.passing(f"array_has(`{column}`, '{value}')")
-            self._is_said[column, value] = bool(found.numbers.size)
-        return self._is_said[column, value]
-
-
 class AttributeRetriever:
     """Products by what their columns say of the prompt's colours, materials, counts and sizes."""
 
@@ -435,11 +394,29 @@ def _number_of(variant: Variant, name: str) -> float | None:
 
 def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
     rows = np.stack([_fit(columns, wish) for wish in wishes])
+    for wide, deep in _sides(wishes):
+        # "80x140 masa": which of two sides is the width nobody says.
+        turned = np.stack(
+            [
+                _fit(columns, replace(wishes[to], part=replace(wishes[to].part, value=value)))
+                for to, value in ((wide, wishes[deep].part.value), (deep, wishes[wide].part.value))
+            ]
+        )
+        is_better = turned.sum(axis=0) > rows[[wide, deep]].sum(axis=0)
+        rows[[wide, deep]] = np.where(is_better, turned, rows[[wide, deep]])
     known = ~np.isnan(rows)
     total = np.where(known, rows, 0).sum(axis=0)
     return np.where(
         known.any(axis=0), ATTRIBUTE_PEAK * total / len(wishes), np.float32(np.nan)
     ).astype(np.float32)
+
+
+def _sides(wishes: Sequence[Wish]) -> Iterator[tuple[int, int]]:
+    """Places of wishes for a width and a depth that were said in one breath."""
+    for place, (wide, deep) in enumerate(pairwise(wishes)):
+        columns = (wide.part.column, deep.part.column)
+        if columns == ("width_cm", "depth_cm") and wide.part.text == deep.part.text:
+            yield place, place + 1
 
 
 def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:

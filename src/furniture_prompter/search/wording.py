@@ -19,8 +19,10 @@ from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vocabulary import Vocabulary
 from furniture_prompter.domain.query import DidYouMean
+from furniture_prompter.search.codes import NOTHING_NAMED, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
-from furniture_prompter.understanding.lexicon import LEXICON, Comparison
+from furniture_prompter.search.understood import Heard
+from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
 from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
 from furniture_prompter.understanding.thesaurus import (
@@ -50,6 +52,12 @@ _WEIGHT_AS_WRITTEN: Final = 0.5
 """Of a misspelled word as it stands, beside what was meant."""
 
 
+_OF_NOTHING: Final = (
+    "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
+    "says nothing of that."
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Wording:
     """What a text is searched by.
@@ -76,6 +84,7 @@ class _Told(NamedTuple):
 
     start: int
     stop: int
+    terms: tuple[Term, ...]
     known: list[tuple[Term, int]]
 
 
@@ -122,6 +131,7 @@ class KnownWords:
         quiet: str = "",
         written: Sequence[str] = (),
         apart: ToldApart = NOTHING_APART,
+        named: Named = NOTHING_NAMED,
     ) -> Wording:
         """What a text is searched by.
 
@@ -130,6 +140,7 @@ class KnownWords:
             quiet: Words that only rank; see :class:`KeywordQuery`.
             written: Misspelled words as they stood.
             apart: What words say that fold to others.
+            named: What its codes name: their products' titles are embedded in their place.
         """
         reading = Reading.of(text)
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
@@ -138,6 +149,7 @@ class KnownWords:
         rooms, told = self._told(reading.prompt)
         # Their words bring a product together, or not at all.
         together = [reading.text(start, stop) for start, stop in rooms]
+        held_back = list(rooms)
         beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
         for said in told:
             own = reading.keys(said.start, said.stop)
@@ -147,30 +159,52 @@ class KnownWords:
             count = self._count(own)
             if best is not None:
                 answered.update(range(said.start, said.stop))
-            meant = own if count else best[1].words if best is not None else ()
+            usual_words = own if count else best[1].words if best is not None else ()
             for term, _ in known[:_MOST_SYNONYMS]:
                 # What is rare says more by BM25, and must not outdo the words as written.
-                usual, rare = self._rarity(meant or term.words), self._rarity(term.words)
+                usual, rare = self._rarity(usual_words or term.words), self._rarity(term.words)
                 weight = term.weight * min(1.0, usual / max(rare, 1e-6))
                 if count:
                     weight *= _BESIDE_THE_SHOPS_OWN
                 held = beside.get(term.text)
                 if held is None or held.weight < weight:
                     beside[term.text] = Beside(term.text, weight)
-            if not count and best is not None:
+            if count:
+                continue
+            put = best[1].text if best is not None else None
+            if best is None and (put := self._more_general(said.terms, own)) is not None:
+                # "Masası" alone says desks as well.
+                held_back.append((said.start, said.stop))
+                beside[put] = Beside(put, 1.0)
+            if put is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
-                otherwise.append((start, end, best[1].text))
-        otherwise += _strangers_otherwise(reading, apart.strangers)
-        share = self._known_share(reading, answered, apart.strangers)
+                otherwise.append((start, end, put))
+        meant = dict(apart.meant)
+        otherwise += [
+            (token.start, token.end, meant[token.low])
+            for token in reading.tokens
+            if token.low in meant
+        ]
+        otherwise += [(code.start, code.end, code.title) for code in named.codes if code.title]
+        share = self._known_share(reading, answered, apart.strangers, named)
         return Wording(
             _replaced(reading.prompt, otherwise),
             KeywordQuery(
-                _without(reading, rooms), tuple(beside.values()), quiet, share, apart.barred
+                _without(reading, held_back),
+                tuple(beside.values()),
+                quiet,
+                share,
+                apart.barred,
+                named.numbers if named.numbers.size else None,
             ),
         )
 
     def _known_share(
-        self, reading: Reading, answered: Collection[int], strangers: Collection[str]
+        self,
+        reading: Reading,
+        answered: Collection[int],
+        strangers: Collection[str],
+        named: Named,
     ) -> float:
         words = [
             at
@@ -178,6 +212,7 @@ class KnownWords:
             if token.key.isalpha()
             and len(token.key) >= _LEAST_LETTERS
             and not everyday_words().issuperset((token.key,))
+            and not any(code.start <= token.start < code.end for code in named.codes)
         ]
         known = [
             at
@@ -185,7 +220,16 @@ class KnownWords:
             if reading.tokens[at].low not in strangers
             and (at in answered or self._count((reading.tokens[at].key,)))
         ]
-        return len(known) / len(words) if words else 1.0
+        codes = [
+            bool(code.title) or self._has_all(reading.prompt[code.start : code.end])
+            for code in named.codes
+        ]
+        count = len(words) + len(codes)
+        return (len(known) + sum(codes)) / count if count else 1.0
+
+    def _has_all(self, code: str) -> bool:
+        """Whether products have each word of a code, of which letters and digits are one."""
+        return all(self.vocabulary.count(word) for word in fold(code).split())
 
     def _known_terms(self, said: _Said, own: tuple[str, ...]) -> list[tuple[Term, int]]:
         """Synonyms that products have, with how many, those of most weight and most products first.
@@ -205,6 +249,18 @@ class KnownWords:
         ]
         known.sort(key=lambda each: (-each[0].weight, -each[1]))
         return known
+
+    def _more_general(self, terms: Sequence[Term], own: Sequence[str]) -> str | None:
+        """What is shown as well and the words hold: a "yemek masası" is a "masa", and no desk."""
+        written = {form for word in own for form in word_forms(word)}
+        return next(
+            (
+                term.text
+                for term in terms
+                if not term.same and written.issuperset(term.words) and self._count(term.words)
+            ),
+            None,
+        )
 
     def _rarity(self, words: tuple[str, ...]) -> float:
         return sum(self.vocabulary.rarity(self._count((word,))) for word in words)
@@ -241,7 +297,7 @@ class KnownWords:
         told = []
         for said in self._said(reading, rooms, pieces):
             own = reading.keys(said.start, said.stop)
-            told.append(_Told(said.start, said.stop, self._known_terms(said, own)))
+            told.append(_Told(*said, self._known_terms(said, own)))
         return rooms, told
 
     def _said(
@@ -281,16 +337,6 @@ class KnownWords:
             ):
                 rooms.append((at, stop))
         return rooms
-
-
-def _strangers_otherwise(
-    reading: Reading, strangers: Collection[str]
-) -> Iterator[tuple[int, int, str]]:
-    """What words that fold to others' say, by its name: their own vectors are the others'."""
-    for token in reading.tokens:
-        if token.low in strangers:
-            word = next(each for each in LEXICON.homographs if token.low.startswith(each))
-            yield token.start, token.end, LEXICON.homographs[word][0].rpartition(" ")[0]
 
 
 def _without(reading: Reading, parts: Sequence[tuple[int, int]]) -> str:
@@ -353,6 +399,44 @@ class CatalogWords:
 
     def _read(self, vocabulary: Vocabulary) -> KnownWords:
         return KnownWords(vocabulary, thesaurus(self._own), self._is_word)
+
+
+class WhatIsSaid:
+    """Which colours and materials a version's products are said to be of, asked once for each."""
+
+    def __init__(self, reader: CatalogReader) -> None:
+        """Take the version."""
+        self._reader = reader
+        self._is_said: dict[tuple[str, object], bool] = {}
+
+    async def notes(self, heard: Heard, have: Callable[[str], bool]) -> tuple[str, ...]:
+        """A sentence where no product is of what a prompt asks for; empty where all is there.
+
+        Words of which products say another that folds alike have a note of their own.
+
+        Args:
+            heard: The query.
+            have: Tells whether products have a phrase among their words, however it is spelled.
+        """
+        missing = []
+        for wish in heard.wishes:
+            part = wish.part
+            if wish.type == "texts" and not await self._has(wish.columns[0], part.value):
+                named_so = (part.text, *LEXICON.named.get(f"{part.value} {part.column}", ()))
+                # An oak table by its title, in a shop that has no material of it.
+                if any(have(each) for each in named_so if not says_any(each, heard.apart.absent)):
+                    continue
+                words = WORD.findall(part.text.lower())
+                if not any(word in heard.apart.strangers for word in words):
+                    missing.append(f"“{part.text}”")
+        return (_OF_NOTHING.format(said=", ".join(dict.fromkeys(missing))),) if missing else ()
+
+    async def _has(self, column: str, value: object) -> bool:
+        if (column, value) not in self._is_said:
+            # Both are the lexicon's own words, and no shell waits for the filter language here.
+            found = await self._reader.passing(f"array_has(`{column}`, '{value}')")
+            self._is_said[column, value] = bool(found.numbers.size)
+        return self._is_said[column, value]
 
 
 def as_written(text: str) -> Wording:

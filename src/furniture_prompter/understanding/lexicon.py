@@ -143,7 +143,8 @@ class Lexicon:
         self.negations_behind = _phrases({"-": data["negations_behind"]})
         self.in_stock = _phrases({"-": data["in_stock"]})
         self.before_count = _phrases({"-": data["before_count"]})
-        self.names = _phrases(_in_my_room(data["names"], data["sets"]["possessed_rooms"]))
+        names = _in_my_room(data["names"], data["sets"]["possessed_rooms"])
+        self.names = _phrases(_with_endings(names, data["sets"]["inflected"]))
         self.currency_signs: Mapping[str, str] = data["currency_signs"]
         self.number_words: Mapping[str, float] = data["number_words"]
         self.seat_words: Mapping[str, float] = data["seat_words"]
@@ -153,6 +154,7 @@ class Lexicon:
         self.thousands = frozenset(sets["thousands"])
         self.times = frozenset(sets["times"])
         self.range_joints = frozenset(sets["range_joints"])
+        self.suffixes_times = frozenset(sets["suffixes_times"])
         self.suffixes = frozenset(sets["suffixes"])
         self.suffixes_alone = frozenset(sets["suffixes_alone"])
         self.suffixes_li = frozenset(sets["suffixes_li"])
@@ -267,6 +269,32 @@ def _in_my_room(names: Mapping[str, list[str]], endings: Iterable[str]) -> dict[
     }
 
 
+def _with_endings(names: Mapping[str, list[str]], colours: Iterable[str]) -> dict[str, list[str]]:
+    """Names, with Turkish colours as they are asked for: "grisi", "beyazını", "mavileri"."""
+    wanted = frozenset(colours)
+    return {
+        says: [
+            *phrases,
+            *(form for each in phrases if each in wanted for form in _turkish_forms(each)),
+        ]
+        for says, phrases in names.items()
+    }
+
+
+def _turkish_forms(word: str) -> Iterator[str]:
+    """A noun's possessive, accusative and plural, with the cases behind them, folded."""
+    stem = fold_letters(word)
+    last = next(letter for letter in reversed(turkish_lower(word)) if letter in _VOWELS)
+    high = "u" if last in "ouöü" else "i"
+    low = "a" if last in "aıou" else "e"
+    ends_open = stem[-1] in "aeiou"
+    plural = f"{stem}l{low}r"
+    for possessed in (f"{stem}s{high}" if ends_open else f"{stem}{high}", f"{plural}i"):
+        yield possessed
+        yield from (f"{possessed}n{case}" for case in (possessed[-1], low, f"d{low}", f"d{low}n"))
+    yield from (plural, f"{stem}y{high}" if ends_open else f"{stem}{high}")
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -288,6 +316,7 @@ class _Single(NamedTuple):
 
 
 _INCH_CM: Final = 2.54
+_VOWELS: Final = frozenset("aeıioöuü")
 _OF_A_ROOM: Final = "sı"
 _SUFFIXED: Final = re.compile(
     r"(.+?)(?:den|dan|ten|tan|nin|nun|in|un|ye|ya|yi|yu|lik|luk|lerde|larda|e|a|i|u)"

@@ -80,8 +80,9 @@ def _read_counts(reading: Reading) -> None:
             start = at - 1 - (reading.key(at - 1) in {"'", "’"})
             glued = all(reading.glued(place) for place in range(start + 1, at + 1))
             seats = _count_at(reading, start) if glued else None
-        follows = reading.keys(at + 1, at + 3)
-        if seats is not None and any(word in LEXICON.seating for word in follows):
+        # "Koltuk tekli", as one speaks, is a "tekli koltuk".
+        beside = (*reading.keys(at - 3, at), *reading.keys(at + 1, at + 3))
+        if seats is not None and any(word in LEXICON.seating for word in beside):
             _add_count(reading, start, at + 1, "seats", seats, None)
 
 
@@ -118,6 +119,8 @@ def _read_english_negation(reading: Reading, at: int) -> None:
     stop = begin
     while stop < len(reading.tokens) and reading.key(stop) in LEXICON.negation_fillers:
         stop += 1
+    if _take_back_count(reading, at, stop, stop):
+        return
     if without.op == "known" and _turn(reading, at, _past_degrees(reading, stop), 0):
         return
     first = stop
@@ -161,6 +164,13 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     if not length or not reading.key(at - 1).isalpha():
         return
     start = at - 1
+    counted = at
+    while reading.key(counted - 1) in LEXICON.seating:
+        counted -= 1
+    while counted - 1 in reading.counted:
+        counted -= 1
+    if _take_back_count(reading, counted, counted, at + length):
+        return
     if _turn(reading, start, start, length):
         return
     told = at
@@ -173,6 +183,30 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
         start -= 1
     wanted = Understood("", "", "contains", reading.text(start, told), "without")
     reading.add(start, at + length, wanted, take=True)
+
+
+def _take_back_count(reading: Reading, start: int, counted: int, stop: int) -> bool:
+    """Note that a count is not wanted, of a piece that is: "not a 3 seater", "ikili koltuk değil".
+
+    Args:
+        reading: The prompt.
+        start: Where what says so begins.
+        counted: Where the count does.
+        stop: Behind the negation that follows; where the count begins, for none.
+    """
+    end = counted
+    while end in reading.counted:
+        end += 1
+    if end == counted:
+        return False
+    stop = max(stop, end)
+    unwanted = Understood("", "", "contains", reading.text(counted, end), "without")
+    if reading.text(start, stop) in reading.lifted:
+        return True
+    reading.parts = [each for each in reading.parts if not counted <= each[0] < end]
+    reading.add(start, stop, unwanted, take=False)
+    reading.taken.update(at for at in range(start, stop) if reading.key(at) not in LEXICON.seating)
+    return True
 
 
 def _turn(reading: Reading, start: int, at: int, behind: int) -> bool:

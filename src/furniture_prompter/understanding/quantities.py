@@ -153,13 +153,18 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
         joint = reading.key(stop)
         is_joint = joint in LEXICON.times or (len(values) == 1 and joint in LEXICON.range_joints)
         sign = LEXICON.currency_signs.get(reading.key(stop + 1)) if is_joint else None
-        place = stop + 1 + (sign is not None)
-        further = _number(reading.key(place)) if is_joint else None
+        dative = _past_dative(reading, stop) if unit is None else stop
+        place = stop + 1 + (sign is not None) if dative == stop else dative
+        further = _number(reading.key(place)) if is_joint or dative != stop else None
         if further is None:
             break
-        is_range = joint not in LEXICON.times
+        is_range = is_joint and joint not in LEXICON.times
         values.append(further)
         behind, stop = _unit(reading, place + 1)
+        if behind is None and is_range and reading.key(stop) in LEXICON.thousands:
+            stop += 1
+            # "2 ile 5 bin", "2-3k": both are thousands; "500 ile 2 bin": the second alone.
+            values[0] /= 1000 if values[0] >= further else 1
         unit = behind or unit or (None if sign is None else ("price", sign, False))
         if is_range:
             break
@@ -172,6 +177,12 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
         return _Quantity(start, stop, tuple(values), is_range=is_range)
     kind, one, is_inch = unit
     return _Quantity(start, stop, tuple(values), kind, one, is_range, is_inch)
+
+
+def _past_dative(reading: Reading, at: int) -> int:
+    """The place behind a suffix that joins two sides: "80'e 140", "160a 200"."""
+    here = at + (reading.key(at) in {"'", "’"})
+    return here + 1 if reading.key(here) in LEXICON.suffixes_times else at
 
 
 def _bare(
@@ -234,6 +245,8 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
     if quantity.is_inch and reading.key(quantity.stop) in LEXICON.screens:
         return
     kind = quantity.kind or _kind_without_unit(quantity, values, context)
+    if not kind and quantity.is_range and thousands > 1:
+        kind = "price"
     if not kind or max(values) <= 0:
         return
     currency = quantity.unit if isinstance(quantity.unit, str) else ""

@@ -120,6 +120,9 @@ class Speller:
                 follows = reading.key(at + 1)
                 if follows in {"'", "’"} or follows[0].isdigit():
                     continue
+                # "ABCD-100" is a code.
+                if reading.glued(at + 2) and reading.key(at + 2)[0].isdigit():
+                    continue
             meant = self._meant_by(word)
             if meant is not None:
                 written = reading.prompt[token.start : token.end]

@@ -87,7 +87,13 @@ def test_a_confidence_of_just_the_least_stays() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "names"),
-    [("zz", False), ("zzz", True), ("but the same one in other colours", False), ("120", False)],
+    [
+        ("zz", False),
+        ("zzz", True),
+        ("daha koyusu var mı", False),
+        ("but the same one in other colours", False),
+        ("120", False),
+    ],
 )
 def test_a_word_of_three_letters_names_a_kind_unless_it_only_ties_others(
     prompt: str, names: bool

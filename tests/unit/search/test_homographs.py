@@ -74,6 +74,21 @@ def test_a_word_that_nobody_says_is_a_stranger_where_accents_are_written(
 
 
 @pytest.mark.parametrize(
+    ("prompt", "said", "meant"),
+    [
+        ("Çamdan masa", {"çam": [1], "cam": [2]}, (("çamdan", "pine çamdan"),)),
+        ("cam masa", {"çam": [1], "cam": [2]}, ()),
+        ("çam masa", {"accents": [1], "cam": [5]}, (("çam", "pine"),)),
+        ("oak masa", {"çam": [1]}, ()),
+    ],
+)
+def test_a_word_that_is_encoded_as_another_is_told_by_name(
+    prompt: str, said: dict[str, list[int]], meant: tuple[tuple[str, str], ...]
+) -> None:
+    assert told(prompt, said).meant == meant
+
+
+@pytest.mark.parametrize(
     ("prompt", "beside", "said", "barred", "unsaid"),
     [
         ("pine table", ["çam", "masif çam"], {"accents": [1], "cam": [5]}, [], {"çam"}),

@@ -9,7 +9,7 @@ import pytest
 
 from furniture_prompter.domain import Query
 from furniture_prompter.encoders.colour_words import ColourWords
-from furniture_prompter.search.other_colours import OtherColourRetriever, with_shade
+from furniture_prompter.search.other_colours import OtherColourRetriever, only_colours, with_shade
 from furniture_prompter.search.understood import hear
 
 WORDS = ColourWords("space", ("grey", "red"), np.array([[4, 0], [0, 4], [0, 0]], np.float32))
@@ -21,6 +21,9 @@ WORDS = ColourWords("space", ("grey", "red"), np.array([[4, 0], [0, 4], [0, 0]],
         ("in cappuccino", ("brown",)),
         ("in dark taupe", ("beige",)),
         ("koyu vizon renk", ("brown",)),
+        ("in a darker grey", ("grey",)),
+        ("mavisi var mı", ("blue",)),
+        ("bunun beyazını istiyorum", ("white",)),
         ("coffee table", ()),
         ("in", ()),
     ],
@@ -31,6 +34,21 @@ def test_a_shops_name_of_a_colour_is_one_where_nothing_else_is_said(
     heard = with_shade(hear(Query(prompt=prompt), {}, with_photo=True))
     assert heard.colours == colours
     assert heard.colour_weight == (0.0 if colours else None)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "only"),
+    [
+        ("mavisi var mı", True),
+        ("in a darker grey, please", True),
+        ("daha koyu gri", True),
+        ("daha koyusu", False),
+        ("grey sofa", False),
+        ("in velvet", False),
+    ],
+)
+def test_words_that_say_no_more_than_a_colour(prompt: str, only: bool) -> None:
+    assert only_colours(prompt) == only
 
 
 def test_colours_that_are_wanted_are_told_apart_from_those_that_are_not() -> None:

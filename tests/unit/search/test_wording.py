@@ -47,6 +47,16 @@ def test_a_shade_is_put_as_the_shop_says_the_same_shade(
     assert known.worded(prompt).embedded == embedded
 
 
+def test_a_kind_that_the_shop_lacks_is_put_as_the_more_general_one(known: KnownWords) -> None:
+    asked = known.worded("grey dining table")
+    assert asked.embedded == "grey table"
+    # "Table" alone is in coffee tables as well, and "masası" in "çalışma masası".
+    assert asked.keywords.words.split() == ["grey"]
+    assert ("table", 1.0) in [(each.words, each.weight) for each in asked.keywords.beside]
+    assert known.worded("grey side table").embedded == "grey side table"
+    assert known.worded("grey desk").embedded == "grey desk"
+
+
 def test_a_shade_that_the_shop_lacks_is_put_as_its_colour(known: KnownWords) -> None:
     assert known.worded("lacivert koltuk").embedded.startswith("lacivert")
     assert [each.words for each in known.worded("gri").keywords.beside] == ["grey"]

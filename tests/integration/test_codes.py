@@ -1,0 +1,71 @@
+"""Codes that shoppers paste: ids, model numbers in titles, variants, barcodes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from furniture_prompter import Catalog, index
+from furniture_prompter.domain.query import SearchResult
+from tests.fakes import table_with_photos
+
+HEADER = "id,item_group_id,title,category,color,price,gtin,image"
+PRODUCTS = [
+    "KLT-2040,,Köşe koltuk,koltuk,gri,900,8690000000012",
+    "a1,,Masa brand18q,masa,beyaz,300,8690000000029",
+    "a2,,TR.115 sehpa,sehpa,siyah,200,",
+    "a3,,Brand lamp,lamp,black,50,",
+    "a4,,Table 180x90,table,white,400,",
+    "w7033,wardrobe,Dolap beyaz,dolap,beyaz,700,",
+    "w7034,wardrobe,Dolap siyah,dolap,siyah,700,",
+    "a5,,Sofa ABCD-100,sofa,grey,800,",
+]
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    folder = tmp_path_factory.mktemp("codes")
+    index(table_with_photos(folder, HEADER, PRODUCTS), folder / "catalog")
+    with Catalog.open(folder / "catalog") as opened:
+        yield opened
+
+
+def ids(result: SearchResult) -> list[str]:
+    return [hit.product.id for hit in result.hits]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("KLT-2040", "KLT-2040"),
+        ("klt 2040 var mı? kod: klt2040", "KLT-2040"),
+        ("siyah masa (brand18q)", "a1"),
+        ("BRAND18Q", "a1"),
+        ("tr.115", "a2"),
+        ("TR115 beyaz dolap", "a2"),
+        ("w7034", "wardrobe"),
+        ("8690000000029", "a1"),
+        ("sofa abcd-100", "a5"),
+    ],
+)
+def test_a_product_is_found_by_its_code_whatever_else_is_said(
+    catalog: Catalog, prompt: str, found: str
+) -> None:
+    result = catalog.search(prompt)
+    assert ids(result)[0] == found
+    assert result.hits[0].confidence == 1.0
+    assert result.hits[0].matched[0] == "keyword"
+    assert result.close
+    assert result.did_you_mean is None
+
+
+@pytest.mark.parametrize(
+    "prompt", ["w9999", "brand77x", "180x90 masa", "brand 18", "8690000000099"]
+)
+def test_what_no_product_bears_names_none(catalog: Catalog, prompt: str) -> None:
+    assert all(hit.confidence != 1.0 for hit in catalog.search(prompt).hits)
+
+
+def test_a_filter_holds_for_codes_too(catalog: Catalog) -> None:
+    result = catalog.search("KLT-2040", where="price < 500")
+    assert "KLT-2040" not in ids(result)
+    assert all(hit.confidence != 1.0 for hit in result.hits)
