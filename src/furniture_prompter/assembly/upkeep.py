@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
@@ -41,15 +41,12 @@ from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import load_encoder, load_prompt_encoder
 from furniture_prompter.errors import CatalogBusyError
-from furniture_prompter.ingest.learning import StillWanted, learn, take_up
 from furniture_prompter.ingest.left_out import left_out
-from furniture_prompter.ingest.repairing import (
-    CatalogEncoders,
-    alignment_fingerprint,
-    repair_catalog,
-)
-from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
+
+# What reads products and learns from them takes a server that only answers a tenth of its start.
+if TYPE_CHECKING:
+    from furniture_prompter.ingest.learning import StillWanted
 
 Done = TypeVar("Done")
 
@@ -60,6 +57,8 @@ def verify(catalog: str | Path) -> VerifyReport:
     Raises:
         CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: it has no manifest to go by.
     """
+    from furniture_prompter.ingest.repairing import alignment_fingerprint
+
     folder = local_folder(catalog, Settings())
     return event_loop.run(verify_catalog(folder, alignment_fingerprint))
 
@@ -71,6 +70,8 @@ def repair(catalog: str | Path, *, settings: Settings | None = None) -> RepairSu
         CatalogDamagedError: nothing of it can be kept.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
+    from furniture_prompter.ingest.repairing import CatalogEncoders, repair_catalog
+
     chosen = settings or Settings()
 
     def encoders_of(manifest: Manifest) -> CatalogEncoders:
@@ -215,6 +216,8 @@ class CatalogUpserts:
             CatalogBusyError: another writer was not done in that time.
             CatalogError, EncoderError: see :mod:`furniture_prompter.errors`; nothing was written.
         """
+        from furniture_prompter.ingest.upserts import write_products
+
         return self._in_turn(
             lambda: write_products(
                 writes, self._folder, *self._encoders, self._settings, learns=False
@@ -222,7 +225,7 @@ class CatalogUpserts:
             wait_s,
         )
 
-    def learn(self, *, wait_s: float, still_wanted: StillWanted) -> bool:
+    def learn(self, *, wait_s: float, still_wanted: "StillWanted") -> bool:
         """Learn anew from what was written, as a version of its own; blocks for seconds.
 
         Others write meanwhile, but for the moment in which photos get their new vectors.
@@ -239,6 +242,8 @@ class CatalogUpserts:
             CatalogBusyError: another writer was not done in that time.
             CatalogError, EncoderError: see :mod:`furniture_prompter.errors`; nothing was written.
         """
+        from furniture_prompter.ingest.learning import learn, take_up
+
         encoders = self._encoders
         learned = asyncio.run(learn(self._folder, *encoders, still_wanted))
         if learned is None:

@@ -41,6 +41,7 @@ from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.judging import Judgments
 from furniture_prompter.web.learning import Learning
+from furniture_prompter.web.memory import give_back
 from furniture_prompter.web.telemetry import Metrics
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -271,6 +272,7 @@ def _open(
     # What was taken over of photos needs no trial: it was read before.
     photo = None if catalog.took_over else np.full((64, 64, 3), 128, np.uint8)
     catalog.search("furniture", photo=photo, limit=1)
+    give_back()
     return catalog
 
 
