@@ -30,7 +30,7 @@ ASKED: Final = 100
 WARM_UP: Final = 10
 ONE_PERCENT: Final = "price < 29.9"
 WRITES: Final = 50
-SERVED: Final = 1_000
+SERVED: Final = 2_000
 FACETS: Final = ("category", "color", "price")
 METHOD: Final = f"""
 A catalog of made-up rows as in feed_speed.json, each with a photo and a vector of its own. {ASKED}
@@ -45,10 +45,11 @@ prompts with facets ({", ".join(FACETS)}). "first" is from starting to open to t
 Memory is the process's peak. recall@10 is of photo queries without diversity, against an exact scan
 of the float32 vectors. Index time, its memory and the disk are of the first run; the second reads
 the same feed once more in a fresh process. Then `furniture-prompter serve` answers from a copy:
-from its start to the first 200 of /readyz, its resident memory then and after {SERVED:,} prompts,
-each another, and {WRITES} PUT of a product whose price changes, one after the other, from sending
-to the answer, by when the product is found so; a write that folds (about one in 16 gathers small
-files) is among them.
+from its start to the first 200 of /readyz, its memory then and after {SERVED:,} prompts, each
+another (all that is resident, and of it what one more worker would take too, as it is no part of a
+file), and {WRITES} PUT of a product whose price changes, one after the other, from sending to the
+answer, by when the product is found so, with what the server handed to the system to write for one;
+a write that folds (about one in 16 gathers small files) is among them.
 """
 
 INDEX: Final = """
@@ -171,21 +172,23 @@ def served(catalog: Path, count: int) -> dict[str, Any]:
         began = time.perf_counter()
         with ServedApi.of_catalog(copy, Path(folder) / "log", log_level="warning") as api:
             told: dict[str, Any] = {"start": time.perf_counter() - began}
-            told["memory"] = api.resident_mb()
-            times = []
+            told |= {"memory": api.resident_mb(), "own": api.own_mb()}
+            times, written = [], []
             with httpx.Client(base_url=api.url, timeout=120) as client:
                 for number in range(SERVED):
                     row = row_of(number)
                     body = {"prompt": f"{row['color']} {row['title']}"}
                     client.post("/v1/search", json=body).raise_for_status()
-                told["later"] = api.resident_mb()
+                told |= {"later": api.resident_mb(), "own later": api.own_mb()}
                 for number in range(WRITES):
                     row = row_of(count // 2 + number)
                     address = f"/v1/products/{row.pop('id')}"
+                    before = api.written_bytes()
                     began = time.perf_counter()
                     client.put(address, json={**row, "price": 5 + number}).raise_for_status()
                     times.append(1_000 * (time.perf_counter() - began))
-    return {**told, "writes": times}
+                    written.append(api.written_bytes() - before)
+    return {**told, "writes": times, "written": written}
 
 
 def real_vectors() -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -239,10 +242,16 @@ def measure(
     add("photo, recall@10", p50=round(float(np.mean(hit)), 3), unit="share")
     server = served(catalog, count)
     add("serve, start", p50=round(server["start"], 2), unit="s")
-    add("serve, memory at start", p50=round(server["memory"]), unit="MB")
-    add(f"serve, memory after {SERVED:,} prompts", p50=round(server["later"]), unit="MB")
+    for when, resident, own in (
+        ("at start", "memory", "own"),
+        (f"after {SERVED:,} prompts", "later", "own later"),
+    ):
+        add(f"serve, memory {when}", p50=round(server[resident]), unit="MB")
+        add(f"serve, memory {when}, of it its own", p50=round(server[own]), unit="MB")
     p50, p95, p99 = np.percentile(server["writes"], [50, 95, 99]).round(1).tolist()
     add("PUT of a product", p50=p50, p95=p95, p99=p99, unit="ms")
+    p50, p95, p99 = np.percentile(server["written"], [50, 95, 99]).round(-3).tolist()
+    add("PUT of a product, written", p50=p50 / 1e3, p95=p95 / 1e3, p99=p99 / 1e3, unit="kB")
     return rows
 
 

@@ -4,8 +4,10 @@ import asyncio
 import errno
 import io
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -41,6 +43,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.encoders.decoding import photo_id
 from furniture_prompter.errors import CatalogBusyError, CatalogDamagedError, CatalogWriteError
 from furniture_prompter.ingest import writing
+from furniture_prompter.ingest.learning import LEAST_PRODUCTS, learn, take_up
 from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
 from tests.fakes import draw_product, make_rows
@@ -60,7 +63,9 @@ def drawn(colour: str = "green", shape: str = "sofa", seed: int = 9_000) -> byte
     return buffer.getvalue()
 
 
-def write(shop: Shop, *writes: Write | tuple[Product, Sequence[bytes] | None]) -> WriteSummary:
+def write(
+    shop: Shop, *writes: Write | tuple[Product, Sequence[bytes] | None], learns: bool = True
+) -> WriteSummary:
     """Write products with photos as bytes, lines counted from 1."""
     with spool_in(shop.folder) as spool:
         made: list[Write] = []
@@ -75,8 +80,9 @@ def write(shop: Shop, *writes: Write | tuple[Product, Sequence[bytes] | None]) -
                 made.append(Upsert(line, product, paths))
             else:
                 made.append(each)
+        encoders = shop.encoder, shop.prompt_encoder
         return asyncio.run(
-            write_products(made, shop.folder, shop.encoder, shop.prompt_encoder, shop.settings)
+            write_products(made, shop.folder, *encoders, shop.settings, learns=learns)
         )
 
 
@@ -383,7 +389,8 @@ def test_one_product_after_another_leaves_what_was_written_before_as_it_is(
     assert sound(filled)
     asyncio.run(optimize_catalog(filled.folder, 100_000, 600.0, 3))
     assert len(data()) == 2
-    assert not before & data()
+    # Nobody's photos changed, so that theirs was never written again.
+    assert {name.partition("/")[0] for name in before & data()} == {"photos.lance"}
     assert filled.ids(Query(prompt="renewed3 stool"))[0] == "p3"
     assert sound(filled)
 
@@ -486,3 +493,84 @@ def test_where_much_has_changed_or_the_version_before_is_gone_one_is_read_anew(
 
     write(filled, (product(), [drawn()]))
     asyncio.run(run())
+
+
+def learned(shop: Shop, meanwhile: Callable[[], object] = lambda: None) -> Manifest | None:
+    """Learn beside writing; between the fit and taking it up others act."""
+    encoders = shop.encoder, shop.prompt_encoder
+    found = asyncio.run(learn(shop.folder, *encoders, lambda: None))
+    meanwhile()
+    if found is None:
+        return None
+    return asyncio.run(take_up(found, shop.folder, *encoders, shop.settings))
+
+
+def retitled(number: int) -> tuple[Product, None]:
+    return Product(id=f"p{number}", title=f"A stool {number}", category="stool"), None
+
+
+def test_what_writes_teach_is_learned_beside_them_and_has_what_came_meanwhile(
+    filled: Shop,
+) -> None:
+    first = read_manifest(filled.folder)
+    some, more = ([retitled(number) for number in numbers] for numbers in (range(4), range(4, 6)))
+    # The fifth of 48 is more than a tenth; no write learns itself.
+    assert not write(filled, *some, learns=False).learning_due
+    assert write(filled, *more, learns=False).learning_due
+    before = read_manifest(filled.folder)
+    assert (before.alignment.file, before.alignment.changed_since) == (first.alignment.file, 6)
+    assert before.confidence is not None
+    assert before.confidence.changed_since == 6
+    photo = drawn()
+    now = learned(filled, lambda: write(filled, (product(price=12.0), [photo]), learns=False))
+    assert now is not None
+    assert now.made is not None
+    assert (now.made.by, now.made.unchanged, now.products) == ("learn", 49, 49)
+    assert now.alignment.file not in (None, first.alignment.file)
+    assert (now.alignment.fitted_on, now.alignment.changed_since) == (48, 1)
+    assert now.confidence is not None
+    assert now.confidence.changed_since == 1
+    assert [each.version for each in now.kept] == [1, 2, 3]
+    # All photos are met by the new alignment, that of the product that came meanwhile too.
+    assert filled.search(pixels(photo)).hits[0].product.id == "new"
+    assert sound(filled)
+    assert learned(filled) is None
+
+
+def test_what_was_learned_beside_writing_is_what_a_run_would_have_learned(
+    filled: Shop, tmp_path: Path
+) -> None:
+    other = replace(filled, folder=tmp_path / "other")
+    shutil.copytree(filled.folder, other.folder)
+    for shop, learns in ((filled, False), (other, True)):
+        write(shop, *(retitled(number) for number in range(6)), learns=learns)
+    beside, at_once = learned(filled), read_manifest(other.folder)
+    assert beside is not None
+    assert beside.alignment == at_once.alignment
+    assert beside.confidence is not None
+    assert at_once.confidence is not None
+    judges, others = beside.confidence.calibration, at_once.confidence.calibration
+    assert judges is not None
+    assert others is not None
+    assert judges.photo == others.photo
+    assert judges.prompt is not None
+    assert others.prompt is not None
+    # The rows of a product of matrices differ in the last bit by how many there are.
+    assert judges.prompt.least_logit == pytest.approx(others.prompt.least_logit, abs=1e-3)
+
+
+def test_what_another_run_learned_meanwhile_stands(filled: Shop) -> None:
+    write(filled, *(retitled(number) for number in range(6)), learns=False)
+    later = [retitled(number) for number in range(10, 12)]
+    assert learned(filled, lambda: write(filled, *later)) is None
+    now = read_manifest(filled.folder)
+    assert now.made is not None
+    assert (now.made.by, now.alignment.changed_since) == ("write", 0)
+
+
+def test_a_catalog_that_is_too_small_to_learn_from_tries_within_the_write(filled: Shop) -> None:
+    gone = [Removal(line, f"p{line}") for line in range(1, 50 - LEAST_PRODUCTS)]
+    told = write(filled, *gone, learns=False)
+    now = read_manifest(filled.folder)
+    assert (now.products, told.learning_due) == (LEAST_PRODUCTS - 1, False)
+    assert (now.alignment.file, now.alignment.changed_since) == (None, 0)

@@ -92,6 +92,7 @@ class Catalog:
         encoder: str | None = None,
         text_tower: str | None = None,
         sharing: "Catalog | None" = None,
+        loaded: LoadedEncoders | None = None,
         cached_prompts: int = 0,
     ) -> Self:
         """Open the current version of the catalog at `path`.
@@ -106,6 +107,7 @@ class Catalog:
                 settings' when left out, and the catalog's own tower or alignment without either.
             sharing: An opened catalog with the same settings: its encoders are used where they are
                 the same, and what it read of an earlier version where few products have changed.
+            loaded: Encoders that others use too, by the same settings; `sharing`'s come first.
             cached_prompts: Prompts whose vectors are kept for queries to come.
 
         Raises:
@@ -127,7 +129,9 @@ class Catalog:
         prompt_card = EncoderCard.load(prompt_folder)
         refuse_other_prompt_encoder(manifest, identity_of(prompt_card))
 
-        loaded = sharing._loaded if sharing is not None else LoadedEncoders(chosen)
+        if sharing is not None:
+            loaded = sharing._loaded
+        loaded = loaded or LoadedEncoders(chosen)
         # Which content a folder has is asked once for each version, not for each query.
         load = cache(loaded.photo)
         route = prompt_route(reader, text_tower or chosen.text_tower, folder, load, chosen)

@@ -3,14 +3,15 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from furniture_prompter import event_loop
 from furniture_prompter.assembly.encoders import (
-    catalog_encoders,
+    LoadedEncoders,
     photo_encoder_folder,
     prompt_encoder_folder,
 )
@@ -41,13 +42,13 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.registry import load_encoder, load_prompt_encoder
 from furniture_prompter.errors import CatalogBusyError
 from furniture_prompter.ingest.left_out import left_out
-from furniture_prompter.ingest.repairing import (
-    CatalogEncoders,
-    alignment_fingerprint,
-    repair_catalog,
-)
-from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
+
+# What reads products and learns from them takes a server that only answers a tenth of its start.
+if TYPE_CHECKING:
+    from furniture_prompter.ingest.learning import StillWanted
+
+Done = TypeVar("Done")
 
 
 def verify(catalog: str | Path) -> VerifyReport:
@@ -56,6 +57,8 @@ def verify(catalog: str | Path) -> VerifyReport:
     Raises:
         CatalogNotFoundError, CatalogFormatError, CatalogDamagedError: it has no manifest to go by.
     """
+    from furniture_prompter.ingest.repairing import alignment_fingerprint
+
     folder = local_folder(catalog, Settings())
     return event_loop.run(verify_catalog(folder, alignment_fingerprint))
 
@@ -67,6 +70,8 @@ def repair(catalog: str | Path, *, settings: Settings | None = None) -> RepairSu
         CatalogDamagedError: nothing of it can be kept.
         CatalogError, EncoderError: see :mod:`furniture_prompter.errors`.
     """
+    from furniture_prompter.ingest.repairing import CatalogEncoders, repair_catalog
+
     chosen = settings or Settings()
 
     def encoders_of(manifest: Manifest) -> CatalogEncoders:
@@ -169,17 +174,26 @@ _RETRY_S = 0.05
 class CatalogUpserts:
     """Writes products into one catalog; safe to use from several threads and processes.
 
-    The encoders are the catalog's own, loaded at the first write and kept.
+    The encoders are the catalog's own, loaded at the first write unless they are there already.
 
     Attributes:
         turn: For callers on an event loop: held while they write, it keeps those behind them from
             waiting in threads.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        """Take a catalog's folder; nothing is opened yet."""
+    def __init__(
+        self, folder: Path, settings: Settings, loaded: LoadedEncoders | None = None
+    ) -> None:
+        """Take a catalog's folder; nothing is opened yet.
+
+        Args:
+            folder: The catalog.
+            settings: The settings.
+            loaded: Encoders that searches of it have loaded by the same settings; None for none.
+        """
         self._folder = folder
         self._settings = settings
+        self._loaded = loaded or LoadedEncoders(settings)
         self.turn = asyncio.Lock()
         self._turn = threading.Lock()
 
@@ -196,7 +210,8 @@ class CatalogUpserts:
     def write(self, writes: Sequence[Write], *, wait_s: float) -> WriteSummary:
         """Store and delete products as one version, waiting for other writers to finish.
 
-        Blocks for as long as encoding and writing take: not for an event loop's thread.
+        Blocks for as long as encoding and writing take: not for an event loop's thread. What is to
+        be learned anew is left to :meth:`learn`.
 
         Args:
             writes: What to do, by line.
@@ -206,6 +221,44 @@ class CatalogUpserts:
             CatalogBusyError: another writer was not done in that time.
             CatalogError, EncoderError: see :mod:`furniture_prompter.errors`; nothing was written.
         """
+        from furniture_prompter.ingest.upserts import write_products
+
+        return self._in_turn(
+            lambda: write_products(
+                writes, self._folder, *self._encoders, self._settings, learns=False
+            ),
+            wait_s,
+        )
+
+    def learn(self, *, wait_s: float, still_wanted: "StillWanted") -> bool:
+        """Learn anew from what was written, as a version of its own; blocks for seconds.
+
+        Others write meanwhile, but for the moment in which photos get their new vectors.
+
+        Args:
+            wait_s: How long to wait for another writer then.
+            still_wanted: Called between steps; raises where nobody wants the rest.
+
+        Returns:
+            Whether there is a new version. There is none where nothing is due, or where another
+            run has learned meanwhile.
+
+        Raises:
+            CatalogBusyError: another writer was not done in that time.
+            CatalogError, EncoderError: see :mod:`furniture_prompter.errors`; nothing was written.
+        """
+        from furniture_prompter.ingest.learning import learn, take_up
+
+        encoders = self._encoders
+        learned = asyncio.run(learn(self._folder, *encoders, still_wanted))
+        if learned is None:
+            return False
+        return (
+            self._in_turn(lambda: take_up(learned, self._folder, *encoders, self._settings), wait_s)
+            is not None
+        )
+
+    def _in_turn(self, write: Callable[[], Coroutine[None, None, Done]], wait_s: float) -> Done:
         deadline = time.monotonic() + wait_s
         if not self._turn.acquire(timeout=wait_s):
             raise CatalogBusyError(
@@ -213,11 +266,9 @@ class CatalogUpserts:
                 "while, or send several products as one batch."
             )
         try:
-            encoders = self._encoders
             while True:
                 try:
-                    written = write_products(writes, self._folder, *encoders, self._settings)
-                    return asyncio.run(written)
+                    return asyncio.run(write())
                 except CatalogBusyError:
                     if time.monotonic() >= deadline:
                         raise
@@ -227,4 +278,7 @@ class CatalogUpserts:
 
     @cached_property
     def _encoders(self) -> tuple[Encoder, PromptEncoder]:
-        return catalog_encoders(read_manifest(self._folder), None, self._settings)
+        manifest = read_manifest(self._folder)
+        photo = photo_encoder_folder(manifest.encoder.name, None, self._settings)
+        prompt = prompt_encoder_folder(manifest.prompt_encoder.name, self._settings)
+        return self._loaded.photo(photo), self._loaded.prompt(prompt)

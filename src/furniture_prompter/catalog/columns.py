@@ -294,6 +294,29 @@ def photo_table(
     return pa.table(data)
 
 
+OF_PHOTOS: Final = (NUMBER, "position", "id", "path", VARIANT_ID)
+"""Columns that say which photos a product shows, the last in catalogs with variants alone."""
+
+
+def showing_the_same(stored: pa.Table, rows: Sequence[ProductRow]) -> set[int]:
+    """Numbers of the products whose photos are stored as they are.
+
+    Args:
+        stored: OF_PHOTOS of all photos that these products have in the table.
+        rows: The products.
+    """
+    shown: dict[int, list[tuple[int, str, str, str]]] = {}
+    for each in stored.to_pylist():
+        told = (each["position"], each["id"], each["path"], each.get(VARIANT_ID) or "")
+        shown.setdefault(each[NUMBER], []).append(told)
+    return {
+        row.number
+        for row in rows
+        if sorted(shown.get(row.number, ()))
+        == [(at, each.id, each.path, each.variant_id) for at, each in enumerate(row.photos)]
+    }
+
+
 def product_columns(columns: Mapping[str, str], *, variants: bool) -> list[str]:
     """Columns of ``products`` that :func:`product_from` reads."""
     return [*KNOWN_COLUMNS, *columns, *([VARIANTS] if variants else [])]

@@ -60,6 +60,8 @@ VERSIONS_FILE: Final = "versions.jsonl"
 # About 24,000 versions; of a longer file the earlier half of the lines goes.
 _LIMIT_BYTES: Final = 8_000_000
 _MADE: Final = TypeAdapter(Made)
+# What makes a version that has all products of the one before.
+_OF_THE_SAME: Final = frozenset({"optimize", "learn"})
 
 
 def kept_with(before: Manifest | None, keep_versions: int, made: Made) -> tuple[Kept, ...]:
@@ -76,7 +78,7 @@ def kept_with(before: Manifest | None, keep_versions: int, made: Made) -> tuple[
     if before is None or not keep_versions:
         return ()
     kept = before.kept
-    if before.checksums is not None and made.by != "optimize":
+    if before.checksums is not None and made.by not in _OF_THE_SAME:
         own = Kept(before.version, before.tables, before.alignment.file, before.checksums)
         kept = (*kept, own)
     return kept[-keep_versions:]

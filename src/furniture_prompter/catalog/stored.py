@@ -1,8 +1,10 @@
 """What the current version holds, read some rows at a time for a run that compares it."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +26,54 @@ from furniture_prompter.catalog.columns import (
     half_vectors_from,
 )
 from furniture_prompter.catalog.filters import text_literal
-from furniture_prompter.catalog.storage import CHUNK_ROWS, writing
+from furniture_prompter.catalog.manifest import Manifest
+from furniture_prompter.catalog.storage import CHUNK_ROWS, connect, reading, writing
 from furniture_prompter.catalog.vector_index import Numbers, number_filter, places_of
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import Photo, Product
 from furniture_prompter.domain.wording import one_line
+
+
+class Tables(Protocol):
+    """Tables of a catalog: a writer's as they are now, or those of one version."""
+
+    @property
+    def folder(self) -> Path:
+        """The catalog."""
+        ...
+
+    def table(self, name: str) -> AsyncTable | None:
+        """Products or photos; None before there are any."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Version:
+    folder: Path
+    tables: dict[str, AsyncTable]
+
+    def table(self, name: str) -> AsyncTable | None:
+        return self.tables.get(name)
+
+
+@asynccontextmanager
+async def tables_of(folder: Path, manifest: Manifest) -> AsyncIterator[Tables]:
+    """The tables of a version, which a writer of others leaves alone for the grace time.
+
+    Raises:
+        CatalogDamagedError: they cannot be read, or are gone by now.
+    """
+    tables: dict[str, AsyncTable] = {}
+    try:
+        with reading(folder):
+            database = await connect(folder)
+            for name, version in manifest.tables.items():
+                tables[name] = await database.open_table(name)
+                await tables[name].checkout(version)
+        yield _Version(folder, tables)
+    finally:
+        for table in tables.values():
+            table.close()  # type: ignore[no-untyped-call]  # LanceDB leaves it untyped
 
 
 async def stored_rows(
@@ -147,11 +192,11 @@ class StoredVectors:
     shown: Numbers
 
 
-async def stored_vectors(writer: CatalogWriter, limit_photos: int) -> StoredVectors | None:
-    """Products and vectors as they are now.
+async def stored_vectors(writer: Tables, limit_photos: int) -> StoredVectors | None:
+    """Products and vectors.
 
     Args:
-        writer: Of the catalog.
+        writer: Whose tables are read.
         limit_photos: Photos read at the most; an even sample of the table beyond that.
 
     Returns:
@@ -184,12 +229,12 @@ async def stored_vectors(writer: CatalogWriter, limit_photos: int) -> StoredVect
 
 
 async def stored_looks(
-    writer: CatalogWriter, limit_photos: int
+    writer: Tables, limit_photos: int
 ) -> tuple[list[str], NDArray[np.float16], Numbers]:
     """What an alignment is fitted on.
 
     Args:
-        writer: Of the catalog.
+        writer: Whose tables are read.
         limit_photos: Photos read at the most; an even sample of the table beyond that.
 
     Returns:
@@ -208,7 +253,7 @@ async def stored_looks(
     return looks, half_vectors_from(pictures[VECTOR]), shown.astype(np.int64)
 
 
-async def _photos(writer: CatalogWriter, limit_photos: int, columns: list[str]) -> pa.Table | None:
+async def _photos(writer: Tables, limit_photos: int, columns: list[str]) -> pa.Table | None:
     """An even sample of the photos' table; None where there is none."""
     photos = writer.table(PHOTOS)
     if photos is None or writer.table(PRODUCTS) is None:
@@ -234,7 +279,7 @@ def _fill(kept: list[str], places: Numbers, texts: list[str | None]) -> None:
 
 
 async def _batches(
-    writer: CatalogWriter, table: AsyncTable | None, columns: list[str]
+    writer: Tables, table: AsyncTable | None, columns: list[str]
 ) -> AsyncIterator[pa.RecordBatch]:
     if table is not None:
         with writing(writer.folder):

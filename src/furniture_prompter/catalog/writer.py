@@ -16,6 +16,7 @@ from furniture_prompter.catalog.columns import (
     ALIGNED,
     FEEDS,
     NUMBER,
+    OF_PHOTOS,
     PHOTOS,
     PRODUCTS,
     TEXT_VECTOR,
@@ -30,6 +31,7 @@ from furniture_prompter.catalog.columns import (
     product_columns,
     product_from,
     product_table,
+    showing_the_same,
     vector_array,
     vectors_from,
 )
@@ -224,21 +226,25 @@ class CatalogWriter:
             self.next_number = max(self.next_number, 1 + max(row.number for row in rows))
 
     async def _apply_chunk(self, rows: Sequence[ProductRow], align: Align | None) -> None:
-        known = await self.photo_vectors(photo.id for row in rows for photo in row.photos)
+        same = await self._showing_the_same(rows)
         flat = [
             (row.number, photo, position)
             for row in rows
+            if row.number not in same
             for position, photo in enumerate(row.photos)
         ]
-        vectors = np.stack([known[photo.id] for _, photo, _ in flat])
-        photos = photo_table(
-            [number for number, _, _ in flat],
-            [photo for _, photo, _ in flat],
-            [position for _, _, position in flat],
-            vectors,
-            _aligned(vectors, align),
-            variants=self.variants,
-        )
+        known = await self.photo_vectors(photo.id for _, photo, _ in flat)
+        photos: pa.Table | None = None
+        if flat:
+            vectors = np.stack([known[photo.id] for _, photo, _ in flat])
+            photos = photo_table(
+                [number for number, _, _ in flat],
+                [photo for _, photo, _ in flat],
+                [position for _, _, position in flat],
+                vectors,
+                _aligned(vectors, align),
+                variants=self.variants,
+            )
         products = product_table(rows, self.columns, variants=self.variants, feeds=bool(self.feeds))
         with writing(self.folder):
             if PRODUCTS not in self._tables:
@@ -255,13 +261,30 @@ class CatalogWriter:
             upsert = table.merge_insert(NUMBER)
             upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
             await upsert.execute(products.select(names))
+            if photos is None:
+                return
             schema = await self._tables[PHOTOS].schema()
             # Older builds kept the old width in a catalog that had lost its last product.
             if schema.field(ALIGNED).type.list_size != photos[ALIGNED].type.list_size:
                 await self.realign(align)
-            numbers = np.asarray([row.number for row in rows], np.int64)
+            numbers = np.asarray([row.number for row in rows if row.number not in same], np.int64)
             await self._tables[PHOTOS].delete(number_filter(numbers))
             await self._tables[PHOTOS].add(photos.select(schema.names))
+
+    async def _showing_the_same(self, rows: Sequence[ProductRow]) -> set[int]:
+        """Numbers of those whose photos lie in the table already, as a price's change leaves them.
+
+        They are half of what a write costs.
+        """
+        table = self._tables.get(PHOTOS)
+        if table is None:
+            return set()
+        with writing(self.folder):
+            names = [name for name in OF_PHOTOS if name in (await table.schema()).names]
+            numbers = number_filter(np.asarray([row.number for row in rows], np.int64))
+            return showing_the_same(
+                await table.query().where(numbers).select(names).to_arrow(), rows
+            )
 
     async def mark_feeds(self, numbers_by_bits: Mapping[int, Numbers]) -> None:
         """Say which feeds have products that are otherwise as they were.

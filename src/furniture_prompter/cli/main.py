@@ -2,16 +2,13 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from importlib.metadata import version
-from types import ModuleType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from furniture_prompter.assembly.rest_clients import leave_out_rest_clients
 from furniture_prompter.cli import (
     benchmark_command,
     crawl_command,
@@ -36,37 +33,6 @@ INTERRUPTED = (
     "Interrupted. The catalog's previous version stands; an index run that is started again "
     "resumes where this one stopped."
 )
-
-
-REST_CLIENTS: Final = ("lance_namespace_urllib3_client", "lancedb.namespace", "lancedb.remote.db")
-"""Clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
-
-
-class WithoutRestClients(MetaPathFinder, Loader):
-    """Gives placeholders for REST_CLIENTS.
-
-    Building the classes' checks takes longer than all else that a search from the shell imports.
-    """
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """See :class:`importlib.abc.MetaPathFinder`."""
-        del path, target
-        if not any(fullname == name or fullname.startswith(f"{name}.") for name in REST_CLIENTS):
-            return None
-        return ModuleSpec(fullname, self, is_package=True)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """See :class:`importlib.abc.Loader`."""
-
-        def placeholder(name: str) -> type:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return type(name, (), {})
-
-        # What a module has not, it is asked for (PEP 562).
-        module.__dict__["__getattr__"] = placeholder
 
 
 class Commands(TyperGroup):
@@ -149,7 +115,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    sys.meta_path.insert(0, WithoutRestClients())
+    leave_out_rest_clients()
     try:
         app(prog_name="furniture-prompter")
     except SystemExit as leaving:

@@ -17,6 +17,7 @@ import typer
 from furniture_prompter.cli.options import misfits
 from furniture_prompter.cli.terminal import say
 from furniture_prompter.errors import ServeError, install_line
+from furniture_prompter.web.memory import hold_little
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -216,6 +217,7 @@ def serve_command(
         _make_key(settings, new_key, scope)
         return
     _pin_products_of_matrices()
+    hold_little()
     with _collector_paused():
         try:
             from furniture_prompter.web.server import serve

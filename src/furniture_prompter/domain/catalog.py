@@ -82,8 +82,8 @@ class Made:
     """What made a version of a catalog, and what it changed.
 
     Attributes:
-        by: ``index``, ``crawl``, ``write`` (over the API), ``repair``, ``optimize`` or
-            ``rollback``.
+        by: ``index``, ``crawl``, ``write`` (over the API), ``learn`` (from what was written),
+            ``repair``, ``optimize`` or ``rollback``.
         source: The feed's path or address, or the number of the version that was returned to;
             empty where there is nothing to name.
         added: Products that were not there before.

@@ -302,11 +302,13 @@ class WriteSummary:
         version: The catalog's version afterwards; 0 where there is no catalog still.
         results: One for each line, by line.
         notes: What could not be cleared up, a sentence each; the version is whole nevertheless.
+        learning_due: Whether alignment or confidence are to be learned anew from what it has.
     """
 
     version: int
     results: tuple[WriteResult, ...]
     notes: tuple[str, ...] = ()
+    learning_due: bool = False
 
 
 @dataclass(slots=True)

@@ -115,6 +115,8 @@ class OnnxEncoder:
         self._session = session
         self._folder = folder
         self._sides: SideClassifier | None = None
+        # A single thread gains nothing from more, and needs four times the memory for four.
+        self._at_once = 1 if session.get_session_options().intra_op_num_threads == 1 else _MAX_BATCH
 
     @classmethod
     def load(
@@ -141,6 +143,8 @@ class OnnxEncoder:
         # Threads wait awake between the layers of a run, which is shorter for it, and sleep after
         # it: while indexing, photos are decoded on the same processors (docs/experiments.md).
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        # A plan of one block for all that a run needs holds twice what it needs at a time.
+        options.enable_mem_pattern = False
         options.log_severity_level = 3
         path = folder / card.weights_file
         try:
@@ -172,9 +176,9 @@ class OnnxEncoder:
     def encode(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
         """Encode images of shape (height, width, 3); see the protocol for what is promised."""
         vectors = np.empty((len(images), self._card.dimension), np.float32)
-        for start in range(0, len(images), _MAX_BATCH):
+        for start in range(0, len(images), self._at_once):
             batch = np.stack(
-                [preprocess(image, self._spec) for image in images[start : start + _MAX_BATCH]]
+                [preprocess(image, self._spec) for image in images[start : start + self._at_once]]
             )
             vectors[start : start + len(batch)] = self._run(batch)
         return vectors

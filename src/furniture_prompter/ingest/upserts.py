@@ -30,8 +30,9 @@ from furniture_prompter.feeds.cells import shown
 from furniture_prompter.feeds.table_rows import PRICES
 from furniture_prompter.feeds.values.money import tells_no_price
 from furniture_prompter.ingest.changes import Change, find_changes, tally
+from furniture_prompter.ingest.learning import LEAST_PRODUCTS
 from furniture_prompter.ingest.photos import encode_and_stage
-from furniture_prompter.ingest.writing import write_changes
+from furniture_prompter.ingest.writing import is_due, write_changes
 from furniture_prompter.settings import Settings
 
 # What set-asides of a request name instead of a file.
@@ -44,6 +45,8 @@ async def write_products(
     encoder: Encoder,
     prompt_encoder: PromptEncoder,
     settings: Settings,
+    *,
+    learns: bool = True,
 ) -> WriteSummary:
     """Store and delete products, as one new version or not at all.
 
@@ -57,6 +60,9 @@ async def write_products(
         encoder: Encoder of the catalog's photos.
         prompt_encoder: Encoder of the products' text.
         settings: Limits and batch sizes.
+        learns: Whether alignment and confidence are learned anew at once where that is due; else
+            that is left to :mod:`furniture_prompter.ingest.learning`, but in a catalog that is too
+            small to learn from.
 
     Raises:
         CatalogBusyError: another process writes the catalog.
@@ -120,8 +126,17 @@ async def write_products(
                     set_aside=len(results) + sum(map(len, left_out.values())),
                     seconds=round(time.perf_counter() - began, 3),
                 )
+                before = 0 if replaced is None else replaced.products
+                products = before + changes.added - len(changes.removed)
                 await write_changes(
-                    writer, changes, prompt_encoder, encoder, settings, lambda _: None, made
+                    writer,
+                    changes,
+                    prompt_encoder,
+                    encoder,
+                    settings,
+                    lambda _: None,
+                    made,
+                    learns=learns or products < LEAST_PRODUCTS,
                 )
         finally:
             # A run may be stopped after its commit.
@@ -136,6 +151,7 @@ async def write_products(
         manifest.version if manifest else 0,
         tuple(results[line] for line in sorted(results)),
         tuple(writer.pruner.troubles),
+        learning_due=manifest is not None and is_due(manifest, encoder.card),
     )
 
 

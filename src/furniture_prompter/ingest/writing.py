@@ -1,4 +1,4 @@
-"""Writing changes: rows with words and vectors, the alignment refitted when due, the commit."""
+"""Writing changes: rows with words and vectors, what is learned of them when due, the commit."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -14,7 +14,7 @@ from furniture_prompter.catalog.columns import ProductRow
 from furniture_prompter.catalog.manifest import AlignmentRecord, Manifest
 from furniture_prompter.catalog.reader import ALIGNMENTS_FOLDER
 from furniture_prompter.catalog.storage import CHUNK_ROWS
-from furniture_prompter.catalog.stored import stored_looks, stored_vectors
+from furniture_prompter.catalog.stored import Tables, stored_looks, stored_vectors
 from furniture_prompter.catalog.vector_index import Numbers
 from furniture_prompter.catalog.writer import Align, CatalogWriter
 from furniture_prompter.domain import IndexProgress, Made, Product
@@ -28,7 +28,7 @@ from furniture_prompter.encoders.alignment import (
 from furniture_prompter.encoders.card import ColourPart, EncoderCard
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.encoders.shipped import borrowed_statement, shipped_alignment
-from furniture_prompter.ingest.calibrating import CALIBRATED_PHOTOS, calibrate
+from furniture_prompter.ingest.calibrating import CALIBRATED_PHOTOS, Encode, calibrate
 from furniture_prompter.ingest.changes import Change, Changes
 from furniture_prompter.ingest.furniture_words import DICTIONARY_LANGUAGES, other_language
 from furniture_prompter.ingest.reading import in_batches
@@ -87,32 +87,65 @@ async def realign_if_due(
         statement = f"Prompts go through {encoder.name}'s own text tower."
         return AlignmentRecord(None, None, 0, 0, statement, text_tower=True)
     if record is not None:
-        changed += record.changed_since
-        if not needs_refit(record.fitted_on, added=changed, removed=0, changed=0):
-            return AlignmentRecord(
-                record.file, record.fingerprint, record.fitted_on, changed, record.statement
-            )
-    looks, photos, indices = await stored_looks(writer, FIT_PHOTOS)
+        record = replace(record, changed_since=record.changed_since + changed)
+        if not _is_stale(record):
+            return record
+    now, alignment = await new_alignment(writer, prompt_encoder, encoder)
+    return await take_up_alignment(writer, record, now, alignment)
+
+
+def _is_stale(record: AlignmentRecord) -> bool:
+    return needs_refit(record.fitted_on, added=record.changed_since, removed=0, changed=0)
+
+
+def is_due(manifest: Manifest, encoder: EncoderCard) -> bool:
+    """Whether so much has changed that alignment or confidence is to be learned anew."""
+    record = manifest.confidence
+    return (
+        record is None
+        or (not encoder.encodes_prompts and _is_stale(manifest.alignment))
+        or needs_refit(record.products, added=record.changed_since, removed=0, changed=0)
+    )
+
+
+async def new_alignment(
+    tables: Tables, prompt_encoder: PromptEncoder, encoder: EncoderCard
+) -> tuple[AlignmentRecord, Alignment | None]:
+    """What a catalog's products teach, and what to record of it once its file is named."""
+    looks, photos, indices = await stored_looks(tables, FIT_PHOTOS)
     photos = photos[:, : encoder.dimension]
     fitted = _fit(looks, photos, indices, prompt_encoder, encoder.colour_part)
     if isinstance(fitted, AlignmentRefusal):
         # Names of files for titles teach as little as none.
         shipped = shipped_alignment(encoder, prompt_encoder.card)
-        if shipped is not None and len(photos):
-            file = await _use(writer, shipped)
-            statement = borrowed_statement(fitted.reason)
-            return AlignmentRecord(file, shipped.fingerprint, len(looks), 0, statement)
-        if record is None or record.file is not None:
-            await writer.realign(None)
-        return AlignmentRecord(None, None, len(looks), 0, fitted.reason)
-    file = await _use(writer, fitted)
+        if shipped is None or not len(photos):
+            return AlignmentRecord(None, None, len(looks), 0, fitted.reason), None
+        statement = borrowed_statement(fitted.reason)
+        return AlignmentRecord(None, shipped.fingerprint, len(looks), 0, statement), shipped
     quality = fitted.quality
     statement = (
         f"Prompts search photos: fitted on {fitted.products} products; asked for by their own "
         f"text, held-out products came among the first ten of {quality.candidates:.0f} with "
         f"{quality.recall_at_10:.0%} (chance {quality.recall_at_10_chance:.0%})."
     )
-    return AlignmentRecord(file, fitted.fingerprint, fitted.products, 0, statement)
+    return AlignmentRecord(None, fitted.fingerprint, fitted.products, 0, statement), fitted
+
+
+async def take_up_alignment(
+    writer: CatalogWriter,
+    before: AlignmentRecord | None,
+    now: AlignmentRecord,
+    alignment: Alignment | None,
+) -> AlignmentRecord:
+    """Let photos have their vectors by an alignment, or by none; what to record of it."""
+    if alignment is not None:
+        if before is not None and before.fingerprint == alignment.fingerprint:
+            # Such as the one that ships, where the products' own text teaches nothing.
+            return replace(now, file=before.file)
+        return replace(now, file=await _use(writer, alignment))
+    if before is None or before.file is not None:
+        await writer.realign(None)
+    return now
 
 
 async def calibrate_if_due(
@@ -134,17 +167,23 @@ async def calibrate_if_due(
         if same_way and not due:
             writer.confidence = replace(record, changed_since=changed)
             return
-    align = None
+    used = None
     if alignment.file is not None:
         used = Alignment.load(writer.folder / ALIGNMENTS_FOLDER / alignment.file)
-
-        def align(prompts: Sequence[str]) -> NDArray[np.float32]:
-            return used.align_prompts(prompt_encoder.encode(prompts))
-
-    stored = await stored_vectors(writer, CALIBRATED_PHOTOS)
     writer.confidence = calibrate(
-        stored, prompt_encoder.encode, align, encoder.encode, writer.language
+        await stored_vectors(writer, CALIBRATED_PHOTOS),
+        prompt_encoder.encode,
+        asking_photos(used, prompt_encoder),
+        encoder.encode,
+        writer.language,
     )
+
+
+def asking_photos(alignment: Alignment | None, prompt_encoder: PromptEncoder) -> Encode | None:
+    """Brings prompts where the photos are; None where nothing leads there."""
+    if alignment is None:
+        return None
+    return lambda prompts: alignment.align_prompts(prompt_encoder.encode(prompts))
 
 
 async def _use(writer: CatalogWriter, alignment: Alignment) -> str:
@@ -219,8 +258,14 @@ async def write_changes(
     settings: Settings,
     on_progress: OnProgress,
     made: Made,
+    *,
+    learns: bool = True,
 ) -> Manifest:
-    """Write changed rows, alignment and indexes, and make them current together."""
+    """Write changed rows, alignment and indexes, and make them current together.
+
+    With `learns` alignment and confidence are learned anew where that is due; without, they go on
+    as they are, and what changed is counted.
+    """
     total = len(changes.written)
     on_progress(IndexProgress("words", 0, total, "products"))
     rows = product_rows(changes.written, prompt_encoder, writer.words)
@@ -231,7 +276,15 @@ async def write_changes(
     on_progress(IndexProgress("writing", total, total, "products"))
     changed = len(changes.written) + len(changes.removed)
     return await commit_changes(
-        writer, current, changed, prompt_encoder, encoder, settings, on_progress, made
+        writer,
+        current,
+        changed,
+        prompt_encoder,
+        encoder,
+        settings,
+        on_progress,
+        made,
+        learns=learns,
     )
 
 
@@ -244,11 +297,22 @@ async def commit_changes(
     settings: Settings,
     on_progress: OnProgress,
     made: Made,
+    *,
+    learns: bool = True,
 ) -> Manifest:
-    """Bring alignment and indexes up to date with `changed` products, and commit."""
+    """Bring alignment and indexes up to date with `changed` products, and commit.
+
+    See :func:`write_changes` for `learns`.
+    """
     on_progress(IndexProgress("indexing", 0, 2, "steps"))
-    alignment = await realign_if_due(writer, current, changed, prompt_encoder, encoder.card)
-    await calibrate_if_due(writer, alignment, changed, prompt_encoder, encoder)
+    if learns or current.record is None:
+        alignment = await realign_if_due(writer, current, changed, prompt_encoder, encoder.card)
+        await calibrate_if_due(writer, alignment, changed, prompt_encoder, encoder)
+    else:
+        alignment = replace(current.record, changed_since=current.record.changed_since + changed)
+        held = writer.confidence
+        if held is not None:
+            writer.confidence = replace(held, changed_since=held.changed_since + changed)
     on_progress(IndexProgress("indexing", 1, 2, "steps"))
     vector_index = await writer.build_indexes(
         settings.vector_index_photos, alignment.file is not None

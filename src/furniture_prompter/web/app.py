@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from furniture_prompter.assembly.encoders import LoadedEncoders
 from furniture_prompter.assembly.upkeep import CatalogUpserts
 from furniture_prompter.errors import ServeError
 from furniture_prompter.settings import ServeSettings
@@ -29,6 +30,7 @@ from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers, 
 from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.judging import Judgments
+from furniture_prompter.web.learning import Learning
 from furniture_prompter.web.limits import (
     AnswerHead,
     HangUp,
@@ -103,11 +105,14 @@ def _services(settings: ServeSettings) -> Services:
     if settings.catalog is None:
         raise ServeError("There is no catalog to serve. Name its folder with --catalog.")
     metrics = Metrics()
+    loaded = LoadedEncoders(settings)
+    catalog = VersionedCatalog(settings.catalog, settings, metrics, loaded=loaded)
+    upserts = CatalogUpserts(settings.catalog, settings, loaded)
     return Services(
         settings=settings,
         metrics=metrics,
         held=HeldBytes.for_bodies(settings.limit_body_bytes, metrics),
-        catalog=VersionedCatalog(settings.catalog, settings, metrics),
+        catalog=catalog,
         compared=(
             VersionedCatalog(settings.compare, settings.of_compared(), None)
             if settings.compare is not None
@@ -115,7 +120,8 @@ def _services(settings: ServeSettings) -> Services:
         ),
         decoding=DecodePool(settings, metrics),
         thumbnails=ThumbnailCache(settings.cache_images),
-        upserts=CatalogUpserts(settings.catalog, settings),
+        upserts=upserts,
+        learning=Learning(upserts, catalog.refresh, _shared_folder(settings)),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
         fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
         behaviour=_behaviour(settings),
@@ -199,6 +205,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         if services.encoding is not None:
             await services.encoding.close()
         await services.examination.close()
+        await services.learning.close()
         await services.catalog.close()
         if services.fetcher is not None:
             await services.fetcher.aclose()

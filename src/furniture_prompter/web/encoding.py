@@ -11,6 +11,7 @@ another waits for it too.
 
 import asyncio
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -68,10 +69,11 @@ class EncodeQueue:
         """
         self._encoder = encoder
         threads = settings.threads or available_cpus()
+        # Loaded with the first photos that wait for each other, which not every server sees.
         self._shared: Encoder | None = None
-        if threads > 1 and isinstance(encoder, ForkingEncoder):
-            self._shared = encoder.for_several_threads()
-        self._limit_runs = threads if self._shared is not None else 1
+        self._sharing = threading.Lock()
+        self._forks = threads > 1 and isinstance(encoder, ForkingEncoder)
+        self._limit_runs = threads if self._forks else 1
         self._limit_batch = settings.batch_photos
         self._wait_s = settings.batch_wait_ms / 1_000
         self._limit_queue = settings.queue_photos
@@ -178,8 +180,7 @@ class EncodeQueue:
 
     def _start(self, batch: list[_Waiting]) -> None:
         alone = len(batch) == 1 and not self._queue and not self._runs and not self._coming()
-        encoder = self._encoder if alone or self._shared is None else self._shared
-        run = asyncio.create_task(self._encode(batch, encoder))
+        run = asyncio.create_task(self._encode(batch, shared=self._forks and not alone))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 
@@ -201,9 +202,9 @@ class EncodeQueue:
             except TimeoutError:
                 return
 
-    async def _encode(self, batch: list[_Waiting], encoder: Encoder) -> None:
+    async def _encode(self, batch: list[_Waiting], *, shared: bool) -> None:
         began = time.perf_counter()
-        rows, failure = await self._try([waiting.image for waiting in batch], encoder)
+        rows, failure = await self._try([waiting.image for waiting in batch], shared=shared)
         took_s = time.perf_counter() - began
         self._metrics.batch_photos.observe(len(batch))
         self._metrics.stage_took("encode_photos", took_s)
@@ -218,18 +219,24 @@ class EncodeQueue:
             # One of them spoilt the run: each gets its own.
             for waiting in batch:
                 if not waiting.vector.done():
-                    await self._encode([waiting], encoder)
+                    await self._encode([waiting], shared=shared)
 
     async def _try(
-        self, images: list[RgbImage], encoder: Encoder
+        self, images: list[RgbImage], *, shared: bool
     ) -> tuple[NDArray[np.float32] | None, BaseException | None]:
         """Rows of a run, or why there are none: whatever it is, the next run must go on."""
-        run = asyncio.get_running_loop().run_in_executor(self._threads, self._rows, images, encoder)
+        run = asyncio.get_running_loop().run_in_executor(self._threads, self._rows, images, shared)
         await asyncio.wait([run])
         failure = run.exception()
         return (run.result() if failure is None else None), failure
 
-    def _rows(self, images: list[RgbImage], encoder: Encoder) -> NDArray[np.float32]:
+    def _rows(self, images: list[RgbImage], shared: bool) -> NDArray[np.float32]:
+        encoder = self._encoder
+        if shared and isinstance(encoder, ForkingEncoder):
+            with self._sharing:
+                if self._shared is None:
+                    self._shared = encoder.for_several_threads()
+            encoder = self._shared
         rows = encoder.encode(images)
         if len(rows) != len(images):
             raise EncoderError(

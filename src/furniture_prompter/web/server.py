@@ -7,24 +7,20 @@ alive: when one is killed, only what it was working on is lost, and a new one ta
 import errno
 import logging
 import math
-import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
-from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
@@ -39,10 +35,9 @@ from furniture_prompter.web.access import Keys, refuse_public_without_keys
 from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
 from furniture_prompter.web.origins import cors_middleware
 from furniture_prompter.web.telemetry import SHARED_FOLDER, log_config, replaced_workers
+from furniture_prompter.web.worker import CreateApp, app_of_process, create_app
 
 _LOG = logging.getLogger("furniture_prompter.web")
-
-CreateApp = Callable[[ServeSettings], ASGIApp]
 
 # Longer than proxies and clients keep an idle connection (60 s is usual), so that it is they who
 # close it: a connection closed from here may have a request on its way.
@@ -77,7 +72,7 @@ def serve(settings: ServeSettings, on_bound: Callable[[str], None]) -> None:
     """
     refuse_public_without_keys(settings)
     _check(settings)
-    run_app(_create_app, settings, on_bound)
+    run_app(create_app, settings, on_bound)
 
 
 def run_app(create: CreateApp, settings: ServeSettings, on_bound: Callable[[str], None]) -> None:
@@ -95,7 +90,7 @@ def run_app(create: CreateApp, settings: ServeSettings, on_bound: Callable[[str]
     with listen(settings.host, settings.port) as listener, _environment(settings.workers):
         on_bound(_address(listener))
         config = uvicorn.Config(
-            partial(_app_of_process, create, pinned(settings)),
+            partial(app_of_process, create, pinned(settings)),
             factory=True,
             http=PatientProtocol,
             ws="none",
@@ -115,13 +110,6 @@ def run_app(create: CreateApp, settings: ServeSettings, on_bound: Callable[[str]
             _run_here(config, listener)
         else:
             _Supervisor(config, [listener]).run()
-
-
-def _create_app(settings: ServeSettings) -> ASGIApp:
-    # The supervisor of several processes answers nothing itself, so it loads no routes.
-    from furniture_prompter.web.app import create_app
-
-    return create_app(settings)
 
 
 def pinned(settings: ServeSettings) -> ServeSettings:
@@ -219,19 +207,6 @@ def _environment(workers: int) -> Iterator[None]:
         finally:
             for name in added:
                 del os.environ[name]
-
-
-def _app_of_process(create: CreateApp, settings: ServeSettings) -> ASGIApp:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    return create(settings)
-
-
-def _end_with(sentinel: int) -> None:
-    """A worker whose supervisor was killed would hold the port for ever."""
-    wait([sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _run_here(config: uvicorn.Config, listener: socket.socket) -> None:

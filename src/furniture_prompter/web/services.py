@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from fastapi import Depends, Request
 
 from furniture_prompter.assembly.catalogs import Catalog
+from furniture_prompter.assembly.encoders import LoadedEncoders
 from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.assembly.remote_catalogs import copy_of
 from furniture_prompter.assembly.upkeep import CatalogUpserts
@@ -39,6 +40,8 @@ from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.examining import Examination
 from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.judging import Judgments
+from furniture_prompter.web.learning import Learning
+from furniture_prompter.web.memory import give_back
 from furniture_prompter.web.telemetry import Metrics
 
 _LOG = logging.getLogger("furniture_prompter.web")
@@ -69,6 +72,7 @@ class VersionedCatalog:
         settings: ServeSettings,
         metrics: Metrics | None,
         *,
+        loaded: LoadedEncoders | None = None,
         open_catalog: OpenCatalog | None = None,
     ) -> None:
         """Open nothing yet.
@@ -78,6 +82,7 @@ class VersionedCatalog:
             settings: ``catalog_poll_s``, ``store_poll_s``, and what opening a catalog needs.
             metrics: Where to count versions; None for a catalog beside the one that is served. It
                 encodes photos itself, so that a version may come with other encoders.
+            loaded: Encoders that others use too; None for its own.
             open_catalog: What opens a version.
         """
         self._path = path
@@ -87,7 +92,7 @@ class VersionedCatalog:
             self._following = Follower(self._copy, settings.store_poll_s, self._count_failure)
         self._poll_s = settings.catalog_poll_s
         self._metrics = metrics
-        self._open = open_catalog or partial(_open, settings)
+        self._open = open_catalog or partial(_open, settings, loaded)
         self._now: _Opened | None = None
         self._seen: tuple[Path, int, int, int] | None = None
         self._refreshing = asyncio.Lock()
@@ -243,7 +248,9 @@ class VersionedCatalog:
             closing.add_done_callback(self._last_closed.discard)
 
 
-def _open(settings: ServeSettings, path: Path, now: Catalog | None) -> Catalog:
+def _open(
+    settings: ServeSettings, loaded: LoadedEncoders | None, path: Path, now: Catalog | None
+) -> Catalog:
     """Open a version and read what its first search would wait for.
 
     Raises:
@@ -259,11 +266,13 @@ def _open(settings: ServeSettings, path: Path, now: Catalog | None) -> Catalog:
         settings=settings,
         encoder=settings.query_encoder,
         sharing=now,
+        loaded=loaded,
         cached_prompts=settings.cache_vectors,
     )
     # What was taken over of photos needs no trial: it was read before.
     photo = None if catalog.took_over else np.full((64, 64, 3), 128, np.uint8)
     catalog.search("furniture", photo=photo, limit=1)
+    give_back()
     return catalog
 
 
@@ -306,6 +315,7 @@ class Services:
         decoding: Threads that decode photos and resize pictures.
         thumbnails: Photos of products made small.
         upserts: What writes products.
+        learning: What learns from them beside answering.
         keys: The API keys; None where everybody may ask.
         fetcher: What fetches photos by web address; None where that is off.
         looks: What photos were found to be whose vectors are kept, by the same keys.
@@ -326,6 +336,7 @@ class Services:
     decoding: DecodePool
     thumbnails: ThumbnailCache
     upserts: CatalogUpserts
+    learning: Learning
     keys: Keys | None
     fetcher: PhotoFetcher | None
     looks: LRUCache[bytes, Look]

@@ -268,6 +268,7 @@ async def _commit(
         summary = await asyncio.to_thread(write)
     finally:
         services.upserts.turn.release()
+    services.learning.written(due=summary.learning_due)
     for note in summary.notes:
         _LOG.warning("%s", note)
     try:

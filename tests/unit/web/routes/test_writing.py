@@ -68,11 +68,26 @@ class Versions:
 
 
 @dataclass
+class Heard:
+    """What learning is told of writes.
+
+    Attributes:
+        due: Of each write, whether something is to be learned anew by then.
+    """
+
+    due: list[bool] = field(default_factory=list)
+
+    def written(self, *, due: bool) -> None:
+        self.due.append(due)
+
+
+@dataclass
 class FakeServices:
     settings: ServeSettings
     upserts: CatalogUpserts
     fetcher: PhotoFetcher | None
     catalog: Versions
+    learning: Heard = field(default_factory=Heard)
     held: HeldBytes = field(default_factory=lambda: HeldBytes(10**8, Metrics()))
 
 
@@ -169,6 +184,8 @@ def test_put_then_search_finds_it_and_delete_takes_it_away(api: Api) -> None:
     assert "bench-1" not in api.found("zebrano bench")
     assert error_of(api("DELETE", "/products/bench-1"))["code"] == "not_found"
     assert api.services.catalog.refreshed == 5
+    # Three photos are too few to learn from.
+    assert api.services.learning.due == [False] * 5
     assert api.version() == 4
 
 

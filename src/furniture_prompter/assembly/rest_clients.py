@@ -1,0 +1,43 @@
+"""LanceDB without its clients for remote databases, in processes that are this product's own."""
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Final
+
+REST_CLIENTS: Final = ("lance_namespace_urllib3_client", "lancedb.namespace", "lancedb.remote.db")
+"""Clients for remote databases, which LanceDB imports and no catalog on a disk needs."""
+
+
+class WithoutRestClients(MetaPathFinder, Loader):
+    """Gives placeholders for REST_CLIENTS.
+
+    Building the classes' checks takes longer than all else that a search from the shell imports.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See :class:`importlib.abc.MetaPathFinder`."""
+        del path, target
+        if not any(fullname == name or fullname.startswith(f"{name}.") for name in REST_CLIENTS):
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See :class:`importlib.abc.Loader`."""
+
+        def placeholder(name: str) -> type:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return type(name, (), {})
+
+        # What a module has not, it is asked for (PEP 562).
+        module.__dict__["__getattr__"] = placeholder
+
+
+def leave_out_rest_clients() -> None:
+    """Let imports of this process find placeholders; to be called before LanceDB is imported."""
+    sys.meta_path.insert(0, WithoutRestClients())
