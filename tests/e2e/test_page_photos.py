@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, expect
@@ -236,7 +237,10 @@ def test_what_of_the_photo_made_a_hit_match_is_shown_on_its_card(
 
 def test_of_a_blank_photo_nothing_stands_out(open_page: Open, folder: Path) -> None:
     page = open_page("?lang=tr", locale="tr-TR")
-    Image.new("RGB", (400, 300), (216, 205, 190)).save(folder / "wall.png")
+    y, x = np.mgrid[-1:1:300j, -1:1:400j]
+    light = 1 - 0.1 * (x * x + y * y)
+    wall = (light[..., np.newaxis] * [216, 205, 190]).round().astype(np.uint8)
+    Image.fromarray(wall).save(folder / "wall.png")
     page.locator("#file").set_input_files(folder / "wall.png")
     page.get_by_role("button", name="Neresi benziyor?").first.click()
     told = "Fotoğrafınızda ürünü bulduran tek bir yer öne çıkmıyor."
