@@ -47,6 +47,8 @@ PAGES: Final[Mapping[str, tuple[str, dict[str, int], dict[str, str]]]] = {
     "photo-phone": ("?q=in+white", PHONE, {}),
     "photo-dark": ("?q=in+white", DESKTOP, {"color_scheme": "dark"}),
     "room": ("", {"width": 1360, "height": 1000}, {}),
+    "heat": ("", {"width": 1360, "height": 1000}, {}),
+    "heat-turkish": ("?lang=tr", PHONE, {"locale": "tr-TR", "color_scheme": "dark"}),
     "error": ("?q=blue+armchair", DESKTOP, {}),
     "wide": ("?q=chair", {"width": 3840, "height": 2160}, {}),
 }
@@ -78,6 +80,8 @@ LOADED: Final = """() => [...document.images].every(
   (each) => each.complete || each.getBoundingClientRect().top > innerHeight)"""
 """Whether all pictures in the window are there."""
 _QUALITY: Final = 82
+_EXPLAINED: Final = 2
+"""Cards of which a picture tells what of the photo matched."""
 # Of the bundled catalog, where each stands in the room: left, top, right, bottom.
 _ROOM_PX: Final = (1_200, 900)
 _PIECES: Final = (
@@ -104,10 +108,17 @@ def main() -> None:
             if given.only in (None, name):
                 page = browser.new_page(viewport=viewport, **options)  # type: ignore[arg-type]  # of TypedDicts
                 page.goto(given.url + address)
-                if name.startswith("photo"):
+                if name.startswith(("photo", "heat")):
                     page.locator("#panel > summary").click()
                     page.set_input_files("#file", catalog_feed().parent / PHOTO)
                     page.wait_for_url("**photo=**")
+                if name.startswith("heat"):
+                    for place in range(_EXPLAINED):
+                        page.locator(".acts button").nth(place).click()
+                    page.wait_for_function(
+                        "most => document.querySelectorAll('canvas').length == most",
+                        arg=_EXPLAINED,
+                    )
                 if name == "room":
                     photo: FilePayload = {
                         "name": "room.jpg",

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, expect
@@ -194,6 +195,58 @@ def test_a_piece_of_a_room_is_chosen_on_the_photo(open_page: Open, folder: Path)
     expect(page.locator(".boxes [aria-current]")).to_have_count(0)
     page.locator("#photo-remove").click()
     expect(page.locator(".boxes")).to_have_count(0)
+
+
+def test_what_of_the_photo_made_a_hit_match_is_shown_on_its_card(
+    open_page: Open, folder: Path
+) -> None:
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.locator("#file").set_input_files(folder / "photos" / "3.png")
+    ask = page.get_by_role("button", name="Why did it match?: chair 3")
+    ask.focus()
+    page.keyboard.press("Enter")
+    card = page.locator(".card", has_text="chair 3").first
+    expect(card.locator("canvas")).to_have_attribute(
+        "aria-label", re.compile(r"matched most is \d+ % from its left, \d+ % from its top")
+    )
+    expect(card).to_contain_text("bright where it made this match")
+    expect(page.locator("#said")).to_contain_text("matched most is")
+    expect(ask).to_have_attribute("aria-pressed", "true")
+    # Dark somewhere, bright somewhere, over the photo.
+    levels = card.locator("canvas").evaluate(
+        "each => [...each.getContext('2d').getImageData(0, 0, each.width, each.height).data]"
+    )
+    assert max(levels[::4]) > 2 * min(levels[::4])
+    assert not violations(page, "what of a photo matched")
+    page.keyboard.press("Enter")
+    expect(page.locator("canvas")).to_have_count(0)
+    expect(ask).to_have_attribute("aria-pressed", "false")
+    # All cards were asked for at once.
+    page.get_by_role("button", name="Why did it match?: chair 5").click()
+    expect(page.locator("canvas")).to_have_count(1)
+    assert sum(each.endswith("/v1/search") for each in asked) == 1
+    # Words alone have no photo to show.
+    page.locator("#photo-remove").click()
+    page.locator("#q").fill("chair")
+    page.locator("#q").press("Enter")
+    expect(page.locator("h1")).to_have_text("“chair”")
+    expect(page.get_by_role("button", name="Why did it match?")).to_have_count(0)
+
+
+def test_of_a_blank_photo_nothing_stands_out(open_page: Open, folder: Path) -> None:
+    page = open_page("?lang=tr", locale="tr-TR")
+    y, x = np.mgrid[-1:1:300j, -1:1:400j]
+    light = 1 - 0.1 * (x * x + y * y)
+    wall = (light[..., np.newaxis] * [216, 205, 190]).round().astype(np.uint8)
+    Image.fromarray(wall).save(folder / "wall.png")
+    page.locator("#file").set_input_files(folder / "wall.png")
+    page.get_by_role("button", name="Neresi benziyor?").first.click()
+    told = "Fotoğrafınızda ürünü bulduran tek bir yer öne çıkmıyor."
+    expect(page.locator(".heat-told")).to_have_text(told)
+    expect(page.locator("#said")).to_have_text(told)
+    expect(page.locator("canvas")).to_have_count(0)
 
 
 def test_what_narrows_is_suggested_in_the_pages_language(open_page: Open) -> None:

@@ -151,8 +151,9 @@ def _looked(result: SearchResult) -> str:
             said.append(told("looked_turned", degrees=looked_at.turned))
         if said:
             said.append(f"{told('looked_whole')}: --whole")
-        if any(hit.heat is not None for hit in result.hits):
-            said.append(told("heat_shown"))
+        heats = [hit.heat for hit in result.hits if hit.heat is not None]
+        if heats:
+            said.append(told("heat_shown" if np.any(heats) else "heat_even"))
         if result.pieces:
             kinds = ", ".join(
                 f"{number}. {told.kind(each.piece.kind)}"
@@ -290,7 +291,7 @@ def _card(
 
 def _heat(hit: Hit, searched: RgbImage | None) -> str:
     """The searched photo, dark but where it made the hit match."""
-    if hit.heat is None or searched is None:
+    if hit.heat is None or searched is None or not np.any(hit.heat):
         return ""
     photo = Image.fromarray(searched)
     photo.thumbnail((HEAT_SIDE_PX, HEAT_SIDE_PX), Image.Resampling.LANCZOS)

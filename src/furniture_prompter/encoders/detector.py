@@ -222,6 +222,9 @@ class Detector:
         large = sides.prod(axis=1) >= LEAST_SHARE * height * width
         kept, boxes = kept[large], boxes[large]
         chosen = _merged(boxes, SAME_PIECE[self.card.layout])[:MOST_PIECES]
+        kinds = best[kept]
+        if self.card.layout == "sides":
+            kinds = self._voted(found[kept], score[kept], boxes, chosen)
         return tuple(
             Piece(
                 Crop(
@@ -231,7 +234,7 @@ class Detector:
                     float((boxes[place, 3] - boxes[place, 1]) / height),
                 ),
                 round(min(float(score[kept[place]]), 1.0), 4),
-                self.card.furniture[int(best[kept[place]])],
+                self.card.furniture[int(kinds[place])],
             )
             for place in chosen
         )
@@ -262,6 +265,25 @@ class Detector:
         sure = np.where(np.isfinite(found[:, 4]), found[:, 4], 0)
         kinds = np.where(np.isfinite(found[:, 5:]), found[:, 5:], 0).argmax(axis=1)
         return best, np.where(np.isin(kinds, self._wanted), sure, 0)
+
+    def _voted(
+        self, found: Boxes, score: Boxes, boxes: Boxes, chosen: list[int]
+    ) -> NDArray[np.intp]:
+        """Place in the card's furniture by all cells that see one piece; (n,), of `chosen` alone.
+
+        Args:
+            found: Rows of the output, shape (n, 5 + kinds).
+            score: How sure each is of a piece, shape (n,).
+            boxes: Where each sees it, shape (n, 4).
+            chosen: Places of the boxes that are told.
+        """
+        shares = np.where(np.isfinite(found[:, 5:]), found[:, 5:], 0)[:, self._wanted]
+        weighted = shares * score[:, np.newaxis]
+        kinds = np.zeros(len(boxes), np.intp)
+        for place in chosen:
+            same = _are_one(boxes[place], boxes, SAME_PIECE[self.card.layout])
+            kinds[place] = weighted[same].sum(axis=0).argmax()
+        return kinds
 
     def _corners(self, found: Boxes, kept: NDArray[np.intp]) -> Boxes:
         """Left, top, right and bottom in the network's pixels, shape (n, 4)."""
@@ -324,20 +346,24 @@ def _given(image: RgbImage, card: DetectorCard) -> NDArray[np.generic]:
 
 def _merged(boxes: Boxes, same: float) -> list[int]:
     """Places of boxes, shape (n, 4) surest first, without those that a surer one covers so far."""
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     left = list(range(len(boxes)))
     kept: list[int] = []
     while left:
         first, *left = left
         kept.append(first)
-        rest = boxes[left]
-        low = np.maximum(rest[:, :2], boxes[first, :2])
-        high = np.minimum(rest[:, 2:], boxes[first, 2:])
-        shared = (high - low).clip(0).prod(axis=1)
-        union = areas[left] + areas[first] - shared
-        apart = shared < same * union
-        left = [place for place, free in zip(left, apart.tolist(), strict=True) if free]
+        is_it = _are_one(boxes[first], boxes[left], same).tolist()
+        left = [place for place, covered in zip(left, is_it, strict=True) if not covered]
     return kept
+
+
+def _are_one(box: Boxes, boxes: Boxes, same: float) -> NDArray[np.bool_]:
+    """Which boxes, shape (n, 4), overlap a box, (4,), by so much of their union; shape (n,)."""
+    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
+    shared = (high - low).clip(0).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    union = areas + (box[2:] - box[:2]).prod() - shared
+    one: NDArray[np.bool_] = shared >= same * union
+    return one
 
 
 def _weights(path: Path, card: DetectorCard) -> bytes:

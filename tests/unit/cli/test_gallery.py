@@ -225,6 +225,13 @@ def test_what_of_the_photo_made_a_hit_match_is_bright_in_it(
     assert "your photo is bright where" in page
     assert "aydınlık kalan" in page
     assert 'class="heat"' not in render_gallery(catalog.search("sofa", limit=5))
+    catalog.hits = (replace(make_hit("Sofa"), heat=(dark,) * 7),)
+    even = catalog.search(None, photo=Path("wall.jpg"), limit=5)
+    page = render_gallery(replace(even, query=query))
+    assert 'class="heat"' not in page
+    assert "No part of your photo stands out" in page
+    assert "tek bir yer öne çıkmıyor" in page
+    assert "bright" not in page
 
 
 def test_no_hits_say_so(catalog: Any) -> None:

@@ -48,6 +48,21 @@ def test_distances_are_merged_from_half_of_their_union_on(tmp_path: Path) -> Non
     assert (len(apart), len(merged)) == (2, 1)
 
 
+def test_all_cells_that_see_one_piece_say_its_kind(tmp_path: Path) -> None:
+    (left, top, right, bottom), *_ = CHAIR
+    seen: list[Found] = [((left, top, right, bottom), "chair", 0.9)]
+    seen += [((left, top, right, bottom - step), "couch", 0.6) for step in (1, 2)]
+    (found,) = Detector.load(write_sides_detector(tmp_path / "a", seen)).find(SQUARE)
+    assert (found.kind, found.score) == ("couch", pytest.approx(0.9))
+    (surer,) = Detector.load(write_sides_detector(tmp_path / "b", seen[:2])).find(SQUARE)
+    assert surer.kind == "chair"
+    # Of another piece beside it nobody asks.
+    (chair, *others) = Detector.load(
+        write_sides_detector(tmp_path / "c", [seen[0], *[(COUCH[0], "couch", 0.6)] * 2])
+    ).find(SQUARE)
+    assert (chair.kind, [each.kind for each in others]) == ("chair", ["couch"])
+
+
 def test_a_wide_photo_lies_at_the_upper_left_of_the_square(tmp_path: Path) -> None:
     wide = np.zeros((64, 128, 3), np.uint8)
     (piece,) = Detector.load(write_detector(tmp_path, [((0, 0, 32, 16), "chair", 0.9)])).find(wide)

@@ -83,7 +83,7 @@ export async function go(address, how = {}) {
 }
 
 /** @param {string} text of an error as the API answers it @returns {string} what the page says of it, in its language */
-function messageOf(text) {
+export function messageOf(text) {
   try {
     const said = JSON.parse(alarm.dataset.problems ?? '{}');
     return said[JSON.parse(text).error.code] ?? said.other;
