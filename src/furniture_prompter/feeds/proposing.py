@@ -392,7 +392,7 @@ def _translations(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[
     found: dict[str, Meaning] = {}
     for name in columns:
         plain = fold(name)
-        match = _KNOWN_LANGUAGE.fullmatch(plain) or ("." in name and _LANGUAGE.fullmatch(plain))
+        match = (_LANGUAGE if "." in name else _KNOWN_LANGUAGE).fullmatch(plain)
         if name not in taken and match and match[1] in stems:
             meaning = Meaning(f"{stems[match[1]]}_{match[2]}")
             if meaning not in found.values():
