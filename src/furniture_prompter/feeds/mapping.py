@@ -40,6 +40,7 @@ _CORE: Final = (
 """The order in which a proposal is told."""
 _ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
 _SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
+_STANDARD_SIZES: Final = frozenset({*(f"{role}_cm" for role in _SIZES), "weight_kg"})
 _UNIT_ENDS: Final = ("unit_of_measure", "unit", "units", "uom", "birimi", "einheit", "unite")
 _SIZE_UNITS: Final = (
     "length_unit", "dimension_unit", "dimensions_unit", "dimensions_unit_of_measure", "size_unit",
@@ -361,7 +362,12 @@ def _beside_own(
 ) -> dict[str, Meaning]:
     """Roles of columns that are called as shops call them, in a table of our own."""
     free = [
-        name for name in columns if name not in roles and name in samples and samples[name].filled
+        name
+        for name in columns
+        if name not in roles
+        and name in samples
+        and samples[name].filled
+        and fold(name) not in _STANDARD_SIZES
     ]
     others = frozenset(column_words().names) - _BESIDE_OWN
     found = proposed(free, samples, roles, others, by_values=False)

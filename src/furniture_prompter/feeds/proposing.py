@@ -384,14 +384,15 @@ def _sizes(
 
 def _translations(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[str, Meaning]:
     """What else stands beside ``name.en``: ``name.tr`` is the title in another language."""
-    stems = {
-        match[1]: meaning.role
-        for name, meaning in taken.items()
-        if meaning.role in _TRANSLATED and (match := _LANGUAGE.fullmatch(fold(name)))
-    }
+    stems: dict[str, str] = {}
+    for name, meaning in taken.items():
+        if meaning.role in _TRANSLATED:
+            match = _LANGUAGE.fullmatch(fold(name))
+            stems[match[1] if match else fold(name)] = meaning.role
     found: dict[str, Meaning] = {}
     for name in columns:
-        match = _LANGUAGE.fullmatch(fold(name))
+        plain = fold(name)
+        match = (_LANGUAGE if "." in name else _KNOWN_LANGUAGE).fullmatch(plain)
         if name not in taken and match and match[1] in stems:
             meaning = Meaning(f"{stems[match[1]]}_{match[2]}")
             if meaning not in found.values():
@@ -401,7 +402,7 @@ def _translations(columns: Sequence[str], taken: Mapping[str, Meaning]) -> dict[
 
 _TRANSLATED: Final = frozenset({"title", "description", "category", "color"})
 _LANGUAGE: Final = re.compile(r"(.+?)_([a-z]{2})(?:_[a-z]{2})?")
-_KNOWN_LANGUAGE: Final = re.compile(r"(.+?)_(?:en|tr|de|fr|es|it|nl|pl)(?:_[a-z]{2})?")
+_KNOWN_LANGUAGE: Final = re.compile(r"(.+?)_(en|tr|de|fr|es|it|nl|pl)(?:_[a-z]{2})?")
 
 
 def _by_values(

@@ -192,6 +192,10 @@ ID, TITLE, IMAGE = ["1", "2"], ["Oak chair", "Round table"], ["a.jpg", "b.jpg"]
             {"name.en": TITLE, "name.tr": TITLE, "name.x1": TITLE},
             {"name.en": "title", "name.tr": "title_tr"},
         ),
+        (
+            {"name": TITLE, "Name (TR)": TITLE, "name_qq": TITLE},
+            {"name": "title", "Name (TR)": "title_tr"},
+        ),
         # By values alone.
         ({"x": ["€9", "€8", "€7", "€6", "ask"]}, {"x": "price"}),
         ({"x": ["€9", "€8", "€7", "ask"]}, {}),

@@ -668,9 +668,8 @@ def test_columns_that_shops_name_beside_our_own(shop: Path) -> None:
     assert kept == {"weight_g": 500.0, "ebat": "80x60x40 cm", "in_stock": True}
     (note,) = [i.text for i in items if isinstance(i, FeedNote) and i.reading]
     assert note == (
-        "Further columns: category ← Category name, color ← Renk, price ← Price (EUR), width ← "
-        "Width (cm), dimensions ← Ebat, weight ← Weight (g). If one is wrong, give --map "
-        "ROLE=COLUMN."
+        "Further columns: category ← Category name, color ← Renk, price ← Price (EUR), dimensions "
+        "← Ebat, weight ← Weight (g). If one is wrong, give --map ROLE=COLUMN."
     )
 
 
