@@ -23,6 +23,7 @@ from furniture_prompter.search.codes import NOTHING_NAMED, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.understood import Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
+from furniture_prompter.understanding.prompts import asides
 from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
 from furniture_prompter.understanding.thesaurus import (
@@ -122,7 +123,7 @@ class KnownWords:
 
     def beside(self, text: str) -> set[str]:
         """All that may stand beside a text's own words, by what products have."""
-        _, told = self._told(Reading.of(text).prompt)
+        _, told, _ = self._told(Reading.of(text).prompt)
         return {term.text for said in told for term, _ in said.known}
 
     def worded(
@@ -146,7 +147,10 @@ class KnownWords:
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
         otherwise: list[tuple[int, int, str]] = []
         answered: set[int] = set()
-        rooms, told = self._told(reading.prompt)
+        rooms, told, aside = self._told(reading.prompt)
+        small = (token.key for token in reading.tokens if token.key in LEXICON.small_words)
+        beside_it = (reading.text(start, stop) for start, stop, _ in aside)
+        quiet = " ".join([quiet, *small, *beside_it])
         # Their words bring a product together, or not at all.
         together = [reading.text(start, stop) for start, stop in rooms]
         held_back = list(rooms)
@@ -179,6 +183,7 @@ class KnownWords:
             if put is not None:
                 start, end = reading.tokens[said.start].start, reading.tokens[said.stop - 1].end
                 otherwise.append((start, end, put))
+        otherwise += self._put_aside(reading, aside, told, otherwise)
         meant = dict(apart.meant)
         otherwise += [
             (token.start, token.end, meant[token.low])
@@ -250,6 +255,31 @@ class KnownWords:
         known.sort(key=lambda each: (-each[0].weight, -each[1]))
         return known
 
+    def _put_aside(
+        self,
+        reading: Reading,
+        aside: Sequence[tuple[int, int, bool]],
+        told: Sequence[_Told],
+        otherwise: Sequence[tuple[int, int, str]],
+    ) -> list[tuple[int, int, str]]:
+        """What is embedded for pieces that are named for another's sake.
+
+        The sum of a text's words would lie between both pieces: a place is left out, and where no
+        product says both, the piece that is wanted is said twice.
+        """
+        put = {start: text for start, _, text in otherwise}
+        found = []
+        for start, stop, is_place in aside:
+            before = next((each for each in reversed(told) if each.stop <= start), None)
+            text = "" if is_place else reading.text(start, stop)
+            if before is not None and not is_place:
+                both = (*reading.keys(before.start, before.stop), *reading.keys(start, stop))
+                if not self._count(tuple(word for word in both if word.isalnum())):
+                    wanted = reading.text(before.start, before.stop)
+                    text += f" {put.get(reading.tokens[before.start].start, wanted)}"
+            found.append((reading.tokens[start].start, reading.tokens[stop - 1].end, text))
+        return found
+
     def _more_general(self, terms: Sequence[Term], own: Sequence[str]) -> str | None:
         """What is shown as well and the words hold: a "yemek masası" is a "masa", and no desk."""
         written = {form for word in own for form in word_forms(word)}
@@ -289,16 +319,23 @@ class KnownWords:
         phrases = LEXICON.named.get(f"{name.op} {name.column}", ())
         return tuple(Term(each, folded_words(each), WEIGHT) for each in phrases)
 
-    def _find_told(self, prompt: str) -> tuple[list[tuple[int, int]], list[_Told]]:
-        """Rooms that a prompt (in Unicode's composed form) names, and its words with synonyms."""
+    def _find_told(
+        self, prompt: str
+    ) -> tuple[list[tuple[int, int]], list[_Told], list[tuple[int, int, bool]]]:
+        """Rooms that a prompt (in Unicode's composed form) names, its words with synonyms, asides.
+
+        Asides are as of :func:`furniture_prompter.understanding.prompts.asides`.
+        """
         reading = Reading.of(prompt)
         pieces = list(self._furniture(reading))
         rooms = self._rooms(reading, pieces)
+        aside = list(asides(reading, [(each.start, each.stop) for each in pieces]))
+        pieces = [each for each in pieces if all(each.start != start for start, *_ in aside)]
         told = []
         for said in self._said(reading, rooms, pieces):
             own = reading.keys(said.start, said.stop)
             told.append(_Told(*said, self._known_terms(said, own)))
-        return rooms, told
+        return rooms, told, aside
 
     def _said(
         self, reading: Reading, rooms: Sequence[tuple[int, int]], pieces: Sequence[_Said]

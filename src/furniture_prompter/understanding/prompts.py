@@ -4,8 +4,9 @@ By rules and the words in ``lexicon.json``, in English and Turkish at once; no m
 letter by letter (case, ``ı``, accents), so that places in the folded text are places in the prompt.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from furniture_prompter.domain.query import Operator, Understood
@@ -335,6 +336,43 @@ def _rest(reading: Reading) -> str:
 def _hangs(reading: Reading, at: int, words: Collection[str]) -> bool:
     key = reading.tokens[at].key
     return key in words or not (key.isalnum() or key in {'"', "%"})
+
+
+_MOST_BETWEEN: Final = 4
+_WITH: Final = frozenset({"with", "plus"})
+_PLACES: Final = frozenset(
+    {"for", "in", "on", "under", "over", "above", "behind", "beside", "near"}
+)
+_PLACES_BEHIND: Final = frozenset(
+    {
+        *("icin", "yanina", "yani", "ustune", "ustu", "altina", "alti"),
+        *("arkasina", "arkasi", "onune", "kenari"),
+    }
+)
+_JOINTS: Final = frozenset({"and", "or", ",", "ve", "veya"})
+
+
+def asides(reading: Reading, pieces: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:
+    """Pieces that are named for another's sake: "side table for a sofa", "yatak yanına sehpa".
+
+    Args:
+        reading: The prompt.
+        pieces: Where each piece of furniture that it names begins and stops.
+
+    Yields:
+        Where each begins and stops, and whether it is a place, and no part of what is wanted, as
+        the mirror of a wardrobe with a mirror is.
+    """
+    for first, second in pairwise(pieces):
+        between = reading.keys(first[1], second[0])
+        if not between or len(between) > _MOST_BETWEEN:
+            continue
+        if between[0] in _PLACES_BEHIND:
+            yield *first, True
+        elif _JOINTS.isdisjoint(between):
+            links = [each for each in between if each in _WITH or each in _PLACES]
+            if links:
+                yield *second, links[0] in _PLACES
 
 
 def named(words: str) -> list[tuple[str, str]]:

@@ -57,6 +57,26 @@ def test_a_kind_that_the_shop_lacks_is_put_as_the_more_general_one(known: KnownW
     assert known.worded("grey desk").embedded == "grey desk"
 
 
+@pytest.mark.parametrize(
+    ("prompt", "embedded", "held_back"),
+    [
+        ("side table for a sofa", "side table for a ", {"for", "a", "sofa"}),
+        ("sofa yanına side table", " yanına side table", {"sofa", "yanina"}),
+        # The piece that is wanted is said twice, unless a product says both.
+        ("grey sofa with a cabinet", "grey sofa with a cabinet sofa", {"with", "a", "cabinet"}),
+        ("table with side table", "table with side table", {"with", "side", "table"}),
+        ("sofa and cabinet", "sofa and cabinet", {"and"}),
+        ("sofa", "sofa", set()),
+    ],
+)
+def test_a_piece_that_is_named_for_anothers_sake_only_ranks(
+    known: KnownWords, prompt: str, embedded: str, held_back: set[str]
+) -> None:
+    asked = known.worded(prompt)
+    assert asked.embedded == embedded
+    assert set(asked.keywords.quiet.split()) == held_back
+
+
 def test_a_shade_that_the_shop_lacks_is_put_as_its_colour(known: KnownWords) -> None:
     assert known.worded("lacivert koltuk").embedded.startswith("lacivert")
     assert [each.words for each in known.worded("gri").keywords.beside] == ["grey"]
