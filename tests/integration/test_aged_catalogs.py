@@ -72,6 +72,11 @@ def renamed(row: FeedRow, title: str) -> FeedRow:
     return with_product(row, title=title)
 
 
+def as_stool(row: FeedRow) -> FeedRow:
+    """The same with words for what it looks like that another alignment is fitted for."""
+    return with_product(row, category="stool")
+
+
 def sound(shop: Shop) -> bool:
     return asyncio.run(verify_catalog(shop.folder)).sound
 
@@ -292,9 +297,9 @@ def test_an_alignment_stays_until_the_grace_time_after_its_replacement(
     os.utime(shop.folder / ALIGNMENTS_FOLDER / first, (0, 0))
     clock.ahead_s += DAY_S
     # More than a tenth has changed, so another alignment is fitted.
-    shop.index([renamed(row, f"stool {number}") for number, row in enumerate(rows[:20])])
+    shop.index([as_stool(row) for row in rows[:20]])
     second = read_manifest(shop.folder).alignment.file
-    assert second is not None
+    assert second not in (None, first)
     assert files() == {first, second}
     clock.ahead_s += GRACE_S - 10
     shop.index([renamed(rows[0], "once more")])
@@ -311,11 +316,11 @@ def test_small_changes_add_up_to_another_alignment(shop: Shop, tmp_path: Path) -
     first = read_manifest(shop.folder).alignment
     assert first.fitted_on == 48
     for number in range(4):
-        shop.index([renamed(rows[number], "a stool")])
+        shop.index([as_stool(rows[number])])
         now = read_manifest(shop.folder).alignment
         assert (now.file, now.changed_since) == (first.file, number + 1)
     # The fifth of 48 is more than a tenth.
-    shop.index([renamed(rows[4], "a stool")])
+    shop.index([as_stool(rows[4])])
     now = read_manifest(shop.folder).alignment
     assert now.changed_since == 0
     assert now.file != first.file

@@ -10,7 +10,6 @@ import pytest
 from filelock import FileLock
 
 from furniture_prompter.errors import CatalogBusyError
-from furniture_prompter.web import learning
 from furniture_prompter.web.learning import LONGEST_S, QUIET_S, REST_SHARE, Learning
 
 REAL_SLEEP = asyncio.sleep
@@ -77,8 +76,8 @@ def at(
 
     async def run() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(learning.asyncio, "sleep", sleep)
-            patch.setattr(learning.asyncio, "to_thread", in_turn)
+            patch.setattr(asyncio, "sleep", sleep)
+            patch.setattr(asyncio, "to_thread", in_turn)
             patch.setattr(asyncio.get_running_loop(), "time", lambda: shop.now_s)
             made = Learning(shop, shop.refresh, folder)  # type: ignore[arg-type]  # its fake
             await act(made)

@@ -1,6 +1,7 @@
 """What a server tells the C library about memory, which a test's own process must not be told."""
 
 import ctypes
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_a_server_holds_little_and_so_do_its_workers(
 ) -> None:
     memory.hold_little()
     assert told == [(-8, 2), (-3, 524_288), (-1, 4_194_304)]
-    environment = [memory.os.environ[name] for name in VARIABLES]
+    environment = [os.environ[name] for name in VARIABLES]
     assert environment == ["system", "2", "524288", "4194304"]
     memory.give_back()
     assert told[3:] == [0]
@@ -45,7 +46,7 @@ def test_what_the_environment_says_stands(told: list[Any], monkeypatch: pytest.M
     monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", "mimalloc")
     memory.hold_little()
     assert told == [(-3, 524_288), (-1, 4_194_304)]
-    assert [memory.os.environ[name] for name in VARIABLES[:2]] == ["mimalloc", "8"]
+    assert [os.environ[name] for name in VARIABLES[:2]] == ["mimalloc", "8"]
 
 
 @pytest.mark.parametrize("failure", [None, OSError("none"), TypeError("none")])
