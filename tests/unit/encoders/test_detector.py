@@ -53,7 +53,8 @@ def test_all_cells_that_see_one_piece_say_its_kind(tmp_path: Path) -> None:
     seen: list[Found] = [((left, top, right, bottom), "chair", 0.9)]
     seen += [((left, top, right, bottom - step), "couch", 0.6) for step in (1, 2)]
     (found,) = Detector.load(write_sides_detector(tmp_path / "a", seen)).find(SQUARE)
-    assert (found.kind, found.score) == ("couch", pytest.approx(0.9))
+    assert found.kind == "couch"
+    assert found.score == pytest.approx(0.9)
     (surer,) = Detector.load(write_sides_detector(tmp_path / "b", seen[:2])).find(SQUARE)
     assert surer.kind == "chair"
     # Of another piece beside it nobody asks.

@@ -20,7 +20,7 @@ export function explain(root, main) {
   const { photo: hash, xywh } = main.dataset;
   const photo = photos.get(hash ?? '');
   const grid = /** @type {HTMLElement | null} */ (main.querySelector('.grid[data-heat]'));
-  if (!photo || !grid) return;
+  if (!photo || !grid || grid.querySelector('.acts button')) return;
   // What was neither cut nor turned is searched as it is, and a room's pieces are not asked for again.
   const whole = !main.querySelector('.looked');
   const address = new URL('v1/search', new URL(root, location.href));

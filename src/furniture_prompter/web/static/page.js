@@ -6,7 +6,6 @@ import { compare } from './compare.js';
 import { bring } from './photo.js';
 import { suggest } from './suggest.js';
 import { turn } from './turn.js';
-import { explain } from './heat.js';
 import { observe } from './events.js';
 
 // Browsers that do not know whether scripts run are told; others would only style the page again.
@@ -85,7 +84,8 @@ const suggestions = suggest(words, document.body.dataset.root ?? './', submit);
 watch((main) => {
   if (wide.matches) unfold();
   photo.arrived(main.dataset.photo ?? '', main.dataset.xywh ?? '');
-  explain(document.body.dataset.root ?? './', main);
+  // Searches without a photo do without it.
+  if (main.dataset.photo) import('./heat.js').then(({ explain }) => explain(document.body.dataset.root ?? './', main));
   if (address && main.dataset.photo) address.value = '';
 });
 turn(document.body.dataset.root ?? './');
