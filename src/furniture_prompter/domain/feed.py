@@ -96,10 +96,12 @@ class FeedNote:
         text: A sentence or two, with what to do where it is wrong.
         reading: What the feed was taken for, in a few words for the progress line: ``Shopify CSV``;
             empty where the note is about something else.
+        not_gone: What may be ids of products, should the catalog have such: they are not gone.
     """
 
     text: str
     reading: str = ""
+    not_gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

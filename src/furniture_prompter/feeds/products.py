@@ -61,6 +61,7 @@ class Counts:
         addresses: Images that are addresses and were left out.
         headings: Rows of one text and nothing else, such as a table's headings and totals.
         heading: What the first of them says.
+        headings_as_ids: What those say that have it in a column of ids.
         unpriced: Products without a price, which say that it is told to those who ask.
         unpriced_variants: Variants that say so, of products that have a price.
         instead_of_price: What the first of them says.
@@ -71,6 +72,7 @@ class Counts:
     addresses: int = 0
     headings: int = 0
     heading: str = ""
+    headings_as_ids: list[str] = field(default_factory=list)
     unpriced: int = 0
     unpriced_variants: int = 0
     instead_of_price: str = ""
@@ -168,6 +170,8 @@ class ProductBuilder:
         if main.only_text and self._mapping.keyed_by not in {"image", "title"}:
             self.counts.headings += 1
             self.counts.heading = self.counts.heading or main.only_text
+            if main.ids:
+                self.counts.headings_as_ids.append(main.only_text)
             return
         product_id = ""
         try:

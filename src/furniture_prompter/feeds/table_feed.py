@@ -443,7 +443,8 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
     if counts.headings:
         yield FeedNote(
             f"{counts.headings:,} row{'s hold' if counts.headings != 1 else ' holds'} one text "
-            f"and nothing else ({shown(counts.heading)}): no product, and passed over."
+            f"and nothing else ({shown(counts.heading)}): no product, and passed over.",
+            not_gone=tuple(counts.headings_as_ids),
         )
     if counts.instead_of_price:
         yield _unpriced_note(counts)

@@ -167,6 +167,8 @@ class FeedReading:
                 self._set_aside(item)
             elif isinstance(item, FeedNote):
                 found.notes.append(item.text)
+                for each in item.not_gone:
+                    self._stored.mark(each, PRESENT)
                 step = f"reading {item.reading}" if item.reading else step
             else:
                 self._take(count, item)

@@ -949,3 +949,6 @@ def test_names_in_two_rows_of_a_price_list_and_headings_among_the_ids(shop: Path
     assert (sizes, len(row.images), row.line) == ([220.0, 95.0, 85.0], 2, 4)
     # What may be a product that lost the rest of its row is set aside as ever.
     assert [each.product_id for each in set_aside_of(items)] == ["K101"]
+    # Should a product be called so, it has not gone.
+    kept = [each.not_gone for each in items if isinstance(each, FeedNote) and each.not_gone]
+    assert kept == [("KOLTUK GRUBU",)]
