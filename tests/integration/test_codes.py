@@ -1,11 +1,17 @@
 """Codes that shoppers paste: ids, model numbers in titles, variants, barcodes."""
 
+import asyncio
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from furniture_prompter import Catalog, index
+from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.domain.query import SearchResult
+from furniture_prompter.search.codes import named_by_codes
 from tests.fakes import table_with_photos
 
 HEADER = "id,item_group_id,title,category,color,price,gtin,image"
@@ -69,3 +75,21 @@ def test_a_filter_holds_for_codes_too(catalog: Catalog) -> None:
     result = catalog.search("KLT-2040", where="price < 500")
     assert "KLT-2040" not in ids(result)
     assert all(hit.confidence != 1.0 for hit in result.hits)
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_the_texts_of_a_large_catalog_are_not_looked_through(*, is_large: bool) -> None:
+    asked: list[str] = []
+
+    async def passing(sql: str) -> Filter:
+        asked.append(sql)
+        return Filter(sql, np.zeros(0, np.int64))
+
+    manifest = SimpleNamespace(vector_index=is_large, variants=False)
+    reader: Any = SimpleNamespace(
+        filter_columns={"title": "text"}, manifest=manifest, passing=passing
+    )
+    named = asyncio.run(named_by_codes(reader, "sofa Klt-2040"))
+    assert not named.numbers.size
+    assert "'KLT-2040'" in asked[0]
+    assert ("regexp_like" in asked[0]) == (not is_large)

@@ -101,7 +101,12 @@ def _written(prompt: str) -> Iterator[tuple[int, int, str]]:
 def _condition(reader: CatalogReader, code: str) -> str:
     """A condition in SQL for the products that have a code, in small letters or capitals."""
     columns = reader.filter_columns
-    told = [f"`id` IN ({', '.join(id_literals(code))})"]
+    spelled = dict.fromkeys((code, code.upper(), code.lower()))
+    literals = dict.fromkeys(literal for each in spelled for literal in id_literals(each))
+    told = [f"`id` IN ({', '.join(literals)})"]
+    if reader.manifest.vector_index:
+        # So many texts take longer to look through than a prompt may.
+        return told[0]
     folded = fold_letters(code)
     runs = _RUN.findall(folded)
     if sum(map(len, runs)) == sum(map(str.isalnum, folded)):
