@@ -1,6 +1,9 @@
 """GET /v1/products/{id} and what is like it."""
 
+import asyncio
 import json
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,10 @@ import numpy as np
 import pytest
 
 from furniture_prompter import Catalog, index
+from furniture_prompter.catalog.manifest import read_manifest
 from furniture_prompter.domain import Query
 from furniture_prompter.errors import ProductNotFoundError
+from furniture_prompter.web import learning
 from tests.fakes import draw_product
 from tests.integration.web.conftest import PRODUCTS, Api, running
 
@@ -124,3 +129,22 @@ def test_similar_and_a_prompt_go_together_in_the_library(api: Api) -> None:
     colours = api.runner.run(ask())
     assert colours.count("red") >= 4
     assert np.array(colours).size == 5
+
+
+def test_a_server_learns_from_what_was_written_and_answers_by_it(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "QUIET_S", 0.0)
+    shutil.copytree(shop, tmp_path / "shop")
+    with running(tmp_path / "shop") as api:
+        lines = [json.dumps({"id": f"p{n}", "title": "A stool", "category": "x"}) for n in range(5)]
+        kind = {"Content-Type": "application/x-ndjson"}
+        told = api("POST", "/v1/products:batch", content="\n".join(lines), headers=kind)
+        assert json.loads(told.text.splitlines()[-1])["version"] == 2
+        deadline_s = time.monotonic() + 60
+        while api.search(prompt="stool")["catalog"]["version"] < 3:
+            assert time.monotonic() < deadline_s
+            api.runner.run(asyncio.sleep(0.05))
+    made = read_manifest(tmp_path / "shop" / "catalog").made
+    assert made is not None
+    assert (made.by, made.unchanged) == ("learn", 48)
