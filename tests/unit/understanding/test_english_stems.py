@@ -26,7 +26,8 @@ STEMS = """
     analogies analog; really realli; shelves shelv; shelving shelv; cabinetry cabinetri;
     stainless stainless; tables tabl; yellow yellow; 18q 18q; as as; controlling control;
     paste paste; pasted paste; evening evening; adding add; odd odd; organizer organiz;
-    interior interior;    rate rate; probate probat; cease ceas; adoption adopt; replacement replac; lampshades lampshad
+    interior interior; rate rate; probate probat; cease ceas;
+    adoption adopt; replacement replac; lampshades lampshad
 """
 
 
