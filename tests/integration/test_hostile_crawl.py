@@ -1,5 +1,6 @@
 """A shop that misbehaves costs its own pages: no run, and neither memory nor time without bound."""
 
+import codecs
 import gzip
 import json
 import subprocess
@@ -114,6 +115,14 @@ HOSTILE: Final[dict[str, Callable[[BinaryIO], None]]] = {
 }
 
 
+ODD_SITEMAPS: Final[dict[str, Callable[[str], bytes]]] = {
+    "bom.xml": lambda page: codecs.BOM_UTF8 + sitemap(page),
+    "long.xml": lambda page: sitemap(page, " " * 9 * MEBIBYTE),
+    "lines.txt": lambda page: f"# all\n{page}\nmore soon\n".encode("utf-16"),
+}
+"""Each names a page that nothing else does."""
+
+
 class HostileShop(LoopbackServer):
     """A server with a product, pages of each kind, and a calendar and redirects without end."""
 
@@ -140,7 +149,7 @@ class HostileShop(LoopbackServer):
             if self.robots is not None:
                 self.robots(out)
             else:
-                maps = ("maps.xml", "zeros.xml.gz", "many.xml.gz", "nowhere")
+                maps = ("maps.xml", "zeros.xml.gz", "many.xml.gz", "nowhere", *ODD_SITEMAPS)
                 text = "".join(f"Sitemap: {self.address}{each}\n" for each in maps)
                 whole(out, f"User-agent: *\n{text}".encode(), b"Content-Type: text/plain\r\n")
         elif first == "maps.xml":
@@ -152,6 +161,9 @@ class HostileShop(LoopbackServer):
             whole(out, zeros(1_024), b"")
         elif first == "many.xml.gz":
             whole(out, many(950_000, f"{self.address}p/3"), b"")
+        elif first in ODD_SITEMAPS:
+            page = f"{self.address}p/{4 + [*ODD_SITEMAPS].index(first)}"
+            whole(out, ODD_SITEMAPS[first](page), b"")
         elif first == "turns":
             step = int(rest.rpartition("/")[2] or 0) + 1
             turn = f"Location: /turns/{'abcdefgh'[step % 8] * step}/{step}\r\n".encode()
@@ -237,8 +249,11 @@ def test_every_hostile_page_is_told_with_its_reason_and_the_run_ends(tmp_path: P
     assert "names more than 50,000 addresses" in reasons["many.xml.gz"]
     assert all(reasons.values())
     assert told["outcomes"]["elsewhere"] == 1
-    # The two that are linked, and the one that the long sitemap names first.
-    assert told["outcomes"]["product"] == 3
+    assert reasons["lines.txt"] == "1 of its lines is no address ('more soon'); the others are used"
+    assert "bom.xml" not in reasons
+    assert "long.xml" not in reasons
+    # The two that are linked, and those of the sitemaps.
+    assert told["outcomes"]["product"] == 3 + len(ODD_SITEMAPS)
     assert not told["waiting"]
     assert len(shop.asked) < 500
     long = "it has more than 8,388,608 bytes"

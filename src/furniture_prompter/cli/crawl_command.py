@@ -272,7 +272,7 @@ def _print_report(report: "CrawlReport", feed: Path | None) -> None:
         + (f"; {report.gone:,} pages of products are gone" if report.gone else ""),
         "such as": "\n".join(_example(each) for each in report.examples),
         "feed": str(feed) if feed is not None else "",
-        "complete": "yes" if report.complete else f"no. {report.stopped}".strip(),
+        "complete": _complete(report),
         "time": f"{report.seconds:,.1f} s",
     }
     if feed is None:
@@ -285,6 +285,14 @@ def _print_report(report: "CrawlReport", feed: Path | None) -> None:
         say(f"… and {further:,} more pages that could not be read.", style="yellow")
     if feed is None and not report.products:
         say("None of these pages describes a product to search engines.", style="yellow")
+
+
+def _complete(report: "CrawlReport") -> str:
+    if report.may_remove:
+        return "yes"
+    if report.complete:
+        return "all was asked for, but not all could be read: nothing is removed by it"
+    return f"no. {report.stopped}".strip()
 
 
 def _syntaxes(report: "CrawlReport") -> str:

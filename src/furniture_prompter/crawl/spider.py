@@ -1,8 +1,10 @@
 """The spider: robots.txt and sitemaps first, then every page that they and the pages lead to."""
 
 import asyncio
+import codecs
 import gzip
 import logging
+import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from io import BytesIO
@@ -41,6 +43,10 @@ LIMIT_SITEMAP_DEPTH: Final = 4
 LIMIT_SITEMAPS: Final = 10_000
 SAMPLE_SITEMAPS: Final = 30
 _GZIP: Final = b"\x1f\x8b"
+_UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_BEGINNING: Final = 1_024
+_SHOWN: Final = 60
 
 Progress = Callable[[int, int], None]
 
@@ -102,12 +108,13 @@ class ShopSpider(Spider):
 
     def request(self, waiting: Waiting) -> Request:
         """A request for a page of the journal."""
+        is_sitemap = waiting.rank == SITEMAP
         return Request(
             waiting.address,
-            callback=self.settle_sitemap if waiting.rank == SITEMAP else self.settle_page,
+            callback=self.settle_sitemap if is_sitemap else self.settle_page,
             errback=self.settle_failure,
             dont_filter=True,
-            meta={WAITING: waiting},
+            meta={WAITING: waiting, "download_maxsize": _limit_bytes(waiting)},
         )
 
     def settle_page(self, response: Response) -> Iterator[Request]:
@@ -156,16 +163,21 @@ class ShopSpider(Spider):
     def _read_sitemap(self, packed: bytes, waiting: Waiting) -> tuple[Verdict, list[str]]:
         """What becomes of a sitemap, and the sitemaps that it names."""
         most = LIMIT_SITEMAP_ADDRESSES + 1
+        odd: list[str] = []
         try:
             body = _unpacked(packed)
-            if body.lstrip().startswith(b"<"):
-                sitemap = Sitemap(body)
+            encoding = "utf-16" if body.startswith(_UTF16) else "utf-8-sig"
+            if body[:_BEGINNING].decode(encoding, "ignore").lstrip().startswith("<"):
+                sitemap = Sitemap(body.removeprefix(codecs.BOM_UTF8).lstrip())
                 kind = sitemap.type
                 entries = [str(each["loc"]) for each in islice(sitemap, most)]
             else:
                 # It may be a list of addresses, one a line.
-                entries = body.decode("utf-8", "replace").split(maxsplit=most)[:most]
-                kind = "urlset" if all(each.startswith("http") for each in entries) else ""
+                lines = map(str.strip, body.decode(encoding, "replace").splitlines())
+                said = [line for line in lines if line and not line.startswith("#")]
+                entries = [each for each in said if _ADDRESS.fullmatch(each)][:most]
+                odd = [each for each in said if not _ADDRESS.fullmatch(each)]
+                kind = "urlset" if entries else ""
         except (ValueError, OSError, EOFError, zlib.error, StopIteration) as error:
             reason = f"the sitemap cannot be read: {error}"[:LIMIT_REASON]
             return Verdict("unreadable", reason), []
@@ -182,6 +194,11 @@ class ShopSpider(Spider):
                 f"the sitemap names more than {LIMIT_SITEMAP_ADDRESSES:,} addresses, the most that "
                 "sitemaps.org allows; those after them were not read"
             )
+            return Verdict("unreadable", reason, found=found), []
+        if odd:
+            are = "is no address" if len(odd) == 1 else "are no addresses"
+            shown = odd[0][:_SHOWN]
+            reason = f"{len(odd):,} of its lines {are} ({shown!r}); the others are used"
             return Verdict("unreadable", reason, found=found), []
         return Verdict("page", found=found), []
 
@@ -210,15 +227,15 @@ class ShopSpider(Spider):
                 self.forbidden = f"It cannot be asked: {error.reason}."
             verdict = Verdict(error.outcome, error.reason)
         else:
-            verdict = Verdict("unreadable", self._unanswered(error))
+            verdict = Verdict("unreadable", self._unanswered(error, waiting))
         yield from self._settle(waiting, verdict)
 
-    def _unanswered(self, error: BaseException | None) -> str:
+    def _unanswered(self, error: BaseException | None, waiting: Waiting) -> str:
         if isinstance(error, DownloadTimeoutError):
             return f"it took longer than {self.options.timeout_s:g} s"
         # What is packed is refused while it is unpacked, by the other of the two.
         if isinstance(error, DownloadCancelledError | IgnoreRequest):
-            return f"it has more than {LIMIT_PAGE_BYTES:,} bytes"
+            return f"it has more than {_limit_bytes(waiting):,} bytes"
         return f"it did not answer ({type(error).__name__})"
 
     def _settle(self, waiting: Waiting, verdict: Verdict) -> Iterator[Request]:
@@ -255,6 +272,10 @@ def page_target(response: Response) -> str:
         return response.urljoin(location) if 300 <= response.status < 400 and location else ""
     except ValueError:
         return ""
+
+
+def _limit_bytes(waiting: Waiting) -> int:
+    return LIMIT_SITEMAP_BYTES if waiting.rank == SITEMAP else LIMIT_PAGE_BYTES
 
 
 def _place(address: str) -> str:
