@@ -230,7 +230,7 @@ class CatalogUpserts:
             wait_s,
         )
 
-    def learn(self, *, wait_s: float, still_wanted: "StillWanted") -> bool:
+    def learn(self, *, wait_s: float, still_wanted: "StillWanted") -> tuple[bool, float]:
         """Learn anew from what was written, as a version of its own; blocks for seconds.
 
         Others write meanwhile, but for the moment in which photos get their new vectors.
@@ -240,8 +240,9 @@ class CatalogUpserts:
             still_wanted: Called between steps; raises where nobody wants the rest.
 
         Returns:
-            Whether there is a new version. There is none where nothing is due, or where another
-            run has learned meanwhile.
+            Whether there is a new version, and the seconds that it took, waits for other writers
+            left out. There is none where nothing is due, or where another run has learned
+            meanwhile.
 
         Raises:
             CatalogBusyError: another writer was not done in that time.
@@ -252,11 +253,17 @@ class CatalogUpserts:
         encoders = self._encoders
         learned = asyncio.run(learn(self._folder, *encoders, still_wanted))
         if learned is None:
-            return False
-        return (
-            self._in_turn(lambda: take_up(learned, self._folder, *encoders, self._settings), wait_s)
-            is not None
-        )
+            return False, 0.0
+        began = time.perf_counter()
+
+        async def write() -> bool:
+            nonlocal began
+            began = time.perf_counter()
+            made = await take_up(learned, self._folder, *encoders, self._settings)
+            return made is not None
+
+        is_new = self._in_turn(write, wait_s)
+        return is_new, learned.seconds + time.perf_counter() - began
 
     def _in_turn(self, write: Callable[[], Coroutine[None, None, Done]], wait_s: float) -> Done:
         deadline = time.monotonic() + wait_s

@@ -49,14 +49,14 @@ class Learned:
         record: What to record of the alignment.
         alignment: The alignment; None where there is none.
         confidence: How sure answers are by it.
-        began_s: When that began, by ``time.perf_counter``.
+        seconds: How long that took.
     """
 
     basis: Manifest
     record: AlignmentRecord
     alignment: Alignment | None
     confidence: ConfidenceRecord
-    began_s: float
+    seconds: float
 
 
 async def learn(
@@ -93,7 +93,7 @@ async def learn(
     asking = asking_photos(alignment, prompt_encoder)
     confidence = calibrate(stored, prompt_encoder.encode, asking, encoder.encode, basis.language)
     still_wanted()
-    return Learned(basis, record, alignment, confidence, began)
+    return Learned(basis, record, alignment, confidence, time.perf_counter() - began)
 
 
 def _aligned(stored: StoredVectors, alignment: Alignment, dimension: int) -> NDArray[np.floating]:
@@ -130,6 +130,7 @@ async def take_up(
         CatalogError: it cannot be written; see :mod:`furniture_prompter.errors`. The previous
             version stands.
     """
+    began = time.perf_counter()
     async with open_writer(
         folder,
         identity_of(encoder.card),
@@ -152,7 +153,7 @@ async def take_up(
         made = Made(
             by="learn",
             unchanged=now.products,
-            seconds=round(time.perf_counter() - learned.began_s, 3),
+            seconds=round(learned.seconds + time.perf_counter() - began, 3),
         )
         return await writer.commit(
             replace(record, changed_since=since),

@@ -80,24 +80,26 @@ class Learning:
         while self._is_due and not self._ended.is_set():
             await self._pause()
             self._is_due = False
-            began_s = asyncio.get_running_loop().time()
-            least_s = 0.0
+            rest_s = QUIET_S
             self._at_work = True
             try:
-                if await asyncio.to_thread(self._learn):
+                is_new, took_s = await asyncio.to_thread(self._learn)
+                # Time that other writers took is none of it.
+                rest_s = REST_SHARE * took_s
+                if is_new:
                     await self._taken_up()
             except Timeout:
                 # Another worker learns; whether that was enough is seen when it is done.
-                self._is_due, least_s = True, QUIET_S
+                self._is_due = True
             except _EndedError:
                 return
             except FurniturePrompterError as error:
                 # The next write brings it up again.
+                rest_s = LONGEST_S
                 _LOG.error("nothing could be learned from what was written: %s", error)
             finally:
                 self._at_work = False
-            now_s = asyncio.get_running_loop().time()
-            self._rested_s = now_s + max(least_s, REST_SHARE * (now_s - began_s))
+            self._rested_s = asyncio.get_running_loop().time() + rest_s
 
     async def _pause(self) -> None:
         """Wait until writes pause, or have gone on for long enough."""
@@ -109,7 +111,7 @@ class Learning:
                 return
             await asyncio.sleep(until_s - now_s())
 
-    def _learn(self) -> bool:
+    def _learn(self) -> tuple[bool, float]:
         with self._alone():
             return self._upserts.learn(wait_s=_WAIT_S, still_wanted=self._refuse_after_end)
 

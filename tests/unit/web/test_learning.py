@@ -24,6 +24,7 @@ class Shop:
         began: When learning began.
         taken_up: How often searches were given what was learned.
         fails: Whether learning fails.
+        waits_s: How long others write while it would.
     """
 
     def __init__(self) -> None:
@@ -32,14 +33,15 @@ class Shop:
         self.began: list[float] = []
         self.taken_up = 0
         self.fails = False
+        self.waits_s = 0.0
 
-    def learn(self, *, wait_s: float, still_wanted: Callable[[], None]) -> bool:
+    def learn(self, *, wait_s: float, still_wanted: Callable[[], None]) -> tuple[bool, float]:
         still_wanted()
         self.began.append(self.now_s)
-        self.now_s += self.takes_s
+        self.now_s += self.takes_s + self.waits_s
         if self.fails:
             raise CatalogBusyError("Another process writes.")
-        return True
+        return True, self.takes_s
 
     async def refresh(self) -> None:
         self.taken_up += 1
@@ -154,6 +156,22 @@ def test_what_fails_is_told_and_tried_again_after_the_next_write(
     at(shop, monkeypatch, act)
     assert (len(shop.began), shop.taken_up) == (2, 1)
     assert "Another process writes." in caplog.text
+
+
+def test_what_others_took_to_write_is_no_learning_that_must_be_rested_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop()
+    shop.waits_s = 22.0
+
+    async def act(made: Learning) -> None:
+        made.written(due=True)
+        await shop.pass_s(5)
+        made.written(due=True)
+        await shop.pass_s(5 + REST_SHARE)
+
+    first, second = at(shop, monkeypatch, act).began
+    assert second <= first + 1 + 22 + REST_SHARE + 0.2
 
 
 def test_a_server_that_ends_learns_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
