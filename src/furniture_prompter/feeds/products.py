@@ -59,8 +59,7 @@ class Counts:
         rows: Rows that were read.
         hidden: Rows that the shop does not show, by the column and value that say so.
         addresses: Images that are addresses and were left out.
-        headings: Rows of one text and nothing else, such as a table's headings and totals.
-        heading: What the first of them says.
+        headings: What rows of one text and nothing else say, such as a table's headings.
         headings_as_ids: What those say that have it in a column of ids.
         unpriced: Products without a price, which say that it is told to those who ask.
         unpriced_variants: Variants that say so, of products that have a price.
@@ -70,8 +69,7 @@ class Counts:
     rows: int = 0
     hidden: dict[str, int] = field(default_factory=dict)
     addresses: int = 0
-    headings: int = 0
-    heading: str = ""
+    headings: list[str] = field(default_factory=list)
     headings_as_ids: list[str] = field(default_factory=list)
     unpriced: int = 0
     unpriced_variants: int = 0
@@ -168,8 +166,7 @@ class ProductBuilder:
         if main is None:
             return
         if main.only_text and self._mapping.keyed_by not in {"image", "title"}:
-            self.counts.headings += 1
-            self.counts.heading = self.counts.heading or main.only_text
+            self.counts.headings.append(main.only_text)
             if main.ids:
                 self.counts.headings_as_ids.append(main.only_text)
             return

@@ -441,9 +441,10 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"({shown(reason)}) and {'were' if rows != 1 else 'was'} left out."
         )
     if counts.headings:
+        rows = len(counts.headings)
         yield FeedNote(
-            f"{counts.headings:,} row{'s hold' if counts.headings != 1 else ' holds'} one text "
-            f"and nothing else ({shown(counts.heading)}): no product, and passed over.",
+            f"{rows:,} row{'s hold' if rows != 1 else ' holds'} one text and nothing else "
+            f"({shown(counts.headings[0])}): no product, and passed over.",
             not_gone=tuple(counts.headings_as_ids),
         )
     if counts.instead_of_price:

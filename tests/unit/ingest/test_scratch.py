@@ -9,7 +9,7 @@ import pytest
 
 from furniture_prompter.domain import SetAside
 from furniture_prompter.errors import CatalogWriteError
-from furniture_prompter.ingest import left_out
+from furniture_prompter.ingest import set_asides
 from furniture_prompter.ingest.scratch import scratch_database
 from furniture_prompter.ingest.set_asides import SetAsides
 
@@ -61,7 +61,7 @@ def test_reading_fails_as_writing_does() -> None:
 
 
 def test_what_is_set_aside_fills_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(left_out, "scratch_database", full)
+    monkeypatch.setattr(set_asides, "scratch_database", full)
     items = SetAsides()
     with pytest.raises(CatalogWriteError, match="SQLITE_TMPDIR"):
         items.extend(SetAside(Path("f.csv"), n, "wrong " * 99, "Mend it.") for n in range(999))
