@@ -14,9 +14,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,9 @@ from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.caches import Vector, VectorCache
 from furniture_prompter.web.errors import Overloaded
 from furniture_prompter.web.telemetry import Metrics
+
+MOST_SERIES: Final = 3
+"""Requests that have many photos each, one of which is answered while the others wait."""
 
 # Until the first run has been timed.
 _EXPECTED_PHOTO_S = 0.02
@@ -88,6 +93,8 @@ class EncodeQueue:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._photo_s = _EXPECTED_PHOTO_S
+        self._series = 0
+        self._turn = asyncio.Lock()
 
     def peek(self, key: bytes) -> Vector | None:
         """The vector of a photo that is in memory, so that it need not even be decoded."""
@@ -120,6 +127,26 @@ class EncodeQueue:
                 return await self._result(flight)
             self._metrics.cache_misses.inc()
         return await self._result(self._enqueue(image, key))
+
+    @asynccontextmanager
+    async def series(self, photos: int) -> AsyncIterator[None]:
+        """The turn of a request that has many photos; side by side, all would come too late.
+
+        Args:
+            photos: How many it has.
+
+        Raises:
+            Overloaded: too many such requests wait already.
+        """
+        if self._series >= MOST_SERIES:
+            self._metrics.refused.labels("photos").inc()
+            raise Overloaded(self._series * photos * self._photo_s)
+        self._series += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._series -= 1
 
     async def close(self) -> None:
         """Encode what was accepted, refuse what comes now, and end the threads."""

@@ -12,7 +12,7 @@ from furniture_prompter.domain import Query, RgbImage
 from furniture_prompter.domain.query import Crop, LookedAt, Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_into
 from furniture_prompter.encoders.preprocessing import preprocess
-from furniture_prompter.search.heat import covered_rows
+from furniture_prompter.search.heat import CELLS, covered_rows
 from furniture_prompter.search.pieces import SIDE_PX, is_room, no_detector, query_of_piece
 from furniture_prompter.search.query_vectors import quarter_turns, searched_part
 from furniture_prompter.web.caches import Vector, content_key
@@ -132,9 +132,10 @@ async def covered(
         InvalidPhotoError, Overloaded: see :func:`sight`.
     """
     rows = []
-    # Not all at once: a queue that they fill has no place for anybody else's photo.
-    for images in await services.decoding.run(_covered, data, crop, turned, services):
-        rows += await asyncio.gather(*(services.queue.encode(image) for image in images))
+    async with services.queue.series(CELLS * CELLS):
+        # Not all at once: a queue that they fill has no place for anybody else's photo.
+        for images in await services.decoding.run(_covered, data, crop, turned, services):
+            rows += await asyncio.gather(*(services.queue.encode(image) for image in images))
     return np.stack(rows)
 
 

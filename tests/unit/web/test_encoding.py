@@ -12,7 +12,7 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.errors import EncoderError, InvalidPhotoError
 from furniture_prompter.settings import ServeSettings
-from furniture_prompter.web.encoding import EncodeQueue
+from furniture_prompter.web.encoding import MOST_SERIES, EncodeQueue
 from furniture_prompter.web.errors import Overloaded
 from furniture_prompter.web.telemetry import Metrics
 from tests.fakes import ColourGridEncoder
@@ -328,3 +328,30 @@ def test_with_one_thread_nothing_is_forked() -> None:
         assert bench.encoder.twin.runs == []
 
     run(test, ForkedEncoder, threads=1)
+
+
+def test_requests_of_many_photos_are_answered_one_by_one_and_soon_refused() -> None:
+    async def run() -> None:
+        queue = EncodeQueue(ColourGridEncoder(), ServeSettings(), Metrics())
+        inside: list[int] = []
+        most, let = 0, asyncio.Event()
+
+        async def ask(number: int) -> None:
+            nonlocal most
+            async with queue.series(49):
+                inside.append(number)
+                most = max(most, len(inside))
+                await let.wait()
+                inside.remove(number)
+
+        asked = [asyncio.create_task(ask(number)) for number in range(MOST_SERIES)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await ask(MOST_SERIES)
+        assert int(refused.value.headers["Retry-After"]) >= 1
+        let.set()
+        await asyncio.gather(*asked)
+        assert most == 1
+        await ask(MOST_SERIES)
+
+    asyncio.run(run())
