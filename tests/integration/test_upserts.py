@@ -143,8 +143,8 @@ def test_an_attribute_of_another_type_is_left_out_and_the_answer_says_so(filled:
     summary = write(filled, (odd, [drawn(seed=2)]))
     assert outcomes(summary) == ["created"]
     price, stock = summary.results[0].left_out
-    assert "price is a text ('second hand')" in price
-    assert "leave it empty" in price
+    assert "'second hand'" in price
+    assert "The product is stored without one." in price
     assert "stock is a number" in stock
     stored = filled.search(Query(prompt="thing", where="id = 'new'")).hits[0].product
     assert dict(stored.attributes) == {"size": "44", "color_code": "x"}
@@ -157,6 +157,23 @@ def test_a_price_for_those_who_ask_makes_no_texts_of_later_ones(filled: Shop) ->
     assert told == "sale_price 'Fiyat sorunuz' names no price. The product is stored without one."
     write(filled, (product("tells", sale_price=500.0), [drawn(seed=2)]))
     assert filled.ids(Query(prompt="thing", where="sale_price < 1000")) == ["tells"]
+
+
+def test_prices_that_are_texts_are_read_where_they_are_sure(filled: Shop) -> None:
+    said = {"n1": "9,99", "n2": "1.299,00 TL", "n3": "from 99", "n4": "1.299", "n5": "cheap"}
+    made = [
+        (product(each, sale_price=text), [drawn(seed=line)])
+        for line, (each, text) in enumerate(said.items())
+    ]
+    summary = write(filled, *made)
+    told = {result.product_id: list(result.left_out) for result in summary.results}
+    assert {each: len(sentences) for each, sentences in told.items()} == {
+        **dict.fromkeys(("n1", "n2"), 0),
+        **dict.fromkeys(("n3", "n4", "n5"), 1),
+    }
+    assert "lowest price of several" in told["n3"][0]
+    assert filled.ids(Query(prompt="thing", where="sale_price < 10")) == ["n1"]
+    assert filled.ids(Query(prompt="thing", where="currency = 'TRY'")) == ["n2"]
 
 
 def test_one_odd_value_does_not_decide_a_batchs_new_column(filled: Shop) -> None:

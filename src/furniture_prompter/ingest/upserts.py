@@ -26,9 +26,9 @@ from furniture_prompter.domain.feed import Outcome
 from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
-from furniture_prompter.feeds.cells import shown
+from furniture_prompter.feeds.cells import UnusableValueError, shown
 from furniture_prompter.feeds.table_rows import PRICES
-from furniture_prompter.feeds.values.money import tells_no_price
+from furniture_prompter.feeds.values.money import read_price, tells_no_price
 from furniture_prompter.ingest.changes import Change, find_changes, tally
 from furniture_prompter.ingest.learning import LEAST_PRODUCTS
 from furniture_prompter.ingest.photos import encode_and_stage
@@ -206,24 +206,34 @@ def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:
 
 
 def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
-    """A product without prices that say no more than to ask, which are named in `left_out`.
+    """A product with its prices as numbers; those that are sure of none are named in `left_out`.
 
-    As the first of its column such a text would make texts of all later prices.
+    As the first of its column a text would make texts of all later prices.
     """
-    attributes = row.product.attributes
-    asking = {
-        name: value
-        for name in PRICES
-        if isinstance(value := attributes.get(name), str) and tells_no_price(value)
-    }
-    if not asking:
+    attributes = dict(row.product.attributes)
+    for name in PRICES:
+        value = attributes.get(name)
+        if not isinstance(value, str):
+            continue
+        del attributes[name]
+        try:
+            price, why = None, f"{name} {shown(value)} names no price."
+            if not tells_no_price(value):
+                price = read_price(value)
+                why = price.doubt or "It is in another currency than the product's."
+        except UnusableValueError as problem:
+            why = f"{problem.reason} {problem.cure}"
+        code = attributes.get("currency")
+        if price is None or price.doubt or (code and price.currency not in {None, code}):
+            told = f"{why} The product is stored without one."
+            left_out.setdefault(row.line, []).append(told)
+            continue
+        attributes[name] = price.amount
+        if price.currency and not code:
+            attributes["currency"] = price.currency
+    if attributes == row.product.attributes:
         return row
-    left_out.setdefault(row.line, []).extend(
-        f"{name} {shown(value)} names no price. The product is stored without one."
-        for name, value in asking.items()
-    )
-    rest = {name: value for name, value in attributes.items() if name not in asking}
-    return replace(row, product=replace(row.product, attributes=rest))
+    return replace(row, product=replace(row.product, attributes=attributes))
 
 
 def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int, WriteResult]:
