@@ -35,6 +35,7 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.query import Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.paging import told_of_photo
 from furniture_prompter.search.query_vectors import searched_part
 from furniture_prompter.search.validation import photo_file
@@ -176,8 +177,9 @@ def _looked(result: SearchResult) -> str:
 
 
 def _notes(result: SearchResult) -> str:
-    """The notes, without those that :func:`_looked` has in each language."""
-    told = set(told_of_photo(result.query.looked_at)) if result.query.photo is not None else ()
+    """The notes, without those that the page has in each language."""
+    query = result.query
+    told = {NOTHING_CLOSE, *(told_of_photo(query.looked_at) if query.photo is not None else ())}
     return "".join(
         f'<p class="note">{words(each)}</p>' for each in result.notes if each not in told
     )

@@ -23,6 +23,7 @@ from furniture_prompter.domain.query import (
     PieceHits,
     Understood,
 )
+from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.paging import told_of_photo
 
 EVIL = "<script>alert(1)</script>\"'&${timings}<img src=x onerror=y>"
@@ -172,7 +173,9 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
 
 
 def test_that_nothing_is_close_is_told_above_what_is_nearest(catalog: Any) -> None:
-    page = render_gallery(replace(catalog.search("chair", limit=5), close=False))
+    found = replace(catalog.search("chair", limit=5), close=False, notes=(NOTHING_CLOSE,))
+    page = render_gallery(found)
+    assert page.count("Nothing here is close") == 1
     assert "Aradığınıza yakın bir ürün bulunamadı" in page
     assert page.index("Nothing here is close") < page.index('class="grid"')
     near = replace(catalog.search("chair", limit=5), close=True)
