@@ -156,8 +156,16 @@ def test_a_photo_is_made_smaller_before_it_travels(open_page: Open, folder: Path
     # In a browser that has never seen the photo the address shows the same.
     other = open_page(page.url)
     assert cards(other) == cards(page)
-    expect(other.get_by_text("Only its fingerprint is remembered")).to_be_visible()
+    unseen = other.get_by_text("Only its fingerprint is remembered")
+    told = "To see it here, and “Why did it match?” on each product, choose its file again."
+    expect(unseen).to_contain_text(told, use_inner_text=True)
+    expect(unseen).to_be_visible()
     expect(page.get_by_text("Only its fingerprint is remembered")).to_be_hidden()
+    # What is said is so.
+    expect(other.get_by_role("button", name="Why did it match?")).to_have_count(0)
+    other.set_input_files("#file", folder / "large.jpg")
+    expect(unseen).to_be_hidden()
+    expect(other.get_by_role("button", name="Why did it match?").first).to_be_visible()
 
 
 def test_the_crop_lies_on_the_photo_whatever_its_shape(open_page: Open, folder: Path) -> None:

@@ -206,7 +206,14 @@ def test_what_of_the_photo_made_a_hit_match_is_shown_on_its_card(
     page.locator("#file").set_input_files(folder / "photos" / "3.png")
     ask = page.get_by_role("button", name="Why did it match?: chair 3")
     ask.focus()
+    page.route("**/v1/search", lambda route: route.abort())
     page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    page.unroute("**/v1/search")
+    # What was said ends with the second try, and the focus is where a third begins.
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(ask).to_be_focused()
     card = page.locator(".card", has_text="chair 3").first
     expect(card.locator("canvas")).to_have_attribute(
         "aria-label", re.compile(r"matched most is \d+ % from its left, \d+ % from its top")
@@ -223,10 +230,10 @@ def test_what_of_the_photo_made_a_hit_match_is_shown_on_its_card(
     page.keyboard.press("Enter")
     expect(page.locator("canvas")).to_have_count(0)
     expect(ask).to_have_attribute("aria-pressed", "false")
-    # All cards were asked for at once.
+    # All cards were asked for at once, after what did not arrive.
     page.get_by_role("button", name="Why did it match?: chair 5").click()
     expect(page.locator("canvas")).to_have_count(1)
-    assert sum(each.endswith("/v1/search") for each in asked) == 1
+    assert sum(each.endswith("/v1/search") for each in asked) == 2
     # Words alone have no photo to show.
     page.locator("#photo-remove").click()
     page.locator("#q").fill("chair")

@@ -35,6 +35,8 @@ from furniture_prompter.domain import (
 from furniture_prompter.domain.query import Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_photo, read_photo_bytes
 from furniture_prompter.errors import InvalidPhotoError
+from furniture_prompter.search.confidence import NOTHING_CLOSE
+from furniture_prompter.search.paging import told_of_photo
 from furniture_prompter.search.query_vectors import searched_part
 from furniture_prompter.search.validation import photo_file
 from furniture_prompter.web.page_address import LANGUAGES
@@ -72,14 +74,13 @@ def render_gallery(result: SearchResult, photo: Path | None = None) -> str:
         ),
         conditions=_conditions(result),
         count=_count(len({hit.product.id for hits in _shown(result) for hit in hits})),
-        whole=_whole_heading() if result.pieces else "",
+        whole=_whole_heading(result),
         cards="\n".join(
             _card(hit, result.catalog, "h3" if result.pieces else "h2", searched)
             for hit in result.hits
         )
         or _nothing(result),
-        notes=_looked(result)
-        + "".join(f'<p class="note">{words(note)}</p>' for note in result.notes),
+        notes=_looked(result) + _notes(result),
         timings=_timings(result),
         catalog=words(result.catalog.path),
         version=result.catalog.version,
@@ -140,17 +141,27 @@ def _conditions(result: SearchResult) -> str:
 
 def _looked(result: SearchResult) -> str:
     """What was done to the photo, in each language of the shopper's page, and how to undo it."""
-    looked_at = result.query.looked_at
+    looked_at, crop = result.query.looked_at, result.query.crop
     lines = []
     for language in LANGUAGES if result.query.photo is not None else ():
         told = Words(language)
         said = []
+        if crop is not None:
+            sides = (
+                ("left", crop.x),
+                ("top", crop.y),
+                ("width", crop.width),
+                ("height", crop.height),
+            )
+            part = told("crop_now", **{name: f"{100 * share:.0f}" for name, share in sides})
+            said.append(f"{told('looked_part')} {part}.")
+        undone = len(said)
         if looked_at is not None and looked_at.crop is not None:
             said.append(told("looked_cut"))
         if looked_at is not None and looked_at.turned:
             said.append(told("looked_turned", degrees=looked_at.turned))
-        if said:
-            said.append(f"{told('looked_whole')}: --whole")
+        if len(said) > undone:
+            said.append(f"{told('looked_whole')}: --whole.")
         heats = [hit.heat for hit in result.hits if hit.heat is not None]
         if heats:
             said.append(told("heat_shown" if np.any(heats) else "heat_even"))
@@ -165,9 +176,25 @@ def _looked(result: SearchResult) -> str:
     return "".join(lines)
 
 
-def _whole_heading() -> str:
-    """What stands above the hits of a room, which come behind those of its pieces."""
-    return f'<h2 class="whole">{_in_each_language("whole_photo")}</h2>'
+def _notes(result: SearchResult) -> str:
+    """The notes, without those that the page has in each language."""
+    query = result.query
+    told = {NOTHING_CLOSE, *(told_of_photo(query.looked_at) if query.photo is not None else ())}
+    return "".join(
+        f'<p class="note">{words(each)}</p>' for each in result.notes if each not in told
+    )
+
+
+def _whole_heading(result: SearchResult) -> str:
+    """What stands above the hits of the whole, which in a room come behind those of its pieces."""
+    heading = f'<h2 class="whole">{_in_each_language("whole_photo")}</h2>'
+    return (heading if result.pieces else "") + _far(result.close)
+
+
+def _far(close: bool | None) -> str:
+    """That nothing is close, in each language, where that is so."""
+    far = close is False
+    return f'<p class="note">{_in_each_language("nothing_close")}</p>' if far else ""
 
 
 def _in_each_language(name: str) -> str:
@@ -191,10 +218,9 @@ def _piece(number: int, found: PieceHits, catalog: CatalogReference) -> str:
     """What answers one piece, where its box leads to."""
     cards = "\n".join(_card(hit, catalog, "h3") for hit in found.hits)
     nothing = '<li class="nothing">No product answers this piece.</li>'
-    far = _in_each_language("nothing_close") if found.close is False else ""
     return f"""<section class="piece" id="piece-{number}">
 <h2>{number}. {words(found.piece.kind)} <span>{found.piece.score:.2f}</span></h2>
-{far and f'<p class="note">{far}</p>'}
+{_far(found.close)}
 <ol class="grid">
 {cards or nothing}
 </ol>

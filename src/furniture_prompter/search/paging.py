@@ -430,7 +430,7 @@ def notes(
         route: How prompts reach the photos.
         cursor: Where the page began.
     """
-    told = list(_told_of_photo(query.query.looked_at))
+    told = list(told_of_photo(query.query.looked_at))
     if card is not None and (note := asymmetry_note(manifest.encoder, card)) is not None:
         told.append(note)
     if query.prompt is not None and isinstance(route, NoRoute):
@@ -445,7 +445,8 @@ def notes(
     return tuple(told)
 
 
-def _told_of_photo(looked_at: LookedAt | None) -> Iterator[str]:
+def told_of_photo(looked_at: LookedAt | None) -> Iterator[str]:
+    """Notes on what was done to a query's photo before it was searched."""
     if looked_at is None:
         return
     if looked_at.crop is not None:

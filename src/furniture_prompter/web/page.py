@@ -303,13 +303,14 @@ class View:
         fits = [part for part in self.answer["understood"] if _fits(part, product)]
         found = [words("why_fits", what=self._understood(part)) for part in fits]
         told = {word for part in fits for word in _words_of(part["text"])}
+        if self.answer.get("close") is False:
+            # What is nearest to something that is not there is not like it.
+            return found[:_MOST_REASONS]
         far = self._strengths.get(hit["rank"], {})
         looks = far.get("prompt-photo", 0) >= _LOOKS_DEVIATIONS
         # Texts alone come near to words that mean nothing: a word or the picture has to agree.
         described = far.get("prompt-text", 0) >= _TEXT_DEVIATIONS
         described &= looks or far.get("keyword", 0) > 0
-        # A word in common is no reason for what is not what was asked for.
-        far_off = self.answer.get("close") is False
         for matched in hit["matched"]:
             if matched == "photo":
                 found.append(words("why_like" if self.asked.like else "why_photo"))
@@ -317,7 +318,7 @@ class View:
                 found.append(words("why_looks"))
             elif matched == "prompt-text" and described:
                 found.append(words("why_text"))
-            elif matched == "keyword" and not far_off and (said := self._said(product, told)):
+            elif matched == "keyword" and (said := self._said(product, told)):
                 found.append(words("why_words", words=", ".join(said)))
         return found[:_MOST_REASONS]
 

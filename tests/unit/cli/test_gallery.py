@@ -23,6 +23,8 @@ from furniture_prompter.domain.query import (
     PieceHits,
     Understood,
 )
+from furniture_prompter.search.confidence import NOTHING_CLOSE
+from furniture_prompter.search.paging import told_of_photo
 
 EVIL = "<script>alert(1)</script>\"'&${timings}<img src=x onerror=y>"
 
@@ -144,9 +146,14 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
     piece = PieceHits(Piece(Crop(0, 0, 0.5, 1), 0.9, f"couch{EVIL}"), ())
     sofa = PieceHits(Piece(Crop(0.5, 0, 0.5, 1), 0.8, "chair"), ())
     query = replace(plain.query, looked_at=looked_at)
-    page = render_gallery(replace(plain, query=query, pieces=(piece, sofa)))
+    notes = (*told_of_photo(looked_at), "Another note.")
+    page = render_gallery(replace(plain, query=query, pieces=(piece, sofa), notes=notes))
+    # Once in each language, and not as the answer's note besides.
+    assert page.count("clockwise") == 1
+    assert "picture within the photo" not in page
+    assert '<p class="note">Another note.</p>' in page
     for told in (
-        *("turned upright (90° clockwise)", "Only the picture within your photo", "--whole"),
+        *("turned upright (90° clockwise)", "Only the picture within your photo", ": --whole. "),
         *("döndürüldü (saat yönünde 90°)", "içindeki görsel arandı", "2. sandalye."),
     ):
         assert told in page
@@ -154,6 +161,25 @@ def test_what_was_done_to_a_photo_is_told_in_both_languages(
     # Here one clicks: nothing is to be typed again to choose a piece.
     assert "--piece" not in page
     assert EVIL not in page
+    # A part that was given is told with its place, and is not to be undone.
+    part = replace(plain.query, crop=Crop(0.1, 0.25, 1 / 3, 0.5))
+    page = render_gallery(replace(plain, query=part))
+    assert "--whole" not in page
+    for told in (
+        "you chose was searched. From 10 % left, 25 % top: 33 % wide, 50 % high.</p>",
+        "seçtiğiniz kısmı arandı. Soldan %10, üstten %25; genişlik %33, yükseklik %50.</p>",
+    ):
+        assert told in page
+
+
+def test_that_nothing_is_close_is_told_above_what_is_nearest(catalog: Any) -> None:
+    found = replace(catalog.search("chair", limit=5), close=False, notes=(NOTHING_CLOSE,))
+    page = render_gallery(found)
+    assert page.count("Nothing here is close") == 1
+    assert "Aradığınıza yakın bir ürün bulunamadı" in page
+    assert page.index("Nothing here is close") < page.index('class="grid"')
+    near = replace(catalog.search("chair", limit=5), close=True)
+    assert "Nothing here is close" not in render_gallery(near)
 
 
 def test_the_pieces_of_a_room_are_boxes_that_lead_to_what_answers_them(

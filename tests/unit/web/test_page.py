@@ -332,13 +332,23 @@ def test_words_that_say_nothing_of_a_piece_are_no_reason(title: str, words: str,
     assert shown.card(hit)["why"] == ([f"Says {told}"] if told else [])
 
 
+@pytest.mark.parametrize("asked", [Asked(photo=HASH), Asked(like="p1")])
+def test_likeness_is_no_reason_where_nothing_is_close(asked: Asked) -> None:
+    hit = found(["photo"])
+    assert view(asked, hits=[hit], close=True).card(hit)["why"] != []
+    assert view(asked, hits=[hit], close=False).card(hit)["why"] == []
+
+
 def test_a_word_in_common_is_no_reason_where_nothing_is_close() -> None:
     hit = found(["keyword", "prompt-photo"])
-    hit["product"] = product(title="Oak chair")
+    hit["product"] = product(title="Oak chair", width_cm=45)
     far = {1: {"keyword": 4.0, "prompt-photo": 4.0}}
     asked = Asked(words="oak dishwasher")
     assert view(asked, far, hits=[hit]).card(hit)["why"] == ["Says oak", "Looks like your words"]
-    assert view(asked, far, hits=[hit], close=False).card(hit)["why"] == ["Looks like your words"]
+    assert view(asked, far, hits=[hit], close=False).card(hit)["why"] == []
+    # What a limit says of a product is so however far it is.
+    limited = view(asked, far, hits=[hit], close=False, understood=[UNDER])
+    assert limited.card(hit)["why"] == ["Width: under 50 cm"]
 
 
 @pytest.mark.parametrize(

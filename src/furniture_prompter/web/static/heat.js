@@ -31,6 +31,7 @@ export function explain(root, main) {
   const cards = new Map();
   /** @type {Promise<unknown>} */
   let before = Promise.resolve();
+  let end = () => {};
 
   /** @param {string} id @returns {Promise<Found>} asked for together with the other cards', which costs no more */
   async function ask(id) {
@@ -71,6 +72,7 @@ export function explain(root, main) {
       const now = before.then(() => ask(id));
       before = now.catch(() => {});
       const found = await now;
+      end();
       if (button.ariaPressed !== 'true' || card.querySelector('.heat-told')) return;
       const flat = found.heat.flat();
       const hottest = Math.max(...flat);
@@ -97,7 +99,11 @@ export function explain(root, main) {
       const { offline = '', unreadable = '' } = document.getElementById('alarm')?.dataset ?? {};
       const refused = error instanceof Error && error.constructor === Error && error.message;
       // Formats that the server reads and the browser does not.
-      if (card.isConnected) warn(refused || (error instanceof DOMException ? unreadable : offline), () => toggle(card, id, button));
+      const retry = () => {
+        button.focus();
+        if (button.ariaPressed !== 'true') toggle(card, id, button);
+      };
+      if (card.isConnected) end = warn(refused || (error instanceof DOMException ? unreadable : offline), retry);
     }
   }
 

@@ -88,6 +88,8 @@ export function bring(form, search) {
     for (const name of ['xywh', 'whole']) form.querySelector(`input[name=${name}]`)?.remove();
     search();
   });
+  // Without scripts a photo that is chosen is not shown either.
+  document.getElementById('photo-choose')?.removeAttribute('hidden');
   tell();
 
   return {

@@ -90,17 +90,25 @@ export function messageOf(text) {
   } catch { return ''; }
 }
 
-/** Say what went wrong, with a way to try again. @param {string} text @param {() => void} [retry] */
+/**
+ * Say what went wrong, with a way to try again.
+ * @param {string} text
+ * @param {() => void} [retry]
+ * @returns {() => void} takes it back, unless something else has gone wrong by then
+ */
 export function warn(text, retry) {
-  alarm.replaceChildren(text);
+  const told = new Text(text);
+  const end = () => { if (told.parentNode) alarm.hidden = true; };
+  alarm.replaceChildren(told);
   if (retry) {
     const button = document.createElement('button');
     button.className = 'button small';
     button.textContent = alarm.dataset.again ?? '';
-    button.addEventListener('click', retry);
+    button.addEventListener('click', () => { end(); retry(); });
     alarm.append(button);
   }
   alarm.hidden = false;
+  return end;
 }
 
 /** @param {Document} page @param {string} address @param {How} how */
