@@ -190,10 +190,11 @@ class TableFeed:
             may_lack_images=True,
         )
         if not mapping.names_images:
-            rows = (item.fields for item in self.source.records() if isinstance(item, Record))
-            self._photos = photos_beside(self.source.folder, mapping, rows)
+            if mapping.has("title"):
+                rows = (item.fields for item in self.source.records() if isinstance(item, Record))
+                self._photos = photos_beside(self.source.folder, mapping, rows)
             if self._photos is None:
-                raise without_images(self.name, mapping.columns)
+                raise without_images(self.name, mapping)
         return mapping
 
     def items(self) -> Iterator[FeedItem]:

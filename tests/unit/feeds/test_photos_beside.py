@@ -87,3 +87,13 @@ def test_without_any_the_feed_is_refused_with_both_cures(tmp_path: Path, photos:
     (tmp_path / "list.csv").write_text("sku,name\n1,Sofa\n", "utf-8")
     with pytest.raises(InvalidFeedError, match=r"--map image=COLUMN.*ID\.jpg, ID-2\.jpg or ID/1"):
         list(open_feed(tmp_path / "list.csv").items())
+
+
+@pytest.mark.parametrize("table", ["id,price,stock\n1,80,3\n", "id;Stok Adedi;Fiyat\n1;3;80\n"])
+def test_a_list_of_stock_is_refused_whatever_lies_beside_it(tmp_path: Path, table: str) -> None:
+    place(tmp_path, ["1.jpg"])
+    (tmp_path / "stock.csv").write_text(table, "utf-8")
+    with pytest.raises(InvalidFeedError, match="holds images or titles") as caught:
+        list(open_feed(tmp_path / "stock.csv").items())
+    assert "index the whole list" in str(caught.value)
+    assert "photos beside" not in str(caught.value)
