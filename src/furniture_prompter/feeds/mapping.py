@@ -287,8 +287,8 @@ def decide(
     return mapping
 
 
-def without_images(feed: str, mapping: TableMapping) -> InvalidFeedError:
-    """Why a table is refused of which no photo can be found.
+def without_images(feed: str, mapping: TableMapping, left: str = "") -> InvalidFeedError:
+    """Why a table is refused of which no photo can be found, with what is said of those `left`.
 
     Photos beside it are no cure where it has no titles: read as whole products, rows of stock and
     prices alone would take the titles of those that a catalog has.
@@ -298,7 +298,7 @@ def without_images(feed: str, mapping: TableMapping) -> InvalidFeedError:
         return InvalidFeedError(
             begin.format("") + "Name the one that does: --map image=COLUMN, once for each where "
             "there are several. Or put photos beside the feed that are called as its products are, "
-            "such as ID.jpg, ID-2.jpg or ID/1.jpg."
+            "such as ID.jpg, ID-2.jpg or ID/1.jpg." + (f" {left}" if left else "")
         )
     return InvalidFeedError(
         begin.format(" or titles") + "A row is a whole product and replaces what a catalog has, so "
