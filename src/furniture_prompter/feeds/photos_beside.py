@@ -25,6 +25,7 @@ _COUNTED: Final = re.compile(r"(.+?)[\W_]+(\d{1,2})[\W_]*")
 _SHORT: Final = re.compile(r"\d{1,2}")
 _BEGINS: Final = (0, 1, 2)
 _OF_TWO: Final = "could be of two products"
+_OF_CATALOG: Final = "is the id of another product, which the catalog has"
 _GAP: Final = "ends in a number that continues none from 0, 1 or 2 on"
 _LAID_TWICE: Final = "lies in several folders"
 _NUMBERED: Final = "has numbered ones of its own"
@@ -59,34 +60,51 @@ class PhotosBeside:
         left: The same of photos that are not surely of one product; empty where none are.
     """
 
-    def __init__(
-        self,
-        column: str,
-        by_name: Mapping[str, list[str]],
-        counted: Iterable[str],
-        doubtful: Mapping[str, list[str]],
-    ) -> None:
-        """Take them.
+    def __init__(self, column: str, names: Iterable[str], paths: Sequence[Path]) -> None:
+        """Find whose they are.
 
         Args:
-            column: The column whose values they are named by.
-            by_name: Paths from the folder by those values.
-            counted: Paths of those among them that were found by a number behind the value.
-            doubtful: Paths of what was not taken, by why.
+            column: The column.
+            names: Its values.
+            paths: The photos, from the folder, in natural order.
         """
         self.column = column
-        self._by_name = by_name
-        self.count = sum(map(len, by_name.values()))
-        example = next(iter(by_name.values()))[0] if by_name else ""
-        told = (
-            f"No column holds images, so photos beside the feed are taken that are called as "
-            f"{shown(column)} says: {self.count:,}, such as {shown(example)}."
+        self._forms: list[dict[str, list[str]]] = []
+        for form in _FORMS:
+            by_form: dict[str, list[str]] = defaultdict(list)
+            for name in sorted(names):
+                if key := form(name):
+                    by_form[key].append(name)
+            self._forms.append(dict(by_form))
+        self._paths = paths
+        self.heed(lambda _: False)
+
+    def heed(self, is_product: Callable[[str], bool]) -> None:
+        """Find whose they are anew, where a catalog has further products.
+
+        Args:
+            is_product: Whether it has one of an id.
+        """
+        self._owners: dict[Path, str] = {}
+        self._doubts: dict[Path, str] = {}
+        counted = self._by_name(self._by_folder(self._paths), is_product)
+        taken: dict[str, list[str]] = defaultdict(list)
+        doubtful: dict[str, list[str]] = defaultdict(list)
+        for path in self._paths:
+            if path in self._owners:
+                taken[self._owners[path]].append(path.as_posix())
+            elif path in self._doubts:
+                doubtful[self._doubts[path]].append(path.as_posix())
+        self._taken = dict(taken)
+        self.count = sum(map(len, taken.values()))
+        example = next(iter(taken.values()))[0] if taken else ""
+        self.found = (
+            f"Photos beside the feed that are called as {shown(self.column)} says: {self.count:,}"
+            f"{f', such as {shown(example)}' if taken else ''}."
         )
-        if numbered := list(counted):
-            told += (
-                f" {len(numbered):,} of them by a number behind it, such as {shown(numbered[0])}."
-            )
-        self.found = told
+        if counted:
+            first = next(path for path in self._paths if path in counted).as_posix()
+            self.found += f" By a number behind it: {len(counted):,}, such as {shown(first)}."
         self.left = ""
         if doubtful:
             why = "; ".join(
@@ -95,12 +113,112 @@ class PhotosBeside:
             )
             self.left = (
                 f"Photos that may be of these products and are not taken: {why}. Put them into "
-                f"folders that are called as {shown(column)} says, or call them exactly so."
+                f"folders that are called as {shown(self.column)} says, or call them exactly so."
             )
 
     def of(self, fields: Mapping[str, Value]) -> list[str]:
         """Paths of a row's photos from the folder, in natural order."""
-        return self._by_name.get(_text(fields.get(self.column)), [])
+        return self._taken.get(_text(fields.get(self.column)), [])
+
+    def _by_folder(self, paths: Iterable[Path]) -> list[Path]:
+        """Settle what a folder is called; the others are returned."""
+        free: list[Path] = []
+        short: dict[str, dict[Path, list[Path]]] = defaultdict(lambda: defaultdict(list))
+        for path in paths:
+            found = [owner for name in _joined(path) if (owner := self._owner(name))]
+            if found:
+                self._owners[path] = found[0]
+                continue
+            for folder, name in _folders(path):
+                owner, is_of_two = self._find(name)
+                if is_of_two:
+                    self._doubts[path] = _OF_TWO
+                elif _SHORT.fullmatch(owner):
+                    short[owner][folder].append(path)
+                elif owner:
+                    self._owners[path] = owner
+                else:
+                    continue
+                break
+            else:
+                free.append(path)
+        for owner, folders in short.items():
+            for path in chain.from_iterable(folders.values()):
+                if len(folders) > 1:
+                    self._doubts[path] = _LAID_TWICE
+                else:
+                    self._owners[path] = owner
+        return free
+
+    def _by_name(self, paths: Sequence[Path], is_product: Callable[[str], bool]) -> set[Path]:
+        """Settle what files are called; those that are by a number are returned."""
+        folders: dict[str, set[Path]] = defaultdict(set)
+        for path in paths:
+            folders[_caseless(_text(path.stem))].add(path.parent)
+        # What has numbers of its own, as SKU-80 of SKU-80-2, is a product's name, known or not.
+        numbered = {_loose(_prefix(_text(path.stem))[0]) for path in paths}
+        runs: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+        for path in paths:
+            name = _text(path.stem)
+            owner, number, doubt = self._file(name, numbered, is_product)
+            if _SHORT.fullmatch(owner) and path.parent.parts:
+                doubt = _TOO_SHORT
+            elif owner and len(folders[_caseless(name)]) > 1:
+                doubt = _LAID_TWICE
+            if doubt:
+                self._doubts[path] = doubt
+            elif owner and number < 0:
+                self._owners[path] = owner
+            elif owner:
+                runs[owner][number].append(path)
+        counted: set[Path] = set()
+        for owner, run in runs.items():
+            following = next((number for number in _BEGINS if number in run), -1)
+            while found := run.pop(following, None):
+                self._owners.update(dict.fromkeys(found, owner))
+                counted.update(found)
+                following += 1
+            self._doubts.update((path, _GAP) for beyond in run.values() for path in beyond)
+        return counted
+
+    def _file(
+        self, name: str, numbered: Collection[str], is_product: Callable[[str], bool]
+    ) -> tuple[str, int, str]:
+        """Whose a file is by its name, by which number behind it or -1, and what is doubtful."""
+        if owner := self._owner(name):
+            return owner, -1, ""
+        owner, is_of_two = self._find(name)
+        prefix, number = _prefix(name)
+        before, is_before_of_two = self._find(prefix)
+        if is_of_two or is_before_of_two or (owner and before and owner != before):
+            return "", -1, _OF_TWO
+        if owner or before:
+            behind = name[len(prefix) :].strip("_ -.()")
+            others = (name, *(f"{prefix}{mark}{behind}" for mark in "-_ ."))
+            if any(map(is_product, others)):
+                return "", -1, _OF_CATALOG
+        if owner:
+            return owner, -1, ""
+        if before and _loose(name) in numbered:
+            return "", -1, _NUMBERED
+        return before, number, ""
+
+    def _owner(self, name: str) -> str:
+        """The product that is called so but for capitals."""
+        for form, by_form in zip(_FORMS[:2], self._forms[:2], strict=True):
+            if len(found := by_form.get(form(name), [])) == 1:
+                return found[0]
+        return ""
+
+    def _find(self, name: str) -> tuple[str, bool]:
+        """The product that is called so, as exactly as one is; and whether that could be two."""
+        for form, by_form in zip(_FORMS, self._forms, strict=True):
+            found = by_form.get(form(name), [])
+            if len(found) > 1:
+                return "", True
+            if found and (name == found[0] or not _SHORT.fullmatch(found[0])):
+                return found[0], False
+        return "", False
 
 
 def photos_beside(
@@ -131,7 +249,7 @@ def photos_beside(
         for column, known in names.items():
             if _loose(name := _text(fields.get(column))) in likely:
                 known.add(name)
-    read = (_Naming(names[column]).read(column, paths) for column in columns)
+    read = [PhotosBeside(column, names[column], paths) for column in columns]
     found = [photos for photos in read if photos.count or photos.left]
     return max(found, key=lambda each: each.count, default=None)
 
@@ -169,125 +287,3 @@ def _likely(path: Path) -> Iterator[str]:
     yield from _joined(path)
     yield from (name for _, name in _folders(path))
     yield from (_text(path.stem), _prefix(_text(path.stem))[0])
-
-
-class _Naming:
-    """Whose photos files are by their names, for one column."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._forms: list[dict[str, list[str]]] = []
-        for form in _FORMS:
-            by_form: dict[str, list[str]] = defaultdict(list)
-            for name in sorted(names):
-                if key := form(name):
-                    by_form[key].append(name)
-            self._forms.append(dict(by_form))
-        self._owners: dict[Path, str] = {}
-        self._doubts: dict[Path, str] = {}
-
-    def read(self, column: str, paths: Sequence[Path]) -> PhotosBeside:
-        """Look at all files; those of the product's folder first."""
-        free = self._by_folder(paths)
-        counted = self._by_name(free)
-        by_name: dict[str, list[str]] = defaultdict(list)
-        doubtful: dict[str, list[str]] = defaultdict(list)
-        for path in paths:
-            if path in self._owners:
-                by_name[self._owners[path]].append(path.as_posix())
-            elif path in self._doubts:
-                doubtful[self._doubts[path]].append(path.as_posix())
-        numbered = [path.as_posix() for path in paths if path in counted]
-        return PhotosBeside(column, by_name, numbered, doubtful)
-
-    def _by_folder(self, paths: Iterable[Path]) -> list[Path]:
-        """Settle what a folder is called; the others are returned."""
-        free: list[Path] = []
-        short: dict[str, dict[Path, list[Path]]] = defaultdict(lambda: defaultdict(list))
-        for path in paths:
-            found = [owner for name in _joined(path) if (owner := self._owner(name))]
-            if found:
-                self._owners[path] = found[0]
-                continue
-            for folder, name in _folders(path):
-                owner, is_of_two = self._find(name)
-                if is_of_two:
-                    self._doubts[path] = _OF_TWO
-                elif _SHORT.fullmatch(owner):
-                    short[owner][folder].append(path)
-                elif owner:
-                    self._owners[path] = owner
-                else:
-                    continue
-                break
-            else:
-                free.append(path)
-        for owner, folders in short.items():
-            for path in chain.from_iterable(folders.values()):
-                if len(folders) > 1:
-                    self._doubts[path] = _LAID_TWICE
-                else:
-                    self._owners[path] = owner
-        return free
-
-    def _by_name(self, paths: Sequence[Path]) -> set[Path]:
-        """Settle what files are called; those that are by a number are returned."""
-        folders: dict[str, set[Path]] = defaultdict(set)
-        for path in paths:
-            folders[_caseless(_text(path.stem))].add(path.parent)
-        # What has numbers of its own, as SKU-80 of SKU-80-2, is a product's name, known or not.
-        numbered = {_loose(_prefix(_text(path.stem))[0]) for path in paths}
-        runs: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
-        for path in paths:
-            name = _text(path.stem)
-            owner, number, doubt = self._file(name, numbered)
-            if _SHORT.fullmatch(owner) and path.parent.parts:
-                doubt = _TOO_SHORT
-            elif owner and len(folders[_caseless(name)]) > 1:
-                doubt = _LAID_TWICE
-            if doubt:
-                self._doubts[path] = doubt
-            elif owner and number < 0:
-                self._owners[path] = owner
-            elif owner:
-                runs[owner][number].append(path)
-        counted: set[Path] = set()
-        for owner, run in runs.items():
-            following = next((number for number in _BEGINS if number in run), -1)
-            while found := run.pop(following, None):
-                self._owners.update(dict.fromkeys(found, owner))
-                counted.update(found)
-                following += 1
-            self._doubts.update((path, _GAP) for beyond in run.values() for path in beyond)
-        return counted
-
-    def _file(self, name: str, numbered: Collection[str]) -> tuple[str, int, str]:
-        """Whose a file is by its name, by which number behind it or -1, and what is doubtful."""
-        if owner := self._owner(name):
-            return owner, -1, ""
-        owner, is_of_two = self._find(name)
-        prefix, number = _prefix(name)
-        before, is_before_of_two = self._find(prefix)
-        if is_of_two or is_before_of_two or (owner and before and owner != before):
-            return "", -1, _OF_TWO
-        if owner:
-            return owner, -1, ""
-        if before and _loose(name) in numbered:
-            return "", -1, _NUMBERED
-        return before, number, ""
-
-    def _owner(self, name: str) -> str:
-        """The product that is called so but for capitals."""
-        for form, by_form in zip(_FORMS[:2], self._forms, strict=False):
-            if len(found := by_form.get(form(name), ())) == 1:
-                return found[0]
-        return ""
-
-    def _find(self, name: str) -> tuple[str, bool]:
-        """The product that is called so, as exactly as one is; and whether that could be two."""
-        for form, by_form in zip(_FORMS, self._forms, strict=True):
-            found = by_form.get(form(name), ())
-            if len(found) > 1:
-                return "", True
-            if found and (name == found[0] or not _SHORT.fullmatch(found[0])):
-                return found[0], False
-        return "", False

@@ -222,6 +222,13 @@ class TableFeed:
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
         if self._photos is not None:
+            # Behind the first item the catalog is open, and can be asked.
+            yield FeedNote(
+                "No column holds images, so photos beside the feed are taken that are called as "
+                f"{shown(self._photos.column)} says."
+            )
+            if known is not None:
+                self._photos.heed(known.has_product)
             yield FeedNote(self._photos.found)
             if self._photos.left:
                 yield FeedNote(self._photos.left)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from furniture_prompter.domain import FeedItem, FeedNote, RecordFeed
+from furniture_prompter.domain import FeedItem, FeedNote, RecordFeed, UnchangedRow
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
 from tests.unit.feeds.conftest import rows_of, set_aside_of
@@ -53,9 +53,8 @@ def test_photos_are_taken_by_their_names_or_their_folders(tmp_path: Path) -> Non
     )
     notes = [item.text for item in items if isinstance(item, FeedNote)]
     assert (
-        "No column holds images, so photos beside the feed are taken that are called as 'Stok "
-        "Kodu' says: 13, such as '3-a.webp'. 9 of them by a number behind it, such as "
-        "'SKU-1_2.jpg'."
+        "Photos beside the feed that are called as 'Stok Kodu' says: 13, such as '3-a.webp'. By a "
+        "number behind it: 9, such as 'SKU-1_2.jpg'."
     ) in notes
 
 
@@ -74,11 +73,21 @@ def test_what_lies_there_is_looked_at_in_every_run(tmp_path: Path) -> None:
         def find(self, _: bytes) -> None:
             raise AssertionError
 
-    place(tmp_path, ["1.jpg"])
-    (tmp_path / "list.csv").write_text("sku,name\n1,Sofa\n", "utf-8")
+        def has_product(self, product_id: str) -> bool:
+            return product_id == "12-2"
+
+    place(tmp_path, ["12.jpg", "12-1.jpg", "12 (2).jpg", "12-2.jpg"])
+    (tmp_path / "list.csv").write_text("sku,name\n12,Sofa\n", "utf-8")
     feed = open_feed(tmp_path / "list.csv")
     assert isinstance(feed, RecordFeed)
-    assert len(rows_of(item for item in feed.items_but(Nobody()))) == 1  # type: ignore[misc]
+    items = [item for item in feed.items_but(Nobody()) if not isinstance(item, UnchangedRow)]
+    # The catalog's other products have photos there as well.
+    assert photos_of(items) == {"12": ["12-1.jpg", "12.jpg"]}
+    assert any(
+        "2 whose name is the id of another product, which the catalog has" in item.text
+        for item in items
+        if isinstance(item, FeedNote)
+    )
 
 
 def read(
