@@ -349,6 +349,10 @@ class KnownRecords(Protocol):
         """
         ...
 
+    def has_product(self, product_id: str) -> bool:
+        """Whether the catalog has a product of this id, asked behind a feed's first item."""
+        ...
+
 
 KnownItem: TypeAlias = FeedItem | UnchangedRow
 

@@ -283,16 +283,27 @@ def decide(
     if units and not chosen.keeps_names:
         mapping = replace(mapping, roles={**roles, **units})
     if not (may_lack_images or mapping.names_images):
-        raise without_images(feed, columns)
+        raise without_images(feed, mapping)
     return mapping
 
 
-def without_images(feed: str, columns: Sequence[str]) -> InvalidFeedError:
-    """Why a table is refused of which no photo can be found."""
+def without_images(feed: str, mapping: TableMapping, left: str = "") -> InvalidFeedError:
+    """Why a table is refused of which no photo can be found, with what is said of those `left`.
+
+    Photos beside it are no cure where it has no titles: read as whole products, rows of stock and
+    prices alone would take the titles of those that a catalog has.
+    """
+    begin = f"No column of the feed {feed} holds images{{}}. It has {listed(mapping.columns)}. "
+    if mapping.has("title"):
+        return InvalidFeedError(
+            begin.format("") + "Name the one that does: --map image=COLUMN, once for each where "
+            "there are several. Or put photos beside the feed that are called as its products are, "
+            "such as ID.jpg, ID-2.jpg or ID/1.jpg." + (f" {left}" if left else "")
+        )
     return InvalidFeedError(
-        f"No column of the feed {feed} holds images. It has {listed(columns)}. Name the one that "
-        "does: --map image=COLUMN, once for each where there are several. Or put photos beside the "
-        "feed that are called as its products are, such as ID.jpg, ID-2.jpg or ID/1.jpg."
+        begin.format(" or titles") + "A row is a whole product and replaces what a catalog has, so "
+        "a list of stock and prices alone is not read: index the whole list, with titles and "
+        "images. Where this is one, name its columns: --map title=COLUMN, --map image=COLUMN."
     )
 
 

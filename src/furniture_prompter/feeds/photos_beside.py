@@ -5,11 +5,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from furniture_prompter.domain import SetAside
+from furniture_prompter.feeds.cells import shown
 from furniture_prompter.feeds.folder import photos_in
 from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.records import Value
@@ -18,13 +21,33 @@ _DEEPEST: Final = 4
 _LIMIT_PHOTOS: Final = 500_000
 _ROLES: Final = ("id", "group", "gtin", "alt_id", "slug")
 _BETWEEN: Final = re.compile(r"[\W_]+")
-_COUNTED: Final = re.compile(r"-\d{1,3}$")
+_COUNTED: Final = re.compile(r"(.+?)[\W_]+(\d{1,2})[\W_]*")
+_SHORT: Final = re.compile(r"\d{1,2}")
+_BEGINS: Final = (0, 1, 2)
+_OF_TWO: Final = "could be of two products"
+_OF_CATALOG: Final = "is the id of another product, which the catalog has"
+_GAP: Final = "ends in a number that continues none from 0, 1 or 2 on"
+_LAID_TWICE: Final = "lies in several folders"
+_NUMBERED: Final = "has numbered ones of its own"
+_TOO_SHORT: Final = "has one or two digits for the product, in a folder of another name"
 
 
-def _key(text: object) -> str:
-    """A name as it is compared: without case, and with one dash for all between its letters."""
-    plain = unicodedata.normalize("NFC", str(text)).casefold()
-    return _BETWEEN.sub("-", plain).strip("-")
+def _text(value: object) -> str:
+    return "" if value is None else unicodedata.normalize("NFC", " ".join(str(value).split()))
+
+
+def _caseless(text: str) -> str:
+    # The i of Turkish has two capitals, and İ.casefold() a dot of its own behind the i.
+    return text.translate({0x130: "i", 0x131: "i", ord("I"): "i"}).casefold()
+
+
+def _loose(text: str) -> str:
+    """A name without case, and with one dash for all between its letters."""
+    return _BETWEEN.sub("-", _caseless(text)).strip("-")
+
+
+_FORMS: Final[tuple[Callable[[str], str], ...]] = (str, _caseless, _loose)
+"""How names are compared, the most exact first."""
 
 
 class PhotosBeside:
@@ -33,18 +56,169 @@ class PhotosBeside:
     Attributes:
         column: The column whose values they are named by.
         count: How many are.
-        example: One of them, as a path from the folder.
+        found: What a person should read of how they were found.
+        left: The same of photos that are not surely of one product; empty where none are.
     """
 
-    def __init__(self, column: str, by_key: Mapping[str, list[str]]) -> None:
+    def __init__(self, column: str, names: Iterable[str], paths: Sequence[Path]) -> None:
+        """Find whose they are.
+
+        Args:
+            column: The column.
+            names: Its values.
+            paths: The photos, from the folder, in natural order.
+        """
         self.column = column
-        self._by_key = by_key
-        self.count = sum(map(len, by_key.values()))
-        self.example = next(iter(by_key.values()))[0]
+        self._forms: list[dict[str, list[str]]] = []
+        for form in _FORMS:
+            by_form: dict[str, list[str]] = defaultdict(list)
+            for name in sorted(names):
+                if key := form(name):
+                    by_form[key].append(name)
+            self._forms.append(dict(by_form))
+        self._paths = paths
+        self.heed(lambda _: False)
+
+    def heed(self, is_product: Callable[[str], bool]) -> None:
+        """Find whose they are anew, where a catalog has further products.
+
+        Args:
+            is_product: Whether it has one of an id.
+        """
+        self._owners: dict[Path, str] = {}
+        self._doubts: dict[Path, str] = {}
+        counted = self._by_name(self._by_folder(self._paths), is_product)
+        taken: dict[str, list[str]] = defaultdict(list)
+        doubtful: dict[str, list[str]] = defaultdict(list)
+        for path in self._paths:
+            if path in self._owners:
+                taken[self._owners[path]].append(path.as_posix())
+            elif path in self._doubts:
+                doubtful[self._doubts[path]].append(path.as_posix())
+        self._taken = dict(taken)
+        self.count = sum(map(len, taken.values()))
+        example = next(iter(taken.values()))[0] if taken else ""
+        self.found = (
+            f"Photos beside the feed that are called as {shown(self.column)} says: {self.count:,}"
+            f"{f', such as {shown(example)}' if taken else ''}."
+        )
+        if counted:
+            first = next(path for path in self._paths if path in counted).as_posix()
+            self.found += f" By a number behind it: {len(counted):,}, such as {shown(first)}."
+        self.left = ""
+        if doubtful:
+            why = "; ".join(
+                f"{len(paths):,} whose name {reason}, such as {shown(paths[0])}"
+                for reason, paths in doubtful.items()
+            )
+            self.left = (
+                f"Photos that may be of these products and are not taken: {why}. Put them into "
+                f"folders that are called as {shown(self.column)} says, or call them exactly so."
+            )
 
     def of(self, fields: Mapping[str, Value]) -> list[str]:
         """Paths of a row's photos from the folder, in natural order."""
-        return self._by_key.get(_key(fields.get(self.column)), [])
+        return self._taken.get(_text(fields.get(self.column)), [])
+
+    def _by_folder(self, paths: Iterable[Path]) -> list[Path]:
+        """Settle what a folder is called; the others are returned."""
+        free: list[Path] = []
+        short: dict[str, dict[Path, list[Path]]] = defaultdict(lambda: defaultdict(list))
+        for path in paths:
+            found = [owner for name in _joined(path) if (owner := self._owner(name))]
+            if found:
+                self._owners[path] = found[0]
+                continue
+            for folder, name in _folders(path):
+                owner, is_of_two = self._find(name)
+                if is_of_two:
+                    self._doubts[path] = _OF_TWO
+                elif _SHORT.fullmatch(owner):
+                    short[owner][folder].append(path)
+                elif owner:
+                    self._owners[path] = owner
+                else:
+                    continue
+                break
+            else:
+                free.append(path)
+        for owner, folders in short.items():
+            for path in chain.from_iterable(folders.values()):
+                if len(folders) > 1:
+                    self._doubts[path] = _LAID_TWICE
+                else:
+                    self._owners[path] = owner
+        return free
+
+    def _by_name(self, paths: Sequence[Path], is_product: Callable[[str], bool]) -> set[Path]:
+        """Settle what files are called; those that are by a number are returned."""
+        folders: dict[str, set[Path]] = defaultdict(set)
+        for path in paths:
+            folders[_caseless(_text(path.stem))].add(path.parent)
+        # What has numbers of its own, as SKU-80 of SKU-80-2, is a product's name, known or not.
+        numbered = {_loose(_prefix(_text(path.stem))[0]) for path in paths}
+        runs: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+        for path in paths:
+            name = _text(path.stem)
+            owner, number, doubt = self._file(name, numbered, is_product)
+            if _SHORT.fullmatch(owner) and path.parent.parts:
+                doubt = _TOO_SHORT
+            elif owner and len(folders[_caseless(name)]) > 1:
+                doubt = _LAID_TWICE
+            if doubt:
+                self._doubts[path] = doubt
+            elif owner and number < 0:
+                self._owners[path] = owner
+            elif owner:
+                runs[owner][number].append(path)
+        counted: set[Path] = set()
+        for owner, run in runs.items():
+            following = next((number for number in _BEGINS if number in run), -1)
+            while found := run.pop(following, None):
+                self._owners.update(dict.fromkeys(found, owner))
+                counted.update(found)
+                following += 1
+            self._doubts.update((path, _GAP) for beyond in run.values() for path in beyond)
+        return counted
+
+    def _file(
+        self, name: str, numbered: Collection[str], is_product: Callable[[str], bool]
+    ) -> tuple[str, int, str]:
+        """Whose a file is by its name, by which number behind it or -1, and what is doubtful."""
+        if owner := self._owner(name):
+            return owner, -1, ""
+        owner, is_of_two = self._find(name)
+        prefix, number = _prefix(name)
+        before, is_before_of_two = self._find(prefix)
+        if is_of_two or is_before_of_two or (owner and before and owner != before):
+            return "", -1, _OF_TWO
+        if owner or before:
+            behind = name[len(prefix) :].strip("_ -.()")
+            others = (name, *(f"{prefix}{mark}{behind}" for mark in "-_ ."))
+            if any(map(is_product, others)):
+                return "", -1, _OF_CATALOG
+        if owner:
+            return owner, -1, ""
+        if before and _loose(name) in numbered:
+            return "", -1, _NUMBERED
+        return before, number, ""
+
+    def _owner(self, name: str) -> str:
+        """The product that is called so but for capitals."""
+        for form, by_form in zip(_FORMS[:2], self._forms[:2], strict=True):
+            if len(found := by_form.get(form(name), [])) == 1:
+                return found[0]
+        return ""
+
+    def _find(self, name: str) -> tuple[str, bool]:
+        """The product that is called so, as exactly as one is; and whether that could be two."""
+        for form, by_form in zip(_FORMS, self._forms, strict=True):
+            found = by_form.get(form(name), [])
+            if len(found) > 1:
+                return "", True
+            if found and (name == found[0] or not _SHORT.fullmatch(found[0])):
+                return found[0], False
+        return "", False
 
 
 def photos_beside(
@@ -53,7 +227,8 @@ def photos_beside(
     """The photos below a folder that are named by the rows of a table.
 
     A folder's name goes before those of the files in it, a whole name before one that ends in a
-    number. Folders are looked into four deep.
+    number, an exact one before one in other letters. What could be of two products is nobody's.
+    Folders are looked into four deep.
 
     Args:
         folder: The feed's.
@@ -61,20 +236,21 @@ def photos_beside(
         rows: All of them.
 
     Returns:
-        Those by the column that names most of them; None where none does.
+        Those by the column that names most of them; None where none does, surely or not.
     """
     columns = [column for role in _ROLES for column in mapping.columns_of(role)]
     paths = _paths(folder) if columns else []
     if not paths:
         return None
-    keys: dict[str, set[str]] = {column: set() for column in columns}
+    # Of a million rows those matter whose names some file could have.
+    likely = {_loose(name) for path in paths for name in _likely(path)}
+    names: dict[str, set[str]] = {column: set() for column in columns}
     for fields in rows:
-        for column, known in keys.items():
-            if key := _key(fields.get(column, "")):
-                known.add(key)
-    found = [
-        PhotosBeside(column, named) for column in columns if (named := _named(paths, keys[column]))
-    ]
+        for column, known in names.items():
+            if _loose(name := _text(fields.get(column))) in likely:
+                known.add(name)
+    read = [PhotosBeside(column, names[column], paths) for column in columns]
+    found = [photos for photos in read if photos.count or photos.left]
     return max(found, key=lambda each: each.count, default=None)
 
 
@@ -88,16 +264,26 @@ def _paths(folder: Path) -> list[Path]:
     return paths
 
 
-def _named(paths: Iterable[Path], keys: set[str]) -> dict[str, list[str]]:
-    named: dict[str, list[str]] = {}
-    for path in paths:
-        stem = _key(path.stem)
-        likely = (
-            *(_key(part) for part in reversed(path.parent.parts)),
-            stem,
-            _COUNTED.sub("", stem),
-        )
-        owner = next((key for key in likely if key in keys), None)
-        if owner is not None:
-            named.setdefault(owner, []).append(path.as_posix())
-    return named
+def _folders(path: Path) -> Iterator[tuple[Path, str]]:
+    """A path's folders and their names, the innermost first, ``A/12`` before ``12``."""
+    for folder in list(path.parents)[:-1]:
+        parts = [_text(part) for part in folder.parts]
+        yield from ((folder, "/".join(parts[begin:])) for begin in range(len(parts)))
+
+
+def _joined(path: Path) -> Iterator[str]:
+    """Names that a file has together with folders, such as ``A/12``."""
+    parts = [_text(part) for part in (*path.parent.parts, path.stem)]
+    yield from ("/".join(parts[begin:]) for begin in range(len(parts) - 1))
+
+
+def _prefix(name: str) -> tuple[str, int]:
+    """A name that ends in a photo's number without it, and the number; nothing of others."""
+    found = _COUNTED.fullmatch(name)
+    return (found[1], int(found[2])) if found is not None else ("", -1)
+
+
+def _likely(path: Path) -> Iterator[str]:
+    yield from _joined(path)
+    yield from (name for _, name in _folders(path))
+    yield from (_text(path.stem), _prefix(_text(path.stem))[0])

@@ -190,10 +190,12 @@ class TableFeed:
             may_lack_images=True,
         )
         if not mapping.names_images:
-            rows = (item.fields for item in self.source.records() if isinstance(item, Record))
-            self._photos = photos_beside(self.source.folder, mapping, rows)
-            if self._photos is None:
-                raise without_images(self.name, mapping.columns)
+            if mapping.has("title"):
+                rows = (item.fields for item in self.source.records() if isinstance(item, Record))
+                self._photos = photos_beside(self.source.folder, mapping, rows)
+            if self._photos is None or not self._photos.count:
+                left = "" if self._photos is None else self._photos.left
+                raise without_images(self.name, mapping, left)
         return mapping
 
     def items(self) -> Iterator[FeedItem]:
@@ -220,11 +222,16 @@ class TableFeed:
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
         if self._photos is not None:
+            # Behind the first item the catalog is open, and can be asked.
             yield FeedNote(
-                f"No column holds images, so photos beside the feed are taken that are called as "
-                f"{shown(self._photos.column)} says: {self._photos.count:,}, such as "
-                f"{shown(self._photos.example)}."
+                "No column holds images, so photos beside the feed are taken that are called as "
+                f"{shown(self._photos.column)} says."
             )
+            if known is not None:
+                self._photos.heed(known.has_product)
+            yield FeedNote(self._photos.found)
+            if self._photos.left:
+                yield FeedNote(self._photos.left)
             # Whether a further photo lies there now no record tells.
             known = None
         columns = _group_columns(mapping)

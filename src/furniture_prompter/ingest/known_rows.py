@@ -158,6 +158,10 @@ class KnownRows:
         told = json.loads(codes) if codes else _NO_CODES
         return UnchangedRow(product_id, before.place, main, len(paths), shape, told)
 
+    def has_product(self, product_id: str) -> bool:
+        """See :class:`furniture_prompter.domain.feed.KnownRecords`."""
+        return self._database is not None and self._stored.find(product_id) is not None
+
     def learn(
         self, row: FeedRow, photos: Sequence[Photo], types: Mapping[str, str], digest: bytes
     ) -> None:

@@ -599,6 +599,9 @@ def test_prices_on_request_are_told_in_every_run(shop: Path) -> None:
         def find(self, _: bytes) -> None:
             return None
 
+        def has_product(self, product_id: str) -> bool:
+            return False
+
     text = "id,title,price,image\n1,Sofa,call us,a.jpg\n2,Rug,99.00,a.jpg\n"
     (shop / "list.csv").write_text(text, "utf-8")
     feed = open_feed(shop / "list.csv")
