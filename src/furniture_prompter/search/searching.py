@@ -204,7 +204,8 @@ class Searcher:
                 known = await self._known_share(heard, wordings[0])
                 said = query.prompt if meant is None else meant.prompt
                 # "In cappuccino", no column's value, leaves the kind to a photo as "in grey" does.
-                kind_is_named = names_a_kind(said, [part.text for part in heard.parts]) and not (
+                texts = [*(part.text for part in heard.parts), *heard.unused]
+                kind_is_named = names_a_kind(said, texts) and not (
                     encoded.photo is not None and only_colours(said or "")
                 )
         confidences: list[float | None] = []
