@@ -236,8 +236,7 @@ def _words_left(prompt: str, unused: Sequence[Understood], *, with_photo: bool) 
     """What is asked of a prompt that says nothing but limits; None leaves it to the photo."""
     # "Bin", a thousand, finds waste bins.
     kept = [word for word in prompt.split() if fold_letters(word) not in LEXICON.thousands]
-    left = None if with_photo else " ".join(kept)
-    return left if unused else prompt
+    return None if unused and with_photo else " ".join(kept) or prompt
 
 
 def _of_the_photos_colour(

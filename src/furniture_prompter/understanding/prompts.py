@@ -335,7 +335,7 @@ def _rest(reading: Reading) -> str:
 
 def _hangs(reading: Reading, at: int, words: Collection[str]) -> bool:
     key = reading.tokens[at].key
-    return key in words or not (key.isalnum() or key in {'"', "%"})
+    return key in words or not (key.isalnum() or key[0].isdigit() or key in {'"', "%"})
 
 
 _MOST_BETWEEN: Final = 4
