@@ -14,16 +14,19 @@ from furniture_prompter.domain.query import SearchResult
 from furniture_prompter.search.codes import named_by_codes
 from tests.fakes import table_with_photos
 
-HEADER = "id,item_group_id,title,category,color,price,gtin,image"
+HEADER = "id,item_group_id,title,category,color,price,gtin,sku,image"
 PRODUCTS = [
-    "KLT-2040,,Köşe koltuk,koltuk,gri,900,8690000000012",
-    "a1,,Masa brand18q,masa,beyaz,300,8690000000029",
-    "a2,,TR.115 sehpa,sehpa,siyah,200,",
-    "a3,,Brand lamp,lamp,black,50,",
-    "a4,,Table 180x90,table,white,400,",
-    "w7033,wardrobe,Dolap beyaz,dolap,beyaz,700,",
-    "w7034,wardrobe,Dolap siyah,dolap,siyah,700,",
-    "a5,,Sofa ABCD-100,sofa,grey,800,",
+    "KLT-2040,,Köşe koltuk,koltuk,gri,900,8690000000012,",
+    "a1,,Masa brand18q,masa,beyaz,300,8690000000029,",
+    "a2,,TR.115 sehpa,sehpa,siyah,200,,",
+    "a3,,Brand lamp,lamp,black,50,,",
+    "a4,,Table 180x90,table,white,400,,",
+    "w7033,wardrobe,Dolap beyaz,dolap,beyaz,700,,",
+    "w7034,wardrobe,Dolap siyah,dolap,siyah,700,,",
+    "a5,,Sofa ABCD-100,sofa,grey,800,,",
+    "pr-3,,Puf,puf,mavi,60,,",
+    "a6,,Rafli dolap,dolap,gri,650,,RAL7016",
+    "a7,,Koltuk,koltuk,mavi,850,,250000",
 ]
 
 
@@ -51,6 +54,9 @@ def ids(result: SearchResult) -> list[str]:
         ("w7034", "wardrobe"),
         ("8690000000029", "a1"),
         ("sofa abcd-100", "a5"),
+        ("pr-3", "pr-3"),
+        ("ral 7016", "a6"),
+        ("250000", "a7"),
     ],
 )
 def test_a_product_is_found_by_its_code_whatever_else_is_said(
@@ -65,7 +71,7 @@ def test_a_product_is_found_by_its_code_whatever_else_is_said(
 
 
 @pytest.mark.parametrize(
-    "prompt", ["w9999", "brand77x", "180x90 masa", "brand 18", "8690000000099"]
+    "prompt", ["w9999", "brand77x", "180x90 masa", "brand 18", "8690000000099", "250000 TL"]
 )
 def test_what_no_product_bears_names_none(catalog: Catalog, prompt: str) -> None:
     assert all(hit.confidence != 1.0 for hit in catalog.search(prompt).hits)
@@ -93,3 +99,39 @@ def test_the_texts_of_a_large_catalog_are_not_looked_through(*, is_large: bool) 
     assert not named.numbers.size
     assert "'KLT-2040'" in asked[0]
     assert ("regexp_like" in asked[0]) == (not is_large)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("KLT-2040 olmayan koltuk", "KLT-2040 olmayan"),
+        ("koltuk, not klt2040", "not klt2040"),
+        ("brand18q hariç masa", "brand18q hariç"),
+        ("not KLT-2040", "not KLT-2040"),
+    ],
+)
+def test_a_product_whose_code_is_not_wanted_is_left_out(
+    catalog: Catalog, prompt: str, said: str
+) -> None:
+    unwanted = "a1" if "brand" in prompt else "KLT-2040"
+    result = catalog.search(prompt, limit=20)
+    assert ids(result)
+    assert unwanted not in ids(result)
+    assert [part.text for part in result.understood if part.use == "without"] == [said]
+    assert ids(catalog.search(prompt, lift=[said]))[0] == unwanted
+
+
+def test_the_number_of_a_model_is_no_negation(catalog: Catalog) -> None:
+    assert ids(catalog.search("model no KLT-2040"))[0] == "KLT-2040"
+
+
+def test_behind_what_is_named_comes_what_the_other_words_find(catalog: Catalog) -> None:
+    named = ids(catalog.search("KLT-2040 dolap", limit=20))
+    alone = ids(catalog.search("dolap", limit=20))
+    assert named[0] == "KLT-2040" != alone[0]
+    assert set(named[1:3]) == {"a6", "wardrobe"} == set(alone[:2])
+    # What stands out as far as a code does must be no measure for the diversity of the rest.
+    plain = [
+        ids(catalog.search(prompt, limit=20, diversity=0)) for prompt in ("KLT-2040 dolap", "dolap")
+    ]
+    assert plain[0][1:] == [each for each in plain[1] if each != "KLT-2040"]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -11,21 +11,29 @@ from furniture_prompter.catalog.columns import VARIANTS
 from furniture_prompter.catalog.filters import id_literals
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, rising
+from furniture_prompter.domain import Query
 from furniture_prompter.domain.product import is_translated
-from furniture_prompter.understanding.lexicon import fold_letters
+from furniture_prompter.domain.query import Understood
+from furniture_prompter.search.understood import Heard, hear
+from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
 from furniture_prompter.understanding.prompts import understand
 from furniture_prompter.understanding.quantities import Reading
 
 _COLUMNS: Final = ("gtin", "sku", "mpn", "ean", "barcode", "model", "model_no", "model_number")
 """Columns, beside `id`, of which the whole text is a code."""
 _WRITTEN: Final = re.compile(r"[^\s,;!?()\[\]{}\"“”'’]+")
+_SPACED: Final = re.compile(r"(?<![\w-])[^\W\d_]{2,5} \d{3,8}(?![\w-])")
+"""A code with a space in it, which ids, and columns of codes, are looked through for."""
+_INNER: Final = re.compile(r"\w[-_./]\w")
 _EDGES: Final = ".:#+-_/*="
 _RUN: Final = re.compile(r"[a-z]+|[0-9]+")
 _LETTERS: Final = {"i": "[iıİ]", "s": "[sş]", "c": "[cç]", "g": "[gğ]", "o": "[oö]", "u": "[uü]"}
 _APART: Final = r"[^\p{L}\p{N}]{0,2}"
 """What may stand between letters and digits: KLT-2040, KLT 2040 and klt2040 are one code."""
 _LEAST_CHARACTERS: Final = 4
+_LEAST_CHARACTERS_OF_ID: Final = 2
 _MOST_CHARACTERS: Final = 40
+_MEASURED: Final = ("_cm", "_kg", "price")
 _LEAST_DIGITS: Final = 2
 _LEAST_DIGITS_ALONE: Final = 6
 _MOST_NAMED: Final = 24
@@ -64,6 +72,17 @@ NOTHING_NAMED: Final = Named()
 """Of a text without codes."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What looks like a code, where it stands, and where it is looked up: the more, the surer."""
+
+    start: int
+    end: int
+    text: str
+    in_columns: bool
+    in_titles: bool
+
+
 async def named_by_codes(reader: CatalogReader, text: str | None) -> Named:
     """The products that codes in a prompt name: by id, variant, barcode, or model in the title.
 
@@ -74,37 +93,101 @@ async def named_by_codes(reader: CatalogReader, text: str | None) -> Named:
     if not written:
         return NOTHING_NAMED
     codes, numbers = [], [NOTHING_NAMED.numbers]
-    for start, end, code in written:
+    for code in written:
         found = (await reader.passing(_condition(reader, code))).numbers
         title = ""
         if 0 < found.size <= _MOST_NAMED:
             numbers.append(found)
-            title = (await reader.columns(found[:1], ["title"]))["title"][0] or code
-        codes.append(Code(start, end, title))
+            title = (await reader.columns(found[:1], ["title"]))["title"][0] or code.text
+        if title or code.in_titles:
+            codes.append(Code(code.start, code.end, title))
     return Named(tuple(codes), rising(np.concatenate(numbers)))
 
 
-def _written(prompt: str) -> Iterator[tuple[int, int, str]]:
-    """Places and texts of what looks like a code: letters with digits, or many digits."""
-    for found in _WRITTEN.finditer(prompt):
-        code = found[0].strip(_EDGES)
-        start = found.start() + found[0].find(code)
+async def hear_with_codes(reader: CatalogReader, query: Query, *, with_photo: bool) -> Heard:
+    """A query's prompt taken apart, and products left out whose codes it says are not wanted.
+
+    Args:
+        reader: The catalog.
+        query: The query; of "masa, MDL-1014 olmayan" the words that stay are "masa".
+        with_photo: Whether there is a photo, or a product that stands for one.
+
+    Raises:
+        CatalogDamagedError: the catalog cannot be read.
+    """
+    columns = reader.filter_columns
+    prompt = Reading.of(query.prompt or "").prompt
+    parts, limits = [], []
+    left = prompt
+    for code, start, end in reversed(list(_unwanted(prompt))):
+        said = prompt[start:end]
+        found = (await reader.passing(_condition(reader, code))).numbers
+        if said in query.lift or not 0 < found.size <= _MOST_NAMED:
+            continue
+        ids = (await reader.columns(found, ["id"]))["id"]
+        part = Understood(said, "", "contains", code.text, "without")
+        told = ", ".join("'{}'".format(each.replace("'", "''")) for each in ids)
+        limits.append((part, f"not `id` in ({told})"))
+        parts.append(part)
+        left = left[:start] + left[end:]
+    left = " ".join(left.split()).strip(" ,;")
+    # Where nothing else is said, its words are what is compared.
+    heard = hear(replace(query, prompt=left) if left else query, columns, with_photo=with_photo)
+    return replace(heard, parts=(*parts, *heard.parts), limits=(*limits, *heard.limits))
+
+
+def _unwanted(prompt: str) -> Iterator[tuple[_Written, int, int]]:
+    """Codes that a negation stands before or behind, and where that and the code begin and end."""
+    reading = Reading.of(prompt)
+    for code in _written(prompt):
+        places = [
+            at
+            for at, token in enumerate(reading.tokens)
+            if code.start <= token.start and token.end <= code.end
+        ]
+        before, length = LEXICON.negations.longest_before(reading, places[0])
+        # "Model no KLT-2040" is Turkish for the number of a model.
+        if before is not None and before.op in {"known", "any"}:
+            yield code, reading.tokens[places[0] - length].start, code.end
+            continue
+        _, length = LEXICON.negations_behind.longest(reading, places[-1] + 1)
+        if length:
+            yield code, code.start, reading.tokens[places[-1] + length].end
+
+
+def _written(prompt: str) -> Iterator[_Written]:
+    """What looks like a code: letters with digits, or many digits, and is no size or price."""
+    found = [(each.start(), each[0], True) for each in _WRITTEN.finditer(prompt)]
+    found += [(each.start(), each[0], False) for each in _SPACED.finditer(prompt)]
+    measured: list[str] | None = None
+    for place, text, in_titles in sorted(found):
+        code = text.strip(_EDGES)
+        start = place + text.find(code)
         digits = sum(letter.isdigit() for letter in code)
         letters = sum(letter.isalpha() for letter in code)
-        if not _LEAST_CHARACTERS <= digits + letters <= len(code) <= _MOST_CHARACTERS:
+        if digits < (1 if letters else _LEAST_DIGITS_ALONE) or len(code) > _MOST_CHARACTERS:
             continue
-        if digits < (1 if letters else _LEAST_DIGITS_ALONE) or understand(code).parts:
+        is_long = digits + letters >= _LEAST_CHARACTERS
+        is_id = digits + letters >= _LEAST_CHARACTERS_OF_ID and (
+            code == prompt.strip() or _INNER.search(code) is not None
+        )
+        if not (is_long or is_id) or understand(code).parts:
             continue
-        yield start, start + len(code), code
+        if measured is None:
+            parts = understand(prompt).parts
+            measured = [part.text for part in parts if part.column.endswith(_MEASURED)]
+        if not any(code in each for each in measured):
+            yield _Written(start, start + len(code), code, is_long, is_long and in_titles)
 
 
-def _condition(reader: CatalogReader, code: str) -> str:
+def _condition(reader: CatalogReader, written: _Written) -> str:
     """A condition in SQL for the products that have a code, in small letters or capitals."""
+    code = written.text
     columns = reader.filter_columns
     spelled = dict.fromkeys((code, code.upper(), code.lower()))
     literals = dict.fromkeys(literal for each in spelled for literal in id_literals(each))
     told = [f"`id` IN ({', '.join(literals)})"]
-    if reader.manifest.vector_index:
+    if reader.manifest.vector_index or not written.in_columns:
         # So many texts take longer to look through than a prompt may.
         return told[0]
     folded = fold_letters(code)
@@ -115,7 +198,7 @@ def _condition(reader: CatalogReader, code: str) -> str:
         told += [f"regexp_like(`{name}`, '(?i)^{pattern}$')" for name in whole]
         if reader.manifest.variants:
             told.append(f'regexp_like(`{VARIANTS}`, \'(?i)"id":"{pattern}"\')')
-        if sum(map(str.isdigit, folded)) >= _LEAST_DIGITS:
+        if written.in_titles and sum(map(str.isdigit, folded)) >= _LEAST_DIGITS:
             word = rf"(?i)(^|[^\p{{L}}\p{{N}}]){pattern}([^\p{{L}}\p{{N}}]|$)"
             titles = (name for name in columns if is_translated(name) and name.startswith("title"))
             told += [f"regexp_like(`{name}`, '{word}')" for name in ("title", *titles)]

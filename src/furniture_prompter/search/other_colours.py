@@ -1,5 +1,6 @@
 """Words beside a photo that want another colour: which they want, and which photos show others."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -40,6 +41,14 @@ _BESIDE_A_COLOUR: Final = frozenset(
         *("slightly", "bit", "little", "more", "tone", "shade", "please", "biraz", "bunun", "ton"),
     }
 )
+_ANOTHER_SHADE: Final = re.compile(
+    r"\b(?:(?:(?:a )?(?:bit|little)|slightly|much) )?(?:darker|lighter|paler|brighter)\b"
+    r"|\b(?:biraz )?(?:daha )?(?:koyusu|acigi)(?:nu|ni)?\b"
+    r"|\b(?:biraz )?daha (?:koyu|acik)(?: (?:ton|renk)\w*)?\b"
+)
+_OF_A_SHADE: Final = (
+    "“{said}” is not compared with the photo: name the colour that is wanted, such as “dark grey”."
+)
 
 
 def _base_colours(text: str) -> tuple[str, ...]:
@@ -68,9 +77,18 @@ def only_colours(prompt: str) -> bool:
 
 
 def with_shade(heard: Heard) -> Heard:
-    """A query beside a photo whose colour only shops call so, such as "in cappuccino"."""
+    """A query beside a photo whose colour only shops call so, such as "in cappuccino".
+
+    Of one for a darker or lighter one, a note says that nothing is understood of it.
+    """
     prompt = heard.query.prompt
-    if heard.colours or heard.parts or prompt is None or not only_colours(prompt):
+    if heard.colours or prompt is None:
+        return heard
+    shade = _ANOTHER_SHADE.search(fold_letters(prompt))
+    said = prompt[slice(*shade.span())] if shade is not None else ""
+    if said and not any(said in part.text for part in heard.parts):
+        return replace(heard, notes=(*heard.notes, _OF_A_SHADE.format(said=said)))
+    if heard.parts or not only_colours(prompt):
         return heard
     return replace(heard, colours=_base_colours(prompt), colour_weight=0.0)
 

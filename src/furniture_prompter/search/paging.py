@@ -21,7 +21,7 @@ from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.manifest import Manifest
 from furniture_prompter.catalog.reader import CatalogReader, PhotoRows
-from furniture_prompter.catalog.vector_index import Scores
+from furniture_prompter.catalog.vector_index import Numbers, Scores, places_of
 from furniture_prompter.domain import EncoderIdentity, Hit, Product, Query
 from furniture_prompter.domain.query import LookedAt
 from furniture_prompter.encoders.card import EncoderCard, identity_of
@@ -45,27 +45,32 @@ WINDOW: Final = 20
 _TINY: Final = 1e-9
 
 
-async def diversified(ranked: Fused, reader: CatalogReader, diversity: float) -> Fused:
+async def diversified(
+    ranked: Fused, reader: CatalogReader, diversity: float, named: Numbers
+) -> Fused:
     """The same products, those of each window reordered; the first of each window stays.
 
     Args:
         ranked: Products of whole windows, best first; the last window may end early.
         reader: The catalog version, whose main photos say what is alike.
         diversity: How much likeness to products before counts against fitting the query, 0 to 1.
+        named: Products that codes in the prompt name, rising: they stay, and are no measure of how
+            well others fit.
 
     Raises:
         CatalogDamagedError: the photos cannot be read.
     """
-    if ranked.numbers.size < 3:
+    count = ranked.numbers.size
+    if count < 3:
         return ranked
     vectors = await reader.main_vectors(ranked.numbers)
-    places = [
-        begin
-        + marginal_order(
-            ranked.scores[begin : begin + WINDOW], vectors[begin : begin + WINDOW], diversity
-        )
-        for begin in range(0, ranked.numbers.size, WINDOW)
-    ]
+    first = int(places_of(ranked.numbers, named)[1].cumprod().sum())
+    places = [np.arange(first)]
+    for begin in range(0, count, WINDOW):
+        rest = slice(max(begin, first), begin + WINDOW)
+        if rest.start < min(rest.stop, count):
+            order = marginal_order(ranked.scores[rest], vectors[rest], diversity)
+            places.append(rest.start + order)
     return ranked.taken(np.concatenate(places))
 
 

@@ -16,7 +16,7 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.colour_words import colour_words
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.codes import named_by_codes
+from furniture_prompter.search.codes import NOTHING_NAMED, hear_with_codes, named_by_codes
 from furniture_prompter.search.confidence import (
     estimate,
     kept,
@@ -176,6 +176,9 @@ class Searcher:
                 unsaid = await self._what_is_said.notes(heard, known_words.have)
         candidates = max(settings.candidates, query.limit) if given is None else given.candidates
         asked = _keywords(wordings)
+        named = NOTHING_NAMED.numbers
+        if asked[0] is not None and asked[0].named is not None:
+            named = asked[0].named
         with begun(asked, reader, settings, candidates, prefilter) as by_keywords:
             # The index works on while the query is encoded, as often as the loop turns.
             await asyncio.sleep(0)
@@ -204,7 +207,8 @@ class Searcher:
                 known = await self._known_share(heard, wordings[0])
                 said = query.prompt if meant is None else meant.prompt
                 # "In cappuccino", no column's value, leaves the kind to a photo as "in grey" does.
-                kind_is_named = names_a_kind(said, [part.text for part in heard.parts]) and not (
+                texts = [*(part.text for part in heard.parts), *heard.unused]
+                kind_is_named = names_a_kind(said, texts) and not (
                     encoded.photo is not None and only_colours(said or "")
                 )
         confidences: list[float | None] = []
@@ -218,7 +222,7 @@ class Searcher:
                     cursor.candidates,
                     prefilter,
                     encoded.leave_out,
-                    partial(diversified, reader=reader, diversity=query.diversity)
+                    partial(diversified, reader=reader, diversity=query.diversity, named=named)
                     if query.diversity
                     else None,
                     in_memory=not manifest.vector_index,
@@ -233,9 +237,8 @@ class Searcher:
                     known=known,
                     names_a_kind=kind_is_named,
                 )
-                if asked[0] is not None and asked[0].named is not None:
-                    named = np.intersect1d(asked[0].named, page.first.numbers)
-                    sureness = with_named(sureness, page.hits.numbers, named)
+                found = np.intersect1d(named, page.first.numbers)
+                sureness = with_named(sureness, page.hits.numbers, found)
             with clock.step("present"):
                 hits = await present(
                     page.hits,
@@ -324,7 +327,7 @@ class Searcher:
         if query.prompt is not None:
             prompt, meant = known.corrected(query.prompt)
             mended = query if prompt == query.prompt else replace(query, prompt=prompt)
-        heard = hear(mended, columns, with_photo=with_photo)
+        heard = await hear_with_codes(self._reader, mended, with_photo=with_photo)
         heard = with_shade(heard) if with_photo else heard
         apart, unwanted_apart = [
             await self._homographs.told_apart(text, known.beside(text) if text else ())

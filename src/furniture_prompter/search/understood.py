@@ -78,6 +78,8 @@ _NO_COLOURS: Final = (
     "{said} only ranks: the catalog has no column of colours, so that photos and words tell it."
 )
 _AVAILABILITY: Final = "availability"
+_NO_WORDS: Final = frozenset({"price", _AVAILABILITY})
+"""Of what these columns are asked no product speaks in its words: "cheap", "in stock"."""
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
 _TOLERANCE: Final = 0.1
@@ -116,8 +118,9 @@ class Heard:
         away_from_colour: Whether the words want any colour but the photo's.
         colours: Base colours that the words want.
         apart: What words say that fold to others.
-        quiet: Words that only rank: of limits that the catalog has no column for, and of seats,
+        quiet: Words that only rank: of sizes that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
+        unused: Texts of limits, prices and stock that the catalog has no column for.
     """
 
     query: Query
@@ -131,6 +134,7 @@ class Heard:
     away_from_colour: bool = False
     colours: tuple[str, ...] = ()
     apart: ToldApart = NOTHING_APART
+    unused: tuple[str, ...] = ()
 
 
 def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) -> Heard:
@@ -159,13 +163,15 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         if part.column.endswith(("_cm", "_kg", "price", _AVAILABILITY))
         and not _columns_of(part, columns)
     ]
-    notes: tuple[str, ...] = ()
-    if missing:
-        understanding = understand(query.prompt, [*query.lift, *(part.text for part in missing)])
-        told = ", ".join(dict.fromkeys(f"“{part.text}”" for part in missing))
-        names = ", ".join(dict.fromkeys(part.column for part in missing))
-        lacks = "values" if names == _AVAILABILITY else "numbers"
-        notes = (f"{told} was taken as words: the catalog has no {lacks} in a column {names}.",)
+    unused = [part for part in missing if part.use == "filter" or part.column in _NO_WORDS]
+    plain = [part for part in missing if part not in unused]
+    if plain:
+        understanding = understand(query.prompt, [*query.lift, *(part.text for part in plain)])
+    notes = tuple(
+        _told_missing(parts, says)
+        for parts, says in ((unused, "counts for nothing"), (plain, "was taken as words"))
+        if parts
+    )
     colours = dict.fromkeys(
         f"“{part.text}”"
         for part in understanding.parts
@@ -175,6 +181,8 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         notes = (*notes, _NO_COLOURS.format(said=", ".join(colours)))
     if of_a_photo is not None:
         notes = (*notes, _NEEDS_A_PHOTO.format(said=of_a_photo.group()))
+    # A prompt that says nothing but limits is still what photos are compared with.
+    left = _words_left(query.prompt, unused, with_photo=with_photo)
     parts, limits, wishes, looks, unwanted = [], [], [], [], []
     for part in understanding.parts:
         telling = _columns_of(part, columns)
@@ -194,8 +202,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         parts.append(part)
     without = ", ".join([*([query.without] if query.without is not None else []), *unwanted])
     return Heard(
-        # A prompt that says nothing but limits is still what photos are compared with.
-        replace(query, prompt=understanding.rest or query.prompt, without=without or None),
+        replace(query, prompt=understanding.rest or left, without=without or None),
         tuple(parts),
         tuple(limits),
         tuple(wishes),
@@ -203,7 +210,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         notes,
         " ".join(
             [
-                *(part.text for part in missing),
+                *(part.text for part in plain),
                 *(part.text for part in parts if part.column == _SEATS),
                 *WORD_OF_COLOUR.findall(query.prompt),
             ]
@@ -214,7 +221,22 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
             for part in understanding.parts
             if part.column == COLORS and part.use != "without"
         ),
+        unused=tuple(part.text for part in unused),
     )
+
+
+def _told_missing(parts: Sequence[Understood], says: str) -> str:
+    told = ", ".join(dict.fromkeys(f"“{part.text}”" for part in parts))
+    names = ", ".join(dict.fromkeys(part.column for part in parts))
+    lacks = "values" if names == _AVAILABILITY else "numbers"
+    return f"{told} {says}: the catalog has no {lacks} in a column {names}."
+
+
+def _words_left(prompt: str, unused: Sequence[Understood], *, with_photo: bool) -> str | None:
+    """What is asked of a prompt that says nothing but limits; None leaves it to the photo."""
+    # "Bin", a thousand, finds waste bins.
+    kept = [word for word in prompt.split() if fold_letters(word) not in LEXICON.thousands]
+    return None if unused and with_photo else " ".join(kept) or prompt
 
 
 def _of_the_photos_colour(

@@ -19,7 +19,7 @@ from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vocabulary import Vocabulary
 from furniture_prompter.domain.query import DidYouMean
-from furniture_prompter.search.codes import NOTHING_NAMED, Named
+from furniture_prompter.search.codes import NOTHING_NAMED, Code, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.understood import Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
@@ -141,7 +141,8 @@ class KnownWords:
             quiet: Words that only rank; see :class:`KeywordQuery`.
             written: Misspelled words as they stood.
             apart: What words say that fold to others.
-            named: What its codes name: their products' titles are embedded in their place.
+            named: What its codes name: their products' titles are embedded in their place, and
+                nothing where the text names a kind of furniture beside them.
         """
         reading = Reading.of(text)
         beside = {word: Beside(word, _WEIGHT_AS_WRITTEN) for word in written}
@@ -190,12 +191,18 @@ class KnownWords:
             for token in reading.tokens
             if token.low in meant
         ]
-        otherwise += [(code.start, code.end, code.title) for code in named.codes if code.title]
+        codes = [each for each in named.codes if each.title]
+        # "KLT-2040 Kanepe": what is named comes first, behind it what the other words alone find.
+        drop = any(
+            not any(code.start <= reading.tokens[piece.start].start < code.end for code in codes)
+            for piece in (self._furniture(reading) if codes else ())
+        )
+        otherwise += [(code.start, code.end, "" if drop else code.title) for code in codes]
         share = self._known_share(reading, answered, apart.strangers, named)
         return Wording(
             _replaced(reading.prompt, otherwise),
             KeywordQuery(
-                _without(reading, held_back),
+                _without(reading, held_back, codes if drop else ()),
                 tuple(beside.values()),
                 quiet,
                 share,
@@ -376,8 +383,9 @@ class KnownWords:
         return rooms
 
 
-def _without(reading: Reading, parts: Sequence[tuple[int, int]]) -> str:
+def _without(reading: Reading, parts: Sequence[tuple[int, int]], codes: Sequence[Code]) -> str:
     places = [(reading.tokens[at].start, reading.tokens[stop - 1].end) for at, stop in parts]
+    places += [(code.start, code.end) for code in codes]
     return _replaced(reading.prompt, [(start, end, "") for start, end in places])
 
 

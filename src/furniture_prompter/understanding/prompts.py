@@ -13,6 +13,7 @@ from furniture_prompter.domain.query import Operator, Understood
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
 
+_SEATERS: Final = frozenset({"seater", "seaters"})
 IN_STOCK: Final = "in stock"
 """What a catalog's column `availability` says of what can be had."""
 
@@ -50,7 +51,11 @@ def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
     _read_preferences(reading)
     _read_names(reading)
     parts = tuple(part for _, part in sorted(reading.parts, key=lambda each: each[0]))
-    return Understanding(_rest(reading), _without_repeats(parts))
+    rest = _rest(reading)
+    if any(part.column == "seats" or part.use == "without" for part in parts):
+        # "Not a 3 seater" asks for something to sit on.
+        rest = f"{rest} {_kind_by_seats(reading)}".strip()
+    return Understanding(rest, _without_repeats(parts))
 
 
 def _read_counts(reading: Reading) -> None:
@@ -73,6 +78,7 @@ def _read_counts(reading: Reading) -> None:
             behind = reading.key(stop)
             if before and (behind in LEXICON.persons or behind in LEXICON.ends):
                 _add_count(reading, at - before, stop, "seats", value, high)
+    alone = _kind_by_seats(reading) != ""
     for at, token in enumerate(reading.tokens):
         stem = token.key
         seats = LEXICON.seat_words.get(stem)
@@ -83,8 +89,19 @@ def _read_counts(reading: Reading) -> None:
             seats = _count_at(reading, start) if glued else None
         # "Koltuk tekli", as one speaks, is a "tekli koltuk".
         beside = (*reading.keys(at - 3, at), *reading.keys(at + 1, at + 3))
-        if seats is not None and any(word in LEXICON.seating for word in beside):
+        sits = alone or any(word in LEXICON.seating for word in beside)
+        if seats is not None and sits:
             _add_count(reading, start, at + 1, "seats", seats, None)
+
+
+def _kind_by_seats(reading: Reading) -> str:
+    """What seats: of a prompt that counts seats and says no more; empty of others."""
+    keys = [token.key for token in reading.tokens if token.key.isalnum()]
+    turkish = any(key in LEXICON.seat_words for key in keys)
+    counting = {*LEXICON.seat_words, *LEXICON.number_words, *LEXICON.small_words, *_SEATERS}
+    if not all(key in counting or key.isdecimal() for key in keys):
+        return ""
+    return "koltuk" if turkish else "" if _SEATERS.isdisjoint(keys) else "sofa"
 
 
 def _add_count(
@@ -335,7 +352,7 @@ def _rest(reading: Reading) -> str:
 
 def _hangs(reading: Reading, at: int, words: Collection[str]) -> bool:
     key = reading.tokens[at].key
-    return key in words or not (key.isalnum() or key in {'"', "%"})
+    return key in words or not (key.isalnum() or key[0].isdigit() or key in {'"', "%"})
 
 
 _MOST_BETWEEN: Final = 4

@@ -137,6 +137,8 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     start, value, stop = at, _number(reading.key(at)), at + 1
     if reading.keys(at, at + 2) == ("bir", "bucuk"):
         value, stop = 1.5, at + 2
+    elif value is None and (worded := _thousands_in_words(reading, at)) is not None:
+        value, stop = worded
     elif value is None or not reading.tokens[at].is_number:
         return None
     if reading.glued(at) and (reading.key(at - 1).isalpha() or reading.key(at - 1) in {"#", "%"}):
@@ -176,12 +178,14 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     if unit is None:
         return _Quantity(start, stop, tuple(values), is_range=is_range)
     kind, one, is_inch = unit
+    if one == _METRE_CM and max(values) > _MOST_METRES:
+        return None
     return _Quantity(start, stop, tuple(values), kind, one, is_range, is_inch)
 
 
 def _past_dative(reading: Reading, at: int) -> int:
     """The place behind a suffix that joins two sides: "80'e 140", "160a 200"."""
-    here = at + (reading.key(at) in {"'", "’"})
+    here = _past_apostrophe(reading, at)
     return here + 1 if reading.key(here) in LEXICON.suffixes_times else at
 
 
@@ -189,10 +193,53 @@ def _bare(
     reading: Reading, at: int, value: float
 ) -> tuple[tuple[str, float | str, bool] | None, int]:
     """What stands behind a number without a unit: Turkish for a size ("80'lik"), or thousands."""
-    here = at + (reading.key(at) in {"'", "’"})
+    here = _past_apostrophe(reading, at)
     if reading.key(here) in _SIZED and _LEAST_BARE_SIZE <= value <= _MOST_BARE_SIZE:
         return ("length", 1.0, False), here + 1
-    return None, at + (reading.key(at) in LEXICON.thousands)
+    at += reading.key(at) in LEXICON.thousands
+    here = _past_apostrophe(reading, at)
+    is_case = reading.glued(here) or reading.key(here) in LEXICON.suffixes_alone
+    if is_case and reading.key(here) in LEXICON.suffixes and _is_compared(reading, here + 1):
+        return None, here + 1
+    return None, at
+
+
+def _past_apostrophe(reading: Reading, at: int) -> int:
+    return at + (reading.key(at) in {"'", "’"})
+
+
+def _is_compared(reading: Reading, at: int) -> bool:
+    """Whether Turkish goes on with what limits: "2500'den | daha ucuz", "3000'i | geçmeyen"."""
+    while reading.key(at) in LEXICON.fillers_right:
+        at += 1
+    said = LEXICON.right.longest(reading, at)[0]
+    return said is not None and said.op in _OPERATORS
+
+
+def _thousands_in_words(reading: Reading, at: int) -> tuple[float, int] | None:
+    """How many thousands Turkish words say, and the place of "bin": "bin lira", "on beş bin TL".
+
+    A price or a case has to follow, for "bin" is a waste bin as well.
+    """
+    place, value = at, 0.0
+    before = reading.tokens[at - 1] if at else None
+    if before is not None and (before.is_number or _number_word(before.key) is not None):
+        return None
+    while (said := _number_word(reading.key(place))) is not None:
+        value = value * said if said == _HUNDRED and value else value + said
+        place += 1
+    thousand = reading.key(place)
+    if not thousand.startswith(_BIN) or thousand not in LEXICON.thousands:
+        return None
+    unit = LEXICON.unit(reading.key(place + 1))
+    is_price = unit is not None and unit[0] == "price"
+    if is_price or (thousand != _BIN and _is_compared(reading, place + 1)):
+        return value or 1.0, place
+    return None
+
+
+def _number_word(key: str) -> float | None:
+    return LEXICON.number_words.get(key, _TENS.get(key))
 
 
 def _unit(reading: Reading, at: int) -> tuple[tuple[str, float | str, bool] | None, int]:
@@ -245,7 +292,8 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
     if quantity.is_inch and reading.key(quantity.stop) in LEXICON.screens:
         return
     kind = quantity.kind or _kind_without_unit(quantity, values, context)
-    if not kind and quantity.is_range and thousands > 1:
+    is_told = (context.start, context.stop) != (quantity.start, quantity.stop)
+    if not kind and quantity.is_range and (thousands > 1 or (is_told and _are_prices(values))):
         kind = "price"
     if not kind or max(values) <= 0:
         return
@@ -270,9 +318,29 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
         reading.add(context.start, context.stop, part, take=True)
 
 
+def _are_prices(values: Sequence[float]) -> bool:
+    """Whether numbers without a unit are too great for the sides of furniture."""
+    return min(values) > _MOST_BARE_SIZE
+
+
 _OPERATORS: Final[tuple[Operator, ...]] = ("<", "<=", ">", ">=")
 _LEAST_BARE_SIZE: Final = 20.0
 _MOST_BARE_SIZE: Final = 400.0
+_METRE_CM: Final = 100.0
+_MOST_METRES: Final = 20.0
+_BIN: Final = "bin"
+_HUNDRED: Final = 100
+_TENS: Final[Mapping[str, float]] = {
+    "yirmi": 20,
+    "otuz": 30,
+    "kirk": 40,
+    "elli": 50,
+    "altmis": 60,
+    "yetmis": 70,
+    "seksen": 80,
+    "doksan": 90,
+    "yuz": _HUNDRED,
+}
 _SIZED: Final = frozenset({"lik", "luk"})
 _LEAST_BARE_PRICE: Final = 5.0
 

@@ -28,7 +28,7 @@ _MOST_REASONS: Final = 3
 _LOOKS_DEVIATIONS: Final = 3.5
 _TEXT_DEVIATIONS: Final = 3.0
 # As ``search.understood`` says that the catalog has no numbers for a part of a prompt.
-_IGNORED: Final = re.compile(r"(“[^”]*”(?:, “[^”]*”)*) was taken as words: ")
+_IGNORED: Final = re.compile(r"(“[^”]*”(?:, “[^”]*”)*) (?:was taken as words|counts for nothing): ")
 
 
 class View:

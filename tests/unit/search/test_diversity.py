@@ -90,7 +90,7 @@ def test_windows_are_reordered_each_for_itself_by_main_photos() -> None:
     scores = falling(count)
     ranked = Fused(numbers, scores, {"photo": scores}, exhausted=True)
     reader: Any = Photos(vectors)
-    found = asyncio.run(diversified(ranked, reader, 0.5))
+    found = asyncio.run(diversified(ranked, reader, 0.5, np.zeros(0, np.int64)))
     assert found.numbers.tolist() != numbers.tolist()
     for begin in range(0, count, WINDOW):
         window = slice(begin, begin + WINDOW)
@@ -98,3 +98,16 @@ def test_windows_are_reordered_each_for_itself_by_main_photos() -> None:
         assert found.numbers[window].tolist() == numbers[window][order].tolist()
         assert found.scores[window].tolist() == scores[window][order].tolist()
     assert found.contributions["photo"].tolist() == found.scores.tolist()
+
+
+def test_what_a_code_names_stays_first_and_is_no_measure_for_the_rest() -> None:
+    vectors = looks(0, 1, 1, 2, 3)
+    numbers = np.arange(5)
+    scores = np.array([40, 4, 3.9, 3, 2], np.float32)
+    ranked = Fused(numbers, scores, {"photo": scores}, exhausted=True)
+    reader: Any = Photos(vectors)
+    found = asyncio.run(diversified(ranked, reader, 0.3, np.array([0])))
+    order = 1 + marginal_order(scores[1:], vectors[1:], 0.3)
+    assert found.numbers.tolist() == [0, *order.tolist()]
+    unnamed = asyncio.run(diversified(ranked, reader, 0.3, np.zeros(0, np.int64)))
+    assert unnamed.numbers.tolist() != found.numbers.tolist()

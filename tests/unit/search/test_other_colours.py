@@ -37,6 +37,26 @@ def test_a_shops_name_of_a_colour_is_one_where_nothing_else_is_said(
 
 
 @pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("daha koyusu", "daha koyusu"),
+        ("bunun açığını", "açığını"),
+        ("a bit darker, with arms", "a bit darker"),
+        ("darker grey", None),
+        ("koyu ahşap", None),
+        ("lighter than 20 kg", None),
+    ],
+)
+def test_of_another_shade_than_the_photos_a_note_says_that_it_is_not_understood(
+    prompt: str, said: str | None
+) -> None:
+    heard = with_shade(hear(Query(prompt=prompt), {"weight_kg": "number"}, with_photo=True))
+    assert [each.split(" is not compared")[0] for each in heard.notes if "compared" in each] == (
+        [] if said is None else [f"“{said}”"]
+    )
+
+
+@pytest.mark.parametrize(
     ("prompt", "only"),
     [
         ("mavisi var mı", True),

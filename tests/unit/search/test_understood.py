@@ -207,7 +207,7 @@ def test_stock_is_told_by_a_text_and_by_pieces() -> None:
     heard = hear(Query(prompt="sofa in stock"), NUMBERS)
     assert heard.limits == ()
     assert heard.notes == (
-        "“in stock” was taken as words: the catalog has no values in a column availability.",
+        "“in stock” counts for nothing: the catalog has no values in a column availability.",
     )
 
 
@@ -219,14 +219,43 @@ def test_a_round_size_is_a_width_only_where_no_diameter_is_known() -> None:
     ]
 
 
-def test_a_limit_without_a_column_stays_among_the_words_and_is_told() -> None:
-    heard = hear(Query(prompt="sofa under 80 cm wide"), {"price": "number"})
-    assert not heard.limits
-    assert not heard.wishes
-    assert "80" in (heard.query.prompt or "")
-    assert "80" in heard.quiet
-    (note,) = heard.notes
-    assert "the catalog has no numbers in a column width_cm" in note
+@pytest.mark.parametrize(
+    ("prompt", "left", "unused", "column"),
+    [
+        ("sofa under 80 cm", "sofa", "under 80 cm", "width_cm"),
+        ("2 ile 5 bin arası koltuk", "koltuk", "2 ile 5 bin arası", "price"),
+        ("cheap sofa", "sofa", "cheap", "price"),
+        # "Bin", a thousand, must bring no waste bin where nothing else was asked.
+        ("2 ile 5 bin arası", "2 ile 5 arası", "2 ile 5 bin arası", "price"),
+    ],
+)
+def test_a_limit_without_a_column_counts_for_nothing_and_is_told(
+    prompt: str, left: str, unused: str, column: str
+) -> None:
+    heard = hear(Query(prompt=prompt), {"category": "text"})
+    assert (heard.limits, heard.wishes, heard.parts, heard.quiet) == ((), (), (), "")
+    assert heard.query.prompt == left
+    assert heard.unused == (unused,)
+    assert heard.notes == (
+        f"“{unused}” counts for nothing: the catalog has no numbers in a column {column}.",
+    )
+    lifted = hear(Query(prompt=prompt, lift=(unused,)), {"category": "text"})
+    assert (lifted.query.prompt, lifted.notes) == (prompt, ())
+
+
+def test_a_limit_alone_without_a_column_leaves_the_asking_to_the_photo() -> None:
+    heard = hear(Query(prompt="under 500 EUR"), {"category": "text"}, with_photo=True)
+    assert heard.query.prompt is None
+    assert heard.unused == ("under 500 EUR",)
+
+
+def test_a_size_without_a_column_stays_among_the_words_and_is_told() -> None:
+    heard = hear(Query(prompt="tv stand 180x90"), {"price": "number"})
+    assert heard.query.prompt == "tv stand 180x90"
+    assert "180x90" in heard.quiet
+    assert heard.notes == (
+        "“180x90” was taken as words: the catalog has no numbers in a column width_cm, depth_cm.",
+    )
 
 
 def test_what_is_not_wanted_leaves_out_what_is_known_to_be_of_it() -> None:
