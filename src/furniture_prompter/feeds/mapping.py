@@ -1,5 +1,6 @@
 """The mapping of one table: which role each column has, who said so, and how that is told."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -42,6 +43,8 @@ _ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
 _SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
 _STANDARD_SIZES: Final = frozenset({*(f"{role}_cm" for role in _SIZES), "weight_kg"})
 _UNIT_ENDS: Final = ("unit_of_measure", "unit", "units", "uom", "birimi", "einheit", "unite")
+_SIDES: Final = re.compile("_(side_to_side|front_to_back|(floor|base)_to_top)$")
+"""What Amazon's names of sizes end in, and not those of their units."""
 _SIZE_UNITS: Final = (
     "length_unit", "dimension_unit", "dimensions_unit", "dimensions_unit_of_measure", "size_unit",
     "item_dimensions_unit_of_measure", "olcu_birimi", "masseinheit",
@@ -105,7 +108,7 @@ class TableMapping:
         found = {}
         for name, meaning in self.roles.items():
             if meaning.role in {*_SIZES, "weight"}:
-                of = fold(name)
+                of = _SIDES.sub("", fold(name))
                 common = _WEIGHT_UNITS if meaning.role == "weight" else _SIZE_UNITS
                 likely = (*(f"{of}_{each}" for each in _UNIT_ENDS), *common)
                 unit = next((by_fold[each] for each in likely if each in by_fold), None)

@@ -12,6 +12,7 @@ from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
 from furniture_prompter.feeds.price_columns import (
     PRICE_ROLES,
     UNTAXED,
+    is_other_sum,
     role_in_prices,
     without_terms,
 )
@@ -419,7 +420,7 @@ def _by_values(
         for name in free:
             sample = samples[name]
             priced = sample.prices >= NEARLY_ALL and sample.currencies >= NEARLY_ALL
-            if priced and not size_column(name).is_packed:
+            if priced and not (size_column(name).is_packed or is_other_sum(name)):
                 found[name] = Meaning("price")
                 break
     if "id" not in has:
