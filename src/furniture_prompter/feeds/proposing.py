@@ -18,6 +18,7 @@ from furniture_prompter.feeds.price_columns import (
 )
 from furniture_prompter.feeds.roles import OPTION, VARIANT
 from furniture_prompter.feeds.values import words_of
+from furniture_prompter.feeds.values.currencies import currency_of
 from furniture_prompter.feeds.values.money import read_availability, tells_no_price
 from furniture_prompter.feeds.values.sizes import size_column
 
@@ -32,6 +33,7 @@ _PARENT: Final = ".parent."
 _NAMES_OF_OBJECTS: Final = frozenset({"name", "title"})
 _LEVELS: Final = re.compile(r"(^|_)(alt|ana|sub|main|unter|haupt|sous|subcategoria|subcategory)")
 
+_UNIT: Final = re.compile("(unit|fiyati?_birimi?)$")
 _TOP_LEVEL: Final = re.compile("ana|main|haupt")
 
 MOST: Final = 0.5
@@ -245,6 +247,9 @@ def _meaning(role: str, names: Names, name: str) -> Meaning | None:
     is what it is called, ``specs.width``.
     """
     found = names.meaning(name)
+    if found is None and role == "id" and name.startswith("@"):
+        # An attribute of the product's element: <urun id="1">.
+        found = names.meaning(name[1:])
     if found is None and role in PRICE_ROLES and (plain := without_terms(name)):
         found = names.meaning(plain)
     if found is None and role in _TRANSLATED:
@@ -288,6 +293,9 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
         return sample.share(_is_price) >= MOST
     if role == "url":
         return sample.addresses >= MOST
+    if role == "currency" and _UNIT.search(fold(name)):
+        # <fiyat birim="TL">, and not what is sold for it: "adet".
+        return sample.share(currency_of) >= MOST
     if role in {"width", "depth", "height", "length", "diameter", "seat_height", "weight"}:
         return any(letter.isdigit() for letter in sample.texts[0])
     if role == "stock":

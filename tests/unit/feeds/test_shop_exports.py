@@ -1007,6 +1007,23 @@ def test_units_of_amazons_sizes_and_a_status_of_false(read_feed: ReadFeed) -> No
     assert row.product.attributes == {"width_cm": 50.8}
 
 
+@pytest.mark.parametrize(
+    ("code", "unit", "told"),
+    [
+        ("", "TL", ("7", {"price": 99.9, "currency": "TRY"})),
+        ("<kod>S</kod>", "USD", ("S", {"price": 99.9, "currency": "USD", "id_2": 7.0})),
+        ("", "adet", ("7", {"price": 99.9, "fiyat_birim": "adet"})),
+    ],
+)
+def test_attributes_of_xml_tell_the_id_and_the_currency(
+    read_feed: ReadFeed, code: str, unit: str, told: tuple[str, dict[str, Any]]
+) -> None:
+    product = f'{code}<ad>Masa</ad><fiyat birim="{unit}">99,90</fiyat><resim>a.jpg</resim>'
+    text = f'<urunler><urun id="7">{product}</urun></urunler>'
+    (row,) = rows_of(read_feed("a.xml", text))
+    assert (row.product.id, row.product.attributes) == told
+
+
 WIX_DISCOUNTS = """\
 handleId,fieldType,name,productImageUrl,sku,price,discountMode,discountValue
 p1,Product,Sofa,a.jpg,W1,100,PERCENT,20
