@@ -7,7 +7,7 @@ from typing import Final
 
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import shown
-from furniture_prompter.feeds.column_samples import ColumnSample
+from furniture_prompter.feeds.column_samples import CATEGORIES, ColumnSample
 from furniture_prompter.feeds.layouts import (
     UNKNOWN,
     UNKNOWN_LAYOUT,
@@ -159,9 +159,15 @@ class TableMapping:
             for name in self.columns_of(role)
             if self.counts_hundredths(name)
         ]
-        if paid := sorted(_paid(self.proposed).keys() & set(self.columns_of("ignore"))):
+        left_out = self.proposed & set(self.columns_of("ignore"))
+        if paid := sorted(_paid(left_out)):
             told.append(
                 f"Left out, for by its name it is what the shop pays: {listed(paid)}. "
+                "--map attribute=COLUMN keeps a column."
+            )
+        if ids := sorted(name for name in left_out if CATEGORIES.fullmatch(fold(name))):
+            told.append(
+                f"Left out, for it holds numbers of categories and not their names: {listed(ids)}. "
                 "--map attribute=COLUMN keeps a column."
             )
         if not self.has("title"):

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError
-from furniture_prompter.feeds.column_samples import MONEY, ColumnSample
+from furniture_prompter.feeds.column_samples import CATEGORIES, MONEY, ColumnSample
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
 from furniture_prompter.feeds.price_columns import (
     PRICE_ROLES,
@@ -182,6 +182,11 @@ def proposed(
                 below = [each for each in levels if each not in top]
                 for number, each in enumerate((*top, ranked[0], *below), 1) if below else ():
                     found[each[3]] = Meaning(role, number)
+    found |= {
+        name: Meaning("ignore")
+        for name in flat
+        if name not in found and CATEGORIES.fullmatch(fold(name)) and sample(name).is_numbered
+    }
     found |= _sizes(flat, samples, {**taken, **found}, has)
     if by_values:
         found |= _by_values(flat, samples, {**taken, **found}, settled)

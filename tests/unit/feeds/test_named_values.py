@@ -274,8 +274,8 @@ def test_what_a_name_means(name: str, role: str) -> None:
 
 
 def test_a_name_that_is_there_twice_keeps_both_values(read_feed: ReadFeed) -> None:
-    record = {**WOO, "attributes": [{"name": "Colour", "options": [c]} for c in ("Grey", "Black")]}
-    record["attributes"] += [{"name": "Depth", "options": [d]} for d in ("60 cm", "70 cm")]
+    said = [("Colour", "Grey"), ("Colour", "Black"), ("Depth", "60 cm"), ("Depth", "70 cm")]
+    record = {**WOO, "attributes": [{"name": name, "options": [each]} for name, each in said]}
     product = only(read_feed("api.json", json.dumps({"products": [record]})))
     assert product.attributes["base_colors"] == ("grey", "black")
     assert product.attributes["depth_cm"] == 60.0

@@ -1024,6 +1024,15 @@ def test_attributes_of_xml_tell_the_id_and_the_currency(
     assert (row.product.id, row.product.attributes) == told
 
 
+@pytest.mark.parametrize("cells", [["20,24", "20"], ["20,24", "Ev"], ["", ""]])
+def test_numbers_of_categories_are_left_out_and_told(read_feed: ReadFeed, cells: list[str]) -> None:
+    lines = "".join(f"K{n}\tMasa\ta.jpg\t{cell}\n" for n, cell in enumerate(cells))
+    items = read_feed("a.tsv", f"Kod\tAd\tFoto\tcategories\n{lines}")
+    assert "categories" not in rows_of(items)[0].product.attributes
+    told = [item.text for item in items if isinstance(item, FeedNote) and "numbers of" in item.text]
+    assert len(told) == (cells == ["20,24", "20"])
+
+
 WIX_DISCOUNTS = """\
 handleId,fieldType,name,productImageUrl,sku,price,discountMode,discountValue
 p1,Product,Sofa,a.jpg,W1,100,PERCENT,20
