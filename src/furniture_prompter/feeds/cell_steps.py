@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from furniture_prompter.domain import AttributeValue
 from furniture_prompter.feeds.cells import DecimalMark, UnusableValueError, prose, shown, typed
 from furniture_prompter.feeds.image_cells import references
-from furniture_prompter.feeds.proposing import hidden_key
+from furniture_prompter.feeds.proposing import column_words, hidden_key
 from furniture_prompter.feeds.records import Value
 from furniture_prompter.feeds.rows import attribute, plain_text, plain_words, tags_of
 from furniture_prompter.feeds.values.counts import read_count
@@ -41,6 +41,8 @@ class Row:
         is_not_alone: Whether it is shown as a variant only.
         is_form: Whether it says of itself that it is a variant.
         instead_of_price: What it says where it tells its price to those who ask; else empty.
+        reduction: What columns say of how the price is reduced: on_sale, discount_mode and
+            discount_value.
         variants: Rows of the variants that a list in this row holds.
     """
 
@@ -62,6 +64,7 @@ class Row:
     is_not_alone: bool = False
     is_form: bool = False
     instead_of_price: str = ""
+    reduction: dict[str, str] = field(default_factory=dict)
     variants: list["Row"] = field(default_factory=list)
 
     @property
@@ -383,7 +386,8 @@ def set_children(row: Row, value: Any) -> None:
 def settle_prices(row: Row) -> None:
     """A price before a reduction is the price, and the reduced one the sale price.
 
-    A sale price that is the price itself reduces nothing, and is none.
+    Of a price before, a price and a sale price the lowest is the sale price. One that is the price
+    itself reduces nothing, and is none.
     """
     before = row.attributes.pop("list_price", None)
     row.cells.pop("list_price", None)
@@ -395,13 +399,43 @@ def settle_prices(row: Row) -> None:
             row.cells["price"] = cell
     now = row.attributes.get("price")
     if isinstance(before, float) and isinstance(now, float) and before > now:
-        row.attributes["price"], row.attributes["sale_price"] = before, now
+        row.attributes["price"] = before
         row.cells.pop("price", None)
+        reduced = row.attributes.get("sale_price")
+        if not isinstance(reduced, float) or reduced > now:
+            row.attributes["sale_price"] = now
+            row.cells.pop("sale_price", None)
+    _settle_reduction(row)
     if "sale_price" in row.attributes and row.attributes["sale_price"] == row.attributes.get(
         "price"
     ):
         del row.attributes["sale_price"]
         row.cells.pop("sale_price", None)
+
+
+def set_reduction(part: str, row: Row, value: Any) -> None:
+    """How the price is reduced: whether it is, by what, or whether that is a share or a sum."""
+    text = str(value).strip()
+    if part == "discount_value":
+        number = typed(text.removesuffix("%").strip(), "." if "." in text else ",")
+        if isinstance(number, str):
+            raise UnusableValueError(f"{shown(value)} is no discount.", "Write a number.")
+        text = f"{number or 0:.15g}"
+    row.reduction[part] = text
+
+
+def _settle_reduction(row: Row) -> None:
+    """The sale price that a discount makes; none where a row says that it is not on sale."""
+    told = row.reduction
+    if "on_sale" in told and hidden_key(told["on_sale"]) in column_words().hidden["published"]:
+        row.attributes.pop("sale_price", None)
+        row.cells.pop("sale_price", None)
+    price, by = row.attributes.get("price"), float(told.get("discount_value", 0))
+    mode = told.get("discount_mode", "").casefold()
+    if isinstance(price, float) and by > 0 and mode in {"percent", "amount"}:
+        reduced = round(price * (1 - by / 100) if mode == "percent" else price - by, 2)
+        if reduced > 0:
+            row.attributes.setdefault("sale_price", reduced)
 
 
 def written(name: str, option: str) -> str:

@@ -159,6 +159,7 @@ _POINT: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\
 _COMMA: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
 _CODE: Final = re.compile(r"[+-]?0\d+")
 _BEGINS_NUMBER: Final = frozenset("+-0123456789")
+_PRICE_DECIMALS: Final = 2
 _DIGITS_KEPT: Final = 15
 """Decimal digits that every float64 keeps."""
 
@@ -213,12 +214,16 @@ class ColumnEvidence:
         certain: Cells that are a number with one decimal mark only, with a currency or without, by
             that mark.
         doubtful: The first cell that may be a thousandth of itself; empty where there is none.
+        parted: Cells that may be a thousandth of themselves, by the mark in them.
+        is_long: Whether a cell has three decimals or more.
         numbers: Cells that are numbers.
         others: Cells that are none.
     """
 
     certain: dict[DecimalMark, int] = field(default_factory=lambda: {".": 0, ",": 0})
     doubtful: str = ""
+    parted: dict[DecimalMark, int] = field(default_factory=lambda: {".": 0, ",": 0})
+    is_long: bool = False
     numbers: int = 0
     others: int = 0
 
@@ -248,11 +253,17 @@ class ColumnEvidence:
             # A price says as much of the file's mark as a number, yet stays a text here.
             marks = _marks_of_price(text)
             if len(marks) == 1:
-                self.certain[marks[0]] += 1
+                self._tells(marks[0], text)
         elif len(marks) == 1:
-            self.certain[marks[0]] += 1
-        elif marks and not self.doubtful and is_doubtful(text):
-            self.doubtful = text.strip()
+            self._tells(marks[0], text)
+        elif marks and is_doubtful(text):
+            self.doubtful = self.doubtful or text.strip()
+            self.parted["." if "." in text else ","] += 1
+
+    def _tells(self, mark: DecimalMark, text: str) -> None:
+        self.certain[mark] += 1
+        if not self.is_long:
+            self.is_long = sum(map(str.isdigit, text.partition(mark)[2])) > _PRICE_DECIMALS
 
     @property
     def mark(self) -> DecimalMark | None:
@@ -261,6 +272,15 @@ class ColumnEvidence:
         if points == commas:
             return None
         return "." if points > commas else ","
+
+    @property
+    def mark_of_prices(self) -> DecimalMark | None:
+        """The decimal mark of most prices; None where three digits behind it are thousands.
+
+        Prices have no three decimals: ``1.251`` among ``99.90`` is none below 2.
+        """
+        mark = self.mark
+        return None if mark and self.parted[mark] and not self.is_long else mark
 
     @property
     def silent(self) -> bool:

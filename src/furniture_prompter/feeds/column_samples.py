@@ -14,6 +14,9 @@ _IMAGE: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"(https?:)?//[\w.-]+", re.IGNORECASE)
 MONEY: Final = re.compile(r"[^\d]{0,6}\d[\d.,' \xa0\u202f]*[^\d]{0,8}")
+CATEGORIES: Final = re.compile("([ck]ategor(y|ies|i|iler|ie|ien|ia|ias))(_ids?)?")
+"""Folded names of columns of categories."""
+_NUMBERED: Final = re.compile(r"\d+([,;|] ?\d+)*")
 _CURRENCY: Final = re.compile(r"[€$£₺¥₽]|\b(EUR|USD|GBP|TRY|TL|CHF|SEK|NOK|DKK|PLN|CZK|AED|SAR)\b")
 
 
@@ -65,6 +68,11 @@ class ColumnSample:
     def prices(self) -> float:
         """Share of values that may be prices."""
         return self.share(MONEY.fullmatch)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether all values are whole numbers or lists of them, as ids of categories are."""
+        return self.share(_NUMBERED.fullmatch) == 1
 
     @property
     def currencies(self) -> float:

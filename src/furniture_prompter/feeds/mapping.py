@@ -1,12 +1,13 @@
 """The mapping of one table: which role each column has, who said so, and how that is told."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import shown
-from furniture_prompter.feeds.column_samples import ColumnSample
+from furniture_prompter.feeds.column_samples import CATEGORIES, ColumnSample
 from furniture_prompter.feeds.layouts import (
     UNKNOWN,
     UNKNOWN_LAYOUT,
@@ -42,6 +43,8 @@ _ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
 _SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
 _STANDARD_SIZES: Final = frozenset({*(f"{role}_cm" for role in _SIZES), "weight_kg"})
 _UNIT_ENDS: Final = ("unit_of_measure", "unit", "units", "uom", "birimi", "einheit", "unite")
+_SIDES: Final = re.compile("_(side_to_side|front_to_back|(floor|base)_to_top)$")
+"""What Amazon's names of sizes end in, and not those of their units."""
 _SIZE_UNITS: Final = (
     "length_unit", "dimension_unit", "dimensions_unit", "dimensions_unit_of_measure", "size_unit",
     "item_dimensions_unit_of_measure", "olcu_birimi", "masseinheit",
@@ -105,7 +108,7 @@ class TableMapping:
         found = {}
         for name, meaning in self.roles.items():
             if meaning.role in {*_SIZES, "weight"}:
-                of = fold(name)
+                of = _SIDES.sub("", fold(name))
                 common = _WEIGHT_UNITS if meaning.role == "weight" else _SIZE_UNITS
                 likely = (*(f"{of}_{each}" for each in _UNIT_ENDS), *common)
                 unit = next((by_fold[each] for each in likely if each in by_fold), None)
@@ -156,9 +159,15 @@ class TableMapping:
             for name in self.columns_of(role)
             if self.counts_hundredths(name)
         ]
-        if paid := sorted(_paid(self.proposed).keys() & set(self.columns_of("ignore"))):
+        left_out = self.proposed & set(self.columns_of("ignore"))
+        if paid := sorted(_paid(left_out)):
             told.append(
                 f"Left out, for by its name it is what the shop pays: {listed(paid)}. "
+                "--map attribute=COLUMN keeps a column."
+            )
+        if ids := sorted(name for name in left_out if CATEGORIES.fullmatch(fold(name))):
+            told.append(
+                f"Left out, for it holds numbers of categories and not their names: {listed(ids)}. "
                 "--map attribute=COLUMN keeps a column."
             )
         if not self.has("title"):

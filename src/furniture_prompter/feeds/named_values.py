@@ -99,7 +99,9 @@ def _folded(member: str) -> str:
 
 
 def named_in(names: Value, values: Value, units: Value = None) -> dict[str, Named]:
-    """The names of one list, and the first value of each; those without either are passed over.
+    """The names of one list, and the value of each; those without either are passed over.
+
+    Of a name that is there several times, in any letter case, the values stand with commas between.
 
     Args:
         names: A list, or its only member.
@@ -107,6 +109,8 @@ def named_in(names: Value, values: Value, units: Value = None) -> dict[str, Name
         units: The unit of each, where the list has them.
     """
     found: dict[str, Named] = {}
+    spelled: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
     listed = zip_longest(_members(names), _members(values), _members(units))
     for name, value, unit in listed:
         called = one_line(name) if isinstance(name, str) else ""
@@ -114,7 +118,11 @@ def named_in(names: Value, values: Value, units: Value = None) -> dict[str, Name
         if isinstance(unit, str) and unit.strip() and _text(kept)[-1:].isdigit():
             kept = f"{_text(kept)} {UNIT_CODES.get(unit.strip().lower(), unit.strip())}"
         if called and kept != "":
-            found.setdefault(called, kept)
+            called = spelled.setdefault(fold(called) or called, called)
+            values_said = said.setdefault(called, [])
+            if _text(kept) not in values_said:
+                values_said.append(_text(kept))
+                found[called] = kept if len(values_said) == 1 else ", ".join(values_said)
     return found
 
 

@@ -13,6 +13,11 @@ _TERMS: Final = UNTAXED | words_of(
     "incl inkl including inclusive inc dahil mit con ttc gross brutto"
 )
 
+_OTHER_SUMS: Final = words_of(
+    "taksit taksitli instalment installment monthly aylik rate rata mensualite montaj assembly "
+    "montage kurulum kapora depozito deposit acompte anzahlung nakliye teslimat delivery"
+)
+
 
 _PRICES: Final = words_of("price prices pricing")
 _IN_PRICES: Final = _PRICES | words_of("amount value list regular base gross retail unit")
@@ -29,6 +34,11 @@ def role_in_prices(words: Sequence[str]) -> str:
     if said <= _IN_PRICES | _REDUCED:
         return "sale_price"
     return "currency" if "currency" in said and said <= {*_IN_PRICES, "currency", "code"} else ""
+
+
+def is_other_sum(name: str) -> bool:
+    """Whether a column's name says that its sums are no prices: instalments, assembly, deposits."""
+    return not _OTHER_SUMS.isdisjoint(fold(name).split("_"))
 
 
 def without_terms(name: str) -> str:

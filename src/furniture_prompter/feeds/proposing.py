@@ -7,16 +7,18 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError
-from furniture_prompter.feeds.column_samples import MONEY, ColumnSample
+from furniture_prompter.feeds.column_samples import CATEGORIES, MONEY, ColumnSample
 from furniture_prompter.feeds.layouts import Meaning, Names, fold, read_data
 from furniture_prompter.feeds.price_columns import (
     PRICE_ROLES,
     UNTAXED,
+    is_other_sum,
     role_in_prices,
     without_terms,
 )
 from furniture_prompter.feeds.roles import OPTION, VARIANT
 from furniture_prompter.feeds.values import words_of
+from furniture_prompter.feeds.values.currencies import currency_of
 from furniture_prompter.feeds.values.money import read_availability, tells_no_price
 from furniture_prompter.feeds.values.sizes import size_column
 
@@ -31,6 +33,7 @@ _PARENT: Final = ".parent."
 _NAMES_OF_OBJECTS: Final = frozenset({"name", "title"})
 _LEVELS: Final = re.compile(r"(^|_)(alt|ana|sub|main|unter|haupt|sous|subcategoria|subcategory)")
 
+_UNIT: Final = re.compile("(unit|fiyati?_birimi?)$")
 _TOP_LEVEL: Final = re.compile("ana|main|haupt")
 
 MOST: Final = 0.5
@@ -179,6 +182,11 @@ def proposed(
                 below = [each for each in levels if each not in top]
                 for number, each in enumerate((*top, ranked[0], *below), 1) if below else ():
                     found[each[3]] = Meaning(role, number)
+    found |= {
+        name: Meaning("ignore")
+        for name in flat
+        if name not in found and CATEGORIES.fullmatch(fold(name)) and sample(name).is_numbered
+    }
     found |= _sizes(flat, samples, {**taken, **found}, has)
     if by_values:
         found |= _by_values(flat, samples, {**taken, **found}, settled)
@@ -244,6 +252,9 @@ def _meaning(role: str, names: Names, name: str) -> Meaning | None:
     is what it is called, ``specs.width``.
     """
     found = names.meaning(name)
+    if found is None and role == "id" and name.startswith("@"):
+        # An attribute of the product's element: <urun id="1">.
+        found = names.meaning(name[1:])
     if found is None and role in PRICE_ROLES and (plain := without_terms(name)):
         found = names.meaning(plain)
     if found is None and role in _TRANSLATED:
@@ -287,6 +298,9 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
         return sample.share(_is_price) >= MOST
     if role == "url":
         return sample.addresses >= MOST
+    if role == "currency" and _UNIT.search(fold(name)):
+        # <fiyat birim="TL">, and not what is sold for it: "adet".
+        return sample.share(currency_of) >= MOST
     if role in {"width", "depth", "height", "length", "diameter", "seat_height", "weight"}:
         return any(letter.isdigit() for letter in sample.texts[0])
     if role == "stock":
@@ -419,7 +433,7 @@ def _by_values(
         for name in free:
             sample = samples[name]
             priced = sample.prices >= NEARLY_ALL and sample.currencies >= NEARLY_ALL
-            if priced and not size_column(name).is_packed:
+            if priced and not (size_column(name).is_packed or is_other_sum(name)):
                 found[name] = Meaning("price")
                 break
     if "id" not in has:

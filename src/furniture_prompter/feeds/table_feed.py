@@ -347,7 +347,7 @@ class TableFeed:
         for name, meaning in mapping.roles.items():
             # Prices have no three decimals: where the column does not tell, that does.
             if meaning.role.removeprefix(VARIANT) in _LOOKED_FOR and name in evidence:
-                marks[name] = evidence[name].mark
+                marks[name] = evidence[name].mark_of_prices
         return marks
 
     def _mark_notes(

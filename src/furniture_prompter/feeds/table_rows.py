@@ -33,6 +33,7 @@ from furniture_prompter.feeds.cell_steps import (
     set_own_category,
     set_pairs,
     set_pairs_as_options,
+    set_reduction,
     set_stock,
     set_tags,
     set_text,
@@ -171,7 +172,7 @@ class RowPlan:
         self._lists.read(record, row)
         for name, unit in self._units.items():
             self._measure_in(record, name, unit, row)
-        if not row.attributes.keys().isdisjoint(_SETTLED):
+        if row.reduction or not row.attributes.keys().isdisjoint(_SETTLED):
             settle_prices(row)
         for variant in row.variants:
             settle_prices(variant)
@@ -278,6 +279,8 @@ class RowPlan:
         if role in {"status", "published", "visibility"}:
             hiding = column_words().hidden[role]
             return partial(set_hidden, name, hiding, role == "visibility")
+        if role in {"on_sale", "discount_mode", "discount_value"}:
+            return partial(set_reduction, role)
         if role == "row_kind":
             return set_kind
         if role == "option_name":

@@ -74,12 +74,17 @@ def options_of(row: Row, main: Row) -> dict[str, str]:
     """A row's options by their names, which the product's row may be the only one to have."""
     names = main.names | row.names
     options: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
     for key, value in row.options.items():
         name = key if isinstance(key, str) else names.get(key, "")
         if fold(value) in _NO_CHOICE and fold(name) in {"", "title"}:
             continue
         if name or value:
-            options[one_line(name) or f"Option {key}"] = one_line(value)
+            called = one_line(name) or f"Option {key}"
+            values = said.setdefault(called, [])
+            if one_line(value) not in values:
+                values.append(one_line(value))
+            options[called] = ", ".join(values)
     for name, value in main.children.get(text_of(row.ids.get("id")), {}).items():
         options.setdefault(name.capitalize() if name.islower() else name, value)
     folded: set[str] = set()

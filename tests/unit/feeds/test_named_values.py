@@ -231,7 +231,14 @@ def test_lists_are_told_by_what_they_and_their_members_are_called(
     [
         (["A", "B"], ["x"], None, {"A": "x"}),
         ("A", "x", None, {"A": "x"}),
-        (["A", "A", None, "", 7], ["x", "y", "z", "z", "z"], None, {"A": "x"}),
+        (["A", "A", None, "", 7], ["x", "y", "z", "z", "z"], None, {"A": "x, y"}),
+        (
+            ["Renk", "RENK ", "Renk", "价格"],
+            ["Siyah", "Beyaz", "Siyah", 5],
+            None,
+            {"Renk": "Siyah, Beyaz", "价格": 5},
+        ),
+        (["A", "A"], [1.5, 2], None, {"A": "1.5, 2"}),
         (["A", "B", "C"], [1.5, True, None], None, {"A": 1.5, "B": True}),
         (["A", "B"], [80, "80"], ["cm", "MMT"], {"A": "80 cm", "B": "80 mm"}),
         (["A", "B"], ["80 cm", ["x", 2]], ["cm", "cm"], {"A": "80 cm", "B": "x, 2 cm"}),
@@ -264,6 +271,14 @@ def test_what_a_list_holds(names: Any, values: Any, units: Any, expected: dict[s
 )  # fmt: skip
 def test_what_a_name_means(name: str, role: str) -> None:
     assert role_of(name) == role
+
+
+def test_a_name_that_is_there_twice_keeps_both_values(read_feed: ReadFeed) -> None:
+    said = [("Colour", "Grey"), ("Colour", "Black"), ("Depth", "60 cm"), ("Depth", "70 cm")]
+    record = {**WOO, "attributes": [{"name": name, "options": [each]} for name, each in said]}
+    product = only(read_feed("api.json", json.dumps({"products": [record]})))
+    assert product.attributes["base_colors"] == ("grey", "black")
+    assert product.attributes["depth_cm"] == 60.0
 
 
 def test_sizes_that_are_words_and_names_that_are_taken() -> None:

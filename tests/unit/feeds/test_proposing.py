@@ -113,7 +113,7 @@ ID, TITLE, IMAGE = ["1", "2"], ["Oak chair", "Round table"], ["a.jpg", "b.jpg"]
         ({"stock": ["yes", "no"]}, {"stock": "stock"}),
         ({"dimensions": ["Large", "80x60"]}, {"dimensions": "dimensions"}),
         ({"dimensions": ["L", "XL", "80x60"]}, {}),
-        ({"category": ["1", "2"]}, {}),
+        ({"category": ["1", "2"]}, {"category": "ignore"}),
         ({"category": ["1", "Sofas"]}, {"category": "category"}),
         ({"category": ["https://x.de/Sofas", "Sofas"]}, {}),
         ({"color": ["https://x.de", "red"]}, {}),

@@ -12,7 +12,7 @@ import pytest
 from furniture_prompter.domain import FeedItem, FeedNote, FeedRow, Product, RecordFeed
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
-from tests.unit.feeds.conftest import rows_of, set_aside_of
+from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
 
 AT = "https://shop.example/img/"
 
@@ -955,3 +955,113 @@ def test_names_in_two_rows_of_a_price_list_and_headings_among_the_ids(shop: Path
     # Should a product be called so, it has not gone.
     kept = [each.not_gone for each in items if isinstance(each, FeedNote) and each.not_gone]
     assert kept == [("KOLTUK GRUBU",)]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "prices"),
+    [
+        ("Liste Fiyatı\tSatış Fiyatı\tİndirimli Fiyat", "2499\t1999\t1499", (2499, 1499)),
+        ("İndirimli Fiyat\tSatış Fiyatı\tListe Fiyatı", "1999\t1499\t2499", (2499, 1499)),
+        ("list_price\tstandard_price", "200\t150", (200, 150)),
+        ("list_price\tstandard_price", "\t150", (150, None)),
+        ("Taksit Fiyatı\tPeşin Fiyat", "200 TL\t1500 TL", (1500, None)),
+        ("Taksit Fiyatı", "200 TL", (None, None)),
+        ("Fiyat 1\tFiyat 2", "200\t150", (200, None)),
+        ("Toptan Fiyat\tPerakende Fiyat", "90\t180", (180, None)),
+        ("Variant price", "200", (200, None)),
+        ("Regular price\tFinal price", "200\t180", (200, 180)),
+        ("Liste Fiyatı", "200", (200, None)),
+    ],
+)
+def test_which_of_several_prices_is_the_price(
+    read_feed: ReadFeed, header: str, cells: str, prices: tuple[float | None, ...]
+) -> None:
+    items = read_feed("a.tsv", f"Kod\tAd\tFoto\t{header}\nK\tMasa\ta.jpg\t{cells}\n")
+    attributes = rows_of(items)[0].product.attributes
+    assert (attributes.get("price"), attributes.get("sale_price")) == prices
+    assert "toptan_fiyat" not in attributes
+
+
+@pytest.mark.parametrize(
+    ("cells", "prices"),
+    [
+        (["1.251", "1.300", "99.90"], [1251, 1300, 99.9]),
+        (["1.251", "0.300", "99.905"], [1.251, 0.3, 99.905]),
+        (["1,251", "1,300", "99.90"], [1251, 1300, 99.9]),
+        (["1.251", "1.300,50", "99,90"], [1251, 1300.5, 99.9]),
+    ],
+)
+def test_prices_have_no_three_decimals_where_others_have_two(
+    read_feed: ReadFeed, cells: list[str], prices: list[float]
+) -> None:
+    lines = "".join(f"K{n}\tMasa\ta.jpg\t{cell}\n" for n, cell in enumerate(cells))
+    items = read_feed("a.tsv", f"Kod\tAd\tFoto\tFiyat\n{lines}")
+    assert [row.product.attributes["price"] for row in rows_of(items)] == prices
+    told = [item.text for item in items if isinstance(item, FeedNote) and "thousands" in item.text]
+    assert bool(told) == (cells[2] == "99.90" and "." in cells[0])
+
+
+def test_units_of_amazons_sizes_and_a_status_of_false(read_feed: ReadFeed) -> None:
+    names = "item_width_side_to_side\titem_width_unit_of_measure\tstatus"
+    head = f"sku\titem_name\tmain_image_url\t{names}\n"
+    rows = "K\tDesk\ta.jpg\t20\tIN\ttrue\nL\tX\ta.jpg\t9\tIN\tfalse\n"
+    items = read_feed("a.tsv", f"{head}{rows}")
+    (row,) = rows_of(items)
+    assert row.product.attributes == {"width_cm": 50.8}
+
+
+@pytest.mark.parametrize(
+    ("code", "unit", "told"),
+    [
+        ("", "TL", ("7", {"price": 99.9, "currency": "TRY"})),
+        ("<kod>S</kod>", "USD", ("S", {"price": 99.9, "currency": "USD", "id_2": 7.0})),
+        ("", "adet", ("7", {"price": 99.9, "fiyat_birim": "adet"})),
+    ],
+)
+def test_attributes_of_xml_tell_the_id_and_the_currency(
+    read_feed: ReadFeed, code: str, unit: str, told: tuple[str, dict[str, Any]]
+) -> None:
+    product = f'{code}<ad>Masa</ad><fiyat birim="{unit}">99,90</fiyat><resim>a.jpg</resim>'
+    text = f'<urunler><urun id="7">{product}</urun></urunler>'
+    (row,) = rows_of(read_feed("a.xml", text))
+    assert (row.product.id, row.product.attributes) == told
+
+
+@pytest.mark.parametrize("cells", [["20,24", "20"], ["20,24", "Ev"], ["", ""]])
+def test_numbers_of_categories_are_left_out_and_told(read_feed: ReadFeed, cells: list[str]) -> None:
+    lines = "".join(f"K{n}\tMasa\ta.jpg\t{cell}\n" for n, cell in enumerate(cells))
+    items = read_feed("a.tsv", f"Kod\tAd\tFoto\tcategories\n{lines}")
+    assert "categories" not in rows_of(items)[0].product.attributes
+    told = [item.text for item in items if isinstance(item, FeedNote) and "numbers of" in item.text]
+    assert len(told) == (cells == ["20,24", "20"])
+
+
+WIX_DISCOUNTS = """\
+handleId,fieldType,name,productImageUrl,sku,price,discountMode,discountValue
+p1,Product,Sofa,a.jpg,W1,100,PERCENT,20
+p2,Product,Chair,a.jpg,W2,100,AMOUNT,30.5
+p3,Product,Desk,a.jpg,W3,100,PERCENT,0
+p4,Product,Bed,a.jpg,W4,100,AMOUNT,100
+p5,Product,Lamp,a.jpg,W5,100,PERCENT,a lot
+"""
+SQUARESPACE_SALES = """\
+Title,Product ID [Non Editable],Variant ID [Non Editable],SKU,Price,Sale Price,On Sale,\
+Hosted Image URLs
+Sofa,p1,v1,S1,100,80,Yes,a.jpg
+Chair,p2,v2,S2,100,80,No,a.jpg
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reduced", "problems"),
+    [(WIX_DISCOUNTS, [80, 69.5, None, None, None], 1), (SQUARESPACE_SALES, [80, None], 0)],
+    ids=["Wix", "Squarespace"],
+)
+def test_a_discount_makes_the_sale_price_and_on_sale_says_whether_there_is_one(
+    read_feed: ReadFeed, text: str, reduced: list[float | None], problems: int
+) -> None:
+    items = read_feed("a.csv", text)
+    products = [row.product for row in rows_of(items)]
+    assert [each.attributes["price"] for each in products] == [100] * len(reduced)
+    assert [each.attributes.get("sale_price") for each in products] == reduced
+    assert len(set_aside_of(items)) == problems

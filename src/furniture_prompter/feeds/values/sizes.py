@@ -98,12 +98,26 @@ PARTS: Final = words_of(
 """Words after which a size is one of a part, and not of the product."""
 
 PACKED: Final = words_of(
-    "shipping ship package packaging packed packing pack parcel carton box kargo koli ambalaj "
+    "shipping ship package packaging packed packing pack parcel carton box kutu kutusu kargo "
+    "koli ambalaj "
     "paket paketi paketleme gonderi verpackung versand versandmass packmass paketmass karton "
     "emballage colis embalaje envio imballo imballaggio spedizione verpakking opakowanie "
     "opakowania desi"
 )
 """Words of sizes and weights of what is sent, and not of what is bought."""
+
+_OF_PRODUCT: Final = words_of(
+    "product products item total overall assembled dimension dimensions dims size sizes "
+    "measurement measurements measures value amount number spec specs specification "
+    "specifications technical attribute attributes custom metafield metafields urun urunun toplam "
+    "genel kurulu olcu olculer olculeri olcusu boyut boyutlar boyutlari ebat ebatlar ebatlari "
+    "teknik ozellik ozellikler produkt artikel gesamt masse abmessungen grosse produit totale "
+    "article producto articulo medida medidas dimensiones mesures taille tamano prodotto misure "
+    "approx ca yaklasik x by and or ve und et of the de du del la in"
+)
+"""Words beside the name of a size that leave it the product's: ``Total width``."""
+_TELLING: Final = 3
+"""So many names of sizes are an order of sizes, whatever stands beside them."""
 
 CENTIMETRES: Final = {
     "mm": 0.1,
@@ -184,6 +198,9 @@ KILOGRAMS: Final = {
 }
 """Units of weight, folded: how many kilograms one is."""
 
+_PLAIN_WORDS: Final = _OF_PRODUCT.union(PACKED, ROLES, CENTIMETRES, KILOGRAMS)
+"""Words beside which the name of a size is one."""
+
 _COLUMN_WORD: Final = re.compile(r"[a-zø]+|[\"']+")
 _JOINED: Final = re.compile(r"[a-zø](?:x[a-zø])+")
 _CAMEL: Final = re.compile(r"(?<=[a-zçğıöşü]{2})(?=[A-ZÇĞİÖŞÜ])")
@@ -194,7 +211,8 @@ class SizeColumn:
     """What a column's name says of the sizes in it.
 
     Attributes:
-        roles: The sizes that it names, in their order: one, several (``GxDxY``) or none.
+        roles: The sizes that it names, in their order: one, several (``GxDxY``) or none. A name
+            that says more, ``Door width`` or the Turkish ``En az`` (least), names none.
         unit: The unit in its name, folded; empty where there is none.
         weight_unit: The unit of weight in its name.
         is_packed: Whether it is about the parcel.
@@ -234,7 +252,10 @@ def size_column(name: str) -> SizeColumn:
         for word in parts
         if word in ROLES and (len(word) > 1 or len(parts) > 1 or word in "whl")
     ]
-    roles = in_company([word for word in known if word not in "ge" or len(known) > 1])
+    named_words = [word for word in known if word not in "ge" or len(known) > 1]
+    if len(set(named_words)) < _TELLING and not _PLAIN_WORDS.issuperset(parts):
+        named_words = [word for word in named_words if word not in words]
+    roles = in_company(named_words)
     return SizeColumn(tuple(dict.fromkeys(roles)), unit, weight_unit, is_packed)
 
 
