@@ -10,6 +10,7 @@ import pytest
 
 from furniture_prompter import Catalog, index
 from furniture_prompter.catalog.filters import Filter
+from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain.query import SearchResult
 from furniture_prompter.search.codes import named_by_codes
 from tests.fakes import table_with_photos
@@ -135,3 +136,18 @@ def test_behind_what_is_named_comes_what_the_other_words_find(catalog: Catalog) 
         ids(catalog.search(prompt, limit=20, diversity=0)) for prompt in ("KLT-2040 dolap", "dolap")
     ]
     assert plain[0][1:] == [each for each in plain[1] if each != "KLT-2040"]
+
+
+def test_of_very_many_codes_few_are_looked_up(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    passing = CatalogReader.passing
+
+    async def counted(reader: CatalogReader, condition: str) -> Filter:
+        asked.append(condition)
+        return await passing(reader, condition)
+
+    monkeypatch.setattr(CatalogReader, "passing", counted)
+    catalog.search(" ".join(f"QB-{number:04}" for number in range(100)))
+    assert 0 < sum("QB-" in each for each in asked) <= 8

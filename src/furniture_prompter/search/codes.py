@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,9 @@ _MOST_CHARACTERS: Final = 40
 _MEASURED: Final = ("_cm", "_kg", "price")
 _LEAST_DIGITS: Final = 2
 _LEAST_DIGITS_ALONE: Final = 6
+_MOST_CODES: Final = 8
+"""Codes of a prompt that are looked up, each in all titles; the others are words like others."""
+_MOST_TRIED: Final = 32
 _MOST_NAMED: Final = 24
 """Products that one code names, as a model in its colours; of more it is a word like others."""
 
@@ -89,7 +93,7 @@ async def named_by_codes(reader: CatalogReader, text: str | None) -> Named:
     Raises:
         CatalogDamagedError: the catalog cannot be read.
     """
-    written = list(_written(Reading.of(text).prompt)) if text is not None else []
+    written = list(islice(_written(Reading.of(text or "").prompt), _MOST_CODES))
     if not written:
         return NOTHING_NAMED
     codes, numbers = [], [NOTHING_NAMED.numbers]
@@ -139,7 +143,7 @@ async def hear_with_codes(reader: CatalogReader, query: Query, *, with_photo: bo
 def _unwanted(prompt: str) -> Iterator[tuple[_Written, int, int]]:
     """Codes that a negation stands before or behind, and where that and the code begin and end."""
     reading = Reading.of(prompt)
-    for code in _written(prompt):
+    for code in islice(_written(prompt), _MOST_CODES):
         places = [
             at
             for at, token in enumerate(reading.tokens)
@@ -160,7 +164,7 @@ def _written(prompt: str) -> Iterator[_Written]:
     found = [(each.start(), each[0], True) for each in _WRITTEN.finditer(prompt)]
     found += [(each.start(), each[0], False) for each in _SPACED.finditer(prompt)]
     measured: list[str] | None = None
-    for place, text, in_titles in sorted(found):
+    for place, text, in_titles in sorted(found)[:_MOST_TRIED]:
         code = text.strip(_EDGES)
         start = place + text.find(code)
         digits = sum(letter.isdigit() for letter in code)
