@@ -158,6 +158,7 @@ class PhotosBeside:
         # What has numbers of its own, as SKU-80 of SKU-80-2, is a product's name, known or not.
         numbered = {_loose(_prefix(_text(path.stem))[0]) for path in paths}
         runs: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+        others: dict[str, set[int]] = defaultdict(set)
         for path in paths:
             name = _text(path.stem)
             owner, number, doubt = self._file(name, numbered, is_product)
@@ -171,9 +172,14 @@ class PhotosBeside:
                 self._owners[path] = owner
             elif owner:
                 runs[owner][number].append(path)
+            if not owner or doubt or number < 0:
+                prefix, number = _prefix(name)
+                others[self._find(prefix)[0]].add(number)
         counted: set[Path] = set()
         for owner, run in runs.items():
-            following = next((number for number in _BEGINS if number in run), -1)
+            # Where SKU-1 is a product of its own, SKU-2 is hardly the second photo of SKU.
+            begins = (each for each in _BEGINS if each in run or each in others[owner])
+            following = next(begins, -1)
             while found := run.pop(following, None):
                 self._owners.update(dict.fromkeys(found, owner))
                 counted.update(found)

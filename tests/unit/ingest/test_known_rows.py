@@ -355,6 +355,21 @@ def test_the_feed_tells_how_many_of_its_rows_were_read(tmp_path: Path) -> None:
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_photos_of_other_products_of_the_catalog_are_theirs(tmp_path: Path) -> None:
+    for name in ("AB.png", "AB-1.png", "AB-2.png"):
+        (tmp_path / name).write_bytes(b"pixels")
+    (tmp_path / "list.csv").write_text("id,title\nAB,Chair\n", encoding="utf-8")
+    index = StoredIndex()
+    with SeenPhotos(tmp_path) as seen, KnownRows() as known:
+        items = items_of(open_feed(tmp_path / "list.csv"), known)
+        next(items)  # as a run does before it opens the catalog
+        index.fill([("AB-1", "AB-1", 1, "00", 1)])
+        known.open(tmp_path, index, seen, {})
+        (row,) = [item for item in items if isinstance(item, FeedRow)]
+    index.close()
+    assert [path.name for path in row.images] == ["AB.png"]
+
+
 def test_a_folder_is_looked_at_once_as_far_as_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
