@@ -122,6 +122,12 @@ def test_a_product_whose_code_is_not_wanted_is_left_out(
     assert ids(catalog.search(prompt, lift=[said]))[0] == unwanted
 
 
+def test_a_second_code_that_is_not_wanted_is_left_out_too(catalog: Catalog) -> None:
+    result = catalog.search("table, not KLT-2040 or brand18q", limit=20)
+    assert ids(result)
+    assert not {"KLT-2040", "a1"} & {*ids(result)}
+
+
 def test_the_number_of_a_model_is_no_negation(catalog: Catalog) -> None:
     assert ids(catalog.search("model no KLT-2040"))[0] == "KLT-2040"
 

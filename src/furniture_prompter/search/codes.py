@@ -26,6 +26,7 @@ _WRITTEN: Final = re.compile(r"[^\s,;!?()\[\]{}\"“”'’]+")
 _SPACED: Final = re.compile(r"(?<![\w-])[^\W\d_]{2,5} \d{3,8}(?![\w-])")
 """A code with a space in it, which ids, and columns of codes, are looked through for."""
 _INNER: Final = re.compile(r"\w[-_./]\w")
+_NOR: Final = frozenset({"or", "nor"})
 _EDGES: Final = ".:#+-_/*="
 _RUN: Final = re.compile(r"[a-z]+|[0-9]+")
 _LETTERS: Final = {"i": "[iıİ]", "s": "[sş]", "c": "[cç]", "g": "[gğ]", "o": "[oö]", "u": "[uü]"}
@@ -143,16 +144,26 @@ async def hear_with_codes(reader: CatalogReader, query: Query, *, with_photo: bo
 def _unwanted(prompt: str) -> Iterator[tuple[_Written, int, int]]:
     """Codes that a negation stands before or behind, and where that and the code begin and end."""
     reading = Reading.of(prompt)
+    negated = -1
     for code in islice(_written(prompt), _MOST_CODES):
         places = [
             at
             for at, token in enumerate(reading.tokens)
             if code.start <= token.start and token.end <= code.end
         ]
+        if not places:
+            # Such as within a longer word of other letters.
+            continue
         before, length = LEXICON.negations.longest_before(reading, places[0])
         # "Model no KLT-2040" is Turkish for the number of a model.
         if before is not None and before.op in {"known", "any"}:
+            negated = places[-1]
             yield code, reading.tokens[places[0] - length].start, code.end
+            continue
+        # "Not KLT-2040 or MDL-1014": the second is not wanted either.
+        if 0 <= negated == places[0] - 2 and reading.key(negated + 1) in _NOR:
+            yield code, reading.tokens[negated + 1].start, code.end
+            negated = places[-1]
             continue
         _, length = LEXICON.negations_behind.longest(reading, places[-1] + 1)
         if length:

@@ -271,6 +271,19 @@ def read_quantities(reading: Reading) -> None:
             continue
         _read_quantity(reading, quantity)
         at = max(at + 1, quantity.stop)
+    _tell_sides_apart(reading)
+
+
+def _tell_sides_apart(reading: Reading) -> None:
+    """Of "en 80 boy 140" the second side is no other width."""
+    sides = {
+        key: place
+        for place, (start, part) in enumerate(reading.parts)
+        if part.column == "width_cm" and (key := reading.tokens[start].key[:3].rstrip("iu"))
+    }
+    if {"en", "boy"} <= sides.keys():
+        start, part = reading.parts[sides["boy"]]
+        reading.parts[sides["boy"]] = start, replace(part, column="depth_cm")
 
 
 @dataclass(frozen=True, slots=True)
