@@ -237,8 +237,9 @@ class Searcher:
                     known=known,
                     names_a_kind=kind_is_named,
                 )
-                found = np.intersect1d(named, page.first.numbers)
-                sureness = with_named(sureness, page.hits.numbers, found)
+                if named.size:
+                    found = np.intersect1d(named, page.first.numbers)
+                    sureness = with_named(sureness, page.hits.numbers, found)
             with clock.step("present"):
                 hits = await present(
                     page.hits,
