@@ -302,15 +302,16 @@ def without_images(feed: str, mapping: TableMapping, left: str = "") -> InvalidF
     Photos beside it are no cure where it has no titles: read as whole products, rows of stock and
     prices alone would take the titles of those that a catalog has.
     """
-    begin = f"No column of the feed {feed} holds images{{}}. It has {listed(mapping.columns)}. "
+    what = "images" if mapping.has("title") else "images or titles"
+    begin = f"No column of the feed {feed} holds {what}. It has {listed(mapping.columns)}. "
     if mapping.has("title"):
         return InvalidFeedError(
-            begin.format("") + "Name the one that does: --map image=COLUMN, once for each where "
+            begin + "Name the one that does: --map image=COLUMN, once for each where "
             "there are several. Or put photos beside the feed that are called as its products are, "
             "such as ID.jpg, ID-2.jpg or ID/1.jpg." + (f" {left}" if left else "")
         )
     return InvalidFeedError(
-        begin.format(" or titles") + "A row is a whole product and replaces what a catalog has, so "
+        begin + "A row is a whole product and replaces what a catalog has, so "
         "a list of stock and prices alone is not read: index the whole list, with titles and "
         "images. Where this is one, name its columns: --map title=COLUMN, --map image=COLUMN."
     )

@@ -175,7 +175,14 @@ def test_without_any_the_feed_is_refused_with_both_cures(tmp_path: Path, photos:
         list(open_feed(tmp_path / "list.csv").items())
 
 
-@pytest.mark.parametrize("table", ["id,price,stock\n1,80,3\n", "id;Stok Adedi;Fiyat\n1;3;80\n"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "id,price,stock\n1,80,3\n",
+        "id;Stok Adedi;Fiyat\n1;3;80\n",
+        'id,price,{"odd"}\n1,80,3\n',
+    ],
+)
 def test_a_list_of_stock_is_refused_whatever_lies_beside_it(tmp_path: Path, table: str) -> None:
     place(tmp_path, ["1.jpg"])
     (tmp_path / "stock.csv").write_text(table, "utf-8")
