@@ -21,7 +21,7 @@ _DEEPEST: Final = 4
 _LIMIT_PHOTOS: Final = 500_000
 _ROLES: Final = ("id", "group", "gtin", "alt_id", "slug")
 _BETWEEN: Final = re.compile(r"[\W_]+")
-_COUNTED: Final = re.compile(r"(.+?)[\W_]+(\d{1,2})[\W_]*")
+_WORD: Final = re.compile(r"[^\W_]+")
 _SHORT: Final = re.compile(r"\d{1,2}")
 _BEGINS: Final = (0, 1, 2)
 _OF_TWO: Final = "could be of two products"
@@ -285,8 +285,10 @@ def _joined(path: Path) -> Iterator[str]:
 
 def _prefix(name: str) -> tuple[str, int]:
     """A name that ends in a photo's number without it, and the number; nothing of others."""
-    found = _COUNTED.fullmatch(name)
-    return (found[1], int(found[2])) if found is not None else ("", -1)
+    words = list(_WORD.finditer(name))
+    if len(words) < 2 or _SHORT.fullmatch(words[-1][0]) is None:
+        return "", -1
+    return name[: words[-2].end()], int(words[-1][0])
 
 
 def _likely(path: Path) -> Iterator[str]:
