@@ -154,7 +154,7 @@ def test_a_price_for_those_who_ask_makes_no_texts_of_later_ones(filled: Shop) ->
     summary = write(filled, (product("asks", sale_price="Fiyat sorunuz"), [drawn()]))
     assert outcomes(summary) == ["created"]
     (told,) = summary.results[0].left_out
-    assert told == "sale_price 'Fiyat sorunuz' names no price. The product is stored without one."
+    assert told == "sale_price: 'Fiyat sorunuz' names no price. The product is stored without one."
     write(filled, (product("tells", sale_price=500.0), [drawn(seed=2)]))
     assert filled.ids(Query(prompt="thing", where="sale_price < 1000")) == ["tells"]
 

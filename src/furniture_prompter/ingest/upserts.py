@@ -217,7 +217,7 @@ def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
             continue
         del attributes[name]
         try:
-            price, why = None, f"{name} {shown(value)} names no price."
+            price, why = None, f"{shown(value)} names no price."
             if not tells_no_price(value):
                 price = read_price(value)
                 why = price.doubt or "It is in another currency than the product's."
@@ -225,7 +225,7 @@ def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
             why = f"{problem.reason} {problem.cure}"
         code = attributes.get("currency")
         if price is None or price.doubt or (code and price.currency not in {None, code}):
-            told = f"{why} The product is stored without one."
+            told = f"{name}: {why} The product is stored without one."
             left_out.setdefault(row.line, []).append(told)
             continue
         attributes[name] = price.amount

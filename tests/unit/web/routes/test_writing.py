@@ -408,7 +408,7 @@ def test_a_batch_is_one_version_and_its_bad_lines_are_told(api: Api) -> None:
     assert [bool(result["left_out"]) for result in results] == [
         *(False, False, False, True, False, False, False, False, False, False)
     ]
-    assert "price is a text ('cheap')" in results[3]["left_out"][0]
+    assert "price: 'cheap' is no price." in results[3]["left_out"][0]
     assert counts == {
         "version": 2, "created": 3, "updated": 0, "unchanged": 0, "deleted": 1, "missing": 1,
         "refused": 5,
@@ -425,8 +425,8 @@ def test_a_product_is_stored_without_an_attribute_that_its_column_cannot_hold(ap
     answer = api("PUT", "/products/bench-2", json=odd)
     assert answer.status_code == 201
     (left_out,) = answer.json()["left_out"]
-    assert "price is a text ('second hand') in a column of numbers" in left_out
-    assert "leave it empty" in left_out
+    assert "price: 'second hand' is no price." in left_out
+    assert "leave the cell empty" in left_out
     assert "bench-2" in api.found("Zebrano")
 
 
