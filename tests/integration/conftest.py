@@ -1,12 +1,14 @@
 """Indexing with fakes, in one line a test."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from furniture_prompter import Catalog, index
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import (
     FeedItem,
@@ -23,7 +25,7 @@ from furniture_prompter.ingest.indexing import index_feed
 from furniture_prompter.search.query_vectors import AlignmentRoute, NoRoute
 from furniture_prompter.search.searching import Searcher
 from furniture_prompter.settings import Settings
-from tests.fakes import ColourGridEncoder, ListFeed
+from tests.fakes import ColourGridEncoder, ListFeed, table_with_photos
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +95,16 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, prompt_encoder: PromptEncoder) -> Shop:
     return Shop(tmp_path / "catalog", prompt_encoder)
+
+
+@contextmanager
+def searchable(folder: Path, header: str, lines: Sequence[str]) -> Iterator[Catalog]:
+    """A catalog of a table of products, as :func:`tests.fakes.table_with_photos` makes it."""
+    index(table_with_photos(folder, header, lines), folder / "catalog")
+    with Catalog.open(folder / "catalog") as opened:
+        yield opened
+
+
+def ids(result: SearchResult) -> list[str]:
+    """The products of an answer, the best first."""
+    return [hit.product.id for hit in result.hits]

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from furniture_prompter import Catalog, index
+from furniture_prompter import Catalog
 from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.domain.query import SearchResult
 from furniture_prompter.search.codes import named_by_codes
-from tests.fakes import table_with_photos
+from tests.integration.conftest import ids, searchable
 
 HEADER = "id,item_group_id,title,category,color,price,gtin,sku,image"
 PRODUCTS = [
@@ -34,13 +33,8 @@ PRODUCTS = [
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     folder = tmp_path_factory.mktemp("codes")
-    index(table_with_photos(folder, HEADER, PRODUCTS), folder / "catalog")
-    with Catalog.open(folder / "catalog") as opened:
+    with searchable(folder, HEADER, PRODUCTS) as opened:
         yield opened
-
-
-def ids(result: SearchResult) -> list[str]:
-    return [hit.product.id for hit in result.hits]
 
 
 @pytest.mark.parametrize(

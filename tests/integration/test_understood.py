@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from furniture_prompter import Catalog, index
-from furniture_prompter.domain.query import SearchResult
-from tests.fakes import make_rows, table_with_photos
+from tests.fakes import make_rows
+from tests.integration.conftest import ids, searchable
 
 HEADER = "id,title,category,color,material,price,currency,sale_price,width_cm,height_cm,image"
 PRODUCTS = [
@@ -31,13 +31,8 @@ PRODUCTS = [
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     folder = tmp_path_factory.mktemp("understood")
-    index(table_with_photos(folder, HEADER, PRODUCTS), folder / "catalog")
-    with Catalog.open(folder / "catalog") as opened:
+    with searchable(folder, HEADER, PRODUCTS) as opened:
         yield opened
-
-
-def ids(result: SearchResult) -> list[str]:
-    return [hit.product.id for hit in result.hits]
 
 
 def test_a_colour_that_is_not_wanted_is_left_out(catalog: Catalog) -> None:

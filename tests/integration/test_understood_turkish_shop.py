@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from furniture_prompter import Catalog, index
-from furniture_prompter.domain.query import SearchResult
-from tests.fakes import table_with_photos
+from furniture_prompter import Catalog
+from tests.integration.conftest import ids, searchable
 
 HEADER = "ürün kodu;ürün adı;kategori;renk;ölçüler;stok;fiyat;görsel"
 PRODUCTS = [
@@ -27,13 +26,8 @@ PRODUCTS = [
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     folder = tmp_path_factory.mktemp("turkish-shop")
-    index(table_with_photos(folder, HEADER, PRODUCTS), folder / "catalog")
-    with Catalog.open(folder / "catalog") as opened:
+    with searchable(folder, HEADER, PRODUCTS) as opened:
         yield opened
-
-
-def ids(result: SearchResult) -> list[str]:
-    return [hit.product.id for hit in result.hits]
 
 
 @pytest.mark.parametrize(

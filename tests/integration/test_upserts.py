@@ -43,7 +43,8 @@ from furniture_prompter.domain import (
 from furniture_prompter.encoders.decoding import photo_id
 from furniture_prompter.errors import CatalogBusyError, CatalogDamagedError, CatalogWriteError
 from furniture_prompter.ingest import writing
-from furniture_prompter.ingest.learning import LEAST_PRODUCTS, learn, take_up
+from furniture_prompter.ingest.calibrating import LEAST_PRODUCTS
+from furniture_prompter.ingest.learning import learn, take_up
 from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
 from tests.fakes import draw_product, make_rows

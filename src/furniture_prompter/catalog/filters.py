@@ -412,7 +412,7 @@ def _quoted(name: str) -> str:
 
 
 def text_literal(text: str) -> str:
-    """A text as a SQL literal."""
+    """A text as a literal of SQL and of the filter language, which write it alike."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 

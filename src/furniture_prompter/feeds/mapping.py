@@ -27,7 +27,7 @@ from furniture_prompter.feeds.proposing import (
     proposed,
 )
 from furniture_prompter.feeds.records import KeyColumns
-from furniture_prompter.feeds.roles import SEVERAL, VARIANT, near, parsed
+from furniture_prompter.feeds.roles import SEVERAL, SIZES, VARIANT, near, parsed
 from furniture_prompter.feeds.values.money import is_in_hundredths
 
 _SHOWN_COLUMNS: Final = 40
@@ -40,8 +40,7 @@ _CORE: Final = (
 )  # fmt: skip
 """The order in which a proposal is told."""
 _ANY_SPELLING: Final = SEVERAL | {"color", "colors"}
-_SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
-_STANDARD_SIZES: Final = frozenset({*(f"{role}_cm" for role in _SIZES), "weight_kg"})
+_STANDARD_SIZES: Final = frozenset({*(f"{role}_cm" for role in SIZES), "weight_kg"})
 _UNIT_ENDS: Final = ("unit_of_measure", "unit", "units", "uom", "birimi", "einheit", "unite")
 _SIDES: Final = re.compile("_(side_to_side|front_to_back|(floor|base)_to_top)$")
 """What Amazon's names of sizes end in, and not those of their units."""
@@ -107,7 +106,7 @@ class TableMapping:
         by_fold = {fold(name): name for name in reversed(self.columns)}
         found = {}
         for name, meaning in self.roles.items():
-            if meaning.role in {*_SIZES, "weight"}:
+            if meaning.role in {*SIZES, "weight"}:
                 of = _SIDES.sub("", fold(name))
                 common = _WEIGHT_UNITS if meaning.role == "weight" else _SIZE_UNITS
                 likely = (*(f"{of}_{each}" for each in _UNIT_ENDS), *common)

@@ -70,6 +70,7 @@ SEVERAL: Final = frozenset(
 )  # fmt: skip
 """Roles that several columns may have."""
 
+SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
 VARIANT: Final = "variant."
 """In front of the role of a column that holds a list, one value a variant."""
 OPTION: Final = "option."

@@ -36,8 +36,8 @@ from furniture_prompter.feeds.mapping import TableMapping, decide, without_image
 from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
-from furniture_prompter.feeds.roles import VARIANT
-from furniture_prompter.feeds.table_rows import PRICES, SIZES, RowPlan
+from furniture_prompter.feeds.roles import SIZES, VARIANT
+from furniture_prompter.feeds.table_rows import PRICES, RowPlan
 
 _DIGEST_BYTES: Final = 16
 _ROOMS: Final = ("catalog", "domain", "feeds", "ingest")

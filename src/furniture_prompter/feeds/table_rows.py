@@ -57,7 +57,7 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.named_values import UNIT_CODES, NamedLists, asked_as
 from furniture_prompter.feeds.proposing import column_words, is_parent
 from furniture_prompter.feeds.records import Record
-from furniture_prompter.feeds.roles import OPTION, VARIANT, is_translation
+from furniture_prompter.feeds.roles import OPTION, SIZES, VARIANT, is_translation
 from furniture_prompter.feeds.values.currencies import currency_of_column
 from furniture_prompter.feeds.values.measures import read_measures
 from furniture_prompter.feeds.values.money import (
@@ -68,7 +68,6 @@ from furniture_prompter.feeds.values.money import (
 )
 from furniture_prompter.feeds.values.sizes import size_column
 
-SIZES: Final = ("width", "depth", "height", "length", "diameter", "seat_height", "dimensions")
 PRICES: Final = ("price", "sale_price", "list_price", "current_price")
 _SETTLED: Final = frozenset({"sale_price", "list_price", "current_price"})
 _REDUCING: Final = frozenset({"sale_price", "list_price"})

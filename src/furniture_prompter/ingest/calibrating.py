@@ -49,7 +49,8 @@ CALIBRATED_PHOTOS: Final = 50_000
 """Photos that a calibration looks at, an even sample beyond."""
 
 _HITS: Final = 10
-_LEAST_PRODUCTS: Final = 40
+LEAST_PRODUCTS: Final = 40
+"""Products that a calibration takes, and an alignment as well."""
 _LEAST_KINDS: Final = 3
 _OF_NOTHING: Final = 1.0
 """What queries for nothing count, all together, against those for what was taken away."""
@@ -87,12 +88,12 @@ def calibrate(
     products = 0 if stored is None else len(stored.titles)
     kinds, kinds_of = _kinds(stored)
     names, counts = np.unique(kinds[kinds != ""], return_counts=True)
-    if stored is None or counts.sum() < _LEAST_PRODUCTS or (counts > 1).sum() < _LEAST_KINDS:
+    if stored is None or counts.sum() < LEAST_PRODUCTS or (counts > 1).sum() < _LEAST_KINDS:
         return ConfidenceRecord(
             None,
             products,
             0,
-            f"How sure answers are cannot be told: that takes {_LEAST_PRODUCTS} products with a "
+            f"How sure answers are cannot be told: that takes {LEAST_PRODUCTS} products with a "
             "category, or with a title that names the piece of furniture, and two each of "
             f"{_LEAST_KINDS} kinds; this catalog has {int(counts.sum())}, and "
             f"{int((counts > 1).sum())} such kinds.",

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +31,6 @@ from furniture_prompter.ingest.writing import (
     take_up_alignment,
 )
 from furniture_prompter.settings import Settings
-
-LEAST_PRODUCTS: Final = 40
-"""Products below which neither can be learned, so that trying costs a write nothing."""
 
 StillWanted = Callable[[], None]
 """Called between steps; raises where nobody wants the rest."""

@@ -29,8 +29,8 @@ from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.feeds.cells import UnusableValueError, shown
 from furniture_prompter.feeds.table_rows import PRICES
 from furniture_prompter.feeds.values.money import read_price, tells_no_price
+from furniture_prompter.ingest.calibrating import LEAST_PRODUCTS
 from furniture_prompter.ingest.changes import Change, find_changes, tally
-from furniture_prompter.ingest.learning import LEAST_PRODUCTS
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import is_due, write_changes
 from furniture_prompter.settings import Settings

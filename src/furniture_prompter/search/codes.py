@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from furniture_prompter.catalog.columns import VARIANTS
-from furniture_prompter.catalog.filters import id_literals
+from furniture_prompter.catalog.filters import id_literals, text_literal
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, rising
 from furniture_prompter.domain import Query
@@ -131,8 +131,7 @@ async def hear_with_codes(reader: CatalogReader, query: Query, *, with_photo: bo
             continue
         ids = (await reader.columns(found, ["id"]))["id"]
         part = Understood(said, "", "contains", code.text, "without")
-        told = ", ".join("'{}'".format(each.replace("'", "''")) for each in ids)
-        limits.append((part, f"not `id` in ({told})"))
+        limits.append((part, f"not `id` in ({', '.join(map(text_literal, ids))})"))
         parts.append(part)
         left = left[:start] + left[end:]
     left = " ".join(left.split()).strip(" ,;")

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import VECTOR
+from furniture_prompter.catalog.filters import text_literal
 from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, rising
@@ -215,9 +216,10 @@ def _of_facet(name: str, kind: str, facet: Facet) -> Iterator[Refinement]:
                 text = f"under {each.high:g}{unit}"
                 yield Refinement(text, name, f"{name} < {each.high:g}", below)
         elif isinstance(each.value, str):
-            quoted = each.value.replace("'", "''")
             op = "contains" if kind == "texts" else "="
-            yield Refinement(each.value, name, f"{name} {op} '{quoted}'", each.count)
+            yield Refinement(
+                each.value, name, f"{name} {op} {text_literal(each.value)}", each.count
+            )
 
 
 class _Phrases:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from furniture_prompter.catalog.filters import text_literal
 from furniture_prompter.domain.query import Crop
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -279,5 +280,4 @@ def _condition(column: str, kind: str, value: str) -> str:
         return f"({' and '.join(ends)})" if ends else ""
     if kind == "boolean":
         return named if value == "true" else f"not {named}" if value == "false" else ""
-    quoted = value.replace("'", "''")
-    return f"{named} {'contains' if kind == 'texts' else '='} '{quoted}'"
+    return f"{named} {'contains' if kind == 'texts' else '='} {text_literal(value)}"
