@@ -420,44 +420,27 @@ def _solve(
     """Means and maps of both sides, each direction weighted by its canonical correlation."""
     n = moments.pairs
     x, y = moments.x / n, moments.y / n
-    root_x = _inverse_root(
-        moments.xx / n - np.outer(x, x), settings.prompt_ridge_products, products
-    )
-    root_y = _inverse_root(moments.yy / n - np.outer(y, y), settings.photo_ridge_products, products)
-    left, correlations, right = _singular_vectors(
-        root_x @ (moments.xy / n - np.outer(x, y)) @ root_y
-    )
-    kept = slice(settings.dimension)
-    return (
-        x,
-        root_x @ left[:, kept] * correlations[kept],
-        y,
-        root_y @ right[kept].T * correlations[kept],
-    )
+    white_x = _whitening(moments.xx / n - np.outer(x, x), settings.prompt_ridge_products, products)
+    white_y = _whitening(moments.yy / n - np.outer(y, y), settings.photo_ridge_products, products)
+    correlated = white_x @ (moments.xy / n - np.outer(x, y)) @ white_y.T
+    # The squares of a correlation are told apart to 1e-16, and what is smaller weighs nothing.
+    squares, directions = np.linalg.eigh(correlated @ correlated.T)
+    kept = slice(None, -min(settings.dimension, *correlated.shape) - 1, -1)
+    left, correlations = directions[:, kept], np.sqrt(np.maximum(squares[kept], 0))
+    return x, white_x.T @ left * correlations, y, white_y.T @ (correlated.T @ left)
 
 
-def _singular_vectors(matrix: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """As :func:`numpy.linalg.svd` without full matrices, and an answer for every finite matrix.
+def _whitening(covariance: Matrix, ridge_products: float, products: int) -> Matrix:
+    """The inverse of the Cholesky factor of a covariance widened by its ridge.
 
-    LAPACK's divide and conquer now and then gives up on a matrix of few different texts.
+    Any whitening gives the same canonical directions; this one takes a tenth of the time of the
+    symmetric root.
     """
-    try:
-        left, values, right = np.linalg.svd(matrix, full_matrices=False)
-    except np.linalg.LinAlgError:
-        squares, vectors = np.linalg.eigh(matrix @ matrix.T)
-        kept = slice(None, -min(matrix.shape) - 1, -1)
-        left, values = vectors[:, kept], np.sqrt(np.maximum(squares[kept], 0))
-        right = left.T @ matrix / np.maximum(values, np.finfo(np.float64).tiny)[:, None]
-    return left, values, right
-
-
-def _inverse_root(covariance: Matrix, ridge_products: float, products: int) -> Matrix:
-    """The inverse square root of a covariance widened by its ridge."""
-    values, vectors = np.linalg.eigh(covariance)
     # A side without any variance has no directions; its ridge must still not be zero.
-    variance = max(float(values.mean()), np.finfo(np.float64).tiny)
+    variance = max(float(np.trace(covariance)) / len(covariance), np.finfo(np.float64).tiny)
     ridge = max(ridge_products / products, _SMALLEST_RIDGE) * variance
-    return np.asarray((vectors / np.sqrt(np.maximum(values, 0) + ridge)) @ vectors.T)
+    widened = covariance + ridge * np.eye(len(covariance))
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(widened)))
 
 
 def _cross_validate(
