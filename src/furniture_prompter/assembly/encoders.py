@@ -341,6 +341,11 @@ def distill(
                 # Another encoder's view of these photos; what the catalog holds is not its.
                 found, space = found.without_vectors(), space_of(encoder)
     else:
+        if not path.exists():
+            raise DistillationError(
+                f"There is nothing at {path.absolute()}. Give a catalog's folder, a folder of "
+                "photos or a feed."
+            )
         if teacher is None:
             raise DistillationError(
                 f"{path} is no catalog, so nobody has embedded its photos: name the encoder to "

@@ -225,7 +225,7 @@ def find_kept(folder: Path, manifest: Manifest, version: int | None) -> Kept:
             f"Version {version} is the catalog's current one already. {have}; {setting}"
         )
     if version is None:
-        what = f"The catalog has nothing to return to: version {manifest.version} is current"
+        what = f"The catalog has no version before its current one, {manifest.version}"
     elif not 0 < version < manifest.version:
         what = f"The catalog never had a version {version}: version {manifest.version} is current"
     else:

@@ -398,9 +398,10 @@ def _missing(folder: Path) -> CatalogError:
             "`furniture-prompter index PHOTOS --catalog NEW-FOLDER` makes one."
         )
     return CatalogNotFoundError(
-        f"{folder} holds no finished catalog. Run `furniture-prompter index` with "
-        f"--catalog {folder}; work that an interrupted run saved is picked up. Where there was "
-        f"one, `furniture-prompter catalog repair --catalog {folder}` brings it back if it can."
+        f"{folder} holds no finished catalog. If a run makes it just now, wait for its end; else "
+        f"run `furniture-prompter index` with --catalog {folder}, which picks up what an "
+        f"interrupted run saved. Where there was one, `furniture-prompter catalog repair --catalog "
+        f"{folder}` brings it back if it can."
     )
 
 

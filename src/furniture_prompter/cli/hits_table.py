@@ -80,7 +80,7 @@ PRICES = ("price", "sale_price")
 
 
 def price_text(product: Product) -> str:
-    """The first price that the feed gives; empty where it gives none."""
+    """What it costs now; empty where the feed gives no price."""
     return _price_in(product.attributes)
 
 
@@ -91,7 +91,9 @@ def variant_text(variant: Variant) -> str:
 
 
 def _price_in(attributes: Mapping[str, AttributeValue]) -> str:
-    return next((money_text(attributes, name) for name in PRICES if name in attributes), "")
+    priced = [name for name in PRICES if name in attributes]
+    # What it costs now; a gallery and the page tell what it did before as well.
+    return money_text(attributes, priced[-1]) if priced else ""
 
 
 def money_text(attributes: Mapping[str, AttributeValue], name: str) -> str:

@@ -1,6 +1,7 @@
 """Shared command-line options, query options among them; settings; exit statuses."""
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -331,8 +332,12 @@ def refuse_unwritable(path: Path, option: str) -> None:
         raise typer.BadParameter(f"{option} names a folder: {path}. Name a file.")
     if path.exists() and not path.is_file():
         raise typer.BadParameter(f"{option} names no ordinary file: {path}. Name another.")
-    if not path.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{option}: there is no folder {path.absolute().parent}. Make it.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{option}: there is no folder {folder}. Make it.")
+    # A file appears whole: it is written beside its name and then moved there.
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{option}: nothing can be written to {folder}. Name another.")
 
 
 class ExitCode(IntEnum):

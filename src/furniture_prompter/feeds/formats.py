@@ -86,7 +86,8 @@ def open_records(
         raise InvalidFeedError(f"The feed {path} cannot be reached ({error}).") from error
     if not there:
         raise InvalidFeedError(
-            f"There is no feed at {path}. Give a file that ends in {', '.join(EXTENSIONS)}."
+            f"There is nothing at {path.absolute()}. Give the path of the feed's file, or of a "
+            "folder of photos."
         )
     if not plain:
         raise InvalidFeedError(f"The feed {path} is no plain file. Save it as one first.")

@@ -32,6 +32,7 @@ from furniture_prompter.errors import CatalogError, EncoderError, ServeError
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.understanding.rooms import read_rooms
 from furniture_prompter.web.access import Keys, refuse_public_without_keys
+from furniture_prompter.web.behaviour import BehaviourLog
 from furniture_prompter.web.connections import PatientProtocol, backlog, raise_file_limit
 from furniture_prompter.web.origins import cors_middleware
 from furniture_prompter.web.telemetry import SHARED_FOLDER, log_config, replaced_workers
@@ -157,6 +158,8 @@ def _check(settings: ServeSettings) -> None:
     if settings.api_keys is not None:
         Keys.load(settings.api_keys)
     cors_middleware(settings)
+    if settings.events is not None:
+        BehaviourLog(settings.events)
     if settings.rooms is not None:
         read_rooms(settings.rooms)
     if settings.detector is not None:

@@ -100,7 +100,9 @@ def test_a_version_that_is_not_kept_is_told_by_why(tmp_path: Path, version: int,
 
 
 def test_a_catalog_without_former_versions_has_nothing_to_return_to(tmp_path: Path) -> None:
-    with pytest.raises(VersionNotKeptError, match=r"nothing to return to.*No version before it is"):
+    with pytest.raises(
+        VersionNotKeptError, match=r"no version before its .*No version before it is"
+    ):
         find_kept(tmp_path, NOW, None)
 
 

@@ -99,6 +99,13 @@ def test_the_variant_that_the_photo_shows_is_told_in_words(draw: Draw, make_hit:
     assert ".png · keyword" in out
 
 
+def test_a_reduced_price_is_what_it_costs(draw: Draw, make_hit: Any) -> None:
+    told = {"price": 8482.53, "sale_price": 7210.15, "currency": "TRY"}
+    _, first, *_ = draw(make_hit(attributes=told), color_system=None).splitlines()
+    assert first.rstrip().endswith("7,210.15 TRY")
+    assert "8,482.53" not in first
+
+
 def test_without_prices_there_is_no_column_for_them(draw: Draw, make_hit: Any) -> None:
     heading = draw(make_hit(attributes={"width_cm": 40.0}), color_system=None).splitlines()[0]
     assert heading.split() == ["#", "score", "title", "category", "colour"]

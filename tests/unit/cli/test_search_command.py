@@ -203,6 +203,17 @@ def test_a_command_given_wrongly_is_a_usage_error(
     assert catalog.asked == []
 
 
+def test_a_page_that_cannot_be_written_is_refused_before_the_search(
+    catalog: Any, shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write everywhere but where a disk is read-only.
+    monkeypatch.setattr("os.access", lambda *_: False)
+    done = shop("search", "stool", "--catalog", "shop", "--html", "hits.html")
+    assert done.status == 2
+    assert "nothing can be written to" in " ".join(done.err.replace("│", " ").split())
+    assert catalog.asked == []
+
+
 def test_a_setting_that_does_not_fit_is_a_usage_error_that_names_it(
     catalog: Any, shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
