@@ -171,6 +171,8 @@ def _unwanted(prompt: str) -> Iterator[tuple[_Written, int, int]]:
 
 def _written(prompt: str) -> Iterator[_Written]:
     """What looks like a code: letters with digits, or many digits, and is no size or price."""
+    if not any(map(str.isdigit, prompt)):
+        return
     found = [(each.start(), each[0], True) for each in _WRITTEN.finditer(prompt)]
     found += [(each.start(), each[0], False) for each in _SPACED.finditer(prompt)]
     measured: list[str] | None = None

@@ -226,8 +226,10 @@ class RetrieverGroup:
 
     def _evened(self, strengths: Scores) -> Scores:
         """Strengths, shape (n,), the best of them brought nearer to the second."""
+        if self.standing_out == 1:
+            return strengths
         known = strengths[~np.isnan(strengths)]
-        if self.standing_out == 1 or known.size < 2:
+        if known.size < 2:
             return strengths
         second = np.partition(known, known.size - 2)[known.size - 2]
         beyond = (strengths - second).clip(min=0)
@@ -318,7 +320,9 @@ async def fuse(
             own.update(zip((each.name for each in group.retrievers), told, strict=True))
             added.update(zip((each.name for each in group.retrievers), rows, strict=True))
     exhausted = all(top.size < candidates for top in wanted)
-    return Fused(numbers, scores, added, exhausted, own).taken(np.lexsort((numbers, -scores)))
+    # Of equal scores the lower number is first, for they rise.
+    best_first = np.argsort(-scores, kind="stable")
+    return Fused(numbers, scores, added, exhausted, own).taken(best_first)
 
 
 async def _one_by_one(*coroutines: Coroutine[Any, Any, NDArray[Any]]) -> list[NDArray[Any]]:

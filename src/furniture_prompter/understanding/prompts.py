@@ -14,6 +14,7 @@ from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
 
 _SEATERS: Final = frozenset({"seater", "seaters"})
+_COUNTING: Final = _SEATERS.union(LEXICON.seat_words, LEXICON.number_words, LEXICON.small_words)
 IN_STOCK: Final = "in stock"
 """What a catalog's column `availability` says of what can be had."""
 
@@ -98,8 +99,7 @@ def _kind_by_seats(reading: Reading) -> str:
     """What seats: of a prompt that counts seats and says no more; empty of others."""
     keys = [token.key for token in reading.tokens if token.key.isalnum()]
     turkish = any(key in LEXICON.seat_words for key in keys)
-    counting = {*LEXICON.seat_words, *LEXICON.number_words, *LEXICON.small_words, *_SEATERS}
-    if not all(key in counting or key.isdecimal() for key in keys):
+    if not all(key in _COUNTING or key.isdecimal() for key in keys):
         return ""
     return "koltuk" if turkish else "" if _SEATERS.isdisjoint(keys) else "sofa"
 
