@@ -72,6 +72,6 @@ def places_within(numbers: Numbers, own: Numbers) -> NDArray[np.intp]:
     counts = np.searchsorted(own, numbers, side="right") - starts
     # Rows of a number stand in a run: how far each run is from where it stands in the answer.
     until = np.cumsum(counts)
-    places = np.arange(until[-1]) if until.size else np.zeros(0, np.intp)
+    places: NDArray[np.intp] = np.arange(until[-1]) if until.size else np.zeros(0, np.intp)
     places += np.repeat(starts - until + counts, counts)
     return places

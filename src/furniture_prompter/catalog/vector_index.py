@@ -131,7 +131,7 @@ def rising(numbers: NDArray[Kind]) -> NDArray[Kind]:
 
     As ``np.unique``, which for this hashes, and loads all of ``numpy.ma`` the first time.
     """
-    if (numbers[1:] > numbers[:-1]).all():
+    if np.greater(numbers[1:], numbers[:-1]).all():
         return numbers
     ordered = np.sort(numbers)
     first = np.ones(ordered.size, np.bool_)

@@ -120,6 +120,7 @@ class Heard:
             they name a colour, 1 where they want the photo's; None where they say nothing of it.
         away_from_colour: Whether the words want any colour but the photo's.
         colours: Base colours that the words want.
+        shade: 1 where they want a lighter one than the photo's, -1 a darker one, 0 neither.
         apart: What words say that fold to others.
         quiet: Words that only rank: of sizes that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
@@ -136,6 +137,7 @@ class Heard:
     colour_weight: float | None = None
     away_from_colour: bool = False
     colours: tuple[str, ...] = ()
+    shade: int = 0
     apart: ToldApart = NOTHING_APART
     unused: tuple[str, ...] = ()
 
@@ -170,8 +172,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     unused = [part for part in missing if part.use == "filter" or part.column in _NO_WORDS]
     plain = [part for part in missing if part not in unused]
     if plain:
-        told_plain = [*query.lift, *(part.text for part in plain)]
-        understanding = understand(query.prompt, told_plain, bare)
+        understanding = understand(query.prompt, [*query.lift, *(p.text for p in plain)], bare)
     notes = tuple(
         _told_missing(parts, says)
         for parts, says in ((unused, "counts for nothing"), (plain, "was taken as words"))

@@ -158,12 +158,12 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     is_range = False
     until = _until(reading, stop)
     if until is not None:
-        further, behind, stop = until
+        last, behind, stop = until
         is_range, unit = True, behind or unit
         if _has_thousand(reading, stop - 2, stop):
             # "500'den 2 bine kadar": the second alone.
-            values[0] /= 1000 if values[0] >= further else 1
-        values.append(further)
+            values[0] /= 1000 if values[0] >= last else 1
+        values.append(last)
     while len(values) < 3 and not is_range:
         joint = reading.key(stop)
         is_joint = joint in LEXICON.times or (len(values) == 1 and joint in LEXICON.range_joints)
