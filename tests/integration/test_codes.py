@@ -116,10 +116,14 @@ def test_a_product_whose_code_is_not_wanted_is_left_out(
     assert ids(catalog.search(prompt, lift=[said]))[0] == unwanted
 
 
-def test_a_second_code_that_is_not_wanted_is_left_out_too(catalog: Catalog) -> None:
-    result = catalog.search("table, not KLT-2040 or brand18q", limit=20)
+@pytest.mark.parametrize(
+    "prompt", ["table, not KLT-2040 or brand18q", "KLT-2040 ve brand18q olmayan masa"]
+)
+def test_a_second_code_that_is_not_wanted_is_left_out_too(catalog: Catalog, prompt: str) -> None:
+    result = catalog.search(prompt, limit=20)
     assert ids(result)
     assert not {"KLT-2040", "a1"} & {*ids(result)}
+    assert len([part for part in result.understood if part.use == "without"]) == 2
 
 
 def test_the_number_of_a_model_is_no_negation(catalog: Catalog) -> None:

@@ -129,3 +129,25 @@ def test_a_weight_that_is_given_goes_before_another_colour(
     given = catalog.search("in a different colour", photo=photo, colour_weight=0.0)
     assert ids(given) == ids(catalog.search(photo=photo, colour_weight=0.0))
     assert ids(given) != ids(catalog.search("in a different colour", photo=photo))
+
+
+def test_a_darker_or_lighter_one_finds_the_model_so(
+    catalog: Catalog, rows: list[dict[str, object]]
+) -> None:
+    models: dict[object, dict[str, dict[str, object]]] = {}
+    for row in rows:
+        models.setdefault(row["family"], {})[str(row["color"])] = row
+    asked = found = 0
+    for colours in (each for each in models.values() if "white" in each):
+        white = colours.pop("white")
+        others = {str(row["id"]) for row in colours.values()}
+        for row in list(colours.values())[:1]:
+            result = catalog.search("daha açığı", photo=str(row["photo"]), limit=3)
+            (part,) = result.understood
+            assert (part.text, part.value) == ("daha açığı", "lighter than in the photo")
+            asked += 2
+            found += white["id"] in ids(result)
+            darker = catalog.search("darker", photo=str(white["photo"]), limit=3)
+            found += not others.isdisjoint(ids(darker))
+    assert asked >= 4
+    assert found >= 0.7 * asked

@@ -131,7 +131,7 @@ class Logistic:
     def logits(self, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logits of rows of evidence, shape (n, f) to (n,)."""
         told = (evidence - np.array(self.means)) @ np.array(self.weights) + self.intercept
-        return np.asarray(np.clip(told, -_LARGEST_LOGIT, _LARGEST_LOGIT))
+        return np.asarray(np.minimum(np.maximum(told, -_LARGEST_LOGIT), _LARGEST_LOGIT))
 
     def fits(self, features: int) -> bool:
         """Whether it has a finite mean and weight for each of so many features."""

@@ -6,7 +6,6 @@ answers every later prompt with it: asking takes milliseconds, adding up a tenth
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -162,6 +161,6 @@ def _added(match: Match, known: Mapping[Match, _Found], scores: Scores) -> list[
 def _words(match: Match) -> Iterator[Match]:
     """Matches that bring the same together as one does, each without its weight."""
     if match.together:
-        yield replace(match, weight=1.0)
+        yield Match(match.words, together=True)
     else:
         yield from (Match(word) for word in match.words.split())

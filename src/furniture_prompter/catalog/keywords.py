@@ -8,6 +8,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypedDict
 
 from furniture_prompter.errors import InvalidFeedError
@@ -193,6 +194,7 @@ def keyword_index_settings(language: str, folding: int | None = None) -> Keyword
     )
 
 
+@lru_cache
 def stemmer(language: str, folding: int | None = None) -> Callable[[str], str] | None:
     """What the index of a `language` and `folding` makes of a word; None where that is not known.
 

@@ -391,11 +391,11 @@ class CatalogReader:
         rows, _, vectors = await self._photo_rows.listed(numbers, [], VECTOR)
         # Asking for vectors gives them.
         assert vectors is not None  # noqa: S101
-        found, main = np.unique(rows, return_index=True)
-        places, known = places_of(numbers, found)
+        # A product's first row is its main photo's.
+        places, known = places_of(numbers, rows)
         if not known.all():
             raise unreadable(self.folder, "products have no photos")
-        return vectors[main[places]].astype(np.float32)
+        return vectors[places].astype(np.float32)
 
     @property
     def _photo_columns(self) -> list[str]:

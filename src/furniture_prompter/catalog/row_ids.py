@@ -70,7 +70,8 @@ def places_within(numbers: Numbers, own: Numbers) -> NDArray[np.intp]:
     """
     starts = np.searchsorted(own, numbers, side="left")
     counts = np.searchsorted(own, numbers, side="right") - starts
-    # Every row's place among those of its number, then where those begin.
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    places: NDArray[np.intp] = np.repeat(starts, counts) + within
+    # Rows of a number stand in a run: how far each run is from where it stands in the answer.
+    until = np.cumsum(counts)
+    places: NDArray[np.intp] = np.arange(until[-1]) if until.size else np.zeros(0, np.intp)
+    places += np.repeat(starts - until + counts, counts)
     return places

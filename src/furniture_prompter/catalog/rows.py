@@ -216,8 +216,12 @@ class MemoryRows(StoredRows):
         return places if self._counted is None else self._counted[places]
 
     async def _have(self, columns: Sequence[str]) -> None:
+        wanted = {NUMBER, *columns}
+        # What is read is taken in without waiting: what is there is whole.
+        if self._columns.keys() >= wanted:
+            return
         async with self._lock:
-            if self._columns.keys() >= {NUMBER, *columns}:
+            if self._columns.keys() >= wanted:
                 return
             # Rows beside others are of the same columns: then all are read once more.
             held = self._columns if self._counted is not None else ()

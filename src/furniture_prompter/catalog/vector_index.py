@@ -4,10 +4,11 @@ Two ways give the same answer. :class:`ExactIndex` holds a small catalog's vecto
 multiplies; :class:`IvfIndex` asks a Lance vector index and rescores its candidates exactly.
 """
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from lancedb import AsyncTable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.int64]
 Scores = NDArray[np.float32]
 Stored = NDArray[np.float16]
+_Places: TypeAlias = NDArray[np.intp]
 Kind = TypeVar("Kind", bound=np.generic)
 
 # How a query's scores spread over a catalog is estimated on this many rows; the standard error of
@@ -129,6 +131,8 @@ def rising(numbers: NDArray[Kind]) -> NDArray[Kind]:
 
     As ``np.unique``, which for this hashes, and loads all of ``numpy.ma`` the first time.
     """
+    if np.greater(numbers[1:], numbers[:-1]).all():
+        return numbers
     ordered = np.sort(numbers)
     first = np.ones(ordered.size, np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
@@ -186,7 +190,28 @@ def background_of(scores: Scores) -> Background:
     """Mean and standard deviation of a sample of cosines, shape (n,); (0, 1) of an empty one."""
     if not scores.size:
         return Background(0.0, 1.0)
-    return Background(float(scores.mean()), max(float(scores.std()), 1e-6))
+    # As `mean` and `std` say to the last digit, in half of their time.
+    count = np.float64(scores.size)
+    mean = np.float32(np.add.reduce(scores) / count)
+    beyond = scores - mean
+    deviation = np.sqrt(np.float32(np.add.reduce(beyond * beyond) / count))
+    return Background(float(mean), max(float(deviation), 1e-6))
+
+
+def _further(starts: _Places, rows: int) -> Iterator[tuple[_Places | slice, _Places]]:
+    """The second, third… rows of products that have so many: places of products, and of rows.
+
+    A maximum over all second rows at once takes a third of the time of one for each product.
+
+    Args:
+        starts: Where the rows of each product begin, shape (n,).
+        rows: In all.
+    """
+    counts = np.diff(starts, append=rows)
+    for further in range(1, int(counts.max(initial=0))):
+        products = np.flatnonzero(counts > further)
+        # Where all have so many, nothing is to be chosen.
+        yield slice(None) if products.size == starts.size else products, starts[products] + further
 
 
 def evenly(rows: NDArray[Kind], count: int) -> NDArray[Kind]:
@@ -214,6 +239,7 @@ class ExactIndex:
         self._parts, self._own, self._blank, self._order = parts, own, blank, order
         counted = slice(None) if order is None else order
         self._numbers, self._starts = np.unique(own[counted], return_index=True)
+        self._further = list(_further(self._starts, len(own[counted])))
         self._empty = blank[counted]
         self._has_empty = bool(self._empty.any())
         known = np.flatnonzero(~self._empty)
@@ -257,8 +283,11 @@ class ExactIndex:
         sample = background_of(scores[self._sample])
         if self._has_empty:
             scores[self._empty] = np.nan
-        if len(self._starts) < len(scores):
-            scores = np.fmax.reduceat(scores, self._starts)
+        if self._further:
+            nearest = scores[self._starts]
+            for products, rows in self._further:
+                nearest[products] = np.fmax(nearest[products], scores[rows])
+            scores = nearest
         return _ExactSimilarities(self._numbers, scores, sample)
 
     def some_rows(self, count: int) -> NDArray[np.float32]:

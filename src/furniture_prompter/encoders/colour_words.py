@@ -5,7 +5,7 @@ name is known (:mod:`tools.encoder_builder.colour_words` fits it). It holds for 
 space that it was fitted in, and costs a product of small matrices.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
@@ -21,6 +21,22 @@ from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.errors import EncoderDamagedError
 
 COLOUR_WORDS_FILE: Final = "colour_words.npz"
+_LIGHTNESS: Final[Mapping[str, float]] = {
+    "black": 12,
+    "brown": 38,
+    "purple": 38,
+    "blue": 40,
+    "red": 42,
+    "green": 48,
+    "grey": 55,
+    "orange": 62,
+    "turquoise": 65,
+    "pink": 75,
+    "beige": 82,
+    "yellow": 82,
+    "white": 95,
+}
+"""CIE L* of what is called so, roughly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,14 +87,26 @@ class ColourWords:
             vectors: Of photos, shape (n, d).
             wanted: At least one of `names`.
         """
-        part = vectors[:, vectors.shape[1] - len(self.weights) + 1 :]
-        part = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9)
-        logits = part @ self.weights[:-1] + self.weights[-1]
+        logits = self._logits(vectors)
         places = [self.names.index(name) for name in wanted]
         told: NDArray[np.float32] = np.logaddexp.reduce(
             logits[:, places], axis=1
         ) - np.logaddexp.reduce(logits, axis=1)
         return told
+
+    def lightness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How light what photos show is, as CIE L*, 0 to 100; shape (n, d) to (n,)."""
+        logits = self._logits(vectors)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        of_names = np.array([_LIGHTNESS[name] for name in self.names], np.float32)
+        return np.asarray(shares @ of_names, np.float32)
+
+    def _logits(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        part = vectors[:, vectors.shape[1] - len(self.weights) + 1 :]
+        part = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9)
+        logits: NDArray[np.float32] = part @ self.weights[:-1] + self.weights[-1]
+        return logits
 
 
 @cache

@@ -26,6 +26,7 @@ _WRITTEN: Final = re.compile(r"[^\s,;!?()\[\]{}\"“”'’]+")
 _SPACED: Final = re.compile(r"(?<![\w-])[^\W\d_]{2,5} \d{3,8}(?![\w-])")
 """A code with a space in it, which ids, and columns of codes, are looked through for."""
 _INNER: Final = re.compile(r"\w[-_./]\w")
+_WITH: Final = frozenset({"ve", "veya", "yada", "ile", ","})
 _NOR: Final = frozenset({"or", "nor"})
 _EDGES: Final = ".:#+-_/*="
 _RUN: Final = re.compile(r"[a-z]+|[0-9]+")
@@ -144,6 +145,7 @@ def _unwanted(prompt: str) -> Iterator[tuple[_Written, int, int]]:
     """Codes that a negation stands before or behind, and where that and the code begin and end."""
     reading = Reading.of(prompt)
     negated = -1
+    joined: list[tuple[_Written, int]] = []
     for code in islice(_written(prompt), _MOST_CODES):
         places = [
             at
@@ -166,11 +168,19 @@ def _unwanted(prompt: str) -> Iterator[tuple[_Written, int, int]]:
             continue
         _, length = LEXICON.negations_behind.longest(reading, places[-1] + 1)
         if length:
+            # "KLT-2040 ve MDL-1014 olmayan": the first is not wanted either.
+            begins = [*(begin for _, begin in joined[1:]), code.start]
+            for (before_it, begin), end in zip(joined, begins, strict=False):
+                yield before_it, begin, end
             yield code, code.start, reading.tokens[places[-1] + length].end
+        is_joined = not length and reading.key(places[-1] + 1) in _WITH
+        joined = [*joined, (code, code.start)] if is_joined else []
 
 
 def _written(prompt: str) -> Iterator[_Written]:
     """What looks like a code: letters with digits, or many digits, and is no size or price."""
+    if not any(map(str.isdigit, prompt)):
+        return
     found = [(each.start(), each[0], True) for each in _WRITTEN.finditer(prompt)]
     found += [(each.start(), each[0], False) for each in _SPACED.finditer(prompt)]
     measured: list[str] | None = None

@@ -274,7 +274,8 @@ async def _told(
 
 def _nearest(strengths: NDArray[np.float32]) -> NDArray[np.intp]:
     """Places of the strongest, strongest first; those of unknown strength are left out."""
-    order = np.argsort(-np.nan_to_num(strengths, nan=-np.inf), kind="stable")[:NEIGHBOURS]
+    # What has none comes last.
+    order = np.argsort(-strengths, kind="stable")[:NEIGHBOURS]
     return order[~np.isnan(strengths[order])]
 
 

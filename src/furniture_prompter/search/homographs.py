@@ -106,6 +106,8 @@ class Homographs:
             if not own.size:
                 strangers.append(written)
                 notes.append(_NOTE.format(said=written, other="”, “".join(others)))
+        if not barred and not unsaid and not meant:
+            return NOTHING_APART
         if not barred and not unsaid:
             return replace(NOTHING_APART, meant=tuple(meant.items()))
         numbers = rising(np.concatenate([NOTHING_APART.barred, *barred]))

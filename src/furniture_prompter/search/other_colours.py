@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from furniture_prompter.catalog.columns import VECTOR
 from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, best_per_product, scores_of
+from furniture_prompter.domain.query import Understood
 from furniture_prompter.encoders.colour_words import ColourWords
 from furniture_prompter.search.understood import COLORS, WORD_OF_COLOUR, Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
@@ -18,6 +20,11 @@ from furniture_prompter.understanding.prompts import named
 from furniture_prompter.understanding.word_forms import word_forms
 
 OTHER_COLOUR: Final = "other-colour"
+SHADE: Final = "shade"
+_BY: Final = 5.0
+"""By how much another is darker or lighter, at least, in CIE L*; as all that follows."""
+_UNIT: Final = 10.0
+_MOST_UNITS: Final = 4.0
 
 _BESIDE_A_COLOUR: Final = frozenset(
     {
@@ -46,6 +53,8 @@ _ANOTHER_SHADE: Final = re.compile(
     r"|\b(?:biraz )?(?:daha )?(?:koyusu|acigi)(?:nu|ni)?\b"
     r"|\b(?:biraz )?daha (?:koyu|acik)(?: (?:ton|renk)\w*)?\b"
 )
+_DARKER: Final = ("dark", "koyu")
+_OF_THE_PHOTO: Final = frozenset({"bunun", "bundan", "boyle", "aynisi", "ayni", "same", "version"})
 _OF_A_SHADE: Final = (
     "“{said}” is not compared with the photo: name the colour that is wanted, such as “dark grey”."
 )
@@ -76,21 +85,82 @@ def only_colours(prompt: str) -> bool:
     return bool(names) and all(_names_a_colour(name) for name in names)
 
 
-def with_shade(heard: Heard) -> Heard:
+def with_shade(heard: Heard, *, tells: bool = False) -> Heard:
     """A query beside a photo whose colour only shops call so, such as "in cappuccino".
 
-    Of one for a darker or lighter one, a note says that nothing is understood of it.
+    Of one for a darker or lighter one, a note says where nothing is understood of it.
+
+    Args:
+        heard: The query.
+        tells: Whether photos of the catalog tell how light they are.
     """
     prompt = heard.query.prompt
     if heard.colours or prompt is None:
         return heard
     shade = _ANOTHER_SHADE.search(fold_letters(prompt))
     said = prompt[slice(*shade.span())] if shade is not None else ""
-    if said and not any(said in part.text for part in heard.parts):
+    lifted = said in heard.query.lift
+    if said and not lifted and not any(said in part.text for part in heard.parts):
+        if tells:
+            return _in_another_shade(heard, prompt, said)
         return replace(heard, notes=(*heard.notes, _OF_A_SHADE.format(said=said)))
     if heard.parts or not only_colours(prompt):
         return heard
     return replace(heard, colours=_base_colours(prompt), colour_weight=0.0)
+
+
+def _in_another_shade(heard: Heard, prompt: str, said: str) -> Heard:
+    """A query for a darker or lighter one than the photo's, with what else its words say."""
+    darker = any(word in fold_letters(said) for word in _DARKER)
+    rest = " ".join(prompt.replace(said, " ").split()).strip(" ,;")
+    words = [word for word in WORD.findall(fold_letters(rest)) if word.isalnum()]
+    # "The same but darker" says no more.
+    says_more = not (_BESIDE_A_COLOUR | LEXICON.small_words | _OF_THE_PHOTO).issuperset(words)
+    value = f"{'darker' if darker else 'lighter'} than in the photo"
+    return replace(
+        heard,
+        query=replace(heard.query, prompt=rest if says_more else None),
+        parts=(*heard.parts, Understood(said, COLORS, "=", value, "preference")),
+        colour_weight=0.0,
+        shade=-1 if darker else 1,
+    )
+
+
+class ShadeRetriever:
+    """How far a product's photos are from being darker, or lighter, than the query's photo.
+
+    Strengths are in tenths of the way from black to white, 0 for what is as it should be. It is a
+    :class:`~furniture_prompter.search.retrievers.Retriever` for what is not wanted, and names no
+    product.
+    """
+
+    name = SHADE
+    weight = 1.0
+    reads_text = False
+
+    def __init__(
+        self, reader: CatalogReader, words: ColourWords, photo: NDArray[np.float32], way: int
+    ) -> None:
+        """Take what tells how light photos are, the query's (d,), and 1 for lighter or else -1."""
+        self._reader = reader
+        self._words = words
+        self._way = way
+        self._least = way * float(words.lightness(photo[np.newaxis])[0]) + _BY
+
+    async def top(self, _count: int, _prefilter: Filter | None) -> Numbers:
+        """See :class:`~furniture_prompter.search.retrievers.Retriever`; it brings none itself."""
+        return np.zeros(0, np.int64)
+
+    async def strengths(self, numbers: Numbers) -> Scores:
+        """Shape (n,); of several photos the one that is most as it should be counts."""
+        if not numbers.size:
+            return np.zeros(0, np.float32)
+        rows = await self._reader.photos(numbers, VECTOR)
+        # Asking for vectors gives them.
+        assert rows.vectors is not None  # noqa: S101
+        lacking = (self._least - self._way * self._words.lightness(rows.vectors)) / _UNIT
+        told = -np.minimum(np.maximum(lacking, 0), _MOST_UNITS).astype(np.float32)
+        return -scores_of(numbers, *best_per_product(rows.numbers, told))
 
 
 class OtherColourRetriever:

@@ -96,16 +96,16 @@ def marginal_order(
     fit = (scores - scores.min()) / max(float(np.ptp(scores)), _TINY)
     cosines = vectors @ vectors.T
     mean = (float(cosines.sum()) - float(np.trace(cosines))) / max(count * (count - 1), 1)
-    likeness = ((cosines - mean) / max(1 - mean, _TINY)).clip(0, 1)
+    likeness = np.minimum(np.maximum((cosines - mean) / max(1 - mean, _TINY), 0), 1)
     order = np.zeros(count, np.intp)
-    worth, likeness = (1 - diversity) * fit, diversity * likeness
-    nearest = np.zeros(count, likeness.dtype)
+    worth = (1 - diversity) * fit
+    # What each is worth behind each, of which the least counts.
+    behind = worth - diversity * likeness
     chosen = 0
     for place in range(1, count):
         worth[chosen] = -np.inf
-        np.maximum(nearest, likeness[chosen], out=nearest)
-        chosen = int((worth - nearest).argmax())
-        order[place] = chosen
+        np.minimum(worth, behind[chosen], out=worth)
+        order[place] = chosen = int(worth.argmax())
     return order
 
 
@@ -114,6 +114,7 @@ LIMIT_RANKED: Final = 10_000
 
 _LIMIT_CHARACTERS: Final = 200
 _DIGEST_CHARACTERS: Final = 24
+_DECISIVE: Final = tuple(name for name, option in OPTIONS.items() if option.about.decisive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def query_digest(query: Query, photo: bytes) -> str:
     """
     decisive = [
         query.prompt,
-        *(getattr(query, name) for name, option in OPTIONS.items() if option.about.decisive),
+        *(getattr(query, name) for name in _DECISIVE),
         query.similar_to,
         astuple(query.crop) if query.crop is not None else None,
         hashlib.sha256(photo).hexdigest(),

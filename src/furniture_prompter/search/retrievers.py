@@ -13,7 +13,7 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
-from furniture_prompter.search.other_colours import OtherColourRetriever
+from furniture_prompter.search.other_colours import OtherColourRetriever, ShadeRetriever
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
     EncodedText,
@@ -43,6 +43,9 @@ _STANDING_OUT: Final = 0.1
 # What a photo loses of the words' share for each factor of e that it is less likely to show the
 # colours asked for. Chosen as the above.
 _OTHER_COLOUR_SHARE: Final = 0.2
+# What a photo loses of the query's photo's share for each ten of CIE L* that it is too light or too
+# dark. Chosen as the above ("Darker and lighter than a photo").
+_SHADE_SHARE: Final = 0.5
 # What such words count for where they say no more: the photo's shape chooses, colours decide.
 _COLOURS_ALONE: Final = 1 / 3
 
@@ -226,8 +229,10 @@ class RetrieverGroup:
 
     def _evened(self, strengths: Scores) -> Scores:
         """Strengths, shape (n,), the best of them brought nearer to the second."""
+        if self.standing_out == 1:
+            return strengths
         known = strengths[~np.isnan(strengths)]
-        if self.standing_out == 1 or known.size < 2:
+        if known.size < 2:
             return strengths
         second = np.partition(known, known.size - 2)[known.size - 2]
         beyond = (strengths - second).clip(min=0)
@@ -318,7 +323,9 @@ async def fuse(
             own.update(zip((each.name for each in group.retrievers), told, strict=True))
             added.update(zip((each.name for each in group.retrievers), rows, strict=True))
     exhausted = all(top.size < candidates for top in wanted)
-    return Fused(numbers, scores, added, exhausted, own).taken(np.lexsort((numbers, -scores)))
+    # Of equal scores the lower number is first, for they rise.
+    best_first = np.argsort(-scores, kind="stable")
+    return Fused(numbers, scores, added, exhausted, own).taken(best_first)
 
 
 async def _one_by_one(*coroutines: Coroutine[Any, Any, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -374,6 +381,7 @@ async def retriever_groups(
     *,
     another_colour: bool = False,
     other_colours: OtherColourRetriever | None = None,
+    shade: ShadeRetriever | None = None,
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -387,6 +395,7 @@ async def retriever_groups(
             they may have begun.
         another_colour: Whether the words beside a photo name a colour.
         other_colours: What tells that photos show none of it; None where nothing can.
+        shade: What tells that photos are not darker, or lighter; None where that is not wanted.
     """
 
     async def of_text(text: EncodedText, words: KeywordRetriever) -> tuple[Retriever, ...]:
@@ -423,6 +432,8 @@ async def retriever_groups(
         similarities = (await reader.photo_index()).similarities(query.unlike)
         unlike = VectorRetriever(PHOTO, 1.0, similarities)
         groups.append(RetrieverGroup(-_UNLIKE_SHARE * photo_share, (unlike,)))
+    if shade is not None:
+        groups.append(RetrieverGroup(-_SHADE_SHARE * photo_share, (shade,)))
     words_share = 1.0 - photo_share
     if other_colours is not None:
         groups.append(RetrieverGroup(-_OTHER_COLOUR_SHARE * words_share, (other_colours,)))

@@ -28,6 +28,7 @@ from furniture_prompter.search.confidence import (
 from furniture_prompter.search.homographs import Homographs
 from furniture_prompter.search.other_colours import (
     OtherColourRetriever,
+    ShadeRetriever,
     only_colours,
     with_shade,
 )
@@ -187,6 +188,7 @@ class Searcher:
                 encoded = await self._queries.encode(embedded, photo_vector, covered)
                 if encoded.query.looked_at is not None:
                     query = replace(query, looked_at=encoded.query.looked_at)
+                shade = self._shade(encoded, heard)
                 encoded = self._weighed(replace(encoded, query=query), heard)
             digest = encoded_query_digest(encoded)
             cursor = given or Cursor(0, candidates, manifest.version, digest)
@@ -202,6 +204,7 @@ class Searcher:
                     by_keywords,
                     another_colour=heard.colour_weight == 0,
                     other_colours=self._other_colours(encoded, heard),
+                    shade=shade,
                 )
             with clock.step("judge"):
                 known = await self._known_share(heard, wordings[0])
@@ -329,7 +332,8 @@ class Searcher:
             prompt, meant = known.corrected(query.prompt)
             mended = query if prompt == query.prompt else replace(query, prompt=prompt)
         heard = await hear_with_codes(self._reader, mended, with_photo=with_photo)
-        heard = with_shade(heard) if with_photo else heard
+        if with_photo:
+            heard = with_shade(heard, tells=colour_words(self._query_card()) is not None)
         apart, unwanted_apart = [
             await self._homographs.told_apart(text, known.beside(text) if text else ())
             for text in (heard.query.prompt, heard.query.without)
@@ -389,6 +393,13 @@ class Searcher:
         # Where columns tell colours, the words beside them do too.
         alone = COLORS not in self._reader.filter_columns and only_colours(heard.query.prompt or "")
         return OtherColourRetriever(self._reader, words, heard.colours, alone=alone)
+
+    def _shade(self, encoded: EncodedQuery, heard: Heard) -> ShadeRetriever | None:
+        """What tells that photos are not darker, or lighter, than the query's, as words want it."""
+        words = colour_words(self._query_card()) if heard.shade else None
+        if words is None or encoded.photo is None:
+            return None
+        return ShadeRetriever(self._reader, words, encoded.photo, heard.shade)
 
     def _colours_unheard(self, heard: Heard) -> tuple[str, ...]:
         """A sentence where words speak of the photo's colour, and its vector has none to tell."""

@@ -77,6 +77,9 @@ _NEEDS_A_PHOTO: Final = (
 _NO_COLOURS: Final = (
     "{said} only ranks: the catalog has no column of colours, so that photos and words tell it."
 )
+_NOT_SURE: Final = (
+    "“{said}” was taken as words: it may be a size or a price. Add cm, or a currency."
+)
 _AVAILABILITY: Final = "availability"
 _NO_WORDS: Final = frozenset({"price", _AVAILABILITY})
 """Of what these columns are asked no product speaks in its words: "cheap", "in stock"."""
@@ -117,6 +120,7 @@ class Heard:
             they name a colour, 1 where they want the photo's; None where they say nothing of it.
         away_from_colour: Whether the words want any colour but the photo's.
         colours: Base colours that the words want.
+        shade: 1 where they want a lighter one than the photo's, -1 a darker one, 0 neither.
         apart: What words say that fold to others.
         quiet: Words that only rank: of sizes that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
@@ -133,6 +137,7 @@ class Heard:
     colour_weight: float | None = None
     away_from_colour: bool = False
     colours: tuple[str, ...] = ()
+    shade: int = 0
     apart: ToldApart = NOTHING_APART
     unused: tuple[str, ...] = ()
 
@@ -156,36 +161,38 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
                 return _of_the_photos_colour(query, said, columns, wanted=wanted)
             of_a_photo = said
             break
-    understanding = understand(query.prompt, query.lift)
+    bare = [name for name in ("price", "width_cm") if _columns_of(name, columns)]
+    understanding = understand(query.prompt, query.lift, bare)
     missing = [
         part
         for part in understanding.parts
         if part.column.endswith(("_cm", "_kg", "price", _AVAILABILITY))
-        and not _columns_of(part, columns)
+        and not _columns_of(part.column, columns)
     ]
     unused = [part for part in missing if part.use == "filter" or part.column in _NO_WORDS]
     plain = [part for part in missing if part not in unused]
     if plain:
-        understanding = understand(query.prompt, [*query.lift, *(part.text for part in plain)])
+        understanding = understand(query.prompt, [*query.lift, *(p.text for p in plain)], bare)
     notes = tuple(
         _told_missing(parts, says)
         for parts, says in ((unused, "counts for nothing"), (plain, "was taken as words"))
         if parts
     )
+    notes += tuple(_NOT_SURE.format(said=text) for text in understanding.unsure)
     colours = dict.fromkeys(
         f"“{part.text}”"
         for part in understanding.parts
-        if part.column == COLORS and part.use != "without" and not _columns_of(part, columns)
+        if part.column == COLORS and part.use != "without" and not _columns_of(part.column, columns)
     )
     if colours:
-        notes = (*notes, _NO_COLOURS.format(said=", ".join(colours)))
+        notes += (_NO_COLOURS.format(said=", ".join(colours)),)
     if of_a_photo is not None:
-        notes = (*notes, _NEEDS_A_PHOTO.format(said=of_a_photo.group()))
+        notes += (_NEEDS_A_PHOTO.format(said=of_a_photo.group()),)
     # A prompt that says nothing but limits is still what photos are compared with.
     left = _words_left(query.prompt, unused, with_photo=with_photo)
     parts, limits, wishes, looks, unwanted = [], [], [], [], []
     for part in understanding.parts:
-        telling = _columns_of(part, columns)
+        telling = _columns_of(part.column, columns)
         if part.use == "without":
             unwanted.append(str(part.value))
             limits += [(part, condition) for condition in _exclusions(part, columns)]
@@ -264,8 +271,8 @@ def _is_of_colour(part: Understood) -> bool:
     return part.column == COLORS or any(column == COLORS for column, _ in unwanted)
 
 
-def _columns_of(part: Understood, columns: Mapping[str, str]) -> tuple[str, ...]:
-    for names in (_COLUMNS.get(part.column, (part.column,)), _INSTEAD.get(part.column, ())):
+def _columns_of(column: str, columns: Mapping[str, str]) -> tuple[str, ...]:
+    for names in (_COLUMNS.get(column, (column,)), _INSTEAD.get(column, ())):
         known = tuple(name for name in names if columns.get(name) == _TYPES.get(name, "number"))
         if known:
             return known
@@ -340,7 +347,7 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
     wishes = [
         Wish(part, names, columns[names[0]])
         for part in given_up
-        if (names := _columns_of(part, columns))
+        if (names := _columns_of(part.column, columns))
     ]
     told = ", ".join(f"“{part.text}”" for part, _ in heard.limits)
     note = f"No product is {told}: what comes nearest is shown."

@@ -165,6 +165,8 @@ class Lexicon:
         self.persons = frozenset(sets["persons"])
         self.ends = frozenset(sets["ends"]) | {""}
         self.seating = frozenset(sets["seating"])
+        self.sold_together = self.seating.union(sets["sold_together"])
+        self.flats = frozenset(sets["flats"])
         self.negation_fillers = frozenset(sets["negation_fillers"])
         self.negation_ends = frozenset(sets["negation_ends"])
         self.ones = frozenset(sets["ones"])

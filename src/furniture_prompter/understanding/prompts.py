@@ -14,6 +14,8 @@ from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
 
 _SEATERS: Final = frozenset({"seater", "seaters"})
+_COUNTING: Final = _SEATERS.union(LEXICON.seat_words, LEXICON.number_words, LEXICON.small_words)
+_DIGITS: Final = frozenset("123456789")
 IN_STOCK: Final = "in stock"
 """What a catalog's column `availability` says of what can be had."""
 
@@ -25,25 +27,31 @@ class Understanding:
     Attributes:
         rest: The words to search for.
         parts: What was understood, in the prompt's order.
+        unsure: Ranges of numbers, left as words, that any of several columns may tell.
     """
 
     rest: str
     parts: tuple[Understood, ...]
+    unsure: tuple[str, ...] = ()
 
 
-def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
+def understand(
+    prompt: str, lifted: Collection[str] = (), bare: Sequence[str] = ()
+) -> Understanding:
     """Take a prompt apart.
 
     Args:
         prompt: What a shopper wrote, any length.
         lifted: Texts of what would be understood that are plain words this time.
+        bare: Columns, of ``price`` and ``width_cm``, that may tell "120 ile 160 arası".
 
     Returns:
         What was understood, and the words that remain: those of colours, materials, counts, rooms
         and styles stay among them, for pictures and texts say them too; sizes, prices, negations
         and words such as ``cheap`` do not.
     """
-    reading = Reading.of(prompt, lifted)
+    reading = Reading.of(prompt, lifted, bare)
+    _read_sets_of_seats(reading)
     _read_counts(reading)
     read_quantities(reading)
     _read_negations(reading)
@@ -55,13 +63,38 @@ def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
     if any(part.column == "seats" or part.use == "without" for part in parts):
         # "Not a 3 seater" asks for something to sit on.
         rest = f"{rest} {_kind_by_seats(reading)}".strip()
-    return Understanding(rest, _without_repeats(parts))
+    return Understanding(rest, _without_repeats(parts), tuple(reading.unsure))
+
+
+def _read_sets_of_seats(reading: Reading) -> None:
+    """Note the seats of what is sold together, "3+2+1 koltuk takımı", added up as in feeds."""
+    at = 0
+    while at < len(reading.tokens):
+        stop = at + 1
+        if reading.key(at) in _DIGITS:
+            while reading.key(stop) == "+" and reading.key(stop + 1) in _DIGITS:
+                stop += 2
+        beside = (*reading.keys(at - 3, at), *reading.keys(stop, stop + 3))
+        if (
+            stop > at + 1
+            and reading.key(at - 1) != "+" != reading.key(stop)
+            # "1+1 daire" is a flat of one room.
+            and reading.key(stop) not in LEXICON.flats
+            and any(word in LEXICON.sold_together for word in beside)
+        ):
+            seats = sum(int(key) for key in reading.keys(at, stop) if key in _DIGITS)
+            _add_count(reading, at, stop, "seats", float(seats), None)
+        at = stop
 
 
 def _read_counts(reading: Reading) -> None:
     for at in range(len(reading.tokens)):
         value = _count_at(reading, at)
-        if value is None or (reading.glued(at) and reading.key(at - 1).isalpha()):
+        if (
+            at in reading.counted
+            or value is None
+            or (reading.glued(at) and reading.key(at - 1).isalpha())
+        ):
             continue
         high, stop = None, at + 1
         if reading.key(at + 1) in LEXICON.range_joints:
@@ -98,8 +131,7 @@ def _kind_by_seats(reading: Reading) -> str:
     """What seats: of a prompt that counts seats and says no more; empty of others."""
     keys = [token.key for token in reading.tokens if token.key.isalnum()]
     turkish = any(key in LEXICON.seat_words for key in keys)
-    counting = {*LEXICON.seat_words, *LEXICON.number_words, *LEXICON.small_words, *_SEATERS}
-    if not all(key in counting or key.isdecimal() for key in keys):
+    if not all(key in _COUNTING or key.isdecimal() for key in keys):
         return ""
     return "koltuk" if turkish else "" if _SEATERS.isdisjoint(keys) else "sofa"
 

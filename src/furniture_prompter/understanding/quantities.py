@@ -49,6 +49,8 @@ class Reading:
     counted: set[int] = field(default_factory=set)
     parts: list[tuple[int, Understood]] = field(default_factory=list)
     lifted: Collection[str] = ()
+    bare: Sequence[str] = ()
+    unsure: list[str] = field(default_factory=list)
 
     def key(self, at: int) -> str:
         """The folded token at a place; empty outside, and where it was taken."""
@@ -80,10 +82,13 @@ class Reading:
             self.taken.update(range(start, stop))
 
     @classmethod
-    def of(cls, prompt: str, lifted: Collection[str] = ()) -> "Reading":
-        """The tokens of a prompt; texts in `lifted` are plain words."""
+    def of(cls, prompt: str, lifted: Collection[str] = (), bare: Sequence[str] = ()) -> "Reading":
+        """The tokens of a prompt; texts in `lifted` are plain words.
+
+        What numbers without a unit may say are the columns in `bare`.
+        """
         composed = unicodedata.normalize("NFC", prompt)
-        return cls(composed, _tokens(composed), lifted=lifted)
+        return cls(composed, _tokens(composed), lifted=lifted, bare=bare)
 
 
 @lru_cache(maxsize=64)
@@ -151,7 +156,15 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     if unit is None and before is not None:
         unit, start = ("price", before, False), at - 1
     is_range = False
-    while len(values) < 3:
+    until = _until(reading, stop)
+    if until is not None:
+        last, behind, stop = until
+        is_range, unit = True, behind or unit
+        if _has_thousand(reading, stop - 2, stop):
+            # "500'den 2 bine kadar": the second alone.
+            values[0] /= 1000 if values[0] >= last else 1
+        values.append(last)
+    while len(values) < 3 and not is_range:
         joint = reading.key(stop)
         is_joint = joint in LEXICON.times or (len(values) == 1 and joint in LEXICON.range_joints)
         sign = LEXICON.currency_signs.get(reading.key(stop + 1)) if is_joint else None
@@ -181,6 +194,27 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     if one == _METRE_CM and max(values) > _MOST_METRES:
         return None
     return _Quantity(start, stop, tuple(values), kind, one, is_range, is_inch)
+
+
+def _until(
+    reading: Reading, at: int
+) -> tuple[float, tuple[str, float | str, bool] | None, int] | None:
+    """The end of a range that "1000'den" began: of "2000 TL'ye kadar" all but its last word."""
+    here = _past_apostrophe(reading, at)
+    if reading.key(here) in _FROM:
+        here += 1
+    elif reading.key(at - 1).endswith(_FROM):
+        # Behind a unit, or as "binden".
+        here = at
+    else:
+        return None
+    value = _number(reading.key(here))
+    if value is None:
+        return None
+    unit, stop = _unit(reading, here + 1)
+    stop += unit is None and reading.key(stop) in LEXICON.thousands
+    stop = _past_dative(reading, stop)
+    return (value, unit, stop) if reading.key(stop) == _UP_TO else None
 
 
 def _past_dative(reading: Reading, at: int) -> int:
@@ -298,7 +332,7 @@ class _Context:
 
 
 def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
-    thousands = 1000.0 if _has_thousand(reading, quantity) else 1.0
+    thousands = 1000.0 if _has_thousand(reading, quantity.start, quantity.stop) else 1.0
     scale = quantity.unit if isinstance(quantity.unit, float) else thousands
     values = [round(value * scale, 2) for value in quantity.values]
     context = _context(reading, quantity)
@@ -308,6 +342,8 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
     is_told = (context.start, context.stop) != (quantity.start, quantity.stop)
     if not kind and quantity.is_range and (thousands > 1 or (is_told and _are_prices(values))):
         kind = "price"
+    if not kind and quantity.is_range and is_told and min(values) >= _LEAST_BARE_SIZE:
+        kind = _kind_by_columns(reading, reading.text(context.start, context.stop))
     if not kind or max(values) <= 0:
         return
     currency = quantity.unit if isinstance(quantity.unit, str) else ""
@@ -331,6 +367,15 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
         reading.add(context.start, context.stop, part, take=True)
 
 
+def _kind_by_columns(reading: Reading, text: str) -> str:
+    """What a range without a unit measures where one column alone may tell; else it is unsure."""
+    if len(reading.bare) == 1:
+        return "price" if reading.bare[0] == "price" else "length"
+    if reading.bare and text not in reading.lifted:
+        reading.unsure.append(text)
+    return ""
+
+
 def _are_prices(values: Sequence[float]) -> bool:
     """Whether numbers without a unit are too great for the sides of furniture."""
     return min(values) > _MOST_BARE_SIZE
@@ -342,6 +387,8 @@ _MOST_BARE_SIZE: Final = 400.0
 _METRE_CM: Final = 100.0
 _MOST_METRES: Final = 20.0
 _BIN: Final = "bin"
+_FROM: Final = ("den", "dan", "ten", "tan")
+_UP_TO: Final = "kadar"
 _HUNDRED: Final = 100
 _TENS: Final[Mapping[str, float]] = {
     "yirmi": 20,
@@ -358,10 +405,8 @@ _SIZED: Final = frozenset({"lik", "luk"})
 _LEAST_BARE_PRICE: Final = 5.0
 
 
-def _has_thousand(reading: Reading, quantity: _Quantity) -> bool:
-    return any(
-        reading.tokens[at].key in LEXICON.thousands for at in range(quantity.start, quantity.stop)
-    )
+def _has_thousand(reading: Reading, start: int, stop: int) -> bool:
+    return any(reading.tokens[at].key in LEXICON.thousands for at in range(start, stop))
 
 
 def _kind_without_unit(quantity: _Quantity, values: Sequence[float], context: _Context) -> str:

@@ -48,6 +48,27 @@ def test_the_background_leaves_rows_without_a_vector_out() -> None:
     assert background.deviation == pytest.approx(np.std([1.0, 0.0, 0.6]))
 
 
+@pytest.mark.parametrize("counts", [[3, 1, 2, 5], [2, 2, 2, 2]])
+def test_products_have_their_nearest_photos_however_many_they_have(counts: list[int]) -> None:
+    random = np.random.default_rng(5)
+    numbers = random.permutation(np.repeat(np.arange(len(counts)), counts))
+    vectors = random.normal(size=(len(numbers), 4)).astype(np.float32)
+    query = vectors[0]
+    scores = asyncio.run(
+        ExactIndex(vectors, numbers).similarities(query).of(np.arange(len(counts)))
+    )
+    nearest = [(vectors[numbers == number] @ query).max() for number in range(len(counts))]
+    assert scores.tolist() == pytest.approx(nearest, rel=1e-6)
+
+
+def test_the_background_is_mean_and_deviation_to_the_last_digit() -> None:
+    for count in (1, 7, 999, 1_442):
+        scores = np.random.default_rng(count).normal(0.2, 0.1, count).astype(np.float32)
+        background = background_of(scores)
+        assert background.mean == float(scores.mean())
+        assert background.deviation == max(float(scores.std()), 1e-6)
+
+
 def test_an_empty_sample_has_a_neutral_background() -> None:
     background = background_of(np.zeros(0, np.float32))
     assert (background.mean, background.deviation) == (0.0, 1.0)

@@ -9,7 +9,12 @@ import pytest
 
 from furniture_prompter.domain import Query
 from furniture_prompter.encoders.colour_words import ColourWords
-from furniture_prompter.search.other_colours import OtherColourRetriever, only_colours, with_shade
+from furniture_prompter.search.other_colours import (
+    OtherColourRetriever,
+    ShadeRetriever,
+    only_colours,
+    with_shade,
+)
 from furniture_prompter.search.understood import hear
 
 WORDS = ColourWords("space", ("grey", "red"), np.array([[4, 0], [0, 4], [0, 0]], np.float32))
@@ -75,6 +80,47 @@ def test_colours_that_are_wanted_are_told_apart_from_those_that_are_not() -> Non
     assert hear(Query(prompt="grey or beige sofa"), {}).colours == ("grey", "beige")
     assert hear(Query(prompt="gri kanepe"), {}).colours == ("grey",)
     assert hear(Query(prompt="sofa, not grey"), {}).colours == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said", "rest", "shade"),
+    [
+        ("daha koyusu", "daha koyusu", None, -1),
+        ("bunun daha açığını istiyorum", "daha açığını", None, 1),
+        ("the same but a bit darker", "a bit darker", None, -1),
+        ("lighter, with arms", "lighter", "with arms", 1),
+    ],
+)
+def test_a_darker_or_lighter_one_than_the_photos_is_understood_where_photos_tell(
+    prompt: str, said: str, rest: str | None, shade: int
+) -> None:
+    heard = with_shade(hear(Query(prompt=prompt), {}, with_photo=True), tells=True)
+    (part,) = heard.parts
+    way = "darker" if shade < 0 else "lighter"
+    assert (part.text, part.value) == (said, f"{way} than in the photo")
+    assert (heard.query.prompt, heard.shade, heard.colour_weight) == (rest, shade, 0.0)
+    assert heard.notes == ()
+    lifted = hear(Query(prompt=prompt, lift=(said,)), {}, with_photo=True)
+    assert with_shade(lifted, tells=True) == lifted
+
+
+def test_what_is_lighter_than_the_photo_is_no_darker_one() -> None:
+    rows = np.array([[9, 4, 0], [9, 0, 4], [9, 0, 4], [9, 3, 3]], np.float32)
+
+    async def photos(_numbers: Any, _column: str) -> Any:
+        return SimpleNamespace(numbers=np.array([1, 1, 4, 7]), vectors=rows)
+
+    reader: Any = SimpleNamespace(photos=photos)
+    words = ColourWords("space", ("black", "white"), np.array([[9, 0], [0, 9], [0, 0]], np.float32))
+    assert words.lightness(rows)[0] < words.lightness(rows)[3] < words.lightness(rows)[1]
+    middle = rows[3]
+    numbers = np.array([1, 4, 7])
+    for way, wrong in ((-1, [0, 4, 0.5]), (1, [0, 0, 0.5])):
+        retriever = ShadeRetriever(reader, words, middle, way)
+        found = asyncio.run(retriever.strengths(numbers)).tolist()
+        assert found == pytest.approx(wrong, abs=0.01)
+        assert asyncio.run(retriever.strengths(numbers[:0])).size == 0
+        assert asyncio.run(retriever.top(9, None)).size == 0
 
 
 def strengths(wanted: tuple[str, ...]) -> list[float]:

@@ -258,6 +258,16 @@ def test_a_size_without_a_column_stays_among_the_words_and_is_told() -> None:
     )
 
 
+def test_a_range_that_may_be_a_size_or_a_price_stays_among_the_words_and_is_told() -> None:
+    heard = hear(Query(prompt="120 ile 160 arası masa"), {"price": "number", "width": "number"})
+    assert (heard.parts, heard.query.prompt) == ((), "120 ile 160 arası masa")
+    (note,) = heard.notes
+    assert note.startswith("“120 ile 160 arası” was taken as words: it may be a size or a price.")
+    heard = hear(Query(prompt="120 ile 160 arası masa"), {"width": "number"})
+    assert heard.limits[0][1] == "`width` between 120 and 160"
+    assert heard.notes == ()
+
+
 def test_what_is_not_wanted_leaves_out_what_is_known_to_be_of_it() -> None:
     columns = {"base_colors": "texts", "base_materials": "texts"}
     heard = hear(Query(prompt="table without metal", without="glass"), columns)

@@ -193,3 +193,19 @@ def test_what_has_to_be_in_stock(prompt: str, rest: str | None) -> None:
     limits = [part for part in understanding.parts if part.column == "availability"]
     assert bool(limits) == (rest is not None)
     assert understanding.rest == (rest or prompt)
+
+
+@pytest.mark.parametrize("prompt", ["120 ile 160 arası masa", "table between 120 and 160"])
+def test_a_range_without_a_unit_is_of_the_one_column_that_may_tell_it_or_unsure(
+    prompt: str,
+) -> None:
+    (said,) = understand(prompt, (), ["width_cm"]).parts
+    assert (said.column, said.value, said.high) == ("width_cm", 120, 160)
+    (said,) = understand(prompt, (), ["price"]).parts
+    assert (said.column, said.use) == ("price", "filter")
+    either = understand(prompt, (), ["price", "width_cm"])
+    assert (either.parts, either.rest) == ((), prompt)
+    (unsure,) = either.unsure
+    assert unsure in prompt
+    assert not understand(prompt, [unsure], ["price", "width_cm"]).unsure
+    assert not understand("masa 3 ile 5 arası", (), ["price", "width_cm"]).unsure
