@@ -136,6 +136,9 @@ def test_a_photo_that_was_cut_is_told_and_a_click_leaves_it_as_it_is(
     page.locator("#file").set_input_files(folder / "screen.png")
     told = page.locator(".looked")
     expect(told).to_contain_text("Fotoğrafınızın yalnızca içindeki görsel arandı.")
+    # Pieces are those of the picture, which begins a tenth from the page's left and top.
+    expect(page.locator(".boxes a").first).to_have_attribute("data-box", re.compile(r"^15\."))
+    expect(page.locator("crop-box")).to_contain_text("o görselin bütününe benziyor")
     told.get_by_role("link", name="Fotoğrafın tümünü olduğu gibi ara").click()
     expect(told).to_have_count(0)
     chip = page.locator(".chips a", has_text="fotoğrafın tümü, olduğu gibi")

@@ -35,7 +35,7 @@ from furniture_prompter.domain.query import Crop, Description, Piece, PieceHits,
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
-from furniture_prompter.search.pieces import is_room, looks_for_pieces, query_of_piece
+from furniture_prompter.search.pieces import looks_for_pieces, query_of_piece
 from furniture_prompter.search.query_vectors import (
     Embedded,
     NoRoute,
@@ -218,10 +218,9 @@ class Catalog:
         return result
 
     def _pieces_found(self, photo: "PhotoInput", query: Query) -> tuple[PieceHits, ...]:
-        image, pieces = self._photos.pieces(photo)
-        if not is_room(pieces):
-            return ()
-        rows = self.encoder.encode([piece.box.cut(image) for piece in pieces])
+        image, pieces = self._photos.pieces(photo, asked=False)
+        cut = [piece.box.cut(image) for piece in pieces]
+        rows = self.encoder.encode(cut) if cut else ()
         found = []
         for piece, row in zip(pieces, rows, strict=True):
             asked = self._searcher.search(query_of_piece(query, piece), photo_vector=row)
@@ -367,7 +366,7 @@ class Catalog:
             raise one_of_both()
         if photo is None:
             return event_loop.run(self._put_together(asked, ()))
-        image, found = self._photos.pieces(photo)
+        image, found = self._photos.pieces(photo, asked=True)
         rows = self.encoder.encode([piece.box.cut(image) for piece in found]) if found else ()
         return event_loop.run(self._put_together(asked, list(zip(found, rows, strict=True))))
 

@@ -19,7 +19,7 @@ from furniture_prompter.encoders.decoding import (
 from furniture_prompter.encoders.detector import Detector
 from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import InvalidPhotoError, InvalidQueryError
-from furniture_prompter.search.pieces import SIDE_PX, box_of, no_detector
+from furniture_prompter.search.pieces import SIDE_PX, box_of, no_detector, pieces_in
 from furniture_prompter.search.query_vectors import Upright, Vectors
 from furniture_prompter.settings import Settings
 
@@ -61,7 +61,7 @@ class QueryPhotos:
         if query.piece is not None:
             if crop is not None:
                 raise InvalidQueryError("There is a crop and a piece. Leave one of the two out.")
-            crop = box_of(self.pieces(photo, is_room=True)[1], query.piece)
+            crop = box_of(self.pieces(photo, asked=True)[1], query.piece)
         name, data = self._named(photo)
         image = self._decoded(name, data, crop)
         looked_at = None
@@ -93,14 +93,12 @@ class QueryPhotos:
         """Whether a detector is set up."""
         return self._detector is not None
 
-    def pieces(
-        self, photo: PhotoInput, *, is_room: bool = False
-    ) -> tuple[RgbImage, tuple[Piece, ...]]:
+    def pieces(self, photo: PhotoInput, *, asked: bool) -> tuple[RgbImage, tuple[Piece, ...]]:
         """A photo's pixels, shape (h, w, 3), and the pieces in it, the surest first.
 
         Args:
             photo: The photo.
-            is_room: Whether it was asked for pieces, so that it is no photo of a product.
+            asked: See :func:`pieces_in`.
 
         Raises:
             InvalidPhotoError: the photo cannot be used.
@@ -113,7 +111,7 @@ class QueryPhotos:
         detector = load_detector(self._detector)
         if isinstance(data, bytes):
             data = decode_photo(data, name=name, target_side_px=SIDE_PX, limits=self._limits)
-        return data, detector.find(data, is_room=is_room)
+        return data, pieces_in(detector, data, asked=asked)
 
     def _named(self, photo: PhotoInput) -> tuple[str, bytes | RgbImage]:
         if isinstance(photo, np.ndarray):
@@ -153,7 +151,7 @@ def find_pieces(
         EncoderError: the detector cannot be used.
     """
     chosen = settings or Settings()
-    return QueryPhotos(None, PhotoLimits.of(chosen), chosen.detector).pieces(photo, is_room=True)
+    return QueryPhotos(None, PhotoLimits.of(chosen), chosen.detector).pieces(photo, asked=True)
 
 
 class UprightBeside:

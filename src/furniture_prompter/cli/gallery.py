@@ -187,7 +187,10 @@ def _notes(result: SearchResult) -> str:
 
 def _whole_heading(result: SearchResult) -> str:
     """What stands above the hits of the whole, which in a room come behind those of its pieces."""
-    heading = f'<h2 class="whole">{_in_each_language("whole_photo")}</h2>'
+    looked_at = result.query.looked_at
+    is_cut = looked_at is not None and looked_at.crop is not None
+    whole = _in_each_language("whole_picture" if is_cut else "whole_photo")
+    heading = f'<h2 class="whole">{whole}</h2>'
     return (heading if result.pieces else "") + _far(result.close)
 
 

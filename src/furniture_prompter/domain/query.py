@@ -58,6 +58,11 @@ class Crop:
         """
         return max(side_px, round(side_px / max(min(self.width, self.height), 1e-3)))
 
+    def within(self, whole: "Crop") -> "Crop":
+        """This box, whose shares are of another, in shares of the photo that the other is in."""
+        left, top = whole.x + self.x * whole.width, whole.y + self.y * whole.height
+        return Crop(left, top, self.width * whole.width, self.height * whole.height)
+
     def cut(self, image: RgbImage) -> RgbImage:
         """The box's pixels, shape (h, w, 3), at least one; edges go to the nearest pixel."""
         rows, columns = image.shape[:2]
@@ -380,6 +385,7 @@ class SearchResult:
             measuring, and in no answer's JSON.
         pieces: The pieces of a room, the surest first, where a detector is set up and more than
             one piece, or one that does not fill the photo, is in it.
+        passed: How many products pass the filter and the limits of the words, and are ranked.
     """
 
     query: Query
@@ -394,3 +400,4 @@ class SearchResult:
     close: bool | None = None
     margin: float | None = None
     pieces: tuple[PieceHits, ...] = ()
+    passed: int = 0

@@ -22,15 +22,16 @@ _Mask = NDArray[np.bool_]
 _Colour = NDArray[np.int_]
 
 _SIDE_PX: Final = 512
-"""Longer side at which a page is looked at: the smallest words still have three rows."""
+"""Longer side at which a page is looked at: the smallest words still have three rows, and two in
+half of it, as photos are decoded for an encoder."""
 _SAME: Final = 12
 """Difference of a channel, of 255, below which two pixels are of one ground; JPEG needs so much."""
 _LEAST_GROUND: Final = 0.35
 """Share of the pixels along the edge that have the ground's colour."""
 _GAP_PX: Final = 1
 """Rows or columns of plain ground between two things, at least."""
-_LINE_PX: Final = 2
-"""What is not thicker is a line, such as around a picture."""
+_LINE: Final = 2 / _SIDE_PX
+"""What is not thicker is a line, such as around a picture, as a share of the longer side."""
 _LEAST_PICTURE: Final = 0.05
 """Share of the whole that a picture has at least."""
 _SMALL: Final = 0.12
@@ -155,7 +156,8 @@ def _looked_into(small: RgbImage, box: _Box, depth: int, budget: _Budget) -> _Bo
         most = round(2 * _SMALL * max(small.shape[:2]))
         if _part_bars(pixels, ink, most):
             things = _things(ink, budget)
-    things = [each for each in things if min(each.height, each.width) > _LINE_PX]
+    line = max(1, round(_LINE * max(small.shape[:2])))
+    things = [each for each in things if min(each.height, each.width) > line]
     if not things:
         return None
     main = max(things, key=lambda each: each.area)

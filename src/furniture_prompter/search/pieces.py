@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from furniture_prompter.domain import Query
+from furniture_prompter.domain import Query, RgbImage
 from furniture_prompter.domain.query import Crop, Piece
+from furniture_prompter.encoders.detector import Detector
+from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import InvalidQueryError
 
 HITS_OF_PIECE: Final = 5
@@ -23,10 +25,35 @@ def is_room(pieces: Sequence[Piece]) -> bool:
     return len(pieces) > 1
 
 
+def pieces_in(detector: Detector, image: RgbImage, *, asked: bool) -> tuple[Piece, ...]:
+    """The pieces in a photo, the surest first; of a screenshot those in the picture it shows.
+
+    A button of the page around that picture is no piece, and a box of its size is no picture.
+
+    Args:
+        detector: What finds them.
+        image: Pixels, shape (height, width, 3), uint8, sRGB.
+        asked: Whether somebody asked for pieces; else a photo of one product has none.
+
+    Returns:
+        Pieces, their boxes in shares of the whole photo.
+
+    Raises:
+        EncoderError, EncoderDamagedError: see :meth:`Detector.find`.
+    """
+    picture = find_picture(image)
+    found = detector.find(image if picture is None else picture.cut(image), is_room=asked)
+    if not asked and not is_room(found):
+        return ()
+    if picture is None:
+        return found
+    return tuple(replace(each, box=each.box.within(picture)) for each in found)
+
+
 def looks_for_pieces(query: Query) -> bool:
-    """Whether the pieces of a query's photo are answered: of a whole photo, on the first page."""
-    cut = query.crop or (query.looked_at is not None and query.looked_at.crop)
-    return not (cut or query.whole or query.piece is not None or query.cursor is not None)
+    """Whether the pieces of a query's photo are answered: of no part of it, on the first page."""
+    part = query.crop is not None or query.piece is not None
+    return not (part or query.whole or query.cursor is not None)
 
 
 def query_of_piece(query: Query, piece: Piece) -> Query:

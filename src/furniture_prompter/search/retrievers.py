@@ -33,7 +33,7 @@ KEYWORD = "keyword"
 # its mean: what the best products of a vector retriever typically reach.
 KEYWORD_PEAK = 4.0
 # What a product reaches that the prompt names by its code: more than likeness ever brings.
-_NAMED_PEAK: Final = 4 * KEYWORD_PEAK
+NAMED_PEAK: Final = 4 * KEYWORD_PEAK
 
 # Of how far the best product stands out from the second, what counts where words ask for another
 # colour than the photo's: mostly it is the very product of the photo, whose colour is not wanted.
@@ -176,7 +176,7 @@ class KeywordRetriever:
             shares = scores / best if best > 0 else np.ones_like(scores)
             strengths[hit] = KEYWORD_PEAK * shares[place[hit]]
         if self._asked.named is not None:
-            strengths[places_of(numbers, self._asked.named)[1]] = _NAMED_PEAK
+            strengths[places_of(numbers, self._asked.named)[1]] = NAMED_PEAK
         return strengths
 
 

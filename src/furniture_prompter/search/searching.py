@@ -264,6 +264,9 @@ class Searcher:
         sureness = replace(sureness, confidences=tuple(confidences))
         with clock.step("present"):
             counted = None if prefilter is None else prefilter.numbers
+            passed = manifest.products if counted is None else counted.size
+            if encoded.leave_out is not None:
+                passed -= counted is None or encoded.leave_out in counted
             facets = (
                 await reader.facets(counted, query.facets, encoded.leave_out)
                 if query.facets
@@ -288,6 +291,7 @@ class Searcher:
             did_you_mean=meant,
             close=sureness.close,
             margin=sureness.margin,
+            passed=passed,
         )
 
     async def suggest(self, typed: str, limit: int) -> Suggestions:

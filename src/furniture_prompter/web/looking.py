@@ -13,7 +13,7 @@ from furniture_prompter.domain.query import Crop, LookedAt, Piece, PieceHits
 from furniture_prompter.encoders.decoding import decode_into
 from furniture_prompter.encoders.preprocessing import preprocess
 from furniture_prompter.search.heat import CELLS, covered_rows
-from furniture_prompter.search.pieces import SIDE_PX, is_room, no_detector, query_of_piece
+from furniture_prompter.search.pieces import SIDE_PX, no_detector, pieces_in, query_of_piece
 from furniture_prompter.search.query_vectors import quarter_turns, searched_part
 from furniture_prompter.web.caches import Vector, content_key
 from furniture_prompter.web.decoding_pool import Look
@@ -156,25 +156,25 @@ def _covered(
 
 
 async def pieces_of(
-    data: bytes, services: Services, *, is_room: bool = True
+    data: bytes, services: Services, *, asked: bool = True
 ) -> tuple[tuple[Piece, ...], list[RgbImage]]:
     """The pieces in a photo, the surest first, and the pixels of each, fitted for the encoder.
 
     Args:
         data: The photo's file.
         services: The server's.
-        is_room: Whether it was asked for pieces, so that it is no photo of a product.
+        asked: See :func:`pieces_in`.
 
     Raises:
         InvalidPhotoError: the photo cannot be used.
         InvalidQueryError: no detector is set up.
         Overloaded: too many photos wait.
     """
-    return await services.decoding.run(_pieces, data, services, is_room)
+    return await services.decoding.run(_pieces, data, services, asked)
 
 
 def _pieces(
-    data: bytes, services: Services, is_room: bool
+    data: bytes, services: Services, asked: bool
 ) -> tuple[tuple[Piece, ...], list[RgbImage]]:
     folder, fit = services.settings.detector, services.decoding.fit
     if folder is None:
@@ -182,7 +182,7 @@ def _pieces(
     detector = load_detector(folder)
 
     def found(image: RgbImage) -> tuple[tuple[Piece, ...], list[RgbImage]]:
-        pieces = detector.find(image, is_room=is_room)
+        pieces = pieces_in(detector, image, asked=asked)
         cut = [piece.box.cut(image) for piece in pieces]
         return pieces, cut if fit is None else [preprocess(each, fit) for each in cut]
 
@@ -204,9 +204,7 @@ async def room(
     Raises:
         InvalidPhotoError, Overloaded: see :func:`pieces_of`.
     """
-    pieces, images = await pieces_of(data, services, is_room=False)
-    if not is_room(pieces):
-        return ()
+    pieces, images = await pieces_of(data, services, asked=False)
     rows = await asyncio.gather(*(services.queue.encode(image) for image in images))
     found = []
     for piece, row in zip(pieces, rows, strict=True):

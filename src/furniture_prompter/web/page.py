@@ -1,14 +1,17 @@
 """What the shopper's page shows: an answer in a shopper's words, with links that change it."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.search.answer import HitFields, SearchAnswer, UnderstoodFields
+from furniture_prompter.search.retrievers import KEYWORD, KEYWORD_PEAK, NAMED_PEAK
 from furniture_prompter.search.understood import PHOTOS_COLOUR
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
+from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked, as_addressed, xywh
 from furniture_prompter.web.page_products import product_card
 from furniture_prompter.web.page_words import Words
@@ -23,6 +26,11 @@ _WORD: Final = re.compile(r"\w+")
 _PATH: Final = "category_path"
 _PATH_STEP: Final = " > "
 _MOST_REASONS: Final = 3
+_FIRST_VALUES: Final = 8
+"""Values of a facet that are seen before the rest is unfolded."""
+_OPEN_FACETS: Final = 4
+# Between what the best word of a prompt reaches and what a code does.
+_NAMED_DEVIATIONS: Final = (KEYWORD_PEAK + NAMED_PEAK) / 2
 # Words that mean nothing bring pictures up to 3.5 deviations above an average one: the best of
 # many. docs/page.md has what is kept and what is left out by these two.
 _LOOKS_DEVIATIONS: Final = 3.5
@@ -85,12 +93,17 @@ class View:
         return [told for note in self.answer["notes"] if (told := self._words.note(note))]
 
     @property
+    def is_cut(self) -> bool:
+        """Whether only the picture within the photo was searched."""
+        return self._looked_at is not None and self._looked_at.crop is not None
+
+    @property
     def looked(self) -> list[str]:
         """What was done to the photo before it was searched, a sentence each."""
         looked_at, words = self._looked_at, self._words
         if looked_at is None:
             return []
-        cut = [words("looked_cut")] if looked_at.crop is not None else []
+        cut = [words("looked_cut")] if self.is_cut else []
         turned = looked_at.turned
         return cut + ([words("looked_turned", degrees=turned)] if turned else [])
 
@@ -200,10 +213,10 @@ class View:
             return words("not_wanted", text=told) if not_it else f"{words.column('color')}: {told}"
         if part["as"] == "without":
             return words("not_wanted", text=words.value(part["value"]))
-        if column is None or part["op"] in ("low", "high"):
-            return part["text"]
-        if part["op"] == "contains":
+        if part["op"] == "contains" and column is not None:
             return f"{words.column(column)}: {words.value(part['value'])}"
+        if column is None or part["op"] in ("low", "high") or _names(column, part["text"]):
+            return part["text"]
         return f"{words.column(column)}: {part['text']}"
 
     def _value(self, column: str, value: str) -> str:
@@ -222,45 +235,71 @@ class View:
         return words("from_number" if low else "to_number", number=f"{end}{unit}")
 
     def facets(self, counted: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-        """Columns to choose values of.
+        """Columns to choose values of; those that no hit has a value of are last, and folded.
 
         Args:
             counted: Counts by column, each over what passes all that is chosen of the others.
         """
-        found = []
+        found: list[dict[str, Any]] = []
         for column, counts in counted.items():
             of_numbers = self._columns.get(column) == "number"
             values = self._ranges(column, counts) if of_numbers else self._of_texts(column, counts)
             if len(values) > 1 or any(each["on"] for each in values):
+                # Nobody is to look for what is chosen.
+                last = max((at for at, each in enumerate(values, 1) if each["on"]), default=0)
+                first = len(values) if of_numbers else max(_FIRST_VALUES, last)
                 found.append(
                     {
                         "column": column,
                         "label": self._words.column(column),
-                        "values": values,
+                        "values": values[:first],
+                        "rest": values[first:],
                         "numbers": of_numbers,
                         "unit": "cm" if column.endswith("_cm") else "",
-                        "open": column in self.asked.chosen,
+                        "shown": bool(self._among_hits(column)),
                     }
                 )
+        found.sort(key=lambda facet: not facet["shown"])
+        for place, facet in enumerate(found):
+            seen = facet["shown"] and place < _OPEN_FACETS
+            facet["open"] = seen or facet["column"] in {*self.asked.chosen, *self.asked.unread}
+        return found
+
+    def _among_hits(self, column: str) -> Counter[str]:
+        """How many of the hits that are shown have each value of a column."""
+        found: Counter[str] = Counter()
+        for hit in self.answer["hits"]:
+            value = hit["product"].get(column)
+            values = value if isinstance(value, list) else [value]
+            found.update(_text(each) for each in values if each not in (None, ""))
         return found
 
     def _of_texts(self, column: str, counts: Sequence[Any]) -> list[dict[str, Any]]:
         chosen = self.asked.chosen.get(column, ())
         texts = {_text(each["value"]): each["count"] for each in counts}
         texts.update({value: 0 for value in chosen if value not in texts})
+        among_hits = self._among_hits(column)
+
+        def place(text: str) -> tuple[int, int, str]:
+            return -among_hits[text], -(texts.get(text) or 0), text
+
+        shown = list(texts)
         if column == _PATH:
             opened = [parent for value in chosen for parent in _parents(value)]
             shown = [t for t in texts if _PATH_STEP not in t or _parents(t)[-2] in opened]
-            texts = {text: texts[text] for text in sorted(shown, key=_parents)}
+            # A tree: each below the one that it is part of.
+            shown.sort(key=lambda text: [place(each) for each in _parents(text)])
+        else:
+            shown.sort(key=place)
         return [
             self._choice(
                 column,
                 text,
                 self._value(column, text).rpartition(_PATH_STEP)[2],
-                count,
+                texts[text],
                 depth=text.count(_PATH_STEP) if column == _PATH else 0,
             )
-            for text, count in texts.items()
+            for text in shown
         ]
 
     def _ranges(self, column: str, counts: Sequence[Any]) -> list[dict[str, Any]]:
@@ -307,6 +346,8 @@ class View:
             # What is nearest to something that is not there is not like it.
             return found[:_MOST_REASONS]
         far = self._strengths.get(hit["rank"], {})
+        if far.get(KEYWORD, 0) > _NAMED_DEVIATIONS:
+            return [words("why_code"), *found][:_MOST_REASONS]
         looks = far.get("prompt-photo", 0) >= _LOOKS_DEVIATIONS
         # Texts alone come near to words that mean nothing: a word or the picture has to agree.
         described = far.get("prompt-text", 0) >= _TEXT_DEVIATIONS
@@ -356,6 +397,17 @@ class View:
             }
             for name in names
         ]
+
+
+def _names(column: str, text: str) -> bool:
+    """Whether a part of a prompt says itself of which size it is, or that it is of a price."""
+    reading = Reading.of(text)
+    return any(
+        said is not None and said.column == column
+        for phrases in (LEXICON.left, LEXICON.right)
+        for at in range(len(reading.tokens))
+        for said in (phrases.longest(reading, at)[0],)
+    )
 
 
 def _words_of(text: str) -> list[str]:

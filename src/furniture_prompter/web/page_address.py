@@ -28,6 +28,8 @@ _OF_FACET: Final = "f."
 _MOST_VALUES: Final = 20
 _MOST_CHARACTERS: Final = 5_000
 WEIGHT_STEPS: Final = 100
+_MOST_FACETS: Final = 10
+"""So many are counted for one query; what stands last gives way."""
 LANGUAGES: Final = ("en", "tr")
 """Of which there are words, the first for whoever accepts none of them."""
 SORTED_BY: Final = ("price", "width_cm", "height_cm")
@@ -41,6 +43,7 @@ _FACETS: Final[Sequence[Sequence[tuple[str, str]]]] = (
     (("style", "text"),),
     (("width_cm", "number"),),
     (("height_cm", "number"),),
+    (("availability", "text"),),
     (("depth_cm", "number"),),
     (("on_sale", "boolean"),),
 )
@@ -244,7 +247,7 @@ def facet_columns(columns: Mapping[str, str], language: str) -> list[str]:
         if names:
             translated = f"{names[0]}_{language}"
             found.append(translated if columns.get(translated) == "text" else names[0])
-    return found
+    return found[:_MOST_FACETS]
 
 
 def where_of(

@@ -88,7 +88,9 @@ def test_an_upright_photo_is_searched_as_it_is(api: Api) -> None:
     assert found["hits"] == api.search(photo=photo, whole=True)["hits"]
 
 
-def test_a_screenshot_is_cut_to_its_picture(api: Api) -> None:
+def test_a_screenshot_is_cut_to_its_picture_and_a_room_in_it_has_its_pieces(
+    api: Api, serve: Callable[..., Api], detector: Path
+) -> None:
     page = Image.new("RGB", (600, 1_000), (20, 20, 20))
     draw = ImageDraw.Draw(page)
     for line in range(6):
@@ -104,6 +106,17 @@ def test_a_screenshot_is_cut_to_its_picture(api: Api) -> None:
     with Catalog.open(api.catalog) as catalog:
         result = catalog.search(photo=png(page), limit=1)
     assert answer(result)["query"] == {**found["query"], "photo": "photo"}
+    # The same page around a room: its pieces are those within the picture, wherever they are asked.
+    started = serve(detector=detector)
+    page.paste(room(api).resize((480, 480)), (60, 100))
+    framed = started.search(photo=base64_of(png(page)), limit=1)
+    assert [piece["hits"][0]["product"]["id"] for piece in framed["pieces"]] == ["p4", "p19"]
+    assert framed["pieces"][0]["box"]["x"] == pytest.approx(0.1 + 0.8 / 16, abs=0.01)
+    one = started.search(photo=base64_of(png(page)), limit=1, piece=2)
+    assert one["query"]["crop"] == framed["pieces"][1]["box"]
+    with Catalog.open(api.catalog, settings=Settings(detector=detector)) as catalog:
+        told = answer(catalog.search(photo=png(page), limit=1))
+    assert [each["box"] for each in told["pieces"]] == [each["box"] for each in framed["pieces"]]
 
 
 def test_a_room_answers_with_its_pieces(

@@ -21,7 +21,7 @@ from furniture_prompter import index
 from furniture_prompter.web.access import add_key
 from furniture_prompter.web.page import View
 from tests.fakes import make_rows
-from tests.integration.web.conftest import Api, running
+from tests.integration.web.conftest import PRODUCTS, Api, running
 from tests.tiny_detector import write_detector
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -57,6 +57,12 @@ def test_words_are_answered_as_the_api_answers_them(api: Api) -> None:
     titles = [hit["product"]["title"] for hit in found]
     shown = [unescape(each) for each in re.findall(r'class="name"><a [^>]*>([^<]*)<', text)]
     assert shown == titles
+    # Everything is ranked; of what a limit leaves, as much.
+    assert f"1–24 of {PRODUCTS}, best first" in text
+    limited = page(api, "/?q=red+chair+under+300")
+    passing = api.search(prompt="red chair under 300", limit=100)["hits"]
+    assert f"1–24 of {len(passing)}, best first" in limited
+    assert 24 < len(passing) < PRODUCTS
     assert f"v1/images/{found[0]['photo'].rpartition('/')[2]}?side_px=320" in text
 
 

@@ -1,5 +1,8 @@
 """The picture in a drawn page is found; a photo of a product or a room is left as it is."""
 
+import io
+from importlib.resources import files
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -7,6 +10,7 @@ from PIL import Image, ImageDraw
 from furniture_prompter.domain.product import RgbImage
 from furniture_prompter.domain.query import Crop
 from furniture_prompter.encoders import screenshots
+from furniture_prompter.encoders.decoding import decode_photo
 from furniture_prompter.encoders.screenshots import find_picture
 
 Box = tuple[int, int, int, int]
@@ -63,6 +67,36 @@ def test_a_picture_is_found_where_the_page_was_decoded_small() -> None:
     image = page(box)
     small = np.asarray(Image.fromarray(image).resize((150, 300), Image.Resampling.BOX))
     assert overlap(find_picture(small), (10, 32, 140, 160), small) > 0.9
+
+
+def shop_page(photo: Image.Image) -> tuple[Image.Image, Box]:
+    """A shop's page on a phone: bars, a photo without edges of its own, four lines and a button."""
+    image = Image.new("RGB", (1_080, 2_100), WHITE)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 1_080, 90), fill=(34, 34, 34))
+    draw.rectangle((0, 90, 1_080, 220), fill=(243, 243, 243))
+    draw.text((40, 140), "shop.example   Search", fill=(51, 51, 51))
+    side = 1_000
+    image.paste(photo.resize((side, side)), (40, 260))
+    for line, text in enumerate(("Indio Sofa", "4.6 (321)", "12.990 TL", "Free delivery")):
+        draw.text((40, 300 + side + 60 * line), text, fill=BLACK)
+    draw.rectangle((40, 540 + side, 1_040, 660 + side), fill=(238, 102, 0))
+    draw.rectangle((0, 1_980, 1_080, 2_100), fill=(238, 238, 238))
+    return image, (40, 260, 40 + side, 260 + side)
+
+
+@pytest.mark.parametrize("number", [0, 200])
+def test_a_shops_page_is_found_at_any_size_as_it_is_decoded_for_an_encoder(number: int) -> None:
+    file = sorted((files("furniture_prompter.bundled") / "images").iterdir(), key=str)[number]
+    image, box = shop_page(Image.open(io.BytesIO(file.read_bytes())).convert("RGB"))
+    for high in (2_100, 1_500, 1_024, 800, 640, 512, 400, 300):
+        wide = round(1_080 * high / 2_100)
+        buffer = io.BytesIO()
+        image.resize((wide, high), Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=85)
+        decoded = decode_photo(buffer.getvalue(), name="page", target_side_px=256)
+        scale = decoded.shape[0] / 2_100
+        left, top, right, bottom = (round(scale * each) for each in box)
+        assert overlap(find_picture(decoded), (left, top, right, bottom), decoded) > 0.6, high
 
 
 def test_a_picture_in_a_bubble_is_cut_out_of_the_bubble() -> None:

@@ -166,6 +166,12 @@ def test_kinds_are_counted_in_the_pages_language_where_the_feed_has_it() -> None
         "on_sale",
     ]
     assert facet_columns(COLUMNS, "tr")[0] == "category_tr"
+    # As many as one query counts: what stands last gives way.
+    every = {**dict.fromkeys(("category", "base_materials", "room", "style"), "text")}
+    every |= {**COLUMNS, "base_materials": "texts", "availability": "text"}
+    every |= {"height_cm": "number", "depth_cm": "number"}
+    assert facet_columns(every, "en")[-2:] == ["availability", "depth_cm"]
+    assert len(facet_columns(every, "en")) == 10
     assert Words("tr").column("category_tr") == "Kategori"
 
 
@@ -312,6 +318,32 @@ def test_reasons_are_words_and_no_scores() -> None:
     assert shown.card(hit)["why"] == ["Material: oak", "Says chairs", "Looks like your words"]
 
 
+def test_a_hit_whose_code_was_asked_for_says_so() -> None:
+    hit = found(["keyword", "prompt-text"])
+    far = {1: {"keyword": 16.0, "prompt-text": 9.0}}
+    assert view(Asked(words="FM-2276"), far).card(hit)["why"] == ["Its code was asked for"]
+
+
+@pytest.mark.parametrize(
+    ("language", "column", "text", "told"),
+    [
+        ("tr", "width_cm", "en fazla 200 cm genişliğinde", "en fazla 200 cm genişliğinde"),
+        ("tr", "price", "fiyatı 25 bin lirayı geçmesin", "fiyatı 25 bin lirayı geçmesin"),
+        ("tr", "height_cm", "yüksekliği 80 cm", "yüksekliği 80 cm"),
+        ("tr", "width_cm", "200 cm altı", "Genişlik: 200 cm altı"),
+        ("en", "height_cm", "80 cm tall", "80 cm tall"),
+        ("en", "price", "cheaper than 300", "cheaper than 300"),
+        ("en", "depth_cm", "80 cm wide", "Depth: 80 cm wide"),
+    ],
+)
+def test_a_chip_does_not_repeat_what_it_is_of(
+    language: str, column: str, text: str, told: str
+) -> None:
+    answer: Any = {"hits": [], "understood": [{**UNDER, "column": column, "text": text}]}
+    (chip,) = View(Asked(words="x"), Words(language), COLUMNS, answer).chips
+    assert chip["text"] == told
+
+
 @pytest.mark.parametrize(
     ("title", "words", "told"),
     [
@@ -385,6 +417,9 @@ def test_what_was_done_to_a_photo_is_told_and_can_be_undone(
     asked = Asked(words="başka renkte", photo=HASH)
     assert shown(asked, None).looked == []
     assert shown(asked, LookedAt(box)).looked == [cut]
+    assert [shown(asked, each).is_cut for each in (LookedAt(box), LookedAt(None, 90))] == [
+        *(True, False)
+    ]
     assert shown(asked, LookedAt(box, 90)).looked == [cut, turned]
     assert [each["text"] for each in shown(asked, None).chips] == [other]
     found = shown(asked, None).pieces
@@ -494,6 +529,38 @@ def test_kinds_are_a_tree_that_opens_where_it_is_chosen() -> None:
         ("Corner", 1, False),
         ("Tables", 0, False),
     ]
+
+
+def test_values_are_in_the_order_of_what_the_hits_have_then_by_count() -> None:
+    hits = [found(["keyword"], rank) for rank in (1, 2, 3)]
+    for hit, colours in zip(hits, (["red"], ["blue"], ["blue", "red"]), strict=True):
+        hit["product"] = product(category="", base_colors=colours)
+    hits[2]["product"]["base_colors"] = ["blue"]
+    counted = {
+        "category": [{"value": "sofa", "count": 9}, {"value": "table", "count": 8}],
+        "base_colors": [
+            {"value": name, "count": 50 - place}
+            for place, name in enumerate(
+                ("green", "grey", "white", "black", "pink", "beige", "gold", "silver", "brown")
+            )
+        ],
+        "on_sale": [{"value": True, "count": 3}],
+        "width_cm": [{"from": 1.0, "to": 9.0, "count": 2}, {"from": 9.0, "to": 20.0, "count": 2}],
+    }
+    counted["base_colors"] += [{"value": "red", "count": 2}, {"value": "blue", "count": 1}]
+    colours, kinds, width = view(Asked(words="x"), hits=hits).facets(counted)
+    assert [each["value"] for each in colours["values"]] == [
+        *("blue", "red", "green", "grey", "white", "black", "pink", "beige")
+    ]
+    assert [each["value"] for each in colours["rest"]] == ["gold", "silver", "brown"]
+    # No hit is a sofa or a table, or has a width: that narrows to what is not asked for.
+    assert [facet["column"] for facet in (kinds, width)] == ["category", "width_cm"]
+    assert [facet["open"] for facet in (colours, kinds, width)] == [True, False, False]
+    # What is chosen is never folded.
+    asked = Asked(words="x", chosen={"base_colors": ("silver",), "category": ("sofa",)})
+    colours, kinds, _ = view(asked, hits=hits).facets(counted)
+    assert [each["value"] for each in colours["rest"]] == ["brown"]
+    assert kinds["open"]
 
 
 def test_ranges_keep_the_one_that_was_typed() -> None:

@@ -24,7 +24,6 @@ from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
 from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
 from furniture_prompter.search.outfit_answer import goes_with_answer
-from furniture_prompter.search.pieces import is_room
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
 from furniture_prompter.web.behaviour import BehaviourLog, EventRequest
@@ -303,6 +302,7 @@ async def _searched(
         view=view,
         query_id=query_id,
         first=(asked.page - 1) * HITS_OF_PAGE + 1 if asked.sort or not hits else hits[0]["rank"],
+        total=result.passed,
         cards=[view.card(hit) for hit in hits],
         facets=view.facets(counted),
         further=further,
@@ -332,8 +332,8 @@ async def _pieces(asked: Asked, photo: SentPhoto | None, services: Services) -> 
         return ()
     found = services.rooms.get(asked.photo)
     if found is None and photo is not None:
-        pieces, _ = await pieces_of(photo.data, services, is_room=False)
-        found = pieces[:_MOST_PIECES] if is_room(pieces) else ()
+        pieces, _ = await pieces_of(photo.data, services, asked=False)
+        found = pieces[:_MOST_PIECES]
         services.rooms[asked.photo] = found
     return found or ()
 
