@@ -17,10 +17,11 @@ from furniture_prompter.domain import (
     UnchangedRow,
     Variant,
 )
-from furniture_prompter.domain.feed import NO_CELLS
+from furniture_prompter.domain.feed import NO_CELLS, PhotolessRow
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
 from furniture_prompter.feeds.grouping import FirstLines, text_of
+from furniture_prompter.feeds.image_cells import ProductImages
 from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.rows import (
@@ -81,43 +82,6 @@ class Counts:
         return sum(self.hidden.values())
 
 
-@dataclass(slots=True)
-class _Found:
-    """The images of one product, and of which of its variants each is.
-
-    Attributes:
-        given: How many are named.
-        images: Those that can be used, in order.
-        addresses: The address of each that has to be downloaded.
-    """
-
-    given: int = 0
-    images: dict[Path, None] = field(default_factory=dict)
-    addresses: dict[Path, str] = field(default_factory=dict)
-    _first: dict[Path, set[str]] = field(default_factory=dict)
-    _any: dict[Path, set[str]] = field(default_factory=dict)
-
-    def add(self, path: Path, address: str, variant_id: str, *, is_first: bool) -> None:
-        """Take one image, of a variant where one is named."""
-        self.images[path] = None
-        if address:
-            self.addresses[path] = address
-        if variant_id:
-            self._any.setdefault(path, set()).add(variant_id)
-            if is_first:
-                self._first.setdefault(path, set()).add(variant_id)
-
-    @property
-    def variant_of(self) -> dict[Path, str]:
-        """The variant of each image that is the first one of one variant only, or no other's."""
-        showing = {}
-        for path, variants in self._any.items():
-            one = self._first.get(path) or variants
-            if len(one) == 1:
-                showing[path] = next(iter(one))
-        return showing
-
-
 class ProductBuilder:
     """Turns the rows of one product into feed items; an id belongs to the first that has it."""
 
@@ -153,7 +117,9 @@ class ProductBuilder:
         self.counts.rows += len(records)
         return True
 
-    def build(self, rows: Sequence[Row], origin: bytes | None = None) -> Iterator[FeedItem]:
+    def build(
+        self, rows: Sequence[Row], origin: bytes | None = None
+    ) -> Iterator[FeedItem | PhotolessRow]:
         """The items of the rows that are one product: it, and what is wrong with parts of it.
 
         Args:
@@ -179,7 +145,7 @@ class ProductBuilder:
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
-        found, is_plain = _Found(), True
+        found, is_plain = ProductImages(), True
         by_row = {id(row): variant.id for row, variant in made}
         tried: dict[str, tuple[Path, str] | None] = {}
         for row, reference, is_own, is_first in self._references(main, variants, rows):
@@ -198,38 +164,37 @@ class ProductBuilder:
             if placed is not None:
                 is_plain = is_plain and self._images.is_named_by(placed[0], reference)
                 found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
-        given, images = found.given, found.images
-        if not given:
-            yield self.set_aside(_without_image(self._mapping, product_id), main, product_id)
+        every = (main, *(row for row in variants if row is not main))
+        wrong = [(row, *each) for row in every for each in row.problems] + problems
+        aside_cells = [self.set_aside(why, row, product_id, of) for row, of, why in wrong]
+        product = self._product(product_id, title, main, variants, attributes, made)
+        own_cells = {name: text for name, text in cells.items() if name in product.attributes}
+        plain = FeedRow(product, (), self._source, main.line, own_cells or NO_CELLS)
+        if not found.given:
+            why_not = self.set_aside(_without_image(self._mapping, product_id), main, product_id)
+            yield PhotolessRow(plain, why_not, tuple(aside_cells))
             return
-        if given > LIMIT_IMAGES:
+        if found.given > LIMIT_IMAGES:
             too_many = UnusableValueError(
-                f"The product names {given} images, more than {LIMIT_IMAGES}; the first were kept.",
+                f"The product names {found.given} images, more than {LIMIT_IMAGES}; the first were "
+                "kept.",
                 "Keep the best ones.",
             )
             yield self.set_aside(too_many, main, product_id, "image")
-        for row in (main, *(each for each in variants if each is not main)):
-            for column, unusable in row.problems:
-                yield self.set_aside(unusable, row, product_id, column)
-        for row, column, unusable in problems:
-            yield self.set_aside(unusable, row, product_id, column)
-        if not images:
+        yield from aside_cells
+        if not found.images:
+            yield PhotolessRow(plain, None)
             return
-        product = self._product(product_id, title, main, variants, attributes, made)
         self._count_unpriced(main, variants, is_priced="price" in product.attributes)
         # Whoever knows its records knows all of it where nothing else was told of them.
         is_told = is_plain and self._set_aside == aside and self.counts.hidden_rows == hidden
         place = next(place for place, row in enumerate(rows) if row is main)
-        own_cells = {name: text for name, text in cells.items() if name in product.attributes}
-        yield FeedRow(
-            product,
-            tuple(images),
-            self._source,
-            main.line,
-            own_cells or NO_CELLS,
-            found.addresses or _NOTHING,
-            found.variant_of if len(made) > 1 else _NOTHING,
-            (origin.hex(), place) if is_told and origin is not None else None,
+        yield replace(
+            plain,
+            images=tuple(found.images),
+            addresses=found.addresses or _NOTHING,
+            variant_of=found.variant_of if len(made) > 1 else _NOTHING,
+            origin=(origin.hex(), place) if is_told and origin is not None else None,
         )
 
     def _count_unpriced(self, main: Row, variants: Sequence[Row], *, is_priced: bool) -> None:
@@ -483,6 +448,12 @@ def _hashed(text: str, characters: int = 0) -> str:
 
 
 def _without_image(mapping: TableMapping, product_id: str) -> UnusableValueError:
+    if not (mapping.has("title") or mapping.names_images):
+        return UnusableValueError(
+            f"The catalog has no product {shown(product_id)}, and a new one needs a photo.",
+            "Index the list that has its title and photo, or name the column of ids that the "
+            "catalog has with --map id=COLUMN.",
+        )
     if not mapping.names_images:
         return UnusableValueError(
             "No photo beside the feed is called as the product is.",

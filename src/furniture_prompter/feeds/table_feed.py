@@ -20,6 +20,7 @@ from furniture_prompter.domain import (
     SetAside,
     UnchangedRow,
 )
+from furniture_prompter.domain.feed import PhotolessRow
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import (
     ColumnEvidence,
@@ -144,6 +145,7 @@ class TableFeed:
         self._done = 0
         self._total: int | None = None
         self._photos: PhotosBeside | None = None
+        self._may_lack_photos = False
 
     @property
     def name(self) -> str:
@@ -195,7 +197,9 @@ class TableFeed:
                 self._photos = photos_beside(self.source.folder, mapping, rows)
             if self._photos is None or not self._photos.count:
                 left = "" if self._photos is None else self._photos.left
-                raise without_images(self.name, mapping, left)
+                if not self._may_lack_photos or mapping.keyed_by in {"image", "title"}:
+                    raise without_images(self.name, mapping, left)
+                self._photos = None
         return mapping
 
     def items(self) -> Iterator[FeedItem]:
@@ -206,12 +210,16 @@ class TableFeed:
                 while it was read; or as :attr:`mapping` does.
         """
         for item in self._items(None):
-            # Without anything that is known every row is read.
-            if not isinstance(item, UnchangedRow):
+            # Without anything that is known every row is read, and no product has photos.
+            if isinstance(item, PhotolessRow):
+                if item.problem is not None:
+                    yield item.problem
+            elif not isinstance(item, UnchangedRow):
                 yield item
 
     def items_but(self, known: KnownRecords) -> Iterator[KnownItem]:
         """See :class:`furniture_prompter.domain.RecordFeed`; raises as :meth:`items` does."""
+        self._may_lack_photos = known.has_catalog
         return self._items(known)
 
     def _items(self, known: KnownRecords | None) -> Iterator[KnownItem]:
@@ -221,6 +229,11 @@ class TableFeed:
         mapping = self.mapping
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
+        if not mapping.names_images and self._photos is None:
+            yield FeedNote(
+                "No column holds images: products that the catalog has keep their photos, and new "
+                "ones are set aside. Where one does, name it with --map image=COLUMN."
+            )
         if self._photos is not None:
             # Behind the first item the catalog is open, and can be asked.
             yield FeedNote(

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from furniture_prompter.catalog.columns import StoredProduct
 from furniture_prompter.catalog.retention import Uploads
-from furniture_prompter.catalog.stored import stored_photos, stored_products
+from furniture_prompter.catalog.stored import stored_products
 from furniture_prompter.catalog.writer import CatalogWriter, open_writer
 from furniture_prompter.domain import (
     FeedRow,
@@ -31,6 +29,7 @@ from furniture_prompter.feeds.table_rows import PRICES
 from furniture_prompter.feeds.values.money import read_price, tells_no_price
 from furniture_prompter.ingest.calibrating import LEAST_PRODUCTS
 from furniture_prompter.ingest.changes import Change, find_changes, tally
+from furniture_prompter.ingest.kept import kept_photos
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import is_due, write_changes
 from furniture_prompter.settings import Settings
@@ -185,13 +184,7 @@ async def _kept_photos(
         for write in writes
         if isinstance(write, Upsert) and write.photos is None and write.product.id in stored
     }
-    kept: dict[str, list[Photo]] = {}
-    for number, photo in await stored_photos(writer, np.array(sorted(ids), np.int64)):
-        product = ids[number]
-        variant = photo.variant_id if product.variant(photo.variant_id) else ""
-        shown = replace(photo, product_id=product.id, variant_id=variant)
-        kept.setdefault(product.id, []).append(shown)
-    return kept
+    return await kept_photos(writer, ids)
 
 
 def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:

@@ -1,12 +1,12 @@
 """Tables without a column of images, whose photos beside them are called as the products are."""
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
-from furniture_prompter.domain import FeedItem, FeedNote, RecordFeed, UnchangedRow
+from furniture_prompter.domain import FeedNote, KnownItem, RecordFeed, UnchangedRow
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
 from tests.unit.feeds.conftest import rows_of, set_aside_of
@@ -20,7 +20,7 @@ def place(folder: Path, names: Iterable[str]) -> None:
         (folder / name).write_bytes(b"pixels")
 
 
-def photos_of(items: list[FeedItem]) -> dict[str, list[str]]:
+def photos_of(items: Sequence[KnownItem]) -> dict[str, list[str]]:
     return {
         row.product.id: [path.relative_to(row.source.parent).as_posix() for path in row.images]
         for row in rows_of(items)
@@ -72,6 +72,8 @@ def test_what_lies_there_is_looked_at_in_every_run(tmp_path: Path) -> None:
     class Nobody:
         def find(self, _: bytes) -> None:
             raise AssertionError
+
+        has_catalog = True
 
         def has_product(self, product_id: str) -> bool:
             return product_id == "12-2"

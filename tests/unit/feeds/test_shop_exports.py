@@ -599,6 +599,8 @@ def test_prices_on_request_are_told_in_every_run(shop: Path) -> None:
         def find(self, _: bytes) -> None:
             return None
 
+        has_catalog = True
+
         def has_product(self, product_id: str) -> bool:
             return False
 
