@@ -65,6 +65,8 @@ class Counts:
         unpriced: Products without a price, which say that it is told to those who ask.
         unpriced_variants: Variants that say so, of products that have a price.
         instead_of_price: What the first of them says.
+        cut: Products with more columns of their own than a product may have.
+        cut_at: The line of the first of them.
     """
 
     rows: int = 0
@@ -75,6 +77,8 @@ class Counts:
     unpriced: int = 0
     unpriced_variants: int = 0
     instead_of_price: str = ""
+    cut: int = 0
+    cut_at: int = 0
 
     @property
     def hidden_rows(self) -> int:
@@ -127,7 +131,7 @@ class ProductBuilder:
             origin: Their digest, where nothing was told of them so far.
         """
         self.counts.rows += len(rows)
-        aside, hidden = self._set_aside, self.counts.hidden_rows
+        aside, hidden = self._set_aside, (self.counts.hidden_rows, self.counts.cut)
         main, variants = self._parted(rows)
         if main is None:
             return
@@ -187,7 +191,15 @@ class ProductBuilder:
             return
         self._count_unpriced(main, variants, is_priced="price" in product.attributes)
         # Whoever knows its records knows all of it where nothing else was told of them.
-        is_told = is_plain and self._set_aside == aside and self.counts.hidden_rows == hidden
+        is_told = (
+            is_plain
+            and self._set_aside == aside
+            and hidden
+            == (
+                self.counts.hidden_rows,
+                self.counts.cut,
+            )
+        )
         place = next(place for place, row in enumerate(rows) if row is main)
         yield replace(
             plain,
@@ -380,11 +392,10 @@ class ProductBuilder:
             for name, value in options_of(main, main).items():
                 add_option(attributes, main, name, value)
         if len(attributes) > LIMIT_ATTRIBUTES:
-            problem = UnusableValueError(
-                f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
-                "Leave out those that nobody will search or filter by.",
-            )
-            raise problem
+            self.counts.cut += 1
+            self.counts.cut_at = self.counts.cut_at or main.line
+            for name in [*attributes][LIMIT_ATTRIBUTES:]:
+                del attributes[name]
         cells = {
             name: prose(text)
             for name, text in main.cells.items()

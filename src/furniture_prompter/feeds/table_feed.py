@@ -38,6 +38,7 @@ from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import SIZES, VARIANT
+from furniture_prompter.feeds.rows import LIMIT_ATTRIBUTES
 from furniture_prompter.feeds.table_rows import PRICES, RowPlan
 
 _DIGEST_BYTES: Final = 16
@@ -466,6 +467,13 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"{rows:,} row{'s hold' if rows != 1 else ' holds'} one text and nothing else "
             f"({shown(counts.headings[0])}): no product, and passed over.",
             not_gone=tuple(counts.headings_as_ids),
+        )
+    if counts.cut:
+        yield FeedNote(
+            f"{counts.cut:,} product{'s have' if counts.cut != 1 else ' has'} more than "
+            f"{LIMIT_ATTRIBUTES} columns of {'their' if counts.cut != 1 else 'its'} own (line "
+            f"{counts.cut_at}), of which the first were kept. Leave out what nobody will search or "
+            "filter by."
         )
     if counts.instead_of_price:
         yield _unpriced_note(counts)
