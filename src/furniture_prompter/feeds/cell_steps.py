@@ -414,12 +414,12 @@ def settle_prices(row: Row) -> None:
 
 
 def set_reduction(part: str, row: Row, value: Any) -> None:
-    """How the price is reduced: whether it is, by what, or whether that is a share or a sum."""
+    """How the price differs: whether it is reduced, by what, by a share or a sum; a surcharge."""
     text = str(value).strip()
-    if part == "discount_value":
+    if part in {"discount_value", "surcharge"}:
         number = typed(text.removesuffix("%").strip(), "." if "." in text else ",")
         if isinstance(number, str):
-            raise UnusableValueError(f"{shown(value)} is no discount.", "Write a number.")
+            raise UnusableValueError(f"{shown(value)} is no sum.", "Write a number.")
         text = f"{number or 0:.15g}"
     row.reduction[part] = text
 

@@ -37,6 +37,7 @@ from furniture_prompter.feeds.variant_rows import (
     add_base_words,
     add_counts,
     add_option,
+    add_surcharges,
     common_title,
     first_of,
     forms_of,
@@ -140,6 +141,7 @@ class ProductBuilder:
             if main.ids:
                 self.counts.headings_as_ids.append(main.only_text)
             return
+        add_surcharges(main, variants)
         product_id = ""
         try:
             product_id = self._claim(main)
@@ -247,7 +249,7 @@ class ProductBuilder:
         else:
             main = next((row for row in rows if "title" in row.words), rows[0])
             head = main
-            variants = forms_of(rows) if "group" in main.ids else []
+            variants = forms_of(rows) if "group" in main.ids and not main.variants else []
         if head.hidden or (head is main and not variants and head.is_not_alone):
             reason = head.hidden or "visibility"
             self.counts.hidden[reason] = self.counts.hidden.get(reason, 0) + len(rows)

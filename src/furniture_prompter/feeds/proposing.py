@@ -293,7 +293,8 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if role == "title":
         return sample.words >= MOST and not sample.is_list and sample.images < MOST
     if role in {"group", "parent"}:
-        return sample.distinct < 1 and not sample.is_list
+        # A product's card is that on a day of which each card has one row, too.
+        return (sample.distinct < 1 or "kart" in fold(name)) and not sample.is_list
     if role in {"price", "sale_price", "list_price"}:
         return sample.share(_is_price) >= MOST
     if role == "url":

@@ -282,7 +282,7 @@ class RowPlan:
         if role in {"status", "published", "visibility"}:
             hiding = column_words().hidden[role]
             return partial(set_hidden, name, hiding, role == "visibility")
-        if role in {"on_sale", "discount_mode", "discount_value"}:
+        if role in {"on_sale", "discount_mode", "discount_value", "surcharge"}:
             return partial(set_reduction, role)
         if role == "row_kind":
             return set_kind

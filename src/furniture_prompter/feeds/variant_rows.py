@@ -138,6 +138,18 @@ def _common_beginning(texts: Sequence[str]) -> str:
     return least[:length]
 
 
+def add_surcharges(main: Row, variants: Sequence[Row]) -> None:
+    """Prices of variants that say what they cost beyond their product, where one does."""
+    said = [float(row.reduction.get("surcharge", 0)) for row in variants]
+    if not any(said):
+        return
+    for row, more in zip(variants, said, strict=True):
+        for name in ("price", "sale_price"):
+            base = main.attributes.get(name)
+            if row is not main and isinstance(base, float):
+                row.attributes.setdefault(name, round(base + more, 2))
+
+
 def first_of(rows: Sequence[Row], role: str) -> str:
     """The first text that rows have in a role."""
     return next((row.words[role] for row in rows if row.words.get(role)), "")

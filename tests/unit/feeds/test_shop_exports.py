@@ -1038,6 +1038,39 @@ def test_numbers_of_categories_are_left_out_and_told(read_feed: ReadFeed, cells:
     assert len(told) == (cells == ["20,24", "20"])
 
 
+def test_a_surcharge_of_a_variant_is_added_to_the_products_price(read_feed: ReadFeed) -> None:
+    text = (
+        "handleId,fieldType,name,productImageUrl,sku,price,surcharge,discountMode,discountValue,"
+        "productOptionName1,productOptionDescription1\n"
+        "p1,Product,Sofa,a.jpg,W1,100,,AMOUNT,20,Size,S;L\n"
+        "p1,Variant,,,W1-S,,0,,,,S\np1,Variant,,,W1-L,,25.50,,,,L\n"
+    )
+    (sofa,) = rows_of(read_feed("a.csv", text))
+    assert (sofa.product.attributes["price"], sofa.product.attributes["sale_price"]) == (100, 80)
+    costs = [
+        (each.attributes["price"], each.attributes["sale_price"]) for each in sofa.product.variants
+    ]
+    assert costs == [(100, 80), (125.5, 105.5)]
+
+
+def test_rows_of_one_card_of_ticimax_are_one_product(read_feed: ReadFeed) -> None:
+    header = "URUNKARTIID;URUNID;STOKKODU;BARKOD;URUNADI;SATISFIYATI;PARABIRIMI;RESIM1;RENK\n"
+    grey = "7;71;KLT-G;869001;Koltuk;9.999,00;TL;a.jpg;Gri\n"
+    beige = "7;72;KLT-B;869002;Koltuk;9.499,00;TL;b.jpg;Bej\n"
+    sofa, desk = rows_of(
+        read_feed("a.csv", f"{header}{grey}{beige}8;81;M;3;Masa;99,00;TL;c.jpg;\n")
+    )
+    assert (sofa.product.id, sofa.product.attributes["price"]) == ("7", 9499.0)
+    assert [(each.id, each.color) for each in sofa.product.variants] == [
+        ("KLT-G", "Gri"),
+        ("KLT-B", "Bej"),
+    ]
+    assert (desk.product.id, desk.product.attributes["sku"]) == ("8", "M")
+    # A day on which every card has one row.
+    (alone,) = rows_of(read_feed("b.csv", header + grey))
+    assert alone.product.id == "7"
+
+
 WIX_DISCOUNTS = """\
 handleId,fieldType,name,productImageUrl,sku,price,discountMode,discountValue
 p1,Product,Sofa,a.jpg,W1,100,PERCENT,20
