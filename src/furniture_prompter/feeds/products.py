@@ -18,6 +18,7 @@ from furniture_prompter.domain import (
     Variant,
 )
 from furniture_prompter.domain.feed import NO_CELLS, PhotolessRow
+from furniture_prompter.domain.wording import has_unseen_characters
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
 from furniture_prompter.feeds.grouping import FirstLines, text_of
@@ -66,6 +67,8 @@ class Counts:
         unpriced: Products without a price, which say that it is told to those who ask.
         unpriced_variants: Variants that say so, of products that have a price.
         instead_of_price: What the first of them says.
+        unseen: The first id in which there were characters that nobody sees, without them.
+        unseen_ids: How many there are.
         cut: Products with more columns of their own than a product may have.
         cut_at: The line of the first of them.
     """
@@ -78,6 +81,8 @@ class Counts:
     unpriced: int = 0
     unpriced_variants: int = 0
     instead_of_price: str = ""
+    unseen: str = ""
+    unseen_ids: int = 0
     cut: int = 0
     cut_at: int = 0
 
@@ -85,6 +90,11 @@ class Counts:
     def hidden_rows(self) -> int:
         """Rows that the shop does not show, whatever says so."""
         return sum(self.hidden.values())
+
+    @property
+    def told(self) -> int:
+        """How often a row was counted in that is told in every run, and so has to be read."""
+        return self.hidden_rows + self.unseen_ids + self.cut
 
 
 class ProductBuilder:
@@ -132,7 +142,7 @@ class ProductBuilder:
             origin: Their digest, where nothing was told of them so far.
         """
         self.counts.rows += len(rows)
-        aside, hidden = self._set_aside, (self.counts.hidden_rows, self.counts.cut)
+        aside, told = self._set_aside, self.counts.told
         main, variants = self._parted(rows)
         if main is None:
             return
@@ -193,15 +203,7 @@ class ProductBuilder:
             return
         self._count_unpriced(main, variants, is_priced="price" in product.attributes)
         # Whoever knows its records knows all of it where nothing else was told of them.
-        is_told = (
-            is_plain
-            and self._set_aside == aside
-            and hidden
-            == (
-                self.counts.hidden_rows,
-                self.counts.cut,
-            )
-        )
+        is_told = is_plain and self._set_aside == aside and self.counts.told == told
         place = next(place for place, row in enumerate(rows) if row is main)
         yield replace(
             plain,
@@ -274,6 +276,9 @@ class ProductBuilder:
         """
         value = main.ids.get("group") or self._own_key(main)
         product_id = identifier(value)
+        if isinstance(value, str) and has_unseen_characters(value):
+            self.counts.unseen = self.counts.unseen or product_id
+            self.counts.unseen_ids += 1
         first = self._first_lines.claim(product_id, main.line)
         if first is not None:
             raise UnusableValueError(

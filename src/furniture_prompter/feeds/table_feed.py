@@ -468,6 +468,12 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"({shown(counts.headings[0])}): no product, and passed over.",
             not_gone=tuple(counts.headings_as_ids),
         )
+    if counts.unseen_ids:
+        yield FeedNote(
+            f"{counts.unseen_ids:,} id{'s hold' if counts.unseen_ids != 1 else ' holds'} characters "
+            f"that nobody sees, such as a zero-width space in {shown(counts.unseen)}: they count "
+            "for nothing, so that products are the same with and without."
+        )
     if counts.cut:
         yield FeedNote(
             f"{counts.cut:,} product{'s have' if counts.cut != 1 else ' has'} more than "
