@@ -469,10 +469,11 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             not_gone=tuple(counts.headings_as_ids),
         )
     if counts.unseen_ids:
+        hold = "s hold" if counts.unseen_ids != 1 else " holds"
         yield FeedNote(
-            f"{counts.unseen_ids:,} id{'s hold' if counts.unseen_ids != 1 else ' holds'} characters "
-            f"that nobody sees, such as a zero-width space in {shown(counts.unseen)}: they count "
-            "for nothing, so that products are the same with and without."
+            f"{counts.unseen_ids:,} id{hold} characters that nobody sees, such as a zero-width "
+            f"space in {shown(counts.unseen)}: they count for nothing, so that products are the "
+            "same with and without."
         )
     if counts.cut:
         yield FeedNote(

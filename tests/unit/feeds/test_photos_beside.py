@@ -192,3 +192,19 @@ def test_a_list_of_stock_is_refused_whatever_lies_beside_it(tmp_path: Path, tabl
         list(open_feed(tmp_path / "stock.csv").items())
     assert "index the whole list" in str(caught.value)
     assert "photos beside" not in str(caught.value)
+
+
+def test_of_photos_and_their_thumbnails_the_larger_are_taken(tmp_path: Path) -> None:
+    place(tmp_path, ["images/K-1.jpg", "images/K-2.jpg", "images/large/K-1.jpg", "b/K-3.jpg"])
+    (tmp_path / "images/large/K-1.jpg").write_bytes(b"pixels" * 9)
+    (tmp_path / "images/K-3.jpg").write_bytes(b"pixels")
+    (tmp_path / "list.csv").write_text("sku,name\nK-1,Sofa\nK-2,Chair\nK-3,Rug\n", "utf-8")
+    items = list(open_feed(tmp_path / "list.csv").items())
+    # Of files as large as each other those of the folder that has more.
+    assert photos_of(items) == {
+        "K-1": ["images/large/K-1.jpg"],
+        "K-2": ["images/K-2.jpg"],
+        "K-3": ["images/K-3.jpg"],
+    }
+    told = " ".join(item.text for item in items if isinstance(item, FeedNote))
+    assert "2 passed over, such as 'b/K-3.jpg' for that in 'images'" in told

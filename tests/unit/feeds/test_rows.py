@@ -222,8 +222,9 @@ def test_a_list_of_colors_counts_where_color_is_not_given(read_feed: ReadFeed) -
 
 def test_ids_are_told_apart_by_what_is_seen_of_them(read_feed: ReadFeed) -> None:
     text = (
-        "item_group_id;sku;name;image;color\n\ufeffK\u200b-1;A;Sofa;a.jpg;red\nK-1;B;Sofa;a.jpg;blue\n"
-        "K-1;F;Sofa;a.jpg;green\nK-2;\u200bC;Rug;a.jpg;\nN\u00a0\u00a03;D;Rug;a.jpg;\nN 3;E;Rug;a.jpg;\n"
+        "item_group_id;sku;name;image;color\n"
+        "\ufeffK\u200b-1;A;Sofa;a.jpg;red\nK-1;B;Sofa;a.jpg;blue\nK-1;F;Sofa;a.jpg;green\n"
+        "K-2;\u200bC;Rug;a.jpg;\nN\u00a0\u00a03;D;Rug;a.jpg;\nN 3;E;Rug;a.jpg;\n"
     )
     items = read_feed("list.csv", text)
     assert set_aside_of(items) == []
