@@ -1100,3 +1100,33 @@ def test_a_discount_makes_the_sale_price_and_on_sale_says_whether_there_is_one(
     assert [each.attributes["price"] for each in products] == [100] * len(reduced)
     assert [each.attributes.get("sale_price") for each in products] == reduced
     assert len(set_aside_of(items)) == problems
+
+
+def test_n11_tells_its_products_and_forms_and_no_feed_what_the_shop_pays(
+    read_feed: ReadFeed,
+) -> None:
+    forms = "".join(
+        f"<stockItem><sellerStockCode>N-{colour}</sellerStockCode><quantity>3</quantity>"
+        f"<optionPrice>{price}</optionPrice><attributes><attribute><name>Renk</name><value>{colour}"
+        "</value></attribute></attributes></stockItem>"
+        for colour, price in (("Gri", "999.90"), ("Bej", "1099.90"))
+    )
+    text = (
+        "<products>"
+        + "".join(
+            f"<product><productSellerCode>N{n}</productSellerCode><title>Koltuk {n}</title>"
+            f"<category><id>{n + 9}</id><fullName>Mobilya &gt; Koltuk</fullName></category>"
+            "<price>999.90</price><buyingPrice>500.00</buyingPrice>"
+            f"<images><image><url>a.jpg</url></image></images><stockItems>{forms}</stockItems>"
+            "</product>"
+            for n in (1, 2)
+        )
+        + "</products>"
+    )
+    first, _ = (row.product for row in rows_of(read_feed("n11.xml", text)))
+    assert (first.id, first.category, first.attributes["price"]) == ("N1", "Koltuk", 999.9)
+    assert [(each.id, each.color, each.attributes["price"]) for each in first.variants] == [
+        ("N-Gri", "Gri", 999.9),
+        ("N-Bej", "Bej", 1099.9),
+    ]
+    assert "buyingprice" not in first.attributes
