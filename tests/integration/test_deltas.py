@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from furniture_prompter.assembly import inspect_feed
 from furniture_prompter.domain import IndexSummary, Query, SearchResult
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
@@ -112,6 +113,16 @@ def test_variants_that_a_list_of_prices_does_not_name_stay(small: Shop) -> None:
         ("K-2", "blue", 9.0),
     ]
     assert (kave.attributes["price"], kave.attributes.get("sku")) == (9.0, None)
+
+
+def test_an_inspection_tells_what_the_catalog_has_by_its_ids(small: Shop) -> None:
+    feed = small.folder.parent / "prices.csv"
+    feed.write_text("sku;price\nS-1;1099 EUR\nS-9;1 EUR\n", "utf-8")
+    told = inspect_feed(feed, catalog=small.folder)
+    assert (told.known, told.new, [row.product.id for row in told.rows]) == (1, 0, ["S-1"])
+    assert [item.product_id for item in told.set_aside] == ["S-9"]
+    whole = inspect_feed(small.folder.parent / "list.csv", catalog=small.folder)
+    assert (whole.known, whole.new) == (3, 0)
 
 
 def test_a_list_of_prices_begins_no_catalog(tmp_path: Path) -> None:
