@@ -300,7 +300,7 @@ def set_hidden(name: str, hiding: frozenset[str], alone: bool, row: Row, value: 
 
 def set_kind(row: Row, value: Any) -> None:
     """Whether a row is a product or one of its variants."""
-    row.is_form = hidden_key(str(value)) in {"variant", "variation"}
+    row.is_form = hidden_key(str(value)) in {"variant", "variation", "sku"}
 
 
 def set_option_name(number: int, row: Row, value: Any) -> None:

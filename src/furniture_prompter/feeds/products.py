@@ -38,7 +38,7 @@ from furniture_prompter.feeds.variant_rows import (
     add_base_words,
     add_counts,
     add_option,
-    add_surcharges,
+    add_prices,
     common_title,
     first_of,
     forms_of,
@@ -151,7 +151,7 @@ class ProductBuilder:
             if main.ids:
                 self.counts.headings_as_ids.append(main.only_text)
             return
-        add_surcharges(main, variants)
+        add_prices(main, variants)
         product_id = ""
         try:
             product_id = self._claim(main)

@@ -4,7 +4,6 @@ import hashlib
 import marshal
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache, cached_property
 from importlib import metadata
 from itertools import islice
@@ -38,6 +37,7 @@ from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import SIZES, VARIANT
+from furniture_prompter.feeds.row_kinds import told_by_kind
 from furniture_prompter.feeds.rows import LIMIT_ATTRIBUTES
 from furniture_prompter.feeds.table_rows import PRICES, RowPlan
 
@@ -287,10 +287,9 @@ class TableFeed:
 
     def _records(self, mapping: TableMapping) -> Iterator[RecordItem]:
         """The rows, those below a product's first with what only that one is called by."""
-        found = (name for name in mapping.columns if fold(name) == fold(mapping.layout.carries))
-        column = next(found, "") if mapping.layout.carries else ""
+        columns = {fold(name): name for name in reversed(mapping.columns)}
         items = self.source.records(mapping.keys)
-        return _carried(items, column) if column else items
+        return told_by_kind(items, mapping.layout, columns)
 
     def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
         """What is wrong with each row of a file in which none can be read."""
@@ -398,18 +397,6 @@ def _look(
             for each in value:
                 if type(each) is str:
                     look(each)
-
-
-def _carried(items: Iterator[RecordItem], column: str) -> Iterator[RecordItem]:
-    above: Value = None
-    for item in items:
-        if isinstance(item, Record):
-            own = item.fields.get(column)
-            if own not in (None, ""):
-                above = own
-            elif above is not None:
-                item = replace(item, fields={**item.fields, column: above})
-        yield item
 
 
 def _parted(items: Iterator[RecordItem], aside: list[SetAside | FeedNote]) -> Iterator[Record]:

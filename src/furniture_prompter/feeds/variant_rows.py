@@ -138,16 +138,24 @@ def _common_beginning(texts: Sequence[str]) -> str:
     return least[:length]
 
 
-def add_surcharges(main: Row, variants: Sequence[Row]) -> None:
-    """Prices of variants that say what they cost beyond their product, where one does."""
-    said = [float(row.reduction.get("surcharge", 0)) for row in variants]
-    if not any(said):
+def add_prices(main: Row, variants: Sequence[Row]) -> None:
+    """Prices of variants that have none: their product's, and what they cost beyond it.
+
+    Left alone where no variant has a price of its own, for all of them cost what their product
+    does, and where the product's row is a variant itself.
+    """
+    more = [float(row.reduction.get("surcharge", 0)) for row in variants]
+    if not any(more) and not any("price" in row.attributes for row in variants):
         return
-    for row, more in zip(variants, said, strict=True):
+    if any(row is main for row in variants):
+        return
+    for row, added in zip(variants, more, strict=True):
+        if "price" in row.attributes:
+            continue
         for name in ("price", "sale_price"):
             base = main.attributes.get(name)
-            if row is not main and isinstance(base, float):
-                row.attributes.setdefault(name, round(base + more, 2))
+            if isinstance(base, float):
+                row.attributes.setdefault(name, round(base + added, 2))
 
 
 def first_of(rows: Sequence[Row], role: str) -> str:

@@ -1130,3 +1130,46 @@ def test_n11_tells_its_products_and_forms_and_no_feed_what_the_shop_pays(
         ("N-Bej", "Bej", 1099.9),
     ]
     assert "buyingprice" not in first.attributes
+
+
+BIGCOMMERCE = """\
+Item,ID,Name,Type,SKU,Options,Current Stock,Price,Sale Price,Description,Is Visible,\
+Image URL (Import)
+Product,111,Oslo Sofa,physical,OS,,0,999,899,<p>Soft</p>,TRUE,
+Variant,77,,,OS-G,Type=Swatch|Name=Color|Value=Grey[#888888],3,,,,,
+Variant,78,,,OS-R,Type=Swatch|Name=Color|Value=Red[#ff0000];Type=X|Name=Size|Value=L,2,1049,,,,
+Image,901,,,,,,,,,,a.jpg
+Image,902,,,,,,,,,,b.jpg
+"""
+BIGCOMMERCE_V2 = """\
+Item Type,Product ID,Product Name,Product Code/SKU,Product Description,Price,Sale Price,\
+Product Visible?,Current Stock Level,Product Image File - 1,Product Image File - 2
+Product,111,Oslo Sofa,OS,<p>Soft</p>,999.00,899.00,Y,5,a.jpg,b.jpg
+  SKU,21,[CS]Color=Grey:#888888,OS-G,,,,,3,,
+  SKU,22,"[CS]Color=Red:#ff0000,[RB]Size=L",OS-R,,,,,2,,
+  Rule,31,[RB]Size=L,,,[ADD]50,,,,,
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "costs", "rules"),
+    [(BIGCOMMERCE, [999, 1049], 0), (BIGCOMMERCE_V2, [None, None], 1)],
+    ids=["BigCommerce", "former headers"],
+)
+def test_rows_of_forms_and_photos_are_of_the_product_above_them(
+    read_feed: ReadFeed, text: str, costs: list[float | None], rules: int
+) -> None:
+    items = read_feed("a.csv", text)
+    assert set_aside_of(items) == []
+    (row,) = rows_of(items)
+    sofa = row.product
+    assert (sofa.id, sofa.title, sofa.attributes["price"]) == ("111", "Oslo Sofa", 999)
+    assert (sofa.attributes["sale_price"], len(row.images)) == (899, 2)
+    assert [
+        (each.id, dict(each.options), each.attributes.get("price")) for each in sofa.variants
+    ] == [
+        ("OS-G", {"Color": "Grey"}, costs[0]),
+        ("OS-R", {"Color": "Red", "Size": "L"}, costs[1]),
+    ]
+    told = [item for item in items if isinstance(item, FeedNote) and "by a rule" in item.text]
+    assert len(told) == rules
