@@ -22,7 +22,7 @@ FILLED: Final = {
     "feeds.html_page.HtmlPage": "tag by tag",
     "feeds.page_products.PageProducts": "record by record",
     "feeds.products.Counts": "row by row",
-    "feeds.products._Found": "row by row",
+    "feeds.image_cells.ProductImages": "row by row",
     "feeds.column_samples.ColumnSample": "cell by cell",
     "feeds.schema_graph.PageThings": "thing by thing",
     "feeds.values.measures._Number": "a unit further on is that of the numbers before it",

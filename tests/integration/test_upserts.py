@@ -37,6 +37,7 @@ from furniture_prompter.domain import (
     Query,
     Removal,
     Upsert,
+    Variant,
     Write,
     WriteSummary,
 )
@@ -592,3 +593,21 @@ def test_a_catalog_that_is_too_small_to_learn_from_tries_within_the_write(filled
     now = read_manifest(filled.folder)
     assert (now.products, told.learning_due) == (LEAST_PRODUCTS - 1, False)
     assert (now.alignment.file, now.alignment.changed_since) == (None, 0)
+
+
+def test_prices_of_variants_that_are_texts_are_read_as_those_of_products(filled: Shop) -> None:
+    forms = (
+        Variant("S", attributes={"price": "9,99 TL"}),
+        Variant("M", attributes={"price": "12,50", "sale_price": "from 5"}),
+        Variant("L", attributes={"price": 20.0}),
+    )
+    given = replace(product("forms", price=9.0), variants=forms)
+    summary = write(filled, (given, [drawn()]))
+    (told,) = summary.results[0].left_out
+    assert told.startswith("Variant 2: sale_price: ")
+    (hit,) = filled.search(Query(prompt="thing", where="price = 9")).hits[:1]
+    assert [dict(each.attributes) for each in hit.product.variants] == [
+        {"price": 9.99, "currency": "TRY"},
+        {"price": 12.5},
+        {"price": 20.0},
+    ]

@@ -1,11 +1,22 @@
 """What a feed would be indexed as: format, layout, mapping, types, rows, what is set aside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from furniture_prompter.domain import FeedNote, FeedRow, SetAside
+from furniture_prompter import event_loop
+from furniture_prompter.catalog.manifest import read_manifest
+from furniture_prompter.catalog.stored import stored_ids
+from furniture_prompter.domain import (
+    FeedItem,
+    FeedNote,
+    FeedRow,
+    RecordFeed,
+    SetAside,
+    UnchangedRow,
+)
+from furniture_prompter.domain.feed import PhotolessRow
 from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.opening import open_feed
 from furniture_prompter.feeds.table_feed import TableFeed
@@ -48,6 +59,8 @@ class FeedInspection:
         variants: Variants of those.
         images: Photos of those, each file or address once a product.
         addresses: Photos that have to be downloaded.
+        known: Products of which a catalog has the id; None where none was named.
+        new: The others then.
         set_aside: What is left out, by file and line.
         notes: How things were read that could be meant otherwise.
     """
@@ -64,8 +77,25 @@ class FeedInspection:
     variants: int
     images: int
     addresses: int
+    known: int | None
+    new: int | None
     set_aside: Sequence[SetAside]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Catalog:
+    """What a feed asks a catalog for: its ids, and none of what it knows of records."""
+
+    ids: frozenset[str]
+    has_catalog: bool = True
+
+    def find(self, _: bytes) -> None:
+        """Every record is to be read."""
+
+    def has_product(self, product_id: str) -> bool:
+        """See :class:`furniture_prompter.domain.feed.KnownRecords`."""
+        return product_id in self.ids
 
 
 def inspect_feed(
@@ -74,6 +104,7 @@ def inspect_feed(
     text_encoding: str | None = None,
     layout: str | None = None,
     columns: Sequence[str] = (),
+    catalog: str | Path | None = None,
 ) -> FeedInspection:
     """Read a feed as :func:`furniture_prompter.assembly.index` would, and write nothing.
 
@@ -84,9 +115,12 @@ def inspect_feed(
         text_encoding: Encoding of a CSV file, in Python's words; found out when left out.
         layout: Name of the feed's layout; recognised when left out.
         columns: What columns mean, as ``ROLE=COLUMN``.
+        catalog: A catalog's folder, for a feed that would be indexed into it: its products are
+            told from new ones, and may be there without photos.
 
     Raises:
         InvalidFeedError: nothing of the feed can be read, or what was given does not fit.
+        CatalogError: there is no catalog, or it cannot be read.
     """
     feed = open_feed(
         Path(source),
@@ -100,13 +134,19 @@ def inspect_feed(
     notes: list[str] = []
     tallies: dict[str, Tally] = {}
     products = variants = images = addresses = 0
-    for item in feed.items():
+    inside = None if catalog is None else _catalog(Path(catalog))
+    met = 0
+    items = feed.items()
+    if inside is not None and isinstance(feed, RecordFeed):
+        items = _with_known(feed, inside)
+    for item in items:
         if isinstance(item, SetAside):
             set_aside.add(item)
         elif isinstance(item, FeedNote):
             notes.append(item.text)
         else:
             products += 1
+            met += inside is not None and inside.has_product(item.product.id)
             variants += len(item.product.variants)
             images += len(item.images)
             addresses += len(item.addresses)
@@ -135,9 +175,30 @@ def inspect_feed(
         variants=variants,
         images=images,
         addresses=addresses,
+        known=None if inside is None else met,
+        new=None if inside is None else products - met,
         set_aside=set_aside,
         notes=tuple(notes),
     )
+
+
+def _catalog(folder: Path) -> _Catalog:
+    manifest = read_manifest(folder)
+    ids: set[str] = event_loop.run(stored_ids(folder, manifest))
+    return _Catalog(frozenset(ids))
+
+
+def _with_known(feed: RecordFeed, inside: _Catalog) -> Iterator[FeedItem]:
+    """What a feed yields for a catalog, whose products keep their photos."""
+    for item in feed.items_but(inside):
+        if isinstance(item, PhotolessRow):
+            if inside.has_product(item.row.product.id):
+                yield from item.cells
+                yield item.row
+            elif item.problem is not None:
+                yield item.problem
+        elif not isinstance(item, UnchangedRow):
+            yield item
 
 
 def _mapped(mapping: TableMapping, name: str) -> MappedColumn:

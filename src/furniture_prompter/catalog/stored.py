@@ -92,6 +92,19 @@ async def stored_rows(
         yield list(zip(map(one_line, ids), ids, numbers, hashes, bits, strict=True))
 
 
+async def stored_ids(folder: Path, manifest: Manifest) -> set[str]:
+    """Ids of the products of a version, as new ones are written.
+
+    Raises:
+        CatalogDamagedError: as :func:`tables_of` does.
+    """
+    found: set[str] = set()
+    async with tables_of(folder, manifest) as tables:
+        async for batch in _batches(tables, tables.table(PRODUCTS), ["id"]):
+            found.update(map(one_line, batch["id"].to_pylist()))
+    return found
+
+
 async def stored_products(writer: CatalogWriter, ids: Collection[str]) -> dict[str, StoredProduct]:
     """Products of the current version by id, those of `ids`, which are written as new ones are.
 

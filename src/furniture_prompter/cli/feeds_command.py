@@ -54,6 +54,15 @@ def inspect(
     text_encoding: TextEncodingOption = None,
     layout: FormatOption = None,
     columns: MapOption = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            "--catalog",
+            metavar="DIR",
+            help="A catalog: how many products it has, which may be there without photos.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a feed would be read as: format, mapping, types, ten products, what is set aside.
@@ -61,7 +70,11 @@ def inspect(
     Nothing is written. Exit code 3 when something would be set aside, 4 when nothing can be read.
     """
     told = assembly.inspect_feed(
-        source, text_encoding=text_encoding, layout=layout, columns=columns or ()
+        source,
+        text_encoding=text_encoding,
+        layout=layout,
+        columns=columns or (),
+        catalog=catalog,
     )
     if as_json:
         write_json(inspection_answer(told))
@@ -93,6 +106,8 @@ def inspection_answer(told: "FeedInspection") -> dict[str, Any]:
             "variants": told.variants,
             "photos": told.images,
             "addresses": told.addresses,
+            "known": told.known,
+            "new": told.new,
             "set_aside": len(told.set_aside),
         },
         "rows": [_row_answer(row) for row in told.rows],
@@ -155,6 +170,9 @@ def _print(told: "FeedInspection") -> None:
         "holds": f"{told.products:,} products, {told.variants:,} variants, "
         f"{told.images:,} photos"
         + (f", of which {told.addresses:,} by address" if told.addresses else ""),
+        "catalog": ""
+        if told.known is None
+        else f"has {told.known:,} of these products, {told.new:,} are new",
         "set aside": set_aside_counts(told.set_aside),
         "notes": "\n".join(plain(note) for note in told.notes),
     }

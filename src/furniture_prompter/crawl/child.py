@@ -180,17 +180,19 @@ def _report(options: CrawlOptions, journal: Journal, spider: ShopSpider) -> Craw
         gone=journal.gone(),
         unreadable=[PageProblem(address, reason) for address, reason in problems],
         unreadable_pages=unreadable,
-        patterns=journal.left_out() | _too_deep(options, spider),
+        patterns=journal.left_out() | _beyond(options, spider),
         waiting=journal.waiting(),
         examples=examples,
         kinds=journal.kinds(),
     )
 
 
-def _too_deep(options: CrawlOptions, spider: ShopSpider) -> dict[str, int]:
-    if not spider.too_deep:
-        return {}
-    return {f"links more than {options.limit_depth} pages away": spider.too_deep}
+def _beyond(options: CrawlOptions, spider: ShopSpider) -> dict[str, int]:
+    beyond = {
+        f"links more than {options.limit_depth} pages away": spider.too_deep,
+        f"sitemaps beyond the first {spider.limit_sitemaps:,} (--max-pages)": spider.sitemaps_left,
+    }
+    return {what: count for what, count in beyond.items() if count}
 
 
 def main() -> int:

@@ -42,6 +42,8 @@ LIMIT_SITEMAP_ADDRESSES: Final = 50_000
 LIMIT_SITEMAP_DEPTH: Final = 4
 LIMIT_SITEMAPS: Final = 10_000
 SAMPLE_SITEMAPS: Final = 30
+FEWEST_SITEMAPS: Final = 100
+"""Sitemaps that are read however few pages are wanted: the first may be of a blog."""
 _GZIP: Final = b"\x1f\x8b"
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
@@ -82,7 +84,10 @@ class ShopSpider(Spider):
         self.too_deep = 0
         self._progress = progress
         self._sitemaps = 0
-        self._limit_sitemaps = SAMPLE_SITEMAPS if options.sample else LIMIT_SITEMAPS
+        # One that names a single page each is enough for as many pages.
+        enough = min(LIMIT_SITEMAPS, max(FEWEST_SITEMAPS, options.limit_pages))
+        self.limit_sitemaps = SAMPLE_SITEMAPS if options.sample else enough
+        self.sitemaps_left = 0
 
     async def start(self) -> AsyncIterator[Any]:
         """Put the first pages into the journal."""
@@ -208,7 +213,8 @@ class ShopSpider(Spider):
         return [Waiting(page, NAMED, 0) for page in pages if page and same_shop(page, start)]
 
     def _add_sitemap(self, address: str, base: str, depth: int) -> None:
-        if self._sitemaps >= self._limit_sitemaps:
+        if self._sitemaps >= self.limit_sitemaps:
+            self.sitemaps_left += 1
             return
         # A sitemap may end in .gz, which no page does.
         ending = ".gz" if address.lower().endswith(".gz") else ""

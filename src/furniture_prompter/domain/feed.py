@@ -89,6 +89,22 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotolessRow:
+    """A product of which a feed shows no photo: one that a catalog has keeps those it has there.
+
+    Attributes:
+        row: It, without images.
+        problem: Why it is set aside where the catalog has no such product; None where the photos
+            that are named cannot be used, which was told then.
+        cells: What is wrong with single cells of it, where the catalog has it.
+    """
+
+    row: FeedRow
+    problem: SetAside | None
+    cells: tuple[SetAside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FeedNote:
     """How something was read that could have been meant otherwise, for a person to check.
 
@@ -337,6 +353,11 @@ class UnchangedRow:
 class KnownRecords(Protocol):
     """What earlier runs made of records, asked for by a digest of them."""
 
+    @property
+    def has_catalog(self) -> bool:
+        """Whether there is a catalog, so that its products may go without photos in the feed."""
+        ...
+
     def find(self, digest: bytes) -> UnchangedRow | None:
         """The product of these records where nothing of it has changed, its photos included.
 
@@ -354,7 +375,7 @@ class KnownRecords(Protocol):
         ...
 
 
-KnownItem: TypeAlias = FeedItem | UnchangedRow
+KnownItem: TypeAlias = FeedItem | UnchangedRow | PhotolessRow
 
 
 @runtime_checkable

@@ -8,11 +8,15 @@ import re
 import unicodedata
 from typing import Final
 
+# Soft hyphens, zero-width spaces, joiners of words, marks of direction and of byte order: nobody
+# sees them, and two texts that differ in them alone are one to whoever reads them.
+_UNSEEN: Final = "\u00ad\u200b\u200e\u200f\u2060\ufeff"
 # Control characters, and the marks that turn the direction of text around (Unicode UAX #9), which
 # could make a title show as something else than it is. Tabs and line breaks are white space here.
-_DROPPED: Final = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff]"
-)
+_CONTROLS: Final = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069"
+_DROPPED: Final = re.compile(f"[{_CONTROLS}{_UNSEEN}]")
+_CONTROL: Final = re.compile(f"[{_CONTROLS}]")
+_OUT_OF_SIGHT: Final = re.compile(f"[{_UNSEEN}]")
 _SPACES: Final = re.compile(r"\s+")
 # What str.splitlines() breaks at; all of them are white space.
 _BREAK: Final = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -70,9 +74,14 @@ def has_too_many_marks(text: str) -> bool:
     return False
 
 
-def has_dropped_characters(text: str) -> bool:
-    """Whether text holds control characters that are not kept."""
-    return bool(_DROPPED.search(text))
+def has_control_characters(text: str) -> bool:
+    """Whether text holds control characters, which are not kept."""
+    return bool(_CONTROL.search(text))
+
+
+def has_unseen_characters(text: str) -> bool:
+    """Whether text holds characters that nobody can see, which are not kept."""
+    return not text.isascii() and bool(_OUT_OF_SIGHT.search(text))
 
 
 def _spaces_as_one(text: str) -> str:

@@ -300,7 +300,7 @@ def set_hidden(name: str, hiding: frozenset[str], alone: bool, row: Row, value: 
 
 def set_kind(row: Row, value: Any) -> None:
     """Whether a row is a product or one of its variants."""
-    row.is_form = hidden_key(str(value)) in {"variant", "variation"}
+    row.is_form = hidden_key(str(value)) in {"variant", "variation", "sku"}
 
 
 def set_option_name(number: int, row: Row, value: Any) -> None:
@@ -414,12 +414,12 @@ def settle_prices(row: Row) -> None:
 
 
 def set_reduction(part: str, row: Row, value: Any) -> None:
-    """How the price is reduced: whether it is, by what, or whether that is a share or a sum."""
+    """How the price differs: whether it is reduced, by what, by a share or a sum; a surcharge."""
     text = str(value).strip()
-    if part == "discount_value":
+    if part in {"discount_value", "surcharge"}:
         number = typed(text.removesuffix("%").strip(), "." if "." in text else ",")
         if isinstance(number, str):
-            raise UnusableValueError(f"{shown(value)} is no discount.", "Write a number.")
+            raise UnusableValueError(f"{shown(value)} is no sum.", "Write a number.")
         text = f"{number or 0:.15g}"
     row.reduction[part] = text
 

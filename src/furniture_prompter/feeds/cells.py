@@ -70,7 +70,7 @@ def prose(text: str) -> str:
 
 def has_control_characters(text: str) -> bool:
     """Whether text holds anything that a single line cannot show."""
-    return wording.has_dropped_characters(text) or len(text.splitlines()) > 1 or "\t" in text
+    return wording.has_control_characters(text) or len(text.splitlines()) > 1 or "\t" in text
 
 
 def shown(value: object, length: int = 60) -> str:

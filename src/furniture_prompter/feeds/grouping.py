@@ -9,11 +9,13 @@ from typing import IO, Any, Final
 
 import numpy as np
 
+from furniture_prompter.domain.wording import one_line
 from furniture_prompter.feeds.records import Record, Value
 
 _IN_MEMORY_BYTES: Final = 64 << 20
 """Of rows that wait for others of their product; beyond, they wait on the disk."""
 _FIRST_BITS: Final = 10
+_LONGEST_KEY: Final = 200
 _LIMIT_ROWS: Final = 2_000
 """Rows of one product: more are no product, but a column that was taken for its id wrongly."""
 
@@ -21,7 +23,8 @@ _LIMIT_ROWS: Final = 2_000
 def text_of(value: Value) -> str:
     """A key as rows compare it; empty for none."""
     if isinstance(value, str):
-        return value.strip()
+        is_plain = value.isascii() or len(value) > _LONGEST_KEY
+        return value.strip() if is_plain else one_line(value)
     if value is None or isinstance(value, list | bool):
         return ""
     return f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from furniture_prompter.feeds.cells import UnusableValueError
@@ -15,6 +17,43 @@ _FILE: Final = re.compile(rf".*({'|'.join(map(re.escape, PHOTO_EXTENSIONS))})", 
 _MEMBERS: Final = ("src", "url", "contentUrl", "href", "link", "image")
 _LIMIT_JSON_CHARACTERS: Final = 100_000
 _WRONG: Final = "Write a path or a list of paths."
+
+
+@dataclass(slots=True)
+class ProductImages:
+    """The images of one product, and of which of its variants each is.
+
+    Attributes:
+        given: How many are named.
+        images: Those that can be used, in order.
+        addresses: The address of each that has to be downloaded.
+    """
+
+    given: int = 0
+    images: dict[Path, None] = field(default_factory=dict)
+    addresses: dict[Path, str] = field(default_factory=dict)
+    _first: dict[Path, set[str]] = field(default_factory=dict)
+    _any: dict[Path, set[str]] = field(default_factory=dict)
+
+    def add(self, path: Path, address: str, variant_id: str, *, is_first: bool) -> None:
+        """Take one image, of a variant where one is named."""
+        self.images[path] = None
+        if address:
+            self.addresses[path] = address
+        if variant_id:
+            self._any.setdefault(path, set()).add(variant_id)
+            if is_first:
+                self._first.setdefault(path, set()).add(variant_id)
+
+    @property
+    def variant_of(self) -> dict[Path, str]:
+        """The variant of each image that is the first one of one variant only, or no other's."""
+        showing = {}
+        for path, variants in self._any.items():
+            one = self._first.get(path) or variants
+            if len(one) == 1:
+                showing[path] = next(iter(one))
+        return showing
 
 
 def references(value: Value, name: str, *, split: bool = True) -> list[str]:

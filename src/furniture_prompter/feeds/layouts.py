@@ -123,6 +123,7 @@ class Layout:
         category_commas: Whether commas part several categories in one cell.
         image_lists: What parts several images in one cell, besides bars; any of these letters.
         carries: The column that only the first row of a product fills; the rows below are of it.
+        kinds: The column that tells whether a row is a product, where others have ids of their own.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Layout:
     category_commas: bool = False
     image_lists: str = ""
     carries: str = ""
+    kinds: str = ""
 
     def fits(self, columns: Sequence[str]) -> tuple[str, ...]:
         """The columns that tell this layout, one a need; empty where one is missing."""
@@ -178,6 +180,7 @@ def layouts() -> tuple[Layout, ...]:
             category_commas=each.get("category_commas", False),
             image_lists=each.get("image_lists", ""),
             carries=each.get("carries", ""),
+            kinds=each.get("kinds", ""),
         )
         for each in read_data("layouts.toml")["layout"]
     )

@@ -169,7 +169,7 @@ class TableMapping:
                 f"Left out, for it holds numbers of categories and not their names: {listed(ids)}. "
                 "--map attribute=COLUMN keeps a column."
             )
-        if not self.has("title"):
+        if not self.has("title") and self.names_images:
             told.append(
                 "No column of titles was found, so products are called by their ids. Name the "
                 f"column that has them with --map title=COLUMN, of {listed(self.columns)}."
@@ -298,8 +298,7 @@ def decide(
 def without_images(feed: str, mapping: TableMapping, left: str = "") -> InvalidFeedError:
     """Why a table is refused of which no photo can be found, with what is said of those `left`.
 
-    Photos beside it are no cure where it has no titles: read as whole products, rows of stock and
-    prices alone would take the titles of those that a catalog has.
+    Photos beside it are no cure where it has no titles: nobody would find such products by words.
     """
     what = "images" if mapping.has("title") else "images or titles"
     begin = f"No column of the feed {feed} holds {what}. It has {listed(mapping.columns)}. "
@@ -310,9 +309,9 @@ def without_images(feed: str, mapping: TableMapping, left: str = "") -> InvalidF
             "such as ID.jpg, ID-2.jpg or ID/1.jpg." + (f" {left}" if left else "")
         )
     return InvalidFeedError(
-        begin + "A row is a whole product and replaces what a catalog has, so "
-        "a list of stock and prices alone is not read: index the whole list, with titles and "
-        "images. Where this is one, name its columns: --map title=COLUMN, --map image=COLUMN."
+        begin + "A list of stock and prices alone changes products of a catalog that is there, and "
+        "begins none: index the whole list first, with titles and images. Where this is one, name "
+        "its columns: --map title=COLUMN, --map image=COLUMN."
     )
 
 

@@ -7,7 +7,7 @@ are called is data, ``column_names.toml``.
 """
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, Final, TypeAlias
@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from furniture_prompter.domain import FeedNote
 from furniture_prompter.feeds.cell_steps import (
     Row,
+    Step,
     set_count,
     set_description,
     set_material,
@@ -42,6 +43,16 @@ _ROLES: Final = (
     "color", "material", *_SIZES, "weight", "seats", "drawers", "brand", "gtin", "description",
     "short_description",
 )  # fmt: skip
+_WITHOUT_COLUMNS: Final = (
+    "price", "sale_price", "list_price", "currency", "category", "availability", "stock",
+)  # fmt: skip
+"""Roles that a list has where no column of the table has them."""
+_SAME: Final[Mapping[str, frozenset[str]]] = {
+    "price": frozenset({"price", "current_price"}),
+    "category": frozenset({"category", "category_path", "google_category"}),
+    "availability": frozenset({"availability", "in_stock"}),
+}
+"""Roles of columns that say the same."""
 UNIT_CODES: Final = {"cmt": "cm", "mmt": "mm", "mtr": "m", "inh": "in", "kgm": "kg", "grm": "g"}
 """UN/ECE codes of units, which schema.org's ``unitCode`` has."""
 
@@ -246,7 +257,11 @@ class NamedLists:
     """The lists of names and values of one table, read into its rows."""
 
     def __init__(
-        self, roles: Mapping[str, Meaning], taken: Container[str], notes: list[FeedNote]
+        self,
+        roles: Mapping[str, Meaning],
+        taken: Container[str],
+        notes: list[FeedNote],
+        step_of: Callable[[str, str], Step],
     ) -> None:
         """Find the lists.
 
@@ -254,7 +269,12 @@ class NamedLists:
             roles: The meaning of each column that has one.
             taken: Names of columns of the catalog that are something else; may become more.
             notes: Where notes for a person go.
+            step_of: The step of a column, by its name and role.
         """
+        has = {each.role.removeprefix(VARIANT) for each in roles.values()}
+        self._free = tuple(role for role in _WITHOUT_COLUMNS if not has & _SAME.get(role, {role}))
+        self._step_of = step_of
+        self._steps: dict[str, Step | None] = {}
         self._taken = taken
         self._notes = notes
         self._named: set[str] = set()
@@ -284,7 +304,22 @@ class NamedLists:
                     self._tell_of_names(name)
                     continue
                 self._named.add(name)
-            set_named(row, name, value, self._taken)
+                self._steps[name] = self._own_step(name)
+            if (step := self._steps[name]) is None:
+                set_named(row, name, value, self._taken)
+                continue
+            try:
+                step(row, value)
+            except UnusableValueError as problem:
+                row.problems.append((name, problem))
+
+    def _own_step(self, name: str) -> Step | None:
+        """What to do with a name that no column of the table has the role of."""
+        words = column_words()
+        for role in self._free:
+            if words.names[role].meaning(name) is not None:
+                return self._step_of(name, role)
+        return None
 
     def _tell_of_names(self, name: str) -> None:
         told = f"The feed's lists name more than {MOST_NAMES} attributes"

@@ -5,8 +5,9 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.records import Value
 
 _DEEPEST: Final = 4
+_CLEARLY_LARGER: Final = 1.5
 _LIMIT_PHOTOS: Final = 500_000
 _ROLES: Final = ("id", "group", "gtin", "alt_id", "slug")
 _BETWEEN: Final = re.compile(r"[\W_]+")
@@ -60,14 +62,22 @@ class PhotosBeside:
         left: The same of photos that are not surely of one product; empty where none are.
     """
 
-    def __init__(self, column: str, names: Iterable[str], paths: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        column: str,
+        names: Iterable[str],
+        paths: Sequence[Path],
+        size_of: Callable[[Path], int] = lambda _: 0,
+    ) -> None:
         """Find whose they are.
 
         Args:
             column: The column.
             names: Its values.
             paths: The photos, from the folder, in natural order.
+            size_of: Bytes of one.
         """
+        self._size_of = size_of
         self.column = column
         self._forms: list[dict[str, list[str]]] = []
         for form in _FORMS:
@@ -87,6 +97,7 @@ class PhotosBeside:
         """
         self._owners: dict[Path, str] = {}
         self._doubts: dict[Path, str] = {}
+        self._passed_over: dict[Path, Path] = {}
         counted = self._by_name(self._by_folder(self._paths), is_product)
         taken: dict[str, list[str]] = defaultdict(list)
         doubtful: dict[str, list[str]] = defaultdict(list)
@@ -105,6 +116,13 @@ class PhotosBeside:
         if counted:
             first = next(path for path in self._paths if path in counted).as_posix()
             self.found += f" By a number behind it: {len(counted):,}, such as {shown(first)}."
+        if self._passed_over:
+            other, folder = next(iter(self._passed_over.items()))
+            self.found += (
+                f" Of those that lie in several folders the larger or, of equal ones, those of the "
+                f"fuller folder were taken, and {len(self._passed_over):,} passed over, such as "
+                f"{shown(other.as_posix())} for that in {shown(folder.as_posix())}."
+            )
         self.left = ""
         if doubtful:
             why = "; ".join(
@@ -153,6 +171,7 @@ class PhotosBeside:
     def _by_name(self, paths: Sequence[Path], is_product: Callable[[str], bool]) -> set[Path]:
         """Settle what files are called; those that are by a number are returned."""
         folders: dict[str, set[Path]] = defaultdict(set)
+        paths = self._of_the_best_folders(paths)
         for path in paths:
             folders[_caseless(_text(path.stem))].add(path.parent)
         # What has numbers of its own, as SKU-80 of SKU-80-2, is a product's name, known or not.
@@ -186,6 +205,33 @@ class PhotosBeside:
                 following += 1
             self._doubts.update((path, _GAP) for beyond in run.values() for path in beyond)
         return counted
+
+    def _of_the_best_folders(self, paths: Sequence[Path]) -> list[Path]:
+        """Photos without those that lie in a better folder as well: thumbnails beside photos.
+
+        All of a folder's are compared, so that no product has its photos of both.
+        """
+        alike: dict[str, dict[Path, Path]] = defaultdict(dict)
+        for path in paths:
+            alike[_caseless(_text(path.stem))].setdefault(path.parent, path)
+        twice = [found for found in alike.values() if len(found) > 1]
+        sizes: dict[Path, list[int]] = defaultdict(list)
+        for found in twice:
+            for folder, path in found.items():
+                sizes[folder].append(self._size_of(path))
+        count = Counter(path.parent for path in paths)
+        passed_over: set[Path] = set()
+        for found in twice:
+            means = {folder: sum(sizes[folder]) / len(sizes[folder]) for folder in found}
+            largest = max(means.values())
+            close = [folder for folder in found if means[folder] * _CLEARLY_LARGER > largest]
+            best, *rest = sorted(close, key=count.__getitem__, reverse=True)
+            if not rest or count[rest[0]] < count[best]:
+                others = [path for folder, path in found.items() if folder != best]
+                passed_over.update(others)
+                if self._file(_text(found[best].stem), (), lambda _: False)[0]:
+                    self._passed_over.update(dict.fromkeys(others, best))
+        return [path for path in paths if path not in passed_over]
 
     def _file(
         self, name: str, numbered: Collection[str], is_product: Callable[[str], bool]
@@ -255,9 +301,18 @@ def photos_beside(
         for column, known in names.items():
             if _loose(name := _text(fields.get(column))) in likely:
                 known.add(name)
-    read = [PhotosBeside(column, names[column], paths) for column in columns]
+    read = [
+        PhotosBeside(column, names[column], paths, partial(_bytes, folder)) for column in columns
+    ]
     found = [photos for photos in read if photos.count or photos.left]
     return max(found, key=lambda each: each.count, default=None)
+
+
+def _bytes(folder: Path, path: Path) -> int:
+    try:
+        return (folder / path).stat().st_size
+    except OSError:
+        return 0
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -17,10 +17,12 @@ from furniture_prompter.domain import (
     UnchangedRow,
     Variant,
 )
-from furniture_prompter.domain.feed import NO_CELLS
+from furniture_prompter.domain.feed import NO_CELLS, PhotolessRow
+from furniture_prompter.domain.wording import has_unseen_characters
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError, prose, shown
 from furniture_prompter.feeds.grouping import FirstLines, text_of
+from furniture_prompter.feeds.image_cells import ProductImages
 from furniture_prompter.feeds.mapping import TableMapping
 from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.rows import (
@@ -36,6 +38,7 @@ from furniture_prompter.feeds.variant_rows import (
     add_base_words,
     add_counts,
     add_option,
+    add_prices,
     common_title,
     first_of,
     forms_of,
@@ -64,6 +67,10 @@ class Counts:
         unpriced: Products without a price, which say that it is told to those who ask.
         unpriced_variants: Variants that say so, of products that have a price.
         instead_of_price: What the first of them says.
+        unseen: The first id in which there were characters that nobody sees, without them.
+        unseen_ids: How many there are.
+        cut: Products with more columns of their own than a product may have.
+        cut_at: The line of the first of them.
     """
 
     rows: int = 0
@@ -74,48 +81,20 @@ class Counts:
     unpriced: int = 0
     unpriced_variants: int = 0
     instead_of_price: str = ""
+    unseen: str = ""
+    unseen_ids: int = 0
+    cut: int = 0
+    cut_at: int = 0
 
     @property
     def hidden_rows(self) -> int:
         """Rows that the shop does not show, whatever says so."""
         return sum(self.hidden.values())
 
-
-@dataclass(slots=True)
-class _Found:
-    """The images of one product, and of which of its variants each is.
-
-    Attributes:
-        given: How many are named.
-        images: Those that can be used, in order.
-        addresses: The address of each that has to be downloaded.
-    """
-
-    given: int = 0
-    images: dict[Path, None] = field(default_factory=dict)
-    addresses: dict[Path, str] = field(default_factory=dict)
-    _first: dict[Path, set[str]] = field(default_factory=dict)
-    _any: dict[Path, set[str]] = field(default_factory=dict)
-
-    def add(self, path: Path, address: str, variant_id: str, *, is_first: bool) -> None:
-        """Take one image, of a variant where one is named."""
-        self.images[path] = None
-        if address:
-            self.addresses[path] = address
-        if variant_id:
-            self._any.setdefault(path, set()).add(variant_id)
-            if is_first:
-                self._first.setdefault(path, set()).add(variant_id)
-
     @property
-    def variant_of(self) -> dict[Path, str]:
-        """The variant of each image that is the first one of one variant only, or no other's."""
-        showing = {}
-        for path, variants in self._any.items():
-            one = self._first.get(path) or variants
-            if len(one) == 1:
-                showing[path] = next(iter(one))
-        return showing
+    def told(self) -> int:
+        """How often a row was counted in that is told in every run, and so has to be read."""
+        return self.hidden_rows + self.unseen_ids + self.cut
 
 
 class ProductBuilder:
@@ -153,7 +132,9 @@ class ProductBuilder:
         self.counts.rows += len(records)
         return True
 
-    def build(self, rows: Sequence[Row], origin: bytes | None = None) -> Iterator[FeedItem]:
+    def build(
+        self, rows: Sequence[Row], origin: bytes | None = None
+    ) -> Iterator[FeedItem | PhotolessRow]:
         """The items of the rows that are one product: it, and what is wrong with parts of it.
 
         Args:
@@ -161,7 +142,7 @@ class ProductBuilder:
             origin: Their digest, where nothing was told of them so far.
         """
         self.counts.rows += len(rows)
-        aside, hidden = self._set_aside, self.counts.hidden_rows
+        aside, told = self._set_aside, self.counts.told
         main, variants = self._parted(rows)
         if main is None:
             return
@@ -170,6 +151,7 @@ class ProductBuilder:
             if main.ids:
                 self.counts.headings_as_ids.append(main.only_text)
             return
+        add_prices(main, variants)
         product_id = ""
         try:
             product_id = self._claim(main)
@@ -179,7 +161,7 @@ class ProductBuilder:
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
-        found, is_plain = _Found(), True
+        found, is_plain = ProductImages(), True
         by_row = {id(row): variant.id for row, variant in made}
         tried: dict[str, tuple[Path, str] | None] = {}
         for row, reference, is_own, is_first in self._references(main, variants, rows):
@@ -198,38 +180,37 @@ class ProductBuilder:
             if placed is not None:
                 is_plain = is_plain and self._images.is_named_by(placed[0], reference)
                 found.add(*placed, by_row.get(id(row), "") if is_own else "", is_first=is_first)
-        given, images = found.given, found.images
-        if not given:
-            yield self.set_aside(_without_image(self._mapping, product_id), main, product_id)
+        every = (main, *(row for row in variants if row is not main))
+        wrong = [(row, *each) for row in every for each in row.problems] + problems
+        aside_cells = [self.set_aside(why, row, product_id, of) for row, of, why in wrong]
+        product = self._product(product_id, title, main, variants, attributes, made)
+        own_cells = {name: text for name, text in cells.items() if name in product.attributes}
+        plain = FeedRow(product, (), self._source, main.line, own_cells or NO_CELLS)
+        if not found.given:
+            why_not = self.set_aside(_without_image(self._mapping, product_id), main, product_id)
+            yield PhotolessRow(plain, why_not, tuple(aside_cells))
             return
-        if given > LIMIT_IMAGES:
+        if found.given > LIMIT_IMAGES:
             too_many = UnusableValueError(
-                f"The product names {given} images, more than {LIMIT_IMAGES}; the first were kept.",
+                f"The product names {found.given} images, more than {LIMIT_IMAGES}; the first were "
+                "kept.",
                 "Keep the best ones.",
             )
             yield self.set_aside(too_many, main, product_id, "image")
-        for row in (main, *(each for each in variants if each is not main)):
-            for column, unusable in row.problems:
-                yield self.set_aside(unusable, row, product_id, column)
-        for row, column, unusable in problems:
-            yield self.set_aside(unusable, row, product_id, column)
-        if not images:
+        yield from aside_cells
+        if not found.images:
+            yield PhotolessRow(plain, None)
             return
-        product = self._product(product_id, title, main, variants, attributes, made)
         self._count_unpriced(main, variants, is_priced="price" in product.attributes)
         # Whoever knows its records knows all of it where nothing else was told of them.
-        is_told = is_plain and self._set_aside == aside and self.counts.hidden_rows == hidden
+        is_told = is_plain and self._set_aside == aside and self.counts.told == told
         place = next(place for place, row in enumerate(rows) if row is main)
-        own_cells = {name: text for name, text in cells.items() if name in product.attributes}
-        yield FeedRow(
-            product,
-            tuple(images),
-            self._source,
-            main.line,
-            own_cells or NO_CELLS,
-            found.addresses or _NOTHING,
-            found.variant_of if len(made) > 1 else _NOTHING,
-            (origin.hex(), place) if is_told and origin is not None else None,
+        yield replace(
+            plain,
+            images=tuple(found.images),
+            addresses=found.addresses or _NOTHING,
+            variant_of=found.variant_of if len(made) > 1 else _NOTHING,
+            origin=(origin.hex(), place) if is_told and origin is not None else None,
         )
 
     def _count_unpriced(self, main: Row, variants: Sequence[Row], *, is_priced: bool) -> None:
@@ -270,7 +251,7 @@ class ProductBuilder:
         else:
             main = next((row for row in rows if "title" in row.words), rows[0])
             head = main
-            variants = forms_of(rows) if "group" in main.ids else []
+            variants = forms_of(rows) if "group" in main.ids and not main.variants else []
         if head.hidden or (head is main and not variants and head.is_not_alone):
             reason = head.hidden or "visibility"
             self.counts.hidden[reason] = self.counts.hidden.get(reason, 0) + len(rows)
@@ -295,6 +276,9 @@ class ProductBuilder:
         """
         value = main.ids.get("group") or self._own_key(main)
         product_id = identifier(value)
+        if isinstance(value, str) and has_unseen_characters(value):
+            self.counts.unseen = self.counts.unseen or product_id
+            self.counts.unseen_ids += 1
         first = self._first_lines.claim(product_id, main.line)
         if first is not None:
             raise UnusableValueError(
@@ -415,11 +399,10 @@ class ProductBuilder:
             for name, value in options_of(main, main).items():
                 add_option(attributes, main, name, value)
         if len(attributes) > LIMIT_ATTRIBUTES:
-            problem = UnusableValueError(
-                f"The row has {len(attributes)} columns of its own, more than {LIMIT_ATTRIBUTES}.",
-                "Leave out those that nobody will search or filter by.",
-            )
-            raise problem
+            self.counts.cut += 1
+            self.counts.cut_at = self.counts.cut_at or main.line
+            for name in [*attributes][LIMIT_ATTRIBUTES:]:
+                del attributes[name]
         cells = {
             name: prose(text)
             for name, text in main.cells.items()
@@ -483,6 +466,12 @@ def _hashed(text: str, characters: int = 0) -> str:
 
 
 def _without_image(mapping: TableMapping, product_id: str) -> UnusableValueError:
+    if not (mapping.has("title") or mapping.names_images):
+        return UnusableValueError(
+            f"The catalog has no product {shown(product_id)}, and a new one needs a photo.",
+            "Index the list that has its title and photo, or name the column of ids that the "
+            "catalog has with --map id=COLUMN.",
+        )
     if not mapping.names_images:
         return UnusableValueError(
             "No photo beside the feed is called as the product is.",

@@ -24,7 +24,7 @@ from furniture_prompter.feeds.values.sizes import size_column
 
 _VARIANTS: Final = words_of(
     "variant variants variation variations sku skus varyant varyantlar varyasyon varyasyonlar "
-    "secenek secenekler"
+    "secenek secenekler stockitem stockitems"
 )
 """Names of lists of variants, at the top or one below, and of the elements of XML in them."""
 _TOP_VARIANTS: Final = _VARIANTS | {"children", "items"}
@@ -118,7 +118,7 @@ def column_words() -> ColumnWords:
         tuple(data["lists"]["values"]),
         tuple(data["lists"]["units"]),
         frozenset(data["lists"]["nothing"]),
-        frozenset(map(fold, data["words"]["paid"])),
+        frozenset(fold(each) for name in data["words"]["paid"] for each in _spellings(name)),
         {role: frozenset(map(hidden_key, values)) for role, values in data["hidden"].items()},
     )
 
@@ -293,7 +293,8 @@ def _may_be(role: str, name: str, sample: ColumnSample) -> bool:
     if role == "title":
         return sample.words >= MOST and not sample.is_list and sample.images < MOST
     if role in {"group", "parent"}:
-        return sample.distinct < 1 and not sample.is_list
+        # A product's card is that on a day of which each card has one row, too.
+        return (sample.distinct < 1 or "kart" in fold(name)) and not sample.is_list
     if role in {"price", "sale_price", "list_price"}:
         return sample.share(_is_price) >= MOST
     if role == "url":
@@ -468,7 +469,7 @@ _VARIANT_ROLES: Final = (
 )  # fmt: skip
 _VARIANT_IDS: Final = (
     "sku", "stok_kodu", "stokkodu", "stock_code", "stockcode", "code", "id", "artikelnummer",
-    "barcode", "barkod",
+    "barcode", "barkod", "sellerstockcode",
 )  # fmt: skip
 
 

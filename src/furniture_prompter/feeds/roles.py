@@ -58,7 +58,7 @@ INNER_ROLES: Final = frozenset(
         "alt_id", "slug", "parent_number", "children", "pairs", "short_description",
         "google_category", "colors", "current_price", "in_stock", "visibility",
         "option_names", "option_values", "group_title", "attribute_unit", "row_kind", "details",
-        "on_sale", "discount_mode", "discount_value",
+        "on_sale", "discount_mode", "discount_value", "surcharge",
     }
 )  # fmt: skip
 

@@ -4,7 +4,6 @@ import hashlib
 import marshal
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache, cached_property
 from importlib import metadata
 from itertools import islice
@@ -20,6 +19,7 @@ from furniture_prompter.domain import (
     SetAside,
     UnchangedRow,
 )
+from furniture_prompter.domain.feed import PhotolessRow
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.cells import (
     ColumnEvidence,
@@ -37,6 +37,8 @@ from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import SIZES, VARIANT
+from furniture_prompter.feeds.row_kinds import told_by_kind
+from furniture_prompter.feeds.rows import LIMIT_ATTRIBUTES
 from furniture_prompter.feeds.table_rows import PRICES, RowPlan
 
 _DIGEST_BYTES: Final = 16
@@ -144,6 +146,7 @@ class TableFeed:
         self._done = 0
         self._total: int | None = None
         self._photos: PhotosBeside | None = None
+        self._may_lack_photos = False
 
     @property
     def name(self) -> str:
@@ -195,7 +198,9 @@ class TableFeed:
                 self._photos = photos_beside(self.source.folder, mapping, rows)
             if self._photos is None or not self._photos.count:
                 left = "" if self._photos is None else self._photos.left
-                raise without_images(self.name, mapping, left)
+                if not self._may_lack_photos or mapping.keyed_by in {"image", "title"}:
+                    raise without_images(self.name, mapping, left)
+                self._photos = None
         return mapping
 
     def items(self) -> Iterator[FeedItem]:
@@ -206,12 +211,16 @@ class TableFeed:
                 while it was read; or as :attr:`mapping` does.
         """
         for item in self._items(None):
-            # Without anything that is known every row is read.
-            if not isinstance(item, UnchangedRow):
+            # Without anything that is known every row is read, and no product has photos.
+            if isinstance(item, PhotolessRow):
+                if item.problem is not None:
+                    yield item.problem
+            elif not isinstance(item, UnchangedRow):
                 yield item
 
     def items_but(self, known: KnownRecords) -> Iterator[KnownItem]:
         """See :class:`furniture_prompter.domain.RecordFeed`; raises as :meth:`items` does."""
+        self._may_lack_photos = known.has_catalog
         return self._items(known)
 
     def _items(self, known: KnownRecords | None) -> Iterator[KnownItem]:
@@ -221,6 +230,11 @@ class TableFeed:
         mapping = self.mapping
         for sentence in mapping.sentences:
             yield FeedNote(sentence, reading=mapping.layout.title)
+        if not mapping.names_images and self._photos is None:
+            yield FeedNote(
+                "No column holds images: products that the catalog has keep their photos, and new "
+                "ones are set aside. Where one does, name it with --map image=COLUMN."
+            )
         if self._photos is not None:
             # Behind the first item the catalog is open, and can be asked.
             yield FeedNote(
@@ -273,10 +287,9 @@ class TableFeed:
 
     def _records(self, mapping: TableMapping) -> Iterator[RecordItem]:
         """The rows, those below a product's first with what only that one is called by."""
-        found = (name for name in mapping.columns if fold(name) == fold(mapping.layout.carries))
-        column = next(found, "") if mapping.layout.carries else ""
+        columns = {fold(name): name for name in reversed(mapping.columns)}
         items = self.source.records(mapping.keys)
-        return _carried(items, column) if column else items
+        return told_by_kind(items, mapping.layout, columns)
 
     def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
         """What is wrong with each row of a file in which none can be read."""
@@ -386,18 +399,6 @@ def _look(
                     look(each)
 
 
-def _carried(items: Iterator[RecordItem], column: str) -> Iterator[RecordItem]:
-    above: Value = None
-    for item in items:
-        if isinstance(item, Record):
-            own = item.fields.get(column)
-            if own not in (None, ""):
-                above = own
-            elif above is not None:
-                item = replace(item, fields={**item.fields, column: above})
-        yield item
-
-
 def _parted(items: Iterator[RecordItem], aside: list[SetAside | FeedNote]) -> Iterator[Record]:
     """The records among items; what else there is comes into `aside`."""
     for item in items:
@@ -453,6 +454,20 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"{rows:,} row{'s hold' if rows != 1 else ' holds'} one text and nothing else "
             f"({shown(counts.headings[0])}): no product, and passed over.",
             not_gone=tuple(counts.headings_as_ids),
+        )
+    if counts.unseen_ids:
+        hold = "s hold" if counts.unseen_ids != 1 else " holds"
+        yield FeedNote(
+            f"{counts.unseen_ids:,} id{hold} characters that nobody sees, such as a zero-width "
+            f"space in {shown(counts.unseen)}: they count for nothing, so that products are the "
+            "same with and without."
+        )
+    if counts.cut:
+        yield FeedNote(
+            f"{counts.cut:,} product{'s have' if counts.cut != 1 else ' has'} more than "
+            f"{LIMIT_ATTRIBUTES} columns of {'their' if counts.cut != 1 else 'its'} own (line "
+            f"{counts.cut_at}), of which the first were kept. Leave out what nobody will search or "
+            "filter by."
         )
     if counts.instead_of_price:
         yield _unpriced_note(counts)

@@ -114,7 +114,7 @@ class RowPlan:
         self._names |= {standard for role, standard in _STANDARD.items() if role in roles}
         if roles & set(SIZES):
             self._names |= {f"{each}_cm" for each in SIZES[:-1]}
-        self._lists = NamedLists(mapping.roles, self._names, self.notes)
+        self._lists = NamedLists(mapping.roles, self._names, self.notes, self._named_step)
         for name, meaning in mapping.roles.items():
             self._add(name, meaning)
         self._units = {} if self._own else mapping.units
@@ -274,11 +274,15 @@ class RowPlan:
             return partial(set_count, role)
         return self._further_step(name, label, role, number)
 
+    def _named_step(self, name: str, role: str) -> Step:
+        self._labels.setdefault(name, name)
+        return self._step_of(name, role, 0)
+
     def _further_step(self, name: str, label: str, role: str, number: int) -> Step:
         if role in {"status", "published", "visibility"}:
             hiding = column_words().hidden[role]
             return partial(set_hidden, name, hiding, role == "visibility")
-        if role in {"on_sale", "discount_mode", "discount_value"}:
+        if role in {"on_sale", "discount_mode", "discount_value", "surcharge"}:
             return partial(set_reduction, role)
         if role == "row_kind":
             return set_kind

@@ -138,6 +138,26 @@ def _common_beginning(texts: Sequence[str]) -> str:
     return least[:length]
 
 
+def add_prices(main: Row, variants: Sequence[Row]) -> None:
+    """Prices of variants that have none: their product's, and what they cost beyond it.
+
+    Left alone where no variant has a price of its own, for all of them cost what their product
+    does, and where the product's row is a variant itself.
+    """
+    more = [float(row.reduction.get("surcharge", 0)) for row in variants]
+    if not any(more) and not any("price" in row.attributes for row in variants):
+        return
+    if any(row is main for row in variants):
+        return
+    for row, added in zip(variants, more, strict=True):
+        if "price" in row.attributes:
+            continue
+        for name in ("price", "sale_price"):
+            base = main.attributes.get(name)
+            if isinstance(base, float):
+                row.attributes.setdefault(name, round(base + added, 2))
+
+
 def first_of(rows: Sequence[Row], role: str) -> str:
     """The first text that rows have in a role."""
     return next((row.words[role] for row in rows if row.words.get(role)), "")

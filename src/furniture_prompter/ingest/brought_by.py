@@ -144,13 +144,14 @@ class BroughtBy:
         self.after = self._bits
         self.leaving: Places = np.zeros(len(bits), np.bool_)
 
-    def settle(self, present: Places, *, sync: bool, may_remove: bool) -> int:
+    def settle(self, present: Places, *, sync: bool, may_remove: bool, brings: bool = True) -> int:
         """Decide what goes, and what is of which feed then.
 
         Args:
             present: Whether the feed has each product, by place.
             sync: Whether what it has no longer is to go.
             may_remove: Whether it can be told what it has no longer.
+            brings: Whether what it has is a product by it, and not only cells of one.
 
         Returns:
             How many products would go, could that be told.
@@ -159,7 +160,7 @@ class BroughtBy:
         rest = np.where(unknown, 0, self._bits & ~self.own)
         gone = self._own & ~present if sync else np.zeros_like(present)
         leaving = gone & (rest == 0)
-        self.after = np.where(present, rest | self.own, self._bits)
+        self.after = np.where(present & brings, rest | self.own, self._bits)
         self.leaving = leaving & may_remove
         shared = gone & (rest != 0) & may_remove
         self.after[shared] = rest[shared]

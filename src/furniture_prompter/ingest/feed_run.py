@@ -200,7 +200,12 @@ class FeedRun:
         """Decide what goes and the types of columns; whether a column changes its type."""
         found, writer, stored = reading.found, self._writer, self.stored
         set_aside, brought = found.set_aside, self.brought
-        gone = brought.settle(stored.present, sync=sync, may_remove=not set_aside.hiding)
+        gone = brought.settle(
+            stored.present,
+            sync=sync,
+            may_remove=not set_aside.hiding,
+            brings=reading.names_photos,
+        )
         leaving = brought.leaving
         self.removed = sorted(stored.numbers()[leaving].tolist()) if leaving.any() else []
         self.not_removed = gone - len(self.removed)

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from furniture_prompter.catalog.keywords import current_folding
+from furniture_prompter.catalog.manifest import MANIFEST_FILE
 from furniture_prompter.catalog.writer import open_writer
 from furniture_prompter.domain import (
     Feed,
@@ -107,7 +108,7 @@ async def index_feed(
     source = FeedSource(
         feed_name(told if name is None else name), tuple(map(feed_name_before, was)), told
     )
-    known = KnownRows()
+    known = KnownRows(has_catalog=(folder / MANIFEST_FILE).exists())
     items = _begun(feed, known)
     async with (
         open_writer(

@@ -86,11 +86,12 @@ class KnownRows:
     """What earlier runs made of records; only for the holder of the catalog's writer's lock.
 
     Attributes:
-        is_open: Whether there is anything to ask; the feed may begin before the catalog is open.
+        has_catalog: See :class:`furniture_prompter.domain.feed.KnownRecords`.
         is_asked: Whether rows are to be told by it. While it is off, every row is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_catalog: bool = True) -> None:
+        self.has_catalog = has_catalog
         self.is_asked = True
         self._database: sqlite3.Connection | None = None
         self._real: dict[bytes, bool] = {}

@@ -8,7 +8,7 @@ again then, and so is every row where a column changes its type.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -26,6 +26,7 @@ from furniture_prompter.domain import (
     SetAside,
     UnchangedRow,
 )
+from furniture_prompter.domain.feed import PhotolessRow
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.ingest.changes import (
     ColumnTypes,
@@ -36,6 +37,7 @@ from furniture_prompter.ingest.changes import (
     tally_row,
     together,
 )
+from furniture_prompter.ingest.kept import completed, fields_told, kept_photos, stored_by_number
 from furniture_prompter.ingest.known_rows import KnownRows, ShapeTallies
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.photos import add_photo, encode_and_stage
@@ -78,7 +80,13 @@ class FeedFindings:
 
 
 class FeedReading:
-    """One reading of a feed, in two turns: all rows, then the photos of those that differ."""
+    """One reading of a feed, in two turns: all rows, then the photos of those that differ.
+
+    Attributes:
+        found: What it holds beside rows.
+        names_photos: Whether a row names a photo: a feed without any brings no products, and
+            changes those that the catalog has in what it tells.
+    """
 
     def __init__(
         self,
@@ -112,6 +120,9 @@ class FeedReading:
         self._looked_at: dict[str, Tally] = {}
         self._unread = ShapeTallies()
         self._images = 0
+        self.names_photos = False
+        self._kept_photos = 0
+        self._told: set[str] = set()
         self._open = ExitStack()
         self._waiting: Spill[tuple[int, FeedRow]] = self._open.enter_context(Spill(folder))
         self._ready: Spill[tuple[FeedRow, tuple[Photo, ...]]] = self._open.enter_context(
@@ -159,12 +170,15 @@ class FeedReading:
         counted = feed if isinstance(feed, RecordFeed) else None
         for count, item in enumerate(items, start=1):
             if isinstance(item, UnchangedRow):
+                self.names_photos = True
                 self._stored.states[item.place] = USABLE
                 found.unchanged += 1
                 found.reused += item.images
                 self._unread.add(item, count)
             elif isinstance(item, SetAside):
                 self._set_aside(item)
+            elif isinstance(item, PhotolessRow):
+                self._take_photoless(count, item)
             elif isinstance(item, FeedNote):
                 found.notes.append(item.text)
                 for each in item.not_gone:
@@ -186,7 +200,21 @@ class FeedReading:
         if item.product_id:
             self._stored.mark(item.product_id, PRESENT)
 
+    def _take_photoless(self, place: int, item: PhotolessRow) -> None:
+        self.names_photos = self.names_photos or item.problem is None
+        before = self._stored.find(item.row.product.id)
+        if before is None:
+            if item.problem is not None:
+                self._set_aside(item.problem)
+            return
+        for cell in item.cells:
+            self._set_aside(cell)
+        self._told |= fields_told(item.row.product)
+        self._stored.states[before.place] = PRESENT
+        self._waiting.add((place, item.row))
+
     def _take(self, place: int, row: FeedRow) -> None:
+        self.names_photos = True
         before = self._stored.find(row.product.id)
         if before is not None:
             if not self._thorough and before.digest and self._is_as_before(row, before.digest):
@@ -263,14 +291,47 @@ class FeedReading:
                 self._set_aside(item)
             self.found.reused += photos.reused
             self.found.encoded += encoded
-            for place, row in rows:
-                own = photos.by_product.get(row.product.id)
+            without = [row for _, row in rows if not photos.by_product.get(row.product.id)]
+            kept, as_kept = await self._kept(writer, without)
+            for place, given in rows:
+                row = as_kept.get(given.product.id, given)
+                own = photos.by_product.get(row.product.id) or kept.get(row.product.id)
                 if own:
                     self._stored.mark(row.product.id, USABLE)
                     tally_row(self._looked_at, row, place)
                     self._ready.add((row, tuple(own)))
                 elif not self.found.set_aside.is_about(row.product.id):
                     self._set_aside(pictureless(row))
+        if self._kept_photos:
+            self.found.notes.append(_kept_note(self._kept_photos, is_whole=self.names_photos))
+
+    async def _kept(
+        self, writer: CatalogWriter, rows: Iterable[FeedRow]
+    ) -> tuple[dict[str, list[Photo]], dict[str, FeedRow]]:
+        """Photos that products without any in the feed keep, and rows with what else they keep."""
+        found = ((row, self._stored.find(row.product.id)) for row in rows)
+        known = {before.number: row for row, before in found if before is not None}
+        completed_rows: dict[str, FeedRow] = {}
+        if not known:
+            return {}, completed_rows
+        if not self.names_photos:
+            for number, before in (await stored_by_number(writer, known)).items():
+                row = known[number]
+                product = completed(row.product, before, self._told)
+                completed_rows[product.id] = known[number] = replace(row, product=product)
+        products = {number: row.product for number, row in known.items()}
+        kept = await kept_photos(writer, products)
+        self._kept_photos += len(kept)
+        return kept, completed_rows
+
+
+def _kept_note(products: int, *, is_whole: bool) -> str:
+    keep = "s keep" if products != 1 else " keeps"
+    rest = "all else is" if is_whole else "what no column of it tells stays too, and all else is"
+    return (
+        f"{products:,} product{keep} the photos that the catalog has, for the feed has none of "
+        f"them that can be used; {rest} as the feed has it."
+    )
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

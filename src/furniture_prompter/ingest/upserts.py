@@ -1,17 +1,16 @@
 """Upserts: products written over the API, as one new catalog version."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from furniture_prompter.catalog.columns import StoredProduct
 from furniture_prompter.catalog.retention import Uploads
-from furniture_prompter.catalog.stored import stored_photos, stored_products
+from furniture_prompter.catalog.stored import stored_products
 from furniture_prompter.catalog.writer import CatalogWriter, open_writer
 from furniture_prompter.domain import (
+    AttributeValue,
     FeedRow,
     Made,
     Photo,
@@ -31,6 +30,7 @@ from furniture_prompter.feeds.table_rows import PRICES
 from furniture_prompter.feeds.values.money import read_price, tells_no_price
 from furniture_prompter.ingest.calibrating import LEAST_PRODUCTS
 from furniture_prompter.ingest.changes import Change, find_changes, tally
+from furniture_prompter.ingest.kept import kept_photos
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import is_due, write_changes
 from furniture_prompter.settings import Settings
@@ -185,13 +185,7 @@ async def _kept_photos(
         for write in writes
         if isinstance(write, Upsert) and write.photos is None and write.product.id in stored
     }
-    kept: dict[str, list[Photo]] = {}
-    for number, photo in await stored_photos(writer, np.array(sorted(ids), np.int64)):
-        product = ids[number]
-        variant = photo.variant_id if product.variant(photo.variant_id) else ""
-        shown = replace(photo, product_id=product.id, variant_id=variant)
-        kept.setdefault(product.id, []).append(shown)
-    return kept
+    return await kept_photos(writer, ids)
 
 
 def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:
@@ -206,11 +200,33 @@ def _rows(writes: Sequence[Write], uploads: Uploads) -> list[FeedRow]:
 
 
 def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
-    """A product with its prices as numbers; those that are sure of none are named in `left_out`.
+    """A product and its variants with their prices as numbers.
 
-    As the first of its column a text would make texts of all later prices.
+    Those that are sure of none are named in `left_out`: as the first of its column a text would
+    make texts of all later prices.
     """
-    attributes = dict(row.product.attributes)
+    product, told = row.product, left_out.setdefault(row.line, [])
+    attributes = _with_prices(product.attributes, "", "The product is", told)
+    variants = []
+    for place, each in enumerate(product.variants, start=1):
+        # A variant's price is in its product's currency where it names none.
+        common = {name: attributes[name] for name in ("currency",) if name in attributes}
+        own = _with_prices({**common, **each.attributes}, f"Variant {place}: ", "It is", told)
+        if own.get("currency") == common.get("currency") and "currency" not in each.attributes:
+            own.pop("currency", None)
+        variants.append(each if own == each.attributes else replace(each, attributes=own))
+    if not told:
+        del left_out[row.line]
+    if attributes == product.attributes and tuple(variants) == product.variants:
+        return row
+    priced = replace(product, attributes=attributes, variants=tuple(variants))
+    return replace(row, product=priced)
+
+
+def _with_prices(
+    given: Mapping[str, AttributeValue], where: str, what: str, left_out: list[str]
+) -> dict[str, AttributeValue]:
+    attributes = dict(given)
     for name in PRICES:
         value = attributes.get(name)
         if not isinstance(value, str):
@@ -225,15 +241,12 @@ def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
             why = f"{problem.reason} {problem.cure}"
         code = attributes.get("currency")
         if price is None or price.doubt or (code and price.currency not in {None, code}):
-            told = f"{name}: {why} The product is stored without one."
-            left_out.setdefault(row.line, []).append(told)
+            left_out.append(f"{where}{name}: {why} {what} stored without one.")
             continue
         attributes[name] = price.amount
         if price.currency and not code:
             attributes["currency"] = price.currency
-    if attributes == row.product.attributes:
-        return row
-    return replace(row, product=replace(row.product, attributes=attributes))
+    return attributes
 
 
 def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int, WriteResult]:

@@ -7,8 +7,9 @@ import pytest
 from furniture_prompter.domain.wording import (
     LIMIT_MARKS,
     as_kept,
-    has_dropped_characters,
+    has_control_characters,
     has_too_many_marks,
+    has_unseen_characters,
     one_line,
     part_as_kept,
     prose,
@@ -36,11 +37,11 @@ def test_a_text_that_cannot_have_too_many_is_not_gone_through(
 
 
 def test_control_characters_are_told_and_dropped() -> None:
-    for mark in "\x00\x08\x0e\x1b\x7f\x84\x86\x9f\u202a\u202e\u2066\u2069\ufeff":
-        assert has_dropped_characters(f"a{mark}b")
+    for mark in "\x00\x08\x0e\x1b\x7f\x84\x86\x9f\u202a\u202e\u2066\u2069":
+        assert has_control_characters(f"a{mark}b")
         assert readable(f"a{mark}b") == "ab"
     for kept in "\t\n\r\x0b\x0c\x1c\x1f\x85\u2028 \u2029ı\u202f\u206a":
-        assert not has_dropped_characters(f"a{kept}b")
+        assert not has_control_characters(f"a{kept}b")
 
 
 def test_what_a_feed_and_a_filter_say_is_kept_alike() -> None:
@@ -52,3 +53,12 @@ def test_what_a_feed_and_a_filter_say_is_kept_alike() -> None:
         assert part_as_kept(column, text) == " é b c d "
     assert as_kept("description", text) == "é b\nc\nd"
     assert part_as_kept("material", text) == " é b\nc\nd "
+
+
+def test_characters_that_nobody_sees_are_dropped() -> None:
+    for unseen in "\u00ad\u200b\u200e\u200f\u2060\ufeff":
+        assert has_unseen_characters(f"a{unseen}b")
+        assert not has_control_characters(f"a{unseen}b")
+        assert one_line(f"a{unseen}b") == "ab"
+    # Joiners part letters of Persian, and make one picture of several emoji.
+    assert not has_unseen_characters("a\u200cb\u200d \u00a0ı")

@@ -34,9 +34,9 @@ def read_feed(shop: Path) -> ReadFeed:
     return read
 
 
-def rows_of(items: Iterable[FeedItem]) -> list[FeedRow]:
+def rows_of(items: Iterable[object]) -> list[FeedRow]:
     return [item for item in items if isinstance(item, FeedRow)]
 
 
-def set_aside_of(items: Iterable[FeedItem]) -> list[SetAside]:
+def set_aside_of(items: Iterable[object]) -> list[SetAside]:
     return [item for item in items if isinstance(item, SetAside)]

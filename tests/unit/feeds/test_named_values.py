@@ -292,3 +292,22 @@ def test_sizes_that_are_words_and_names_that_are_taken() -> None:
     ):
         set_named(row, name, value, {"price"})
     assert (row.attributes, row.problems) == ({"size": "King", "legs": 4.0}, [])
+
+
+def test_a_list_has_roles_that_no_column_has(read_feed: ReadFeed) -> None:
+    listed = [
+        {"name": "Fiyat", "value": "1.299,00 TL"},
+        {"name": "Kategori", "value": "Oturma > Koltuk"},
+        {"name": "Stok Durumu", "value": "Stokta"},
+    ]
+    row = {"sku": "S", "title": "Oslo", "image": "a.jpg", "özellikler": listed}
+    alone = only(read_feed("feed.json", json.dumps([row])))
+    assert (alone.category, alone.attributes["price"]) == ("Koltuk", 1299.0)
+    assert (alone.attributes["currency"], alone.attributes["availability"]) == ("TRY", "in stock")
+    beside = row | {"price": 999.0, "category": "Sofas"}
+    both = only(read_feed("feed.json", json.dumps([beside])))
+    assert (both.category, both.attributes["price"]) == ("Sofas", 999.0)
+    assert (both.attributes["fiyat"], both.attributes["kategori"]) == (
+        "1.299,00 TL",
+        "Oturma > Koltuk",
+    )

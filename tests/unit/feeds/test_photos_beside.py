@@ -1,12 +1,12 @@
 """Tables without a column of images, whose photos beside them are called as the products are."""
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
-from furniture_prompter.domain import FeedItem, FeedNote, RecordFeed, UnchangedRow
+from furniture_prompter.domain import FeedNote, KnownItem, RecordFeed, UnchangedRow
 from furniture_prompter.errors import InvalidFeedError
 from furniture_prompter.feeds.opening import open_feed
 from tests.unit.feeds.conftest import rows_of, set_aside_of
@@ -20,7 +20,7 @@ def place(folder: Path, names: Iterable[str]) -> None:
         (folder / name).write_bytes(b"pixels")
 
 
-def photos_of(items: list[FeedItem]) -> dict[str, list[str]]:
+def photos_of(items: Sequence[KnownItem]) -> dict[str, list[str]]:
     return {
         row.product.id: [path.relative_to(row.source.parent).as_posix() for path in row.images]
         for row in rows_of(items)
@@ -72,6 +72,8 @@ def test_what_lies_there_is_looked_at_in_every_run(tmp_path: Path) -> None:
     class Nobody:
         def find(self, _: bytes) -> None:
             raise AssertionError
+
+        has_catalog = True
 
         def has_product(self, product_id: str) -> bool:
             return product_id == "12-2"
@@ -190,3 +192,19 @@ def test_a_list_of_stock_is_refused_whatever_lies_beside_it(tmp_path: Path, tabl
         list(open_feed(tmp_path / "stock.csv").items())
     assert "index the whole list" in str(caught.value)
     assert "photos beside" not in str(caught.value)
+
+
+def test_of_photos_and_their_thumbnails_the_larger_are_taken(tmp_path: Path) -> None:
+    place(tmp_path, ["images/K-1.jpg", "images/K-2.jpg", "images/large/K-1.jpg", "b/K-3.jpg"])
+    (tmp_path / "images/large/K-1.jpg").write_bytes(b"pixels" * 9)
+    (tmp_path / "images/K-3.jpg").write_bytes(b"pixels")
+    (tmp_path / "list.csv").write_text("sku,name\nK-1,Sofa\nK-2,Chair\nK-3,Rug\n", "utf-8")
+    items = list(open_feed(tmp_path / "list.csv").items())
+    # Of files as large as each other those of the folder that has more.
+    assert photos_of(items) == {
+        "K-1": ["images/large/K-1.jpg"],
+        "K-2": ["images/K-2.jpg"],
+        "K-3": ["images/K-3.jpg"],
+    }
+    told = " ".join(item.text for item in items if isinstance(item, FeedNote))
+    assert "2 passed over, such as 'b/K-3.jpg' for that in 'images'" in told

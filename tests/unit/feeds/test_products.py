@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from furniture_prompter.domain import AttributeValue, FeedItem, FeedRow, SetAside, UnchangedRow
+from furniture_prompter.domain import AttributeValue, FeedRow, SetAside, UnchangedRow
+from furniture_prompter.domain.feed import PhotolessRow
 from furniture_prompter.feeds.cell_steps import Row
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.mapping import decide
@@ -37,12 +38,12 @@ def row(line: int, image: str = "", title: str = "", **fields: Any) -> Row:
     return Row(line, ids=ids, images=images, words=words, **fields)
 
 
-def only(items: Sequence[FeedItem]) -> FeedRow:
+def only(items: Sequence[object]) -> FeedRow:
     (found,) = [item for item in items if isinstance(item, FeedRow)]
     return found
 
 
-def asides(items: Sequence[FeedItem]) -> list[SetAside]:
+def asides(items: Sequence[object]) -> list[SetAside]:
     return [item for item in items if isinstance(item, SetAside)]
 
 
@@ -305,23 +306,28 @@ def test_variants_in_a_list_are_those_where_no_rows_are() -> None:
     assert [(problem.line, problem.column) for problem in asides(items)] == [(2, "variants")]
 
 
+def without_photo(item: object) -> SetAside:
+    assert isinstance(item, PhotolessRow)
+    assert item.problem is not None
+    return item.problem
+
+
 def test_a_row_without_images_is_told_with_the_column_for_them() -> None:
     mapping = decide("feed", ["Foto", "id"], {}, given=["image=Foto", "id=id"], layout="unknown")
-    (problem,) = ProductBuilder(Path("feed.csv"), mapping, None).build([row(2, id="1")])
-    assert isinstance(problem, SetAside)
-    assert problem.cure == "Name at least one image file or address in Foto."
-    (problem,) = builder_of("id", "variant_image").build([row(2, id="1")])
-    assert isinstance(problem, SetAside)
-    assert problem.cure.endswith("address in image.")
+    (item,) = ProductBuilder(Path("feed.csv"), mapping, None).build([row(2, id="1")])
+    assert without_photo(item).cure == "Name at least one image file or address in Foto."
+    (item,) = builder_of("id", "variant_image").build([row(2, id="1")])
+    assert without_photo(item).cure.endswith("address in image.")
 
 
-@pytest.mark.parametrize(("columns", "is_kept"), [(LIMIT_ATTRIBUTES, True), (201, False)])
-def test_columns_of_a_product_are_limited(columns: int, *, is_kept: bool) -> None:
+@pytest.mark.parametrize(("columns", "cut"), [(LIMIT_ATTRIBUTES, 0), (201, 1)])
+def test_columns_of_a_product_are_limited_and_its_row_is_not_lost(columns: int, cut: int) -> None:
     one = row(2, "a.jpg", id="1", title="Oslo")
     one.attributes = {f"c{number}": 1.0 for number in range(columns)}
-    items = list(builder_of("id", "title", "image").build([one]))
-    assert any(isinstance(item, FeedRow) for item in items) == is_kept
-    assert [f"has {columns} columns" in each.reason for each in asides(items)] == [True][is_kept:]
+    builder = builder_of("id", "title", "image")
+    product = only(list(builder.build([one], b"digest"))).product
+    assert list(product.attributes) == [f"c{number}" for number in range(LIMIT_ATTRIBUTES)]
+    assert builder.counts.cut == cut
 
 
 @pytest.mark.parametrize(
@@ -359,9 +365,7 @@ def test_a_row_in_which_the_file_ends_says_so_and_hides_ids() -> None:
     cut, whole = row(9, title="Oslo", id="1"), row(8, title="Oslo", id="2")
     cut.may_be_cut = True
     builder = builder_of("id", "title", "image")
-    (first,), (second,) = (list(builder.build([each])) for each in (cut, whole))
-    assert isinstance(first, SetAside)
-    assert isinstance(second, SetAside)
+    first, second = (without_photo(*builder.build([each])) for each in (cut, whole))
     assert (first.hides_ids, second.hides_ids) == (True, False)
     assert ("as if it were cut off" in first.reason, "cut off" in second.reason) == (True, False)
 

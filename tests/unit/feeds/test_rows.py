@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from furniture_prompter.domain import FeedNote
 from tests.unit.feeds.conftest import ReadFeed, rows_of, set_aside_of
 
 
@@ -217,3 +218,18 @@ def test_a_list_of_colors_counts_where_color_is_not_given(read_feed: ReadFeed) -
         {"base_colors": ("beige",)},
         {"base_colors": ("red",)},
     ]
+
+
+def test_ids_are_told_apart_by_what_is_seen_of_them(read_feed: ReadFeed) -> None:
+    text = (
+        "item_group_id;sku;name;image;color\n"
+        "\ufeffK\u200b-1;A;Sofa;a.jpg;red\nK-1;B;Sofa;a.jpg;blue\nK-1;F;Sofa;a.jpg;green\n"
+        "K-2;\u200bC;Rug;a.jpg;\nN\u00a0\u00a03;D;Rug;a.jpg;\nN 3;E;Rug;a.jpg;\n"
+    )
+    items = read_feed("list.csv", text)
+    assert set_aside_of(items) == []
+    products = [row.product for row in rows_of(items)]
+    assert [each.id for each in products] == ["K-1", "K-2", "N 3"]
+    assert [len(each.variants) for each in products] == [3, 0, 2]
+    told = [item.text for item in items if isinstance(item, FeedNote)]
+    assert any(text.startswith("1 id holds characters that nobody sees") for text in told)

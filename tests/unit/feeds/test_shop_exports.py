@@ -599,6 +599,8 @@ def test_prices_on_request_are_told_in_every_run(shop: Path) -> None:
         def find(self, _: bytes) -> None:
             return None
 
+        has_catalog = True
+
         def has_product(self, product_id: str) -> bool:
             return False
 
@@ -1036,6 +1038,39 @@ def test_numbers_of_categories_are_left_out_and_told(read_feed: ReadFeed, cells:
     assert len(told) == (cells == ["20,24", "20"])
 
 
+def test_a_surcharge_of_a_variant_is_added_to_the_products_price(read_feed: ReadFeed) -> None:
+    text = (
+        "handleId,fieldType,name,productImageUrl,sku,price,surcharge,discountMode,discountValue,"
+        "productOptionName1,productOptionDescription1\n"
+        "p1,Product,Sofa,a.jpg,W1,100,,AMOUNT,20,Size,S;L\n"
+        "p1,Variant,,,W1-S,,0,,,,S\np1,Variant,,,W1-L,,25.50,,,,L\n"
+    )
+    (sofa,) = rows_of(read_feed("a.csv", text))
+    assert (sofa.product.attributes["price"], sofa.product.attributes["sale_price"]) == (100, 80)
+    costs = [
+        (each.attributes["price"], each.attributes["sale_price"]) for each in sofa.product.variants
+    ]
+    assert costs == [(100, 80), (125.5, 105.5)]
+
+
+def test_rows_of_one_card_of_ticimax_are_one_product(read_feed: ReadFeed) -> None:
+    header = "URUNKARTIID;URUNID;STOKKODU;BARKOD;URUNADI;SATISFIYATI;PARABIRIMI;RESIM1;RENK\n"
+    grey = "7;71;KLT-G;869001;Koltuk;9.999,00;TL;a.jpg;Gri\n"
+    beige = "7;72;KLT-B;869002;Koltuk;9.499,00;TL;b.jpg;Bej\n"
+    sofa, desk = rows_of(
+        read_feed("a.csv", f"{header}{grey}{beige}8;81;M;3;Masa;99,00;TL;c.jpg;\n")
+    )
+    assert (sofa.product.id, sofa.product.attributes["price"]) == ("7", 9499.0)
+    assert [(each.id, each.color) for each in sofa.product.variants] == [
+        ("KLT-G", "Gri"),
+        ("KLT-B", "Bej"),
+    ]
+    assert (desk.product.id, desk.product.attributes["sku"]) == ("8", "M")
+    # A day on which every card has one row.
+    (alone,) = rows_of(read_feed("b.csv", header + grey))
+    assert alone.product.id == "7"
+
+
 WIX_DISCOUNTS = """\
 handleId,fieldType,name,productImageUrl,sku,price,discountMode,discountValue
 p1,Product,Sofa,a.jpg,W1,100,PERCENT,20
@@ -1065,3 +1100,76 @@ def test_a_discount_makes_the_sale_price_and_on_sale_says_whether_there_is_one(
     assert [each.attributes["price"] for each in products] == [100] * len(reduced)
     assert [each.attributes.get("sale_price") for each in products] == reduced
     assert len(set_aside_of(items)) == problems
+
+
+def test_n11_tells_its_products_and_forms_and_no_feed_what_the_shop_pays(
+    read_feed: ReadFeed,
+) -> None:
+    forms = "".join(
+        f"<stockItem><sellerStockCode>N-{colour}</sellerStockCode><quantity>3</quantity>"
+        f"<optionPrice>{price}</optionPrice><attributes><attribute><name>Renk</name><value>{colour}"
+        "</value></attribute></attributes></stockItem>"
+        for colour, price in (("Gri", "999.90"), ("Bej", "1099.90"))
+    )
+    text = (
+        "<products>"
+        + "".join(
+            f"<product><productSellerCode>N{n}</productSellerCode><title>Koltuk {n}</title>"
+            f"<category><id>{n + 9}</id><fullName>Mobilya &gt; Koltuk</fullName></category>"
+            "<price>999.90</price><buyingPrice>500.00</buyingPrice>"
+            f"<images><image><url>a.jpg</url></image></images><stockItems>{forms}</stockItems>"
+            "</product>"
+            for n in (1, 2)
+        )
+        + "</products>"
+    )
+    first, _ = (row.product for row in rows_of(read_feed("n11.xml", text)))
+    assert (first.id, first.category, first.attributes["price"]) == ("N1", "Koltuk", 999.9)
+    assert [(each.id, each.color, each.attributes["price"]) for each in first.variants] == [
+        ("N-Gri", "Gri", 999.9),
+        ("N-Bej", "Bej", 1099.9),
+    ]
+    assert "buyingprice" not in first.attributes
+
+
+BIGCOMMERCE = """\
+Item,ID,Name,Type,SKU,Options,Current Stock,Price,Sale Price,Description,Is Visible,\
+Image URL (Import)
+Product,111,Oslo Sofa,physical,OS,,0,999,899,<p>Soft</p>,TRUE,
+Variant,77,,,OS-G,Type=Swatch|Name=Color|Value=Grey[#888888],3,,,,,
+Variant,78,,,OS-R,Type=Swatch|Name=Color|Value=Red[#ff0000];Type=X|Name=Size|Value=L,2,1049,,,,
+Image,901,,,,,,,,,,a.jpg
+Image,902,,,,,,,,,,b.jpg
+"""
+BIGCOMMERCE_V2 = """\
+Item Type,Product ID,Product Name,Product Code/SKU,Product Description,Price,Sale Price,\
+Product Visible?,Current Stock Level,Product Image File - 1,Product Image File - 2
+Product,111,Oslo Sofa,OS,<p>Soft</p>,999.00,899.00,Y,5,a.jpg,b.jpg
+  SKU,21,[CS]Color=Grey:#888888,OS-G,,,,,3,,
+  SKU,22,"[CS]Color=Red:#ff0000,[RB]Size=L",OS-R,,,,,2,,
+  Rule,31,[RB]Size=L,,,[ADD]50,,,,,
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "costs", "rules"),
+    [(BIGCOMMERCE, [999, 1049], 0), (BIGCOMMERCE_V2, [None, None], 1)],
+    ids=["BigCommerce", "former headers"],
+)
+def test_rows_of_forms_and_photos_are_of_the_product_above_them(
+    read_feed: ReadFeed, text: str, costs: list[float | None], rules: int
+) -> None:
+    items = read_feed("a.csv", text)
+    assert set_aside_of(items) == []
+    (row,) = rows_of(items)
+    sofa = row.product
+    assert (sofa.id, sofa.title, sofa.attributes["price"]) == ("111", "Oslo Sofa", 999)
+    assert (sofa.attributes["sale_price"], len(row.images)) == (899, 2)
+    assert [
+        (each.id, dict(each.options), each.attributes.get("price")) for each in sofa.variants
+    ] == [
+        ("OS-G", {"Color": "Grey"}, costs[0]),
+        ("OS-R", {"Color": "Red", "Size": "L"}, costs[1]),
+    ]
+    told = [item for item in items if isinstance(item, FeedNote) and "by a rule" in item.text]
+    assert len(told) == rules

@@ -168,6 +168,7 @@ def found_fast(stored: Stored, items: Sequence[FeedItem], *, sync: bool) -> dict
             columns=stored.columns,
             next_number=len(stored.rows) + 1,
             manifest=None,
+            table=lambda _: None,
             apply=apply,
             words=lambda _: "",
             feeds=(SOURCE.name,),

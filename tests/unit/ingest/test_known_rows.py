@@ -101,6 +101,7 @@ class MadeUpCatalog:
             columns=dict(self.columns),
             next_number=max(self.products, default=0) + 1,
             manifest=None,
+            table=lambda _: None,
             apply=self._apply,
             words=lambda _: "",
             feeds=("feed",),

@@ -1,0 +1,100 @@
+"""Tables with rows of several kinds: a product's own, and below it those of its forms and photos.
+
+Squarespace leaves the product's id empty below its first row. BigCommerce has a column that says
+what a row is, and ids of rows: ``Product``, below it ``Variant``, ``Image`` or ``SKU``, ``Rule``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from furniture_prompter.domain import FeedNote
+from furniture_prompter.feeds.layouts import Layout, fold
+from furniture_prompter.feeds.records import Record, RecordItem, Value
+
+OPTIONS: Final = "Options"
+"""The column that a form's options are in."""
+
+
+def told_by_kind(
+    items: Iterator[RecordItem], layout: Layout, columns: Mapping[str, str]
+) -> Iterator[RecordItem]:
+    """Rows of a table with the id of their product, whatever kind they are of.
+
+    Args:
+        items: The rows as they stand.
+        layout: Which says what carries over, and which column tells kinds.
+        columns: The table's columns by their folded names.
+    """
+    column = columns.get(fold(layout.carries), "") if layout.carries else ""
+    kinds = columns.get(fold(layout.kinds), "") if layout.kinds else ""
+    if not column or (layout.kinds and not kinds):
+        return items
+    return _of_kinds(items, column, kinds) if kinds else _carried(items, column)
+
+
+def _carried(items: Iterator[RecordItem], column: str) -> Iterator[RecordItem]:
+    above: Value = None
+    for item in items:
+        if isinstance(item, Record):
+            own = item.fields.get(column)
+            if own not in (None, ""):
+                above = own
+            elif above is not None:
+                item = replace(item, fields={**item.fields, column: above})
+        yield item
+
+
+def _of_kinds(items: Iterator[RecordItem], column: str, kinds: str) -> Iterator[RecordItem]:
+    above: Value = None
+    rules = 0
+    for item in items:
+        if isinstance(item, Record):
+            kind = fold(str(item.fields.get(kinds) or ""))
+            if kind == "rule":
+                rules += 1
+                continue
+            if kind == "product":
+                above = item.fields.get(column)
+            elif above is not None:
+                item = replace(item, fields=_below(item.fields, kind) | {column: above})
+        yield item
+    if rules:
+        row = "rows say" if rules != 1 else "row says"
+        yield FeedNote(
+            f"{rules:,} {row} by a rule what an option costs more or less, which is not read: its "
+            "price is that of the product."
+        )
+
+
+def _below(fields: Mapping[str, Value], kind: str) -> dict[str, Value]:
+    """The cells of a row below its product's, with the options of a form as ``Color:Grey``."""
+    found = dict(fields)
+    name = next((each for each in fields if fold(each) in {"name", "product_name"}), "")
+    said = f"{fields.get(OPTIONS) or ''}"
+    if kind == "sku":
+        said = f"{found.pop(name, '') or ''}"
+    pairs = _coded(said) if kind == "sku" else _named(said)
+    if pairs:
+        found[OPTIONS] = ";".join(f"{option}:{value}" for option, value in pairs)
+    return found
+
+
+def _named(text: str) -> list[tuple[str, str]]:
+    """``Type=Swatch|Name=Color|Value=Grey[#888888];…``."""
+    found = []
+    for each in text.split(";"):
+        said = dict(part.partition("=")[::2] for part in each.split("|"))
+        found.append(
+            (said.get("Name", "").strip(), said.get("Value", "").partition("[")[0].strip())
+        )
+    return [pair for pair in found if all(pair)]
+
+
+def _coded(text: str) -> list[tuple[str, str]]:
+    """``[CS]Color=Grey:#888888,[RB]Size=Large``."""
+    found = []
+    for each in text.split(","):
+        name, _, value = each.partition("]")[2].partition("=")
+        found.append((name.strip(), value.partition(":#")[0].strip()))
+    return [pair for pair in found if all(pair)]
