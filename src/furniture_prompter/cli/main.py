@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from furniture_prompter.assembly.rest_clients import leave_out_rest_clients
+from furniture_prompter.assembly.unused_imports import leave_out_unused
 from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
 from furniture_prompter.errors import FurniturePrompterError
@@ -142,7 +142,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    leave_out_rest_clients()
+    leave_out_unused()
     gc.set_threshold(_YOUNG_OBJECTS)
     try:
         app(prog_name="furniture-prompter")
