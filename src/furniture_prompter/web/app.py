@@ -208,6 +208,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
         if services.compared is not None:
             await services.compared.start()
+        may_be_due = services.upserts.may_be_due
+        if not services.catalog.is_copy and await asyncio.to_thread(may_be_due):
+            services.learning.written(due=True)
         # For the protocol, which knows no more of the application.
         yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
     finally:
