@@ -20,17 +20,7 @@ from furniture_prompter.catalog.manifest import (
     refuse_other_space,
 )
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.domain import (
-    CatalogInfo,
-    HealthReport,
-    IndexProgress,
-    Photo,
-    Product,
-    Query,
-    SearchResult,
-    VerifyReport,
-)
-from furniture_prompter.domain.outfit import GoesWith, Outfit, OutfitRequest
+from furniture_prompter.domain import Photo, Product, Query, SearchResult
 from furniture_prompter.domain.query import Crop, Description, Piece, PieceHits, Suggestions
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder
@@ -54,6 +44,8 @@ from furniture_prompter.understanding.thesaurus import thesaurus
 # together or counts what a catalog holds takes it a tenth of a second to load.
 if TYPE_CHECKING:
     from furniture_prompter.assembly.query_photos import PhotoInput, QueryPhotos, UprightBeside
+    from furniture_prompter.domain import CatalogInfo, HealthReport, IndexProgress, VerifyReport
+    from furniture_prompter.domain.outfit import GoesWith, Outfit, OutfitRequest
 
 
 class Catalog:
@@ -305,7 +297,9 @@ class Catalog:
 
         return UprightBeside(self._searcher.upright)
 
-    def goes_with(self, product_id: str, *, where: str | None = None, limit: int = 10) -> GoesWith:
+    def goes_with(
+        self, product_id: str, *, where: str | None = None, limit: int = 10
+    ) -> "GoesWith":
         """Pieces of other kinds that suit a product, of several kinds, each with why.
 
         Args:
@@ -320,7 +314,7 @@ class Catalog:
         """
         return event_loop.run(self._searcher.companions.goes_with(product_id, where, limit))
 
-    async def goes_with_async(self, product_id: str, where: str | None, limit: int) -> GoesWith:
+    async def goes_with_async(self, product_id: str, where: str | None, limit: int) -> "GoesWith":
         """See :meth:`goes_with`."""
         asked = self._searcher.companions.goes_with(product_id, where, limit)
         return await event_loop.run_beside(asked)
@@ -336,7 +330,7 @@ class Catalog:
         leave_out: Sequence[str] = (),
         replaced: Mapping[str, str] | None = None,
         where: str | None = None,
-    ) -> Outfit:
+    ) -> "Outfit":
         """One piece of each kind, the best together that a budget allows.
 
         Args:
@@ -357,6 +351,8 @@ class Catalog:
             InvalidPhotoError, EncoderError: the photo or the detector cannot be used.
             InvalidRoomsError: the settings name rooms that cannot be read.
         """
+        from furniture_prompter.domain.outfit import OutfitRequest
+
         asked = OutfitRequest(
             like, budget, currency, limit, tuple(leave_out), dict(replaced or {}), where
         )
@@ -371,8 +367,8 @@ class Catalog:
         return event_loop.run(self._put_together(asked, list(zip(found, rows, strict=True))))
 
     async def outfit_async(
-        self, asked: OutfitRequest, pieces: Sequence[tuple[Piece, Vectors]] = ()
-    ) -> Outfit:
+        self, asked: "OutfitRequest", pieces: Sequence[tuple[Piece, Vectors]] = ()
+    ) -> "Outfit":
         """See :meth:`outfit`.
 
         Args:
@@ -382,8 +378,8 @@ class Catalog:
         return await event_loop.run_beside(self._put_together(asked, pieces))
 
     async def _put_together(
-        self, asked: OutfitRequest, pieces: Sequence[tuple[Piece, Vectors]]
-    ) -> Outfit:
+        self, asked: "OutfitRequest", pieces: Sequence[tuple[Piece, Vectors]]
+    ) -> "Outfit":
         from furniture_prompter.search.outfit import Outfitter
 
         outfitter = Outfitter(self._searcher.companions)
@@ -433,13 +429,13 @@ class Catalog:
         manifest = self._reader.manifest
         return vector_spaces(self._card.name, manifest.prompt_encoder.name, self._route)
 
-    def info(self) -> CatalogInfo:
+    def info(self) -> "CatalogInfo":
         """What the opened version says of itself."""
         from furniture_prompter.catalog.upkeep import describe_catalog
 
         return describe_catalog(self._reader)
 
-    def health(self, progress: Callable[[IndexProgress], None] | None = None) -> HealthReport:
+    def health(self, progress: "Callable[[IndexProgress], None] | None" = None) -> "HealthReport":
         """What is wrong with the data of the opened version, the costliest first.
 
         Every photo's file is read again, small, in threads.
@@ -461,7 +457,7 @@ class Catalog:
         examined = examine(self._reader, encoders, limits, progress or (lambda _: None))
         return event_loop.run(examined)
 
-    def verify(self) -> VerifyReport:
+    def verify(self) -> "VerifyReport":
         """See :func:`furniture_prompter.assembly.verify`, which needs none that can be opened."""
         # What verifies can repair as well, and loads all that indexing does.
         from furniture_prompter.assembly.upkeep import verify

@@ -11,7 +11,6 @@ from furniture_prompter import event_loop
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, Manifest, refuse_other_space
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.distillation.networks import ARCHITECTURES
-from furniture_prompter.domain import IndexProgress
 from furniture_prompter.encoders import registry
 from furniture_prompter.encoders.alignment import Alignment
 from furniture_prompter.encoders.card import EmbeddingSpace, EncoderCard, Kind, identity_of
@@ -31,6 +30,7 @@ from furniture_prompter.settings import Settings
 if TYPE_CHECKING:
     from furniture_prompter.distillation.distilling import DistillationSummary
     from furniture_prompter.distillation.options import DistillationOptions
+    from furniture_prompter.domain import IndexProgress
 
 
 class LoadedEncoders:
@@ -232,7 +232,7 @@ def pull_encoder(
     source: Path | None = None,
     revision: str | None = None,
     settings: Settings | None = None,
-    progress: Callable[[IndexProgress], None] | None = None,
+    progress: "Callable[[IndexProgress], None] | None" = None,
 ) -> EncoderCard:
     """Bring a teacher into the cache; ``imagenet-ensemble`` is built from packages instead.
 
@@ -296,7 +296,7 @@ def distill(
     cache: Path | None = None,
     command: str = "",
     settings: Settings | None = None,
-    progress: Callable[[IndexProgress], None] | None = None,
+    progress: "Callable[[IndexProgress], None] | None" = None,
 ) -> "DistillationSummary":
     """Train a student of an encoder on the photos of a catalog, a folder or a feed.
 
@@ -351,6 +351,8 @@ def distill(
                 f"{path} is no catalog, so nobody has embedded its photos: name the encoder to "
                 "learn from with --teacher."
             )
+        from furniture_prompter.domain import IndexProgress
+
         encoder = _teacher(teacher, options, chosen, tell)
         space = space_of(encoder)
         found = photos_of_feed(
@@ -375,7 +377,7 @@ def _teacher(
     name: str,
     options: "DistillationOptions",
     settings: Settings,
-    progress: Callable[[IndexProgress], None],
+    progress: "Callable[[IndexProgress], None]",
 ) -> Encoder:
     """The encoder to learn from; the ensemble is built from packages when it is missing."""
     if name == "imagenet-ensemble" and (

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from furniture_prompter.catalog.addresses import Address, address_of
-from furniture_prompter.domain import IndexProgress, PullSummary, PushSummary
 from furniture_prompter.errors import CatalogFormatError
 from furniture_prompter.settings import Settings
 
 if TYPE_CHECKING:
     from furniture_prompter.catalog.following import LocalCopy
     from furniture_prompter.catalog.object_store import Store
+    from furniture_prompter.domain import IndexProgress, PullSummary, PushSummary
 
 _LOG: Final = logging.getLogger("furniture_prompter.catalog")
 
@@ -44,8 +44,8 @@ def push(
     *,
     replace: bool = False,
     settings: Settings | None = None,
-    progress: Callable[[IndexProgress], None] = lambda _: None,
-) -> PushSummary:
+    progress: "Callable[[IndexProgress], None]" = lambda _: None,
+) -> "PushSummary":
     """Make a catalog's current version that of an address, whole or not at all.
 
     Args:
@@ -77,8 +77,8 @@ def pull(
     catalog: str | Path,
     *,
     settings: Settings | None = None,
-    progress: Callable[[IndexProgress], None] = lambda _: None,
-) -> PullSummary:
+    progress: "Callable[[IndexProgress], None]" = lambda _: None,
+) -> "PullSummary":
     """Make a folder a copy of an address's version, or bring a copy up to date.
 
     Args:

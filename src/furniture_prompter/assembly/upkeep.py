@@ -230,6 +230,17 @@ class CatalogUpserts:
             wait_s,
         )
 
+    def may_be_due(self) -> bool:
+        """Whether the last version was written so: what it taught may be left to be learned.
+
+        Such as by a server that was killed. :meth:`learn` finds out whether it is.
+
+        Raises:
+            CatalogError: the catalog cannot be read.
+        """
+        made = read_manifest(self._folder).made
+        return made is not None and made.by == "write"
+
     def learn(self, *, wait_s: float, still_wanted: "StillWanted") -> tuple[bool, float]:
         """Learn anew from what was written, as a version of its own; blocks for seconds.
 

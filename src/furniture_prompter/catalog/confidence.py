@@ -185,7 +185,7 @@ class Judge:
 
 
 def _are_finite(*numbers: float) -> bool:
-    return all(abs(number) <= _LARGEST_LEARNED for number in numbers)  # NaN is not
+    return bool((np.abs(numbers) <= _LARGEST_LEARNED).all())  # NaN is not
 
 
 def likeness_to(nothing: NDArray[np.floating], photo: Vectors) -> float:

@@ -118,6 +118,7 @@ class MemoryRows(StoredRows):
         self._beside: dict[str, pa.Array] = {}
         self._together: dict[tuple[str, ...], pa.RecordBatch] = {}
         self._values: dict[str, list[Any]] = {}
+        self._values_beside: dict[str, list[Any]] = {}
         self._matrices: dict[str, Stored] = {}
         self._numbers: Numbers = np.zeros(0, np.int64)
         # Places of the rows that count, by number; None where all do as they stand.
@@ -166,6 +167,7 @@ class MemoryRows(StoredRows):
             if not self._columns:
                 return carried
             carried._columns, carried._together = dict(self._columns), dict(self._together)
+            carried._values = dict(self._values)
             beside, numbers = dict(self._beside), self._numbers
             places = self._standing(np.arange(numbers.size))
         read = await later.read(changed, list(carried._columns))
@@ -186,17 +188,30 @@ class MemoryRows(StoredRows):
         self._clear()
 
     def _clear(self) -> None:
-        for each in (self._columns, self._beside, self._together, self._values, self._matrices):
-            each.clear()
+        self._columns.clear()
+        self._beside.clear()
+        self._together.clear()
+        self._values.clear()
+        self._values_beside.clear()
+        self._matrices.clear()
 
     def _taken(self, places: NDArray[np.intp], columns: Sequence[str]) -> dict[str, list[Any]]:
+        told: dict[str, list[Any]] = {}
+        taken = places.tolist()
         for name in columns:
             if name not in self._values:
                 self._values[name] = _objects(self._columns[name])
-                if self._counted is not None:
-                    self._values[name] += _objects(self._beside[name])
-        taken = places.tolist()
-        return {name: [self._values[name][place] for place in taken] for name in columns}
+            values = self._values[name]
+            if self._counted is None:
+                told[name] = [values[place] for place in taken]
+                continue
+            if name not in self._values_beside:
+                self._values_beside[name] = _objects(self._beside[name])
+            beside, first = self._values_beside[name], len(values)
+            told[name] = [
+                values[place] if place < first else beside[place - first] for place in taken
+            ]
+        return told
 
     def _vectors(self, places: NDArray[np.intp], name: str) -> Stored:
         """Vectors of rows: taken from a view of what Arrow holds, which copies no others."""

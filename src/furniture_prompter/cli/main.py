@@ -1,33 +1,24 @@
 """The ``furniture-prompter`` command: its subcommands, and exit statuses for errors."""
 
+import gc
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from furniture_prompter.assembly.rest_clients import leave_out_rest_clients
-from furniture_prompter.cli import (
-    benchmark_command,
-    crawl_command,
-    demand_command,
-    distill_command,
-    encoders_command,
-    evaluate_command,
-    index_command,
-    outfit_commands,
-    pieces_command,
-    search_command,
-    serve_command,
-    words_commands,
-)
-from furniture_prompter.cli.catalog_command import catalog_app
-from furniture_prompter.cli.feeds_command import feeds_app
+from furniture_prompter.assembly.unused_imports import leave_out_unused
 from furniture_prompter.cli.options import MEANINGS, ExitCode, exit_code_of
 from furniture_prompter.cli.terminal import say, say_error
 from furniture_prompter.errors import FurniturePrompterError
+
+_YOUNG_OBJECTS: Final = 10_000
+"""Objects made between two looks for garbage. At 700, Python's own number, a search from the shell
+looks 240 times while it imports, and finds none."""
 
 INTERRUPTED = (
     "Interrupted. The catalog's previous version stands; an index run that is started again "
@@ -35,8 +26,62 @@ INTERRUPTED = (
 )
 
 
+_COMMANDS: Final = {
+    "index": "index_command.index_command EXAMPLES",
+    "crawl": "crawl_command.crawl_command EXAMPLES",
+    "search": "search_command.search_command EXAMPLES",
+    "pieces": "pieces_command.pieces_command EXAMPLE",
+    "suggest": "words_commands.suggest_command SUGGEST_EXAMPLE",
+    "describe": "words_commands.describe_command DESCRIBE_EXAMPLE",
+    "goes-with": "outfit_commands.goes_with_command GOES_WITH_EXAMPLES",
+    "outfit": "outfit_commands.outfit_command OUTFIT_EXAMPLES",
+    "serve": "serve_command.serve_command EXAMPLES",
+    "demand": "demand_command.demand_command EXAMPLE",
+    "distill": "distill_command.distill_command EXAMPLES",
+    "benchmark": "benchmark_command.benchmark_command EXAMPLES",
+    "evaluate": "evaluate_command.evaluate_command EXAMPLES",
+    "catalog": "catalog_command.catalog_app",
+    "feeds": "feeds_command.feeds_app",
+    "encoders": "encoders_command.encoders_app",
+}
+"""Where each command stands: its module and function and the name of its examples, or its group."""
+
+
+class _MadeWhenNamed(Mapping[str, Any]):
+    """Commands by name, each loaded and built when it is asked for.
+
+    To build them all takes a search from the shell as long as to find its answer.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            where, _, examples = _COMMANDS[name].partition(" ")
+            room, _, called = where.partition(".")
+            module = import_module(f"furniture_prompter.cli.{room}")
+            alone = typer.Typer(add_completion=False)
+            if examples:
+                alone.command(name, epilog=getattr(module, examples))(getattr(module, called))
+            else:
+                alone.add_typer(getattr(module, called), name=name)
+            self._made[name] = typer.main.get_group(alone).commands[name]
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
 class Commands(TyperGroup):
     """Subcommands; what one raises becomes one sentence and an exit status."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take what Typer found out about the application; the commands come when named."""
+        super().__init__(**{**options, "commands": _MadeWhenNamed()})
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
@@ -71,24 +116,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("index", epilog=index_command.EXAMPLES)(index_command.index_command)
-app.command("crawl", epilog=crawl_command.EXAMPLES)(crawl_command.crawl_command)
-app.command("search", epilog=search_command.EXAMPLES)(search_command.search_command)
-app.command("pieces", epilog=pieces_command.EXAMPLE)(pieces_command.pieces_command)
-app.command("suggest", epilog=words_commands.SUGGEST_EXAMPLE)(words_commands.suggest_command)
-app.command("describe", epilog=words_commands.DESCRIBE_EXAMPLE)(words_commands.describe_command)
-app.command("goes-with", epilog=outfit_commands.GOES_WITH_EXAMPLES)(
-    outfit_commands.goes_with_command
-)
-app.command("outfit", epilog=outfit_commands.OUTFIT_EXAMPLES)(outfit_commands.outfit_command)
-app.command("serve", epilog=serve_command.EXAMPLES)(serve_command.serve_command)
-app.command("demand", epilog=demand_command.EXAMPLE)(demand_command.demand_command)
-app.command("distill", epilog=distill_command.EXAMPLES)(distill_command.distill_command)
-app.command("benchmark", epilog=benchmark_command.EXAMPLES)(benchmark_command.benchmark_command)
-app.command("evaluate", epilog=evaluate_command.EXAMPLES)(evaluate_command.evaluate_command)
-app.add_typer(catalog_app, name="catalog")
-app.add_typer(feeds_app, name="feeds")
-app.add_typer(encoders_command.encoders_app, name="encoders")
 
 
 def _print_version(wanted: bool) -> None:
@@ -115,7 +142,8 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    leave_out_rest_clients()
+    leave_out_unused()
+    gc.set_threshold(_YOUNG_OBJECTS)
     try:
         app(prog_name="furniture-prompter")
     except SystemExit as leaving:

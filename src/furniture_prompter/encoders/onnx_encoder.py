@@ -7,6 +7,7 @@ side to stand on; of a rug it can say little.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -94,6 +95,16 @@ ORT_ERRORS = (
 """ONNX Runtime's exceptions have no common base of their own."""
 
 
+@cache
+def _share_memory() -> None:
+    """Let the sessions of this process run in the same memory; of two each kept what it took."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    limits = onnxruntime.OrtArenaCfg({"arena_extend_strategy": 0})
+    onnxruntime.create_and_register_allocator(memory, limits)
+
+
 class OnnxEncoder:
     """An :class:`~furniture_prompter.encoders.protocols.Encoder` over an exported graph.
 
@@ -136,7 +147,9 @@ class OnnxEncoder:
         card = EncoderCard.load(folder)
         if verify:
             card.verify_files(folder)
+        _share_memory()
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         options.intra_op_num_threads = threads or threads_for_one_image()
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

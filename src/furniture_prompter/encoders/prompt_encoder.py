@@ -65,10 +65,9 @@ class WordPieceTokenizer:
         self.unknown = vocabulary[unknown]
         longest_first = sorted(specials, key=len, reverse=True)
         self._specials = {special: vocabulary[special] for special in longest_first}
-        starts = {piece: at for piece, at in vocabulary.items() if not piece.startswith("##")}
-        inner = {piece[2:]: at for piece, at in vocabulary.items() if piece.startswith("##")}
-        self._pieces = (starts, inner)
-        self._longest_piece = max(map(len, (*starts, *inner)))
+        # A hash sign is a word of its own: no word is taken for what continues one.
+        self._pieces = vocabulary
+        self._longest_piece = max(map(len, vocabulary))
         self._longest_word = longest_word
         self._characters = _Characters()
         self._cut = lru_cache(_KEPT_WORDS)(self._cut_word)
@@ -134,9 +133,9 @@ class WordPieceTokenizer:
         numbers = []
         start = 0
         while start < len(word):
-            pieces = self._pieces[start > 0]
+            mark = "##" if start else ""
             for end in range(min(len(word), start + self._longest_piece), start, -1):
-                number = pieces.get(word[start:end])
+                number = self._pieces.get(mark + word[start:end])
                 if number is not None:
                     break
             else:

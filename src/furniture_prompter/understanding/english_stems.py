@@ -38,6 +38,8 @@ _STEP_3: Final[Mapping[str, str]] = {
     "ational": "ate", "tional": "tion", "alize": "al", "icate": "ic", "iciti": "ic",
     "ative": "", "ical": "ic", "ness": "", "ful": "",
 }  # fmt: skip
+_ENDS_2: Final = tuple(_STEP_2)
+_ENDS_3: Final = tuple(_STEP_3)
 _STEP_4: Final = (
     "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous",
     "ive", "ize", "ion", "al", "er", "ic",
@@ -61,7 +63,7 @@ def english_stem(word: str) -> str:
         word = word[:-1] + "i"
     word = _derived(word, first)
     word = _qualified(word, first, second)
-    for suffix in _STEP_4:
+    for suffix in _STEP_4 if word.endswith(_STEP_4) else ():
         if word.endswith(suffix):
             stem = word[: -len(suffix)]
             if len(stem) >= second and (suffix != "ion" or stem[-1:] in {"s", "t"}):
@@ -143,6 +145,8 @@ def _without_past(word: str, first: int) -> str:
 
 
 def _derived(word: str, first: int) -> str:
+    if not word.endswith(_ENDS_2):
+        return word
     for suffix, other in _STEP_2.items():
         if word.endswith(suffix):
             stem = word[: -len(suffix)]
@@ -152,6 +156,8 @@ def _derived(word: str, first: int) -> str:
 
 
 def _qualified(word: str, first: int, second: int) -> str:
+    if not word.endswith(_ENDS_3):
+        return word
     for suffix, other in _STEP_3.items():
         if word.endswith(suffix):
             stem = word[: -len(suffix)]

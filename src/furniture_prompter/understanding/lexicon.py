@@ -26,6 +26,8 @@ def fold_letters(text: str) -> str:
     Args:
         text: In Unicode's composed form (NFC).
     """
+    if text.isascii():
+        return text.lower()
     return "".join(map(_folded, text.translate(_FOLDED)))
 
 

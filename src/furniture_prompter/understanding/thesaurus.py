@@ -12,6 +12,7 @@ from functools import cache, partial
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, NamedTuple
 
 from furniture_prompter.errors import InvalidThesaurusError
@@ -156,7 +157,6 @@ def _spellings(phrase: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield (*phrase[:-1], last)
 
 
-@cache
 def thesaurus(own: Path | None = None) -> Thesaurus:
     """The built-in thesaurus, with a shop's own concepts.
 
@@ -166,6 +166,16 @@ def thesaurus(own: Path | None = None) -> Thesaurus:
     Raises:
         InvalidThesaurusError: the file cannot be read, or a line of it is not of the form.
     """
+    # The first search asks for it on two threads at once, and one would read it for nothing.
+    with _READING:
+        return _opened(own)
+
+
+_READING: Final = RLock()
+
+
+@cache
+def _opened(own: Path | None) -> Thesaurus:
     if own is None:
         text = files(__package__).joinpath("thesaurus.toml").read_text("utf-8")
         return Thesaurus.of(_concepts(text, "thesaurus.toml", {}))

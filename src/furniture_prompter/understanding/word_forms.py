@@ -10,6 +10,8 @@ _VOWELS: Final = frozenset("aeiou")
 _VOICELESS: Final = frozenset("fstkchp")
 # What a stem's last letter was before a vowel softened it: dolabı is of dolap, yatağı of yatak.
 _HARD: Final = {"b": "p", "d": "t", "g": "k"}
+# All suffixes of this module end so; of most English words nothing more need be asked.
+_LAST_LETTERS: Final = ("a", "e", "i", "n", "r", "u")
 _MOST_LETTERS: Final = 40
 _LEAST_LETTERS: Final = 3
 # A final -a, -e or -la is far more often a stem's own than the dative or instrumental of so short
@@ -41,7 +43,7 @@ _LEAST_WORDS: Final = 3
 
 def turkish_stems(word: str) -> tuple[str, ...]:
     """What a folded word may be a form of, without the word itself; nothing of too long a word."""
-    return _stems(word) if len(word) <= _MOST_LETTERS else ()
+    return _stems(word) if len(word) <= _MOST_LETTERS and word.endswith(_LAST_LETTERS) else ()
 
 
 @lru_cache(maxsize=65_536)
@@ -114,6 +116,8 @@ def _before(
         last: Letters that the stem may end with; empty for any consonant, None for any letter.
         least: Letters that the stem must have.
     """
+    if not word.endswith(suffixes):
+        return
     for suffix in suffixes:
         stem = word[: -len(suffix)]
         if len(stem) < least or not word.endswith(suffix):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 from fastapi import FastAPI, Request, Response
@@ -28,7 +29,6 @@ from furniture_prompter.web.descriptions import POLICY, describe, docs_page
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import AnswerUnexpected, add_error_handlers, json_answer
 from furniture_prompter.web.examining import Examination
-from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.judging import Judgments
 from furniture_prompter.web.learning import Learning
 from furniture_prompter.web.limits import (
@@ -57,6 +57,9 @@ from furniture_prompter.web.routes import (
 )
 from furniture_prompter.web.services import Services, VersionedCatalog
 from furniture_prompter.web.telemetry import SHARED_FOLDER, Metrics, RequestLog
+
+if TYPE_CHECKING:
+    from furniture_prompter.web.fetching import PhotoFetcher
 
 _BATCH = "/v1/products:batch"
 _DESCRIPTION = (
@@ -123,12 +126,20 @@ def _services(settings: ServeSettings) -> Services:
         upserts=upserts,
         learning=Learning(upserts, catalog.refresh, _shared_folder(settings)),
         keys=Keys.load(settings.api_keys) if settings.api_keys is not None else None,
-        fetcher=PhotoFetcher(settings) if settings.fetch_photos else None,
+        fetcher=_fetcher(settings),
         behaviour=_behaviour(settings),
         judgments=Judgments(settings.judgments) if settings.judgments is not None else None,
         examination=Examination(_shared_folder(settings)),
         looks=LRUCache(max(1, settings.cache_vectors)),
     )
+
+
+def _fetcher(settings: ServeSettings) -> "PhotoFetcher | None":
+    if not settings.fetch_photos:
+        return None
+    from furniture_prompter.web.fetching import PhotoFetcher
+
+    return PhotoFetcher(settings)
 
 
 def _behaviour(settings: ServeSettings) -> BehaviourLog | None:
@@ -197,6 +208,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         services.encoding = EncodeQueue(encoder, settings, metrics, coming=decoding.coming)
         if services.compared is not None:
             await services.compared.start()
+        may_be_due = services.upserts.may_be_due
+        if not services.catalog.is_copy and await asyncio.to_thread(may_be_due):
+            services.learning.written(due=True)
         # For the protocol, which knows no more of the application.
         yield {CONNECTIONS: Connections(connection_limit(settings), metrics)}
     finally:

@@ -9,9 +9,6 @@ from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Final
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -172,6 +169,11 @@ class RateLimit:
         self._app = app
         self._per_minute = per_minute
         if per_minute:
+            # Which loads what counts in Redis and elsewhere as well.
+            from limits import RateLimitItemPerMinute
+            from limits.storage import MemoryStorage
+            from limits.strategies import SlidingWindowCounterRateLimiter
+
             self._item = RateLimitItemPerMinute(per_minute)
             self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 

@@ -2,14 +2,17 @@
 
 import gzip
 import hashlib
+from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FILE_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _POLICY: Final = (
@@ -60,13 +63,20 @@ class PageFiles:
 
 
 STATIC: Final = PageFiles()
-TEMPLATES: Final = Environment(
-    loader=PackageLoader("furniture_prompter.web", "templates"),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
+
+
+@cache
+def templates() -> "Environment":
+    """What pages are written from; a server that only answers programs loads none of it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("furniture_prompter.web", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
 
 
 def root_of(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from tomllib import loads
 from typing import Any, Final
@@ -12,9 +13,11 @@ _SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "TRY": "₺", "JPY": "
 _LONGEST_HEADER: Final = 1_000
 _ENGLISH_NUMBER: Final = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){0,4}(?:\.[0-9]{1,6})?%?")
 
-_TEXTS: Final[Mapping[str, Any]] = loads(
-    files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
-)
+
+@cache
+def _texts() -> Mapping[str, Any]:
+    text = files("furniture_prompter.web").joinpath("templates", "words.toml").read_text("utf-8")
+    return loads(text)
 
 
 def language_of(asked: str, accepted: str) -> str:
@@ -43,7 +46,7 @@ class Words:
     def __init__(self, language: str) -> None:
         """Take one of :data:`LANGUAGES`."""
         self.language = language
-        self._texts = _TEXTS[language]
+        self._texts = _texts()[language]
 
     def __call__(self, name: str, **values: object) -> str:
         """A sentence, with values in its places."""
@@ -157,7 +160,7 @@ class Words:
     def says(self, value: str) -> bool:
         """Whether a colour or material is written in the page's language."""
         own = self._texts["values"]
-        english = (name for each in _TEXTS.values() for name in each["values"])
+        english = (name for each in _texts().values() for name in each["values"])
         return value.casefold() in (own.values() if own else english)
 
     def number(self, value: float) -> str:

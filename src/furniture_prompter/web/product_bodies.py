@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
@@ -23,7 +23,9 @@ from furniture_prompter.feeds.variants import characters_of, read_variants
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import HeldShare
 from furniture_prompter.web.errors import ApiError
-from furniture_prompter.web.fetching import PhotoFetcher
+
+if TYPE_CHECKING:
+    from furniture_prompter.web.fetching import PhotoFetcher
 
 LIMIT_PHOTOS: Final = 500
 """Photos of one product, its variants' included; 64 may be its own, and 64 each variant's."""
@@ -45,7 +47,9 @@ _WEB: Final = ("http://", "https://")
 class ProductBodies:
     """Turns what one request sends into what is written."""
 
-    def __init__(self, spool: Spool, fetcher: PhotoFetcher | None, settings: ServeSettings) -> None:
+    def __init__(
+        self, spool: Spool, fetcher: "PhotoFetcher | None", settings: ServeSettings
+    ) -> None:
         """Take where photos are kept, and what fetches those that are given by address."""
         self._spool = spool
         self._fetcher = fetcher

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from cachetools import LRUCache
@@ -19,7 +19,6 @@ from furniture_prompter.assembly.encoders import LoadedEncoders
 from furniture_prompter.assembly.query_photos import load_detector
 from furniture_prompter.assembly.remote_catalogs import copy_of
 from furniture_prompter.assembly.upkeep import CatalogUpserts
-from furniture_prompter.catalog.following import Follower
 from furniture_prompter.catalog.manifest import MANIFEST_FILE, read_manifest
 from furniture_prompter.domain.query import Piece
 from furniture_prompter.encoders.card import identity_of
@@ -38,11 +37,15 @@ from furniture_prompter.web.decoding_pool import DecodePool, Look
 from furniture_prompter.web.encoding import EncodeQueue
 from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.examining import Examination
-from furniture_prompter.web.fetching import PhotoFetcher
 from furniture_prompter.web.judging import Judgments
 from furniture_prompter.web.learning import Learning
 from furniture_prompter.web.memory import give_back
 from furniture_prompter.web.telemetry import Metrics
+
+# What a server of a folder that fetches no photos never asks for.
+if TYPE_CHECKING:
+    from furniture_prompter.catalog.following import Follower
+    from furniture_prompter.web.fetching import PhotoFetcher
 
 _LOG = logging.getLogger("furniture_prompter.web")
 
@@ -87,9 +90,7 @@ class VersionedCatalog:
         """
         self._path = path
         self._copy = copy_of(path, settings)
-        self._following: Follower | None = None
-        if self._copy is not None:
-            self._following = Follower(self._copy, settings.store_poll_s, self._count_failure)
+        self._following = self._follower(settings)
         self._poll_s = settings.catalog_poll_s
         self._metrics = metrics
         self._open = open_catalog or partial(_open, settings, loaded)
@@ -98,6 +99,13 @@ class VersionedCatalog:
         self._refreshing = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
         self._last_closed: set[asyncio.Task[None]] = set()
+
+    def _follower(self, settings: ServeSettings) -> "Follower | None":
+        if self._copy is None:
+            return None
+        from furniture_prompter.catalog.following import Follower
+
+        return Follower(self._copy, settings.store_poll_s, self._count_failure)
 
     @property
     def version(self) -> int:
@@ -338,7 +346,7 @@ class Services:
     upserts: CatalogUpserts
     learning: Learning
     keys: Keys | None
-    fetcher: PhotoFetcher | None
+    fetcher: "PhotoFetcher | None"
     looks: LRUCache[bytes, Look]
     behaviour: BehaviourLog | None = None
     judgments: Judgments | None = None

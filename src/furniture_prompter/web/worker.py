@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 
 from starlette.types import ASGIApp
 
-from furniture_prompter.assembly.rest_clients import leave_out_rest_clients
+from furniture_prompter.assembly.unused_imports import leave_out_unused
 from furniture_prompter.settings import ServeSettings
 
 CreateApp = Callable[[ServeSettings], ASGIApp]
@@ -33,7 +33,7 @@ def app_of_process(create: CreateApp, settings: ServeSettings) -> ASGIApp:
     """The application of this process, which ends with the one that started it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        leave_out_rest_clients()
+        leave_out_unused()
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     return create(settings)
 

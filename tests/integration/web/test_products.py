@@ -134,17 +134,30 @@ def test_similar_and_a_prompt_go_together_in_the_library(api: Api) -> None:
 def test_a_server_learns_from_what_was_written_and_answers_by_it(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "QUIET_S", 0.0)
     shutil.copytree(shop, tmp_path / "shop")
-    with running(tmp_path / "shop") as api:
-        lines = [json.dumps({"id": f"p{n}", "title": "A stool", "category": "x"}) for n in range(5)]
-        kind = {"Content-Type": "application/x-ndjson"}
+
+    def write_some(api: Api, first: int) -> int:
+        each = [{"id": f"p{first + n}", "title": "A stool", "category": "x"} for n in range(5)]
+        lines, kind = map(json.dumps, each), {"Content-Type": "application/x-ndjson"}
         told = api("POST", "/v1/products:batch", content="\n".join(lines), headers=kind)
-        assert json.loads(told.text.splitlines()[-1])["version"] == 2
+        return int(json.loads(told.text.splitlines()[-1])["version"])
+
+    def learned(api: Api, version: int) -> None:
         deadline_s = time.monotonic() + 60
-        while api.search(prompt="stool")["catalog"]["version"] < 3:
+        while api.search(prompt="stool")["catalog"]["version"] < version:
             assert time.monotonic() < deadline_s
             api.runner.run(asyncio.sleep(0.05))
-    made = read_manifest(tmp_path / "shop" / "catalog").made
-    assert made is not None
-    assert (made.by, made.unchanged) == ("learn", 48)
+        made = read_manifest(tmp_path / "shop" / "catalog").made
+        assert made is not None
+        assert (made.by, made.unchanged) == ("learn", 48)
+
+    # A server that ends before it learns leaves that to the next one.
+    monkeypatch.setattr(learning, "QUIET_S", 600.0)
+    with running(tmp_path / "shop") as api:
+        assert write_some(api, 0) == 2
+    monkeypatch.setattr(learning, "QUIET_S", 0.0)
+    monkeypatch.setattr(learning, "REST_SHARE", 0.0)
+    with running(tmp_path / "shop") as api:
+        learned(api, 3)
+        assert write_some(api, 5) == 4
+        learned(api, 5)

@@ -145,9 +145,8 @@ def test_the_demos_photo_ships_and_its_commands_are_commands(tmp_path: Path) -> 
 def test_clients_for_remote_databases_are_not_built_and_catalogs_work(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from furniture_prompter.assembly.rest_clients import REST_CLIENTS\n"
-        "from furniture_prompter.assembly.rest_clients import leave_out_rest_clients\n"
-        "leave_out_rest_clients()\n"
+        "from furniture_prompter.assembly.unused_imports import REST_CLIENTS, leave_out_unused\n"
+        "leave_out_unused()\n"
         "import lancedb\n"
         "clients = [name for name in sys.modules if name in REST_CLIENTS]\n"
         "assert len(clients) == len(REST_CLIENTS), 'LanceDB imports one no more: it can go'\n"

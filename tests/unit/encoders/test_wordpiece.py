@@ -114,7 +114,7 @@ def test_the_shipped_vocabulary_takes_the_time_of_its_text_however_words_are_mad
             asked += 1
             return super().get(*key)
 
-    monkeypatch.setattr(ours, "_pieces", tuple(map(Counting, ours._pieces)))
+    monkeypatch.setattr(ours, "_pieces", Counting(ours._pieces))
     letters = random.Random(3).choices("aeiou", k=LIMIT_CHARACTERS)  # noqa: S311
     for word in (1, 10, 99, LIMIT_CHARACTERS):
         asked, began_s = 0, time.monotonic()

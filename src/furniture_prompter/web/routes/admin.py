@@ -35,7 +35,7 @@ from furniture_prompter.web.access import ADMIN, REPORT_FRAME, require, spoken, 
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error
 from furniture_prompter.web.page_address import LANGUAGES
-from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, TEMPLATES, root_of
+from furniture_prompter.web.page_files import PAGE_HEADERS, STATIC, root_of, templates
 from furniture_prompter.web.page_words import Words
 from furniture_prompter.web.services import Services, ServicesDep, refuse_copy
 
@@ -427,10 +427,14 @@ def admin_part(request: Request, template: str, **values: Any) -> Response:
 
 
 def _part(request: Request, template: str, **values: Any) -> str:
-    return TEMPLATES.get_template(template).render(
-        t=words_of(request),
-        root=root_of(request),
-        files=STATIC.digest,
-        languages=[(code, Words(code)("name")) for code in LANGUAGES],
-        **values,
+    return (
+        templates()
+        .get_template(template)
+        .render(
+            t=words_of(request),
+            root=root_of(request),
+            files=STATIC.digest,
+            languages=[(code, Words(code)("name")) for code in LANGUAGES],
+            **values,
+        )
     )

@@ -38,7 +38,7 @@ from furniture_prompter.web.page_address import (
     facet_columns,
     where_of,
 )
-from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, TEMPLATES, root_of
+from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, root_of, templates
 from furniture_prompter.web.page_products import (
     companion_card,
     facts_of,
@@ -467,18 +467,22 @@ def _html(
     later: BackgroundTask | None = None,
     **values: Any,
 ) -> Response:
-    text = TEMPLATES.get_template(template).render(
-        t=words,
-        asked=asked,
-        root=root_of(request),
-        files=STATIC.digest,
-        languages=[(code, Words(code)("name")) for code in LANGUAGES],
-        fetches=request.app.state.services.fetcher is not None,
-        most_compared=MOST_COMPARED,
-        most_sorted=MOST_SORTED,
-        problems=words.problems,
-        named=words.values,
-        **values,
+    text = (
+        templates()
+        .get_template(template)
+        .render(
+            t=words,
+            asked=asked,
+            root=root_of(request),
+            files=STATIC.digest,
+            languages=[(code, Words(code)("name")) for code in LANGUAGES],
+            fetches=request.app.state.services.fetcher is not None,
+            most_compared=MOST_COMPARED,
+            most_sorted=MOST_SORTED,
+            problems=words.problems,
+            named=words.values,
+            **values,
+        )
     )
     return HTMLResponse(
         text.encode("utf-8", "replace"),
