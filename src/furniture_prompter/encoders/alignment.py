@@ -339,7 +339,7 @@ def _too_little(total: int, told: int, distinct: int, settings: AlignmentSetting
     if total < needed:
         return (
             f"Words cannot search the pictures yet: that takes {needed} products with text, and "
-            f"this catalog has {told}."
+            f"this catalog has {total} products in all."
         )
     if told < needed:
         return (

@@ -170,7 +170,8 @@ class BroughtBy:
             them = "them" if count != 1 else "it"
             self.notes.append(
                 f"{count:,} product{'s' * (count != 1)} that the feed no longer has stayed, for "
-                f"other feeds have {them}: {others}."
+                f"other feeds have {them}: {others}. If one of those is this feed under a former "
+                "name, name it with --was."
             )
         left = 0 if self._takes_unknown or not sync else int((unknown & ~present).sum())
         if left:

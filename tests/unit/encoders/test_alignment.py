@@ -141,13 +141,13 @@ def test_a_small_catalog_whose_products_all_have_text_is_told_to_grow() -> None:
     reason = refused(fit_alignment(texts, photos, ids)).reason
     assert reason == (
         "Words cannot search the pictures yet: that takes 40 products with text, and this catalog "
-        "has 2."
+        "has 2 products in all."
     )
 
 
 def test_an_empty_catalog_is_refused() -> None:
     nothing = np.zeros((0, 4), np.float32)
-    assert "this catalog has 0." in refused(fit_alignment(nothing, nothing, [])).reason
+    assert "this catalog has 0 products in all." in refused(fit_alignment(nothing, nothing, [])).reason
 
 
 def test_photos_that_are_all_alike_are_refused() -> None:
