@@ -25,6 +25,7 @@ from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.heat import covered_rows
+from furniture_prompter.search.pieces import without_room
 from furniture_prompter.search.validation import number_of_product
 
 Vectors = NDArray[np.float32]
@@ -419,6 +420,10 @@ class QueryEncoder:
                 encode = self._encoder().encode
                 told = [await asyncio.to_thread(encode, row) for row in covered_rows(searched)]
                 covered = np.concatenate(told)
+        if photo_vector is not None and query.crop is not None:
+            encoder = self._encoder()
+            photo_vector = without_room(encoder, photo_vector[np.newaxis])[0]
+            covered = None if covered is None else without_room(encoder, covered)
         return EncodedQuery(query, photo_vector, prompt, without, None, covered=covered)
 
     async def _encode_photo(self, query: Query, photo: RgbImage) -> tuple[Vectors, Query]:
