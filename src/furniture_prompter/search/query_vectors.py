@@ -366,6 +366,8 @@ class EncodedQuery:
         leave_out: Number of the product that stands for a photo.
         unlike: What likeness to takes away, such as the photo's colours, shape (d,); None for none.
         covered: The photo under each of its covers, shape (n, d), where heat maps are asked for.
+        as_cut: Of a part of a photo, its vector with its room, by which is judged how sure the
+            answer is, shape (d,); None where that is `photo`.
     """
 
     query: Query
@@ -375,6 +377,7 @@ class EncodedQuery:
     leave_out: int | None
     unlike: Vectors | None = None
     covered: Vectors | None = None
+    as_cut: Vectors | None = None
 
 
 class QueryEncoder:
@@ -420,11 +423,15 @@ class QueryEncoder:
                 encode = self._encoder().encode
                 told = [await asyncio.to_thread(encode, row) for row in covered_rows(searched)]
                 covered = np.concatenate(told)
+        as_cut = None
         if photo_vector is not None and query.crop is not None:
+            as_cut = photo_vector
             encoder = self._encoder()
             photo_vector = without_room(encoder, photo_vector[np.newaxis])[0]
             covered = None if covered is None else without_room(encoder, covered)
-        return EncodedQuery(query, photo_vector, prompt, without, None, covered=covered)
+        return EncodedQuery(
+            query, photo_vector, prompt, without, None, covered=covered, as_cut=as_cut
+        )
 
     async def _encode_photo(self, query: Query, photo: RgbImage) -> tuple[Vectors, Query]:
         """The vector of what is meant of a photo, turned upright, and the query that says so."""

@@ -252,6 +252,8 @@ def test_a_part_of_a_photo_is_asked_without_its_room(given: dict[str, Any], seen
     assert told.photo is not None
     assert told.covered is not None
     assert (told.photo.tolist(), told.covered.tolist()) == ([seen], [[seen], [seen]])
+    # How sure the answer is was learned of vectors that nothing was taken out of.
+    assert (told.as_cut is not None and told.as_cut.tolist()) == (seen < 0 and [1])
     # An encoder that knows nothing of rooms changes nothing.
     plain = asyncio.run(query_encoder(None, eye=SimpleNamespace()).encode(query, row(1)))
     assert plain.photo is not None
