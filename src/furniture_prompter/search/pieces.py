@@ -53,8 +53,9 @@ def without_room(encoder: Encoder, vectors: NDArray[np.float32]) -> NDArray[np.f
         encoder: What encoded them.
         vectors: Of pieces, or of crops that somebody drew.
     """
-    known = isinstance(encoder, RoomTellingEncoder)
-    return encoder.without_room(vectors) if known else vectors
+    if isinstance(encoder, RoomTellingEncoder):
+        return encoder.without_room(vectors)
+    return vectors
 
 
 def box_of(pieces: Sequence[Piece], number: int) -> Crop:

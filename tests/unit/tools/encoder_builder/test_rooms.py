@@ -15,8 +15,8 @@ def test_pieces_are_found_again_in_rooms_that_taught_nothing() -> None:
     rng = np.random.default_rng(5)
     alone = rng.normal(size=(400, 16)).astype(np.float32)
     # Rooms move pieces along two ways far more than pieces differ.
-    in_rooms = alone + (rng.normal(size=(400, 2)) * 6) @ np.eye(16)[:2]
-    in_rooms = in_rooms.astype(np.float32)
+    moved = rng.normal(size=(400, 2)) * 6 @ np.eye(16)[:2]
+    in_rooms = np.asarray(alone + moved, np.float32)
     noise = fit_rooms(in_rooms[:200], alone[:200], ridge=0.1, axes=2)
     assert noise.axes.shape == (2, 16)
 
