@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import get_args
 
 from furniture_prompter.encoders.colour_words import COLOUR_WORDS_FILE
-from furniture_prompter.encoders.onnx_encoder import SIDES_FILE
+from furniture_prompter.encoders.onnx_encoder import ROOMS_FILE, SIDES_FILE
 from furniture_prompter.errors import DistillationError
+from tools.catalog_builder.libraries import DEFAULT_SOURCE
 from tools.encoder_builder.build import Recipe, build
 from tools.encoder_builder.catalogs import read_catalog
 from tools.encoder_builder.colour_words import make_colour_words
 from tools.encoder_builder.graph import Head, Pooling
 from tools.encoder_builder.networks import NETWORK_NAMES
+from tools.encoder_builder.rooms import add_rooms
 from tools.encoder_builder.sides import add_sides
 
 _PACKAGE = Path(__file__).parents[2] / "src" / "furniture_prompter"
@@ -30,6 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     sides.add_argument("--out", type=Path, default=_TARGET, help="folder of the encoder")
     sides.add_argument("--catalog", type=Path, default=_CATALOG, help="images to fit to")
+    rooms = commands.add_parser(
+        "rooms", help="fit only what rooms add to their pieces' vectors, beside a built encoder"
+    )
+    rooms.add_argument("--out", type=Path, default=_TARGET, help="folder of the encoder")
+    rooms.add_argument(
+        "--photos", type=Path, default=Path("build/pairs"), help="folder of drawn rooms"
+    )
+    rooms.add_argument("--source", type=Path, default=DEFAULT_SOURCE, help="3D models")
+    rooms.add_argument(
+        "--tiles", type=Path, required=True, help="tiles of materials, a folder for each class"
+    )
     words = commands.add_parser(
         "colour-words", help="fit only what colours are called, in the space of a built encoder"
     )
@@ -83,6 +96,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "sides":
         card = add_sides(options.out, read_catalog(options.catalog), print)
         print(f"Wrote {SIDES_FILE} beside {card.name}; its catalogs stay as they are.")
+        return 0
+    if options.command == "rooms":
+        # VTK, which draws, is loaded for this alone.
+        from tools.proposer_builder.pairs import draw_pairs, read_pairs
+
+        draw_pairs(options.photos, source=options.source, tiles_folder=options.tiles, report=print)
+        card = add_rooms(options.out, read_pairs(options.photos), print)
+        print(f"Wrote {ROOMS_FILE} beside {card.name}; its catalogs stay as they are.")
         return 0
     if options.command == "colour-words":
         images = read_catalog(options.catalog)

@@ -25,7 +25,7 @@ from furniture_prompter.domain.query import Crop, Description, Piece, PieceHits,
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.protocols import Encoder
 from furniture_prompter.query_options import SearchOptions, SimilarOptions, given
-from furniture_prompter.search.pieces import looks_for_pieces, query_of_piece
+from furniture_prompter.search.pieces import looks_for_pieces, query_of_piece, without_room
 from furniture_prompter.search.query_vectors import (
     Embedded,
     NoRoute,
@@ -383,6 +383,7 @@ class Catalog:
         from furniture_prompter.search.outfit import Outfitter
 
         outfitter = Outfitter(self._searcher.companions)
+        pieces = [(piece, without_room(self.encoder, row[None])[0]) for piece, row in pieces]
         asked = replace(asked, currency=asked.currency.upper())
         if asked.like is not None:
             return await outfitter.for_product(asked, asked.like)

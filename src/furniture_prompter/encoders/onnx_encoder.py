@@ -1,9 +1,13 @@
-"""Image encoder: an ONNX graph under ONNX Runtime on the CPU, and its orientation classifier.
+"""Image encoder: an ONNX graph under ONNX Runtime on the CPU, and what is known of its vectors.
 
-The classifier tells which side of a photo is up from the photo's vector alone: multinomial logistic
-regression over vectors of upright and turned photos. It costs a dot product where looking at the
-turned photos costs three more runs of the encoder, and it is surest of upright pieces that have one
-side to stand on; of a rug it can say little.
+The orientation classifier tells which side of a photo is up from the photo's vector alone:
+multinomial logistic regression over vectors of upright and turned photos. It costs a dot product
+where looking at the turned photos costs three more runs of the encoder, and it is surest of upright
+pieces that have one side to stand on; of a rug it can say little.
+
+The noise of rooms is what floors, light and neighbours add to the vector of a piece that is cut out
+of a room: the covariance of drawn rooms' pieces less photos of the same pieces alone. Along its
+largest axes vectors of such cuts count less, and a catalog's vectors stay as they are.
 """
 
 from collections.abc import Sequence
@@ -30,6 +34,63 @@ LEAST_PROBABILITY: Final = 0.5
 """Of being upright, for a photo not to be tried on its other sides. Chosen on two shops
 (docs/experiments.md, "Which side of a photo is up")."""
 
+ROOMS_FILE: Final = "rooms.npy"
+"""Beside the card of an encoder that knows the noise of rooms."""
+_CURE: Final = "Build the encoder again with its build tool."
+
+
+class RoomNoise:
+    """Takes out of a vector what a room around a piece adds to it."""
+
+    def __init__(self, axes: NDArray[np.float32]) -> None:
+        """Take the axes, shape (axes, d), each as long as the root of the share it loses."""
+        self.axes = axes
+
+    @classmethod
+    def beside(cls, folder: Path, card: EncoderCard) -> "RoomNoise | None":
+        """That of the encoder in `folder`; None where its card names none.
+
+        Raises:
+            EncoderDamagedError: the file is not what it should be.
+        """
+        if ROOMS_FILE not in card.other_files:
+            return None
+        axes = _rows_beside(folder / ROOMS_FILE)
+        lengths = np.square(axes, dtype=np.float64).sum(axis=-1) if axes.ndim else axes
+        if axes.ndim != 2 or axes.shape[1] != card.dimension or (lengths > 1).any():
+            raise EncoderDamagedError(
+                f"{folder / ROOMS_FILE} holds {axes.shape}, not rows of {card.dimension} "
+                f"components that are at most 1 long. {_CURE}"
+            )
+        return cls(axes)
+
+    def without(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors of pieces, shape (n, d), without it: shape (n, d), each of length 1."""
+        left = vectors - (vectors @ self.axes.T) @ self.axes
+        lengths = np.linalg.norm(left, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = (left / np.maximum(lengths, 1e-9)).astype(np.float32)
+        return unit
+
+
+def _rows_beside(path: Path) -> NDArray[np.float32]:
+    """A file of float32 beside a card, of any shape.
+
+    Raises:
+        EncoderDamagedError: it is none.
+    """
+    try:
+        rows: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise EncoderDamagedError(
+            f"Cannot read {path}: {error}. Reinstall furniture-prompter, or build the encoder "
+            "again with its build tool."
+        ) from error
+    if rows.dtype != np.float32:
+        raise EncoderDamagedError(f"{path} holds {rows.dtype}, not float32. {_CURE}")
+    if not np.isfinite(rows).all():
+        raise EncoderDamagedError(f"{path} holds numbers that are none. {_CURE}")
+    return rows
+
 
 class SideClassifier:
     """Tells the probability of each side."""
@@ -47,22 +108,11 @@ class SideClassifier:
         """
         if SIDES_FILE not in card.other_files:
             return None
-        path = folder / SIDES_FILE
-        try:
-            weights = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError, MemoryError) as error:
+        weights = _rows_beside(folder / SIDES_FILE)
+        if weights.shape != (card.dimension + 1, SIDES):
             raise EncoderDamagedError(
-                f"Cannot read {path}: {error}. Reinstall furniture-prompter, or build the encoder "
-                "again with its build tool."
-            ) from error
-        if weights.shape != (card.dimension + 1, SIDES) or weights.dtype != np.float32:
-            raise EncoderDamagedError(
-                f"{path} holds {weights.dtype} {weights.shape}, not float32 "
-                f"{(card.dimension + 1, SIDES)}. Build the encoder again with its build tool."
-            )
-        if not np.isfinite(weights).all():
-            raise EncoderDamagedError(
-                f"{path} holds numbers that are none. Build the encoder again with its build tool."
+                f"{folder / SIDES_FILE} holds float32 {weights.shape}, not float32 "
+                f"{(card.dimension + 1, SIDES)}. {_CURE}"
             )
         return cls(weights)
 
@@ -126,6 +176,7 @@ class OnnxEncoder:
         self._session = session
         self._folder = folder
         self._sides: SideClassifier | None = None
+        self._rooms: RoomNoise | None = None
         # A single thread gains nothing from more, and needs four times the memory for four.
         self._at_once = 1 if session.get_session_options().intra_op_num_threads == 1 else _MAX_BATCH
 
@@ -172,6 +223,7 @@ class OnnxEncoder:
         encoder = cls(card, session, folder)
         encoder._check_signature(path)
         encoder._sides = SideClassifier.beside(folder, card)
+        encoder._rooms = RoomNoise.beside(folder, card)
         return encoder
 
     def for_several_threads(self) -> "OnnxEncoder":
@@ -199,6 +251,10 @@ class OnnxEncoder:
     def looks_upright(self, vector: NDArray[np.float32]) -> bool:
         """See :class:`.SideTellingEncoder`; `vector` has shape (d,)."""
         return self._sides is not None and self._sides.looks_upright(vector)
+
+    def without_room(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See :class:`.RoomTellingEncoder`; shape (n, d), and the same where nothing is known."""
+        return vectors if self._rooms is None else self._rooms.without(vectors)
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:

@@ -63,6 +63,18 @@ class SideTellingEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class RoomTellingEncoder(Encoder, Protocol):
+    """An encoder that may know what a room around a piece adds to the piece's vector."""
+
+    def without_room(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors of pieces that were cut out of photos, shape (n, d), without it.
+
+        They are compared with vectors of whole photos, which stay as they are; each has length 1.
+        """
+        ...
+
+
+@runtime_checkable
 class CrossModalEncoder(Encoder, Protocol):
     """An encoder with a text tower: prompts and images become vectors of one space.
 

@@ -209,7 +209,8 @@ def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:
 
 
 def _likeness(calibration: Calibration, encoded: EncodedQuery) -> list[float]:
-    return [] if encoded.photo is None else [calibration.likeness_to_nothing(encoded.photo)]
+    photo = encoded.photo if encoded.as_cut is None else encoded.as_cut
+    return [] if photo is None else [calibration.likeness_to_nothing(photo)]
 
 
 def _vectors(group: RetrieverGroup) -> list[VectorRetriever]:
@@ -239,36 +240,48 @@ async def _told(
 ) -> tuple[list[Neighbours], list[list[float]], list[str]]:
     """Each space's neighbours, the cosines of the page's hits in it, and their kinds."""
     nearest = [_nearest(retrieved.strengths[each.name]) for each in retrievers]
+    photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)
+    # What was learned of whole photos holds of vectors that nothing was taken out of.
+    judged = None
+    if photo is not None and encoded.as_cut is not None:
+        judged = (await reader.photo_index()).similarities(encoded.as_cut)
+        of_cut = await judged.of(retrieved.numbers[nearest[photo]])
+        nearest[photo] = nearest[photo][np.argsort(-of_cut, kind="stable")]
     numbers = rising(
         np.concatenate([page.numbers, *(retrieved.numbers[places] for places in nearest)])
     )
-    photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)
     photographed = None if photo is None else retrieved.numbers[nearest[photo]]
     if photographed is None:
         known, vectors = await _kinds(reader, numbers, calibration), None
     else:
         known, vectors = await asyncio.gather(
             _kinds(reader, numbers, calibration),
-            _vectors_of(reader, photographed, encoded.photo),
+            _vectors_of(
+                reader, photographed, encoded.photo if encoded.as_cut is None else encoded.as_cut
+            ),
         )
-    spaces = []
+    spaces, cosines = [], []
     for place, (retriever, places) in enumerate(zip(retrievers, nearest, strict=True)):
         own = retrieved.numbers[places]
-        background = retriever.similarities.background
-        strengths = retrieved.strengths[retriever.name][places].astype(np.float64)
+        if judged is not None and place == photo:
+            background = judged.background
+            near = (await judged.of(own)).astype(np.float64)
+            shown = await judged.of(page.numbers)
+        else:
+            background = retriever.similarities.background
+            strengths = retrieved.strengths[retriever.name][places].astype(np.float64)
+            near = strengths * background.deviation + background.mean
+            shown = page.strengths[retriever.name] * background.deviation + background.mean
         spaces.append(
             Neighbours(
                 own,
-                strengths * background.deviation + background.mean,
+                near,
                 known[np.searchsorted(numbers, own)],
                 background,
                 vectors if place == photo else None,
             )
         )
-    cosines = [
-        (page.strengths[each.name] * space.background.deviation + space.background.mean).tolist()
-        for each, space in zip(retrievers, spaces, strict=True)
-    ]
+        cosines.append(shown.tolist())
     return spaces, cosines, known[np.searchsorted(numbers, page.numbers)].tolist()
 
 

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from furniture_prompter.domain import Query, RgbImage
 from furniture_prompter.domain.query import Crop, Piece
 from furniture_prompter.encoders.detector import Detector
+from furniture_prompter.encoders.protocols import Encoder, RoomTellingEncoder
 from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import InvalidQueryError
 
@@ -67,6 +71,18 @@ def query_of_piece(query: Query, piece: Piece) -> Query:
         facets=(),
         heat=False,
     )
+
+
+def without_room(encoder: Encoder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors of parts of photos, shape (n, d), without what their rooms add, where that is known.
+
+    Args:
+        encoder: What encoded them.
+        vectors: Of pieces, or of crops that somebody drew.
+    """
+    if isinstance(encoder, RoomTellingEncoder):
+        return encoder.without_room(vectors)
+    return vectors
 
 
 def box_of(pieces: Sequence[Piece], number: int) -> Crop:

@@ -25,6 +25,7 @@ from furniture_prompter.encoders.card import ColourPart
 from furniture_prompter.encoders.protocols import CrossModalEncoder, Encoder, PromptEncoder
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search.heat import covered_rows
+from furniture_prompter.search.pieces import without_room
 from furniture_prompter.search.validation import number_of_product
 
 Vectors = NDArray[np.float32]
@@ -365,6 +366,8 @@ class EncodedQuery:
         leave_out: Number of the product that stands for a photo.
         unlike: What likeness to takes away, such as the photo's colours, shape (d,); None for none.
         covered: The photo under each of its covers, shape (n, d), where heat maps are asked for.
+        as_cut: Of a part of a photo, its vector with its room, by which is judged how sure the
+            answer is, shape (d,); None where that is `photo`.
     """
 
     query: Query
@@ -374,6 +377,7 @@ class EncodedQuery:
     leave_out: int | None
     unlike: Vectors | None = None
     covered: Vectors | None = None
+    as_cut: Vectors | None = None
 
 
 class QueryEncoder:
@@ -419,7 +423,15 @@ class QueryEncoder:
                 encode = self._encoder().encode
                 told = [await asyncio.to_thread(encode, row) for row in covered_rows(searched)]
                 covered = np.concatenate(told)
-        return EncodedQuery(query, photo_vector, prompt, without, None, covered=covered)
+        as_cut = None
+        if photo_vector is not None and query.crop is not None:
+            as_cut = photo_vector
+            encoder = self._encoder()
+            photo_vector = without_room(encoder, photo_vector[np.newaxis])[0]
+            covered = None if covered is None else without_room(encoder, covered)
+        return EncodedQuery(
+            query, photo_vector, prompt, without, None, covered=covered, as_cut=as_cut
+        )
 
     async def _encode_photo(self, query: Query, photo: RgbImage) -> tuple[Vectors, Query]:
         """The vector of what is meant of a photo, turned upright, and the query that says so."""

@@ -381,9 +381,11 @@ class Searcher:
         covered = encoded.covered
         if covered is not None:
             covered = np.stack([with_colour_weight(row, part, weight) for row in covered])
+        as_cut = encoded.as_cut
         return replace(
             encoded,
             photo=with_colour_weight(encoded.photo, part, weight),
+            as_cut=None if as_cut is None else with_colour_weight(as_cut, part, weight),
             covered=covered,
             unlike=with_colour_weight(encoded.photo, part, 1.0) if away else None,
             query=replace(encoded.query, colour_weight=weight),

@@ -8,7 +8,13 @@ import pytest
 
 from furniture_prompter.encoders import onnx_encoder
 from furniture_prompter.encoders.card import CARD_FILE, EncoderCard
-from furniture_prompter.encoders.onnx_encoder import SIDES_FILE, OnnxEncoder, SideClassifier
+from furniture_prompter.encoders.onnx_encoder import (
+    ROOMS_FILE,
+    SIDES_FILE,
+    OnnxEncoder,
+    RoomNoise,
+    SideClassifier,
+)
 from furniture_prompter.encoders.registry import encoder_folder
 from furniture_prompter.errors import EncoderDamagedError, EncoderNotFoundError, InvalidPhotoError
 
@@ -162,3 +168,44 @@ def test_a_changed_file_is_found_by_its_hash(tmp_path: Path) -> None:
         file.write(b"0")
     with pytest.raises(EncoderDamagedError, match=r"sides\.npy is not the file"):
         OnnxEncoder.load(folder)
+
+
+def test_what_a_room_adds_counts_less_along_its_axes_and_rows_stay_units() -> None:
+    noise = RoomNoise(np.array([[np.sqrt(0.5), 0, 0]], np.float32))
+    rows = noise.without(np.array([[0.6, 0.8, 0], [0, 0, 1], [0, 0, 0]], np.float32))
+    assert rows[0] == pytest.approx(np.array([0.3, 0.8, 0]) / np.hypot(0.3, 0.8))
+    assert rows[1].tolist() == [0, 0, 1]
+    assert rows[2].tolist() == [0, 0, 0]
+    assert rows.dtype == np.float32
+
+
+def test_the_encoder_that_ships_knows_what_rooms_add() -> None:
+    noise = RoomNoise.beside(SHIPPED, CARD)
+    assert noise is not None
+    vector = OnnxEncoder.load(SHIPPED, threads=1).encode([np.full((9, 9, 3), 90, np.uint8)])
+    left = noise.without(vector)
+    # Less along the axes than before, by share of the whole.
+    ways = noise.axes / np.linalg.norm(noise.axes, axis=1, keepdims=True)
+    assert np.linalg.norm(left @ ways.T) < np.linalg.norm(vector @ ways.T)
+    assert RoomNoise.beside(SHIPPED, replace(CARD, other_files={})) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (np.zeros((3, CARD.dimension + 1), np.float32), "not rows of 512"),
+        (np.zeros(CARD.dimension, np.float32), "not rows of 512"),
+        (np.float32(0), "not rows of 512"),
+        (np.full((1, CARD.dimension), 0.5, np.float32), "at most 1 long"),
+        (np.zeros((3, CARD.dimension)), "float64"),
+        (np.full((3, CARD.dimension), np.inf, np.float32), "numbers that are none"),
+        (None, "Cannot read"),
+    ],
+)
+def test_a_file_of_the_noise_that_is_none_is_refused(
+    tmp_path: Path, content: np.ndarray | None, reason: str
+) -> None:
+    if content is not None:
+        np.save(tmp_path / ROOMS_FILE, content)
+    with pytest.raises(EncoderDamagedError, match=reason):
+        RoomNoise.beside(tmp_path, CARD)

@@ -130,6 +130,13 @@ class Shelf:
         values = KINDS if name == "category" else ["Oak sofa", "Bed", "Sofa", "Zorblatt", ""]
         return {name: [values[number] for number in numbers if number < 5]}
 
+    async def photo_index(self) -> Any:
+        async def of(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+            return np.array([0.9, 0.7, 0.5, math.nan], np.float32)[numbers]
+
+        cosines = SimpleNamespace(background=Background(0.1, 0.2), of=of)
+        return SimpleNamespace(similarities=lambda vector: cosines if vector[0] == 1 else None)
+
     async def photos(self, numbers: NDArray[np.int64], column: str) -> PhotoRows:
         rows = [(4, [0, 1, 0]), (2, [0, 1, 0]), (2, [1, 0, 0]), (0, [1, 0, 0]), (1, [0.6, 0.8, 0])]
         rows = [row for row in rows if row[0] in numbers]
@@ -151,6 +158,7 @@ def judged(
     shelf: Shelf,
     *shares: tuple[str, float],
     photo: list[float] | None = None,
+    as_cut: list[float] | None = None,
     strengths: tuple[float, ...] = (4.0, 3.0, 2.0, math.nan),
     known: float = 1.0,
     kind: bool = True,
@@ -167,6 +175,7 @@ def judged(
     )
     encoded: Any = SimpleNamespace(
         photo=None if photo is None else np.array(photo, np.float32),
+        as_cut=None if as_cut is None else np.array(as_cut, np.float32),
         query=SimpleNamespace(colour_weight=colour_weight),
     )
     reader: Any = shelf
@@ -174,6 +183,17 @@ def judged(
     return asyncio.run(
         estimate(reader, groups, fused, page, encoded, known=known, names_a_kind=kind)
     )
+
+
+def test_a_part_of_a_photo_is_judged_by_what_nothing_was_taken_out_of() -> None:
+    whole = judged(Shelf(), ("photo", 1.0), photo=[1.0, 0.0])
+    # It is far from all that it found, and its vector with its room as near as a whole photo.
+    part = {"photo": [0.6, 0.8], "strengths": (0.4, 0.6, 0.1, math.nan)}
+    found = judged(Shelf(), ("photo", 1.0), as_cut=[1.0, 0.0], **part)  # type: ignore[arg-type]  # test
+    assert found.margin == pytest.approx(whole.margin)
+    assert list(found.confidences) == pytest.approx(list(whole.confidences), abs=1e-5)
+    as_it_is = judged(Shelf(), ("photo", 1.0), **part)  # type: ignore[arg-type]  # test
+    assert as_it_is.margin != pytest.approx(whole.margin)
 
 
 def test_a_photo_is_judged_by_its_neighbours_and_its_likeness_to_nothing() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from furniture_prompter.domain import Query
+from furniture_prompter.domain.query import Crop, LookedAt
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.search import query_vectors
 from furniture_prompter.search.query_vectors import (
@@ -233,6 +234,30 @@ def test_a_photo_is_turned_where_it_lies(
     assert told.photo.tolist() == [turned / 90]
     looked_at = told.query.looked_at
     assert (looked_at.turned if looked_at else 0) == turned
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({"crop": Crop(0, 0, 0.5, 1)}, -1.0),
+        ({}, 1.0),
+        # A picture within a screenshot is a whole photo.
+        ({"looked_at": LookedAt(Crop(0, 0, 0.5, 1))}, 1.0),
+    ],
+)
+def test_a_part_of_a_photo_is_asked_without_its_room(given: dict[str, Any], seen: float) -> None:
+    eye: Any = SimpleNamespace(card=None, encode=len, without_room=lambda rows: -rows)
+    query = Query(**given)
+    told = asyncio.run(query_encoder(None, eye=eye).encode(query, row(1), np.ones((2, 1))))
+    assert told.photo is not None
+    assert told.covered is not None
+    assert (told.photo.tolist(), told.covered.tolist()) == ([seen], [[seen], [seen]])
+    # How sure the answer is was learned of vectors that nothing was taken out of.
+    assert (told.as_cut is not None and told.as_cut.tolist()) == (seen < 0 and [1])
+    # An encoder that knows nothing of rooms changes nothing.
+    plain = asyncio.run(query_encoder(None, eye=SimpleNamespace()).encode(query, row(1)))
+    assert plain.photo is not None
+    assert plain.photo.tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.tools.catalog_builder.furniture_source import write_source
-from tools.proposer_builder import rendering, solids
+from tools.proposer_builder import pairs, rendering, solids
 from tools.proposer_builder.drawing import Camera, Drawer, Lamp, Placed
 from tools.proposer_builder.pieces import Tiles, thing
 from tools.proposer_builder.rendering import boxes_of, whole_boxes
@@ -142,3 +142,26 @@ def test_a_drawn_set_goes_on_where_it_stopped(tmp_path: Path, tiles: Path) -> No
     assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes()
     with Image.open(tmp_path / "once" / name) as image:
         assert max(image.size) == rendering.LONG_SIDE
+
+
+def test_pieces_are_drawn_in_their_room_and_alone_before_white(
+    tmp_path: Path, tiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(tmp_path, with_broken=False)
+    monkeypatch.setattr(pairs, "ROOMS", 2)
+
+    def drawn() -> str:
+        pairs.draw_pairs(
+            tmp_path / "pairs", source=tmp_path, tiles_folder=tiles, report=lambda _: None
+        )
+        return (tmp_path / "pairs" / pairs.LISTING).read_text("utf-8")
+
+    told = drawn()
+    assert len(told.splitlines()) == 2
+    assert drawn() == told
+    found = list(pairs.read_pairs(tmp_path / "pairs"))
+    assert found
+    for in_room, alone in found:
+        assert (alone[0] == 255).all()
+        assert (alone < 255).any()
+        assert in_room.shape != alone.shape
