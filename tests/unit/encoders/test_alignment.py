@@ -147,7 +147,8 @@ def test_a_small_catalog_whose_products_all_have_text_is_told_to_grow() -> None:
 
 def test_an_empty_catalog_is_refused() -> None:
     nothing = np.zeros((0, 4), np.float32)
-    assert "this catalog has 0 products in all." in refused(fit_alignment(nothing, nothing, [])).reason
+    reason = refused(fit_alignment(nothing, nothing, [])).reason
+    assert "this catalog has 0 products in all." in reason
 
 
 def test_photos_that_are_all_alike_are_refused() -> None:

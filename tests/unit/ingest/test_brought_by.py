@@ -82,8 +82,10 @@ def test_what_another_feed_still_has_stays_and_is_told() -> None:
     assert run.leaving.tolist() == [False, False, False, True]
     assert run.after.tolist()[:3] == [1, 2, 2]
     assert run.notes == [
-        "1 product that the feed no longer has stayed, for other feeds have it: b. If one of those "
-        "is this feed under a former name, name it with --was."
+        (
+            "1 product that the feed no longer has stayed, for other feeds have it: b. If one of "
+            "those is this feed under a former name, name it with --was."
+        )
     ]
     assert {bits: places.tolist() for bits, places in run.changed().items()} == {2: [1]}
     assert run.own_products == 3
