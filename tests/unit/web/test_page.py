@@ -533,10 +533,9 @@ def test_kinds_are_a_tree_that_opens_where_it_is_chosen() -> None:
 
 def test_values_are_in_the_order_of_what_the_hits_have_then_by_count() -> None:
     hits = [found(["keyword"], rank) for rank in (1, 2, 3)]
-    for hit, colours in zip(hits, (["red"], ["blue"], ["blue", "red"]), strict=True):
-        hit["product"] = product(category="", base_colors=colours)
-    hits[2]["product"]["base_colors"] = ["blue"]
-    counted = {
+    for hit, colour in zip(hits, ("red", "blue", "blue"), strict=True):
+        hit["product"] = product(category="", base_colors=[colour])
+    counted: dict[str, Any] = {
         "category": [{"value": "sofa", "count": 9}, {"value": "table", "count": 8}],
         "base_colors": [
             {"value": name, "count": 50 - place}
