@@ -248,7 +248,9 @@ def test_a_photo_is_turned_where_it_lies(
 def test_a_part_of_a_photo_is_asked_without_its_room(given: dict[str, Any], seen: float) -> None:
     eye: Any = SimpleNamespace(card=None, encode=len, without_room=lambda rows: -rows)
     query = Query(**given)
-    told = asyncio.run(query_encoder(None, eye=eye).encode(query, row(1), np.ones((2, 1))))
+    told = asyncio.run(
+        query_encoder(None, eye=eye).encode(query, row(1), np.ones((2, 1), np.float32))
+    )
     assert told.photo is not None
     assert told.covered is not None
     assert (told.photo.tolist(), told.covered.tolist()) == ([seen], [[seen], [seen]])
