@@ -15,6 +15,7 @@ from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
+from furniture_prompter.search.unwanted_kinds import left_out
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
@@ -187,8 +188,9 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     for part in understanding.parts:
         telling = _columns_of(part, columns)
         if part.use == "without":
-            unwanted.append(str(part.value))
-            limits += [(part, condition) for condition in _exclusions(part, columns)]
+            kinds = left_out(part, understanding.rest, columns)
+            unwanted += [] if kinds else [str(part.value)]
+            limits += [(part, condition) for condition in (*kinds, *_exclusions(part, columns))]
         elif not telling:
             continue
         else:

@@ -12,8 +12,13 @@ from typing import Final
 from furniture_prompter.domain.query import Operator, Understood
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
+from furniture_prompter.understanding.thesaurus import thesaurus
 
 _SEATERS: Final = frozenset({"seater", "seaters"})
+_MOST_WORDS_OF_A_PIECE: Final = 5
+_BUT: Final = frozenset({"but", "other", "anything"})
+KIND: Final = "category"
+"""The column of what is not wanted where that is a kind of furniture."""
 IN_STOCK: Final = "in stock"
 """What a catalog's column `availability` says of what can be had."""
 
@@ -144,6 +149,12 @@ def _read_english_negation(reading: Reading, at: int) -> None:
     first = stop
     while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
         stop += 1
+    # "Not white chair" wants a chair, "not a coffee table" none, and "without shelves" is of a part.
+    of_kinds = without.op != "any" or reading.key(at) in _BUT
+    piece = _piece_from(reading, first) if of_kinds else first
+    if piece - first > 1 or (piece > first and stop == first):
+        reading.add(at, piece, _without_kind(reading, first, piece), take=True)
+        return
     if stop == first and without.op == "any":
         while stop < len(reading.tokens) and reading.key(stop) not in LEXICON.negation_ends:
             if not reading.key(stop):
@@ -172,6 +183,28 @@ def _read_english_negation(reading: Reading, at: int) -> None:
             reading.add(stop, end, further, take=True)
 
 
+def _without_kind(reading: Reading, start: int, stop: int) -> Understood:
+    return Understood("", KIND, "contains", reading.text(start, stop), "without")
+
+
+def _piece_from(reading: Reading, at: int) -> int:
+    """Behind the longest name of a piece of furniture that begins at a place; the place for none."""
+    for stop in range(at + _MOST_WORDS_OF_A_PIECE, at, -1):
+        keys = reading.keys(at, stop)
+        if all(key.isalpha() for key in keys) and thesaurus().said_by(keys):
+            return stop
+    return at
+
+
+def _piece_before(reading: Reading, at: int) -> int:
+    """Where the longest name of a piece of furniture begins that ends before a place."""
+    for start in range(at - _MOST_WORDS_OF_A_PIECE, at):
+        keys = reading.keys(start, at)
+        if all(key.isalpha() for key in keys) and thesaurus().said_by(keys):
+            return start
+    return at
+
+
 def _read_turkish_negation(reading: Reading, at: int) -> None:
     token = reading.tokens[at]
     part = LEXICON.lacking(token)
@@ -181,6 +214,9 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     _, length = LEXICON.negations_behind.longest(reading, at)
     if not length or not reading.key(at - 1).isalpha():
         return
+    # "Çok pahalı bir şey olmasın" speaks of what is dear.
+    while reading.key(at - 1) in LEXICON.somethings and reading.key(at - 2).isalpha():
+        at, length = at - 1, length + 1
     start = at - 1
     counted = at
     while reading.key(counted - 1) in LEXICON.seating:
@@ -190,6 +226,10 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     if _take_back_count(reading, counted, counted, at + length):
         return
     if _turn(reading, start, start, length):
+        return
+    piece = _piece_before(reading, at)
+    if piece < at and (at - piece > 1 or not reading.key(piece - 1).endswith(("li", "lu"))):
+        reading.add(piece, at + length, _without_kind(reading, piece, at), take=True)
         return
     told = at
     # "beyaz renk olmayan": white is what is not wanted.
@@ -239,7 +279,7 @@ def _turn(reading: Reading, start: int, at: int, behind: int) -> bool:
     said, length = LEXICON.preferences.longest(reading, at)
     if said is None or reading.key(at + length) in said.unless_before:
         return False
-    while start > 0 and reading.key(start - 1) in LEXICON.degrees:
+    while start > 0 and reading.key(start - 1) in {*LEXICON.degrees, *LEXICON.nothings}:
         start -= 1
     op: Operator = "high" if said.op == "low" else "low"
     part = Understood("", said.column, op, op, "preference")

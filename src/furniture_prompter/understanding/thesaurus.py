@@ -125,7 +125,7 @@ class Thesaurus:
             stop = at + 1
             if not self._firsts.isdisjoint(forms):
                 for length in range(min(_MOST_WORDS, len(words) - at), 0, -1):
-                    concepts = self._at(words[at : at + length])
+                    concepts = self.said_by(words[at : at + length])
                     if concepts:
                         stop = at + length
                         yield Found(at, stop, concepts)
@@ -137,7 +137,8 @@ class Thesaurus:
         *_, last = ("", *(found.concepts[0].name for found in self.find(folded_words(text))))
         return last
 
-    def _at(self, words: Sequence[str]) -> tuple[Concept, ...]:
+    def said_by(self, words: Sequence[str]) -> tuple[Concept, ...]:
+        """Concepts that folded words say, all of them together; empty where they say none."""
         # The word as it stands comes before what it may be a form of.
         for spelled in product(*map(word_forms, words)):
             if spelled in self._led:
