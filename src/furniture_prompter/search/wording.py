@@ -162,7 +162,10 @@ class KnownWords:
             same = [(products, term) for term, products in known if term.same]
             best = max(same, key=lambda each: each[0], default=None)
             count = self._count(own)
-            if best is not None:
+            put = best[1].text if best is not None else None
+            if put is None and not count:
+                put = self._more_general(said.terms, own)
+            if put is not None:
                 answered.update(range(said.start, said.stop))
             usual_words = own if count else best[1].words if best is not None else ()
             for term, _ in known[:_MOST_SYNONYMS]:
@@ -176,9 +179,8 @@ class KnownWords:
                     beside[term.text] = Beside(term.text, weight)
             if count:
                 continue
-            put = best[1].text if best is not None else None
-            if best is None and (put := self._more_general(said.terms, own)) is not None:
-                # "Masası" alone says desks as well.
+            if put is not None and len(own) > 1:
+                # "Masası" alone says desks as well, and "stand" of a "tv stand" night stands.
                 held_back.append((said.start, said.stop))
                 beside[put] = Beside(put, 1.0)
             if put is not None:
@@ -288,16 +290,12 @@ class KnownWords:
         return found
 
     def _more_general(self, terms: Sequence[Term], own: Sequence[str]) -> str | None:
-        """What is shown as well and the words hold: a "yemek masası" is a "masa", and no desk."""
+        """What a kind is a kind of: a "yemek masası" is a "masa", and no desk; a loveseat a sofa."""
         written = {form for word in own for form in word_forms(word)}
-        return next(
-            (
-                term.text
-                for term in terms
-                if not term.same and written.issuperset(term.words) and self._count(term.words)
-            ),
-            None,
-        )
+        others = [term for term in terms if not term.same and self._count(term.words)]
+        held = (term.text for term in others if written.issuperset(term.words))
+        general = [(self._count(term.words), term.text) for term in others if term.general]
+        return next(held, max(general)[1] if general else None)
 
     def _rarity(self, words: tuple[str, ...]) -> float:
         return sum(self.vocabulary.rarity(self._count((word,))) for word in words)
