@@ -78,6 +78,7 @@ _NEEDS_A_PHOTO: Final = (
 _NO_COLOURS: Final = (
     "{said} only ranks: the catalog has no column of colours, so that photos and words tell it."
 )
+_NOT_ASKED_FOR: Final = "{said} is not searched: it says what is there already, or a room's size."
 _AVAILABILITY: Final = "availability"
 _NO_WORDS: Final = frozenset({"price", _AVAILABILITY})
 """Of what these columns are asked no product speaks in its words: "cheap", "in stock"."""
@@ -180,6 +181,9 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     )
     if colours:
         notes = (*notes, _NO_COLOURS.format(said=", ".join(colours)))
+    if understanding.beside:
+        told = ", ".join(f"“{text}”" for text in understanding.beside)
+        notes = (*notes, _NOT_ASKED_FOR.format(said=told))
     if of_a_photo is not None:
         notes = (*notes, _NEEDS_A_PHOTO.format(said=of_a_photo.group()))
     # A prompt that says nothing but limits is still what photos are compared with.

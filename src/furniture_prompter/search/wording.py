@@ -23,9 +23,10 @@ from furniture_prompter.search.codes import NOTHING_NAMED, Code, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.understood import Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
-from furniture_prompter.understanding.prompts import asides
+from furniture_prompter.understanding.prompts import asides, sofas
 from furniture_prompter.understanding.quantities import Reading
-from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
+from furniture_prompter.understanding.spelling import Speller, everyday_words
+from furniture_prompter.understanding.surroundings import courtesies, rooms_and_styles
 from furniture_prompter.understanding.thesaurus import (
     WEIGHT,
     Term,
@@ -73,11 +74,12 @@ class Wording:
 
 
 class _Said(NamedTuple):
-    """Words of a prompt that have synonyms: places of its tokens, and the synonyms."""
+    """Words of a prompt that have synonyms: places of its tokens, the synonyms, and its words."""
 
     start: int
     stop: int
     terms: tuple[Term, ...]
+    own: tuple[str, ...]
 
 
 class _Told(NamedTuple):
@@ -86,6 +88,7 @@ class _Told(NamedTuple):
     start: int
     stop: int
     terms: tuple[Term, ...]
+    own: tuple[str, ...]
     known: list[tuple[Term, int]]
 
 
@@ -114,7 +117,7 @@ class KnownWords:
         slips = self._speller.slips(prompt)
         if not slips:
             return prompt, None
-        mended = _mended(prompt, slips)
+        mended = _replaced(prompt, [(slip.start, slip.end, slip.meant) for slip in slips])
         return mended, DidYouMean(mended, tuple((slip.written, slip.meant) for slip in slips))
 
     def have(self, phrase: str) -> bool:
@@ -151,13 +154,13 @@ class KnownWords:
         rooms, told, aside = self._told(reading.prompt)
         small = (token.key for token in reading.tokens if token.key in LEXICON.small_words)
         beside_it = (reading.text(start, stop) for start, stop, _ in aside)
-        quiet = " ".join([quiet, *small, *beside_it])
+        quiet = " ".join([quiet, *small, *beside_it, *(rooms_and_styles(reading) if told else ())])
         # Their words bring a product together, or not at all.
         together = [reading.text(start, stop) for start, stop in rooms]
         held_back = list(rooms)
         beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
         for said in told:
-            own = reading.keys(said.start, said.stop)
+            own = said.own
             known = [each for each in said.known if not says_any(each[0].text, apart.unsaid)]
             same = [(products, term) for term, products in known if term.same]
             best = max(same, key=lambda each: each[0], default=None)
@@ -193,6 +196,12 @@ class KnownWords:
             for token in reading.tokens
             if token.low in meant
         ]
+        said_so = {at for each in told for at in range(each.start, each.stop)}
+        otherwise += [
+            (reading.tokens[at].start, reading.tokens[at].end, "")
+            for at in courtesies(reading)
+            if at not in said_so
+        ]
         codes = [each for each in named.codes if each.title]
         # "KLT-2040 Kanepe": what is named comes first, behind it what the other words alone find.
         drop = any(
@@ -201,8 +210,9 @@ class KnownWords:
         )
         otherwise += [(code.start, code.end, "" if drop else code.title) for code in codes]
         share = self._known_share(reading, answered, apart.strangers, named)
+        embedded = _replaced(reading.prompt, otherwise)
         return Wording(
-            _replaced(reading.prompt, otherwise),
+            embedded if embedded.strip(" ,.!?") else reading.prompt,
             KeywordQuery(
                 _without(reading, held_back, codes if drop else ()),
                 tuple(beside.values()),
@@ -338,8 +348,7 @@ class KnownWords:
         pieces = [each for each in pieces if all(each.start != start for start, *_ in aside)]
         told = []
         for said in self._said(reading, rooms, pieces):
-            own = reading.keys(said.start, said.stop)
-            told.append(_Told(*said, self._known_terms(said, own)))
+            told.append(_Told(*said, self._known_terms(said, said.own)))
         return rooms, told, aside
 
     def _said(
@@ -350,8 +359,11 @@ class KnownWords:
             name, length = LEXICON.names.longest(reading, at)
             own = reading.keys(at, at + max(length, 1))
             # Colours are told apart by shades, so only those that no product has are put otherwise.
-            if (name is not None or own in LEXICON.same_shade) and not self._count(own):
-                yield _Said(at, at + len(own), self._shades(own, name))
+            # A "lounge" pouf is no answer to a sofa for the living room.
+            is_beside = name is not None and pieces and name.column in {"room", "style"}
+            of_looks = not is_beside and (name is not None or own in LEXICON.same_shade)
+            if of_looks and not self._count(own):
+                yield _Said(at, at + len(own), self._shades(own, name), own)
             at += len(own)
         for found in pieces:
             if not any(start <= found.start and found.stop <= stop for start, stop in rooms):
@@ -359,9 +371,14 @@ class KnownWords:
 
     def _furniture(self, reading: Reading) -> Iterator[_Said]:
         places = [at for at, token in enumerate(reading.tokens) if token.key.isalnum()]
+        counted = {at: (called, count) for at, called, count in sofas(reading)}
         for found in self.thesaurus.find([reading.tokens[at].key for at in places]):
-            terms = tuple(term for concept in found.concepts for term in concept.terms)
-            yield _Said(places[found.start], places[found.stop - 1] + 1, terms)
+            start, stop = places[found.start], places[found.stop - 1] + 1
+            own, concepts = reading.keys(start, stop), found.concepts
+            if stop - 1 in counted:
+                called, count = counted[stop - 1]
+                own, concepts = (*count, own[-1]), self.thesaurus.said_by(called)
+            yield _Said(start, stop, tuple(term for each in concepts for term in each.terms), own)
 
     def _rooms(self, reading: Reading, pieces: Sequence[_Said]) -> list[tuple[int, int]]:
         """Rooms that bear the name of a piece: "yatak odası", a bedroom, asks for no "yatak"."""
@@ -385,10 +402,6 @@ def _without(reading: Reading, parts: Sequence[tuple[int, int]], codes: Sequence
     places = [(reading.tokens[at].start, reading.tokens[stop - 1].end) for at, stop in parts]
     places += [(code.start, code.end) for code in codes]
     return _replaced(reading.prompt, [(start, end, "") for start, end in places])
-
-
-def _mended(prompt: str, slips: Sequence[Slip]) -> str:
-    return _replaced(prompt, [(slip.start, slip.end, slip.meant) for slip in slips])
 
 
 def _replaced(text: str, parts: Sequence[tuple[int, int, str]]) -> str:

@@ -166,6 +166,8 @@ class Lexicon:
         self.ends = frozenset(sets["ends"]) | {""}
         self.seating = frozenset(sets["seating"])
         self.negation_fillers = frozenset(sets["negation_fillers"])
+        self.courtesies = frozenset(fold_letters(word) for word in sets["courtesies"])
+        self.rooms = frozenset(sets["rooms"])
         self.somethings = frozenset(sets["somethings"])
         self.nothings = frozenset(sets["nothings"])
         self.negation_ends = frozenset(sets["negation_ends"])

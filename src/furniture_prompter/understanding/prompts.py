@@ -12,7 +12,9 @@ from typing import Final
 from furniture_prompter.domain.query import Operator, Understood
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
+from furniture_prompter.understanding.surroundings import is_of_a_room, read_surroundings
 from furniture_prompter.understanding.thesaurus import thesaurus
+from furniture_prompter.understanding.word_forms import word_forms
 
 _SEATERS: Final = frozenset({"seater", "seaters"})
 _MOST_WORDS_OF_A_PIECE: Final = 5
@@ -30,10 +32,12 @@ class Understanding:
     Attributes:
         rest: The words to search for.
         parts: What was understood, in the prompt's order.
+        beside: Words that say what one has already, or how large a room is, and ask for nothing.
     """
 
     rest: str
     parts: tuple[Understood, ...]
+    beside: tuple[str, ...] = ()
 
 
 def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
@@ -49,6 +53,7 @@ def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
         and words such as ``cheap`` do not.
     """
     reading = Reading.of(prompt, lifted)
+    beside = read_surroundings(reading)
     _read_counts(reading)
     read_quantities(reading)
     _read_negations(reading)
@@ -60,7 +65,7 @@ def understand(prompt: str, lifted: Collection[str] = ()) -> Understanding:
     if any(part.column == "seats" or part.use == "without" for part in parts):
         # "Not a 3 seater" asks for something to sit on.
         rest = f"{rest} {_kind_by_seats(reading)}".strip()
-    return Understanding(rest, _without_repeats(parts))
+    return Understanding(rest, _without_repeats(parts), beside)
 
 
 def _read_counts(reading: Reading) -> None:
@@ -91,12 +96,35 @@ def _read_counts(reading: Reading) -> None:
         if stem in LEXICON.suffixes_li:
             start = at - 1 - (reading.key(at - 1) in {"'", "’"})
             glued = all(reading.glued(place) for place in range(start + 1, at + 1))
+            glued = glued or (start == at - 1 and reading.key(start).isdecimal())
             seats = _count_at(reading, start) if glued else None
         # "Koltuk tekli", as one speaks, is a "tekli koltuk".
         beside = (*reading.keys(at - 3, at), *reading.keys(at + 1, at + 3))
         sits = alone or any(word in LEXICON.seating for word in beside)
         if seats is not None and sits:
             _add_count(reading, start, at + 1, "seats", seats, None)
+
+
+def sofas(reading: Reading) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+    """Turkish "koltuk" for several, which are sofas: "3 kişilik koltuk", "ikili gri koltuk".
+
+    Yields:
+        The place of each, what it is called otherwise, and the words of its count.
+    """
+    if not any(token.key.startswith("koltu") for token in reading.tokens):
+        return
+    counting = Reading(reading.prompt, reading.tokens)
+    _read_counts(counting)
+    for start, part in counting.parts:
+        stop = start
+        while stop in counting.counted:
+            stop += 1
+        count = counting.keys(start, stop)
+        while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
+            stop += 1
+        if part.column == "seats" and float(part.value) > 1:
+            if "koltuk" in word_forms(counting.key(stop)):
+                yield stop, ("ikili", "koltuk") if part.value == 2 else ("kanepe",), count
 
 
 def _kind_by_seats(reading: Reading) -> str:
@@ -150,6 +178,9 @@ def _read_english_negation(reading: Reading, at: int) -> None:
     while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
         stop += 1
     # "Not white chair" wants a chair, "not a coffee table" none, and "without shelves" is of a part.
+    # "We have no sofa" wants one.
+    if stop == first and without.op == "no" and reading.key(at - 1) == "have":
+        return
     of_kinds = without.op != "any" or reading.key(at) in _BUT
     piece = _piece_from(reading, first) if of_kinds else first
     if piece - first > 1 or (piece > first and stop == first):
@@ -320,6 +351,7 @@ def _read_preferences(reading: Reading) -> None:
         follows = reading.key(at + length)
         # "long legs", "sırtı yüksek": the part is long or high, and not the piece.
         of_part = LEXICON.is_limb(follows) or LEXICON.is_limb(reading.key(at - 1))
+        of_part = of_part or (comparison.column != "price" and is_of_a_room(reading, at))
         if follows not in comparison.unless_before and not of_part:
             op: Operator = "low" if comparison.op == "low" else "high"
             part = Understood("", comparison.column, op, comparison.op, "preference")
@@ -395,10 +427,10 @@ def _hangs(reading: Reading, at: int, words: Collection[str]) -> bool:
     return key in words or not (key.isalnum() or key[0].isdigit() or key in {'"', "%"})
 
 
-_MOST_BETWEEN: Final = 4
+_MOST_BETWEEN: Final = 6
 _WITH: Final = frozenset({"with", "plus"})
 _PLACES: Final = frozenset(
-    {"for", "in", "on", "under", "over", "above", "behind", "beside", "near"}
+    {"for", "in", "on", "under", "over", "above", "behind", "beside", "near", "next"}
 )
 _PLACES_BEHIND: Final = frozenset(
     {

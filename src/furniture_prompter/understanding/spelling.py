@@ -57,11 +57,10 @@ class Slip:
 
 @cache
 def everyday_words() -> frozenset[str]:
-    """Folded words of ``everyday.txt``."""
+    """Folded words of ``everyday.txt``, and those that only make a sentence of a prompt."""
     lines = files(__package__).joinpath("everyday.txt").read_text("utf-8").splitlines()
-    return frozenset(
-        fold_letters(word) for line in lines if not line.startswith("#") for word in line.split()
-    )
+    listed = (word for line in lines if not line.startswith("#") for word in line.split())
+    return LEXICON.courtesies.union(map(fold_letters, listed))
 
 
 class Speller:
