@@ -5,7 +5,7 @@ letter by letter (case, ``ı``, accents), so that places in the folded text are 
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -16,6 +16,8 @@ from furniture_prompter.understanding.surroundings import is_of_a_room, read_sur
 from furniture_prompter.understanding.thesaurus import thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
 
+_MOST_COUNTED: Final = 30.0
+_LONG: Final = frozenset({"long", "longer", "longest", "uzun"})
 _SEATERS: Final = frozenset({"seater", "seaters"})
 _MOST_WORDS_OF_A_PIECE: Final = 5
 _BUT: Final = frozenset({"but", "other", "anything"})
@@ -81,6 +83,9 @@ def _read_counts(reading: Reading) -> None:
             stop += 1
         for column, words in LEXICON.counted.items():
             if reading.key(stop) in words:
+                least, length = LEXICON.left.longest_before(reading, at)
+                if column == "seats" and least is not None and least.op in {">", ">="}:
+                    at, high = at - length, _MOST_COUNTED
                 _add_count(reading, at, stop + 1, column, value, high)
                 break
         else:
@@ -120,7 +125,9 @@ def sofas(reading: Reading) -> Iterator[tuple[int, tuple[str, ...], tuple[str, .
         while stop in counting.counted:
             stop += 1
         count = counting.keys(start, stop)
-        while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
+        while stop < len(reading.tokens) and (
+            reading.tokens[stop].key == "oturabilen" or LEXICON.is_quality(reading.tokens[stop])
+        ):
             stop += 1
         if part.column == "seats" and float(part.value) > 1:
             if "koltuk" in word_forms(counting.key(stop)):
@@ -147,7 +154,7 @@ def _add_count(
 
 def _count_at(reading: Reading, at: int) -> float | None:
     key = reading.key(at)
-    if key.isdecimal() and 0 < float(key) <= 30:
+    if key.isdecimal() and 0 < float(key) <= _MOST_COUNTED:
         return float(key)
     return LEXICON.number_words.get(key)
 
@@ -360,6 +367,19 @@ def _read_preferences(reading: Reading) -> None:
             else:
                 reading.add(at, at + length, part, take=True)
         at += length
+    _tell_length_apart(reading)
+
+
+def _tell_length_apart(reading: Reading) -> None:
+    """Of "narrow and long" the one is the width, and the other is not."""
+    ends = {part.op for _, part in reading.parts if part.column == "width_cm"}
+    if {"low", "high"} <= ends:
+        reading.parts = [
+            (start, replace(part, column="depth_cm"))
+            if part.op == "high" and not _LONG.isdisjoint(part.text.lower().split())
+            else (start, part)
+            for start, part in reading.parts
+        ]
 
 
 def _read_names(reading: Reading) -> None:

@@ -23,6 +23,10 @@ _LEAST_LETTERS: Final = 4
 _MOST_LETTERS: Final = 24
 # Two slips in a shorter word are another word.
 _TWO_SLIPS_LETTERS: Final = 8
+_ALIKE: Final = frozenset(
+    frozenset(pair) for pair in ("vw", "ck", "sz", "cs", "bp", "dt", "gk", "mn", "iy", "jy", "cj", "qk")
+)
+"""First letters that sound alike, in one of the languages or both."""
 _REMEMBERED: Final = 4_096
 
 
@@ -164,7 +168,15 @@ class Speller:
 
 
 def _is_likely(word: str, other: str) -> bool:
-    """Whether a short word is near enough: its letters swapped, one missing, or begun right."""
+    """Whether a word is near enough: no other word that rhymes, and of short ones begun right.
+
+    A wrong first letter is mostly another word ("toaster", coaster), and so is a letter more at the
+    end ("masaj", masa), unless the two sound alike or the letter is typed twice.
+    """
+    if word[1:] == other[1:] and frozenset((word[0], other[0])) not in _ALIKE:
+        return False
+    if word[:-1] == other and word[-1] != word[-2]:
+        return False
     if len(word) == _LEAST_LETTERS:
         return sorted(word) == sorted(other) or (len(other) > len(word) and word[0] == other[0])
     return len(word) > _LEAST_LETTERS + 1 or word[0] == other[0] or sorted(word) == sorted(other)
