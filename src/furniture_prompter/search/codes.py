@@ -73,7 +73,6 @@ class Named:
     codes: tuple[Code, ...] = ()
     numbers: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
 
-
     def unknown(self, prompt: str) -> tuple[str, ...]:
         """A sentence on codes that no product has; empty where products have all of them."""
         written = [prompt[each.start : each.end] for each in self.codes if not each.title]

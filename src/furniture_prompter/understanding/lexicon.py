@@ -146,6 +146,7 @@ class Lexicon:
         names = _in_my_room(data["names"], data["sets"]["possessed_rooms"])
         self.names = _phrases(_with_endings(names, data["sets"]["inflected"]))
         self.currency_signs: Mapping[str, str] = data["currency_signs"]
+        self.pictures: Mapping[str, str] = data["pictures"]
         self.number_words: Mapping[str, float] = data["number_words"]
         self.seat_words: Mapping[str, float] = data["seat_words"]
         self.wood_colors: Mapping[str, str] = data["wood_colors"]

@@ -16,6 +16,7 @@ from furniture_prompter.understanding.surroundings import is_of_a_room, read_sur
 from furniture_prompter.understanding.thesaurus import thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
 
+_TWO: Final = 2
 _MOST_COUNTED: Final = 30.0
 _LONG: Final = frozenset({"long", "longer", "longest", "uzun"})
 _SEATERS: Final = frozenset({"seater", "seaters"})
@@ -129,9 +130,9 @@ def sofas(reading: Reading) -> Iterator[tuple[int, tuple[str, ...], tuple[str, .
             reading.tokens[stop].key == "oturabilen" or LEXICON.is_quality(reading.tokens[stop])
         ):
             stop += 1
-        if part.column == "seats" and float(part.value) > 1:
-            if "koltuk" in word_forms(counting.key(stop)):
-                yield stop, ("ikili", "koltuk") if part.value == 2 else ("kanepe",), count
+        is_koltuk = "koltuk" in word_forms(counting.key(stop))
+        if is_koltuk and part.column == "seats" and float(part.value) > 1:
+            yield stop, ("ikili", "koltuk") if part.value == _TWO else ("kanepe",), count
 
 
 def _kind_by_seats(reading: Reading) -> str:
@@ -184,7 +185,7 @@ def _read_english_negation(reading: Reading, at: int) -> None:
     first = stop
     while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
         stop += 1
-    # "Not white chair" wants a chair, "not a coffee table" none, and "without shelves" is of a part.
+    # "Not white chair" wants a chair, "not a coffee table" none; "without shelves" is of a part.
     # "We have no sofa" wants one.
     if stop == first and without.op == "no" and reading.key(at - 1) == "have":
         return
@@ -226,7 +227,7 @@ def _without_kind(reading: Reading, start: int, stop: int) -> Understood:
 
 
 def _piece_from(reading: Reading, at: int) -> int:
-    """Behind the longest name of a piece of furniture that begins at a place; the place for none."""
+    """Behind the longest name of a piece that begins at a place; the place itself for none."""
     for stop in range(at + _MOST_WORDS_OF_A_PIECE, at, -1):
         keys = reading.keys(at, stop)
         if all(key.isalpha() for key in keys) and thesaurus().said_by(keys):

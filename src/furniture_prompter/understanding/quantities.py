@@ -235,7 +235,8 @@ def _in_words(reading: Reading, at: int) -> tuple[float, int] | None:
         value, place = value + 0.5, place + 1
     unit = LEXICON.unit(reading.key(place)) if value is not None else None
     # "In the two m" and "one in" are no sizes, nor is the "bir kg" of "her bir kg".
-    if value is not None and unit is not None and unit[0] == "length" and len(reading.key(place)) > 2:
+    is_spelled = unit is not None and unit[0] == "length" and len(reading.key(place)) > _INITIALS
+    if value is not None and is_spelled:
         return value, place
     return _thousands_in_words(reading, at)
 
@@ -383,6 +384,7 @@ _TENS: Final[Mapping[str, float]] = {
     "yuz": _HUNDRED,
 }
 _BETWEEN: Final = frozenset({"arasi", "arasinda", "arasindaki"})
+_INITIALS: Final = 2
 _SIZED: Final = frozenset({"lik", "luk"})
 _LEAST_BARE_PRICE: Final = 5.0
 

@@ -6,7 +6,7 @@ alignment: a letter too much, missing, wrong, or swapped with its neighbour.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -24,9 +24,10 @@ _MOST_LETTERS: Final = 24
 # Two slips in a shorter word are another word.
 _TWO_SLIPS_LETTERS: Final = 8
 _ALIKE: Final = frozenset(
-    frozenset(pair) for pair in ("vw", "ck", "sz", "cs", "bp", "dt", "gk", "mn", "iy", "jy", "cj", "qk")
+    map(frozenset, ("vw", "ck", "sz", "cs", "bp", "dt", "gk", "mn", "iy", "jy", "cj", "qk"))
 )
 """First letters that sound alike, in one of the languages or both."""
+_AS_A_PICTURE: Final = "\N{VARIATION SELECTOR-16}"
 _REMEMBERED: Final = 4_096
 
 
@@ -114,6 +115,12 @@ class Speller:
     def _slips(self, reading: Reading) -> Iterator[Slip]:
         for at, token in enumerate(reading.tokens):
             word = token.key
+            if word in LEXICON.pictures:
+                stop = token.end + (reading.key(at + 1) == _AS_A_PICTURE)
+                yield Slip(
+                    token.start, stop, reading.prompt[token.start : stop], LEXICON.pictures[word]
+                )
+                continue
             if not word.isalpha() or not _LEAST_LETTERS <= len(word) <= _MOST_LETTERS:
                 continue
             # "4x4", "cm'den", "children's": parts of one word are no words.
@@ -187,3 +194,14 @@ def _named_words() -> Iterator[str]:
     for phrases in LEXICON.named.values():
         for phrase in phrases:
             yield from phrase.split()
+
+
+def replaced(text: str, parts: Sequence[tuple[int, int, str]]) -> str:
+    """A text with parts of it replaced; of parts that overlap, the longest."""
+    pieces: list[str] = []
+    end = 0
+    for start, stop, other in sorted(parts, key=lambda part: (part[0], -part[1])):
+        if start >= end:
+            pieces += [text[end:start], other]
+            end = stop
+    return "".join([*pieces, text[end:]])

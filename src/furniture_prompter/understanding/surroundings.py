@@ -1,5 +1,6 @@
-"""What a prompt says beside what is wanted: what one has already, how large the room is, small talk."""
+"""What a prompt says beside what is wanted: what one has already, the room's size, small talk."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -8,6 +9,7 @@ from furniture_prompter.understanding.quantities import Reading
 from furniture_prompter.understanding.thesaurus import thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
 
+_ROOM: Final = re.compile(r" (?:room|odası|office)\b")
 _ROOM_AND_STYLE: Final = frozenset({"room", "style"})
 _STOPS: Final = frozenset({",", ".", ";", "!", "?", ":", "(", ")"})
 _OWNERS: Final = frozenset({"i", "we", "you"})
@@ -24,8 +26,20 @@ _WANTING: Final = frozenset({"i", "we", "need", "want", "looking", "am", "are", 
 _ASKING: Final = frozenset({"mi", "mu"})
 _TOLD_OF_ROOMS: Final = frozenset(
     {
-        *("is", "of", "measures", "which", "it", "that", "quite", "very", "rather", "only", "about"),
-        *("around", "approximately", "small", "large", "big", "tiny", ",", "its", "size", "a"),
+        *("is", "of", "measures", "which", "it", "that", "quite", "very", "rather", "only"),
+        *(
+            "around",
+            "approximately",
+            "small",
+            "large",
+            "big",
+            "tiny",
+            ",",
+            "its",
+            "size",
+            "a",
+            "about",
+        ),
         *("boyutu", "boyutlari", "olculeri", "yaklasik", "kucuk", "buyuk", "toplam", "bir", ":"),
         *("cok", "biraz", "epey", "oldukca"),
     }
@@ -73,13 +87,21 @@ def courtesies(reading: Reading) -> Iterator[int]:
             yield at
 
 
-def rooms_and_styles(reading: Reading) -> Iterator[str]:
-    """Words of rooms and styles, which say where and how a piece is to be, and not which."""
+def beside_a_piece(reading: Reading) -> Iterator[str]:
+    """Words that say where and how a piece is to be, and not which: rooms, styles, small talk.
+
+    Rooms by their other names as well: what is for a balcony is of the garden.
+    """
+    yield from map(reading.key, courtesies(reading))
     at = 0
     while at < len(reading.tokens):
         name, length = LEXICON.names.longest(reading, at)
         if name is not None and name.column in _ROOM_AND_STYLE:
             yield reading.text(at, at + length)
+            if name.column == "room":
+                others = LEXICON.named.get(f"{name.op} {name.column}", ())
+                # "Room" itself says nothing of which.
+                yield from (_ROOM.sub("", each) for each in others)
         at += max(length, 1)
 
 
@@ -126,7 +148,7 @@ def _had_in_turkish(reading: Reading, at: int) -> tuple[int, int] | None:
 def _names_a_piece(reading: Reading, places: range | tuple[int, ...]) -> bool:
     keys = [reading.key(at) for at in places if reading.key(at).isalpha()]
     # "Koltuğum", "kanepemiz": mine and ours.
-    plain = [key.removesuffix("iz").removesuffix("uz") if key.endswith("z") else key for key in keys]
+    plain = [key.removesuffix("iz").removesuffix("uz") for key in keys]
     mine = [key[:-1] for key in plain if key.endswith("m")]
     return any(True for _ in thesaurus().find(keys)) or any(
         thesaurus().said_by((form,)) for key in mine for form in word_forms(key)

@@ -292,8 +292,9 @@ def _concept(
             if other in read
             else (term.text for term in known[other].terms if term.same)
         )
+        is_general = other in entry.general
         own += [
-            Term(text, folded_words(text), entry.also_weight, same=False, general=other in entry.general)
+            Term(text, folded_words(text), entry.also_weight, same=False, general=is_general)
             for text in texts
         ]
     return Concept(key, tuple(own), tuple(map(folded_words, entry.asked)), entry.names)

@@ -29,7 +29,8 @@ def known() -> KnownWords:
     own = {word: (word, len(each)) for word, each in PRODUCTS.items()}
     written = Written(Counter(), Counter())
     places = {word: place for place, word in enumerate(PRODUCTS)}
-    return KnownWords(Vocabulary(7, own, places, starts, members, written), thesaurus())
+    vocabulary = Vocabulary(7, own, places, starts, members, written)
+    return KnownWords(vocabulary, thesaurus(), brands={"acme"})
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,15 @@ def test_a_kind_is_known_by_its_usual_names_and_as_what_it_is_a_kind_of(
     asked = known.worded(prompt)
     assert asked.embedded == embedded
     assert not {"koltuk", "takımı"} & {*asked.keywords.words.split()}
+
+
+def test_a_brand_is_known_and_brings_nothing_by_itself(known: KnownWords) -> None:
+    asked = known.worded("acme sofa")
+    assert (asked.embedded.strip(), asked.keywords.quiet.strip(), asked.keywords.known_share) == (
+        "sofa",
+        "acme",
+        1,
+    )
 
 
 def test_small_talk_counts_for_nothing(known: KnownWords) -> None:
