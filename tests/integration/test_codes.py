@@ -26,6 +26,7 @@ PRODUCTS = [
     "a5,,Sofa ABCD-100,sofa,grey,800,,",
     "pr-3,,Puf,puf,mavi,60,,",
     "a6,,Rafli dolap,dolap,gri,650,,RAL7016",
+    "601.128.96,,Puf,puf,gri,60,,",
     "a7,,Koltuk,koltuk,mavi,850,,250000",
 ]
 
@@ -52,6 +53,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
         ("pr-3", "pr-3"),
         ("ral 7016", "a6"),
         ("250000", "a7"),
+        ("60112896", "601.128.96"),
     ],
 )
 def test_a_product_is_found_by_its_code_whatever_else_is_said(
@@ -155,3 +157,10 @@ def test_of_very_many_codes_few_are_looked_up(
     monkeypatch.setattr(CatalogReader, "passing", counted)
     catalog.search(" ".join(f"QB-{number:04}" for number in range(100)))
     assert 0 < sum("QB-" in each for each in asked) <= 8
+
+
+def test_a_code_that_no_product_has_is_told(catalog: Catalog) -> None:
+    told = "No product has the code “202.867.61”: what the other words find is shown."
+    assert told in catalog.search("202.867.61").notes
+    for prompt in ("KLT-2040", "lamp 2700K", "table 180x90"):
+        assert not any("code" in note for note in catalog.search(prompt).notes)

@@ -42,6 +42,14 @@ def test_a_colour_that_is_not_wanted_is_left_out(catalog: Catalog) -> None:
         assert "white-chair" not in found
 
 
+def test_a_kind_that_is_not_wanted_is_left_out_and_the_broader_one_found(catalog: Catalog) -> None:
+    for prompt in ("table, not a side table", "table, yan sehpa değil"):
+        assert set(ids(catalog.search(prompt, limit=2))) == {"table", "long-table"}
+        assert not {"side", "wide-side"} & {*ids(catalog.search(prompt, limit=len(PRODUCTS)))}
+    # The one that is wanted bears the other's name.
+    assert "side" in ids(catalog.search("side table, not a table", limit=2))
+
+
 def test_what_a_limit_says_holds_for_every_hit(catalog: Catalog) -> None:
     for prompt in ("oak side table under 50 cm", "50 cm'den küçük oak side table"):
         result = catalog.search(prompt)

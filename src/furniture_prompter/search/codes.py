@@ -33,6 +33,7 @@ _RUN: Final = re.compile(r"[a-z]+|[0-9]+")
 _LETTERS: Final = {"i": "[iıİ]", "s": "[sş]", "c": "[cç]", "g": "[gğ]", "o": "[oö]", "u": "[uü]"}
 _APART: Final = r"[^\p{L}\p{N}]{0,2}"
 """What may stand between letters and digits: KLT-2040, KLT 2040 and klt2040 are one code."""
+_MARK: Final = "[-./ ]?"
 _LEAST_CHARACTERS: Final = 4
 _LEAST_CHARACTERS_OF_ID: Final = 2
 _MOST_CHARACTERS: Final = 40
@@ -72,6 +73,26 @@ class Named:
 
     codes: tuple[Code, ...] = ()
     numbers: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def unknown(self, prompt: str) -> tuple[str, ...]:
+        """A sentence on codes that no product has; empty where products have all of them."""
+        written = [prompt[each.start : each.end] for each in self.codes if not each.title]
+        told = ", ".join(f"“{code}”" for code in written if _is_told(code))
+        return (_OF_NO_PRODUCT.format(said=told),) if told else ()
+
+
+_OF_NO_PRODUCT: Final = "No product has the code {said}: what the other words find is shown."
+
+
+def _is_told(code: str) -> bool:
+    """Whether something is a code and nothing else, as "2700K" and "1000W" need not be."""
+    digits, letters = (sum(map(test, code)) for test in (str.isdigit, str.isalpha))
+    return digits >= _LEAST_DIGITS_ALONE or (letters > 1 and digits > 1)
+
+
+def holds_a_code(prompt: str) -> bool:
+    """Whether a prompt names something by what looks like a code."""
+    return any(each.in_titles and _is_told(each.text) for each in _written(prompt))
 
 
 NOTHING_NAMED: Final = Named()
@@ -218,6 +239,9 @@ def _condition(reader: CatalogReader, written: _Written) -> str:
     runs = _RUN.findall(folded)
     if sum(map(len, runs)) == sum(map(str.isalnum, folded)):
         pattern = _APART.join("".join(_LETTERS.get(each, each) for each in run) for run in runs)
+        if folded.isdigit():
+            # 60112896 is 601.128.96; titles hold other numbers that could run together so.
+            told.append(f"regexp_like(`id`, '^{_MARK.join(folded)}$')")
         whole = ("id", *(name for name in _COLUMNS if columns.get(name) == "text"))
         told += [f"regexp_like(`{name}`, '(?i)^{pattern}$')" for name in whole]
         if reader.manifest.variants:

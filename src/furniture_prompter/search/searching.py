@@ -16,7 +16,12 @@ from furniture_prompter.encoders.card import EncoderCard
 from furniture_prompter.encoders.colour_words import colour_words
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder, SideTellingEncoder
 from furniture_prompter.errors import InvalidQueryError
-from furniture_prompter.search.codes import NOTHING_NAMED, hear_with_codes, named_by_codes
+from furniture_prompter.search.codes import (
+    NOTHING_NAMED,
+    hear_with_codes,
+    holds_a_code,
+    named_by_codes,
+)
 from furniture_prompter.search.confidence import (
     estimate,
     kept,
@@ -211,8 +216,10 @@ class Searcher:
                 said = query.prompt if meant is None else meant.prompt
                 # "In cappuccino", no column's value, leaves the kind to a photo as "in grey" does.
                 texts = [*(part.text for part in heard.parts), *heard.unused]
-                kind_is_named = names_a_kind(said, texts) and not (
-                    encoded.photo is not None and only_colours(said or "")
+                kind_is_named = (
+                    names_a_kind(said, texts) and not only_colours(said or "")
+                    if encoded.photo is not None
+                    else names_a_kind(said, texts) or holds_a_code(said or "")
                 )
         confidences: list[float | None] = []
         # Behind a page that nobody is sure of the next may still have hits.
@@ -348,6 +355,7 @@ class Searcher:
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
             named = await named_by_codes(self._reader, heard.query.prompt)
+            heard = replace(heard, notes=(*heard.notes, *named.unknown(heard.query.prompt)))
             prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart, named)
         if heard.query.without is not None:
             unwanted = known.worded(heard.query.without, apart=unwanted_apart)

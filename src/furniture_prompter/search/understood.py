@@ -15,6 +15,7 @@ from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
+from furniture_prompter.search.unwanted_kinds import left_out
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
 
@@ -80,6 +81,7 @@ _NO_COLOURS: Final = (
 _NOT_SURE: Final = (
     "“{said}” was taken as words: it may be a size or a price. Add cm, or a currency."
 )
+_NOT_ASKED_FOR: Final = "{said} is not searched: it says what is there already, or a room's size."
 _AVAILABILITY: Final = "availability"
 _NO_WORDS: Final = frozenset({"price", _AVAILABILITY})
 """Of what these columns are asked no product speaks in its words: "cheap", "in stock"."""
@@ -186,6 +188,9 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     )
     if colours:
         notes += (_NO_COLOURS.format(said=", ".join(colours)),)
+    if understanding.beside:
+        told = ", ".join(f"“{text}”" for text in understanding.beside)
+        notes = (*notes, _NOT_ASKED_FOR.format(said=told))
     if of_a_photo is not None:
         notes += (_NEEDS_A_PHOTO.format(said=of_a_photo.group()),)
     # A prompt that says nothing but limits is still what photos are compared with.
@@ -194,8 +199,9 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     for part in understanding.parts:
         telling = _columns_of(part.column, columns)
         if part.use == "without":
-            unwanted.append(str(part.value))
-            limits += [(part, condition) for condition in _exclusions(part, columns)]
+            kinds = left_out(part, understanding.rest, columns)
+            unwanted += [] if kinds else [str(part.value)]
+            limits += [(part, condition) for condition in (*kinds, *_exclusions(part, columns))]
         elif not telling:
             continue
         else:

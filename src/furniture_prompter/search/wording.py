@@ -18,14 +18,15 @@ from furniture_prompter.catalog.keyword_query import Beside, KeywordQuery
 from furniture_prompter.catalog.keywords import fold
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vocabulary import Vocabulary
-from furniture_prompter.domain.query import DidYouMean
-from furniture_prompter.search.codes import NOTHING_NAMED, Code, Named
+from furniture_prompter.domain.query import DidYouMean, FacetValue
+from furniture_prompter.search.codes import NOTHING_NAMED, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.understood import Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
-from furniture_prompter.understanding.prompts import asides
+from furniture_prompter.understanding.prompts import asides, sofas
 from furniture_prompter.understanding.quantities import Reading
-from furniture_prompter.understanding.spelling import Slip, Speller, everyday_words
+from furniture_prompter.understanding.spelling import Speller, everyday_words, replaced
+from furniture_prompter.understanding.surroundings import beside_a_piece, courtesies
 from furniture_prompter.understanding.thesaurus import (
     WEIGHT,
     Term,
@@ -49,9 +50,9 @@ see benchmarks/results/hybrid_understanding.json."""
 _LEAST_LETTERS: Final = 3
 """Of a word that tells whether the catalog can answer a prompt."""
 
+_BRAND: Final = "brand"
 _WEIGHT_AS_WRITTEN: Final = 0.5
 """Of a misspelled word as it stands, beside what was meant."""
-
 
 _OF_NOTHING: Final = (
     "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
@@ -73,11 +74,12 @@ class Wording:
 
 
 class _Said(NamedTuple):
-    """Words of a prompt that have synonyms: places of its tokens, and the synonyms."""
+    """Words of a prompt that have synonyms: places of its tokens, the synonyms, and its words."""
 
     start: int
     stop: int
     terms: tuple[Term, ...]
+    own: tuple[str, ...]
 
 
 class _Told(NamedTuple):
@@ -86,6 +88,7 @@ class _Told(NamedTuple):
     start: int
     stop: int
     terms: tuple[Term, ...]
+    own: tuple[str, ...]
     known: list[tuple[Term, int]]
 
 
@@ -97,8 +100,10 @@ class KnownWords:
         vocabulary: Vocabulary,
         synonyms: Thesaurus,
         is_word: Callable[[str], bool] = lambda _: False,
+        brands: Collection[str] = (),
     ) -> None:
-        """Take both, and what tells a word of a language; see :class:`Speller`."""
+        """Take both, what tells a word of a language (see :class:`Speller`), and brands' words."""
+        self._brands = frozenset(brands)
         self.vocabulary = vocabulary
         self.thesaurus = synonyms
         # A thesaurus has the same few thousand words for every prompt.
@@ -114,7 +119,7 @@ class KnownWords:
         slips = self._speller.slips(prompt)
         if not slips:
             return prompt, None
-        mended = _mended(prompt, slips)
+        mended = replaced(prompt, [(slip.start, slip.end, slip.meant) for slip in slips])
         return mended, DidYouMean(mended, tuple((slip.written, slip.meant) for slip in slips))
 
     def have(self, phrase: str) -> bool:
@@ -150,21 +155,26 @@ class KnownWords:
         answered: set[int] = set()
         rooms, told, aside = self._told(reading.prompt)
         small = (token.key for token in reading.tokens if token.key in LEXICON.small_words)
-        beside_it = (reading.text(start, stop) for start, stop, _ in aside)
-        quiet = " ".join([quiet, *small, *beside_it])
+        beside_it = [reading.text(start, stop) for start, stop, _ in aside]
+        makers = [at for at, token in enumerate(reading.tokens) if token.key in self._brands]
+        beside_it += beside_a_piece(reading) if told else ()
+        quiet = " ".join([quiet, *small, *beside_it, *map(reading.key, makers)])
         # Their words bring a product together, or not at all.
         together = [reading.text(start, stop) for start, stop in rooms]
         held_back = list(rooms)
         beside.update((room, Beside(room, _WEIGHT_AS_WRITTEN)) for room in together)
         for said in told:
-            own = reading.keys(said.start, said.stop)
+            own = said.own
             known = [each for each in said.known if not says_any(each[0].text, apart.unsaid)]
-            same = [(products, term) for term, products in known if term.same]
-            best = max(same, key=lambda each: each[0], default=None)
+            same = [(self._names(term), products, term) for term, products in known if term.same]
+            best = max(same, key=lambda each: each[:2], default=None)
             count = self._count(own)
-            if best is not None:
+            put = best[2].text if best is not None else None
+            if put is None and not count:
+                put = self._more_general(said.terms, own)
+            if put is not None:
                 answered.update(range(said.start, said.stop))
-            usual_words = own if count else best[1].words if best is not None else ()
+            usual_words = own if count else best[2].words if best is not None else ()
             for term, _ in known[:_MOST_SYNONYMS]:
                 # What is rare says more by BM25, and must not outdo the words as written.
                 usual, rare = self._rarity(usual_words or term.words), self._rarity(term.words)
@@ -176,9 +186,8 @@ class KnownWords:
                     beside[term.text] = Beside(term.text, weight)
             if count:
                 continue
-            put = best[1].text if best is not None else None
-            if best is None and (put := self._more_general(said.terms, own)) is not None:
-                # "Masası" alone says desks as well.
+            if put is not None and len(own) > 1:
+                # "Masası" alone says desks as well, and "stand" of a "tv stand" night stands.
                 held_back.append((said.start, said.stop))
                 beside[put] = Beside(put, 1.0)
             if put is not None:
@@ -186,11 +195,11 @@ class KnownWords:
                 otherwise.append((start, end, put))
         otherwise += self._put_aside(reading, aside, told, otherwise)
         meant = dict(apart.meant)
-        otherwise += [
-            (token.start, token.end, meant[token.low])
-            for token in reading.tokens
-            if token.low in meant
-        ]
+        alike = (token for token in reading.tokens if token.low in meant)
+        otherwise += [(token.start, token.end, meant[token.low]) for token in alike]
+        said_so = {at for each in told for at in range(each.start, each.stop)}
+        unsaid = {*courtesies(reading), *makers} - said_so
+        otherwise += [(reading.tokens[at].start, reading.tokens[at].end, "") for at in unsaid]
         codes = [each for each in named.codes if each.title]
         # "KLT-2040 Kanepe": what is named comes first, behind it what the other words alone find.
         drop = any(
@@ -199,10 +208,13 @@ class KnownWords:
         )
         otherwise += [(code.start, code.end, "" if drop else code.title) for code in codes]
         share = self._known_share(reading, answered, apart.strangers, named)
+        silent = [(reading.tokens[at].start, reading.tokens[to - 1].end) for at, to in held_back]
+        silent += [(code.start, code.end) for code in codes if drop]
+        embedded = replaced(reading.prompt, otherwise)
         return Wording(
-            _replaced(reading.prompt, otherwise),
+            embedded if embedded.strip(" ,.!?") else reading.prompt,
             KeywordQuery(
-                _without(reading, held_back, codes if drop else ()),
+                replaced(reading.prompt, [(start, end, "") for start, end in silent]),
                 tuple(beside.values()),
                 quiet,
                 share,
@@ -218,6 +230,7 @@ class KnownWords:
         strangers: Collection[str],
         named: Named,
     ) -> float:
+        key = reading.key
         words = [
             at
             for at, token in enumerate(reading.tokens)
@@ -230,7 +243,7 @@ class KnownWords:
             at
             for at in words
             if reading.tokens[at].low not in strangers
-            and (at in answered or self._count((reading.tokens[at].key,)))
+            and (at in answered or self._brands & {key(at)} or self._count((key(at),)))
         ]
         codes = [
             bool(code.title) or self._has_all(reading.prompt[code.start : code.end])
@@ -288,16 +301,12 @@ class KnownWords:
         return found
 
     def _more_general(self, terms: Sequence[Term], own: Sequence[str]) -> str | None:
-        """What is shown as well and the words hold: a "yemek masası" is a "masa", and no desk."""
+        """What a kind is one of: a "yemek masası" is a "masa" and no desk, a loveseat a sofa."""
         written = {form for word in own for form in word_forms(word)}
-        return next(
-            (
-                term.text
-                for term in terms
-                if not term.same and written.issuperset(term.words) and self._count(term.words)
-            ),
-            None,
-        )
+        others = [term for term in terms if not term.same and self._count(term.words)]
+        held = (term.text for term in others if written.issuperset(term.words))
+        general = [(self._count(term.words), term.text) for term in others if term.general]
+        return next(held, max(general)[1] if general else None)
 
     def _rarity(self, words: tuple[str, ...]) -> float:
         return sum(self.vocabulary.rarity(self._count((word,))) for word in words)
@@ -306,10 +315,15 @@ class KnownWords:
         forms = word_forms(fold(word))
         return max((self.vocabulary.having(form) for form in forms), key=len)
 
+    def _names(self, term: Term) -> bool:
+        """Whether the shop names things by a term's words, in contrast to describing them."""
+        words = (word_forms(word) for word in term.words if word != "s")
+        return all(not self.vocabulary.own.keys().isdisjoint(forms) for forms in words)
+
     def _find_count(self, words: tuple[str, ...]) -> int:
         """How many products have all of some words; 0 where one is unknown."""
         found: NDArray[np.int64] | None = None
-        for word in words:
+        for word in (word for word in words if word != "s"):  # Of "children's" texts keep none.
             having = self._having(word)
             if found is not None and found.size and having.size:
                 having = np.intersect1d(found, having, assume_unique=True)
@@ -338,11 +352,8 @@ class KnownWords:
         rooms = self._rooms(reading, pieces)
         aside = list(asides(reading, [(each.start, each.stop) for each in pieces]))
         pieces = [each for each in pieces if all(each.start != start for start, *_ in aside)]
-        told = []
-        for said in self._said(reading, rooms, pieces):
-            own = reading.keys(said.start, said.stop)
-            told.append(_Told(*said, self._known_terms(said, own)))
-        return rooms, told, aside
+        said = self._said(reading, rooms, pieces)
+        return rooms, [_Told(*each, self._known_terms(each, each.own)) for each in said], aside
 
     def _said(
         self, reading: Reading, rooms: Sequence[tuple[int, int]], pieces: Sequence[_Said]
@@ -352,8 +363,11 @@ class KnownWords:
             name, length = LEXICON.names.longest(reading, at)
             own = reading.keys(at, at + max(length, 1))
             # Colours are told apart by shades, so only those that no product has are put otherwise.
-            if (name is not None or own in LEXICON.same_shade) and not self._count(own):
-                yield _Said(at, at + len(own), self._shades(own, name))
+            # A "lounge" pouf is no answer to a sofa for the living room.
+            is_beside = name is not None and pieces and name.column in {"room", "style"}
+            of_looks = not is_beside and (name is not None or own in LEXICON.same_shade)
+            if of_looks and not self._count(own):
+                yield _Said(at, at + len(own), self._shades(own, name), own)
             at += len(own)
         for found in pieces:
             if not any(start <= found.start and found.stop <= stop for start, stop in rooms):
@@ -361,9 +375,15 @@ class KnownWords:
 
     def _furniture(self, reading: Reading) -> Iterator[_Said]:
         places = [at for at, token in enumerate(reading.tokens) if token.key.isalnum()]
+        counted = {at: (called, count) for at, called, count in sofas(reading)}
         for found in self.thesaurus.find([reading.tokens[at].key for at in places]):
-            terms = tuple(term for concept in found.concepts for term in concept.terms)
-            yield _Said(places[found.start], places[found.stop - 1] + 1, terms)
+            start, stop = places[found.start], places[found.stop - 1] + 1
+            own = tuple(filter(str.isalnum, reading.keys(start, stop)))
+            concepts = found.concepts
+            if stop - 1 in counted:
+                called, count = counted[stop - 1]
+                own, concepts = (*count, own[-1]), self.thesaurus.said_by(called)
+            yield _Said(start, stop, tuple(term for each in concepts for term in each.terms), own)
 
     def _rooms(self, reading: Reading, pieces: Sequence[_Said]) -> list[tuple[int, int]]:
         """Rooms that bear the name of a piece: "yatak odası", a bedroom, asks for no "yatak"."""
@@ -381,27 +401,6 @@ class KnownWords:
             ):
                 rooms.append((at, stop))
         return rooms
-
-
-def _without(reading: Reading, parts: Sequence[tuple[int, int]], codes: Sequence[Code]) -> str:
-    places = [(reading.tokens[at].start, reading.tokens[stop - 1].end) for at, stop in parts]
-    places += [(code.start, code.end) for code in codes]
-    return _replaced(reading.prompt, [(start, end, "") for start, end in places])
-
-
-def _mended(prompt: str, slips: Sequence[Slip]) -> str:
-    return _replaced(prompt, [(slip.start, slip.end, slip.meant) for slip in slips])
-
-
-def _replaced(text: str, parts: Sequence[tuple[int, int, str]]) -> str:
-    """A text with parts of it replaced; of parts that overlap, the longest."""
-    pieces: list[str] = []
-    end = 0
-    for start, stop, other in sorted(parts, key=lambda part: (part[0], -part[1])):
-        if start >= end:
-            pieces += [text[end:start], other]
-            end = stop
-    return "".join([*pieces, text[end:]])
 
 
 class CatalogWords:
@@ -439,11 +438,23 @@ class CatalogWords:
         if self._known is None or self._known.vocabulary is not vocabulary:
             async with self._lock:
                 if self._known is None or self._known.vocabulary is not vocabulary:
-                    self._known = await asyncio.to_thread(self._read, vocabulary)
+                    brands = await self._brands()
+                    self._known = await asyncio.to_thread(self._read, vocabulary, brands)
         return self._known
 
-    def _read(self, vocabulary: Vocabulary) -> KnownWords:
-        return KnownWords(vocabulary, thesaurus(self._own), self._is_word)
+    async def _brands(self) -> set[str]:
+        """Folded words of the most frequent brands."""
+        if self._reader.filter_columns.get(_BRAND) != "text":
+            return set()
+        told = (await self._reader.facets(None, [_BRAND]))[_BRAND]
+        names = (str(each.value) for each in told if isinstance(each, FacetValue))
+        return {word for name in names for word in folded_words(name)}
+
+    def _read(self, vocabulary: Vocabulary, brands: set[str]) -> KnownWords:
+        synonyms = thesaurus(self._own)
+        # "Home" of a brand says as much without it.
+        brands -= LEXICON.words | synonyms.words | everyday_words()
+        return KnownWords(vocabulary, synonyms, self._is_word, brands)
 
 
 class WhatIsSaid:

@@ -148,6 +148,7 @@ class Lexicon:
         names = _in_my_room(data["names"], data["sets"]["possessed_rooms"])
         self.names = _phrases(_with_endings(names, data["sets"]["inflected"]))
         self.currency_signs: Mapping[str, str] = data["currency_signs"]
+        self.pictures: Mapping[str, str] = data["pictures"]
         self.number_words: Mapping[str, float] = data["number_words"]
         self.seat_words: Mapping[str, float] = data["seat_words"]
         self.wood_colors: Mapping[str, str] = data["wood_colors"]
@@ -170,6 +171,10 @@ class Lexicon:
         self.sold_together = self.seating.union(sets["sold_together"])
         self.flats = frozenset(sets["flats"])
         self.negation_fillers = frozenset(sets["negation_fillers"])
+        self.courtesies = frozenset(fold_letters(word) for word in sets["courtesies"])
+        self.rooms = frozenset(sets["rooms"])
+        self.somethings = frozenset(sets["somethings"])
+        self.nothings = frozenset(sets["nothings"])
         self.negation_ends = frozenset(sets["negation_ends"])
         self.ones = frozenset(sets["ones"])
         self.color_words = frozenset(sets["color_words"])

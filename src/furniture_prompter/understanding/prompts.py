@@ -5,17 +5,27 @@ letter by letter (case, ``ı``, accents), so that places in the folded text are 
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from furniture_prompter.domain.query import Operator, Understood
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.quantities import Reading, read_quantities
+from furniture_prompter.understanding.surroundings import is_of_a_room, read_surroundings
+from furniture_prompter.understanding.thesaurus import thesaurus
+from furniture_prompter.understanding.word_forms import word_forms
 
+_TWO: Final = 2
+_MOST_COUNTED: Final = 30.0
+_LONG: Final = frozenset({"long", "longer", "longest", "uzun"})
 _SEATERS: Final = frozenset({"seater", "seaters"})
 _COUNTING: Final = _SEATERS.union(LEXICON.seat_words, LEXICON.number_words, LEXICON.small_words)
 _DIGITS: Final = frozenset("123456789")
+_MOST_WORDS_OF_A_PIECE: Final = 5
+_BUT: Final = frozenset({"but", "other", "anything"})
+KIND: Final = "category"
+"""The column of what is not wanted where that is a kind of furniture."""
 IN_STOCK: Final = "in stock"
 """What a catalog's column `availability` says of what can be had."""
 
@@ -28,11 +38,13 @@ class Understanding:
         rest: The words to search for.
         parts: What was understood, in the prompt's order.
         unsure: Ranges of numbers, left as words, that any of several columns may tell.
+        beside: Words that say what one has already, or how large a room is, and ask for nothing.
     """
 
     rest: str
     parts: tuple[Understood, ...]
     unsure: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def understand(
@@ -51,6 +63,7 @@ def understand(
         and words such as ``cheap`` do not.
     """
     reading = Reading.of(prompt, lifted, bare)
+    beside = read_surroundings(reading)
     _read_sets_of_seats(reading)
     _read_counts(reading)
     read_quantities(reading)
@@ -63,7 +76,7 @@ def understand(
     if any(part.column == "seats" or part.use == "without" for part in parts):
         # "Not a 3 seater" asks for something to sit on.
         rest = f"{rest} {_kind_by_seats(reading)}".strip()
-    return Understanding(rest, _without_repeats(parts), tuple(reading.unsure))
+    return Understanding(rest, _without_repeats(parts), tuple(reading.unsure), beside)
 
 
 def _read_sets_of_seats(reading: Reading) -> None:
@@ -104,6 +117,9 @@ def _read_counts(reading: Reading) -> None:
             stop += 1
         for column, words in LEXICON.counted.items():
             if reading.key(stop) in words:
+                least, length = LEXICON.left.longest_before(reading, at)
+                if column == "seats" and least is not None and least.op in {">", ">="}:
+                    at, high = at - length, _MOST_COUNTED
                 _add_count(reading, at, stop + 1, column, value, high)
                 break
         else:
@@ -119,12 +135,37 @@ def _read_counts(reading: Reading) -> None:
         if stem in LEXICON.suffixes_li:
             start = at - 1 - (reading.key(at - 1) in {"'", "’"})
             glued = all(reading.glued(place) for place in range(start + 1, at + 1))
+            glued = glued or (start == at - 1 and reading.key(start).isdecimal())
             seats = _count_at(reading, start) if glued else None
         # "Koltuk tekli", as one speaks, is a "tekli koltuk".
         beside = (*reading.keys(at - 3, at), *reading.keys(at + 1, at + 3))
         sits = alone or any(word in LEXICON.seating for word in beside)
         if seats is not None and sits:
             _add_count(reading, start, at + 1, "seats", seats, None)
+
+
+def sofas(reading: Reading) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+    """Turkish "koltuk" for several, which are sofas: "3 kişilik koltuk", "ikili gri koltuk".
+
+    Yields:
+        The place of each, what it is called otherwise, and the words of its count.
+    """
+    if not any(token.key.startswith("koltu") for token in reading.tokens):
+        return
+    counting = Reading(reading.prompt, reading.tokens)
+    _read_counts(counting)
+    for start, part in counting.parts:
+        stop = start
+        while stop in counting.counted:
+            stop += 1
+        count = counting.keys(start, stop)
+        while stop < len(reading.tokens) and (
+            reading.tokens[stop].key == "oturabilen" or LEXICON.is_quality(reading.tokens[stop])
+        ):
+            stop += 1
+        is_koltuk = "koltuk" in word_forms(counting.key(stop))
+        if is_koltuk and part.column == "seats" and float(part.value) > 1:
+            yield stop, ("ikili", "koltuk") if part.value == _TWO else ("kanepe",), count
 
 
 def _kind_by_seats(reading: Reading) -> str:
@@ -146,7 +187,7 @@ def _add_count(
 
 def _count_at(reading: Reading, at: int) -> float | None:
     key = reading.key(at)
-    if key.isdecimal() and 0 < float(key) <= 30:
+    if key.isdecimal() and 0 < float(key) <= _MOST_COUNTED:
         return float(key)
     return LEXICON.number_words.get(key)
 
@@ -176,6 +217,15 @@ def _read_english_negation(reading: Reading, at: int) -> None:
     first = stop
     while stop < len(reading.tokens) and LEXICON.is_quality(reading.tokens[stop]):
         stop += 1
+    # "Not white chair" wants a chair, "not a coffee table" none; "without shelves" is of a part.
+    # "We have no sofa" wants one.
+    if stop == first and without.op == "no" and reading.key(at - 1) == "have":
+        return
+    of_kinds = without.op != "any" or reading.key(at) in _BUT
+    piece = _piece_from(reading, first) if of_kinds else first
+    if piece - first > 1 or (piece > first and stop == first):
+        reading.add(at, piece, _without_kind(reading, first, piece), take=True)
+        return
     if stop == first and without.op == "any":
         while stop < len(reading.tokens) and reading.key(stop) not in LEXICON.negation_ends:
             if not reading.key(stop):
@@ -204,6 +254,28 @@ def _read_english_negation(reading: Reading, at: int) -> None:
             reading.add(stop, end, further, take=True)
 
 
+def _without_kind(reading: Reading, start: int, stop: int) -> Understood:
+    return Understood("", KIND, "contains", reading.text(start, stop), "without")
+
+
+def _piece_from(reading: Reading, at: int) -> int:
+    """Behind the longest name of a piece that begins at a place; the place itself for none."""
+    for stop in range(at + _MOST_WORDS_OF_A_PIECE, at, -1):
+        keys = reading.keys(at, stop)
+        if all(key.isalpha() for key in keys) and thesaurus().said_by(keys):
+            return stop
+    return at
+
+
+def _piece_before(reading: Reading, at: int) -> int:
+    """Where the longest name of a piece of furniture begins that ends before a place."""
+    for start in range(at - _MOST_WORDS_OF_A_PIECE, at):
+        keys = reading.keys(start, at)
+        if all(key.isalpha() for key in keys) and thesaurus().said_by(keys):
+            return start
+    return at
+
+
 def _read_turkish_negation(reading: Reading, at: int) -> None:
     token = reading.tokens[at]
     part = LEXICON.lacking(token)
@@ -213,6 +285,9 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     _, length = LEXICON.negations_behind.longest(reading, at)
     if not length or not reading.key(at - 1).isalpha():
         return
+    # "Çok pahalı bir şey olmasın" speaks of what is dear.
+    while reading.key(at - 1) in LEXICON.somethings and reading.key(at - 2).isalpha():
+        at, length = at - 1, length + 1
     start = at - 1
     counted = at
     while reading.key(counted - 1) in LEXICON.seating:
@@ -222,6 +297,10 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     if _take_back_count(reading, counted, counted, at + length):
         return
     if _turn(reading, start, start, length):
+        return
+    piece = _piece_before(reading, at)
+    if piece < at and (at - piece > 1 or not reading.key(piece - 1).endswith(("li", "lu"))):
+        reading.add(piece, at + length, _without_kind(reading, piece, at), take=True)
         return
     told = at
     # "beyaz renk olmayan": white is what is not wanted.
@@ -271,7 +350,7 @@ def _turn(reading: Reading, start: int, at: int, behind: int) -> bool:
     said, length = LEXICON.preferences.longest(reading, at)
     if said is None or reading.key(at + length) in said.unless_before:
         return False
-    while start > 0 and reading.key(start - 1) in LEXICON.degrees:
+    while start > 0 and reading.key(start - 1) in {*LEXICON.degrees, *LEXICON.nothings}:
         start -= 1
     op: Operator = "high" if said.op == "low" else "low"
     part = Understood("", said.column, op, op, "preference")
@@ -312,6 +391,7 @@ def _read_preferences(reading: Reading) -> None:
         follows = reading.key(at + length)
         # "long legs", "sırtı yüksek": the part is long or high, and not the piece.
         of_part = LEXICON.is_limb(follows) or LEXICON.is_limb(reading.key(at - 1))
+        of_part = of_part or (comparison.column != "price" and is_of_a_room(reading, at))
         if follows not in comparison.unless_before and not of_part:
             op: Operator = "low" if comparison.op == "low" else "high"
             part = Understood("", comparison.column, op, comparison.op, "preference")
@@ -320,6 +400,19 @@ def _read_preferences(reading: Reading) -> None:
             else:
                 reading.add(at, at + length, part, take=True)
         at += length
+    _tell_length_apart(reading)
+
+
+def _tell_length_apart(reading: Reading) -> None:
+    """Of "narrow and long" the one is the width, and the other is not."""
+    ends = {part.op for _, part in reading.parts if part.column == "width_cm"}
+    if {"low", "high"} <= ends:
+        reading.parts = [
+            (start, replace(part, column="depth_cm"))
+            if part.op == "high" and not _LONG.isdisjoint(part.text.lower().split())
+            else (start, part)
+            for start, part in reading.parts
+        ]
 
 
 def _read_names(reading: Reading) -> None:
@@ -387,10 +480,10 @@ def _hangs(reading: Reading, at: int, words: Collection[str]) -> bool:
     return key in words or not (key.isalnum() or key[0].isdigit() or key in {'"', "%"})
 
 
-_MOST_BETWEEN: Final = 4
+_MOST_BETWEEN: Final = 6
 _WITH: Final = frozenset({"with", "plus"})
 _PLACES: Final = frozenset(
-    {"for", "in", "on", "under", "over", "above", "behind", "beside", "near"}
+    {"for", "in", "on", "under", "over", "above", "behind", "beside", "near", "next"}
 )
 _PLACES_BEHIND: Final = frozenset(
     {

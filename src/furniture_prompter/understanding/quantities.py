@@ -142,7 +142,7 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     start, value, stop = at, _number(reading.key(at)), at + 1
     if reading.keys(at, at + 2) == ("bir", "bucuk"):
         value, stop = 1.5, at + 2
-    elif value is None and (worded := _thousands_in_words(reading, at)) is not None:
+    elif value is None and (worded := _in_words(reading, at)) is not None:
         value, stop = worded
     elif value is None or not reading.tokens[at].is_number:
         return None
@@ -170,6 +170,10 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
         sign = LEXICON.currency_signs.get(reading.key(stop + 1)) if is_joint else None
         dative = _past_dative(reading, stop) if unit is None else stop
         place = stop + 1 + (sign is not None) if dative == stop else dative
+        # "20 30 bin arası", as one speaks.
+        is_spoken = len(values) == 1 and unit is None and _ends_in_between(reading, stop)
+        if is_spoken:
+            place, is_joint, joint = stop, True, "-"
         further = _number(reading.key(place)) if is_joint or dative != stop else None
         if further is None:
             break
@@ -217,6 +221,15 @@ def _until(
     return (value, unit, stop) if reading.key(stop) == _UP_TO else None
 
 
+def _ends_in_between(reading: Reading, at: int) -> bool:
+    """Whether a number at a place is the second end of a range that only "arası" tells."""
+    if _number(reading.key(at)) is None or reading.glued(at):
+        return False
+    _, stop = _unit(reading, at + 1)
+    stop += reading.key(stop) in LEXICON.thousands
+    return reading.key(stop) in _BETWEEN
+
+
 def _past_dative(reading: Reading, at: int) -> int:
     """The place behind a suffix that joins two sides: "80'e 140", "160a 200"."""
     here = _past_apostrophe(reading, at)
@@ -232,8 +245,7 @@ def _bare(
         return ("length", 1.0, False), here + 1
     at += reading.key(at) in LEXICON.thousands
     here = _past_apostrophe(reading, at)
-    is_case = reading.glued(here) or reading.key(here) in LEXICON.suffixes_alone
-    if is_case and reading.key(here) in LEXICON.suffixes and _is_compared(reading, here + 1):
+    if reading.key(here) in LEXICON.suffixes and _is_compared(reading, here + 1):
         return None, here + 1
     return None, at
 
@@ -248,6 +260,19 @@ def _is_compared(reading: Reading, at: int) -> bool:
         at += 1
     said = LEXICON.right.longest(reading, at)[0]
     return said is not None and said.op in _OPERATORS
+
+
+def _in_words(reading: Reading, at: int) -> tuple[float, int] | None:
+    """What number words say, and the place behind: "iki metre", "two metres", "bin lira"."""
+    value, place = _number_word(reading.key(at)), at + 1
+    if value is not None and reading.key(place) == "bucuk":
+        value, place = value + 0.5, place + 1
+    unit = LEXICON.unit(reading.key(place)) if value is not None else None
+    # "In the two m" and "one in" are no sizes, nor is the "bir kg" of "her bir kg".
+    is_spelled = unit is not None and unit[0] == "length" and len(reading.key(place)) > _INITIALS
+    if value is not None and is_spelled:
+        return value, place
+    return _thousands_in_words(reading, at)
 
 
 def _thousands_in_words(reading: Reading, at: int) -> tuple[float, int] | None:
@@ -340,6 +365,10 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
         return
     kind = quantity.kind or _kind_without_unit(quantity, values, context)
     is_told = (context.start, context.stop) != (quantity.start, quantity.stop)
+    # "20 bin civarı", "puf 2bin": "2 bin" alone may be waste bins.
+    is_bin = reading.key(quantity.start + 1) == _BIN and reading.glued(quantity.start + 1)
+    if not kind and thousands > 1 and (context.op == "=" or is_bin):
+        kind = "price"
     if not kind and quantity.is_range and (thousands > 1 or (is_told and _are_prices(values))):
         kind = "price"
     if not kind and quantity.is_range and is_told and min(values) >= _LEAST_BARE_SIZE:
@@ -378,7 +407,7 @@ def _kind_by_columns(reading: Reading, text: str) -> str:
 
 def _are_prices(values: Sequence[float]) -> bool:
     """Whether numbers without a unit are too great for the sides of furniture."""
-    return min(values) > _MOST_BARE_SIZE
+    return max(values) > _MOST_BARE_SIZE
 
 
 _OPERATORS: Final[tuple[Operator, ...]] = ("<", "<=", ">", ">=")
@@ -401,6 +430,8 @@ _TENS: Final[Mapping[str, float]] = {
     "doksan": 90,
     "yuz": _HUNDRED,
 }
+_BETWEEN: Final = frozenset({"arasi", "arasinda", "arasindaki"})
+_INITIALS: Final = 2
 _SIZED: Final = frozenset({"lik", "luk"})
 _LEAST_BARE_PRICE: Final = 5.0
 
@@ -435,8 +466,17 @@ def _right(reading: Reading, context: _Context) -> _Context:
             return context
         if context.column and comparison.column and not comparison.op:
             return context  # of the next quantity: "width 200 cm depth 95 cm"
+        if comparison.column and not comparison.op and _is_of_the_next(reading, at + length):
+            return context
         at += length
         context = _joined(context, comparison, context.start, at)
+
+
+def _is_of_the_next(reading: Reading, stop: int) -> bool:
+    """Whether a side's name belongs to a number behind it: "en 80 cm, derinliği | 40 cm"."""
+    follows = reading.tokens[stop] if stop < len(reading.tokens) else None
+    is_possessed = reading.key(stop - 1).endswith(("gi", "gu", "eni"))
+    return is_possessed and follows is not None and follows.is_number
 
 
 def _left(reading: Reading, context: _Context) -> _Context:

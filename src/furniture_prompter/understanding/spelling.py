@@ -6,7 +6,7 @@ alignment: a letter too much, missing, wrong, or swapped with its neighbour.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,6 +23,11 @@ _LEAST_LETTERS: Final = 4
 _MOST_LETTERS: Final = 24
 # Two slips in a shorter word are another word.
 _TWO_SLIPS_LETTERS: Final = 8
+_ALIKE: Final = frozenset(
+    map(frozenset, ("vw", "ck", "sz", "cs", "bp", "dt", "gk", "mn", "iy", "jy", "cj", "qk"))
+)
+"""First letters that sound alike, in one of the languages or both."""
+_AS_A_PICTURE: Final = "\N{VARIATION SELECTOR-16}"
 _REMEMBERED: Final = 4_096
 
 
@@ -57,11 +62,10 @@ class Slip:
 
 @cache
 def everyday_words() -> frozenset[str]:
-    """Folded words of ``everyday.txt``."""
+    """Folded words of ``everyday.txt``, and those that only make a sentence of a prompt."""
     lines = files(__package__).joinpath("everyday.txt").read_text("utf-8").splitlines()
-    return frozenset(
-        fold_letters(word) for line in lines if not line.startswith("#") for word in line.split()
-    )
+    listed = (word for line in lines if not line.startswith("#") for word in line.split())
+    return LEXICON.courtesies.union(map(fold_letters, listed))
 
 
 class Speller:
@@ -111,6 +115,12 @@ class Speller:
     def _slips(self, reading: Reading) -> Iterator[Slip]:
         for at, token in enumerate(reading.tokens):
             word = token.key
+            if word in LEXICON.pictures:
+                stop = token.end + (reading.key(at + 1) == _AS_A_PICTURE)
+                yield Slip(
+                    token.start, stop, reading.prompt[token.start : stop], LEXICON.pictures[word]
+                )
+                continue
             if not word.isalpha() or not _LEAST_LETTERS <= len(word) <= _MOST_LETTERS:
                 continue
             # "4x4", "cm'den", "children's": parts of one word are no words.
@@ -165,7 +175,15 @@ class Speller:
 
 
 def _is_likely(word: str, other: str) -> bool:
-    """Whether a short word is near enough: its letters swapped, one missing, or begun right."""
+    """Whether a word is near enough: no other word that rhymes, and of short ones begun right.
+
+    A wrong first letter is mostly another word ("toaster", coaster), and so is a letter more at the
+    end ("masaj", masa), unless the two sound alike or the letter is typed twice.
+    """
+    if word[1:] == other[1:] and frozenset((word[0], other[0])) not in _ALIKE:
+        return False
+    if word[:-1] == other and word[-1] != word[-2]:
+        return False
     if len(word) == _LEAST_LETTERS:
         return sorted(word) == sorted(other) or (len(other) > len(word) and word[0] == other[0])
     return len(word) > _LEAST_LETTERS + 1 or word[0] == other[0] or sorted(word) == sorted(other)
@@ -176,3 +194,14 @@ def _named_words() -> Iterator[str]:
     for phrases in LEXICON.named.values():
         for phrase in phrases:
             yield from phrase.split()
+
+
+def replaced(text: str, parts: Sequence[tuple[int, int, str]]) -> str:
+    """A text with parts of it replaced; of parts that overlap, the longest."""
+    pieces: list[str] = []
+    end = 0
+    for start, stop, other in sorted(parts, key=lambda part: (part[0], -part[1])):
+        if start >= end:
+            pieces += [text[end:start], other]
+            end = stop
+    return "".join([*pieces, text[end:]])

@@ -37,12 +37,14 @@ class Term(NamedTuple):
         words: Its folded words.
         weight: Beside the words as written, above 0 to 1.
         same: Whether it says the concept itself, and not what is shown as well.
+        general: Whether the concept is a kind of what it says, as a loveseat is a sofa.
     """
 
     text: str
     words: tuple[str, ...]
     weight: float
     same: bool = True
+    general: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Thesaurus:
             stop = at + 1
             if not self._firsts.isdisjoint(forms):
                 for length in range(min(_MOST_WORDS, len(words) - at), 0, -1):
-                    concepts = self._at(words[at : at + length])
+                    concepts = self.said_by(words[at : at + length])
                     if concepts:
                         stop = at + length
                         yield Found(at, stop, concepts)
@@ -138,7 +140,8 @@ class Thesaurus:
         *_, last = ("", *(found.concepts[0].name for found in self.find(folded_words(text))))
         return last
 
-    def _at(self, words: Sequence[str]) -> tuple[Concept, ...]:
+    def said_by(self, words: Sequence[str]) -> tuple[Concept, ...]:
+        """Concepts that folded words say, all of them together; empty where they say none."""
         # The word as it stands comes before what it may be a form of.
         for spelled in product(*map(word_forms, words)):
             if spelled in self._led:
@@ -216,21 +219,23 @@ def _concepts(text: str, name: str, known: Mapping[str, Concept]) -> dict[str, C
         key: _Read.of(entry, name, partial(_line_of, text, key)) for key, entry in table.items()
     }
     unknown = [
-        (key, other)
+        (key, said, other)
         for key, entry in read.items()
-        for other in entry.also
+        for said, others in (("also", entry.also), ("of", entry.general))
+        for other in others
         if other not in read and other not in known
     ]
-    for key, other in unknown:
+    for key, said, other in unknown:
         raise _invalid(
             name,
             _line_of(text, key),
-            f"`also` of {key} names {other!r}, which is no concept. Name one of the file or a "
+            f"`{said}` of {key} names {other!r}, which is no concept. Name one of the file or a "
             "built-in one.",
         )
     return {key: _concept(key, entry, read, known) for key, entry in read.items()}
 
 
+_OTHERS: Final = ("also", "of")
 _EXAMPLE: Final = '{ en = ["sofa", "couch"], tr = ["kanepe"] }'
 
 
@@ -239,6 +244,7 @@ class _Read:
     terms: tuple[str, ...]
     asked: tuple[str, ...]
     also: tuple[str, ...]
+    general: tuple[str, ...]
     weight: float
     also_weight: float
     names: tuple[tuple[str, str], ...]
@@ -256,27 +262,27 @@ class _Read:
                 if not 0 < value <= 1:
                     raise _invalid(name, line(), f"`{key}` is {value}. Give more than 0, up to 1.")
                 weights[key] = float(value)
-            elif key in {"asked", "also"} or _LANGUAGE.fullmatch(key):
+            elif key in {"asked", *_OTHERS} or _LANGUAGE.fullmatch(key):
                 lists[key] = _texts(key, value, name, line)
             else:
                 raise _invalid(
                     name,
                     line(),
-                    f"There is no key {key!r}. Use a language of two letters, asked, also, weight "
-                    "or also_weight.",
+                    f"There is no key {key!r}. Use a language of two letters, asked, also, of, "
+                    "weight or also_weight.",
                 )
-        asked, also = lists.pop("asked", ()), lists.pop("also", ())
+        asked, also, general = (lists.pop(key, ()) for key in ("asked", *_OTHERS))
         terms = tuple(text for texts in lists.values() for text in texts)
         if not terms:
             raise _invalid(name, line(), 'The concept has no term. Give it one: en = ["sofa"]')
         names = tuple((language, texts[0]) for language, texts in lists.items() if texts)
-        return cls(terms, asked, also, weights["weight"], weights["also_weight"], names)
+        return cls(terms, asked, also, general, weights["weight"], weights["also_weight"], names)
 
 
 def _texts(key: str, value: Any, name: str, line: Callable[[], int]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise _invalid(name, line(), f'`{key}` is no list of texts. Write {key} = ["…", "…"]')
-    for text in value if key != "also" else ():
+    for text in value if key not in _OTHERS else ():
         if not 1 <= len(folded_words(text)) <= _MOST_WORDS:
             raise _invalid(
                 name,
@@ -290,13 +296,17 @@ def _concept(
     key: str, entry: _Read, read: Mapping[str, _Read], known: Mapping[str, Concept]
 ) -> Concept:
     own = [Term(text, folded_words(text), entry.weight) for text in entry.terms]
-    for other in entry.also:
+    for other in dict.fromkeys((*entry.general, *entry.also)):
         texts: Iterable[str] = (
             read[other].terms
             if other in read
             else (term.text for term in known[other].terms if term.same)
         )
-        own += [Term(text, folded_words(text), entry.also_weight, same=False) for text in texts]
+        is_general = other in entry.general
+        own += [
+            Term(text, folded_words(text), entry.also_weight, same=False, general=is_general)
+            for text in texts
+        ]
     return Concept(key, tuple(own), tuple(map(folded_words, entry.asked)), entry.names)
 
 

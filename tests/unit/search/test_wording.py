@@ -29,7 +29,8 @@ def known() -> KnownWords:
     own = {word: (word, len(each)) for word, each in PRODUCTS.items()}
     written = Written(Counter(), Counter())
     places = {word: place for place, word in enumerate(PRODUCTS)}
-    return KnownWords(Vocabulary(7, own, places, starts, members, written), thesaurus())
+    vocabulary = Vocabulary(7, own, places, starts, members, written)
+    return KnownWords(vocabulary, thesaurus(), brands={"acme"})
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,12 @@ def test_a_kind_that_the_shop_lacks_is_put_as_the_more_general_one(known: KnownW
 @pytest.mark.parametrize(
     ("prompt", "embedded", "held_back"),
     [
-        ("side table for a sofa", "side table for a ", {"for", "a", "sofa"}),
-        ("sofa yanına side table", " yanına side table", {"sofa", "yanina"}),
+        ("side table for a sofa", "side table", {"for", "a", "sofa"}),
+        ("sofa yanına side table", "side table", {"sofa", "yanina"}),
         # The piece that is wanted is said twice, unless a product says both.
-        ("grey sofa with a cabinet", "grey sofa with a cabinet sofa", {"with", "a", "cabinet"}),
+        ("grey sofa with a cabinet", "grey sofa with cabinet sofa", {"with", "a", "cabinet"}),
         ("table with side table", "table with side table", {"with", "side", "table"}),
-        ("sofa and cabinet", "sofa and cabinet", {"and"}),
+        ("sofa and cabinet", "sofa cabinet", {"and"}),
         ("sofa", "sofa", set()),
     ],
 )
@@ -73,8 +74,44 @@ def test_a_piece_that_is_named_for_anothers_sake_only_ranks(
     known: KnownWords, prompt: str, embedded: str, held_back: set[str]
 ) -> None:
     asked = known.worded(prompt)
-    assert asked.embedded == embedded
+    assert " ".join(asked.embedded.split()) == embedded
     assert set(asked.keywords.quiet.split()) == held_back
+
+
+@pytest.mark.parametrize(
+    ("prompt", "embedded"),
+    [
+        ("3 kişilik koltuk", "3 kişilik sofa"),
+        ("ikili grey koltuk", "ikili grey sofa"),
+        ("loveseat", "sofa"),
+        ("köşe takımı", "sofa"),
+        # No pouf "lounge" for a living room.
+        ("salon kanepe", "salon sofa"),
+    ],
+)
+def test_a_kind_is_known_by_its_usual_names_and_as_what_it_is_a_kind_of(
+    known: KnownWords, prompt: str, embedded: str
+) -> None:
+    asked = known.worded(prompt)
+    assert asked.embedded == embedded
+    assert not {"koltuk", "takımı"} & {*asked.keywords.words.split()}
+
+
+def test_a_brand_is_known_and_brings_nothing_by_itself(known: KnownWords) -> None:
+    asked = known.worded("acme sofa")
+    assert (asked.embedded.strip(), asked.keywords.quiet.strip(), asked.keywords.known_share) == (
+        "sofa",
+        "acme",
+        1,
+    )
+
+
+def test_small_talk_counts_for_nothing(known: KnownWords) -> None:
+    for prompt in ("hello, I am looking for a sofa, thanks", "merhaba sofa arıyoruz teşekkürler"):
+        asked = known.worded(prompt)
+        assert asked.embedded.replace(",", "").split() == ["sofa"]
+        assert asked.keywords.known_share == 1
+    assert known.worded("thanks").embedded == "thanks"
 
 
 def test_a_shade_that_the_shop_lacks_is_put_as_its_colour(known: KnownWords) -> None:

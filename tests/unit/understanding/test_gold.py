@@ -30,8 +30,8 @@ def _said(text: str) -> list[Said]:
 
 def _one(part: str) -> Said:
     use, _, told = part.partition(" ")
-    if use == "w":
-        return "without", "", "contains", told.lower(), None, ""
+    if use in {"w", "k"}:
+        return "without", "category" if use == "k" else "", "contains", told.lower(), None, ""
     found = _LIMIT.fullmatch(told)
     assert found is not None, part
     column, op, value, currency = found.groups()

@@ -32,6 +32,9 @@ def speller() -> Speller:
         ("mirorr", "mirror"),
         ("çalşma masası", "çalışma"),
         ("nighstand", "nightstand"),
+        ("vardrobe", "wardrobe"),
+        ("🪑 black", "chair"),
+        ("🛋️ gri", "sofa"),
     ],
 )
 def test_slips_are_mended(speller: Speller, prompt: str, meant: str) -> None:
@@ -42,6 +45,9 @@ def test_slips_are_mended(speller: Speller, prompt: str, meant: str) -> None:
     "prompt",
     [
         "sofas",
+        # A tale and no table, and so on.
+        "masal",
+        "fable",
         "worktop",
         "wardrobe",
         "gardıroplar",
