@@ -168,6 +168,11 @@ class Settings(BaseSettings):
     weight_without: float = Field(
         default=1.0, ge=0, description="How strongly `without` pushes a product down."
     )
+    weight_kind: float = Field(
+        default=4.0,
+        ge=0,
+        description="How strongly products of another kind than the prompt names are pushed down.",
+    )
     candidates: int = Field(
         default=200, ge=10, le=10_000, description="Products each retriever brings to the fusion."
     )

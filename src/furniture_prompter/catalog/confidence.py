@@ -32,6 +32,8 @@ _FIRST: Final = 5
 # Deviations by which a neighbour's say on the kind falls to a third.
 _REACH: Final = 0.4
 _LEAST_NEIGHBOURS: Final = 2
+# Margin at most where what is asked for is known not to be here: lamps look like mirrors.
+_MISSING: Final = -1.0
 _LARGEST_LOGIT: Final = 30.0
 # Numbers of evidence that neighbours give: without their vectors, and with.
 _FEATURES: Final = 4
@@ -159,29 +161,42 @@ class Judge:
         models_fit = self.close.fits(features) and self.hit.fits(of_hits)
         return models_fit and _are_finite(self.least_logit)
 
-    def judged(
-        self,
-        spaces: Sequence[Neighbours],
-        further: Sequence[float],
-        hits: Sequence[Sequence[float]],
-        kinds: Sequence[str],
-    ) -> tuple[float, list[float]]:
-        """By how much an answer is close, in logits, and the confidence of each hit, 0 to 1.
+    def margin(
+        self, spaces: Sequence[Neighbours], further: Sequence[float], *, is_missing: bool = False
+    ) -> float:
+        """By how much an answer is close, in logits.
 
         Args:
             spaces: The query's neighbours in each vector space that was learned from, in the order
                 of learning.
             further: With a photo how like it is to pictures of nothing; with a prompt what
                 :func:`words_evidence` says of its words.
-            hits: For each space the cosine of each hit, NaN where it has none.
-            kinds: What each hit is.
+            is_missing: Whether it is known that what is asked for is not here.
         """
         logit = float(self.close.logits(query_evidence(spaces, further)[np.newaxis])[0])
         margin = logit - self.least_logit
+        return min(margin, _MISSING) if is_missing else margin
+
+    def confidences(
+        self,
+        margin: float,
+        spaces: Sequence[Neighbours],
+        hits: Sequence[Sequence[float]],
+        kinds: Sequence[str],
+    ) -> list[float]:
+        """The confidence of each hit, 0 to 1.
+
+        Args:
+            margin: As :meth:`margin` tells it.
+            spaces: What the hits are held against, as there; of the kind that the prompt names
+                where it names one.
+            hits: For each space the cosine of each hit, NaN where it has none.
+            kinds: What each hit is.
+        """
         if not kinds:
-            return margin, []
+            return []
         told = 1 / (1 + np.exp(-self.hit.logits(hit_evidence(margin, spaces, hits, kinds))))
-        return margin, [float(each) for each in told]
+        return [float(each) for each in told]
 
 
 def _are_finite(*numbers: float) -> bool:
@@ -199,7 +214,7 @@ def words_evidence(known: float) -> list[float]:
 
 
 def query_evidence(spaces: Sequence[Neighbours], further: Sequence[float]) -> Evidence:
-    """Evidence of a query; arguments as of :meth:`Judge.judged`."""
+    """Evidence of a query; arguments as of :meth:`Judge.margin`."""
     return np.concatenate([*(each.evidence for each in spaces), further])
 
 
@@ -209,7 +224,7 @@ def hit_evidence(
     hits: Sequence[Sequence[float]],
     kinds: Sequence[str],
 ) -> NDArray[np.float64]:
-    """Evidence of each hit, shape (hits, 2 + 2 * spaces); arguments as of :meth:`Judge.judged`.
+    """Evidence of each hit, shape (hits, 2 + 2 * spaces), as of :meth:`Judge.confidences`.
 
     The margin is by how much the query's logit passes the least of a close answer; what it falls
     short of it counts apart, for that is all that tells what no catalog sells.

@@ -1,7 +1,7 @@
 """Confidence of an answer: whether it is close to what was asked, and how sure each hit is."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,6 +22,7 @@ from furniture_prompter.catalog.storage import unreadable
 from furniture_prompter.catalog.vector_index import Numbers, places_of, rising
 from furniture_prompter.domain import Hit
 from furniture_prompter.errors import InvalidQueryError
+from furniture_prompter.search.kinds import SHOWN_AS_WELL, OtherKindRetriever
 from furniture_prompter.search.query_vectors import EncodedQuery
 from furniture_prompter.search.retrievers import (
     PHOTO,
@@ -33,7 +34,7 @@ from furniture_prompter.search.retrievers import (
 )
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.spelling import everyday_words
-from furniture_prompter.understanding.thesaurus import thesaurus
+from furniture_prompter.understanding.thesaurus import folded_words, thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
 
 NOTHING_CLOSE: Final = "Nothing here is close to what was asked; the nearest are shown."
@@ -49,6 +50,7 @@ MOST_COLOUR: Final = 0.25
 """Share of the colours in a photo's likeness above which nothing was calibrated."""
 
 _LEAST_LETTERS: Final = 3
+_LEAST_OF_KIND: Final = 2
 _LINKS: Final = frozenset(
     {
         *("but", "instead", "version", "model", "one", "colour", "color", "colours", "colors"),
@@ -99,6 +101,7 @@ async def estimate(
     *,
     known: float,
     names_a_kind: bool,
+    is_read: bool = True,
 ) -> AnswerConfidence:
     """Judge a page of an answer; every page of it has the same `close`.
 
@@ -110,6 +113,7 @@ async def estimate(
         encoded: The query.
         known: Share of the prompt's words that the catalog knows.
         names_a_kind: Whether the prompt says more than how a piece should be.
+        is_read: Whether the vector of a prompt is of words, and not of their letters alone.
     """
     count = len(page.numbers)
     unknown = (None,) * count
@@ -134,14 +138,19 @@ async def estimate(
     learned = calibration.judge(asked)
     if learned is None or not retrievers.keys() >= {*names}:
         return AnswerConfidence(None, unknown)
-    spaces, cosines, kinds = await _told(
-        reader, [retrievers[name] for name in names], retrieved, page, encoded, calibration
+    is_missing, of_kind = False, None
+    if asked == "prompt":
+        is_sold, of_kind = await _of_the_kind(groups, retrieved)
+        is_missing = is_sold is False or not is_read
+    spaces, among, cosines, kinds = await _told(
+        reader, [retrievers[name] for name in names], retrieved, page, encoded, calibration, of_kind
     )
     if not len(spaces[0].numbers) and not count:
         return AnswerConfidence(None, unknown)
     further = [] if asked == "prompt" else _likeness(calibration, encoded)
     further += [] if asked == "photo" else words_evidence(known)
-    margin, confidences = learned.judged(spaces, further, cosines, kinds)
+    margin = learned.margin(spaces, further, is_missing=is_missing)
+    confidences = learned.confidences(margin, among, cosines, kinds)
     close = margin >= 0
     return AnswerConfidence(close, tuple(confidences), () if close else (NOTHING_CLOSE,), margin)
 
@@ -208,6 +217,20 @@ def names_a_kind(prompt: str | None, understood: Sequence[str]) -> bool:
     )
 
 
+def is_read(prompt: str, known: float, is_word: Callable[[str], bool]) -> bool:
+    """Whether anybody knows a word of a prompt: products, the thesaurus or the prompt encoder.
+
+    What none knows becomes a vector by pieces of its letters: a dishwasher by its "dish".
+
+    Args:
+        prompt: The prompt.
+        known: Share of its words that products or the thesaurus know.
+        is_word: Tells folded words that the encoder has whole.
+    """
+    words = folded_words(prompt)
+    return known > 0 or any(is_word(form) for word in words for form in (word, *word_forms(word)))
+
+
 def _likeness(calibration: Calibration, encoded: EncodedQuery) -> list[float]:
     photo = encoded.photo if encoded.as_cut is None else encoded.as_cut
     return [] if photo is None else [calibration.likeness_to_nothing(photo)]
@@ -237,9 +260,19 @@ async def _told(
     page: Fused,
     encoded: EncodedQuery,
     calibration: Calibration,
-) -> tuple[list[Neighbours], list[list[float]], list[str]]:
-    """Each space's neighbours, the cosines of the page's hits in it, and their kinds."""
-    nearest = [_nearest(retrieved.strengths[each.name]) for each in retrievers]
+    of_kind: NDArray[np.bool_] | None,
+) -> tuple[list[Neighbours], list[Neighbours], list[list[float]], list[str]]:
+    """Each space's neighbours, those that hits are held against, the hits' cosines and kinds.
+
+    Where the prompt names a kind, hits are held against its pieces: by its colours others may be
+    nearer.
+    """
+    strengths = [retrieved.strengths[each.name] for each in retrievers]
+    nearest = [_nearest(each) for each in strengths]
+    of_it = nearest
+    if of_kind is not None and not all(of_kind[each].all() for each in nearest):
+        told = [_nearest(np.where(of_kind, each, np.float32(np.nan))) for each in strengths]
+        of_it = told if min(map(len, told)) >= _LEAST_OF_KIND else nearest
     photo = next((place for place, each in enumerate(retrievers) if each.name == PHOTO), None)
     # What was learned of whole photos holds of vectors that nothing was taken out of.
     judged = None
@@ -248,7 +281,7 @@ async def _told(
         of_cut = await judged.of(retrieved.numbers[nearest[photo]])
         nearest[photo] = nearest[photo][np.argsort(-of_cut, kind="stable")]
     numbers = rising(
-        np.concatenate([page.numbers, *(retrieved.numbers[places] for places in nearest)])
+        np.concatenate([page.numbers, *(retrieved.numbers[each] for each in (*nearest, *of_it))])
     )
     photographed = None if photo is None else retrieved.numbers[nearest[photo]]
     if photographed is None:
@@ -260,29 +293,30 @@ async def _told(
                 reader, photographed, encoded.photo if encoded.as_cut is None else encoded.as_cut
             ),
         )
-    spaces, cosines = [], []
-    for place, (retriever, places) in enumerate(zip(retrievers, nearest, strict=True)):
-        own = retrieved.numbers[places]
+
+    async def cosines_of(place: int, found: Fused, places: NDArray[np.intp]) -> NDArray[np.float64]:
         if judged is not None and place == photo:
-            background = judged.background
-            near = (await judged.of(own)).astype(np.float64)
-            shown = await judged.of(page.numbers)
-        else:
-            background = retriever.similarities.background
-            strengths = retrieved.strengths[retriever.name][places].astype(np.float64)
-            near = strengths * background.deviation + background.mean
-            shown = page.strengths[retriever.name] * background.deviation + background.mean
-        spaces.append(
-            Neighbours(
-                own,
-                near,
-                known[np.searchsorted(numbers, own)],
-                background,
-                vectors if place == photo else None,
-            )
+            return (await judged.of(found.numbers[places])).astype(np.float64)
+        background = retrievers[place].similarities.background
+        strengths = found.strengths[retrievers[place].name][places].astype(np.float64)
+        return strengths * background.deviation + background.mean
+
+    async def neighbours(place: int, places: NDArray[np.intp]) -> Neighbours:
+        own = retrieved.numbers[places]
+        near = judged if judged is not None and place == photo else retrievers[place].similarities
+        return Neighbours(
+            own,
+            await cosines_of(place, retrieved, places),
+            known[np.searchsorted(numbers, own)],
+            near.background,
+            vectors if place == photo else None,
         )
-        cosines.append(shown.tolist())
-    return spaces, cosines, known[np.searchsorted(numbers, page.numbers)].tolist()
+
+    spaces = [await neighbours(*each) for each in enumerate(nearest)]
+    among = spaces if of_it is nearest else [await neighbours(*each) for each in enumerate(of_it)]
+    every = np.arange(page.numbers.size)
+    cosines = [(await cosines_of(place, page, every)).tolist() for place in range(len(retrievers))]
+    return spaces, among, cosines, known[np.searchsorted(numbers, page.numbers)].tolist()
 
 
 def _nearest(strengths: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -290,6 +324,27 @@ def _nearest(strengths: NDArray[np.float32]) -> NDArray[np.intp]:
     # What has none comes last.
     order = np.argsort(-strengths, kind="stable")[:NEIGHBOURS]
     return order[~np.isnan(strengths[order])]
+
+
+async def _of_the_kind(
+    groups: Sequence[RetrieverGroup], retrieved: Fused
+) -> tuple[bool | None, NDArray[np.bool_] | None]:
+    """Whether what was found is of the kind that the prompt names, and which of it, shape (n,).
+
+    None where that cannot be told: no kind of the thesaurus is named, or of a product nothing says
+    what it is.
+    """
+    retrievers = (each for group in groups for each in group.retrievers)
+    gate = next((each for each in retrievers if isinstance(each, OtherKindRetriever)), None)
+    if gate is None or not retrieved.numbers.size or not gate.asked.same:
+        return None, None
+    far = await gate.distances(retrieved.numbers)
+    if (far == 0).any():
+        return True, far == 0
+    near = far <= np.float32(SHOWN_AS_WELL)
+    if near.any():
+        return True, near
+    return (None if (far < 1).any() else False), None
 
 
 async def _kinds(

@@ -13,6 +13,7 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
+from furniture_prompter.search.kinds import OtherKindRetriever
 from furniture_prompter.search.other_colours import OtherColourRetriever, ShadeRetriever
 from furniture_prompter.search.query_vectors import (
     EncodedQuery,
@@ -382,6 +383,7 @@ async def retriever_groups(
     another_colour: bool = False,
     other_colours: OtherColourRetriever | None = None,
     shade: ShadeRetriever | None = None,
+    other_kinds: OtherKindRetriever | None = None,
 ) -> list[RetrieverGroup]:
     """The retrievers of an encoded query: one group each for photo, prompt and what is not wanted.
 
@@ -396,6 +398,8 @@ async def retriever_groups(
         another_colour: Whether the words beside a photo name a colour.
         other_colours: What tells that photos show none of it; None where nothing can.
         shade: What tells that photos are not darker, or lighter; None where that is not wanted.
+        other_kinds: What tells that products are no such piece as the prompt names; None where it
+            names none.
     """
 
     async def of_text(text: EncodedText, words: KeywordRetriever) -> tuple[Retriever, ...]:
@@ -444,6 +448,8 @@ async def retriever_groups(
             by_attribute = AttributeRetriever(reader, wishes, settings.weight_attribute)
             retrievers = (*retrievers, by_attribute)
         groups.append(RetrieverGroup(words_share, retrievers))
+        if other_kinds is not None:
+            groups.append(RetrieverGroup(-settings.weight_kind * words_share, (other_kinds,)))
     if query.without is not None and unwanted is not None:
         groups.append(
             RetrieverGroup(-settings.weight_without, await of_text(query.without, unwanted))

@@ -24,6 +24,7 @@ from furniture_prompter.search.codes import (
 )
 from furniture_prompter.search.confidence import (
     estimate,
+    is_read,
     kept,
     names_a_kind,
     notes_of,
@@ -31,6 +32,7 @@ from furniture_prompter.search.confidence import (
     with_named,
 )
 from furniture_prompter.search.homographs import Homographs
+from furniture_prompter.search.kinds import OtherKindRetriever, ProductKinds
 from furniture_prompter.search.other_colours import (
     OtherColourRetriever,
     ShadeRetriever,
@@ -125,12 +127,14 @@ class Searcher:
         self._queries = QueryEncoder(reader, encoder, self._texts, self.upright)
         self._route = route
         self._settings = settings
+        self._is_word: Callable[[str], bool] = lambda word: prompt_encoder().knows_word(word)
+        self._product_kinds: ProductKinds | None = None
         self._homographs = Homographs(reader)
         self._what_is_said = WhatIsSaid(reader)
         self._words: CatalogWords = CatalogWords(
             reader,
             settings.thesaurus,
-            lambda word: prompt_encoder().knows_word(word),
+            self._is_word,
             before._words if before is not None else None,
         )
 
@@ -210,6 +214,7 @@ class Searcher:
                     another_colour=heard.colour_weight == 0,
                     other_colours=self._other_colours(encoded, heard),
                     shade=shade,
+                    other_kinds=await self._other_kinds(wordings[0]),
                 )
             with clock.step("judge"):
                 known = await self._known_share(heard, wordings[0])
@@ -246,6 +251,7 @@ class Searcher:
                     encoded,
                     known=known,
                     names_a_kind=kind_is_named,
+                    is_read=is_read(heard.query.prompt or "", known, self._is_word),
                 )
                 if named.size:
                     found = np.intersect1d(named, page.first.numbers)
@@ -414,6 +420,14 @@ class Searcher:
         if words is None or encoded.photo is None:
             return None
         return ShadeRetriever(self._reader, words, encoded.photo, heard.shade)
+
+    async def _other_kinds(self, wording: Wording | None) -> OtherKindRetriever | None:
+        """What tells that products are of another kind than the prompt names."""
+        if wording is None or wording.kinds is None or not self._settings.weight_kind:
+            return None
+        if self._product_kinds is None:
+            self._product_kinds = ProductKinds(self._reader, (await self._words.known()).kinds)
+        return OtherKindRetriever(self._product_kinds, wording.kinds)
 
     def _colours_unheard(self, heard: Heard) -> tuple[str, ...]:
         """A sentence where words speak of the photo's colour, and its vector has none to tell."""

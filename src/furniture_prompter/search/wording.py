@@ -21,6 +21,7 @@ from furniture_prompter.catalog.vocabulary import Vocabulary
 from furniture_prompter.domain.query import DidYouMean, FacetValue
 from furniture_prompter.search.codes import NOTHING_NAMED, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
+from furniture_prompter.search.kinds import AskedKinds, Kinds
 from furniture_prompter.search.understood import Heard
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
 from furniture_prompter.understanding.prompts import asides, sofas
@@ -67,10 +68,12 @@ class Wording:
     Attributes:
         embedded: What becomes a vector.
         keywords: What the keyword index is asked.
+        kinds: Of what kinds the piece is to be; None where that is not told.
     """
 
     embedded: str
     keywords: KeywordQuery
+    kinds: AskedKinds | None = None
 
 
 class _Said(NamedTuple):
@@ -106,6 +109,7 @@ class KnownWords:
         self._brands = frozenset(brands)
         self.vocabulary = vocabulary
         self.thesaurus = synonyms
+        self.kinds = Kinds(synonyms)
         # A thesaurus has the same few thousand words for every prompt.
         self._having = lru_cache(_REMEMBERED)(self._find_having)
         self._count = lru_cache(_REMEMBERED)(self._find_count)
@@ -221,6 +225,8 @@ class KnownWords:
                 apart.barred,
                 named.numbers if named.numbers.size else None,
             ),
+            # What a code names comes first, whatever it is.
+            None if named.numbers.size else self.kinds.asked(reading, [said[:2] for said in told]),
         )
 
     def _known_share(

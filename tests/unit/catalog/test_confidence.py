@@ -117,12 +117,14 @@ def test_an_answer_is_as_close_as_its_logit_passes_the_least() -> None:
     close = Logistic((0.0,) * 5, (1.0, 0.0, 0.0, 0.0, 10.0), 0.25)
     hit = Logistic((0.0,) * 4, (1.0, 2.0, 0.5, 0.0), -1.0)
     judge = Judge(close, 1.0, hit)
-    margin, confidences = judge.judged([SIX], [0.1], [[0.9, 0.5]], ["sofa", ""])
+    margin = judge.margin([SIX], [0.1])
+    confidences = judge.confidences(margin, [SIX], [[0.9, 0.5]], ["sofa", ""])
     assert margin == pytest.approx(0.9 + 1.0 + 0.25 - 1.0)
     logits = [margin - 1.0, margin - 2.0 * 0.5 - 1.0]
     assert confidences == pytest.approx([1 / (1 + math.exp(-each)) for each in logits])
-    alone, none = judge.judged([SIX], [0.1], [[]], [])
-    assert (alone, none) == (margin, [])
+    assert judge.confidences(margin, [SIX], [[]], []) == []
+    assert judge.margin([SIX], [0.1], is_missing=True) == -1.0
+    assert judge.margin([SIX], [-1.0], is_missing=True) < -1.0
 
 
 def test_neighbours_are_told_apart_by_who_they_are() -> None:

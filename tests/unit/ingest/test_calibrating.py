@@ -80,8 +80,9 @@ def asked(told: StoredVectors, query: NDArray[np.float32], judge: Judge, like: f
     space = Neighbours(
         order, cosines[order], kinds, background_of(cosines.astype(np.float32)), told.photos[order]
     )
-    margin, confidences = judge.judged(
-        [space], [like], [cosines[order[:3]].tolist()], kinds[:3].tolist()
+    margin = judge.margin([space], [like])
+    confidences = judge.confidences(
+        margin, [space], [cosines[order[:3]].tolist()], kinds[:3].tolist()
     )
     assert all(0 <= each <= 1 for each in confidences)
     return margin
@@ -113,7 +114,8 @@ def test_hits_of_the_neighbours_kind_are_surer_than_a_lone_other() -> None:
     kinds = np.array(told.categories)[order]
     background = background_of(cosines.astype(np.float32))
     space = Neighbours(order, cosines[order], kinds, background, told.photos[order])
-    _, (same, other) = judge.judged([space], [0.0], [[cosines[order[0]]] * 2], ["sofa", "desk"])
+    margin = judge.margin([space], [0.0])
+    same, other = judge.confidences(margin, [space], [[cosines[order[0]]] * 2], ["sofa", "desk"])
     assert same > other
 
 

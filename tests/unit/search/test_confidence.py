@@ -28,12 +28,16 @@ from furniture_prompter.search.confidence import (
     NOTHING_CLOSE,
     AnswerConfidence,
     estimate,
+    is_read,
     kept,
     names_a_kind,
     notes_of,
     refuse_without_calibration,
 )
+from furniture_prompter.search.kinds import Kinds, OtherKindRetriever, ProductKinds
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup, VectorRetriever
+from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.thesaurus import thesaurus
 
 
 @pytest.mark.parametrize(
@@ -126,9 +130,8 @@ class Shelf:
         self.manifest = SimpleNamespace(confidence=kept_record if record else None)
 
     async def columns(self, numbers: NDArray[np.int64], names: list[str]) -> dict[str, list[str]]:
-        (name,) = names
-        values = KINDS if name == "category" else ["Oak sofa", "Bed", "Sofa", "Zorblatt", ""]
-        return {name: [values[number] for number in numbers if number < 5]}
+        told = {"category": KINDS, "title": ["Oak sofa", "Bed", "Sofa", "Zorblatt", ""]}
+        return {name: [told[name][number] for number in numbers if number < 5] for name in names}
 
     async def photo_index(self) -> Any:
         async def of(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -163,8 +166,17 @@ def judged(
     known: float = 1.0,
     kind: bool = True,
     colour_weight: float | None = None,
+    prompt: str = "",
+    is_read: bool = True,
 ) -> AnswerConfidence:
     groups = [RetrieverGroup(share, (retriever(name),)) for name, share in shares]
+    if prompt:
+        kinds, reading = Kinds(thesaurus()), Reading.of(prompt)
+        named = kinds.asked(reading, [(0, len(reading.tokens))])
+        assert named is not None
+        reads: Any = shelf
+        gate = OtherKindRetriever(ProductKinds(reads, kinds), named)
+        groups.append(RetrieverGroup(-4.0, (gate,)))
     numbers = np.array([0, 1, 2, 3])[: len(strengths)]
     fused = Fused(
         numbers,
@@ -181,7 +193,16 @@ def judged(
     reader: Any = shelf
     page = fused.taken(np.arange(min(2, len(numbers))))
     return asyncio.run(
-        estimate(reader, groups, fused, page, encoded, known=known, names_a_kind=kind)
+        estimate(
+            reader,
+            groups,
+            fused,
+            page,
+            encoded,
+            known=known,
+            names_a_kind=kind,
+            is_read=is_read,
+        )
     )
 
 
@@ -194,6 +215,31 @@ def test_a_part_of_a_photo_is_judged_by_what_nothing_was_taken_out_of() -> None:
     assert list(found.confidences) == pytest.approx(list(whole.confidences), abs=1e-5)
     as_it_is = judged(Shelf(), ("photo", 1.0), **part)  # type: ignore[arg-type]  # test
     assert as_it_is.margin != pytest.approx(whole.margin)
+
+
+def test_a_kind_that_nothing_is_of_and_letters_alone_are_not_close() -> None:
+    plain = judged(Shelf(), ("prompt-text", 1.0))
+    assert plain.close is True
+    # The fourth has neither a category nor a title that says what it is, and may be a desk.
+    assert judged(Shelf(), ("prompt-text", 1.0), prompt="desk").close is True
+    told = judged(Shelf(), ("prompt-text", 1.0), prompt="desk", strengths=(4.0, 3.0, 2.0))
+    assert (told.close, told.margin, told.notes) == (False, -1.0, (NOTHING_CLOSE,))
+    assert judged(Shelf(), ("prompt-text", 1.0), is_read=False).close is False
+    assert is_read("sofa", 1.0, lambda _: False)
+    assert is_read("Kleiderschrank", 0.0, lambda word: word == "kleiderschrank")
+    assert not is_read("dishwasher", 0.0, lambda word: word == "dish")
+
+
+def test_hits_are_held_against_pieces_of_the_kind_that_is_named() -> None:
+    # A bed is the nearest, by its colours say; of two sofas the nearest is not behind.
+    strengths = (2.0, 4.0, 1.9)
+    plain = judged(Shelf(), ("prompt-text", 1.0), strengths=strengths)
+    among = judged(Shelf(), ("prompt-text", 1.0), strengths=strengths, prompt="sofa")
+    assert among.margin == plain.margin
+    sofa, beside = among.confidences[0], plain.confidences[0]
+    assert sofa is not None
+    assert beside is not None
+    assert sofa > beside
 
 
 def test_a_photo_is_judged_by_its_neighbours_and_its_likeness_to_nothing() -> None:

@@ -30,7 +30,7 @@ from furniture_prompter.web.behaviour import BehaviourLog, EventRequest
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
-from furniture_prompter.web.page import HITS_OF_PAGE, MOST_COMPARED, MOST_SORTED, View
+from furniture_prompter.web.page import HITS_OF_PAGE, LEAST_SORTED, MOST_COMPARED, MOST_SORTED, View
 from furniture_prompter.web.page_address import (
     LANGUAGES,
     Asked,
@@ -284,7 +284,7 @@ async def _searched(
     told = answer(result, photo_address)
     strengths = {hit.rank: hit.strengths for hit in result.hits}
     view = View(asked, words, columns, told, strengths, looked_at, pieces)
-    hits, further = _page_of(asked, told)
+    hits, further, sorted_apart = _page_of(asked, told)
     query_id = ""
     if services.behaviour is not None:
         ids = [hit["product"]["id"] for hit in hits]
@@ -306,6 +306,7 @@ async def _searched(
         cards=[view.card(hit) for hit in hits],
         facets=view.facets(counted),
         further=further,
+        sorted_apart=sorted_apart,
         title=title,
         ms=max(1, round(clock.timings_ms()["total"])),
         status=HTTPStatus.OK,
@@ -405,12 +406,15 @@ async def _counted(
     return {column: facet_answer(facet) for column, facet in counted.items()}
 
 
-def _page_of(asked: Asked, told: SearchAnswer) -> tuple[list[Any], str]:
-    """The hits of a page, and the address of the next one; empty on the last."""
+def _page_of(asked: Asked, told: SearchAnswer) -> tuple[list[Any], str, int]:
+    """The hits of a page, the address of the next one, and how many of all are sorted.
+
+    The address is empty on the last page; the number is 0 where all of them are, or none.
+    """
     hits = told["hits"]
     if not asked.sort:
         cursor = told["cursor"]
-        return list(hits), asked.address(cursor=cursor) if cursor else ""
+        return list(hits), asked.address(cursor=cursor) if cursor else "", 0
     column, falls = asked.sort.removeprefix("-"), asked.sort.startswith("-")
 
     def place(hit: Any) -> tuple[bool, float]:
@@ -418,12 +422,16 @@ def _page_of(asked: Asked, told: SearchAnswer) -> tuple[list[Any], str]:
         known = isinstance(value, float | int)
         return not known, (-value if falls else value) if known else 0.0
 
+    # The cheapest of all is seldom what was asked for.
+    of_kind = [each for each in hits if (each["confidence"] or 0) >= LEAST_SORTED]
+    others = [each for each in hits if (each["confidence"] or 0) < LEAST_SORTED] if of_kind else []
     start = (asked.page - 1) * HITS_OF_PAGE
-    ordered = sorted(hits, key=place)
+    ordered = [*sorted(of_kind or hits, key=place), *others]
     more = len(ordered) > start + HITS_OF_PAGE
     return (
         ordered[start : start + HITS_OF_PAGE],
         asked.address(page=asked.page + 1) if more else "",
+        len(of_kind) if others else 0,
     )
 
 
