@@ -42,7 +42,8 @@ from furniture_prompter.search.retrievers import Fused, RetrieverGroup, VectorRe
         ("white", ["white"], False),
         ("in white, under 50 cm", ["white", "under 50 cm"], False),
         ("white sofa", ["white"], True),
-        ("hello", [], True),
+        ("zorblatt", [], True),
+        ("hello", [], False),
         (None, [], False),
     ],
 )
