@@ -361,8 +361,8 @@ class Searcher:
         prompt_words = unwanted = None
         if heard.query.prompt is not None:
             named = await named_by_codes(self._reader, heard.query.prompt)
-            heard = replace(heard, notes=(*heard.notes, *named.unknown(heard.query.prompt)))
             prompt_words = known.worded(heard.query.prompt, heard.quiet, written, apart, named)
+            heard = replace(heard, notes=(*heard.notes, *named.unknown(heard.query.prompt or "")))
         if heard.query.without is not None:
             unwanted = known.worded(heard.query.without, apart=unwanted_apart)
         return heard, (prompt_words, unwanted), meant

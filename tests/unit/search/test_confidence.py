@@ -46,7 +46,8 @@ from furniture_prompter.understanding.thesaurus import thesaurus
         ("white", ["white"], False),
         ("in white, under 50 cm", ["white", "under 50 cm"], False),
         ("white sofa", ["white"], True),
-        ("hello", [], True),
+        ("zorblatt", [], True),
+        ("hello", [], False),
         (None, [], False),
     ],
 )
