@@ -18,7 +18,7 @@ from furniture_prompter.domain.query import Understood
 from furniture_prompter.search.understood import Heard, hear
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
 from furniture_prompter.understanding.prompts import understand
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 
 _COLUMNS: Final = ("gtin", "sku", "mpn", "ean", "barcode", "model", "model_no", "model_number")
 """Columns, beside `id`, of which the whole text is a code."""

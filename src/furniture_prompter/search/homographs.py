@@ -13,7 +13,7 @@ from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, rising
 from furniture_prompter.domain.product import is_translated
 from furniture_prompter.understanding.lexicon import LEXICON
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.word_forms import turkish_stems
 
 _READ: Final = frozenset({"title", "category", "color", "material", "description", "tags"})

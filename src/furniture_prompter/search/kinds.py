@@ -16,7 +16,7 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores
 from furniture_prompter.understanding.lexicon import LEXICON
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import Concept, Thesaurus, folded_words
 from furniture_prompter.understanding.word_forms import word_forms
 

@@ -27,6 +27,7 @@ from furniture_prompter.domain.query import LookedAt
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.errors import InvalidQueryError
 from furniture_prompter.query_options import OPTIONS
+from furniture_prompter.search.attributes import Wish, variant_fit
 from furniture_prompter.search.heat import HeatMap, heat_maps
 from furniture_prompter.search.query_vectors import (
     AlignmentRoute,
@@ -37,7 +38,6 @@ from furniture_prompter.search.query_vectors import (
     is_known,
 )
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup, fuse
-from furniture_prompter.search.understood import Wish, variant_fit
 
 WINDOW: Final = 20
 """Products of the ranking that are reordered together."""

@@ -13,6 +13,7 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.keyword_query import KeywordQuery
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores, Similarities, places_of, rising
+from furniture_prompter.search.attributes import AttributeRetriever, Wish
 from furniture_prompter.search.kinds import OtherKindRetriever
 from furniture_prompter.search.other_colours import OtherColourRetriever, ShadeRetriever
 from furniture_prompter.search.query_vectors import (
@@ -22,7 +23,6 @@ from furniture_prompter.search.query_vectors import (
     PromptRoute,
     is_known,
 )
-from furniture_prompter.search.understood import AttributeRetriever, Wish
 from furniture_prompter.settings import Settings
 
 PHOTO = "photo"

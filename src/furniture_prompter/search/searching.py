@@ -66,6 +66,7 @@ from furniture_prompter.search.understood import (
     COLORS,
     PHOTOS_COLOUR,
     Heard,
+    WhatIsSaid,
     hear,
     limited,
 )
@@ -74,7 +75,7 @@ from furniture_prompter.search.validation import (
     refuse_unknown_facets,
     unused_options,
 )
-from furniture_prompter.search.wording import CatalogWords, WhatIsSaid, Wording, as_written
+from furniture_prompter.search.wording import CatalogWords, Wording, as_written
 from furniture_prompter.settings import Settings
 from furniture_prompter.timing import StepTimes
 

@@ -1,29 +1,21 @@
 """What a prompt says, put to use on one catalog: limits, wishes for the ranking, notes."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
-from furniture_prompter.catalog.vector_index import Numbers, Scores
-from furniture_prompter.domain import Query, Variant
+from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.search.homographs import NOTHING_APART, ToldApart
+from furniture_prompter.search.attributes import AVAILABILITY, SEATS, Wish
+from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.unwanted_kinds import left_out
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
 from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
-
-ATTRIBUTE: Final = "attribute"
-
-ATTRIBUTE_PEAK: Final = 3.0
-"""Strength of a product that is all that the prompt's colours, counts and sizes say, in standard
-deviations as the other retrievers'; the negative of it where it is none of that."""
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "width_cm": ("width_cm", "width", "genislik_cm", "genislik", "length_cm", "diameter_cm"),
@@ -81,29 +73,15 @@ _NO_COLOURS: Final = (
 _NOT_SURE: Final = (
     "“{said}” was taken as words: it may be a size or a price. Add cm, or a currency."
 )
+_OF_NOTHING: Final = (
+    "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
+    "says nothing of that."
+)
 _NOT_ASKED_FOR: Final = "{said} is not searched: it says what is there already, or a room's size."
-_AVAILABILITY: Final = "availability"
-_NO_WORDS: Final = frozenset({"price", _AVAILABILITY})
+_NO_WORDS: Final = frozenset({"price", AVAILABILITY})
 """Of what these columns are asked no product speaks in its words: "cheap", "in stock"."""
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
 _SALE: Final = "sale_price"
-_TOLERANCE: Final = 0.1
-"""A size or price that is off by this share is neither wished for nor against."""
-_SEATS: Final = "seats"
-_CLOSE_COUNTS: Final = frozenset({_SEATS, "drawers"})
-
-
-Columns: TypeAlias = Mapping[str, Sequence[Any]]
-"""Values of products by column, in one order of products."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A preference, and the catalog's columns that can tell: the first that a product has."""
-
-    part: Understood
-    columns: tuple[str, ...]
-    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +146,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
     missing = [
         part
         for part in understanding.parts
-        if part.column.endswith(("_cm", "_kg", "price", _AVAILABILITY))
+        if part.column.endswith(("_cm", "_kg", "price", AVAILABILITY))
         and not _columns_of(part.column, columns)
     ]
     unused = [part for part in missing if part.use == "filter" or part.column in _NO_WORDS]
@@ -224,7 +202,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         " ".join(
             [
                 *(part.text for part in plain),
-                *(part.text for part in parts if part.column == _SEATS),
+                *(part.text for part in parts if part.column == SEATS),
                 *WORD_OF_COLOUR.findall(query.prompt),
             ]
         ),
@@ -241,7 +219,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
 def _told_missing(parts: Sequence[Understood], says: str) -> str:
     told = ", ".join(dict.fromkeys(f"“{part.text}”" for part in parts))
     names = ", ".join(dict.fromkeys(part.column for part in parts))
-    lacks = "values" if names == _AVAILABILITY else "numbers"
+    lacks = "values" if names == AVAILABILITY else "numbers"
     return f"{told} {says}: the catalog has no {lacks} in a column {names}."
 
 
@@ -300,8 +278,8 @@ def _condition(part: Understood, names: Sequence[str], columns: Mapping[str, str
 
 
 def _compared(part: Understood, name: str) -> str:
-    if part.column == _AVAILABILITY:
-        return f"`{name}` = '{IN_STOCK}'" if name == _AVAILABILITY else f"`{name}` > 0"
+    if part.column == AVAILABILITY:
+        return f"`{name}` = '{IN_STOCK}'" if name == AVAILABILITY else f"`{name}` > 0"
     if part.high is not None:
         return f"`{name}` between {part.value:.15g} and {part.high:.15g}"
     return f"`{name}` {part.op} {part.value:.15g}"
@@ -369,138 +347,39 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
     )
 
 
-class AttributeRetriever:
-    """Products by what their columns say of the prompt's colours, materials, counts and sizes."""
+class WhatIsSaid:
+    """Which colours and materials a version's products are said to be of, asked once for each."""
 
-    name = ATTRIBUTE
-    reads_text = False
-
-    def __init__(self, reader: CatalogReader, wishes: Sequence[Wish], weight: float) -> None:
-        """Rank `reader`'s products by `wishes`."""
-        self.weight = weight
+    def __init__(self, reader: CatalogReader) -> None:
+        """Take the version."""
         self._reader = reader
-        self._wishes = wishes
+        self._is_said: dict[tuple[str, object], bool] = {}
 
-    async def top(self, _count: int, _prefilter: Filter | None) -> Numbers:
-        """See :class:`furniture_prompter.search.retrievers.Retriever`; it brings none itself."""
-        return np.zeros(0, np.int64)
+    async def notes(self, heard: Heard, have: Callable[[str], bool]) -> tuple[str, ...]:
+        """A sentence where no product is of what a prompt asks for; empty where all is there.
 
-    async def strengths(self, numbers: Numbers) -> Scores:
-        """See :class:`furniture_prompter.search.retrievers.Retriever`."""
-        if not numbers.size:
-            return np.zeros(0, np.float32)
-        names = {name for wish in self._wishes for name in wish.columns}
-        if any(wish.part.op in {"low", "high"} for wish in self._wishes):
-            names.add("category")
-        return _strengths(await self._reader.columns(numbers, sorted(names)), self._wishes)
+        Words of which products say another that folds alike have a note of their own.
 
+        Args:
+            heard: The query.
+            have: Tells whether products have a phrase among their words, however it is spelled.
+        """
+        missing = []
+        for wish in heard.wishes:
+            part = wish.part
+            if wish.type == "texts" and not await self._has(wish.columns[0], part.value):
+                named_so = (part.text, *LEXICON.named.get(f"{part.value} {part.column}", ()))
+                # An oak table by its title, in a shop that has no material of it.
+                if any(have(each) for each in named_so if not says_any(each, heard.apart.absent)):
+                    continue
+                words = WORD.findall(part.text.lower())
+                if not any(word in heard.apart.strangers for word in words):
+                    missing.append(f"“{part.text}”")
+        return (_OF_NOTHING.format(said=", ".join(dict.fromkeys(missing))),) if missing else ()
 
-def variant_fit(variant: Variant, wishes: Sequence[Wish]) -> float:
-    """How much of some wishes a variant says of itself; 0 for none.
-
-    What it says in the prompt's own words counts more: of a navy and a light blue one, "navy" means
-    the first.
-    """
-    words = " ".join((variant.title, variant.color, *variant.options.values()))
-    own = set(WORD.findall(fold_letters(words)))
-    total = 0.0
-    for wish in wishes:
-        part = wish.part
-        if wish.type == "texts":
-            listed = variant.attributes.get(part.column)
-            if (part.column, part.value) in named(words) or (
-                isinstance(listed, tuple) and part.value in listed
-            ):
-                said = own.issuperset(WORD.findall(fold_letters(part.text)))
-                total += 2.0 if said else 1.0
-            continue
-        values = {name: [_number_of(variant, name)] for name in wish.columns}
-        # A limit holds or does not; a size that is asked for is met within a tenth.
-        least = 1.0 if part.op in {"<", "<=", ">", ">=", "between"} else 0.0
-        (fit,) = _fit(values, wish)
-        total += 1.0 if fit > 0 and fit >= least else 0.0
-    return total
-
-
-def _number_of(variant: Variant, name: str) -> float | None:
-    value = variant.attributes.get(name)
-    return value if isinstance(value, float) else None
-
-
-def _strengths(columns: Columns, wishes: Sequence[Wish]) -> Scores:
-    rows = np.stack([_fit(columns, wish) for wish in wishes])
-    for wide, deep in _sides(wishes):
-        # "80x140 masa": which of two sides is the width nobody says.
-        turned = np.stack(
-            [
-                _fit(columns, replace(wishes[to], part=replace(wishes[to].part, value=value)))
-                for to, value in ((wide, wishes[deep].part.value), (deep, wishes[wide].part.value))
-            ]
-        )
-        is_better = turned.sum(axis=0) > rows[[wide, deep]].sum(axis=0)
-        rows[[wide, deep]] = np.where(is_better, turned, rows[[wide, deep]])
-    known = ~np.isnan(rows)
-    total = np.where(known, rows, 0).sum(axis=0)
-    return np.where(
-        known.any(axis=0), ATTRIBUTE_PEAK * total / len(wishes), np.float32(np.nan)
-    ).astype(np.float32)
-
-
-def _sides(wishes: Sequence[Wish]) -> Iterator[tuple[int, int]]:
-    """Places of wishes for a width and a depth that were said in one breath."""
-    for place, (wide, deep) in enumerate(pairwise(wishes)):
-        columns = (wide.part.column, deep.part.column)
-        if columns == ("width_cm", "depth_cm") and wide.part.text == deep.part.text:
-            yield place, place + 1
-
-
-def _fit(columns: Columns, wish: Wish) -> NDArray[np.float64]:
-    """How well each product fits a wish: 1 fully, -1 not at all, NaN unknown; shape (n,)."""
-    part, values = wish.part, columns[wish.columns[0]]
-    if part.column == _AVAILABILITY:
-        told = zip(*(columns[name] for name in wish.columns), strict=True)
-        return np.array([_in_stock(next(filter(None, each), each[-1])) for each in told])
-    if wish.type != "number":
-        # A list has the name itself; a text has it among its words.
-        texts = values if wish.type == "texts" else [(text or "").lower() for text in values]
-        return np.array(
-            [float("nan") if not each else 1.0 if part.value in each else -1.0 for each in texts]
-        )
-    numbers = np.array(values, np.float64)
-    for name in wish.columns[1:]:
-        numbers = np.where(np.isnan(numbers), np.array(columns[name], np.float64), numbers)
-    if part.op in {"low", "high"}:
-        ranks = _ranks(numbers, columns["category"])
-        return 1 - 2 * ranks if part.op == "low" else 2 * ranks - 1
-    low = float(part.value)
-    high = part.high if part.high is not None else low
-    if part.column in _CLOSE_COUNTS:
-        fits = np.where((numbers >= low) & (numbers <= high), 1.0, -1.0)
-        return np.where(np.isnan(numbers), np.nan, fits)
-    low = 0.0 if part.op in {"<", "<="} else low
-    high = np.inf if part.op in {">", ">="} else high
-    with np.errstate(divide="ignore", invalid="ignore"):
-        off = np.maximum(np.log(low / numbers) if low else 0.0, np.log(numbers / high))
-    fits = 1 - np.clip(off, 0, 2 * _TOLERANCE) / _TOLERANCE
-    return np.asarray(np.where(np.isnan(numbers) | (numbers <= 0), np.nan, fits))
-
-
-def _in_stock(told: str | float | None) -> float:
-    """Of a text or a number of pieces, as :func:`_fit`."""
-    if told is None or told == "":
-        return float("nan")
-    return 1.0 if told == IN_STOCK or (not isinstance(told, str) and told > 0) else -1.0
-
-
-def _ranks(numbers: NDArray[np.float64], categories: Sequence[str]) -> NDArray[np.float64]:
-    """Each number's rank within its category, from 0 for the least to 1; NaN of none."""
-    ranks = np.full(len(numbers), np.nan)
-    codes = np.unique(np.array(categories, dtype=object).astype(str), return_inverse=True)[1]
-    for code in range(codes.max() + 1):
-        places = np.flatnonzero((codes == code) & ~np.isnan(numbers))
-        if len(places) > 1:
-            order = np.argsort(np.argsort(numbers[places], kind="stable"), kind="stable")
-            ranks[places] = order / (len(places) - 1)
-        elif len(places):
-            ranks[places] = 0.5
-    return ranks
+    async def _has(self, column: str, value: object) -> bool:
+        if (column, value) not in self._is_said:
+            # Both are the lexicon's own words, and no shell waits for the filter language here.
+            found = await self._reader.passing(f"array_has(`{column}`, '{value}')")
+            self._is_said[column, value] = bool(found.numbers.size)
+        return self._is_said[column, value]

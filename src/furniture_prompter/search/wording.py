@@ -22,10 +22,10 @@ from furniture_prompter.domain.query import DidYouMean, FacetValue
 from furniture_prompter.search.codes import NOTHING_NAMED, Named
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.kinds import AskedKinds, Kinds
-from furniture_prompter.search.understood import Heard
-from furniture_prompter.understanding.lexicon import LEXICON, WORD, Comparison
-from furniture_prompter.understanding.prompts import asides, sofas
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.counts import sofas
+from furniture_prompter.understanding.lexicon import LEXICON, Comparison
+from furniture_prompter.understanding.prompts import asides
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.spelling import Speller, everyday_words, replaced
 from furniture_prompter.understanding.surroundings import beside_a_piece, courtesies
 from furniture_prompter.understanding.thesaurus import (
@@ -54,11 +54,6 @@ _LEAST_LETTERS: Final = 3
 _BRAND: Final = "brand"
 _WEIGHT_AS_WRITTEN: Final = 0.5
 """Of a misspelled word as it stands, beside what was meant."""
-
-_OF_NOTHING: Final = (
-    "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
-    "says nothing of that."
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -461,44 +456,6 @@ class CatalogWords:
         # "Home" of a brand says as much without it.
         brands -= LEXICON.words | synonyms.words | everyday_words()
         return KnownWords(vocabulary, synonyms, self._is_word, brands)
-
-
-class WhatIsSaid:
-    """Which colours and materials a version's products are said to be of, asked once for each."""
-
-    def __init__(self, reader: CatalogReader) -> None:
-        """Take the version."""
-        self._reader = reader
-        self._is_said: dict[tuple[str, object], bool] = {}
-
-    async def notes(self, heard: Heard, have: Callable[[str], bool]) -> tuple[str, ...]:
-        """A sentence where no product is of what a prompt asks for; empty where all is there.
-
-        Words of which products say another that folds alike have a note of their own.
-
-        Args:
-            heard: The query.
-            have: Tells whether products have a phrase among their words, however it is spelled.
-        """
-        missing = []
-        for wish in heard.wishes:
-            part = wish.part
-            if wish.type == "texts" and not await self._has(wish.columns[0], part.value):
-                named_so = (part.text, *LEXICON.named.get(f"{part.value} {part.column}", ()))
-                # An oak table by its title, in a shop that has no material of it.
-                if any(have(each) for each in named_so if not says_any(each, heard.apart.absent)):
-                    continue
-                words = WORD.findall(part.text.lower())
-                if not any(word in heard.apart.strangers for word in words):
-                    missing.append(f"“{part.text}”")
-        return (_OF_NOTHING.format(said=", ".join(dict.fromkeys(missing))),) if missing else ()
-
-    async def _has(self, column: str, value: object) -> bool:
-        if (column, value) not in self._is_said:
-            # Both are the lexicon's own words, and no shell waits for the filter language here.
-            found = await self._reader.passing(f"array_has(`{column}`, '{value}')")
-            self._is_said[column, value] = bool(found.numbers.size)
-        return self._is_said[column, value]
 
 
 def as_written(text: str) -> Wording:

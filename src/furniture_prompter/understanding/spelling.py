@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from cachetools import LRUCache
 
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import Thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
 

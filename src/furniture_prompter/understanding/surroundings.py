@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from furniture_prompter.understanding.lexicon import LEXICON
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
 

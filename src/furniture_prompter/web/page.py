@@ -11,7 +11,7 @@ from furniture_prompter.search.answer import HitFields, SearchAnswer, Understood
 from furniture_prompter.search.retrievers import KEYWORD, KEYWORD_PEAK, NAMED_PEAK
 from furniture_prompter.search.understood import PHOTOS_COLOUR
 from furniture_prompter.understanding.lexicon import LEXICON, fold_letters
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.web.page_address import RANGE, SORTED_BY, Asked, as_addressed, xywh
 from furniture_prompter.web.page_products import product_card
 from furniture_prompter.web.page_words import Words

@@ -36,7 +36,7 @@ from furniture_prompter.search.confidence import (
 )
 from furniture_prompter.search.kinds import Kinds, OtherKindRetriever, ProductKinds
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup, VectorRetriever
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import thesaurus
 
 

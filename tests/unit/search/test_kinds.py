@@ -13,7 +13,7 @@ from furniture_prompter.search.kinds import (
     OtherKindRetriever,
     ProductKinds,
 )
-from furniture_prompter.understanding.quantities import Reading
+from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import thesaurus
 
 KINDS = Kinds(thesaurus())

@@ -14,10 +14,10 @@ from furniture_prompter.catalog.reader import PhotoRows
 from furniture_prompter.domain import Hit, Product, Query, Variant
 from furniture_prompter.domain.query import Crop, LookedAt, Understood
 from furniture_prompter.encoders.card import EmbeddingSpace, Preprocessing, identity_of
+from furniture_prompter.search.attributes import Wish
 from furniture_prompter.search.paging import OVERLAP_FIGURE, asymmetry_note, notes, present
 from furniture_prompter.search.query_vectors import NoRoute
 from furniture_prompter.search.retrievers import Fused, RetrieverGroup
-from furniture_prompter.search.understood import Wish
 from tests.fakes import colour_card
 
 NOBODY = NoRoute("Prompts reach no photos.")

@@ -13,15 +13,13 @@ from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import Query, Variant
 from furniture_prompter.domain.query import Understood
-from furniture_prompter.search.understood import (
+from furniture_prompter.search.attributes import (
     ATTRIBUTE_PEAK,
     AttributeRetriever,
-    Heard,
     Wish,
-    hear,
-    limited,
     variant_fit,
 )
+from furniture_prompter.search.understood import Heard, hear, limited
 
 NUMBERS = dict.fromkeys(("width_cm", "depth_cm", "height_cm", "price"), "number")
 
