@@ -26,7 +26,7 @@ FILLED: Final = {
     "feeds.column_samples.ColumnSample": "cell by cell",
     "feeds.schema_graph.PageThings": "thing by thing",
     "feeds.values.measures._Number": "a unit further on is that of the numbers before it",
-    "understanding.quantities.Reading": "rule by rule",
+    "understanding.reading.Reading": "rule by rule",
     "crawl.options.CrawlReport": "page by page",
     "crawl.pages.Verdict": "link by link",
     "distillation.run_folder.Progress": "step by step",
