@@ -136,17 +136,24 @@ def test_pages_follow_each_other_without_repeating(api: Api) -> None:
     assert not set(ids[0]) & set(ids[1])
 
 
-def test_hits_are_sorted_by_a_number_and_turned_in_pages(api: Api) -> None:
+def prices_of(text: str) -> list[float]:
+    return [float(each) for each in re.findall(r'class="price">([\d.]+)<', text)]
+
+
+def test_what_is_of_the_kind_is_sorted_by_a_number_and_turned_in_pages(api: Api) -> None:
     first = page(api, "/?q=chair&sort=-price")
-    prices = [float(each) for each in re.findall(r'class="price">([\d.]+)<', first)]
-    assert prices == sorted(prices, reverse=True)
+    (told,) = re.findall(r"(\d+) of the kind asked for, sorted: ", first)
+    names = re.findall(r'class="name"><a [^>]*>(\w+)', first)
+    assert [name == "chair" for name in names] == [at < int(told) for at in range(len(names))]
+    # The last of the chairs has no price.
+    of_kind, behind = prices_of(first)[: int(told) - 1], prices_of(first)[int(told) - 1 :]
+    assert of_kind == sorted(of_kind, reverse=True)
+    # What is dearer and no chair comes behind.
+    assert max(behind) > of_kind[0]
+    assert f"Aranan türden {told} ürün" in page(api, "/?q=chair&sort=-price&lang=tr")
     (further,) = set(links(first, "page=2"))
-    following = [
-        float(each)
-        for each in re.findall(r'class="price">([\d.]+)<', page(api, urljoin("/", further)))
-    ]
-    assert following
-    assert following[0] <= prices[-1]
+    following = page(api, urljoin("/", further))
+    assert prices_of(following)
 
 
 def test_an_empty_answer_offers_each_condition_to_be_taken_away(api: Api) -> None:
