@@ -168,9 +168,7 @@ def catalog_versions(folder: Path) -> tuple[CatalogVersion, ...]:
     """
     manifest = read_manifest(folder)
     kept = {each.version for each in manifest.kept if _is_there(folder, each)}
-    found = {
-        each.version: replace(each, kept=each.version in kept) for each in _recorded(folder)
-    }
+    found = {each.version: replace(each, kept=each.version in kept) for each in _recorded(folder)}
     found[manifest.version] = CatalogVersion(
         manifest.version,
         manifest.created,
