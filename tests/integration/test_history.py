@@ -24,6 +24,7 @@ from furniture_prompter.domain import (
     ProductDifference,
     Query,
     RollbackSummary,
+    Upsert,
 )
 from furniture_prompter.errors import (
     CatalogDamagedError,
@@ -31,6 +32,7 @@ from furniture_prompter.errors import (
     TooManyRemovedError,
     VersionNotKeptError,
 )
+from furniture_prompter.ingest.upserts import write_products
 from furniture_prompter.settings import Settings
 from tests.fakes import make_rows, with_product
 from tests.integration.conftest import Shop
@@ -198,6 +200,33 @@ def test_as_many_versions_are_kept_as_the_setting_says_and_their_data_goes_then(
     assert kept(shop) == [7]
     with pytest.raises(VersionNotKeptError, match=r"no version before its .*No version before it"):
         back(shop)
+    assert sound(shop)
+
+
+def test_writes_over_the_api_leave_the_way_back_to_the_feed(
+    shop: Shop, rows: list[FeedRow], clock: dict[str, float]
+) -> None:
+    def write(*numbers: int) -> None:
+        for number in numbers:
+            product = dataclasses.replace(rows[0].product, title=f"stock {number}")
+            made = [Upsert(1, product, None)]
+            encoders = shop.encoder, shop.prompt_encoder
+            asyncio.run(write_products(made, shop.folder, *encoders, shop.settings))
+            clock["s"] += 2 * shop.settings.version_grace_s
+
+    shop.settings = Settings(stage_photos=8, keep_versions=2)
+    shop.index(rows[:8])
+    of_the_feed = titles(shop)
+    write(1, 2, 3)
+    on_the_disk = len(list((shop.folder / "products.lance" / "_versions").iterdir()))
+    write(4, 5, 6)
+    assert kept(shop) == [1, 7]
+    # However many there are, they take no more room than a few.
+    assert len(list((shop.folder / "products.lance" / "_versions").iterdir())) == on_the_disk
+    shop.index([*rows[1:8], titled(rows[8], "of the second day")])
+    assert kept(shop) == [1, 7, 8]
+    assert back(shop, 1).returned_to == 1
+    assert titles(shop) == of_the_feed
     assert sound(shop)
 
 

@@ -96,7 +96,7 @@ async def _gather(table: AsyncTable, small: Sequence[Fragment]) -> None:
 async def prune_table(
     folder: Path, table: AsyncTable, manifest: Manifest, readable_still: Collection[Replaced]
 ) -> None:
-    """Delete versions of a table that are older than all that is current, read or kept.
+    """Delete versions of a table that are older than all that is current or read, and not kept.
 
     Files that no version names, which killed runs leave, go with them: the writer's lock is held.
 
@@ -114,15 +114,16 @@ async def prune_table(
     if await table.version() != current:
         # Of what a run is writing no manifest may say so yet.
         return
-    needed = [*(each.tables for each in readable_still), *(each.tables for each in manifest.kept)]
-    earliest = min((tables.get(name, 0) for tables in needed), default=current)
+    earliest = min((each.tables.get(name, 0) for each in readable_still), default=current)
+    kept = {each.tables.get(name, 0) for each in manifest.kept}
     versions = lance_versions(folder, name)
-    gone = [path for number, path in versions if number < earliest]
+    # What lies between two kept ones is as old: writes over the API would fill the disk with it.
+    gone = [path for number, path in versions if number < earliest and number not in kept]
     if not gone:
         return
     named: set[str] = set()
-    for number, _ in versions:
-        if number >= earliest:
+    for number, path in versions:
+        if path not in gone:
             named |= table_files(folder, name, number)
     # Lance takes a version for whole as long as its manifest is there, so that this goes first.
     for path in gone:

@@ -64,13 +64,18 @@ _MADE: Final = TypeAdapter(Made)
 _OF_THE_SAME: Final = frozenset({"optimize", "learn"})
 
 
-def kept_with(before: Manifest | None, keep_versions: int, made: Made) -> tuple[Kept, ...]:
+def kept_with(
+    folder: Path, before: Manifest | None, keep_versions: int, made: Made
+) -> tuple[Kept, ...]:
     """The versions to keep once another takes the place of `before`, earliest first.
 
     A version without checksums, of an older release, has no copy of its manifest and is not kept;
-    nor is one whose products are all in the next, for nobody would return to it.
+    nor is one whose products are all in the next, for nobody would return to it. Of writes over
+    the API that follow one another the last is kept, so that they do not use up the way back to
+    what a feed made.
 
     Args:
+        folder: The catalog.
         before: The version that is replaced; None where there was none.
         keep_versions: Replaced versions that can be returned to.
         made: What makes the next.
@@ -78,10 +83,27 @@ def kept_with(before: Manifest | None, keep_versions: int, made: Made) -> tuple[
     if before is None or not keep_versions:
         return ()
     kept = before.kept
-    if before.checksums is not None and made.by not in _OF_THE_SAME:
+    goes_on = made.by == "write" and _is_of_writes(folder, before)
+    if before.checksums is not None and not _has_the_same(made) and not goes_on:
         own = Kept(before.version, before.tables, before.alignment.file, before.checksums)
         kept = (*kept, own)
     return kept[-keep_versions:]
+
+
+def _has_the_same(made: Made) -> bool:
+    return made.by in _OF_THE_SAME or not (made.added or made.updated or made.removed)
+
+
+def _is_of_writes(folder: Path, manifest: Manifest) -> bool:
+    """Whether a write over the API made the products of a version."""
+    made = manifest.made
+    if made is not None and _has_the_same(made):
+        earlier = {each.version: each.made for each in _recorded(folder)}
+        number = manifest.version
+        while made is not None and _has_the_same(made):
+            number -= 1
+            made = earlier.get(number)
+    return made is not None and made.by == "write"
 
 
 def prune_checksums(folder: Path, manifest: Manifest) -> None:
@@ -146,22 +168,7 @@ def catalog_versions(folder: Path) -> tuple[CatalogVersion, ...]:
     """
     manifest = read_manifest(folder)
     kept = {each.version for each in manifest.kept if _is_there(folder, each)}
-    found: dict[int, CatalogVersion] = {}
-    for raw in _lines(folder / VERSIONS_FILE):
-        try:
-            made = None if raw["made"] is None else _MADE.validate_python(raw["made"])
-            number = int(raw["version"])
-            found[number] = CatalogVersion(
-                number,
-                str(raw["created"]),
-                int(raw["products"]),
-                int(raw["photos"]),
-                made,
-                kept=number in kept,
-                current=False,
-            )
-        except (KeyError, TypeError, ValueError, ValidationError):
-            continue
+    found = {each.version: replace(each, kept=each.version in kept) for each in _recorded(folder)}
     found[manifest.version] = CatalogVersion(
         manifest.version,
         manifest.created,
@@ -172,6 +179,24 @@ def catalog_versions(folder: Path) -> tuple[CatalogVersion, ...]:
         current=True,
     )
     return tuple(found[number] for number in sorted(found) if number <= manifest.version)
+
+
+def _recorded(folder: Path) -> Iterator[CatalogVersion]:
+    """The versions that were replaced, as far as their lines can be read."""
+    for raw in _lines(folder / VERSIONS_FILE):
+        try:
+            made = None if raw["made"] is None else _MADE.validate_python(raw["made"])
+            yield CatalogVersion(
+                int(raw["version"]),
+                str(raw["created"]),
+                int(raw["products"]),
+                int(raw["photos"]),
+                made,
+                kept=False,
+                current=False,
+            )
+        except (KeyError, TypeError, ValueError, ValidationError):
+            continue
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -325,7 +350,7 @@ async def roll_back(
             # Numbers of products that came since are not given a second time.
             next_number=before.next_number,
             replaced=replaced_with(before, grace_s),
-            kept=kept_with(before, keep_versions, made),
+            kept=kept_with(folder, before, keep_versions, made),
             made=made,
             checksums=None,
         )

@@ -418,7 +418,7 @@ class CatalogWriter:
             vector_index=vector_index,
             replaced=replaced_with(before, grace_s),
             folding=self.folding,
-            kept=kept_with(before, keep_versions, made),
+            kept=kept_with(self.folder, before, keep_versions, made),
             made=made,
             variants=self.variants,
             confidence=self.confidence,

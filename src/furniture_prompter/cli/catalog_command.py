@@ -146,6 +146,15 @@ def versions(catalog: CatalogOption, as_json: JsonOption = False) -> None:
         return
     for each in reversed(found):
         output().print(plain(_version_line(each)), soft_wrap=True)
+    there = [f"{each.version}" for each in reversed(found) if each.kept and not each.current]
+    if there:
+        print(
+            f"What can be returned to: {', '.join(there)} (furniture-prompter catalog rollback "
+            f"{there[0]} --catalog {catalog})."
+        )
+    else:
+        print("There is no version to return to yet.")
+    sys.stdout.flush()
 
 
 def _version_line(version: "CatalogVersion") -> str:

@@ -7,7 +7,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote
@@ -316,12 +316,11 @@ def outfit(
         where: A filter that pieces must pass.
         lang: Language of reasons and notes, ``en`` or ``tr``; English unless given.
     """
-    body: dict[str, Any] = {"limit": limit}
-    body |= {"like": like} if like is not None else {}
-    body |= {"photo": photo_text(photo)} if photo is not None else {}
-    body |= {"budget": budget} if budget is not None else {}
-    body |= {"where": where} if where is not None else {}
-    body |= {"currency": currency, "leave_out": list(leave_out), "replace": dict(replaced or {})}
+    text = None if photo is None else photo_text(photo)
+    optional = {"like": like, "photo": text, "budget": budget, "where": where}
+    body: dict[str, Any] = {name: value for name, value in optional.items() if value is not None}
+    body |= {"limit": limit, "currency": currency}
+    body |= {"leave_out": [*leave_out], "replace": {**(replaced or {})}}
     path = f"/v1/outfit?lang={quote(lang)}" if lang else "/v1/outfit"
     return Call("POST", path, _record(OutfitAnswer.of), body)
 
@@ -363,6 +362,19 @@ def put_product(
     """
     body = _sent(fields) | ({"photos": _photo_texts(photos)} if photos else {})
     return Call("PUT", _address(product_id), _record(Stored.of), body)
+
+
+def patch_product(
+    product_id: str, changes: Mapping[str, Any], *, photos: Sequence[PhotoInput] = ()
+) -> Call[Stored]:
+    """Change some fields of a product; the others stay.
+
+    Args:
+        product_id: Its id.
+        changes: Fields as of :meth:`put_product`; None takes one away.
+        photos: What takes the place of its photos; they stay when left out.
+    """
+    return replace(put_product(product_id, changes, photos=photos), method="PATCH")
 
 
 def delete_product(product_id: str) -> Call[Stored]:

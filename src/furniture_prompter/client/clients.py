@@ -103,6 +103,7 @@ class Client:
     outfit = _waiting(calls.outfit)
     embeddings = _waiting(calls.embeddings)
     put_product = _waiting(calls.put_product)
+    patch_product = _waiting(calls.patch_product)
     delete_product = _waiting(calls.delete_product)
     catalog = _waiting(calls.catalog)
     encoders = _waiting(calls.encoders)
@@ -117,8 +118,9 @@ class Client:
 
         Args:
             products: Objects of ``id``, ``title``, further columns and ``photos`` (a list as
-                :meth:`put_product` takes it), or of ``id`` and ``"delete": True``. They are sent as
-                they come; nothing is kept.
+                :meth:`put_product` takes it), or of ``id`` and ``"delete": True``; with
+                ``"patch": True`` what is named changes, as of :meth:`patch_product`. They are sent
+                as they come; nothing is kept.
             timeout_s: Longest silence of the server, which answers when all lines are written.
 
         Yields:
@@ -201,6 +203,7 @@ class AsyncClient:
     outfit = _awaited(calls.outfit)
     embeddings = _awaited(calls.embeddings)
     put_product = _awaited(calls.put_product)
+    patch_product = _awaited(calls.patch_product)
     delete_product = _awaited(calls.delete_product)
     catalog = _awaited(calls.catalog)
     encoders = _awaited(calls.encoders)

@@ -256,7 +256,7 @@ Outcome = Literal["created", "updated", "unchanged", "deleted", "missing", "refu
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """A product to store in place of whatever has its id.
+    """A product to store in place of whatever has its id, or what is to change of one.
 
     Attributes:
         line: 1-based line of the request it came from.
@@ -264,12 +264,17 @@ class Upsert:
         photos: Photo files, the main one first, taken over into the catalog; None keeps those that
             the product has.
         variant_of: The variant's id of each photo that shows only one.
+        told: Names of the words and attributes that change or go, ``variants`` among them, where
+            the rest of the product stays; None where all of it is replaced.
+        left_out: What of the product as it was sent could not be used, a sentence or two each.
     """
 
     line: int
     product: Product
     photos: tuple[Path, ...] | None
     variant_of: Mapping[Path, str] = field(default_factory=dict)
+    told: frozenset[str] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +300,12 @@ class WriteResult:
     Attributes:
         line: 1-based line of the request.
         product_id: The product; empty where it could not be told.
-        outcome: ``missing`` for a removal of what is not there; ``refused`` has a reason.
+        outcome: ``missing`` for a removal or a change of what is not there; ``refused`` has a
+            reason.
         reason: What is wrong, in one sentence; empty where nothing is.
         cure: What to do about it, in one sentence.
-        left_out: What was stored without: a sentence or two for each attribute of another type
-            than its column.
+        left_out: What was stored without: a sentence or two for each value that could not be used,
+            is of another type than its column, or is not true beside what changed.
         of_photo: Whether a photo that cannot be used is what was refused.
     """
 

@@ -1,6 +1,6 @@
 """What a product keeps of a catalog where a feed says nothing of it: photos, and untold fields."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -97,6 +97,60 @@ def completed(product: Product, before: Product, told: Collection[str]) -> Produ
         if numbers := [each for each in found if isinstance(each, float)]:
             attributes[name] = min(numbers)
     return replace(product, **words, attributes=attributes, variants=tuple(variants))
+
+
+def patched(
+    product: Product, before: Product, told: Collection[str]
+) -> tuple[Product, tuple[str, ...]]:
+    """A product of a catalog with some of its fields changed.
+
+    Args:
+        product: What changes.
+        before: As the catalog has it.
+        told: Names of what changes or goes; see :class:`furniture_prompter.domain.Upsert`.
+
+    Returns:
+        The product, and what it is without, a sentence or two each.
+    """
+    words = {name: getattr(before, name) for name in _WORDS if name not in told}
+    changed = dict(product.attributes)
+    left_out: list[str] = []
+    code, other = before.attributes.get("currency"), changed.get("currency")
+    if "currency" not in told and code and other and code != other:
+        # The text of a price said so, and the product's other prices are in its own.
+        for name in [each for each in _LOWEST if each in changed]:
+            del changed[name]
+            left_out.append(
+                f"{name}: It is in {other}, and the product's prices are in {code}. Send currency "
+                "too, or the price in that one."
+            )
+    gone = {name for name in told if not (left_out and name in _LOWEST)}
+    kept = _attributes({}, before.attributes, gone)
+    attributes = {**kept, **changed}
+    attributes |= {name: kept[name] for name in changed if name in kept and name not in told}
+    for untrue, why in _untrue(attributes, told):
+        del attributes[untrue]
+        left_out.append(f"{untrue}: {why} The product has none now; send it too where it has one.")
+    variants = product.variants if "variants" in told else before.variants
+    return replace(product, **words, attributes=attributes, variants=variants), tuple(left_out)
+
+
+def _untrue(
+    attributes: Mapping[str, AttributeValue], told: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """What was true of a product until something else of it changed, with why it no longer is."""
+    price, reduced = attributes.get("price"), attributes.get("sale_price")
+    is_reduced = not isinstance(price, float) or not isinstance(reduced, float) or reduced < price
+    if "price" in told and "sale_price" not in told and not is_reduced:
+        yield "sale_price", f"It was {reduced:.15g}, which is no reduction of {price:.15g}."
+    stock, availability = attributes.get("stock"), attributes.get("availability")
+    if not isinstance(stock, float) or availability not in {"in stock", "out of stock"}:
+        return
+    if (stock > 0) != (availability == "in stock"):
+        if "stock" in told and "availability" not in told:
+            yield "availability", f"It was {availability!r}, with a stock of {stock:.15g}."
+        elif "availability" in told and "stock" not in told:
+            yield "stock", f"It was {stock:.15g}, and the product is {availability}."
 
 
 def _variant(variant: Variant | None, before: Variant, told: Collection[str]) -> Variant:

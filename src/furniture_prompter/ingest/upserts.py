@@ -30,7 +30,7 @@ from furniture_prompter.feeds.table_rows import PRICES
 from furniture_prompter.feeds.values.money import read_price, tells_no_price
 from furniture_prompter.ingest.calibrating import LEAST_PRODUCTS
 from furniture_prompter.ingest.changes import Change, find_changes, tally
-from furniture_prompter.ingest.kept import kept_photos
+from furniture_prompter.ingest.kept import kept_photos, patched, stored_by_number
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import is_due, write_changes
 from furniture_prompter.settings import Settings
@@ -48,7 +48,7 @@ async def write_products(
     *,
     learns: bool = True,
 ) -> WriteSummary:
-    """Store and delete products, as one new version or not at all.
+    """Store, change and delete products, as one new version or not at all.
 
     A product is stored with all of its photos or refused; what is refused leaves the others alone.
     An attribute of another type than the catalog's column is left out, and its result says so. An
@@ -72,6 +72,7 @@ async def write_products(
     began = time.perf_counter()
     results: dict[int, WriteResult] = {}
     once = _first_of_each_id(writes, results)
+    left_out = {write.line: [*write.left_out] for write in once if isinstance(write, Upsert)}
     async with open_writer(
         folder,
         identity_of(encoder.card),
@@ -81,6 +82,7 @@ async def write_products(
     ) as writer:
         await writer.pruner.before_writing(writer.manifest, settings.version_grace_s)
         stored = await stored_products(writer, {product_id_of(each) for each in once})
+        once = await _beside_stored(once, stored, writer, results, left_out)
         uploads = Uploads(folder)
         replaced = writer.manifest
         written: tuple[Change, ...] = ()
@@ -92,7 +94,6 @@ async def write_products(
             photos, _ = await encode_and_stage(writer, rows, encoder, settings, known=known)
             spoilt = _spoilt(rows, photos.set_aside)
             results.update(spoilt)
-            left_out: dict[int, list[str]] = {}
             unspoilt = [_priced(row, left_out) for row in rows if row.line not in spoilt]
             pictures = photos.by_product | kept
             changes = find_changes(
@@ -108,7 +109,7 @@ async def write_products(
             )
             for item in changes.set_aside:
                 if item.column:
-                    left_out.setdefault(item.line, []).append(f"{item.reason} {item.cure}")
+                    left_out[item.line].append(f"{item.reason} {item.cure}")
                 else:
                     results[item.line] = _refused(item)
             removed = [write for write in once if isinstance(write, Removal)]
@@ -176,6 +177,48 @@ def _first_of_each_id(writes: Sequence[Write], results: dict[int, WriteResult]) 
     return list(first.values())
 
 
+async def _beside_stored(
+    writes: Sequence[Write],
+    stored: Mapping[str, StoredProduct],
+    writer: CatalogWriter,
+    results: dict[int, WriteResult],
+    left_out: Mapping[int, list[str]],
+) -> list[Write]:
+    """Writes with what the catalog has of products of which only a part changes.
+
+    Those that the catalog does not have get their result. A title that goes is told: a program
+    that means to change a price alone would not see that products are called by their ids now.
+    """
+    asked = {
+        stored[write.product.id].number
+        for write in writes
+        if isinstance(write, Upsert)
+        and write.product.id in stored
+        and (write.told is not None or write.product.title == write.product.id)
+    }
+    before = await stored_by_number(writer, asked)
+    made: list[Write] = []
+    for write in writes:
+        if isinstance(write, Upsert):
+            known = stored.get(write.product.id)
+            earlier = None if known is None else before.get(known.number)
+            if write.told is not None:
+                if earlier is None:
+                    results[write.line] = WriteResult(write.line, write.product.id, "missing")
+                    continue
+                product, told = patched(write.product, earlier, write.told)
+                left_out[write.line].extend(told)
+                write = replace(write, product=product)
+            elif earlier is not None and earlier.title != write.product.title:
+                left_out[write.line].append(
+                    f"title: It was {shown(earlier.title)}, and the product is called by its id "
+                    "now, for what is sent takes the place of all that was. PATCH changes only "
+                    "what is named."
+                )
+        made.append(write)
+    return made
+
+
 async def _kept_photos(
     writes: Sequence[Write], stored: dict[str, StoredProduct], writer: CatalogWriter
 ) -> dict[str, list[Photo]]:
@@ -205,7 +248,7 @@ def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
     Those that are sure of none are named in `left_out`: as the first of its column a text would
     make texts of all later prices.
     """
-    product, told = row.product, left_out.setdefault(row.line, [])
+    product, told = row.product, left_out[row.line]
     attributes = _with_prices(product.attributes, "", "The product is", told)
     variants = []
     for place, each in enumerate(product.variants, start=1):
@@ -215,8 +258,6 @@ def _priced(row: FeedRow, left_out: dict[int, list[str]]) -> FeedRow:
         if own.get("currency") == common.get("currency") and "currency" not in each.attributes:
             own.pop("currency", None)
         variants.append(each if own == each.attributes else replace(each, attributes=own))
-    if not told:
-        del left_out[row.line]
     if attributes == product.attributes and tuple(variants) == product.variants:
         return row
     priced = replace(product, attributes=attributes, variants=tuple(variants))

@@ -262,6 +262,17 @@ PUT_BODY: Final[dict[str, Any]] = {
         },
     }
 }
+PATCH_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            # Its example is of what a shop changes daily.
+            "application/json": {"schema": _SCHEMA, "example": {"stock": 0, "sale_price": None}},
+            "application/merge-patch+json": {"schema": _SCHEMA},
+            "multipart/form-data": PUT_BODY["requestBody"]["content"]["multipart/form-data"],
+        },
+    }
+}
 BATCH_BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -270,6 +281,7 @@ BATCH_BODY: Final[dict[str, Any]] = {
                 "schema": {"type": "string"},
                 "example": (
                     '{"id": "stool-7", "title": "Oak stool", "price": 89.0, "photos": ["…"]}\n'
+                    '{"id": "stool-5", "patch": true, "stock": 0}\n'
                     '{"id": "stool-6", "delete": true}\n'
                 ),
             }
@@ -292,6 +304,11 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 PUT_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "It was there before."},
     201: {"description": "It is new.", "content": {"application/json": {}}},
+    **_REFUSALS,
+}
+PATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "It is changed, or was so before."},
+    404: {"description": "There is no such product."},
     **_REFUSALS,
 }
 DELETE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {

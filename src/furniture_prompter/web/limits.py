@@ -266,7 +266,10 @@ class RequestTimeout:
             if answered or not limit.expired():
                 raise
             await send_error(
-                scope, receive, send, timed_out(writing=scope["method"] in {"PUT", "DELETE"})
+                scope,
+                receive,
+                send,
+                timed_out(writing=scope["method"] in {"PUT", "PATCH", "DELETE"}),
             )
 
 

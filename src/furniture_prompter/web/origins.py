@@ -161,7 +161,7 @@ def cors_middleware(settings: ServeSettings) -> Middleware | None:
     return Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=("GET", "POST", "PUT", "DELETE"),
+        allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
         allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
         expose_headers=_EXPOSED,
         max_age=600,

@@ -18,7 +18,8 @@ from furniture_prompter.domain import Product, Removal, SetAside, Upsert, Write,
 from furniture_prompter.encoders.decoding import PhotoLimits, photo_extension, photo_id
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.cells import UnusableValueError
-from furniture_prompter.feeds.rows import LIMIT_IMAGES, read_product
+from furniture_prompter.feeds.rows import LIMIT_IMAGES
+from furniture_prompter.feeds.sent import SentProduct, read_sent
 from furniture_prompter.feeds.variants import characters_of, read_variants
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import HeldShare
@@ -35,8 +36,6 @@ LIMIT_PRODUCT_VALUES: Final = 10_000
 
 LIMIT_TEXT: Final = 50_000
 """Characters of one text of a product as it is sent; the longest that is stored has 20,000."""
-# What takes a millisecond to clean, which the event loop has not got.
-_LONG_CHARACTERS: Final = 20_000
 
 # What an object of Python's takes beside its letters.
 _OBJECT_BYTES: Final = 100
@@ -55,13 +54,16 @@ class ProductBodies:
         self._fetcher = fetcher
         self._limits = PhotoLimits.of(settings)
 
-    async def read(self, value: object, line: int, files: Sequence[bytes] = ()) -> Write:
+    async def read(
+        self, value: object, line: int, files: Sequence[bytes] = (), *, patches: bool = False
+    ) -> Write:
         """What one product object asks for.
 
         Args:
-            value: The object: a product's fields, ``photos``, or ``delete``.
+            value: The object: a product's fields, ``photos``, ``delete`` or ``patch``.
             line: Its line in the request.
             files: Photos that came beside it.
+            patches: Whether only what is named changes, as where ``patch`` is true.
 
         Raises:
             ApiError: it is no product (422).
@@ -70,30 +72,39 @@ class ProductBodies:
         if not isinstance(value, dict):
             raise _invalid("The product is no object.", 'Write {"id": …, "title": …, "photos": …}.')
         fields: dict[str, Any] = dict(value)
+        named = fields.keys() & {"photos", "variants"}
         given = fields.pop("photos", None)
-        delete = fields.pop("delete", False)
+        delete, patch = _flag(fields, "delete"), _flag(fields, "patch")
+        if delete and patch:
+            raise _invalid("It has delete and patch.", "Write one of them.")
+        patches = patches or patch
         variants, of_variants = _without_photos(fields.pop("variants", None))
-        if variants or _characters(fields) > _LONG_CHARACTERS:
-            product = await asyncio.to_thread(_product, fields, variants, line)
-        else:
-            product = _product(fields, variants, line)
-        if isinstance(product, SetAside):
-            raise _invalid(product.reason, product.cure)
-        if delete is True:
+        _refuse_costly_texts(fields)
+        # It takes a millisecond, which the event loop has not got.
+        sent = await asyncio.to_thread(_sent, fields, variants, line)
+        if isinstance(sent, SetAside):
+            raise _invalid(sent.reason, sent.cure)
+        product = sent.product
+        if delete:
             return Removal(line, product.id)
-        if delete is not False:
-            raise _invalid("delete is neither true nor false.", "Write true, or leave it out.")
+        if patches and given is None and "photos" in named:
+            raise _invalid(
+                "photos is null, and a product has at least one.",
+                "Leave photos out to keep those it has, or send others.",
+            )
         listed = [given] if isinstance(given, str) else given
         if listed is not None and not _is_list_of(listed, str):
             raise _invalid(
                 "photos is no list of texts.", "Write each photo as base64 or as a web address."
             )
         own = [*files, *(listed or ())]
-        if not own and not any(of_variants):
-            if listed is not None:
-                raise _wrong_count("The product", 0)
-            return Upsert(line, product, None)
-        return await self._with_photos(line, product, own, of_variants)
+        upsert = Upsert(line, product, None)
+        if own or any(of_variants):
+            upsert = await self._with_photos(line, product, own, of_variants)
+        elif listed is not None:
+            raise _wrong_count("The product", 0)
+        told = sent.told | (named & {"variants"}) if patches else None
+        return replace(upsert, told=told, left_out=sent.left_out)
 
     async def _with_photos(
         self,
@@ -158,15 +169,27 @@ class ProductBodies:
         return self._spool.add(photo_id(data) + extension, data)
 
 
-def _product(fields: Mapping[str, Any], variants: object, line: int) -> Product | SetAside:
+def _sent(fields: Mapping[str, Any], variants: object, line: int) -> SentProduct | SetAside:
     """The product of a request's fields and variants, whose texts are short enough to be read."""
-    product = read_product(fields, _REQUEST, line)
-    if isinstance(product, SetAside):
-        return product
+    sent = read_sent(fields, _REQUEST, line)
+    if isinstance(sent, SetAside):
+        return sent
     try:
-        return replace(product, variants=read_variants(variants))
+        return replace(sent, product=replace(sent.product, variants=read_variants(variants)))
     except UnusableValueError as problem:
-        return SetAside(_REQUEST, line, problem.reason, problem.cure, product.id)
+        return SetAside(_REQUEST, line, problem.reason, problem.cure, sent.product.id)
+
+
+def _flag(fields: dict[str, Any], name: str) -> bool:
+    """Whether a field of a batch's line is set; it is taken out.
+
+    Raises:
+        ApiError: it is neither true nor false.
+    """
+    value = fields.pop(name, False)
+    if value is not True and value is not False:
+        raise _invalid(f"{name} is neither true nor false.", "Write true, or leave it out.")
+    return value
 
 
 def _without_photos(value: object) -> tuple[object, list[list[str | int]]]:
@@ -186,7 +209,7 @@ def _without_photos(value: object) -> tuple[object, list[list[str | int]]]:
             listed = each.pop("photos", None) or []
             options = each.get("options")
             for texts in (each, options if isinstance(options, dict) else {}):
-                _characters(texts)
+                _refuse_costly_texts(texts)
         if not _is_list_of(listed, str, int):
             raise _invalid(
                 f"photos of variant {place} is no list of texts and numbers.",
@@ -212,19 +235,16 @@ def _wrong_count(whose: str, count: int) -> ApiError:
     )
 
 
-def _characters(fields: Mapping[str, Any]) -> int:
-    """Characters of all texts together.
+def _refuse_costly_texts(fields: Mapping[str, Any]) -> None:
+    """Refuse a text that costs more to read than any that is stored.
 
     Raises:
-        ApiError: one of them costs more to read than any that is stored.
+        ApiError: there is one.
     """
-    count = 0
     for name, value in fields.items():
         for text in (name, *(value if isinstance(value, list) else (value,))):
             if isinstance(text, str):
-                count += len(text)
                 _refuse_costly(name, text)
-    return count
 
 
 def _refuse_costly(name: str, text: str) -> None:
@@ -295,6 +315,8 @@ def _invalid(reason: str, cure: str) -> ApiError:
     return ApiError(422, "invalid_request", f"{reason} {cure}".strip())
 
 
+MERGE_PATCH: Final = "application/merge-patch+json"
+"""RFC 7396, as which PATCH takes JSON too."""
 MEDIA_TYPES: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"}
 )

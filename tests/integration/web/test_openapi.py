@@ -59,6 +59,7 @@ OPERATIONS = {
     ("GET", "/v1/products/{product_id}/goes-with"),
     ("POST", "/v1/outfit"),
     ("PUT", "/v1/products/{product_id}"),
+    ("PATCH", "/v1/products/{product_id}"),
     ("DELETE", "/v1/products/{product_id}"),
     ("POST", "/v1/products:batch"),
     ("POST", "/v1/embeddings"),

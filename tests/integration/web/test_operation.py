@@ -212,7 +212,7 @@ def test_a_request_keeps_the_id_that_it_came_with(api: Api) -> None:
         ("GET", "/v2/search", 404, "not_found"),
         ("GET", "/v1/images/", 404, "not_found"),
         ("GET", "/v1/search", 405, "method_not_allowed"),
-        ("PATCH", "/v1/products/p1", 405, "method_not_allowed"),
+        ("POST", "/v1/products/p1", 405, "method_not_allowed"),
         ("POST", "/healthz", 405, "method_not_allowed"),
     ],
 )

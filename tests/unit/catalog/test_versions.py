@@ -53,18 +53,47 @@ NOW = Manifest(
 RUN = Made(by="index", source="shop.csv", added=1)
 
 
-def test_the_latest_versions_are_kept_as_many_as_are_wanted() -> None:
+def test_the_latest_versions_are_kept_as_many_as_are_wanted(tmp_path: Path) -> None:
     own = Kept(5, {"products": 4}, "now.npz", "5.json")
-    assert kept_with(NOW, 5, RUN) == (*NOW.kept, own)
-    assert kept_with(NOW, 3, RUN) == (*NOW.kept, own)
-    assert kept_with(NOW, 2, RUN) == (NOW.kept[1], own)
-    assert kept_with(NOW, 1, RUN) == (own,)
-    assert kept_with(NOW, 0, RUN) == kept_with(None, 3, RUN) == ()
-    assert kept_with(replace(NOW, checksums=None), 3, RUN) == NOW.kept
+    assert kept_with(tmp_path, NOW, 5, RUN) == (*NOW.kept, own)
+    assert kept_with(tmp_path, NOW, 3, RUN) == (*NOW.kept, own)
+    assert kept_with(tmp_path, NOW, 2, RUN) == (NOW.kept[1], own)
+    assert kept_with(tmp_path, NOW, 1, RUN) == (own,)
+    assert kept_with(tmp_path, NOW, 0, RUN) == kept_with(tmp_path, None, 3, RUN) == ()
+    assert kept_with(tmp_path, replace(NOW, checksums=None), 3, RUN) == NOW.kept
 
 
-def test_a_version_that_was_only_compacted_takes_no_place() -> None:
-    assert kept_with(NOW, 5, Made(by="optimize", unchanged=2)) == NOW.kept
+@pytest.mark.parametrize("by", ["optimize", "index"])
+def test_a_version_with_the_same_products_takes_no_place(tmp_path: Path, by: str) -> None:
+    assert kept_with(tmp_path, NOW, 5, Made(by=by, unchanged=2)) == NOW.kept
+
+
+WRITE = Made(by="write", updated=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "by_now", "keeps"),
+    [
+        ((RUN,), WRITE, True),
+        ((WRITE,), WRITE, False),
+        ((WRITE,), RUN, True),
+        # What was learned, or found to be the same, stands for what it was learned of.
+        ((WRITE, Made(by="learn", unchanged=2)), WRITE, False),
+        ((RUN, Made(by="learn", unchanged=2)), WRITE, True),
+        ((WRITE, Made(by="index", unchanged=2), Made(by="optimize")), WRITE, False),
+        # Of a release that told nothing, and where the line is gone.
+        ((None,), WRITE, True),
+        ((None, Made(by="learn")), WRITE, True),
+    ],
+)
+def test_of_writes_in_a_row_the_last_is_kept(
+    tmp_path: Path, before: tuple[Made | None, ...], by_now: Made, keeps: bool
+) -> None:
+    for number, made in enumerate(before, start=1 + NOW.version - len(before)):
+        now = replace(NOW, version=number, made=made)
+        if number < NOW.version:
+            record(tmp_path, now)
+    assert (kept_with(tmp_path, now, 5, by_now) != NOW.kept) is keeps
 
 
 def with_tables(folder: Path, *versions: int) -> Path:

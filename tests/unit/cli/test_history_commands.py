@@ -44,7 +44,9 @@ def test_versions_are_a_line_each_the_current_one_first(
 ) -> None:
     monkeypatch.setattr(assembly, "versions", lambda _: VERSIONS)
     lines = shop("catalog", "versions", "--catalog", "shop").out.splitlines()
-    assert [line.split()[0] for line in lines] == ["5", "4", "3"]
+    assert [line.split()[0] for line in lines[:-1]] == ["5", "4", "3"]
+    told = "What can be returned to: 4 (furniture-prompter catalog rollback 4 --catalog shop)."
+    assert lines[-1] == told
     assert lines[0].endswith("current  10 products  back to version 3: nothing changed in 0.0 s")
     assert lines[1].endswith(
         "kept     12 products  index shop.csv: 3 added, 2 updated, 1 removed, 7 unchanged, "

@@ -30,6 +30,7 @@ from furniture_prompter.web.errors import ApiError
 from furniture_prompter.web.product_bodies import (
     LIMIT_PRODUCT_VALUES,
     MEDIA_TYPES,
+    MERGE_PATCH,
     PRODUCT,
     ProductBodies,
     id_of,
@@ -51,7 +52,7 @@ _LINES_AT_ONCE: Final = 8
 class WrittenProduct(BaseModel):
     """What became of a product, and the version that holds it.
 
-    `left_out` says of each attribute that its column is of another type, and what to do.
+    `left_out` says of each value that it could not be used, and what to do.
     """
 
     id: str
@@ -74,20 +75,48 @@ async def put_product(product_id: str, request: Request, services: ServicesDep) 
     """It takes the place of whatever has its id; without `photos` it keeps those it has.
 
     JSON with photos as base64 or public web addresses, or a form with the JSON in `product` and
-    the photos as files in `photos`. Answers when the product can be found.
+    the photos as files in `photos`. Answers when the product can be found. To change some fields
+    and keep the others, send PATCH.
     """
+    return await _store(product_id, request, services, patches=False)
+
+
+@router.patch(
+    PRODUCT,
+    summary="Change some fields of a product",
+    response_model=WrittenProduct,
+    responses=examples.PATCH_ANSWERS,
+    openapi_extra=examples.PATCH_BODY,
+)
+async def patch_product(product_id: str, request: Request, services: ServicesDep) -> Response:
+    """Fields that are named change, those that are null go, and all others stay (RFC 7396).
+
+    A body as for PUT. `photos` and `variants`, where they are named, take the place of all that
+    the product has. Answers when what changed can be found.
+    """
+    return await _store(product_id, request, services, patches=True)
+
+
+async def _store(
+    product_id: str, request: Request, services: Services, *, patches: bool
+) -> Response:
     with ExitStack() as kept:
         spool = kept.enter_context(services.upserts.spool())
         bodies = ProductBodies(spool, services.fetcher, services.settings)
         value, files = await _product_sent(request, services.settings)
-        if isinstance(value, dict) and not _names(value.setdefault("id", product_id), product_id):
-            raise ApiError(
-                422,
-                "invalid_request",
-                "The id in the body is not the one in the address. Write the same, or leave it out "
-                "of the body.",
-            )
-        write = await bodies.read(value, 1, files)
+        if isinstance(value, dict):
+            if not _names(value.setdefault("id", product_id), product_id):
+                raise ApiError(
+                    422,
+                    "invalid_request",
+                    "The id in the body is not the one in the address. Write the same, or leave it "
+                    "out of the body.",
+                )
+            if value.get("patch") is True:
+                raise ApiError(
+                    422, "invalid_request", "patch is for batches. Send PATCH to this address."
+                )
+        write = await bodies.read(value, 1, files, patches=patches)
         if not isinstance(write, Upsert):
             raise ApiError(
                 422, "invalid_request", "delete is for batches. Send DELETE to this address."
@@ -118,6 +147,8 @@ async def delete_product(product_id: str, services: ServicesDep) -> Response:
 async def write_batch(request: Request, services: ServicesDep) -> StreamingResponse:
     """One product a line in, as for PUT and with its `id`, or `{"id": …, "delete": true}`.
 
+    `{"id": …, "patch": true, …}` changes what it names and keeps the rest, as PATCH does.
+
     One result a line out, in the same order, then a line that counts them and names the version.
     A line that cannot be taken is refused with its reason, and the rest is written together.
     """
@@ -146,14 +177,16 @@ async def write_batch(request: Request, services: ServicesDep) -> StreamingRespo
 
 async def _product_sent(request: Request, settings: ServeSettings) -> tuple[Any, list[bytes]]:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind == "application/json":
+    patches = request.method == "PATCH"
+    if kind == "application/json" or (patches and kind == MERGE_PATCH):
         value = await read_json_body(request, settings.limit_json_depth, LIMIT_PRODUCT_VALUES)
         return value, []
     if kind != "multipart/form-data":
         raise ApiError(
             415,
             "unsupported_media_type",
-            "A product is sent as application/json or multipart/form-data.",
+            "A product is sent as application/json or multipart/form-data"
+            + (f", and what changes of one as {MERGE_PATCH} too." if patches else "."),
         )
     form = await read_form(request, LIMIT_IMAGES)
     try:

@@ -189,6 +189,63 @@ def test_put_then_search_finds_it_and_delete_takes_it_away(api: Api) -> None:
     assert api.version() == 4
 
 
+def test_patch_changes_what_it_names_and_keeps_the_rest(api: Api) -> None:
+    product = {
+        "title": "Zebrano bench",
+        "renk": "Kırmızı",
+        "fiyat": "1.299,00 TL",
+        "genişlik": "80 cm",
+        "sale_price": 1_200,
+        "availability": "in stock",
+        "maliyet": 700,
+        "photos": [base64_photo()],
+    }
+    created = api("PUT", "/products/bench-1", json=product)
+    assert created.status_code == 201
+    (paid,) = created.json()["left_out"]
+    assert "maliyet" in paid
+    read = "base_colors contains 'red' and width_cm = 80 and currency = 'TRY'"
+    assert api.found("zebrano", f"{read} and price = 1299") == ["bench-1"]
+    # As a merge patch and as JSON; what is not true any more goes with it.
+    merge = {"Content-Type": "application/merge-patch+json"}
+    changed = api("PATCH", "/products/bench-1", content=b'{"stock": 0}', headers=merge)
+    assert (changed.status_code, changed.json()["outcome"]) == (200, "updated")
+    assert [text.split(":")[0] for text in changed.json()["left_out"]] == ["availability"]
+    assert api.found("zebrano", f"{read} and stock = 0 and sale_price = 1200") == ["bench-1"]
+    cheaper = api("PATCH", "/products/bench-1", json={"price": "999 TL", "renk": None})
+    assert [text.split(":")[0] for text in cheaper.json()["left_out"]] == ["sale_price"]
+    left = "price = 999 and base_colors is null and sale_price is null and availability is null"
+    assert api.found("zebrano", f"{left} and width_cm = 80") == ["bench-1"]
+    foreign = api("PATCH", "/products/bench-1", json={"price": "50 EUR"}).json()
+    assert (foreign["outcome"], len(foreign["left_out"])) == ("unchanged", 1)
+    for body, told in (
+        ({"photos": None}, "photos is null"),
+        ({"patch": True}, "for batches"),
+        ({"title": 7}, "wrong type"),
+    ):
+        assert told in error_of(api("PATCH", "/products/bench-1", json=body))["message"]
+    assert error_of(api("PATCH", "/products/none", json={"stock": 1}))["code"] == "not_found"
+    # PUT takes the place of all, and says so where nobody can mean it.
+    (title,) = api("PUT", "/products/bench-1", json={"stock": 3}).json()["left_out"]
+    assert "Zebrano bench" in title
+
+
+def test_a_batch_patches_too(api: Api) -> None:
+    api("PUT", "/products/bench-1", json={"title": "Bench", "photos": [base64_photo()]})
+    lines = [
+        {"id": "bench-1", "patch": True, "price": 5},
+        {"id": "none", "patch": True, "price": 5},
+        {"id": "a", "patch": 1},
+        {"id": "b", "patch": True, "delete": True},
+    ]
+    body = "".join(json.dumps(line) + "\n" for line in lines)
+    answer = api("POST", "/products:batch", content=body.encode(), headers=NDJSON)
+    results = [json.loads(line) for line in answer.text.splitlines()]
+    outcomes = [result["outcome"] for result in results[:-1]]
+    assert outcomes == ["updated", "missing", "refused", "refused"]
+    assert api.found("bench", "price = 5") == ["bench-1"]
+
+
 def test_an_id_with_slashes_and_spaces_is_an_id(api: Api) -> None:
     assert api("DELETE", "/products/stool/red.png").json()["id"] == "stool/red.png"
     answer = api("PUT", "/products/new%20one%2Fa", json={"photos": [base64_photo()]})
