@@ -288,6 +288,11 @@ class View:
         shown = list(texts)
         if column == _PATH:
             opened = [parent for value in chosen for parent in _parents(value)]
+            # "Mobilya > Koltuk": a root that all share tells nothing apart.
+            below = [text for text in texts if _PATH_STEP not in text]
+            while len(below) == 1:
+                opened += below
+                below = [text for text in texts if _parents(text)[-2:-1] == below]
             shown = [t for t in texts if _PATH_STEP not in t or _parents(t)[-2] in opened]
             # A tree: each below the one that it is part of.
             shown.sort(key=lambda text: [place(each) for each in _parents(text)])

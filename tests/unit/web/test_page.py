@@ -562,6 +562,17 @@ def test_values_are_in_the_order_of_what_the_hits_have_then_by_count() -> None:
     assert kinds["open"]
 
 
+def test_a_root_that_all_categories_share_is_open() -> None:
+    counts = [
+        {"value": "Mobilya", "count": 9},
+        {"value": "Mobilya > Koltuk", "count": 5},
+        {"value": "Mobilya > Koltuk > Berjer", "count": 2},
+        {"value": "Mobilya > Masa", "count": 4},
+    ]
+    (facet,) = view(Asked(words="x")).facets({"category_path": counts})
+    assert [each["text"] for each in facet["values"]] == ["Mobilya", "Koltuk", "Masa"]
+
+
 def test_ranges_keep_the_one_that_was_typed() -> None:
     asked = Asked(words="x", chosen={"price": ("5..7",)})
     counts = [{"from": 1.0, "to": 10.0, "count": 2}, {"from": 10.0, "to": 30.0, "count": 2}]
