@@ -23,6 +23,7 @@ from furniture_prompter.client import (
     Retries,
     UnexpectedAnswerError,
     Variant,
+    calls,
 )
 
 PRODUCT = {
@@ -155,6 +156,14 @@ def test_photos_of_variants_are_sent_as_texts_or_as_places() -> None:
             "photos": ["eQ=="],
         }
     ]
+
+
+def test_changes_are_sent_as_such() -> None:
+    call = calls.patch_product(
+        "a/b", {"stock": 0, "color": None}, photos=["https://shop.example/1.jpg"]
+    )
+    assert (call.method, call.path) == ("PATCH", "/v1/products/a%2Fb")
+    assert call.json == {"stock": 0, "color": None, "photos": ["https://shop.example/1.jpg"]}
 
 
 def test_an_answer_of_an_older_server_without_facets_is_read() -> None:
