@@ -25,7 +25,7 @@ from furniture_prompter.domain.query import PieceHits, Understood
 from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.search.confidence import NOTHING_CLOSE
 from furniture_prompter.search.understood import PHOTOS_COLOUR
-from furniture_prompter.understanding.prompts import named
+from furniture_prompter.understanding.prompts import SALE_PRICE, named
 
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -202,6 +202,8 @@ def _told(part: Understood) -> str:
         return f"without {_with_own_words(named_so, str(part.value))}"
     if part.column == "availability":
         return _with_own_words(str(part.value), part.text)
+    if part.column == SALE_PRICE:
+        return _with_own_words("on sale", part.text)
     name, _, unit = (
         part.column.rpartition("_") if part.column[-3:] in {"_cm", "_kg"} else ("", "", "")
     )

@@ -15,7 +15,7 @@ from furniture_prompter.search.attributes import AVAILABILITY, SEATS, Wish
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.unwanted_kinds import left_out
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
-from furniture_prompter.understanding.prompts import IN_STOCK, named, understand
+from furniture_prompter.understanding.prompts import IN_STOCK, SALE_PRICE, named, understand
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "width_cm": ("width_cm", "width", "genislik_cm", "genislik", "length_cm", "diameter_cm"),
@@ -78,10 +78,9 @@ _OF_NOTHING: Final = (
     "says nothing of that."
 )
 _NOT_ASKED_FOR: Final = "{said} is not searched: it says what is there already, or a room's size."
-_NO_WORDS: Final = frozenset({"price", AVAILABILITY})
-"""Of what these columns are asked no product speaks in its words: "cheap", "in stock"."""
+_NO_WORDS: Final = frozenset({"price", SALE_PRICE, AVAILABILITY})
+"""Of what these columns are asked no product speaks in its words: "cheap", "on sale"."""
 _OF_LOOKS: Final = ("base_colors", "base_materials", "_cm")
-_SALE: Final = "sale_price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +268,8 @@ def _condition(part: Understood, names: Sequence[str], columns: Mapping[str, str
         " and ".join([*(f"`{before}` is null" for before in names[:at]), _compared(part, name)])
         for at, name in enumerate(names)
     ]
-    if part.column == "price" and part.op in {"<", "<="} and columns.get(_SALE) == "number":
-        told.append(_compared(part, _SALE))
+    if part.column == "price" and part.op in {"<", "<="} and columns.get(SALE_PRICE) == "number":
+        told.append(_compared(part, SALE_PRICE))
     condition = told[0] if len(told) == 1 else " or ".join(f"({each})" for each in told)
     if part.currency and columns.get("currency") == "text":
         condition = f"({condition}) and (`currency` = '{part.currency}' or `currency` is null)"

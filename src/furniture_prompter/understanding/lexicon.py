@@ -144,6 +144,7 @@ class Lexicon:
         self.negations = _phrases(data["negations"])
         self.negations_behind = _phrases({"-": data["negations_behind"]})
         self.in_stock = _phrases({"-": data["in_stock"]})
+        self.on_sale = _phrases({"-": data["on_sale"]})
         self.before_count = _phrases({"-": data["before_count"]})
         names = _in_my_room(data["names"], data["sets"]["possessed_rooms"])
         self.names = _phrases(_with_endings(names, data["sets"]["inflected"]))

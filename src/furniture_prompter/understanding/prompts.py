@@ -24,6 +24,8 @@ KIND: Final = "category"
 """The column of what is not wanted where that is a kind of furniture."""
 IN_STOCK: Final = "in stock"
 """What a catalog's column `availability` says of what can be had."""
+SALE_PRICE: Final = "sale_price"
+"""The column in which what is reduced has a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def understand(
     read_counts(reading)
     read_quantities(reading)
     _read_negations(reading)
-    _read_in_stock(reading)
+    _read_offers(reading)
     _read_preferences(reading)
     _read_names(reading)
     parts = tuple(part for _, part in sorted(reading.parts, key=lambda each: each[0]))
@@ -252,15 +254,17 @@ def _ends_with(reading: Reading, at: int) -> bool:
     return reading.key(at).isalpha() and reading.key(at + 1) in {"", ",", ".", ";"}
 
 
-def _read_in_stock(reading: Reading) -> None:
-    for at in range(len(reading.tokens)):
-        said, length = LEXICON.in_stock.longest(reading, at)
-        if said is None or reading.key(at + length) in said.unless_before:
-            continue
-        if LEXICON.negations.longest_before(reading, at)[1]:
-            continue
-        part = Understood("", "availability", "contains", IN_STOCK, "filter")
-        reading.add(at, at + length, part, take=True)
+def _read_offers(reading: Reading) -> None:
+    """Take out what asks for pieces that can be had, or that are reduced."""
+    in_stock = Understood("", "availability", "contains", IN_STOCK, "filter")
+    on_sale = Understood("", SALE_PRICE, ">", 0.0, "filter")
+    for phrases, part in ((LEXICON.in_stock, in_stock), (LEXICON.on_sale, on_sale)):
+        for at in range(len(reading.tokens)):
+            said, length = phrases.longest(reading, at)
+            if said is None or reading.key(at + length) in said.unless_before:
+                continue
+            if not LEXICON.negations.longest_before(reading, at)[1]:
+                reading.add(at, at + length, part, take=True)
 
 
 def _read_preferences(reading: Reading) -> None:
