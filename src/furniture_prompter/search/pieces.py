@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from furniture_prompter.domain import Query, RgbImage
 from furniture_prompter.domain.query import Crop, Piece
-from furniture_prompter.encoders.detector import Detector
 from furniture_prompter.encoders.protocols import Encoder, RoomTellingEncoder
-from furniture_prompter.encoders.screenshots import find_picture
 from furniture_prompter.errors import InvalidQueryError
+
+# A search by words needs neither decoding nor ONNX Runtime, a tenth of a second to load.
+if TYPE_CHECKING:
+    from furniture_prompter.encoders.detector import Detector
 
 HITS_OF_PIECE: Final = 5
 """Hits that each piece of a room is told with at the most."""
@@ -29,7 +31,7 @@ def is_room(pieces: Sequence[Piece]) -> bool:
     return len(pieces) > 1
 
 
-def pieces_in(detector: Detector, image: RgbImage, *, asked: bool) -> tuple[Piece, ...]:
+def pieces_in(detector: "Detector", image: RgbImage, *, asked: bool) -> tuple[Piece, ...]:
     """The pieces in a photo, the surest first; of a screenshot those in the picture it shows.
 
     A button of the page around that picture is no piece, and a box of its size is no picture.
@@ -45,6 +47,8 @@ def pieces_in(detector: Detector, image: RgbImage, *, asked: bool) -> tuple[Piec
     Raises:
         EncoderError, EncoderDamagedError: see :meth:`Detector.find`.
     """
+    from furniture_prompter.encoders.screenshots import find_picture
+
     picture = find_picture(image)
     found = detector.find(image if picture is None else picture.cut(image), is_room=asked)
     if not asked and not is_room(found):
