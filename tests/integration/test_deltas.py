@@ -103,6 +103,14 @@ def test_a_list_of_prices_changes_them_and_nothing_else(small: Shop) -> None:
     assert "S-3" not in products(small)
 
 
+def test_a_cell_of_a_list_that_tells_nothing_takes_nothing_away(small: Shop) -> None:
+    read(small, "sku;price;stock\nS-1;999 EUR;4\nS-2;abc;\nS-3;;5\n", name="prices")
+    after = {each: product.attributes for each, (product, _) in products(small).items()}
+    assert after["S-1"]["sale_price"] == 899.0
+    assert [after[each]["price"] for each in ("S-2", "S-3")] == [199.0, 99.0]
+    assert [after[each]["stock"] for each in ("S-1", "S-2", "S-3")] == [4.0, 10.0, 5.0]
+
+
 def test_variants_that_a_list_of_prices_does_not_name_stay(small: Shop) -> None:
     rows = "K;K-1;Kave;red;10 EUR;0.png\nK;K-2;Kave;blue;12 EUR;1.png\n"
     read(small, f"model;sku;name;color;price;photo\n{rows}", "group=model")

@@ -57,7 +57,7 @@ async def stored_by_number(writer: CatalogWriter, numbers: Collection[int]) -> d
     return {row[NUMBER]: product_from(row, writer.columns) for row in rows}
 
 
-def fields_told(product: Product) -> set[str]:
+def _fields_told(product: Product, before: Product) -> set[str]:
     """Names of what a row says of its product or a variant, and of what goes with it."""
     told = {name for name in _WORDS if getattr(product, name)}
     if product.title == product.id:
@@ -65,20 +65,24 @@ def fields_told(product: Product) -> set[str]:
     told.update(product.attributes)
     for variant in product.variants:
         told.update(variant.attributes)
-    told.update(other for name in tuple(told) for other in _TOLD_WITH.get(name, ()))
+    for name in tuple(told):
+        # A list that repeats a price takes no reduction away.
+        if name in _WORDS or product.attributes.get(name) != before.attributes.get(name):
+            told.update(_TOLD_WITH.get(name, ()))
     return told
 
 
-def completed(product: Product, before: Product, told: Collection[str]) -> Product:
-    """A product with what the catalog has of it, where no row of the feed tells any such thing.
+def completed(product: Product, before: Product) -> Product:
+    """A product with what the catalog has of it, where its row tells no such thing.
 
-    Variants that the row does not name stay as they are.
+    An empty cell of a list, or one that cannot be read, tells nothing. Variants that the row does
+    not name stay as they are.
 
     Args:
         product: As the feed has it.
         before: As the catalog has it.
-        told: All that the feed tells, as :func:`fields_told`.
     """
+    told = _fields_told(product, before)
     words = {name: getattr(before, name) for name in _WORDS if name not in told}
     if product.title == product.id:
         words["title"] = before.title

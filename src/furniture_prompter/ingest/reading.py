@@ -37,7 +37,7 @@ from furniture_prompter.ingest.changes import (
     tally_row,
     together,
 )
-from furniture_prompter.ingest.kept import completed, fields_told, kept_photos, stored_by_number
+from furniture_prompter.ingest.kept import completed, kept_photos, stored_by_number
 from furniture_prompter.ingest.known_rows import KnownRows, ShapeTallies
 from furniture_prompter.ingest.photo_files import PhotoFiles
 from furniture_prompter.ingest.photos import add_photo, encode_and_stage
@@ -122,7 +122,6 @@ class FeedReading:
         self._images = 0
         self.names_photos = False
         self._kept_photos = 0
-        self._told: set[str] = set()
         self._open = ExitStack()
         self._waiting: Spill[tuple[int, FeedRow]] = self._open.enter_context(Spill(folder))
         self._ready: Spill[tuple[FeedRow, tuple[Photo, ...]]] = self._open.enter_context(
@@ -209,7 +208,6 @@ class FeedReading:
             return
         for cell in item.cells:
             self._set_aside(cell)
-        self._told |= fields_told(item.row.product)
         self._stored.states[before.place] = PRESENT
         self._waiting.add((place, item.row))
 
@@ -317,7 +315,7 @@ class FeedReading:
         if not self.names_photos:
             for number, before in (await stored_by_number(writer, known)).items():
                 row = known[number]
-                product = completed(row.product, before, self._told)
+                product = completed(row.product, before)
                 completed_rows[product.id] = known[number] = replace(row, product=product)
         products = {number: row.product for number, row in known.items()}
         kept = await kept_photos(writer, products)
@@ -327,7 +325,9 @@ class FeedReading:
 
 def _kept_note(products: int, *, is_whole: bool) -> str:
     keep = "s keep" if products != 1 else " keeps"
-    rest = "all else is" if is_whole else "what no column of it tells stays too, and all else is"
+    rest = (
+        "all else is" if is_whole else "what a row of it does not tell stays too, and all else is"
+    )
     return (
         f"{products:,} product{keep} the photos that the catalog has, for the feed has none of "
         f"them that can be used; {rest} as the feed has it."
