@@ -111,6 +111,15 @@ def test_a_cell_of_a_list_that_tells_nothing_takes_nothing_away(small: Shop) -> 
     assert [after[each]["stock"] for each in ("S-1", "S-2", "S-3")] == [4.0, 10.0, 5.0]
 
 
+def test_a_list_of_prices_under_the_feeds_own_name_removes_nothing(small: Shop) -> None:
+    assert read(small, WHOLE, sync=True).products_removed == 0
+    summary = read(small, "sku;price\nS-1;1099 EUR\n", sync=True)
+    assert (summary.products_updated, summary.products_removed) == (1, 0)
+    assert any(note.startswith("--sync removed nothing: no row") for note in summary.notes)
+    assert read(small, "sku;price\nS-9;1 EUR\n", sync=True).products_removed == 0
+    assert len(products(small)) == 3
+
+
 def test_variants_that_a_list_of_prices_does_not_name_stay(small: Shop) -> None:
     rows = "K;K-1;Kave;red;10 EUR;0.png\nK;K-2;Kave;blue;12 EUR;1.png\n"
     read(small, f"model;sku;name;color;price;photo\n{rows}", "group=model")

@@ -45,6 +45,7 @@ NO_CURRENCY: Final = (
     "Prices have no currency, or a sign that several have, such as $. Write it beside the price "
     "(599 TL, 99 USD), or in a column of its own, which --map currency=COLUMN names."
 )
+_REMOVES_NOTHING: Final = "--sync removed nothing: no row of the feed names a photo, so that it is a list of some products."
 _NAMED_REMOVALS: Final = 5
 # Products that tell a feed's language: more would say the same.
 _ROWS_TO_TELL: Final = 5_000
@@ -200,9 +201,11 @@ class FeedRun:
         """Decide what goes and the types of columns; whether a column changes its type."""
         found, writer, stored = reading.found, self._writer, self.stored
         set_aside, brought = found.set_aside, self.brought
+        is_list = reading.is_list
         gone = brought.settle(
             stored.present,
-            sync=sync,
+            # A list of some products' prices says of no other that it is gone.
+            sync=sync and not is_list,
             may_remove=not set_aside.hiding,
             brings=reading.names_photos,
         )
@@ -217,6 +220,7 @@ class FeedRun:
             *found.notes,
             *self.files.notes,
             *why_kept(gone, set_aside.first_hiding, set_aside.hiding),
+            *([_REMOVES_NOTHING] if sync and is_list else []),
             *brought.notes,
             *self._types.notes,
         ]

@@ -121,6 +121,7 @@ class FeedReading:
         self._unread = ShapeTallies()
         self._images = 0
         self.names_photos = False
+        self._has_photoless = False
         self._kept_photos = 0
         self._open = ExitStack()
         self._waiting: Spill[tuple[int, FeedRow]] = self._open.enter_context(Spill(folder))
@@ -151,6 +152,11 @@ class FeedReading:
         """The values of every attribute column, of rows that have a photo."""
         unread = self._known.tallies(self._unread)
         return together(unread, together(self._sure, self._looked_at))
+
+    @property
+    def is_list(self) -> bool:
+        """Whether there are rows and none names a photo: it tells of some products, not of all."""
+        return self._has_photoless and not self.names_photos
 
     @property
     def ready(self) -> Spill[tuple[FeedRow, tuple[Photo, ...]]]:
@@ -201,6 +207,7 @@ class FeedReading:
 
     def _take_photoless(self, place: int, item: PhotolessRow) -> None:
         self.names_photos = self.names_photos or item.problem is None
+        self._has_photoless = True
         before = self._stored.find(item.row.product.id)
         if before is None:
             if item.problem is not None:
