@@ -45,7 +45,9 @@ NO_CURRENCY: Final = (
     "Prices have no currency, or a sign that several have, such as $. Write it beside the price "
     "(599 TL, 99 USD), or in a column of its own, which --map currency=COLUMN names."
 )
-_REMOVES_NOTHING: Final = "--sync removed nothing: no row of the feed names a photo, so that it is a list of some products."
+_REMOVES_NOTHING: Final = (
+    "--sync removed nothing: no row of the feed names a photo, so that it lists some products."
+)
 _NAMED_REMOVALS: Final = 5
 # Products that tell a feed's language: more would say the same.
 _ROWS_TO_TELL: Final = 5_000

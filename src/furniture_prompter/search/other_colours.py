@@ -99,7 +99,7 @@ def with_shade(heard: Heard, *, tells: bool = False) -> Heard:
         return heard
     shade = _ANOTHER_SHADE.search(fold_letters(prompt))
     said = prompt[slice(*shade.span())] if shade is not None else ""
-    lifted = said in heard.query.lift
+    lifted = said in heard.query.lift or (said != "" and _is_unwanted(prompt, said))
     if said and not lifted and not any(said in part.text for part in heard.parts):
         if tells:
             return _in_another_shade(heard, prompt, said)
@@ -107,6 +107,16 @@ def with_shade(heard: Heard, *, tells: bool = False) -> Heard:
     if heard.parts or not only_colours(prompt):
         return heard
     return replace(heard, colours=_base_colours(prompt), colour_weight=0.0)
+
+
+def _is_unwanted(prompt: str, said: str) -> bool:
+    """Whether "not" stands before some words, or "değil" and the like behind them."""
+    before, _, behind = fold_letters(prompt).partition(fold_letters(said))
+    return before.split()[-1:] in (["not"], ["no"]) or behind.split()[:1] in (
+        ["degil"],
+        ["olmasin"],
+        ["olmayan"],
+    )
 
 
 def _in_another_shade(heard: Heard, prompt: str, said: str) -> Heard:

@@ -104,6 +104,12 @@ def test_a_darker_or_lighter_one_than_the_photos_is_understood_where_photos_tell
     assert with_shade(lifted, tells=True) == lifted
 
 
+@pytest.mark.parametrize("prompt", ["not darker", "daha koyusu olmasın"])
+def test_a_shade_that_is_not_wanted_is_not_asked_for(prompt: str) -> None:
+    heard = with_shade(hear(Query(prompt=prompt), {}, with_photo=True), tells=True)
+    assert (heard.shade, heard.colour_weight) == (0, None)
+
+
 def test_what_is_lighter_than_the_photo_is_no_darker_one() -> None:
     rows = np.array([[9, 4, 0], [9, 0, 4], [9, 0, 4], [9, 3, 3]], np.float32)
 
