@@ -164,3 +164,12 @@ def test_a_code_that_no_product_has_is_told(catalog: Catalog) -> None:
     assert told in catalog.search("202.867.61").notes
     for prompt in ("KLT-2040", "lamp 2700K", "table 180x90"):
         assert not any("code" in note for note in catalog.search(prompt).notes)
+
+
+@pytest.mark.parametrize("prompt", ["120.000-150.000", "100200-100220 koltuk", "masa 1200-1500"])
+def test_a_range_of_numbers_is_told_as_no_code(catalog: Catalog, prompt: str) -> None:
+    assert not any("has the code" in note for note in catalog.search(prompt).notes)
+
+
+def test_two_numbers_of_which_the_second_is_less_are_told_as_a_code(catalog: Catalog) -> None:
+    assert any("has the code" in note for note in catalog.search("koltuk 567812-1234").notes)

@@ -25,6 +25,7 @@ _COLUMNS: Final = ("gtin", "sku", "mpn", "ean", "barcode", "model", "model_no", 
 _WRITTEN: Final = re.compile(r"[^\s,;!?()\[\]{}\"“”'’]+")
 _SPACED: Final = re.compile(r"(?<![\w-])[^\W\d_]{2,5} \d{3,8}(?![\w-])")
 """A code with a space in it, which ids, and columns of codes, are looked through for."""
+_DASHED: Final = re.compile(r"([1-9][0-9.,]{0,11})[-–]([1-9][0-9.,]{0,11})")
 _INNER: Final = re.compile(r"\w[-_./]\w")
 _WITH: Final = frozenset({"ve", "veya", "yada", "ile", ","})
 _NOR: Final = frozenset({"or", "nor"})
@@ -86,6 +87,11 @@ _OF_NO_PRODUCT: Final = "No product has the code {said}: what the other words fi
 
 def _is_told(code: str) -> bool:
     """Whether something is a code and nothing else, as "2700K" and "1000W" need not be."""
+    if ends := _DASHED.fullmatch(code):
+        # "12.000-15.000" are prices, or sizes.
+        low, high = (int(re.sub("[.,]", "", end)) for end in ends.groups())
+        if low < high:
+            return False
     digits, letters = (sum(map(test, code)) for test in (str.isdigit, str.isalpha))
     return digits >= _LEAST_DIGITS_ALONE or (letters > 1 and digits > 1)
 

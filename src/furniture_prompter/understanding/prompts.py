@@ -16,9 +16,16 @@ from furniture_prompter.understanding.quantities import read_quantities
 from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.surroundings import is_of_a_room, read_surroundings
 from furniture_prompter.understanding.thesaurus import thesaurus
+from furniture_prompter.understanding.word_forms import word_forms
 
 _LONG: Final = frozenset({"long", "longer", "longest", "uzun"})
 _MOST_WORDS_OF_A_PIECE: Final = 5
+_NO_PIECES: Final = frozenset(
+    {
+        *("window", "windows", "wall", "family", "families", "dog", "dogs", "cat", "cats"),
+        *("pencere", "duvar", "aile", "kopek", "kedi"),
+    }
+)
 _BUT: Final = frozenset({"but", "other", "anything"})
 KIND: Final = "category"
 """The column of what is not wanted where that is a kind of furniture."""
@@ -279,6 +286,7 @@ def _read_preferences(reading: Reading) -> None:
         # "long legs", "sırtı yüksek": the part is long or high, and not the piece.
         of_part = LEXICON.is_limb(follows) or LEXICON.is_limb(reading.key(at - 1))
         of_part = of_part or (comparison.column != "price" and is_of_a_room(reading, at))
+        of_part = of_part or _is_no_piece(reading, at + length)
         if follows not in comparison.unless_before and not of_part:
             op: Operator = "low" if comparison.op == "low" else "high"
             part = Understood("", comparison.column, op, comparison.op, "preference")
@@ -288,6 +296,14 @@ def _read_preferences(reading: Reading) -> None:
                 reading.add(at, at + length, part, take=True)
         at += length
     _tell_length_apart(reading)
+
+
+def _is_no_piece(reading: Reading, at: int) -> bool:
+    """Whether what is big or small is a window or a family, and not "big | window curtain"."""
+    forms = {reading.key(at), *word_forms(reading.key(at))}
+    return not forms.isdisjoint(_NO_PIECES) and not any(
+        _piece_from(reading, place) > at + 1 for place in (at, at + 1)
+    )
 
 
 def _tell_length_apart(reading: Reading) -> None:

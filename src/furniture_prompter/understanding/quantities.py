@@ -10,6 +10,20 @@ from furniture_prompter.understanding.lexicon import (
     LEXICON,
     Comparison,
 )
+from furniture_prompter.understanding.number_words import (
+    ADVERBS_OF_A_SUM,
+    BIN,
+    HAVING,
+    IN_HAND,
+    METRE_CM,
+    OPERATORS,
+    half_metre,
+    in_words,
+    is_compared,
+    is_had,
+    past_apostrophe,
+    past_having,
+)
 from furniture_prompter.understanding.reading import Reading
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d{1,2})?|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?")
@@ -53,7 +67,9 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     start, value, stop = at, _number(reading.key(at)), at + 1
     if reading.keys(at, at + 2) == ("bir", "bucuk"):
         value, stop = 1.5, at + 2
-    elif value is None and (worded := _in_words(reading, at)) is not None:
+    elif (half := half_metre(reading, at)) > at:
+        value, stop = 0.5, half
+    elif value is None and (worded := in_words(reading, at)) is not None:
         value, stop = worded
     elif value is None or not reading.tokens[at].is_number:
         return None
@@ -106,7 +122,7 @@ def _quantity(reading: Reading, at: int) -> _Quantity | None:
     if unit is None:
         return _Quantity(start, stop, tuple(values), is_range=is_range)
     kind, one, is_inch = unit
-    if one == _METRE_CM and max(values) > _MOST_METRES:
+    if one == METRE_CM and max(values) > _MOST_METRES:
         return None
     return _Quantity(start, stop, tuple(values), kind, one, is_range, is_inch)
 
@@ -115,7 +131,7 @@ def _until(
     reading: Reading, at: int
 ) -> tuple[float, tuple[str, float | str, bool] | None, int] | None:
     """The end of a range that "1000'den" began: of "2000 TL'ye kadar" all but its last word."""
-    here = _past_apostrophe(reading, at)
+    here = past_apostrophe(reading, at)
     if reading.key(here) in _FROM:
         here += 1
     elif reading.key(at - 1).endswith(_FROM):
@@ -143,7 +159,7 @@ def _ends_in_between(reading: Reading, at: int) -> bool:
 
 def _past_dative(reading: Reading, at: int) -> int:
     """The place behind a suffix that joins two sides: "80'e 140", "160a 200"."""
-    here = _past_apostrophe(reading, at)
+    here = past_apostrophe(reading, at)
     return here + 1 if reading.key(here) in LEXICON.suffixes_times else at
 
 
@@ -151,65 +167,14 @@ def _bare(
     reading: Reading, at: int, value: float
 ) -> tuple[tuple[str, float | str, bool] | None, int]:
     """What stands behind a number without a unit: Turkish for a size ("80'lik"), or thousands."""
-    here = _past_apostrophe(reading, at)
+    here = past_apostrophe(reading, at)
     if reading.key(here) in _SIZED and _LEAST_BARE_SIZE <= value <= _MOST_BARE_SIZE:
         return ("length", 1.0, False), here + 1
     at += reading.key(at) in LEXICON.thousands
-    here = _past_apostrophe(reading, at)
-    if reading.key(here) in LEXICON.suffixes and _is_compared(reading, here + 1):
+    here = past_apostrophe(reading, at)
+    if reading.key(here) in LEXICON.suffixes and is_compared(reading, here + 1):
         return None, here + 1
     return None, at
-
-
-def _past_apostrophe(reading: Reading, at: int) -> int:
-    return at + (reading.key(at) in {"'", "’"})
-
-
-def _is_compared(reading: Reading, at: int) -> bool:
-    """Whether Turkish goes on with what limits: "2500'den | daha ucuz", "3000'i | geçmeyen"."""
-    while reading.key(at) in LEXICON.fillers_right:
-        at += 1
-    said = LEXICON.right.longest(reading, at)[0]
-    return said is not None and said.op in _OPERATORS
-
-
-def _in_words(reading: Reading, at: int) -> tuple[float, int] | None:
-    """What number words say, and the place behind: "iki metre", "two metres", "bin lira"."""
-    value, place = _number_word(reading.key(at)), at + 1
-    if value is not None and reading.key(place) == "bucuk":
-        value, place = value + 0.5, place + 1
-    unit = LEXICON.unit(reading.key(place)) if value is not None else None
-    # "In the two m" and "one in" are no sizes, nor is the "bir kg" of "her bir kg".
-    is_spelled = unit is not None and unit[0] == "length" and len(reading.key(place)) > _INITIALS
-    if value is not None and is_spelled:
-        return value, place
-    return _thousands_in_words(reading, at)
-
-
-def _thousands_in_words(reading: Reading, at: int) -> tuple[float, int] | None:
-    """How many thousands Turkish words say, and the place of "bin": "bin lira", "on beş bin TL".
-
-    A price or a case has to follow, for "bin" is a waste bin as well.
-    """
-    place, value = at, 0.0
-    before = reading.tokens[at - 1] if at else None
-    if before is not None and (before.is_number or _number_word(before.key) is not None):
-        return None
-    while (said := _number_word(reading.key(place))) is not None:
-        value = value * said if said == _HUNDRED and value else value + said
-        place += 1
-    thousand = reading.key(place)
-    if not thousand.startswith(_BIN) or thousand not in LEXICON.thousands:
-        return None
-    unit = LEXICON.unit(reading.key(place + 1))
-    is_price = unit is not None and unit[0] == "price"
-    if is_price or (thousand != _BIN and _is_compared(reading, place + 1)):
-        return value or 1.0, place
-    return None
-
-
-def _number_word(key: str) -> float | None:
-    return LEXICON.number_words.get(key, _TENS.get(key))
 
 
 def _unit(reading: Reading, at: int) -> tuple[tuple[str, float | str, bool] | None, int]:
@@ -272,17 +237,26 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
     scale = quantity.unit if isinstance(quantity.unit, float) else thousands
     values = [round(value * scale, 2) for value in quantity.values]
     context = _context(reading, quantity)
+    if context.op in {"", "="} and (
+        quantity.kind == "price" or (not quantity.kind and thousands > 1)
+    ):
+        context = _budget(reading, context)
     if quantity.is_inch and reading.key(quantity.stop) in LEXICON.screens:
         return
     kind = quantity.kind or _kind_without_unit(quantity, values, context)
     is_told = (context.start, context.stop) != (quantity.start, quantity.stop)
     # "20 bin civarı", "puf 2bin": "2 bin" alone may be waste bins.
-    is_bin = reading.key(quantity.start + 1) == _BIN and reading.glued(quantity.start + 1)
+    is_bin = reading.key(quantity.start + 1) == BIN and reading.glued(quantity.start + 1)
     if not kind and thousands > 1 and (context.op == "=" or is_bin):
         kind = "price"
+    is_told = is_told or _is_dashed(reading, quantity)
     if not kind and quantity.is_range and (thousands > 1 or (is_told and _are_prices(values))):
         kind = "price"
-    if not kind and quantity.is_range and is_told and min(values) >= _LEAST_BARE_SIZE:
+    is_about = context.op == "=" and _is_about(reading, quantity, context)
+    if not kind and is_about and _are_prices(values):
+        kind = "price"
+    is_open = (quantity.is_range and is_told) or is_about
+    if not kind and is_open and min(values) >= _LEAST_BARE_SIZE:
         kind = _kind_by_columns(reading, reading.text(context.start, context.stop))
     if not kind or max(values) <= 0:
         return
@@ -300,11 +274,53 @@ def _read_quantity(reading: Reading, quantity: _Quantity) -> None:
         between = Understood("", columns[0], "between", low, "filter", high, currency)
         reading.add(context.start, context.stop, between, take=True)
         return
-    op: Operator = next((each for each in _OPERATORS if each == context.op), "=")
+    op: Operator = next((each for each in OPERATORS if each == context.op), "=")
     use: Use = "preference" if op == "=" else "filter"
     for column, value in zip(columns, values, strict=False):
         part = Understood("", column, op, value, use, currency=currency)
         reading.add(context.start, context.stop, part, take=True)
+
+
+def _budget(reading: Reading, context: _Context) -> _Context:
+    """A sum that one has to spend is the most that a piece may cost."""
+    start, stop = context.start, context.stop
+    if reading.key(stop) == "budget":
+        return replace(context, op="<=", stop=stop + 1)
+    if not is_had(reading, start, stop):
+        return context
+    while reading.key(start - 1) in ADVERBS_OF_A_SUM:
+        start -= 1
+    if reading.key(start - 1) in IN_HAND:
+        start -= 1
+    elif reading.keys(start - 2, start) in HAVING:
+        start -= 2
+    return replace(context, op="<=", start=start, stop=past_having(reading, stop))
+
+
+def _is_dashed(reading: Reading, quantity: _Quantity) -> bool:
+    """Whether a range is "100-140" beside other words, and no code, years, or other unit."""
+    start, stop = quantity.start, quantity.stop
+    keys = reading.keys(start, stop)
+    if not quantity.is_range or len(keys) != _LENGTH_OF_A_DASHED or keys[1] not in _DASHES:
+        return False
+    # Alone, "1000-2000" is a code, and "20.000-30.000" none.
+    is_alone = stop - start == len(reading.tokens) and not _THOUSANDS.search(keys[0])
+    if is_alone or reading.key(stop) in _OTHER_UNITS:
+        return False
+    signs = (reading.glued(start), start - 1), (reading.glued(stop), stop)
+    if any(glued and reading.key(place) not in {",", "."} for glued, place in signs):
+        return False
+    low, high = quantity.values
+    are_years = low >= _FIRST_YEAR and high <= _LAST_YEAR and high - low <= _MOST_YEARS
+    are_round = all(value % 10 in {0, 5, 9} for value in quantity.values)
+    return are_round and not are_years and not keys[0].startswith("0")
+
+
+def _is_about(reading: Reading, quantity: _Quantity, context: _Context) -> bool:
+    """Whether "about 300" is all that is said, and not of "about 300 books", or of a year."""
+    ends = not reading.key(context.stop).isalnum() and reading.key(context.stop) not in {"%", "+"}
+    is_year = _FIRST_YEAR <= quantity.values[0] <= _LAST_YEAR
+    return (ends or context.stop > quantity.stop) and not is_year and not context.column
 
 
 def _kind_by_columns(reading: Reading, text: str) -> str:
@@ -321,28 +337,23 @@ def _are_prices(values: Sequence[float]) -> bool:
     return max(values) > _MOST_BARE_SIZE
 
 
-_OPERATORS: Final[tuple[Operator, ...]] = ("<", "<=", ">", ">=")
 _LEAST_BARE_SIZE: Final = 20.0
 _MOST_BARE_SIZE: Final = 400.0
-_METRE_CM: Final = 100.0
 _MOST_METRES: Final = 20.0
-_BIN: Final = "bin"
 _FROM: Final = ("den", "dan", "ten", "tan")
 _UP_TO: Final = "kadar"
-_HUNDRED: Final = 100
-_TENS: Final[Mapping[str, float]] = {
-    "yirmi": 20,
-    "otuz": 30,
-    "kirk": 40,
-    "elli": 50,
-    "altmis": 60,
-    "yetmis": 70,
-    "seksen": 80,
-    "doksan": 90,
-    "yuz": _HUNDRED,
-}
+_DASHES: Final = frozenset({"-", "–"})
+_LENGTH_OF_A_DASHED: Final = 3
+_OTHER_UNITS: Final = frozenset(
+    {
+        *("v", "volt", "w", "watt", "hz", "lm", "lumen", "lumens", "kelvin", "l", "lt", "litre"),
+        *("ml", "%", "yas", "ay", "years", "months", "pieces", "parca", "adet", "kisilik", "g"),
+    }
+)
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 2035
+_MOST_YEARS: Final = 10
 _BETWEEN: Final = frozenset({"arasi", "arasinda", "arasindaki"})
-_INITIALS: Final = 2
 _SIZED: Final = frozenset({"lik", "luk"})
 _LEAST_BARE_PRICE: Final = 5.0
 
@@ -357,7 +368,7 @@ def _kind_without_unit(quantity: _Quantity, values: Sequence[float], context: _C
         return "length" if min(values) >= _LEAST_BARE_SIZE else ""
     if context.column.endswith("_cm"):
         return "length" if values[0] >= _LEAST_BARE_SIZE else ""
-    compares = context.op in _OPERATORS and values[0] >= _LEAST_BARE_PRICE
+    compares = context.op in OPERATORS and values[0] >= _LEAST_BARE_PRICE
     return "price" if compares and not quantity.is_range else ""
 
 
@@ -410,7 +421,9 @@ _NEGATED: Final[Mapping[str, str]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"
 
 
 def _joined(context: _Context, comparison: Comparison, start: int, stop: int) -> _Context:
-    op = context.op or comparison.op
+    # "Not more than about 500": the limit says more.
+    is_limit = context.op == "=" and comparison.op in OPERATORS and start < context.start
+    op = comparison.op if is_limit else context.op or comparison.op
     if comparison.op == "not":
         op = _NEGATED.get(context.op, context.op)
     return _Context(

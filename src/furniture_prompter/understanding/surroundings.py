@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from furniture_prompter.understanding.lexicon import LEXICON
+from furniture_prompter.understanding.number_words import MONEY, number_word
 from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import thesaurus
 from furniture_prompter.understanding.word_forms import word_forms
@@ -23,6 +24,8 @@ _GOING_ON: Final = frozenset(
     {"but", "so", "looking", "need", "needs", "want", "wants", "searching", "what", "which", "now"}
 )
 _WANTING: Final = frozenset({"i", "we", "need", "want", "looking", "am", "are", "would", "now"})
+_MONEY: Final = MONEY | {"budget", "butce", "butcem", "butcemiz"}
+_ABOUT_A_SUM: Final = frozenset({"a", "about", "around", "only", "up", "to", "max", "small"})
 _ASKING: Final = frozenset({"mi", "mu"})
 _TOLD_OF_ROOMS: Final = frozenset(
     {
@@ -45,6 +48,8 @@ _TOLD_OF_ROOMS: Final = frozenset(
     }
 )
 _BEING: Final = frozenset({"is", "measures"})
+_ACROSS: Final = frozenset({"wide", "long", "deep", "across"})
+_SIDES: Final = frozenset({"genisligi", "eni", "boyu", "uzunlugu"})
 _SUFFIXED: Final = frozenset({"lik", "luk", "size", "sized", "bir", "a", "'", "boyutunda"})
 _MINE: Final = ("m", "muz", "miz")
 _SAYING: Final = frozenset({"with", "without"})
@@ -128,6 +133,8 @@ def _had_in_english(reading: Reading, at: int) -> tuple[int, int] | None:
         begin += 1
     if reading.key(have) not in _HAVING or reading.key(begin) in _NOT_HAD:
         return None
+    if _is_money(reading, begin):
+        return None
     stop = begin
     while stop < len(reading.tokens) and reading.key(stop) not in {*_STOPS, *_GOING_ON}:
         if reading.key(stop) == "and" and reading.key(stop + 1) in _WANTING:
@@ -142,11 +149,43 @@ def _had_in_turkish(reading: Reading, at: int) -> tuple[int, int] | None:
     start = at
     while start > 0 and reading.key(start - 1) not in _STOPS:
         start -= 1
-    return start, at + 1
+    last = at - (reading.key(at - 1) in _MONEY)
+    is_price = _is_unit_of_price(reading, last - 1) or is_thousand(reading, last - 1)
+    return None if is_price or last < at else (start, at + 1)
+
+
+def _is_money(reading: Reading, at: int) -> bool:
+    """Whether a budget or a sum begins at a place: "a budget of", "about 500 euros"."""
+    while reading.key(at) in _ABOUT_A_SUM or reading.key(at) in LEXICON.currency_signs:
+        at += 1
+    if reading.key(at) in _MONEY:
+        # "A budget sofa" is a piece.
+        return reading.key(at + 1) in {"of", "for", "is"} or not reading.key(at + 1).isalpha()
+    if not reading.key(at)[:1].isdigit():
+        return False
+    behind = at + 1 + (reading.key(at + 1) in LEXICON.thousands)
+    is_signed = reading.key(at - 1) in LEXICON.currency_signs
+    return is_signed or behind > at + 1 or _is_unit_of_price(reading, behind)
+
+
+def _is_unit_of_price(reading: Reading, at: int) -> bool:
+    unit = LEXICON.unit(reading.key(at))
+    return unit is not None and unit[0] == "price"
+
+
+def is_thousand(reading: Reading, at: int) -> bool:
+    """Whether a word is Turkish for a thousand, as in "15 bin", and no waste bin."""
+    before = reading.key(at - 1)
+    is_counted = before[:1].isdigit() or number_word(before) is not None
+    return is_counted and reading.key(at) in LEXICON.thousands
 
 
 def _names_a_piece(reading: Reading, places: range | tuple[int, ...]) -> bool:
-    keys = [reading.key(at) for at in places if reading.key(at).isalpha()]
+    keys = [
+        reading.key(at)
+        for at in places
+        if reading.key(at).isalpha() and not is_thousand(reading, at)
+    ]
     # "Koltuğum", "kanepemiz": mine and ours.
     plain = [key.removesuffix("iz").removesuffix("uz") for key in keys]
     mine = [key[:-1] for key in plain if key.endswith("m")]
@@ -171,7 +210,11 @@ def _room_sizes(reading: Reading) -> Iterator[tuple[int, int]]:
             break
         unit = LEXICON.unit(reading.key(stop))
         is_square = reading.key(stop) in {"m", "metrekare", "sqm"} and reading.key(stop + 1) == "2"
-        if len(sides) < 2 or unit != ("length", 100.0, False) or is_square:
+        if unit != ("length", 100.0, False) or is_square:
+            continue
+        if len(sides) < 2:
+            if _is_side(reading, at) and (end := _one_side_of_a_room(reading, at, stop + 1)):
+                yield at, end
             continue
         if not all(_is_side(reading, side) for side in sides):
             continue
@@ -186,6 +229,17 @@ def _room_sizes(reading: Reading) -> Iterator[tuple[int, int]]:
             yield begin, stop
         elif behind and not _is_piece(reading, stop + behind):
             yield at, stop
+
+
+def _one_side_of_a_room(reading: Reading, at: int, stop: int) -> int:
+    """Behind one side of a room: "the room is | 4 m wide", "odamın eni | 4 metre"; 0 for none."""
+    if reading.key(at - 1) in _BEING and reading.key(stop) in _ACROSS:
+        return stop + 1 if _room_before(reading, at - 1) else 0
+    room = reading.key(at - 2)
+    if reading.key(at - 1) in _SIDES and room.endswith(("in", "un")):
+        room = room.removesuffix("in").removesuffix("un").removesuffix("n")
+        return stop if any(form in LEXICON.rooms for form in word_forms(room)) else 0
+    return 0
 
 
 def _is_side(reading: Reading, at: int) -> bool:
