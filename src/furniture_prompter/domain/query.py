@@ -171,6 +171,8 @@ class Hit:
             has none.
         confidence: How likely it is of the kind that was asked for, 0 to 1; None where that cannot
             be told.
+        is_of_kind: Whether its category or title names the kind that the prompt asks for; None
+            where that cannot be told. It is for sorting, and in no answer's JSON.
         heat: How much each cell of what was searched of the photo made it match, 0 to 1, rows from
             the top and cells from the left; None unless the query asks for it.
     """
@@ -184,6 +186,7 @@ class Hit:
     strengths: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     variant: Variant | None = None
     confidence: float | None = None
+    is_of_kind: bool | None = None
     heat: tuple[tuple[float, ...], ...] | None = None
 
 

@@ -6,15 +6,16 @@ kind: pieces of other kinds come behind.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from furniture_prompter.catalog.filters import Filter
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.catalog.vector_index import Numbers, Scores
+from furniture_prompter.domain.query import Hit
 from furniture_prompter.understanding.lexicon import LEXICON
 from furniture_prompter.understanding.reading import Reading
 from furniture_prompter.understanding.thesaurus import Concept, Thesaurus, folded_words
@@ -24,6 +25,12 @@ OTHER_KIND: Final = "other-kind"
 
 _REMEMBERED: Final = 65_536
 _PHRASES_REMEMBERED: Final = 1_024
+# "Masa modelleri" are tables.
+_SAYS_NOTHING: Final = frozenset(
+    {"modelleri", "cesitleri", "fiyatlari", "takimi", "seti", "set", "sets", "range", "collection"}
+)
+_LONGEST: Final = 5
+_ASIDE: Final = re.compile(r"[,;(&/+]")
 _STEPS: Final = re.compile(r"[>|»›]")
 # "Chair with cushion", "cushion for a sofa": what comes behind is not what the piece is.
 _BEHIND: Final = frozenset({"with", "w", "for", "without", "w/o", "on", "+"})
@@ -48,11 +55,27 @@ class AskedKinds:
         shown: Those that are shown as well.
         words: Forms of the prompt's other words, of which a shop's own category may be made, where
             the thesaurus knows no piece in it; one set a word.
+        said: All words of the prompt: a product that is called so is what was asked for.
     """
 
     same: frozenset[str] = frozenset()
     shown: frozenset[str] = frozenset()
     words: Words = ()
+    said: tuple[str, ...] = ()
+
+
+class NamedKinds(NamedTuple):
+    """What kinds a product names.
+
+    Attributes:
+        pieces: Concepts of each piece that it is: several where a word means several things.
+        beside: Concepts of pieces that it only belongs to: a "bed tent" is no bed.
+        category: The words of its own category.
+    """
+
+    pieces: frozenset[frozenset[str]]
+    beside: frozenset[str]
+    category: tuple[str, ...]
 
 
 class Kinds:
@@ -82,29 +105,37 @@ class Kinds:
         same: set[str] = set()
         shown: set[str] = set()
         before: tuple[int, frozenset[str]] = (-1, frozenset())
-        for start, stop in pieces:
+        said = folded_words(reading.prompt)
+        for begun, stop in pieces:
+            start = self._longest(reading.keys(0, stop), begun) if before[0] == begun else begun
             words = folded_words(reading.text(start, stop))
             # A "light grey" sofa asks for no light.
             is_shade = words == _SHADE and any(a == stop for a, _ in names)
             if is_shade or any(a <= start and stop <= b and stop - start < b - a for a, b in names):
                 continue
             of_it, beside_it = self._meant(words)
-            if of_it and before[0] == start:
+            if of_it and before[0] == begun and start < begun:
+                # A "three seat sofa bed" is a sofa bed.
+                same -= before[1]
+            elif of_it and before[0] == start:
                 # A "berjer koltuk" is what both say; a "chair pillow" is no chair.
                 of_it, same = before[1] & of_it or of_it, same - before[1]
             before = stop, of_it
             same |= of_it
             shown |= beside_it
         if same:
-            return AskedKinds(frozenset(same), frozenset(shown - same))
-        left = tuple(
-            frozenset({token.key, *word_forms(token.key)})
+            return AskedKinds(frozenset(same), frozenset(shown - same), said=said)
+        spoken = [
+            (any(a <= at < b for a, b in names), frozenset({token.key, *word_forms(token.key)}))
             for at, token in enumerate(reading.tokens)
-            if token.key.isalpha() and not any(a <= at < b for a, b in names)
-        )
-        return AskedKinds(words=left) if left else None
+            if token.key.isalpha()
+        ]
+        left = [forms for is_name, forms in spoken if not is_name]
+        # "Clear glass" asks for no drinking glasses, and a "glass door" is more than a door.
+        named = [forms for is_name, forms in spoken if is_name] if left else []
+        return AskedKinds(words=(*named, *left)) if left else None
 
-    def named(self, category: str | None, title: str | None) -> frozenset[str]:
+    def named(self, category: str | None, title: str | None) -> NamedKinds:
         """Concepts that a product is by its category or by the last piece of its title."""
         return self._named(category or "", title or "")
 
@@ -112,15 +143,57 @@ class Kinds:
         """Whether a prompt ends in a category's last word, and says all its others."""
         return bool(category) and self._is_said(category or "", words)
 
-    def _find_named(self, category: str, title: str) -> frozenset[str]:
-        return frozenset((*self._of(_STEPS.split(category)[-1]), *self._of(title)[-1:]))
+    def _find_named(self, category: str, title: str) -> NamedKinds:
+        step = _STEPS.split(category)[-1]
+        parts = [self._of(part) for part in _ASIDE.split(step)]
+        pieces = frozenset(piece for of_it, _ in parts for piece in of_it)
+        beside = frozenset(name for _, others in parts for piece in others for name in piece)
+        of_title, others = self._of(title)
+        # A title goes on with what the piece is like.
+        last = (of_title or others)[-1:]
+        more = frozenset(each for each in last if each.isdisjoint(beside))
+        return NamedKinds(pieces | more, beside, folded_words(step))
 
-    def _of(self, text: str) -> list[str]:
-        """Concepts that a text names, in its order, as far as it says what something is."""
+    def _of(self, text: str) -> tuple[list[frozenset[str]], list[frozenset[str]]]:
+        """Concepts of each piece that a text names, in its order, as far as it says what it is.
+
+        And those of pieces that it only belongs to: a "bed tent" is a tent, a "bed pocket" no bed.
+        """
         words = folded_words(text)
         end = next((at for at, word in enumerate(words) if at and word in _BEHIND), len(words))
-        found = self._thesaurus.find(words[:end])
-        return [concept.name for each in found for concept in each.concepts]
+        words = words[:end]
+        pieces: list[frozenset[str]] = []
+        beside: list[frozenset[str]] = []
+        stop = 0
+        for found in self._thesaurus.find(words):
+            start = self._longest(words[: found.stop], found.start)
+            of_it = frozenset(
+                each.name for each in self._thesaurus.said_by(words[start : found.stop])
+            )
+            if pieces and start == stop:
+                # A "berjer koltuk" is what both say.
+                before = pieces.pop()
+                of_it = of_it & before or of_it
+                if of_it.isdisjoint(before):
+                    beside.append(before)
+            pieces.append(of_it)
+            stop = found.stop
+        if pieces and stop < len(words) and self._is_thing(words[-1]):
+            beside.append(pieces.pop())
+        return pieces, beside
+
+    def _is_thing(self, word: str) -> bool:
+        """Whether a word behind a piece may say what it is: no number, colour, nor material."""
+        if not word.isalpha() or len(word) == 1 or word in _SAYS_NOTHING:
+            return False
+        return not LEXICON.names.longest(Reading.of(word), 0)[1]
+
+    def _longest(self, words: Sequence[str], start: int) -> int:
+        """Where the longest phrase begins that ends as some words do: "sofa bed", not "bed"."""
+        for at in range(max(0, len(words) - _LONGEST), start):
+            if self._thesaurus.said_by(words[at:]):
+                return at
+        return start
 
     def _find_is_said(self, category: str, said: Words) -> bool:
         own = [{word, *word_forms(word)} for word in folded_words(_STEPS.split(category)[-1])]
@@ -179,8 +252,7 @@ class ProductKinds:
         self._kinds = kinds
         # Of each product the place in `_sorts` of what it is; -1 where nobody has asked yet.
         self._codes = np.zeros(0, np.int32)
-        # Whether products have a category, and the concepts that they are.
-        self._sorts: dict[tuple[bool, frozenset[str]], int] = {}
+        self._sorts: dict[NamedKinds, int] = {}
         self._far: dict[AskedKinds, Scores] = {}
 
     async def distances(self, asked: AskedKinds, numbers: Numbers) -> Scores:
@@ -203,7 +275,7 @@ class ProductKinds:
         if far is None or len(far) < len(self._sorts):
             if len(self._far) >= _PHRASES_REMEMBERED:
                 self._far.clear()
-            far = np.array([_distance(asked, *each) for each in self._sorts], np.float32)
+            far = np.array([_distance(asked, each) for each in self._sorts], np.float32)
             self._far[asked] = far
         return far[self._codes[numbers]]
 
@@ -216,16 +288,29 @@ class ProductKinds:
         if unread.size:
             told = await self._reader.columns(unread, ("category", "title"))
             pairs = zip(told["category"], told["title"], strict=True)
-            sorts = [(bool(each[0]), self._kinds.named(*each)) for each in pairs]
+            sorts = [self._kinds.named(*each) for each in pairs]
             self._codes[unread] = [self._sorts.setdefault(each, len(self._sorts)) for each in sorts]
 
 
-def _distance(asked: AskedKinds, has_category: bool, named: frozenset[str]) -> float:
-    if not named.isdisjoint(asked.same):
+def _distance(asked: AskedKinds, named: NamedKinds) -> float:
+    if named.category and _says(asked.said, named.category):
         return 0.0
-    if not named.isdisjoint(asked.shown):
+    if any(piece <= asked.same for piece in named.pieces):
+        return 0.0
+    wanted = asked.same | asked.shown
+    if not named.beside.isdisjoint(asked.same) or any(
+        not piece.isdisjoint(wanted) for piece in named.pieces
+    ):
         return SHOWN_AS_WELL
-    return 1.0 if named or has_category else _UNTOLD
+    return 1.0 if named.pieces or named.category else _UNTOLD
+
+
+def _says(said: tuple[str, ...], category: tuple[str, ...]) -> bool:
+    """Whether a prompt is a category's name, or one of several words ends it."""
+    if len(said) < len(category) or (len(said) > len(category) and len(category) == 1):
+        return False
+    own = zip(said[len(said) - len(category) :], category, strict=True)
+    return all(not {a, *word_forms(a)}.isdisjoint((b, *word_forms(b))) for a, b in own)
 
 
 class OtherKindRetriever:
@@ -254,6 +339,14 @@ class OtherKindRetriever:
         far = await self.distances(numbers)
         return (
             far if (far <= np.float32(SHOWN_AS_WELL)).any() else np.zeros(numbers.size, np.float32)
+        )
+
+    async def told(self, hits: Sequence[Hit], numbers: Numbers) -> tuple[Hit, ...]:
+        """The same hits, of products in their order, with whether they are of the kind."""
+        far = (await self.distances(numbers)).tolist()
+        told = {0.0: True, 1.0: False}
+        return tuple(
+            replace(hit, is_of_kind=told.get(each)) for hit, each in zip(hits, far, strict=True)
         )
 
     async def distances(self, numbers: Numbers) -> Scores:

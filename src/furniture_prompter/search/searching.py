@@ -204,6 +204,7 @@ class Searcher:
             cursor = given or Cursor(0, candidates, manifest.version, digest)
             refuse_other_query(cursor, digest)
             await asyncio.sleep(0)
+            gate = await self._other_kinds(wordings[0])
             with clock.step("retrieve"):
                 groups = await retriever_groups(
                     encoded,
@@ -215,7 +216,7 @@ class Searcher:
                     another_colour=heard.colour_weight == 0,
                     other_colours=self._other_colours(encoded, heard),
                     shade=shade,
-                    other_kinds=await self._other_kinds(wordings[0]),
+                    other_kinds=gate,
                 )
             with clock.step("judge"):
                 known = await self._known_share(heard, wordings[0])
@@ -269,6 +270,8 @@ class Searcher:
                     sureness.confidences,
                     in_memory=not manifest.vector_index,
                 )
+                if gate is not None:
+                    hits = await gate.told(hits, page.hits.numbers)
                 hits = kept(hits, sureness, query.least_confidence)
             confidences += sureness.confidences
             following = next_cursor(cursor, page, manifest.version)

@@ -19,8 +19,6 @@ from furniture_prompter.web.page_words import Words
 HITS_OF_PAGE: Final = 24
 MOST_SORTED: Final = 200
 """Hits that are brought into another order than how well they match: the best of them."""
-LEAST_SORTED: Final = 0.3
-"""Confidence of what is sorted; less sure hits come behind. docs/experiments.md has the figures."""
 MOST_COMPARED: Final = 4
 
 _WORD: Final = re.compile(r"\w+")

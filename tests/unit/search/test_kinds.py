@@ -70,6 +70,24 @@ def far(found: AskedKinds | None, *products: tuple[str | None, str]) -> list[flo
         ("pink sofa", "sofa", None, "Sofa with pink cushion", 0.0),
         ("pink sofa", "sofa", "Home > Living room > Sofas & armchairs", "EKTORP", 0.0),
         ("pink sofa", "sofa", None, "EKTORP", 0.5),
+        # What the words before make of a piece: no sofa with a bed, but a sofa bed.
+        ("sofa bed", "sofa bed", "three-seat sofa-bed", "HIMMENE Three-seat sofa-bed", 0.0),
+        ("bed", "bed", "bed frame", "HEMNES Bed frame", 0.0),
+        ("yatak", "yatak", "bed frame", "HEMNES Bed frame", 0.0),
+        ("double bed", "double bed", "bed frame", "HEMNES Bed frame", SHOWN_AS_WELL),
+        # What belongs to a bed is none, whatever its title ends in.
+        ("bed", "bed", "bed tent", "KURA Bed tent", SHOWN_AS_WELL),
+        ("masa", "masa", "Masa Modelleri", "", 0.0),
+        ("sofa", "sofa", "sofas, fabric", "", 0.0),
+        # Who asks for a category by its name finds it, whatever it is.
+        ("net for plant pot", "plant pot", "net for plant pot", "ANVNDBAR", 0.0),
+        ("cover for chaise longue", "chaise longue", "cover for chaise longue", "", 0.0),
+        ("mini chest with 3 drawers", "chest", "Mini chests with 3 drawers", "", 0.0),
+        # A "koltuk" is an armchair as well as a sofa.
+        ("siyah kanepe", "kanepe", "Koltuk", "Bergama Koltuk", SHOWN_AS_WELL),
+        ("siyah koltuk", "koltuk", "Koltuk", "Bergama Koltuk", 0.0),
+        ("siyah berjer", "berjer", "Berjer Koltuk", "", 0.0),
+        ("sectional", "sectional", "dinlenme koltuğu", "", 1.0),
         # A "yatak" is a mattress as well as a bed: no loft bed is a mattress.
         ("white mattress", "mattress", "loft bed", "", 1.0),
     ],
@@ -107,6 +125,8 @@ def test_a_kind_that_the_thesaurus_lacks_is_known_by_the_shops_own_category() ->
     assert far(found, ("Chopping board", ""), ("board game", ""), (None, "")) == [0.0, 1.0, 1.0]
     # "Wall mounted range hood" is no wall.
     assert far(asked("wall mounted range hood"), ("wall", "")) == [1.0]
+    # "Glass" says which doors.
+    assert far(asked("glass door"), ("glass door", ""), ("glass", "")) == [0.0, 1.0]
     # A colour is no kind: "glass" asks for no drinking glasses.
     of_colour = asked("clear glass")
     assert of_colour is None or far(of_colour, ("glass", "")) == [1.0]

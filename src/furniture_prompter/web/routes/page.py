@@ -22,7 +22,7 @@ from furniture_prompter.assembly.catalogs import Catalog
 from furniture_prompter.domain import Query
 from furniture_prompter.domain.query import LookedAt, Piece
 from furniture_prompter.errors import FurniturePrompterError, NotInCatalogError
-from furniture_prompter.search.answer import SearchAnswer, answer, facet_answer, product_page_answer
+from furniture_prompter.search.answer import answer, facet_answer, product_page_answer
 from furniture_prompter.search.outfit_answer import goes_with_answer
 from furniture_prompter.timing import StepTimes
 from furniture_prompter.web.access import EMBEDDING, require
@@ -30,7 +30,7 @@ from furniture_prompter.web.behaviour import BehaviourLog, EventRequest
 from furniture_prompter.web.bodies import read_json_body
 from furniture_prompter.web.errors import ApiError, api_error, json_answer, photo_address
 from furniture_prompter.web.looking import PhotoGoneError, Sight, pieces_of, sight, upright
-from furniture_prompter.web.page import HITS_OF_PAGE, LEAST_SORTED, MOST_COMPARED, MOST_SORTED, View
+from furniture_prompter.web.page import HITS_OF_PAGE, MOST_COMPARED, MOST_SORTED, View
 from furniture_prompter.web.page_address import (
     LANGUAGES,
     Asked,
@@ -39,6 +39,7 @@ from furniture_prompter.web.page_address import (
     where_of,
 )
 from furniture_prompter.web.page_files import FILE_TYPES, PAGE_HEADERS, STATIC, root_of, templates
+from furniture_prompter.web.page_order import page_of
 from furniture_prompter.web.page_products import (
     companion_card,
     facts_of,
@@ -284,7 +285,9 @@ async def _searched(
     told = answer(result, photo_address)
     strengths = {hit.rank: hit.strengths for hit in result.hits}
     view = View(asked, words, columns, told, strengths, looked_at, pieces)
-    hits, further, sorted_apart = _page_of(asked, told)
+    hits, further, sorted_apart = page_of(
+        asked, told, {hit.rank: hit.is_of_kind for hit in result.hits}
+    )
     query_id = ""
     if services.behaviour is not None:
         ids = [hit["product"]["id"] for hit in hits]
@@ -404,35 +407,6 @@ async def _counted(
             beside = await found(query, vector, options, catalog, services)
             counted[column] = beside.facets[column]
     return {column: facet_answer(facet) for column, facet in counted.items()}
-
-
-def _page_of(asked: Asked, told: SearchAnswer) -> tuple[list[Any], str, int]:
-    """The hits of a page, the address of the next one, and how many of all are sorted.
-
-    The address is empty on the last page; the number is 0 where all of them are, or none.
-    """
-    hits = told["hits"]
-    if not asked.sort:
-        cursor = told["cursor"]
-        return list(hits), asked.address(cursor=cursor) if cursor else "", 0
-    column, falls = asked.sort.removeprefix("-"), asked.sort.startswith("-")
-
-    def place(hit: Any) -> tuple[bool, float]:
-        value = hit["product"].get(column)
-        known = isinstance(value, float | int)
-        return not known, (-value if falls else value) if known else 0.0
-
-    # The cheapest of all is seldom what was asked for.
-    of_kind = [each for each in hits if (each["confidence"] or 0) >= LEAST_SORTED]
-    others = [each for each in hits if (each["confidence"] or 0) < LEAST_SORTED] if of_kind else []
-    start = (asked.page - 1) * HITS_OF_PAGE
-    ordered = [*sorted(of_kind or hits, key=place), *others]
-    more = len(ordered) > start + HITS_OF_PAGE
-    return (
-        ordered[start : start + HITS_OF_PAGE],
-        asked.address(page=asked.page + 1) if more else "",
-        len(of_kind) if others else 0,
-    )
 
 
 def _problem(request: Request, asked: Asked, words: Words, error: ApiError) -> Response:
