@@ -50,6 +50,15 @@ def test_a_kind_that_is_not_wanted_is_left_out_and_the_broader_one_found(catalog
     assert "side" in ids(catalog.search("side table, not a table", limit=2))
 
 
+def test_a_kind_alone_that_is_not_wanted_is_not_searched_whatever_it_is_called(
+    catalog: Catalog,
+) -> None:
+    for prompt in ("not a sofa", "anything but a couch", "no sofas", "kanepe olmasın"):
+        found = ids(catalog.search(prompt, limit=len(PRODUCTS)))
+        assert {"white-chair", "shelf", "table"} <= {*found}
+        assert not {"beige-sofa", "grey-sofa", "armed"} & {*found}
+
+
 def test_what_a_limit_says_holds_for_every_hit(catalog: Catalog) -> None:
     for prompt in ("oak side table under 50 cm", "50 cm'den küçük oak side table"):
         result = catalog.search(prompt)

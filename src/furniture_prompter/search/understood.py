@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from furniture_prompter.search.attributes import AVAILABILITY, SEATS, Wish
 from furniture_prompter.search.homographs import NOTHING_APART, ToldApart, says_any
 from furniture_prompter.search.unwanted_kinds import left_out
 from furniture_prompter.understanding.lexicon import LEXICON, WORD, fold_letters
-from furniture_prompter.understanding.prompts import IN_STOCK, SALE_PRICE, named, understand
+from furniture_prompter.understanding.prompts import IN_STOCK, KIND, SALE_PRICE, named, understand
 
 _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "width_cm": ("width_cm", "width", "genislik_cm", "genislik", "length_cm", "diameter_cm"),
@@ -77,6 +78,8 @@ _OF_NOTHING: Final = (
     "No product is said to be {said}: what is nearest in other ways is shown, and how sure it is "
     "says nothing of that."
 )
+_ANY_KIND: Final = "furniture"
+"""What is searched where a prompt says no more than which kind it does not want."""
 _NOT_ASKED_FOR: Final = "{said} is not searched: it says what is there already, or a room's size."
 _NO_WORDS: Final = frozenset({"price", SALE_PRICE, AVAILABILITY})
 """Of what these columns are asked no product speaks in its words: "cheap", "on sale"."""
@@ -103,6 +106,7 @@ class Heard:
         apart: What words say that fold to others.
         quiet: Words that only rank: of sizes that the catalog has no column for, and of seats,
             for "3 kişilik kanepe" asks for no table "6 kişilik".
+        kinds_out: Kinds that are not wanted, each with a condition in LanceDB's SQL.
         unused: Texts of limits, prices and stock that the catalog has no column for.
     """
 
@@ -118,6 +122,7 @@ class Heard:
     colours: tuple[str, ...] = ()
     shade: int = 0
     apart: ToldApart = NOTHING_APART
+    kinds_out: tuple[tuple[Understood, str], ...] = ()
     unused: tuple[str, ...] = ()
 
 
@@ -172,13 +177,18 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
         notes += (_NEEDS_A_PHOTO.format(said=of_a_photo.group()),)
     # A prompt that says nothing but limits is still what photos are compared with.
     left = _words_left(query.prompt, unused, with_photo=with_photo)
+    if not understanding.rest and any(each.column == KIND for each in understanding.parts):
+        # "Not a sofa" would be searched by the sofa.
+        left = None if with_photo else _ANY_KIND
     parts, limits, wishes, looks, unwanted = [], [], [], [], []
+    kinds_out: list[tuple[Understood, str]] = []
     for part in understanding.parts:
         telling = _columns_of(part.column, columns)
         if part.use == "without":
             kinds = left_out(part, understanding.rest, columns)
             unwanted += [] if kinds else [str(part.value)]
-            limits += [(part, condition) for condition in (*kinds, *_exclusions(part, columns))]
+            kinds_out += [(part, condition) for condition in kinds]
+            limits += [(part, condition) for condition in _exclusions(part, columns)]
         elif not telling:
             continue
         else:
@@ -211,6 +221,7 @@ def hear(query: Query, columns: Mapping[str, str], *, with_photo: bool = False) 
             for part in understanding.parts
             if part.column == COLORS and part.use != "without"
         ),
+        kinds_out=tuple(kinds_out),
         unused=tuple(part.text for part in unused),
     )
 
@@ -305,6 +316,11 @@ def _or_another_color(value: str) -> str:
     return "".join(others)
 
 
+def _both(first: Filter, second: Filter) -> Filter:
+    numbers = np.intersect1d(first.numbers, second.numbers, assume_unique=True)
+    return Filter(f"({first.sql}) AND ({second.sql})", numbers)
+
+
 async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, Heard]:
     """The products that pass a query's `where` and what its prompt limits.
 
@@ -316,13 +332,16 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
     """
     where = heard.query.where
     asked = await reader.filter_products(where) if where is not None else None
-    if not heard.limits:
+    told_apart = []
+    if heard.limits:
+        joined = " and ".join(f"({condition})" for _, condition in heard.limits)
+        told_apart.append(await reader.filter_products(joined))
+    if heard.kinds_out:
+        gone = " AND ".join(condition for _, condition in heard.kinds_out)
+        told_apart.append(await reader.passing(gone))
+    if not told_apart:
         return asked, heard
-    joined = " and ".join(f"({condition})" for _, condition in heard.limits)
-    own = await reader.filter_products(joined)
-    if asked is not None:
-        numbers = np.intersect1d(asked.numbers, own.numbers, assume_unique=True)
-        own = Filter(f"({asked.sql}) AND ({own.sql})", numbers)
+    own = reduce(_both, told_apart if asked is None else [asked, *told_apart])
     if own.numbers.size:
         return own, heard
     columns = reader.filter_columns
@@ -332,7 +351,8 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
         for part in given_up
         if (names := _columns_of(part.column, columns))
     ]
-    told = ", ".join(f"“{part.text}”" for part, _ in heard.limits)
+    said = dict.fromkeys(f"“{part.text}”" for part, _ in (*heard.limits, *heard.kinds_out))
+    told = ", ".join(said)
     note = f"No product is {told}: what comes nearest is shown."
     parts = tuple(
         replace(part, use="preference") if part in given_up else part for part in heard.parts
@@ -341,6 +361,7 @@ async def limited(heard: Heard, reader: CatalogReader) -> tuple[Filter | None, H
         heard,
         parts=parts,
         limits=(),
+        kinds_out=(),
         wishes=(*heard.wishes, *wishes),
         notes=(*heard.notes, note),
     )
