@@ -27,6 +27,7 @@ _NO_PIECES: Final = frozenset(
     }
 )
 _BUT: Final = frozenset({"but", "other", "anything"})
+_EITHER: Final = frozenset({("veya",), ("ya", "da")})
 KIND: Final = "category"
 """The column of what is not wanted where that is a kind of furniture."""
 IN_STOCK: Final = "in stock"
@@ -94,7 +95,8 @@ def _read_negations(reading: Reading) -> None:
 
 def _read_english_negation(reading: Reading, at: int) -> None:
     without, length = LEXICON.negations.longest(reading, at)
-    if without is None:
+    # "Why not a grey sofa" wants one.
+    if without is None or (reading.key(at - 1) == "why" and reading.key(at) == "not"):
         return
     begin = at + length
     if reading.key(begin) in {".", "-", ":", ""} and without.op != "non":
@@ -174,6 +176,8 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     if part is not None:
         reading.add(at, at + 1, Understood("", "", "contains", part, "without"), take=True)
         return
+    if _read_neither(reading, at):
+        return
     _, length = LEXICON.negations_behind.longest(reading, at)
     if not length or not reading.key(at - 1).isalpha():
         return
@@ -203,7 +207,27 @@ def _read_turkish_negation(reading: Reading, at: int) -> None:
     if attributive or before in LEXICON.shades:
         start -= 1
     wanted = Understood("", "", "contains", reading.text(start, told), "without")
+    is_quality = LEXICON.is_quality(reading.tokens[start])
     reading.add(start, at + length, wanted, take=True)
+    # "siyah veya kahverengi olmayan": the first is not wanted either.
+    joint = next((n for n in (1, 2) if reading.keys(start - n, start) in _EITHER), 0)
+    first = start - joint - 1
+    if joint and is_quality and first >= 0 and LEXICON.is_quality(reading.tokens[first]):
+        further = Understood("", "", "contains", reading.text(first, first + 1), "without")
+        reading.add(first, start, further, take=True)
+
+
+def _read_neither(reading: Reading, at: int) -> bool:
+    """Note what "ne gri ne siyah" does not want, from its first "ne" on."""
+    if (reading.key(at), reading.key(at + 2)) != ("ne", "ne") or not reading.key(at + 3):
+        return False
+    if not all(LEXICON.is_quality(reading.tokens[each]) for each in (at + 1, at + 3)):
+        return False
+    for start in (at, at + 2):
+        said = reading.text(start + 1, start + 2)
+        part = Understood("", "", "contains", said, "without")
+        reading.add(start, start + 2, part, take=True)
+    return True
 
 
 def _take_back_count(reading: Reading, start: int, counted: int, stop: int) -> bool:
