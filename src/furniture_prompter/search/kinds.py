@@ -38,6 +38,9 @@ _BEHIND: Final = frozenset({"with", "w", "for", "without", "w/o", "on", "+"})
 _SHADE: Final = ("light",)
 SHOWN_AS_WELL: Final = 0.3
 """How far a kind that the thesaurus shows as well is from the kind; another kind is 1 away."""
+_A_SORT: Final = 0.15
+"""How far a sort of the kind is that bears the kind's name behind its own: a "day-bed frame" of a
+bed."""
 _UNTOLD: Final = 0.5
 """How far a product is of which nothing says what it is."""
 
@@ -55,6 +58,7 @@ class AskedKinds:
         shown: Those that are shown as well.
         words: Forms of the prompt's other words, of which a shop's own category may be made, where
             the thesaurus knows no piece in it; one set a word.
+        sorts: Those that are sorts of the kind, by what their words end in.
         said: All words of the prompt: a product that is called so is what was asked for.
     """
 
@@ -62,6 +66,7 @@ class AskedKinds:
     shown: frozenset[str] = frozenset()
     words: Words = ()
     said: tuple[str, ...] = ()
+    sorts: frozenset[str] = frozenset()
 
 
 class NamedKinds(NamedTuple):
@@ -71,11 +76,19 @@ class NamedKinds(NamedTuple):
         pieces: Concepts of each piece that it is: several where a word means several things.
         beside: Concepts of pieces that it only belongs to: a "bed tent" is no bed.
         category: The words of its own category.
+        sorts: Concepts of pieces whose words go on into the next: a "day-bed frame" is of day-beds.
     """
 
     pieces: frozenset[frozenset[str]]
     beside: frozenset[str]
     category: tuple[str, ...]
+    sorts: frozenset[str] = frozenset()
+
+
+class _Pieces(NamedTuple):
+    pieces: list[frozenset[str]]
+    beside: list[frozenset[str]]
+    sorts: frozenset[str]
 
 
 class Kinds:
@@ -104,6 +117,8 @@ class Kinds:
             at += max(length, 1)
         same: set[str] = set()
         shown: set[str] = set()
+        direct: set[str] = set()
+        sorts: set[str] = set()
         before: tuple[int, frozenset[str]] = (-1, frozenset())
         said = folded_words(reading.prompt)
         for begun, stop in pieces:
@@ -122,9 +137,14 @@ class Kinds:
                 of_it, same = before[1] & of_it or of_it, same - before[1]
             before = stop, of_it
             same |= of_it
+            direct |= {each.name for each in self._thesaurus.said_by(words)}
+            # Nor is a "day-bed frame" the next to a "double bed".
+            sorts |= of_it | self._ending_in(words[-1:])
             shown |= beside_it
         if same:
-            return AskedKinds(frozenset(same), frozenset(shown - same), said=said)
+            return AskedKinds(
+                frozenset(same), frozenset(shown - same), said=said, sorts=frozenset(sorts - direct)
+            )
         spoken = [
             (any(a <= at < b for a, b in names), frozenset({token.key, *word_forms(token.key)}))
             for at, token in enumerate(reading.tokens)
@@ -146,15 +166,16 @@ class Kinds:
     def _find_named(self, category: str, title: str) -> NamedKinds:
         step = _STEPS.split(category)[-1]
         parts = [self._of(part) for part in _ASIDE.split(step)]
-        pieces = frozenset(piece for of_it, _ in parts for piece in of_it)
-        beside = frozenset(name for _, others in parts for piece in others for name in piece)
-        of_title, others = self._of(title)
+        pieces = frozenset(piece for each in parts for piece in each.pieces)
+        beside = frozenset(name for each in parts for piece in each.beside for name in piece)
+        sorts = frozenset(name for each in parts for name in each.sorts)
+        of_title, others, of_sorts = self._of(title)
         # A title goes on with what the piece is like.
         last = (of_title or others)[-1:]
         more = frozenset(each for each in last if each.isdisjoint(beside))
-        return NamedKinds(pieces | more, beside, folded_words(step))
+        return NamedKinds(pieces | more, beside, folded_words(step), sorts | of_sorts)
 
-    def _of(self, text: str) -> tuple[list[frozenset[str]], list[frozenset[str]]]:
+    def _of(self, text: str) -> _Pieces:
         """Concepts of each piece that a text names, in its order, as far as it says what it is.
 
         And those of pieces that it only belongs to: a "bed tent" is a tent, a "bed pocket" no bed.
@@ -164,12 +185,15 @@ class Kinds:
         words = words[:end]
         pieces: list[frozenset[str]] = []
         beside: list[frozenset[str]] = []
+        sorts: set[str] = set()
         stop = 0
         for found in self._thesaurus.find(words):
             start = self._longest(words[: found.stop], found.start)
             of_it = frozenset(
                 each.name for each in self._thesaurus.said_by(words[start : found.stop])
             )
+            if pieces and start < stop:
+                sorts |= pieces[-1]
             if pieces and start == stop:
                 # A "berjer koltuk" is what both say.
                 before = pieces.pop()
@@ -180,7 +204,7 @@ class Kinds:
             stop = found.stop
         if pieces and stop < len(words) and self._is_thing(words[-1]):
             beside.append(pieces.pop())
-        return pieces, beside
+        return _Pieces(pieces, beside, frozenset(sorts))
 
     def _is_thing(self, word: str) -> bool:
         """Whether a word behind a piece may say what it is: no number, colour, nor material."""
@@ -295,13 +319,14 @@ class ProductKinds:
 def _distance(asked: AskedKinds, named: NamedKinds) -> float:
     if named.category and _says(asked.said, named.category):
         return 0.0
+    more = 0.0 if named.sorts.isdisjoint(asked.sorts) else _A_SORT
     if any(piece <= asked.same for piece in named.pieces):
-        return 0.0
+        return more
     wanted = asked.same | asked.shown
     if not named.beside.isdisjoint(asked.same) or any(
         not piece.isdisjoint(wanted) for piece in named.pieces
     ):
-        return SHOWN_AS_WELL
+        return SHOWN_AS_WELL + more
     return 1.0 if named.pieces or named.category else _UNTOLD
 
 
@@ -344,9 +369,11 @@ class OtherKindRetriever:
     async def told(self, hits: Sequence[Hit], numbers: Numbers) -> tuple[Hit, ...]:
         """The same hits, of products in their order, with whether they are of the kind."""
         far = (await self.distances(numbers)).tolist()
-        told = {0.0: True, 1.0: False}
         return tuple(
-            replace(hit, is_of_kind=told.get(each)) for hit, each in zip(hits, far, strict=True)
+            replace(
+                hit, is_of_kind=True if each <= _A_SORT + 1e-6 else False if each == 1 else None
+            )
+            for hit, each in zip(hits, far, strict=True)
         )
 
     async def distances(self, numbers: Numbers) -> Scores:

@@ -74,6 +74,9 @@ def far(found: AskedKinds | None, *products: tuple[str | None, str]) -> list[flo
         ("sofa bed", "sofa bed", "three-seat sofa-bed", "HIMMENE Three-seat sofa-bed", 0.0),
         ("bed", "bed", "bed frame", "HEMNES Bed frame", 0.0),
         ("yatak", "yatak", "bed frame", "HEMNES Bed frame", 0.0),
+        ("bed", "bed", "day-bed frame", "FYRESDAL Day-bed frame", 0.15),
+        ("day bed", "day bed", "day-bed frame", "FYRESDAL Day-bed frame", 0.0),
+        ("double bed", "double bed", "day-bed frame", "FYRESDAL Day-bed frame", 0.45),
         ("double bed", "double bed", "bed frame", "HEMNES Bed frame", SHOWN_AS_WELL),
         # What belongs to a bed is none, whatever its title ends in.
         ("bed", "bed", "bed tent", "KURA Bed tent", SHOWN_AS_WELL),
