@@ -320,7 +320,7 @@ def test_the_next_page_begins_at_its_heading(open_page: Open) -> None:
     page.get_by_role("link", name="Next page").click()
     page.wait_for_url("**cursor=**")
     expect(page.locator("#heading")).to_be_focused()
-    assert page.evaluate("scrollY") == 0
+    page.wait_for_function("scrollY === 0")
     assert cards(page)
     assert cards(page) != first
 
