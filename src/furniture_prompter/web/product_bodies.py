@@ -81,7 +81,7 @@ class ProductBodies:
         variants, of_variants = _without_photos(fields.pop("variants", None))
         _refuse_costly_texts(fields)
         # It takes a millisecond, which the event loop has not got.
-        sent = await asyncio.to_thread(_sent, fields, variants, line)
+        sent = await asyncio.to_thread(_sent, fields, variants, line, patches)
         if isinstance(sent, SetAside):
             raise _invalid(sent.reason, sent.cure)
         product = sent.product
@@ -169,9 +169,11 @@ class ProductBodies:
         return self._spool.add(photo_id(data) + extension, data)
 
 
-def _sent(fields: Mapping[str, Any], variants: object, line: int) -> SentProduct | SetAside:
+def _sent(
+    fields: Mapping[str, Any], variants: object, line: int, patches: bool
+) -> SentProduct | SetAside:
     """The product of a request's fields and variants, whose texts are short enough to be read."""
-    sent = read_sent(fields, _REQUEST, line)
+    sent = read_sent(fields, _REQUEST, line, patches=patches)
     if isinstance(sent, SetAside):
         return sent
     try:
