@@ -20,16 +20,13 @@ from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.rows import LIMIT_IMAGES
 from furniture_prompter.feeds.sent import SentProduct, read_sent
-from furniture_prompter.feeds.variants import characters_of, read_variants
+from furniture_prompter.feeds.variants import LIMIT_PHOTOS, characters_of, read_variants
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import HeldShare
 from furniture_prompter.web.errors import ApiError
 
 if TYPE_CHECKING:
     from furniture_prompter.web.fetching import PhotoFetcher
-
-LIMIT_PHOTOS: Final = 500
-"""Photos of one product, its variants' included; 64 may be its own, and 64 each variant's."""
 
 LIMIT_PRODUCT_VALUES: Final = 10_000
 """Values of one product as it is sent; the lists among its columns count too."""
@@ -104,7 +101,8 @@ class ProductBodies:
         elif listed is not None:
             raise _wrong_count("The product", 0)
         told = sent.told | (named & {"variants"}) if patches else None
-        return replace(upsert, told=told, left_out=sent.left_out)
+        adds = patches and not own and upsert.photos is not None
+        return replace(upsert, told=told, left_out=sent.left_out, adds_photos=adds)
 
     async def _with_photos(
         self,
