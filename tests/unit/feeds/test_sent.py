@@ -6,14 +6,20 @@ from typing import Any
 import pytest
 
 from furniture_prompter.domain import SetAside
+from furniture_prompter.feeds.column_samples import sampled
+from furniture_prompter.feeds.mapping import decide
 from furniture_prompter.feeds.sent import SentProduct, read_sent
 
 
+def read(**fields: Any) -> SentProduct:
+    return sent(fields, patches=False)
+
+
 def patch(**fields: Any) -> SentProduct:
-    return read(patches=True, **fields)
+    return sent(fields, patches=True)
 
 
-def read(*, patches: bool = False, **fields: Any) -> SentProduct:
+def sent(fields: dict[str, Any], *, patches: bool) -> SentProduct:
     found = read_sent({"id": "KOLTUK TAKIMI", **fields}, Path("request"), 1, patches=patches)
     assert isinstance(found, SentProduct)
     assert (found.product.id, found.told >= {"id"}) == ("KOLTUK TAKIMI", False)
@@ -112,9 +118,9 @@ def test_levels_that_are_no_texts_are_no_path() -> None:
 
 
 def test_a_field_in_another_language_is_never_the_plain_one() -> None:
-    sent = {"category_tr": "ağaç", "description_tr": "x", "color_tr": "gri"}
-    assert patch(title="Oak", **sent).told == {"title", *sent}
-    assert patch(title="Oak", **sent).product.attributes == sent
+    words = {"category_tr": "ağaç", "description_tr": "x", "color_tr": "gri"}
+    assert patch(title="Oak", **words).told == {"title", *words}
+    assert patch(title="Oak", **words).product.attributes == words
 
 
 def test_fields_that_are_taken_away_are_counted() -> None:
@@ -123,3 +129,13 @@ def test_fields_that_are_taken_away_are_counted() -> None:
     assert isinstance(read_sent(fields, Path("request"), 1, patches=True), SetAside)
     # In the place of a whole product they say nothing.
     assert isinstance(read_sent(fields, Path("request"), 1), SentProduct)
+
+
+def test_a_list_of_a_later_day_has_its_translations_as_those() -> None:
+    row = {"id": "a", "category_tr": "ağaç", "description_de": "x"}
+    roles = decide("prices.csv", [*row], sampled([row]), may_lack_images=True).roles
+    assert {meaning.role for meaning in roles.values()} == {*row}
+    # A whole table of one language is in that.
+    whole = {**row, "title_tr": "Masa", "image": "a.jpg"}
+    roles = decide("all.csv", [*whole], sampled([whole])).roles
+    assert roles["category_tr"].role == "category"
