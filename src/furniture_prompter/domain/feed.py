@@ -267,6 +267,8 @@ class Upsert:
         told: Names of the words and attributes that change or go, ``variants`` among them, where
             the rest of the product stays; None where all of it is replaced.
         left_out: What of the product as it was sent could not be used, a sentence or two each.
+        adds_photos: Whether the product keeps its photos beside these, but those of the variants
+            that these show.
     """
 
     line: int
@@ -275,6 +277,7 @@ class Upsert:
     variant_of: Mapping[Path, str] = field(default_factory=dict)
     told: frozenset[str] | None = None
     left_out: tuple[str, ...] = ()
+    adds_photos: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,11 +186,11 @@ def add_paths(role: str, commas: bool, label: str, row: Row, value: Any) -> None
         elif isinstance(text, str) and text.strip():
             words = plain_words(text, "category", label) if len(text) <= 500 else text
             found += category_paths(words, commas=commas)
+    if not found:
+        return
     if role == "category_path" and isinstance(value, list) and all(len(p) == 1 for p in found):
         # A list of levels is one path: ["Furniture", "Sofa"].
         found = [tuple(level for path in found for level in path)]
-    if not found:
-        return
     row.paths = tuple(dict.fromkeys((*row.paths, *found)))
     if role == "category":
         row.words["category"] = max(found, key=len)[-1]

@@ -27,7 +27,7 @@ from furniture_prompter.feeds.proposing import (
     proposed,
 )
 from furniture_prompter.feeds.records import KeyColumns
-from furniture_prompter.feeds.roles import SEVERAL, SIZES, VARIANT, near, parsed
+from furniture_prompter.feeds.roles import SEVERAL, SIZES, VARIANT, is_translation, near, parsed
 from furniture_prompter.feeds.values.money import is_in_hundredths
 
 _SHOWN_COLUMNS: Final = 40
@@ -276,6 +276,9 @@ def decide(
         found = {n: m for n, m in extra.items() if m.role in {"title", "image", "id"}}
     found |= _paid({name for name in columns if name not in roles and name not in found})
     roles |= found
+    if {meaning.role for meaning in roles.values()}.isdisjoint({"title", "image"}):
+        # A list of a later day, whose products have their category in the shop's language.
+        roles = {**as_translations(roles), **overruled}
     keyed_by = _key(roles)
     mapping = TableMapping(
         chosen,
@@ -293,6 +296,17 @@ def decide(
     if not (may_lack_images or mapping.names_images):
         raise without_images(feed, mapping)
     return mapping
+
+
+def as_translations(roles: Mapping[str, Meaning]) -> dict[str, Meaning]:
+    """Roles with our own names of fields in another language, ``category_tr``, as those.
+
+    Where a table has nothing else of that meaning, they are else taken for the plain field.
+    """
+    return {
+        name: Meaning(own) if is_translation(own := fold(name)) and own[:-3] == old.role else old
+        for name, old in roles.items()
+    }
 
 
 def without_images(feed: str, mapping: TableMapping, left: str = "") -> InvalidFeedError:

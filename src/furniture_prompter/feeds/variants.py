@@ -15,6 +15,8 @@ from furniture_prompter.domain import Product, SetAside, Variant
 from furniture_prompter.feeds.cells import UnusableValueError, one_line, shown
 from furniture_prompter.feeds.rows import LIMIT_WORDS, read_product
 
+LIMIT_PHOTOS: Final = 500
+"""Photos of one product, its variants' included; 64 may be its own, and 64 each variant's."""
 LIMIT_VARIANTS: Final = 500
 """Variants of one product."""
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from furniture_prompter.catalog.columns import StoredProduct, attribute_type, variants_text
@@ -247,6 +248,14 @@ def fit(row: FeedRow, columns: ColumnTypes) -> tuple[FeedRow, list[SetAside]]:
     if attributes == row.product.attributes and not left_out:
         return row, []
     return replace(row, product=replace(row.product, attributes=attributes)), left_out
+
+
+def misfits(attributes: Mapping[str, AttributeValue], columns: Mapping[str, str]) -> dict[str, str]:
+    """Values of another type than their column of the catalog, each with what to say of it."""
+    types = {name: attribute_type(value) for name, value in attributes.items() if value != ()}
+    row = FeedRow(Product("", "", attributes=attributes), (), Path(), 0)
+    _, left_out = fit(row, ColumnTypes({**types, **columns}, {}, {}, ()))
+    return {item.column: f"{item.reason} {item.cure}" for item in left_out}
 
 
 def _as_text(value: AttributeValue) -> str:

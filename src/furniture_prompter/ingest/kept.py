@@ -1,6 +1,6 @@
 """What a product keeps of a catalog where a feed says nothing of it: photos, and untold fields."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from furniture_prompter.catalog.stored import stored_photos
 from furniture_prompter.catalog.vector_index import number_filter
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import AttributeValue, Photo, Product, Variant
+from furniture_prompter.ingest.changes import misfits
 
 _WORDS: Final = ("title", "category", "color", "description", "tags")
 _LOWEST: Final = ("price", "sale_price")
@@ -55,6 +56,14 @@ async def stored_by_number(writer: CatalogWriter, numbers: Collection[int]) -> d
     with writing(writer.folder):
         rows = (await table.query().where(wanted).select(names).to_arrow()).to_pylist()
     return {row[NUMBER]: product_from(row, writer.columns) for row in rows}
+
+
+def beside_kept(kept: Sequence[Photo], added: Sequence[Photo]) -> list[Photo]:
+    """A product's photos with some added, in place of those of the variants that these show."""
+    shown = {photo.variant_id for photo in added} - {""}
+    ids = {photo.id for photo in added}
+    stay = [each for each in kept if each.variant_id not in shown and each.id not in ids]
+    return [*stay, *added]
 
 
 def _fields_told(product: Product, before: Product) -> set[str]:
@@ -104,7 +113,7 @@ def completed(product: Product, before: Product) -> Product:
 
 
 def patched(
-    product: Product, before: Product, told: Collection[str]
+    product: Product, before: Product, told: Collection[str], columns: Mapping[str, str]
 ) -> tuple[Product, tuple[str, ...]]:
     """A product of a catalog with some of its fields changed.
 
@@ -112,13 +121,21 @@ def patched(
         product: What changes.
         before: As the catalog has it.
         told: Names of what changes or goes; see :class:`furniture_prompter.domain.Upsert`.
+        columns: The catalog's attribute columns and their types; a value of another is left out,
+            and what the product has stays.
 
     Returns:
         The product, and what it is without, a sentence or two each.
     """
     words = {name: getattr(before, name) for name in _WORDS if name not in told}
-    changed = dict(product.attributes)
+    changed, told = _of_stock(product.attributes, before.attributes, told)
     left_out: list[str] = []
+    for name, why in misfits(changed, columns).items():
+        # A price as text is read where all prices are.
+        if name not in _LOWEST:
+            del changed[name]
+            told -= {name}
+            left_out.append(why)
     code, other = before.attributes.get("currency"), changed.get("currency")
     if "currency" not in told and code and other and code != other:
         # The text of a price said so, and the product's other prices are in its own.
@@ -132,11 +149,34 @@ def patched(
     kept = _attributes({}, before.attributes, gone)
     attributes = {**kept, **changed}
     attributes |= {name: kept[name] for name in changed if name in kept and name not in told}
+    price, reduced = attributes.get("price"), changed.get("sale_price")
+    if isinstance(price, float) and isinstance(reduced, float) and reduced >= price:
+        del attributes["sale_price"]
+        left_out.append(
+            f"sale_price: {reduced:.15g} is no reduction of {price:.15g}. It was left out."
+        )
+        earlier = before.attributes.get("sale_price")
+        if isinstance(earlier, float) and earlier < price:
+            attributes["sale_price"] = earlier
     for untrue, why in _untrue(attributes, told):
         del attributes[untrue]
         left_out.append(f"{untrue}: {why} The product has none now; send it too where it has one.")
     variants = product.variants if "variants" in told else before.variants
     return replace(product, **words, attributes=attributes, variants=variants), tuple(left_out)
+
+
+def _of_stock(
+    sent: Mapping[str, AttributeValue], before: Mapping[str, AttributeValue], told: Collection[str]
+) -> tuple[dict[str, AttributeValue], frozenset[str]]:
+    """What changes, with ``in_stock`` as the availability that the product has of it."""
+    changed = dict(sent)
+    has = changed.get("in_stock")
+    if not isinstance(has, bool) or "availability" in changed or "availability" not in before:
+        return changed, frozenset(told)
+    changed["availability"] = "in stock" if has else "out of stock"
+    if "in_stock" not in before:
+        del changed["in_stock"]
+    return changed, frozenset({*told, "availability"})
 
 
 def _untrue(

@@ -14,6 +14,7 @@ from furniture_prompter.domain import (
     FeedRow,
     Made,
     Photo,
+    Product,
     Removal,
     SetAside,
     Upsert,
@@ -26,11 +27,13 @@ from furniture_prompter.domain.wording import one_line
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.feeds.cells import UnusableValueError, shown
+from furniture_prompter.feeds.rows import LIMIT_ATTRIBUTES
 from furniture_prompter.feeds.table_rows import PRICES
 from furniture_prompter.feeds.values.money import read_price, tells_no_price
+from furniture_prompter.feeds.variants import LIMIT_PHOTOS
 from furniture_prompter.ingest.calibrating import LEAST_PRODUCTS
 from furniture_prompter.ingest.changes import Change, find_changes, tally
-from furniture_prompter.ingest.kept import kept_photos, patched, stored_by_number
+from furniture_prompter.ingest.kept import beside_kept, kept_photos, patched, stored_by_number
 from furniture_prompter.ingest.photos import encode_and_stage
 from furniture_prompter.ingest.writing import is_due, write_changes
 from furniture_prompter.settings import Settings
@@ -96,6 +99,14 @@ async def write_products(
             results.update(spoilt)
             unspoilt = [_priced(row, left_out) for row in rows if row.line not in spoilt]
             pictures = photos.by_product | kept
+            for write in once:
+                product_id = product_id_of(write)
+                if isinstance(write, Upsert) and write.adds_photos:
+                    added = photos.by_product.get(product_id, [])
+                    pictures[product_id] = beside_kept(kept.get(product_id, []), added)
+            crowded = _crowded(unspoilt, pictures)
+            results.update(crowded)
+            unspoilt = [row for row in unspoilt if row.line not in crowded]
             changes = find_changes(
                 unspoilt,
                 pictures,
@@ -206,17 +217,32 @@ async def _beside_stored(
                 if earlier is None:
                     results[write.line] = WriteResult(write.line, write.product.id, "missing")
                     continue
-                product, told = patched(write.product, earlier, write.told)
+                product, told = patched(write.product, earlier, write.told, writer.columns)
+                if len(product.attributes) > max(LIMIT_ATTRIBUTES, len(earlier.attributes)):
+                    results[write.line] = WriteResult(
+                        write.line,
+                        write.product.id,
+                        "refused",
+                        f"The product would have {len(product.attributes)} columns of its own, "
+                        f"more than {LIMIT_ATTRIBUTES}.",
+                        "Take away those that nobody will search or filter by.",
+                    )
+                    continue
                 left_out[write.line].extend(told)
+                if product.title == product.id != earlier.title and "title" in write.told:
+                    left_out[write.line].append(_untitled(earlier))
                 write = replace(write, product=product)
             elif earlier is not None and earlier.title != write.product.title:
                 left_out[write.line].append(
-                    f"title: It was {shown(earlier.title)}, and the product is called by its id "
-                    "now, for what is sent takes the place of all that was. PATCH changes only "
-                    "what is named."
+                    f"{_untitled(earlier)} What is sent takes the place of all that was; PATCH "
+                    "changes only what is named."
                 )
         made.append(write)
     return made
+
+
+def _untitled(before: Product) -> str:
+    return f"title: It was {shown(before.title)}, and the product is called by its id now."
 
 
 async def _kept_photos(
@@ -226,7 +252,9 @@ async def _kept_photos(
     ids = {
         stored[write.product.id].number: write.product
         for write in writes
-        if isinstance(write, Upsert) and write.photos is None and write.product.id in stored
+        if isinstance(write, Upsert)
+        and (write.photos is None or write.adds_photos)
+        and write.product.id in stored
     }
     return await kept_photos(writer, ids)
 
@@ -303,6 +331,23 @@ def _spoilt(rows: Sequence[FeedRow], set_aside: Sequence[SetAside]) -> dict[int,
         result = WriteResult(item.line, item.product_id, "refused", reason, of_photo=True)
         spoilt.setdefault(item.line, result)
     return spoilt
+
+
+def _crowded(
+    rows: Sequence[FeedRow], pictures: Mapping[str, Sequence[Photo]]
+) -> dict[int, WriteResult]:
+    """Products that would have more photos than one may, by line."""
+    return {
+        row.line: WriteResult(
+            row.line,
+            row.product.id,
+            "refused",
+            f"The product would have {len(found)} photos with those that it keeps.",
+            f"Give at most {LIMIT_PHOTOS}; photos takes the place of all.",
+        )
+        for row in rows
+        if row.images and len(found := pictures.get(row.product.id, ())) > LIMIT_PHOTOS
+    }
 
 
 def _refused(item: SetAside) -> WriteResult:

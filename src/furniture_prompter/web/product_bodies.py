@@ -20,16 +20,13 @@ from furniture_prompter.errors import InvalidPhotoError
 from furniture_prompter.feeds.cells import UnusableValueError
 from furniture_prompter.feeds.rows import LIMIT_IMAGES
 from furniture_prompter.feeds.sent import SentProduct, read_sent
-from furniture_prompter.feeds.variants import characters_of, read_variants
+from furniture_prompter.feeds.variants import LIMIT_PHOTOS, characters_of, read_variants
 from furniture_prompter.settings import ServeSettings
 from furniture_prompter.web.bodies import HeldShare
 from furniture_prompter.web.errors import ApiError
 
 if TYPE_CHECKING:
     from furniture_prompter.web.fetching import PhotoFetcher
-
-LIMIT_PHOTOS: Final = 500
-"""Photos of one product, its variants' included; 64 may be its own, and 64 each variant's."""
 
 LIMIT_PRODUCT_VALUES: Final = 10_000
 """Values of one product as it is sent; the lists among its columns count too."""
@@ -81,7 +78,7 @@ class ProductBodies:
         variants, of_variants = _without_photos(fields.pop("variants", None))
         _refuse_costly_texts(fields)
         # It takes a millisecond, which the event loop has not got.
-        sent = await asyncio.to_thread(_sent, fields, variants, line)
+        sent = await asyncio.to_thread(_sent, fields, variants, line, patches)
         if isinstance(sent, SetAside):
             raise _invalid(sent.reason, sent.cure)
         product = sent.product
@@ -104,7 +101,8 @@ class ProductBodies:
         elif listed is not None:
             raise _wrong_count("The product", 0)
         told = sent.told | (named & {"variants"}) if patches else None
-        return replace(upsert, told=told, left_out=sent.left_out)
+        adds = patches and not own and upsert.photos is not None
+        return replace(upsert, told=told, left_out=sent.left_out, adds_photos=adds)
 
     async def _with_photos(
         self,
@@ -169,9 +167,11 @@ class ProductBodies:
         return self._spool.add(photo_id(data) + extension, data)
 
 
-def _sent(fields: Mapping[str, Any], variants: object, line: int) -> SentProduct | SetAside:
+def _sent(
+    fields: Mapping[str, Any], variants: object, line: int, patches: bool
+) -> SentProduct | SetAside:
     """The product of a request's fields and variants, whose texts are short enough to be read."""
-    sent = read_sent(fields, _REQUEST, line)
+    sent = read_sent(fields, _REQUEST, line, patches=patches)
     if isinstance(sent, SetAside):
         return sent
     try:

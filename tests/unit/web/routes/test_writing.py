@@ -246,6 +246,70 @@ def test_a_batch_patches_too(api: Api) -> None:
     assert api.found("bench", "price = 5") == ["bench-1"]
 
 
+def stored(api: Api, product_id: str) -> tuple[Product, list[tuple[str, str]]]:
+    """A product as the catalog has it, and the id and variant of each of its photos."""
+    with Catalog.open(api.folder, settings=SETTINGS) as catalog:
+        product, photos = asyncio.run(catalog.product(product_id))
+        return product, [(each.id, each.variant_id) for each in photos]
+
+
+def test_what_cannot_be_stored_leaves_what_the_product_has(api: Api) -> None:
+    product = {
+        "title": "Bench",
+        "flag": True,
+        "width_cm": 80,
+        "price": 100,
+        "sale_price": 90,
+        "material": "oak",
+        "availability": "in stock",
+        "photos": [base64_photo()],
+    }
+    api("PUT", "/products/bench-1", json=product)
+    before, _ = stored(api, "bench-1")
+    bad = {
+        "flag": "yes",
+        "width_cm": "abc",
+        "price": [1, 2],
+        "sale_price": 120,
+        "material": 5,
+    }
+    answer = api("PATCH", "/products/bench-1", json=bad).json()
+    assert (answer["outcome"], len(answer["left_out"])) == ("unchanged", len(bad))
+    assert stored(api, "bench-1")[0] == before
+    # A batch has the other lines written.
+    lines = [{"id": "bench-1", "patch": True, "price": [1]}, {"id": "bench-1", "patch": True}]
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    assert api("POST", "/products:batch", content=body, headers=NDJSON).status_code == 200
+    api("PATCH", "/products/bench-1", json={"in_stock": False})
+    changed, _ = stored(api, "bench-1")
+    assert changed.attributes == {**before.attributes, "availability": "out of stock"}
+    (title,) = api("PATCH", "/products/bench-1", json={"title": None}).json()["left_out"]
+    assert "'Bench'" in title
+
+
+def test_a_patch_makes_no_product_of_more_columns_than_one_may_have(api: Api) -> None:
+    api("PUT", "/products/bench-1", json={"title": "Bench", "photos": [base64_photo()]})
+    for begin, code in ((0, 200), (120, 422)):
+        fields = {f"field_{number}": 1 for number in range(begin, begin + 120)}
+        assert api("PATCH", "/products/bench-1", json=fields).status_code == code
+    assert len(stored(api, "bench-1")[0].attributes) == 120
+
+
+def test_photos_of_variants_take_no_photo_from_the_product(api: Api) -> None:
+    grey = {"id": "a", "photos": [base64_photo("green")]}
+    api("PUT", "/products/bench-1", json={"title": "Bench", "photos": [base64_photo()]})
+    _, ((own, _),) = stored(api, "bench-1")
+    assert api("PATCH", "/products/bench-1", json={"variants": [grey]}).status_code == 200
+    _, ((first, of_none), (green, of_grey)) = stored(api, "bench-1")
+    assert (first, of_none, of_grey) == (own, "", "a")
+    grey["photos"] = [base64_photo("blue")]
+    api("PATCH", "/products/bench-1", json={"variants": [grey]})
+    _, photos = stored(api, "bench-1")
+    assert photos[0] == (own, "")
+    assert [variant for _, variant in photos] == ["", "a"]
+    assert green not in {photo for photo, _ in photos}
+
+
 def test_an_id_with_slashes_and_spaces_is_an_id(api: Api) -> None:
     assert api("DELETE", "/products/stool/red.png").json()["id"] == "stool/red.png"
     answer = api("PUT", "/products/new%20one%2Fa", json={"photos": [base64_photo()]})
