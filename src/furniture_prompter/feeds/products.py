@@ -28,7 +28,6 @@ from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.rows import (
     LIMIT_ATTRIBUTES,
     LIMIT_IMAGES,
-    LIMIT_WORDS,
     ImageFolder,
     identifier,
     is_address,
@@ -39,12 +38,14 @@ from furniture_prompter.feeds.variant_rows import (
     add_counts,
     add_option,
     add_prices,
+    colors_of,
     common_title,
     first_of,
     forms_of,
     is_child,
     made_variant,
     options_of,
+    set_lowest,
     variant_id,
 )
 from furniture_prompter.feeds.variants import refuse_excess
@@ -382,14 +383,7 @@ class ProductBuilder:
                     attributes[name] = next(iter(values))  # type: ignore[assignment]  # None is out
                 elif len(values) > 1 and is_one and name not in _LOWEST:
                     attributes.pop(name, None)
-            for name in _LOWEST:
-                found = [v for row in variants if isinstance(v := row.attributes.get(name), float)]
-                if found:
-                    attributes[name] = min(found)
-            lowest, reduced = attributes.get("price"), attributes.get("sale_price")
-            if isinstance(lowest, float) and isinstance(reduced, float) and reduced >= lowest:
-                # Another variant costs no more without any reduction.
-                del attributes["sale_price"]
+            set_lowest(attributes, [row.attributes for row in variants])
             stocks = [row.attributes.get("stock") for row in variants]
             if all(isinstance(each, float) for each in stocks):
                 attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
@@ -429,12 +423,12 @@ class ProductBuilder:
         rows = [main, *(row for row in variants if row is not main)]
         color = words.get("color") or words.get("colors") or ""
         if made:
-            colors = dict.fromkeys(variant.color for _, variant in made if variant.color)
+            colors = colors_of([variant for _, variant in made])
             if colors and (any(row is main for row, _ in made) or not color):
-                color = ", ".join(colors)[:LIMIT_WORDS]
+                color = colors
         description = first_of(rows, "description") or first_of(rows, "short_description")
         paths = main.paths or next((row.paths for row in rows if row.paths), ())
-        add_base_words(attributes, color)
+        add_base_words(attributes, color, [variant for _, variant in made])
         add_counts(attributes, title)
         category = first_of(rows, "category")
         paths = paths or self._paths_of(category)
