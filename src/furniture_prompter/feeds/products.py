@@ -38,6 +38,7 @@ from furniture_prompter.feeds.variant_rows import (
     add_counts,
     add_option,
     add_prices,
+    are_unlike,
     colors_of,
     common_title,
     first_of,
@@ -47,6 +48,7 @@ from furniture_prompter.feeds.variant_rows import (
     options_of,
     set_lowest,
     variant_id,
+    without_doubles,
 )
 from furniture_prompter.feeds.variants import refuse_excess
 
@@ -72,6 +74,7 @@ class Counts:
         unseen_ids: How many there are.
         cut: Products with more columns of their own than a product may have.
         cut_at: The line of the first of them.
+        unlike: Ids of products whose rows have titles and images of which none are alike.
     """
 
     rows: int = 0
@@ -86,6 +89,7 @@ class Counts:
     unseen_ids: int = 0
     cut: int = 0
     cut_at: int = 0
+    unlike: list[str] = field(default_factory=list)
 
     @property
     def hidden_rows(self) -> int:
@@ -95,7 +99,7 @@ class Counts:
     @property
     def told(self) -> int:
         """How often a row was counted in that is told in every run, and so has to be read."""
-        return self.hidden_rows + self.unseen_ids + self.cut
+        return self.hidden_rows + self.unseen_ids + self.cut + len(self.unlike)
 
 
 class ProductBuilder:
@@ -152,16 +156,19 @@ class ProductBuilder:
             if main.ids:
                 self.counts.headings_as_ids.append(main.only_text)
             return
-        add_prices(main, variants)
+        own = without_doubles(variants, main)
+        add_prices(main, own)
         product_id = ""
         try:
             product_id = self._claim(main)
-            attributes, cells = self._shared(main, variants)
+            attributes, cells = self._shared(main, own)
             title = common_title(main, variants)
             made, problems = self._variants(main, variants, attributes, title)
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
+        if "group" in main.ids and are_unlike(rows):
+            self.counts.unlike.append(product_id)
         found, is_plain = ProductImages(), True
         by_row = {id(row): variant.id for row, variant in made}
         tried: dict[str, tuple[Path, str] | None] = {}

@@ -110,6 +110,32 @@ def variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
     return identifier(" / ".join(options.values()) or f"{place + 1}")
 
 
+def without_doubles(rows: Sequence[Row], main: Row) -> list[Row]:
+    """Variants without those whose ids others before them have: they are left out, and told."""
+    found: dict[str, Row] = {}
+    for place, row in enumerate(rows):
+        try:
+            own = variant_id(row, options_of(row, main), place)
+        except UnusableValueError:
+            own = f"\n{place}"
+        found.setdefault(own, row)
+    return list(found.values())
+
+
+def are_unlike(rows: Sequence[Row]) -> bool:
+    """Whether rows of one product have titles without a word in common, and other images each."""
+    titled = [row for row in rows if row.words.get("title") and row.images]
+    if len(titled) < 2:
+        return False
+    first, *others = titled
+    words = set(fold(first.words["title"]).split("_"))
+    images = set(first.images)
+    return all(
+        words.isdisjoint(fold(row.words["title"]).split("_")) and images.isdisjoint(row.images)
+        for row in others
+    )
+
+
 def common_title(main: Row, variants: Sequence[Row]) -> str:
     """The product's title: what those of its variants have in common, where each has its own."""
     given = first_of([main, *variants], "group_title")
@@ -153,10 +179,18 @@ def add_prices(main: Row, variants: Sequence[Row]) -> None:
     for row, added in zip(variants, more, strict=True):
         if "price" in row.attributes:
             continue
-        for name in _LOWEST:
-            base = main.attributes.get(name)
-            if isinstance(base, float):
-                row.attributes.setdefault(name, round(base + added, 2))
+        costs = {
+            name: round(base + added, 2)
+            for name in _LOWEST
+            if isinstance(base := main.attributes.get(name), float)
+        }
+        if added and min(costs.values(), default=1.0) <= 0:
+            reason = f"A variant that costs {added:.15g} more than its product would have no price."
+            problem = UnusableValueError(reason, "Write what the variant costs more or less.")
+            row.problems.append(("surcharge", problem))
+            continue
+        for name, price in costs.items():
+            row.attributes.setdefault(name, price)
 
 
 def colors_of(variants: Sequence[Variant]) -> str:
