@@ -132,6 +132,23 @@ def test_variants_that_a_list_of_prices_does_not_name_stay(small: Shop) -> None:
     assert (kave.attributes["price"], kave.attributes.get("sku")) == (9.0, None)
 
 
+def test_what_a_list_of_some_variants_says_is_told_of_all(small: Shop) -> None:
+    header = "item_group_id;id;title;color;price;sale_price;stock;image\n"
+    rows = "K;K-1;Kave;black;120;101.5;1;0.png\nK;K-2;Kave;blue;140;130;2;1.png\n"
+    read(small, f"{header}{rows}K;K-3;Kave;green;150;;4;2.png\n")
+    kave = products(small)["K"][0].attributes
+    assert (kave["price"], kave["sale_price"]) == (120, 101.5)
+    read(small, "item_group_id;id;price\nK;K-2;99\n", "group=item_group_id", name="prices")
+    kave = products(small)["K"][0].attributes
+    assert (kave["price"], kave.get("sale_price")) == (99, None)
+    read(small, "item_group_id;id;color;stock\nK;K-1;black;0\nK;K-9;white;5\n", name="stocks")
+    after = products(small)["K"][0]
+    assert after.color == "black, blue, green, white"
+    assert after.attributes["base_colors"] == ("black", "blue", "green", "white")
+    assert [each.id for each in after.variants] == ["K-1", "K-2", "K-3", "K-9"]
+    assert after.attributes["stock"] == 11
+
+
 def test_an_inspection_tells_what_the_catalog_has_by_its_ids(small: Shop) -> None:
     feed = small.folder.parent / "prices.csv"
     feed.write_text("sku;price\nS-1;1099 EUR\nS-9;1 EUR\n", "utf-8")

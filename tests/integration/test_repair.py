@@ -96,6 +96,21 @@ def answers(shop: Shop, rows: list[FeedRow]) -> list[list[str]]:
     return [shop.ids(query) for query in asked]
 
 
+def test_a_shops_column_may_be_called_as_one_of_the_catalogs(
+    shop: Shop, rows: list[FeedRow]
+) -> None:
+    names = ("vector", "aligned", "position", "path", "variant_id", "number", "feeds", "words")
+    for value in ("x", ("a", "b"), 7.0):
+        own = {**rows[0].product.attributes, **dict.fromkeys(names, value)}
+        given = replace(shop, folder=shop.folder / f"{type(value).__name__}")
+        given.index([with_product(rows[0], attributes=own), *rows[1:4]])
+        assert verify(given).sound
+        assert given.ids(Query(prompt="sofa", where="position IS NOT NULL")) == [rows[0].product.id]
+        repair(given)
+        given.index([with_product(rows[0], attributes=own), *rows[1:3]], sync=True)
+        assert verify(given).sound
+
+
 def one(shop: Shop, pattern: str) -> Path:
     """The file of the current version that fits a pattern."""
     names = sorted(version_files(shop.folder, read_manifest(shop.folder)))

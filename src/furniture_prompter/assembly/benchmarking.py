@@ -13,7 +13,7 @@ from furniture_prompter.assembly.encoders import load_encoder, load_prompt_encod
 from furniture_prompter.assembly.served_catalog import ServedCatalog, can_serve
 from furniture_prompter.catalog.reader import CatalogReader
 from furniture_prompter.domain import IndexProgress, SetAside
-from furniture_prompter.domain.wording import one_line
+from furniture_prompter.domain.wording import as_id
 from furniture_prompter.encoders.card import EncoderCard, identity_of
 from furniture_prompter.encoders.decoding import PhotoLimits
 from furniture_prompter.encoders.processors import threads_for_one_image
@@ -374,7 +374,7 @@ def evaluate(
                 where=query.where,
                 limit=wanted,
             )
-            return [one_line(hit.product.id) for hit in result.hits]
+            return [as_id(hit.product.id) for hit in result.hits]
 
         judged = judge(
             search,
@@ -399,4 +399,4 @@ async def _product_ids(catalog: Path) -> frozenset[str]:
         products = await reader.products(np.unique(rows.numbers))
     finally:
         reader.close()
-    return frozenset(one_line(product.id) for product in products.values())
+    return frozenset(as_id(product.id) for product in products.values())

@@ -20,7 +20,7 @@ from typing import Final, Literal, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from furniture_prompter.domain.wording import as_kept, one_line, part_as_kept, readable
+from furniture_prompter.domain.wording import as_id, as_kept, one_line, part_as_kept, readable
 from furniture_prompter.errors import InvalidFilterError
 
 LIMIT_CHARACTERS: Final = 2_000
@@ -422,7 +422,7 @@ def id_literals(product_id: str) -> tuple[str, ...]:
 
     Catalogs of photo folders kept the runs of spaces in a file's name.
     """
-    kept = dict.fromkeys((one_line(product_id), readable(product_id)))
+    kept = dict.fromkeys((as_id(product_id), readable(product_id)))
     # No catalog has half of a surrogate pair, and no encoding; U+FFFD takes its place.
     whole = (text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in kept)
     return tuple(text_literal(text) for text in whole)

@@ -31,7 +31,7 @@ from furniture_prompter.catalog.storage import CHUNK_ROWS, connect, reading, wri
 from furniture_prompter.catalog.vector_index import Numbers, number_filter, places_of
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import Photo, Product
-from furniture_prompter.domain.wording import one_line
+from furniture_prompter.domain.wording import as_id
 
 
 class Tables(Protocol):
@@ -89,7 +89,7 @@ async def stored_rows(
     async for batch in _batches(writer, writer.table(PRODUCTS), columns):
         ids, numbers, hashes, *feeds = (batch[name].to_pylist() for name in columns)
         bits = feeds[0] if feeds else [None] * len(ids)
-        yield list(zip(map(one_line, ids), ids, numbers, hashes, bits, strict=True))
+        yield list(zip(map(as_id, ids), ids, numbers, hashes, bits, strict=True))
 
 
 async def stored_ids(folder: Path, manifest: Manifest) -> set[str]:
@@ -101,7 +101,7 @@ async def stored_ids(folder: Path, manifest: Manifest) -> set[str]:
     found: set[str] = set()
     async with tables_of(folder, manifest) as tables:
         async for batch in _batches(tables, tables.table(PRODUCTS), ["id"]):
-            found.update(map(one_line, batch["id"].to_pylist()))
+            found.update(map(as_id, batch["id"].to_pylist()))
     return found
 
 
@@ -128,7 +128,7 @@ async def _products_where(writer: CatalogWriter, condition: str) -> dict[str, St
     with writing(writer.folder):
         rows = await table.query().where(condition).select(names).to_arrow()
     return {
-        one_line(row["id"]): StoredProduct(row[NUMBER], row[ROW_HASH], feeds=row.get(FEEDS))
+        as_id(row["id"]): StoredProduct(row[NUMBER], row[ROW_HASH], feeds=row.get(FEEDS))
         for row in rows.to_pylist()
     }
 

@@ -8,15 +8,18 @@ import re
 import unicodedata
 from typing import Final
 
-# Soft hyphens, zero-width spaces, joiners of words, marks of direction and of byte order: nobody
-# sees them, and two texts that differ in them alone are one to whoever reads them.
-_UNSEEN: Final = "\u00ad\u200b\u200e\u200f\u2060\ufeff"
+# Soft hyphens, zero-width spaces, fillers, joiners of words, marks of direction and of byte order:
+# nobody sees them, and two texts that differ in them alone are one to whoever reads them.
+_UNSEEN: Final = "\u00ad\u115f\u1160\u180e\u200b\u200e\u200f\u2060\u3164\ufeff"
+# What chooses the look of the sign before it, an emoji's in a title; in an id it is nothing.
+_SELECTORS: Final = "\ufe00-\ufe0f\U000e0000-\U000e007f"
 # Control characters, and the marks that turn the direction of text around (Unicode UAX #9), which
 # could make a title show as something else than it is. Tabs and line breaks are white space here.
 _CONTROLS: Final = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069"
 _DROPPED: Final = re.compile(f"[{_CONTROLS}{_UNSEEN}]")
 _CONTROL: Final = re.compile(f"[{_CONTROLS}]")
-_OUT_OF_SIGHT: Final = re.compile(f"[{_UNSEEN}]")
+_OUT_OF_SIGHT: Final = re.compile(f"[{_UNSEEN}{_SELECTORS}]")
+_SELECTOR: Final = re.compile(f"[{_SELECTORS}]")
 _SPACES: Final = re.compile(r"\s+")
 # What str.splitlines() breaks at; all of them are white space.
 _BREAK: Final = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -32,9 +35,14 @@ _ONE_LINE_COLUMNS: Final = frozenset({"id", "title", "category", "color", "tags"
 def one_line(text: str) -> str:
     """Text in Unicode's composed form, without control characters, spaces run together.
 
-    Ids are kept so, and titles, categories, colours and tags.
+    Titles, categories, colours and tags are kept so.
     """
     return _spaces_as_one(readable(text)).strip()
+
+
+def as_id(text: str) -> str:
+    """As :func:`one_line`, without what chooses the look of a sign: so ids are kept."""
+    return one_line(text if text.isascii() else _SELECTOR.sub("", text))
 
 
 def prose(text: str) -> str:
@@ -47,6 +55,8 @@ def prose(text: str) -> str:
 
 def as_kept(column: str, text: str) -> str:
     """A whole text as `column` keeps it."""
+    if column == "id":
+        return as_id(text)
     return one_line(text) if column in _ONE_LINE_COLUMNS else prose(text)
 
 
@@ -80,7 +90,7 @@ def has_control_characters(text: str) -> bool:
 
 
 def has_unseen_characters(text: str) -> bool:
-    """Whether text holds characters that nobody can see, which are not kept."""
+    """Whether an id holds characters that nobody can see, which are not kept."""
     return not text.isascii() and bool(_OUT_OF_SIGHT.search(text))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from furniture_prompter.domain import SetAside
-from furniture_prompter.domain.wording import one_line
+from furniture_prompter.domain.wording import as_id, one_line
 from furniture_prompter.errors import BenchmarkError, InvalidPhotoError, InvalidQueryError
 from furniture_prompter.evaluation.metrics import (
     bootstrap_interval,
@@ -196,7 +196,7 @@ def _judgement(data: bytes | None, line: int) -> RelevanceJudgment | tuple[str, 
         return f"The gain {gain[:40]!r} is no whole number.", "Write 0, 1, 2, …"
     if not 0 <= value <= 1_000:
         return f"The gain {gain[:40]} is not between 0 and 1,000.", "Write 0, 1, 2, …"
-    return RelevanceJudgment(one_line(query), one_line(product), value, line)
+    return RelevanceJudgment(one_line(query), as_id(product), value, line)
 
 
 Search = Callable[[EvaluationQuery, int], Sequence[str]]

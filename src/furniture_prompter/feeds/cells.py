@@ -45,6 +45,11 @@ def one_line(text: str) -> str:
     return wording.one_line(usable(text))
 
 
+def as_id(text: str) -> str:
+    """As :func:`furniture_prompter.domain.wording.as_id`; raises as :func:`one_line` does."""
+    return text.strip() if _is_plain(text) else wording.as_id(usable(text))
+
+
 def _is_plain(text: str) -> bool:
     """Whether text is kept as it is but for blanks around it: most of it is, and it is many cells.
 

@@ -9,7 +9,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from furniture_prompter.domain.wording import one_line
+from furniture_prompter.domain.wording import as_id
 from furniture_prompter.feeds.records import Record, Value
 
 _IN_MEMORY_BYTES: Final = 64 << 20
@@ -24,7 +24,7 @@ def text_of(value: Value) -> str:
     """A key as rows compare it; empty for none."""
     if isinstance(value, str):
         is_plain = value.isascii() or len(value) > _LONGEST_KEY
-        return value.strip() if is_plain else one_line(value)
+        return value.strip() if is_plain else as_id(value)
     if value is None or isinstance(value, list | bool):
         return ""
     return f"{value:.15g}" if isinstance(value, float) else str(value)

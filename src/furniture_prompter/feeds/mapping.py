@@ -259,8 +259,7 @@ def decide(
         elif not (filled := samples.get(name)) or filled.filled or meaning.role in {"id", "image"}:
             first.add(meaning.role)
     roles = {**overruled, **roles}
-    priced = column_words().names["price"]
-    named = _paid({each for each in columns if each not in roles and not priced.meaning(each)})
+    named = _paid({each for each in columns if each not in roles})
     roles |= named
     if "attribute_name" not in settled:
         named |= listed_names([name for name in columns if name not in roles])
@@ -274,7 +273,6 @@ def decide(
     elif not all(any(m.role == role for m in roles.values()) for role in ("title", "image")):
         extra = proposed(columns, samples, roles, settled)
         found = {n: m for n, m in extra.items() if m.role in {"title", "image", "id"}}
-    found |= _paid({name for name in columns if name not in roles and name not in found})
     roles |= found
     if {meaning.role for meaning in roles.values()}.isdisjoint({"title", "image"}):
         # A list of a later day, whose products have their category in the shop's language.

@@ -28,7 +28,6 @@ from furniture_prompter.feeds.records import Record
 from furniture_prompter.feeds.rows import (
     LIMIT_ATTRIBUTES,
     LIMIT_IMAGES,
-    LIMIT_WORDS,
     ImageFolder,
     identifier,
     is_address,
@@ -39,13 +38,17 @@ from furniture_prompter.feeds.variant_rows import (
     add_counts,
     add_option,
     add_prices,
+    are_unlike,
+    colors_of,
     common_title,
     first_of,
     forms_of,
     is_child,
     made_variant,
     options_of,
+    set_lowest,
     variant_id,
+    without_doubles,
 )
 from furniture_prompter.feeds.variants import refuse_excess
 
@@ -71,6 +74,7 @@ class Counts:
         unseen_ids: How many there are.
         cut: Products with more columns of their own than a product may have.
         cut_at: The line of the first of them.
+        unlike: Ids of products whose rows have titles and images of which none are alike.
     """
 
     rows: int = 0
@@ -85,6 +89,7 @@ class Counts:
     unseen_ids: int = 0
     cut: int = 0
     cut_at: int = 0
+    unlike: list[str] = field(default_factory=list)
 
     @property
     def hidden_rows(self) -> int:
@@ -94,7 +99,7 @@ class Counts:
     @property
     def told(self) -> int:
         """How often a row was counted in that is told in every run, and so has to be read."""
-        return self.hidden_rows + self.unseen_ids + self.cut
+        return self.hidden_rows + self.unseen_ids + self.cut + len(self.unlike)
 
 
 class ProductBuilder:
@@ -151,16 +156,19 @@ class ProductBuilder:
             if main.ids:
                 self.counts.headings_as_ids.append(main.only_text)
             return
-        add_prices(main, variants)
+        own = without_doubles(variants, main)
+        add_prices(main, own)
         product_id = ""
         try:
             product_id = self._claim(main)
-            attributes, cells = self._shared(main, variants)
+            attributes, cells = self._shared(main, own)
             title = common_title(main, variants)
             made, problems = self._variants(main, variants, attributes, title)
         except UnusableValueError as problem:
             yield self.set_aside(problem, main, product_id)
             return
+        if "group" in main.ids and are_unlike(rows):
+            self.counts.unlike.append(product_id)
         found, is_plain = ProductImages(), True
         by_row = {id(row): variant.id for row, variant in made}
         tried: dict[str, tuple[Path, str] | None] = {}
@@ -382,14 +390,7 @@ class ProductBuilder:
                     attributes[name] = next(iter(values))  # type: ignore[assignment]  # None is out
                 elif len(values) > 1 and is_one and name not in _LOWEST:
                     attributes.pop(name, None)
-            for name in _LOWEST:
-                found = [v for row in variants if isinstance(v := row.attributes.get(name), float)]
-                if found:
-                    attributes[name] = min(found)
-            lowest, reduced = attributes.get("price"), attributes.get("sale_price")
-            if isinstance(lowest, float) and isinstance(reduced, float) and reduced >= lowest:
-                # Another variant costs no more without any reduction.
-                del attributes["sale_price"]
+            set_lowest(attributes, [row.attributes for row in variants])
             stocks = [row.attributes.get("stock") for row in variants]
             if all(isinstance(each, float) for each in stocks):
                 attributes["stock"] = sum(each for each in stocks if isinstance(each, float))
@@ -429,12 +430,12 @@ class ProductBuilder:
         rows = [main, *(row for row in variants if row is not main)]
         color = words.get("color") or words.get("colors") or ""
         if made:
-            colors = dict.fromkeys(variant.color for _, variant in made if variant.color)
+            colors = colors_of([variant for _, variant in made])
             if colors and (any(row is main for row, _ in made) or not color):
-                color = ", ".join(colors)[:LIMIT_WORDS]
+                color = colors
         description = first_of(rows, "description") or first_of(rows, "short_description")
         paths = main.paths or next((row.paths for row in rows if row.paths), ())
-        add_base_words(attributes, color)
+        add_base_words(attributes, color, [variant for _, variant in made])
         add_counts(attributes, title)
         category = first_of(rows, "category")
         paths = paths or self._paths_of(category)

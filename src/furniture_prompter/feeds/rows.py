@@ -14,6 +14,7 @@ from furniture_prompter.domain import AttributeValue, Product, SetAside
 from furniture_prompter.feeds.cells import (
     KNOWN,
     UnusableValueError,
+    as_id,
     column_name,
     has_control_characters,
     one_line,
@@ -290,7 +291,7 @@ def identifier(value: object) -> str:
             f"The id {shown(value)} holds control characters or line breaks.",
             "Give the product an id of letters and digits.",
         )
-    kept = one_line(value)
+    kept = as_id(value)
     if not kept:
         raise UnusableValueError("The row's id is blank.", "Give every product an id of its own.")
     _refuse_longer("id", kept, LIMIT_ID)

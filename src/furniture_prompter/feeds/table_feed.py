@@ -37,7 +37,7 @@ from furniture_prompter.feeds.photos_beside import PhotosBeside, photos_beside
 from furniture_prompter.feeds.products import Counts, ProductBuilder
 from furniture_prompter.feeds.records import Record, RecordItem, RecordSource, Value
 from furniture_prompter.feeds.roles import SIZES, VARIANT
-from furniture_prompter.feeds.row_kinds import told_by_kind
+from furniture_prompter.feeds.row_kinds import told_by_kind, without_no_card
 from furniture_prompter.feeds.rows import LIMIT_ATTRIBUTES
 from furniture_prompter.feeds.table_rows import PRICES, RowPlan
 
@@ -289,6 +289,7 @@ class TableFeed:
         """The rows, those below a product's first with what only that one is called by."""
         columns = {fold(name): name for name in reversed(mapping.columns)}
         items = self.source.records(mapping.keys)
+        items = without_no_card(items, (mapping.columns_of("group") or ("",))[0])
         return told_by_kind(items, mapping.layout, columns)
 
     def _nothing_but_problems(self) -> Iterator[SetAside | FeedNote]:
@@ -468,6 +469,13 @@ def _last_notes(builder: ProductBuilder) -> Iterator[FeedNote]:
             f"{LIMIT_ATTRIBUTES} columns of {'their' if counts.cut != 1 else 'its'} own (line "
             f"{counts.cut_at}), of which the first were kept. Leave out what nobody will search or "
             "filter by."
+        )
+    if counts.unlike:
+        are = "s are" if len(counts.unlike) != 1 else " is"
+        yield FeedNote(
+            f"{len(counts.unlike):,} product{are} made of rows whose titles have no word in common "
+            f"({shown(counts.unlike[0])}). If they are several products, give each an id "
+            "of its own in the column that groups them."
         )
     if counts.instead_of_price:
         yield _unpriced_note(counts)

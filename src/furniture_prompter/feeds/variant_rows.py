@@ -11,7 +11,7 @@ from furniture_prompter.feeds.grouping import text_of
 from furniture_prompter.feeds.layouts import fold
 from furniture_prompter.feeds.named_values import set_named
 from furniture_prompter.feeds.proposing import column_words
-from furniture_prompter.feeds.rows import identifier
+from furniture_prompter.feeds.rows import LIMIT_WORDS, identifier
 from furniture_prompter.feeds.values.counts import Counted, count_in
 from furniture_prompter.feeds.values.vocabulary import base_colors, base_materials
 
@@ -19,6 +19,7 @@ _OF_VARIANTS: Final = frozenset(
     {"price", "sale_price", "currency", "availability", "stock", "gtin", "url"}
 )
 """Attributes that a variant has even where all of a product's are alike."""
+_LOWEST: Final = ("price", "sale_price")
 _NO_CHOICE: Final = frozenset({"default_title", "default", "title"})
 _COUNTED: Final[tuple[Counted, ...]] = ("seats", "drawers")
 _FEWEST_TITLE_CHARACTERS: Final = 4
@@ -109,6 +110,32 @@ def variant_id(row: Row, options: Mapping[str, str], place: int) -> str:
     return identifier(" / ".join(options.values()) or f"{place + 1}")
 
 
+def without_doubles(rows: Sequence[Row], main: Row) -> list[Row]:
+    """Variants without those whose ids others before them have: they are left out, and told."""
+    found: dict[str, Row] = {}
+    for place, row in enumerate(rows):
+        try:
+            own = variant_id(row, options_of(row, main), place)
+        except UnusableValueError:
+            own = f"\n{place}"
+        found.setdefault(own, row)
+    return list(found.values())
+
+
+def are_unlike(rows: Sequence[Row]) -> bool:
+    """Whether rows of one product have titles without a word in common, and other images each."""
+    titled = [row for row in rows if row.words.get("title") and row.images]
+    if len(titled) < 2:
+        return False
+    first, *others = titled
+    words = set(fold(first.words["title"]).split("_"))
+    images = set(first.images)
+    return all(
+        words.isdisjoint(fold(row.words["title"]).split("_")) and images.isdisjoint(row.images)
+        for row in others
+    )
+
+
 def common_title(main: Row, variants: Sequence[Row]) -> str:
     """The product's title: what those of its variants have in common, where each has its own."""
     given = first_of([main, *variants], "group_title")
@@ -152,10 +179,52 @@ def add_prices(main: Row, variants: Sequence[Row]) -> None:
     for row, added in zip(variants, more, strict=True):
         if "price" in row.attributes:
             continue
-        for name in ("price", "sale_price"):
-            base = main.attributes.get(name)
-            if isinstance(base, float):
-                row.attributes.setdefault(name, round(base + added, 2))
+        costs = {
+            name: round(base + added, 2)
+            for name in _LOWEST
+            if isinstance(base := main.attributes.get(name), float)
+        }
+        if added and min(costs.values(), default=1.0) <= 0:
+            reason = f"A variant that costs {added:.15g} more than its product would have no price."
+            problem = UnusableValueError(reason, "Write what the variant costs more or less.")
+            row.problems.append(("surcharge", problem))
+            continue
+        for name, price in costs.items():
+            row.attributes.setdefault(name, price)
+
+
+def colors_of(variants: Sequence[Variant]) -> str:
+    """The colours of variants, each once; empty where none has one."""
+    return ", ".join(dict.fromkeys(each.color for each in variants if each.color))[:LIMIT_WORDS]
+
+
+def set_lowest(
+    attributes: dict[str, AttributeValue], forms: Sequence[Mapping[str, AttributeValue]]
+) -> None:
+    """Set the prices of a product to those of the form that is the cheapest to buy.
+
+    A reduction that only the product tells stays where it is one.
+
+    Args:
+        attributes: Those of the product.
+        forms: Those of its variants.
+    """
+    found: list[tuple[float, dict[str, float]]] = []
+    is_reduced = False
+    for each in forms:
+        own = {name: v for name in _LOWEST if isinstance(v := each.get(name), float)}
+        is_reduced = is_reduced or "sale_price" in own
+        if own:
+            found.append((min(own.values()), own))
+    if not found:
+        return
+    _, lowest = min(found, key=lambda item: (item[0], "sale_price" in item[1]))
+    if is_reduced:
+        attributes.pop("sale_price", None)
+    attributes.update(lowest)
+    price, reduced = attributes.get("price"), attributes.get("sale_price")
+    if isinstance(price, float) and isinstance(reduced, float) and reduced >= price:
+        del attributes["sale_price"]
 
 
 def first_of(rows: Sequence[Row], role: str) -> str:
@@ -197,9 +266,22 @@ def add_counts(attributes: dict[str, AttributeValue], title: str) -> None:
         attributes.setdefault(of, count)
 
 
-def add_base_words(attributes: dict[str, AttributeValue], color: str) -> None:
-    """Base colours and materials beside the shop's own words."""
-    if color and (colors := base_colors(color)):
+def add_base_words(
+    attributes: dict[str, AttributeValue], color: str, variants: Sequence[Variant] = ()
+) -> None:
+    """Base colours and materials beside the shop's own words.
+
+    Args:
+        attributes: Where they are put.
+        color: The shop's words.
+        variants: Those whose colours they are: blue and green forms are none of turquoise.
+    """
+    if color == colors_of(variants):
+        told = dict.fromkeys(each.color for each in variants)
+        colors = tuple(dict.fromkeys(base for own in told for base in base_colors(own)))
+    else:
+        colors = base_colors(color)
+    if colors:
         attributes["base_colors"] = colors
     material = attributes.get("material")
     if isinstance(material, str) and (materials := base_materials(material)):

@@ -12,6 +12,7 @@ from furniture_prompter.catalog.stored import stored_photos
 from furniture_prompter.catalog.vector_index import number_filter
 from furniture_prompter.catalog.writer import CatalogWriter
 from furniture_prompter.domain import AttributeValue, Photo, Product, Variant
+from furniture_prompter.feeds.variant_rows import add_base_words, colors_of, set_lowest
 from furniture_prompter.ingest.changes import misfits
 
 _WORDS: Final = ("title", "category", "color", "description", "tags")
@@ -105,11 +106,36 @@ def completed(product: Product, before: Product) -> Product:
     variants = [_variant(named.pop(each.id, None), each, told) for each in before.variants]
     variants += named.values()
     attributes = _attributes(said, before.attributes, told)
-    for name in _LOWEST:
-        found = [each.attributes[name] for each in variants if name in each.attributes]
-        if numbers := [each for each in found if isinstance(each, float)]:
-            attributes[name] = min(numbers)
+    set_lowest(attributes, [each.attributes for each in variants])
+    if len(variants) > len(product.variants) > 0:
+        words |= _of_all(product, variants, attributes)
     return replace(product, **words, attributes=attributes, variants=tuple(variants))
+
+
+def _of_all(
+    product: Product, variants: Sequence[Variant], attributes: dict[str, AttributeValue]
+) -> dict[str, str]:
+    """What a row that names some of the variants says of those, told of all of them.
+
+    Args:
+        product: As the row has it.
+        variants: All that there are.
+        attributes: Those of the product, of which stock and colours are set.
+
+    Returns:
+        The product's colour, where it is that of its variants.
+    """
+    stocks = [each.attributes.get("stock") for each in variants]
+    numbers = [each for each in stocks if isinstance(each, float)]
+    if len(numbers) == len(stocks):
+        attributes["stock"] = sum(numbers)
+    if any(each.attributes.get("availability") == "in stock" for each in variants):
+        attributes["availability"] = "in stock"
+    if not product.color or product.color != colors_of(product.variants):
+        return {}
+    color = colors_of(variants)
+    add_base_words(attributes, color, variants)
+    return {"color": color}
 
 
 def patched(

@@ -23,7 +23,7 @@ from furniture_prompter.domain import (
     WriteSummary,
 )
 from furniture_prompter.domain.feed import Outcome
-from furniture_prompter.domain.wording import one_line
+from furniture_prompter.domain.wording import as_id
 from furniture_prompter.encoders.card import identity_of
 from furniture_prompter.encoders.protocols import Encoder, PromptEncoder
 from furniture_prompter.feeds.cells import UnusableValueError, shown
@@ -169,7 +169,7 @@ async def write_products(
 
 def product_id_of(write: Write) -> str:
     """The product that a write is about, its id written as the catalog keeps it."""
-    return write.product.id if isinstance(write, Upsert) else one_line(write.product_id)
+    return write.product.id if isinstance(write, Upsert) else as_id(write.product_id)
 
 
 def _first_of_each_id(writes: Sequence[Write], results: dict[int, WriteResult]) -> list[Write]:

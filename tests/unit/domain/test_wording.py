@@ -6,6 +6,7 @@ import pytest
 
 from furniture_prompter.domain.wording import (
     LIMIT_MARKS,
+    as_id,
     as_kept,
     has_control_characters,
     has_too_many_marks,
@@ -56,9 +57,14 @@ def test_what_a_feed_and_a_filter_say_is_kept_alike() -> None:
 
 
 def test_characters_that_nobody_sees_are_dropped() -> None:
-    for unseen in "\u00ad\u200b\u200e\u200f\u2060\ufeff":
+    for unseen in "\u00ad\u115f\u1160\u180e\u200b\u200e\u200f\u2060\u3164\ufeff":
         assert has_unseen_characters(f"a{unseen}b")
         assert not has_control_characters(f"a{unseen}b")
         assert one_line(f"a{unseen}b") == "ab"
     # Joiners part letters of Persian, and make one picture of several emoji.
+    # What chooses how an emoji looks stays in a title.
+    for selector in "\ufe0f\U000e0041\U000e007f":
+        assert has_unseen_characters(f"a{selector}")
+        assert one_line(f"a{selector}") == f"a{selector}"
+        assert as_id(f" a{selector}") == as_kept("id", f"a{selector}") == "a"
     assert not has_unseen_characters("a\u200cb\u200d \u00a0ı")

@@ -401,7 +401,10 @@ def test_columns_beside_our_own_are_what_shops_call_them_where_that_is_free() ->
     assert "Price (EUR)" not in given.roles
     assert means({**BASE, **prices, "price": ["9", "8"]}).sentences == ()
     assert means({**BASE, "Cost": ["9", "8"]}, "attribute=Cost").sentences == ()
-    assert means({**BASE, "Cost": ["9", "8"]}).roles["Cost"].role == "price"
+    for name in ("cost", "Cost (EUR)", "Maliyet"):
+        assert means({**BASE, name: ["9", "8"]}).roles[name].role == "ignore"
+        unknown = means({"sku": ID, "name": TITLE, "pic": IMAGE, name: ["9", "8"]})
+        assert unknown.roles[name].role == "ignore"
 
 
 def test_of_two_columns_of_one_role_the_first_with_values_has_it() -> None:

@@ -1051,6 +1051,12 @@ def test_a_surcharge_of_a_variant_is_added_to_the_products_price(read_feed: Read
         (each.attributes["price"], each.attributes["sale_price"]) for each in sofa.product.variants
     ]
     assert costs == [(100, 80), (125.5, 105.5)]
+    items = read_feed("b.csv", text.replace("25.50", "-85"))
+    (sofa,) = rows_of(items)
+    assert (sofa.product.attributes["price"], sofa.product.variants[1].attributes) == (100, {})
+    assert [(each.column, each.reason) for each in set_aside_of(items)] == [
+        ("surcharge", "A variant that costs -85 more than its product would have no price.")
+    ]
 
 
 def test_rows_of_one_card_of_ticimax_are_one_product(read_feed: ReadFeed) -> None:
@@ -1069,6 +1075,17 @@ def test_rows_of_one_card_of_ticimax_are_one_product(read_feed: ReadFeed) -> Non
     # A day on which every card has one row.
     (alone,) = rows_of(read_feed("b.csv", header + grey))
     assert alone.product.id == "7"
+    # 0 is no card, as none is.
+    for none in ("0", ""):
+        apart = "9;91;A;4;Raf;9,00;TL;a.jpg;\n9;92;B;5;Raf;9,00;TL;b.jpg;\n"
+        apart += f"{none};93;C;6;Puf;9,00;TL;b.jpg;\n{none};94;D;7;Dolap;9,00;TL;c.jpg;\n"
+        ids = [row.product.id for row in rows_of(read_feed("c.csv", header + apart))]
+        assert ids == ["9", "C", "D"]
+    items = read_feed("d.csv", f"{header}{grey}7;95;E;8;Masa;9,00;TL;c.jpg;\n")
+    told = [item.text for item in items if isinstance(item, FeedNote)]
+    assert sum("titles have no word in common ('7')" in each for each in told) == 1
+    alike = read_feed("e.csv", header + grey + beige)
+    assert not any("no word" in item.text for item in alike if isinstance(item, FeedNote))
 
 
 WIX_DISCOUNTS = """\
@@ -1149,6 +1166,24 @@ Product,111,Oslo Sofa,OS,<p>Soft</p>,999.00,899.00,Y,5,a.jpg,b.jpg
   SKU,22,"[CS]Color=Red:#ff0000,[RB]Size=L",OS-R,,,,,2,,
   Rule,31,[RB]Size=L,,,[ADD]50,,,,,
 """
+
+
+def test_rows_above_every_product_and_products_that_come_twice_are_told(
+    read_feed: ReadFeed,
+) -> None:
+    head, _, rows = BIGCOMMERCE.partition("(Import)\n")
+    twice = "Product,111,Chair,physical,CH,,0,10,,,TRUE,a.jpg\nVariant,79,,,OS-G,,9,10,,,,\n"
+    items = read_feed("a.csv", f"{head}(Import)\nImage,901,,,,,,,,,,a.jpg\n{rows}{twice}")
+    (sofa,) = rows_of(items)
+    assert (sofa.product.title, sofa.product.attributes["price"]) == ("Oslo Sofa", 999)
+    assert sofa.product.attributes["stock"] == 5
+    told = [item.text for item in items if isinstance(item, FeedNote)]
+    assert any("stands above every product (line 2), and was left out" in each for each in told)
+    assert any("has the id of another one above (line 8)" in each for each in told)
+    items = read_feed("b.csv", f"{BIGCOMMERCE}Variant,79,,,OS-G,,9,10,,,,\n")
+    (sofa,) = rows_of(items)
+    assert (sofa.product.attributes["price"], sofa.product.attributes["stock"]) == (999, 5)
+    assert "is there twice" in set_aside_of(items)[0].reason
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
 from furniture_prompter.domain import Removal, Upsert, Write, WriteResult, WriteSummary
-from furniture_prompter.domain.wording import one_line
+from furniture_prompter.domain.wording import as_id
 from furniture_prompter.errors import (
     CatalogBusyError,
     FurniturePrompterError,
@@ -360,5 +360,5 @@ def _names(given: object, product_id: str) -> bool:
     What is no id at all is left to whoever reads the product.
     """
     if isinstance(given, int) and not isinstance(given, bool):
-        return abs(given) < 10**LIMIT_ID and str(given) == one_line(product_id)
-    return not isinstance(given, str) or one_line(given) == one_line(product_id)
+        return abs(given) < 10**LIMIT_ID and str(given) == as_id(product_id)
+    return not isinstance(given, str) or as_id(given) == as_id(product_id)
