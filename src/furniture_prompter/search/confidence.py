@@ -344,7 +344,7 @@ async def _of_the_kind(
     near = far <= np.float32(SHOWN_AS_WELL)
     if near.any():
         return True, near
-    return (None if (far < 1).any() else False), None
+    return (False if (far >= 1).all() else None), None
 
 
 async def _kinds(

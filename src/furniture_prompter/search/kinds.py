@@ -77,12 +77,14 @@ class NamedKinds(NamedTuple):
         beside: Concepts of pieces that it only belongs to: a "bed tent" is no bed.
         category: The words of its own category.
         sorts: Concepts of pieces whose words go on into the next: a "day-bed frame" is of day-beds.
+        is_silent: Whether nothing says what it is: neither a category nor a word of a title.
     """
 
     pieces: frozenset[frozenset[str]]
     beside: frozenset[str]
     category: tuple[str, ...]
     sorts: frozenset[str] = frozenset()
+    is_silent: bool = False
 
 
 class _Pieces(NamedTuple):
@@ -173,7 +175,9 @@ class Kinds:
         # A title goes on with what the piece is like.
         last = (of_title or others)[-1:]
         more = frozenset(each for each in last if each.isdisjoint(beside))
-        return NamedKinds(pieces | more, beside, folded_words(step), sorts | of_sorts)
+        said = folded_words(step)
+        is_silent = not said and not any(word.isalpha() for word in folded_words(title))
+        return NamedKinds(pieces | more, beside, said, sorts | of_sorts, is_silent)
 
     def _of(self, text: str) -> _Pieces:
         """Concepts of each piece that a text names, in its order, as far as it says what it is.
@@ -282,6 +286,8 @@ class ProductKinds:
     async def distances(self, asked: AskedKinds, numbers: Numbers) -> Scores:
         """How far products are from the kinds: 0 of them, 1 of others, between where not told.
 
+        NaN of those that say nothing of themselves: their photos alone tell.
+
         Args:
             asked: The kinds.
             numbers: Products, each once, shape (n,).
@@ -317,6 +323,8 @@ class ProductKinds:
 
 
 def _distance(asked: AskedKinds, named: NamedKinds) -> float:
+    if named.is_silent:
+        return float("nan")
     if named.category and _says(asked.said, named.category):
         return 0.0
     more = 0.0 if named.sorts.isdisjoint(asked.sorts) else _A_SORT
@@ -360,7 +368,7 @@ class OtherKindRetriever:
         return np.zeros(0, np.int64)
 
     async def strengths(self, numbers: Numbers) -> Scores:
-        """Shape (n,), 0 of the kind to 1 of another."""
+        """Shape (n,), 0 of the kind to 1 of another; NaN where nothing says which."""
         far = await self.distances(numbers)
         return (
             far if (far <= np.float32(SHOWN_AS_WELL)).any() else np.zeros(numbers.size, np.float32)
