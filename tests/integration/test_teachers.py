@@ -16,7 +16,8 @@ from furniture_prompter.settings import Settings
 from tests.tiny_checkpoints import save_resnet, save_siglip2
 
 PHOTOS = 24
-PROMPT = "a white oak chair"
+# Small words are not embedded.
+PROMPT = "white oak chair"
 
 
 @dataclass(frozen=True)

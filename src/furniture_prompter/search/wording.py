@@ -209,7 +209,7 @@ class KnownWords:
         share = self._known_share(reading, answered, apart.strangers, named)
         silent = [(reading.tokens[at].start, reading.tokens[to - 1].end) for at, to in held_back]
         silent += [(code.start, code.end) for code in codes if drop]
-        embedded = replaced(reading.prompt, otherwise)
+        embedded = replaced(reading.prompt, otherwise).strip()
         return Wording(
             embedded if embedded.strip(" ,.!?") else reading.prompt,
             KeywordQuery(
