@@ -315,7 +315,7 @@ def test_a_folder_of_other_things_is_told_from_a_catalog_that_was_begun(tmp_path
     with pytest.raises(CatalogNotFoundError, match=r"is no catalog: .*\(chair\.jpg\)"):
         read_manifest(tmp_path)
     (tmp_path / "staged_photos.lance").mkdir()
-    with pytest.raises(CatalogNotFoundError, match="an interrupted run saved is picked up"):
+    with pytest.raises(CatalogNotFoundError, match="picks up what an interrupted run saved"):
         read_manifest(tmp_path)
 
 
