@@ -251,7 +251,12 @@ def test_rows_that_meet_nothing_new_are_not_read(tmp_path: Path) -> None:
 
 
 def test_variants_beside_each_other_and_apart_are_not_read(tmp_path: Path) -> None:
-    rows = [(*CHAIR[:4], "x"), (*SOFA[:4], "y"), (*BED[:4], "z"), ("d", "Sofa", "one.png", "4", "y")]
+    rows = [
+        (*CHAIR[:4], "x"),
+        (*SOFA[:4], "y"),
+        (*BED[:4], "z"),
+        ("d", "Sofa", "one.png", "4", "y"),
+    ]
     catalog = shop(tmp_path, rows, "google")
     told = catalog.index(tmp_path / "feed.csv")
     assert (catalog.unread, told["counts"]) == (3, (0, 0, 3, 0, 0))
